@@ -1,0 +1,4 @@
+package dirstore
+
+// StorageError is storageError, for tests.
+var StorageError = storageError
