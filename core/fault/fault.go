@@ -27,6 +27,7 @@ const (
 	Unsupported Kind = "unsupported"  // well formed, but asks for something we do not do
 	NoAdapter   Kind = "no-adapter"   // no GPU adapter on this machine
 	DeviceLimit Kind = "device-limit" // the device offers less than the job needs
+	Device      Kind = "device"       // the device refused a command: a defect of ours or of the driver
 	DeviceLost  Kind = "device-lost"  // the device went away during the job
 	Storage     Kind = "storage"      // reading or writing storage failed: disk full, no permission
 	Cancelled   Kind = "cancelled"    // the caller asked to stop

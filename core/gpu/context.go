@@ -1,0 +1,226 @@
+package gpu
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Context hands out handles on one Device, caches pipelines by their text and
+// parameter blocks by their content, and counts what is alive. It is not safe
+// for concurrent use: a device has one queue.
+type Context struct {
+	dev       Device
+	batch     Batch
+	nextBuf   Buffer
+	nextPipe  Pipeline
+	nextGroup BindGroup
+	live      map[Buffer]liveBuffer
+	bytes     int64
+	peak      int64
+	pipelines map[string]Pipeline
+	shapes    map[Shape]Buffer
+	groups    map[BindGroup]struct{}
+}
+
+type liveBuffer struct {
+	name string
+	size int64
+}
+
+// NewContext returns a context that owns all objects it creates on dev.
+func NewContext(dev Device) *Context {
+	return &Context{
+		dev:       dev,
+		live:      map[Buffer]liveBuffer{},
+		pipelines: map[string]Pipeline{},
+		shapes:    map[Shape]Buffer{},
+		groups:    map[BindGroup]struct{}{},
+	}
+}
+
+// Device returns the device below.
+func (c *Context) Device() Device { return c.dev }
+
+// Info returns the device's limits and features.
+func (c *Context) Info() Info { return c.dev.Info() }
+
+// NewBuffer creates a zeroed buffer of size bytes, rounded up to 16 (a vec4).
+func (c *Context) NewBuffer(name string, size int64, usage Usage) Buffer {
+	size = max(16, (size+15)&^15)
+	c.nextBuf++
+	c.live[c.nextBuf] = liveBuffer{name, size}
+	c.bytes += size
+	c.peak = max(c.peak, c.bytes)
+	c.batch.add(Command{Op: OpCreateBuffer, Buffer: c.nextBuf, Size: size, Usage: usage, Name: name})
+	return c.nextBuf
+}
+
+// Free destroys a buffer. Freeing twice, or a buffer of another context, panics:
+// it is a bug that would otherwise hit a stranger's memory.
+func (c *Context) Free(b Buffer) {
+	l, ok := c.live[b]
+	if !ok {
+		panic(fmt.Sprintf("gpu: buffer %d freed twice or never created", b))
+	}
+	c.bytes -= l.size
+	delete(c.live, b)
+	c.batch.add(Command{Op: OpDestroyBuffer, Buffer: b})
+}
+
+// Write queues a write of data, whose length is a multiple of 4, at byte off.
+// The context keeps data until the next Flush.
+func (c *Context) Write(b Buffer, off int64, data []byte) {
+	c.batch.add(Command{Op: OpWriteBuffer, Buffer: b, Offset: off, Data: data})
+}
+
+// WriteF32 queues a write of values at byte off, in little-endian order.
+func (c *Context) WriteF32(b Buffer, off int64, values []float32) {
+	c.Write(b, off, F32Bytes(values))
+}
+
+// WriteU32 queues a write of values at byte off, in little-endian order.
+func (c *Context) WriteU32(b Buffer, off int64, values []uint32) {
+	data := make([]byte, 4*len(values))
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(data[4*i:], v)
+	}
+	c.Write(b, off, data)
+}
+
+// Clear zeroes size bytes from byte off on; both are multiples of 4.
+func (c *Context) Clear(b Buffer, off, size int64) {
+	c.batch.add(Command{Op: OpClearBuffer, Buffer: b, Offset: off, Size: size})
+}
+
+// Copy copies size bytes between two different buffers.
+func (c *Context) Copy(src Buffer, srcOff int64, dst Buffer, dstOff, size int64) {
+	c.batch.add(Command{Op: OpCopyBuffer, Source: src, SourceOffset: srcOff, Buffer: dst, Offset: dstOff, Size: size})
+}
+
+// Flush submits what is queued.
+func (c *Context) Flush() error {
+	if len(c.batch.Commands) == 0 {
+		return nil
+	}
+	err := c.dev.Submit(&c.batch)
+	c.batch.Reset()
+	return err
+}
+
+// Read flushes, waits, and copies len(dst) bytes of b from byte off on.
+func (c *Context) Read(ctx context.Context, b Buffer, off int, dst []byte) error {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	return c.dev.Read(ctx, b, off, dst)
+}
+
+// ReadF32 flushes, waits, and returns n values of b from byte off on.
+func (c *Context) ReadF32(ctx context.Context, b Buffer, off, n int) ([]float32, error) {
+	raw := make([]byte, 4*n)
+	if err := c.Read(ctx, b, off, raw); err != nil {
+		return nil, err
+	}
+	return BytesF32(raw), nil
+}
+
+// Load flushes and copies n bytes of a blob into b; see Device.Load.
+func (c *Context) Load(ctx context.Context, blob string, src int64, n int, b Buffer, dst int) error {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	return c.dev.Load(ctx, blob, src, n, b, dst)
+}
+
+// Wait flushes and returns when the device has finished all work.
+func (c *Context) Wait(ctx context.Context) error {
+	fence := c.shape(Shape{})
+	var word [4]byte
+	return c.Read(ctx, fence, 0, word[:])
+}
+
+// LiveBuffers counts the buffers that exist, parameter blocks aside; LiveBytes
+// and PeakBytes are their sizes, now and at most.
+func (c *Context) LiveBuffers() int { return len(c.live) - len(c.shapes) }
+
+// LiveBytes is the size of all buffers alive.
+func (c *Context) LiveBytes() int64 { return c.bytes }
+
+// PeakBytes is the largest LiveBytes so far.
+func (c *Context) PeakBytes() int64 { return c.peak }
+
+// Close destroys the caches and returns the names of buffers that their owners
+// did not free; those are destroyed too.
+func (c *Context) Close() (leaked []string, err error) {
+	for g := range c.groups {
+		c.batch.add(Command{Op: OpDestroyBindGroup, BindGroup: g})
+	}
+	clear(c.groups)
+	for _, p := range c.pipelines {
+		c.batch.add(Command{Op: OpDestroyPipeline, Pipeline: p})
+	}
+	clear(c.pipelines)
+	for _, b := range c.shapes {
+		c.Free(b)
+	}
+	clear(c.shapes)
+	for b, l := range c.live {
+		leaked = append(leaked, l.name)
+		c.Free(b)
+	}
+	return leaked, c.Flush()
+}
+
+// shape returns the uniform buffer that holds s.
+func (c *Context) shape(s Shape) Buffer {
+	if b, ok := c.shapes[s]; ok {
+		return b
+	}
+	b := c.NewBuffer("shape", int64(4*len(s)), Uniform)
+	c.WriteU32(b, 0, s[:])
+	c.shapes[s] = b
+	return b
+}
+
+// pipeline returns the compiled form of p.
+func (c *Context) pipeline(p *Program) Pipeline {
+	if h, ok := c.pipelines[p.WGSL]; ok {
+		return h
+	}
+	c.nextPipe++
+	c.batch.add(Command{Op: OpCreatePipeline, Pipeline: c.nextPipe, Name: p.Name, WGSL: p.WGSL, Bindings: p.bindings()})
+	c.pipelines[p.WGSL] = c.nextPipe
+	return c.nextPipe
+}
+
+func (c *Context) bindGroup(p Pipeline, entries []Entry) BindGroup {
+	c.nextGroup++
+	c.groups[c.nextGroup] = struct{}{}
+	c.batch.add(Command{Op: OpCreateBindGroup, BindGroup: c.nextGroup, Pipeline: p, Entries: entries})
+	return c.nextGroup
+}
+
+func (c *Context) freeBindGroup(g BindGroup) {
+	delete(c.groups, g)
+	c.batch.add(Command{Op: OpDestroyBindGroup, BindGroup: g})
+}
+
+// F32Bytes encodes values in little-endian order.
+func F32Bytes(values []float32) []byte {
+	data := make([]byte, 4*len(values))
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(v))
+	}
+	return data
+}
+
+// BytesF32 decodes little-endian float32 values; a trailing part is dropped.
+func BytesF32(data []byte) []float32 {
+	values := make([]float32, len(data)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return values
+}

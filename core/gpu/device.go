@@ -1,0 +1,72 @@
+package gpu
+
+import "context"
+
+// Buffer, Pipeline and BindGroup are dense handles chosen by the guest, so that
+// one batch can create an object and use it without asking the host anything.
+// Zero is never a valid handle.
+type (
+	Buffer    uint32
+	Pipeline  uint32
+	BindGroup uint32
+)
+
+// Usage says what a buffer is bound as. Every buffer can be a copy source and
+// destination.
+type Usage uint32
+
+const (
+	// Storage buffers hold tensors.
+	Storage Usage = iota + 1
+	// Uniform buffers hold kernel parameters; at most 64 KiB.
+	Uniform
+)
+
+// Device runs command batches. Implementations: native.Device (wgpu), and the
+// guest's proxy for the host that embeds it.
+//
+// Commands run in order. A command that fails is reported by the next Submit,
+// Read or Load, as a *fault.Error that names the kernel or buffer.
+type Device interface {
+	// Info tells limits and features; it is constant for the device's life.
+	Info() Info
+	// Submit hands over a batch. The device does not keep b or its data.
+	Submit(b *Batch) error
+	// Read waits for all submitted work and copies len(dst) bytes from
+	// buf[off:] into dst. off and len(dst) are multiples of 4.
+	Read(ctx context.Context, buf Buffer, off int, dst []byte) error
+	// Load copies n bytes of a named blob, from byte src on, into buf[dst:],
+	// without passing them through the caller's memory. dst is a multiple of
+	// 4; so is n, but for the last bytes of a buffer, which the device pads.
+	Load(ctx context.Context, blob string, src int64, n int, buf Buffer, dst int) error
+}
+
+// Info describes the adapter behind a device. Sizes are in bytes.
+type Info struct {
+	Name    string `json:"name"`
+	Backend string `json:"backend"`
+	// CPU is set when the adapter runs shaders on the processor (llvmpipe,
+	// SwiftShader); kernels then take their register-blocked variants.
+	CPU                    bool  `json:"cpu"`
+	MaxBufferSize          int64 `json:"max_buffer_size"`
+	MaxBindingSize         int64 `json:"max_binding_size"`
+	MaxStorageBuffers      int   `json:"max_storage_buffers"`
+	MaxInvocations         int   `json:"max_invocations"`
+	MaxWorkgroupSizeX      int   `json:"max_workgroup_size_x"`
+	MaxWorkgroupMemory     int   `json:"max_workgroup_memory"`
+	MaxGroupsPerDimension  int   `json:"max_groups_per_dimension"`
+	StorageOffsetAlignment int   `json:"storage_offset_alignment"`
+	ShaderF16              bool  `json:"shader_f16"`
+	Subgroups              bool  `json:"subgroups"`
+	SubgroupMinSize        int   `json:"subgroup_min_size"`
+	TimestampQuery         bool  `json:"timestamp_query"`
+}
+
+// Required limits: WebGPU's defaults, which every conformant adapter offers.
+const (
+	RequiredBindingSize    = 128 << 20
+	RequiredBufferSize     = 256 << 20
+	RequiredStorageBuffers = 8
+	RequiredInvocations    = 256
+	RequiredWorkgroupBytes = 16 << 10
+)

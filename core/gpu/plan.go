@@ -1,0 +1,319 @@
+package gpu
+
+import (
+	"context"
+	"fmt"
+	"sort"
+)
+
+// Tensor is a piece of device memory that kernels are recorded against. A
+// persistent tensor names a buffer range; a temporary one gets its memory when
+// the plan is compiled, shared with others that are never alive at once.
+type Tensor struct {
+	Name  string
+	Bytes int64
+
+	buffer Buffer
+	offset int64
+
+	temp        bool
+	first, last int
+	slot        int
+}
+
+// Persistent describes bytes of an existing buffer. off must be a multiple of
+// 256, WebGPU's largest offset alignment.
+func Persistent(name string, b Buffer, off, bytes int64) *Tensor {
+	if off%256 != 0 {
+		panic(fmt.Sprintf("gpu: %s: offset %d is no multiple of 256", name, off))
+	}
+	return &Tensor{Name: name, Bytes: max(4, bytes), buffer: b, offset: off}
+}
+
+// Handle returns the tensor's buffer and byte offset; zero before the plan of a
+// temporary is compiled.
+func (t *Tensor) Handle() (Buffer, int64) { return t.buffer, t.offset }
+
+// Dispatch is one kernel call in a plan.
+type Dispatch struct {
+	Program *Program
+	Shape   Shape
+	Args    []*Tensor
+	// Groups gives the workgroup counts for a replay; all zero skips it.
+	Groups func(d *Dyn) [3]uint32
+	// Flops estimates the work of a replay, for splitting submits and for
+	// utilisation figures; nil counts as none.
+	Flops func(d *Dyn) float64
+}
+
+type stepKind uint8
+
+const (
+	stepDispatch stepKind = iota
+	stepClear
+	stepCopy
+)
+
+type step struct {
+	kind     stepKind
+	dispatch Dispatch
+	pipeline Pipeline
+	group    BindGroup
+	dst, src *Tensor
+	size     int64
+}
+
+// Plan is a recorded sequence of dispatches, clears and copies: recorded once,
+// compiled once, replayed with other Dyn values and other data. Replays allocate
+// nothing on the device.
+type Plan struct {
+	ctx     *Context
+	name    string
+	steps   []step
+	temps   []*Tensor
+	slots   []Buffer
+	dyn     Buffer
+	pinned  []*Tensor
+	scratch int64
+	done    bool
+}
+
+// NewPlan starts recording.
+func (c *Context) NewPlan(name string) *Plan {
+	return &Plan{ctx: c, name: name}
+}
+
+// Temp declares a temporary tensor of bytes. Its content is undefined until a
+// dispatch, Clear or Copy writes it.
+func (p *Plan) Temp(name string, bytes int64) *Tensor {
+	t := &Tensor{Name: name, Bytes: max(4, bytes), temp: true, first: -1}
+	p.temps = append(p.temps, t)
+	return t
+}
+
+// Pin keeps a temporary alive over the whole plan, so that it can be written
+// before a replay and read after it.
+func (p *Plan) Pin(t *Tensor) *Tensor {
+	p.pinned = append(p.pinned, t)
+	return t
+}
+
+// Add records a dispatch.
+func (p *Plan) Add(d Dispatch) {
+	if len(d.Args) != len(d.Program.Args) {
+		panic(fmt.Sprintf("gpu: %s takes %d buffers, got %d", d.Program.Name, len(d.Program.Args), len(d.Args)))
+	}
+	for i, t := range d.Args {
+		if t == nil {
+			panic(fmt.Sprintf("gpu: %s: buffer %d is nil", d.Program.Name, i))
+		}
+		p.touch(t)
+	}
+	p.steps = append(p.steps, step{kind: stepDispatch, dispatch: d})
+}
+
+// Clear records zeroing a tensor.
+func (p *Plan) Clear(t *Tensor) {
+	p.touch(t)
+	p.steps = append(p.steps, step{kind: stepClear, dst: t, size: (t.Bytes + 3) &^ 3})
+}
+
+// Copy records copying bytes from the start of src to the start of dst.
+func (p *Plan) Copy(dst, src *Tensor, bytes int64) {
+	p.touch(dst)
+	p.touch(src)
+	p.steps = append(p.steps, step{kind: stepCopy, dst: dst, src: src, size: bytes})
+}
+
+func (p *Plan) touch(t *Tensor) {
+	if p.done {
+		panic("gpu: plan " + p.name + " is compiled already")
+	}
+	if !t.temp {
+		return
+	}
+	if t.first < 0 {
+		t.first = len(p.steps)
+	}
+	t.last = len(p.steps)
+}
+
+// Compile fixes the memory of all temporaries and compiles all shaders.
+//
+// Temporaries are laid into slots: one buffer each, given to the next tensor
+// once its last reader has run. Whole buffers, not ranges of one arena, because
+// WebGPU refuses a buffer that one dispatch both reads and writes.
+func (p *Plan) Compile() error {
+	for _, t := range p.pinned {
+		t.first, t.last = 0, len(p.steps)
+	}
+	p.assignSlots()
+	p.dyn = p.ctx.NewBuffer(p.name+".dyn", 4*DynWords, Uniform)
+	for i := range p.steps {
+		s := &p.steps[i]
+		if s.kind != stepDispatch {
+			continue
+		}
+		if err := p.check(&s.dispatch); err != nil {
+			return err
+		}
+		s.pipeline = p.ctx.pipeline(s.dispatch.Program)
+		entries := []Entry{
+			{p.ctx.shape(s.dispatch.Shape), 0, 4 * ShapeWords},
+			{p.dyn, 0, 4 * DynWords},
+		}
+		for _, t := range s.dispatch.Args {
+			entries = append(entries, Entry{t.buffer, t.offset, (t.Bytes + 15) &^ 15})
+		}
+		s.group = p.ctx.bindGroup(s.pipeline, entries)
+	}
+	p.done = true
+	return p.ctx.Flush()
+}
+
+func (p *Plan) assignSlots() {
+	type slot struct {
+		size int64
+		free int // first step at which it may be given away
+	}
+	temps := make([]*Tensor, 0, len(p.temps))
+	for _, t := range p.temps {
+		if t.first >= 0 {
+			temps = append(temps, t)
+		}
+	}
+	sort.SliceStable(temps, func(i, j int) bool { return temps[i].first < temps[j].first })
+	var slots []slot
+	for _, t := range temps {
+		best := -1
+		for i, s := range slots {
+			if s.free > t.first {
+				continue
+			}
+			// The tightest slot that holds t, else the one that grows least.
+			if best < 0 || better(s.size, slots[best].size, t.Bytes) {
+				best = i
+			}
+		}
+		if best < 0 {
+			slots = append(slots, slot{})
+			best = len(slots) - 1
+		}
+		slots[best].size = max(slots[best].size, t.Bytes)
+		slots[best].free = t.last + 1
+		t.slot = best
+	}
+	p.slots = make([]Buffer, len(slots))
+	for i, s := range slots {
+		p.slots[i] = p.ctx.NewBuffer(fmt.Sprintf("%s.slot%d", p.name, i), s.size, Storage)
+		p.scratch += s.size
+	}
+	for _, t := range temps {
+		t.buffer = p.slots[t.slot]
+	}
+}
+
+// better tells whether a slot of size a suits need more than one of size b.
+func better(a, b, need int64) bool {
+	if a >= need && b >= need {
+		return a < b
+	}
+	return a > b
+}
+
+// check finds what WebGPU would refuse, while the kernel's name is at hand.
+func (p *Plan) check(d *Dispatch) error {
+	info := p.ctx.Info()
+	if len(d.Program.Args) > info.MaxStorageBuffers {
+		return limitError(d.Program.Name, "storage buffers per stage", int64(len(d.Program.Args)), int64(info.MaxStorageBuffers))
+	}
+	type rng struct {
+		t *Tensor
+		a Access
+	}
+	byBuffer := map[Buffer]rng{}
+	for i, t := range d.Args {
+		if t.buffer == 0 {
+			return fmt.Errorf("gpu: %s: %s has no memory: it was never written", d.Program.Name, t.Name)
+		}
+		if t.Bytes > info.MaxBindingSize {
+			return limitError(d.Program.Name+": "+t.Name, "bytes per storage binding", t.Bytes, info.MaxBindingSize)
+		}
+		a := d.Program.Args[i]
+		if o, ok := byBuffer[t.buffer]; ok && (a == WriteStorage || o.a == WriteStorage) {
+			return fmt.Errorf("gpu: %s: %s and %s share a buffer that it writes", d.Program.Name, o.t.Name, t.Name)
+		}
+		byBuffer[t.buffer] = rng{t, a}
+	}
+	return nil
+}
+
+// ScratchBytes is the memory of the plan's temporaries.
+func (p *Plan) ScratchBytes() int64 { return p.scratch }
+
+// Flops estimates the work of one replay with d.
+func (p *Plan) Flops(d *Dyn) float64 {
+	var sum float64
+	for i := range p.steps {
+		if f := p.steps[i].dispatch.Flops; p.steps[i].kind == stepDispatch && f != nil {
+			sum += f(d)
+		}
+	}
+	return sum
+}
+
+// Run queues a replay with d. A submit is cut whenever its estimated work
+// passes budget flops (0: never), so that no submit holds the device long enough
+// for a watchdog; between submits ctx is looked at.
+func (p *Plan) Run(ctx context.Context, d *Dyn, budget float64) error {
+	if !p.done {
+		panic("gpu: plan " + p.name + " is not compiled")
+	}
+	words := d.Words()
+	p.ctx.WriteU32(p.dyn, 0, words[:])
+	var work float64
+	for i := range p.steps {
+		s := &p.steps[i]
+		switch s.kind {
+		case stepClear:
+			p.ctx.Clear(s.dst.buffer, s.dst.offset, s.size)
+		case stepCopy:
+			p.ctx.Copy(s.src.buffer, s.src.offset, s.dst.buffer, s.dst.offset, s.size)
+		case stepDispatch:
+			g := s.dispatch.Groups(d)
+			if g[0] == 0 || g[1] == 0 || g[2] == 0 {
+				continue
+			}
+			p.ctx.batch.add(Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: s.group, Groups: g})
+			if s.dispatch.Flops != nil {
+				work += s.dispatch.Flops(d)
+			}
+		}
+		if budget > 0 && work > budget {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := p.ctx.Flush(); err != nil {
+				return err
+			}
+			work = 0
+		}
+	}
+	return p.ctx.Flush()
+}
+
+// Free destroys the plan's memory and bind groups.
+func (p *Plan) Free() {
+	for i := range p.steps {
+		if p.steps[i].group != 0 {
+			p.ctx.freeBindGroup(p.steps[i].group)
+		}
+	}
+	for _, b := range p.slots {
+		p.ctx.Free(b)
+	}
+	if p.dyn != 0 {
+		p.ctx.Free(p.dyn)
+	}
+	p.steps, p.slots, p.dyn = nil, nil, 0
+}

@@ -1,0 +1,50 @@
+package kernels
+
+import "nextquill/core/gpu"
+
+// Rows says which count of a gpu.Dyn the row dimension of a tensor follows, so
+// that one recorded plan serves micro-batches of every size.
+type Rows uint32
+
+const (
+	// PerToken is one row per packed token.
+	PerToken Rows = 0
+	// PerResponse is one row per response token.
+	PerResponse Rows = 1
+	// PerHeadRow is one row per branch and response token.
+	PerHeadRow Rows = 2
+)
+
+// rowsFixed is ROWS_FIXED of shaders/common.wgsl.
+const rowsFixed = 16
+
+// FixedRows is a row count that no Dyn changes.
+func FixedRows(n int) Rows { return Rows(n + rowsFixed) }
+
+// Count resolves r for one replay.
+func (r Rows) Count(d *gpu.Dyn) int {
+	switch {
+	case r >= rowsFixed:
+		return int(r - rowsFixed)
+	case r == PerToken:
+		return int(d.Tokens)
+	case r == PerResponse:
+		return int(d.Responses)
+	}
+	return int(d.Rows)
+}
+
+// maxGroups is WebGPU's default limit of workgroups per dimension.
+const maxGroups = 65535
+
+// linearGroups spreads n invocations over workgroups of size, in x first and
+// then in y; shaders undo it with id.x + id.y·groups.x·size.
+func linearGroups(n, size int) [3]uint32 {
+	g := ceilDiv(n, size)
+	if g <= maxGroups {
+		return [3]uint32{uint32(g), 1, 1}
+	}
+	return [3]uint32{maxGroups, uint32(ceilDiv(g, maxGroups)), 1}
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }

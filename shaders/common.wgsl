@@ -1,0 +1,32 @@
+// Prepended to every kernel: what changes from one replay of a plan to the next.
+// The same order as gpu.Dyn.
+struct Dyn {
+    tokens: u32,
+    responses: u32,
+    rows: u32,
+    slot: u32,
+    seed: u32,
+    position: u32,
+    accumulate: u32,
+    unused: u32,
+    norm_ntp: f32,
+    norm_align: f32,
+    lr: f32,
+    bias1: f32,
+    bias2: f32,
+}
+@group(0) @binding(1) var<uniform> dyn: Dyn;
+
+// Which count of Dyn a kernel's row dimension follows; gpu.Shape carries it as
+// kernels.Rows. A value of ROWS_FIXED or more is a fixed count plus ROWS_FIXED.
+const ROWS_TOKENS: u32 = 0u;
+const ROWS_RESPONSES: u32 = 1u;
+const ROWS_HEAD: u32 = 2u;
+const ROWS_FIXED: u32 = 16u;
+
+fn row_count(kind: u32) -> u32 {
+    if (kind >= ROWS_FIXED) { return kind - ROWS_FIXED; }
+    if (kind == ROWS_TOKENS) { return dyn.tokens; }
+    if (kind == ROWS_RESPONSES) { return dyn.responses; }
+    return dyn.rows;
+}
