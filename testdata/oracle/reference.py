@@ -1,0 +1,168 @@
+"""The objective in its plainest form: two forward passes of the real `transformers` model, in float64.
+
+Nothing here packs, tiles or shares work between the branches; that is what makes it an independent check.
+"""
+
+import contextlib
+import math
+import os
+
+import torch
+from peft import PeftModel
+from transformers import LlamaForCausalLM
+from transformers.models.llama import modeling_llama
+
+torch.set_num_threads(1)
+
+# A token whose DCE lies this close to delta could get the other weight in f32.
+DCE_MARGIN = 1e-4
+
+
+# --- the model ------------------------------------------------------------------------------------------------------
+
+def _rms_norm(self, x):
+    return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
+
+
+def _rotary(self, x, position_ids):
+    theta = self.config.rope_parameters["rope_theta"]
+    dim = self.config.head_dim
+    inv_freq = 1.0 / (theta ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim))
+    freqs = position_ids[..., None].double() * inv_freq
+    emb = torch.cat((freqs, freqs), dim=-1)
+    return emb.cos(), emb.sin()
+
+
+def _attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
+    key = modeling_llama.repeat_kv(key, module.num_key_value_groups)
+    value = modeling_llama.repeat_kv(value, module.num_key_value_groups)
+    scores = query @ key.transpose(2, 3) * scaling
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    probs = torch.softmax(scores, dim=-1)
+    return (probs @ value).transpose(1, 2).contiguous(), probs
+
+
+@contextlib.contextmanager
+def float64_llama():
+    """transformers computes RMSNorm, the rotary angles and the softmax in float32 whatever the weights' type is.
+    Within this context they are computed in the type of their input, so that `.double()` means float64 throughout."""
+    saved = (
+        modeling_llama.LlamaRMSNorm.forward,
+        modeling_llama.LlamaRotaryEmbedding.forward,
+        modeling_llama.eager_attention_forward,
+    )
+    modeling_llama.LlamaRMSNorm.forward = _rms_norm
+    modeling_llama.LlamaRotaryEmbedding.forward = _rotary
+    modeling_llama.eager_attention_forward = _attention
+    try:
+        yield
+    finally:
+        (
+            modeling_llama.LlamaRMSNorm.forward,
+            modeling_llama.LlamaRotaryEmbedding.forward,
+            modeling_llama.eager_attention_forward,
+        ) = saved
+
+
+def load_base(path, dtype=torch.float64):
+    model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager")
+    return model.to(dtype).eval()
+
+
+def load(path, adapter=None, trainable=False, dtype=torch.float64):
+    """The base model, or the base model with a PEFT adapter on it. With an adapter only the adapter is trainable."""
+    model = load_base(path, dtype)
+    if adapter:
+        model = PeftModel.from_pretrained(model, adapter, is_trainable=trainable).to(dtype).eval()
+    elif not trainable:
+        model.requires_grad_(False)
+    return model
+
+
+def trainable(model):
+    """{tensor name as stored in a file: parameter}. PEFT puts the adapter's name into its module paths, not into files."""
+    return {n.replace(".default.", "."): p for n, p in model.named_parameters() if p.requires_grad}
+
+
+# --- the objective --------------------------------------------------------------------------------------------------
+
+def response_logits(model, prompt, response):
+    """The logits [T, V] that predict y_1..y_T. The last prompt token predicts y_1; positions start at 0."""
+    ids = torch.tensor([prompt + response])
+    logits = model(input_ids=ids, use_cache=False).logits[0]
+    return logits[len(prompt) - 1 : len(prompt) - 1 + len(response)]
+
+
+def cross_entropy(logits, targets):
+    return torch.logsumexp(logits, -1) - logits.gather(-1, targets[:, None])[:, 0]
+
+
+def probability(logits, targets):
+    return torch.softmax(logits, -1).gather(-1, targets[:, None])[:, 0]
+
+
+def normalizer(how, weights, samples):
+    if how == "weights":
+        return weights.sum()
+    return {"tokens": weights.numel(), "samples": samples}[how]
+
+
+def objective(student, expert, batch, options):
+    """Returns (loss, result). `expert` is the frozen model of the DCE, or None where it is the student itself."""
+    samples = batch["samples"]
+    zh, z0, dce, targets, index = [], [], [], [], []
+    for i, sample in enumerate(samples):
+        y = sample["response"]
+        targets.append(torch.tensor(y))
+        zh.append(response_logits(student, sample["with"], y))
+        z0.append(response_logits(student, sample["without"], y))
+        with torch.no_grad():
+            judge = (zh[-1], z0[-1])
+            if expert is not None:
+                judge = (response_logits(expert, sample["with"], y), response_logits(expert, sample["without"], y))
+            dce.append(probability(judge[0], targets[-1]) - probability(judge[1], targets[-1]))
+        index += [(i, t) for t in range(len(y))]
+    zh, z0, dce, y = torch.cat(zh), torch.cat(z0), torch.cat(dce), torch.cat(targets)
+    if not options["counterfactual_grad"]:
+        z0 = z0.detach()
+
+    omega = torch.full_like(dce, options["epsilon"])  # where() of two Python numbers would be float32
+    omega[dce > options["delta"]] = options["lambda"]
+    ones = torch.ones_like(omega)
+    w_ntp = omega if options["ntp_weighted"] else ones
+    w_align = omega if options["align_weighted"] else ones
+
+    ce_h, ce_0, ce_mce = cross_entropy(zh, y), cross_entropy(z0, y), cross_entropy(zh - z0, y)
+    ntp = (w_ntp * ce_h).sum() / normalizer(options["normalize_ntp"], w_ntp, len(samples))
+    align = (w_align * ce_mce).sum() / normalizer(options["normalize_align"], w_align, len(samples))
+    loss = ntp + options["alpha"] * align
+
+    result = {
+        "loss": loss.item(),
+        "ntp_loss": ntp.item(),
+        "align_loss": align.item(),
+        "tokens": [
+            {
+                "sample": i, "t": t, "id": y[k].item(), "logp_with": -ce_h[k].item(), "logp_without": -ce_0[k].item(),
+                "dce": dce[k].item(), "omega": omega[k].item(), "ce_mce": ce_mce[k].item(),
+            }
+            for k, (i, t) in enumerate(index)
+        ],
+    }
+    return loss, result
+
+
+def expert_path(options, case_dir):
+    return None if options["expert"] == "self" else os.path.join(case_dir, options["expert"])
+
+
+def dce_margin(result, delta):
+    return min(abs(t["dce"] - delta) for t in result["tokens"])
+
+
+def learning_rate(cfg, s):
+    """Step s (from 0): linear warm-up that ends at lr, then half a cosine to 0."""
+    if s < cfg["warmup"]:
+        return cfg["lr"] * (s + 1) / cfg["warmup"]
+    return cfg["lr"] * 0.5 * (1 + math.cos(math.pi * (s - cfg["warmup"]) / (cfg["steps"] - cfg["warmup"])))
