@@ -1,0 +1,21 @@
+// y[index[r]] += x[r] for rows r of x [rows, features]; the values of index are
+// distinct, so no two invocations write the same element.
+// One invocation adds one vec4; features is a multiple of 4.
+struct Shape {
+    rows: u32,      // kernels.Rows
+    features: u32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> index: array<u32>;
+@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.x + id.y * groups.x * 64u;
+    let columns = shape.features / 4u;
+    if (i >= row_count(shape.rows) * columns) { return; }
+    let row = i / columns;
+    let j = index[row] * columns + (i - row * columns);
+    y[j] = y[j] + x[i];
+}
