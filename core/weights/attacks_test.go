@@ -1,0 +1,206 @@
+package weights
+
+import (
+	"context"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+)
+
+var update = flag.Bool("update", false, "write testdata/attacks anew")
+
+// st lays out a safetensors file with any header and n zero bytes of data.
+func st(header string, n int) string {
+	return string(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))) + header + strings.Repeat("\x00", n)
+}
+
+func f32(name, shape string, begin, end int) string {
+	return fmt.Sprintf(`%q:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`, name, shape, begin, end)
+}
+
+func config(extra string) string { return `{"model_type":"llama","hidden_size":16,` + extra + `}` }
+
+func adapter(extra string) string {
+	return `{"peft_type":"LORA","r":4,"target_modules":["q_proj"]` + extra + `}`
+}
+
+// attacks are hostile or broken files: what each holds, and the fault that must come of it. The reader is chosen by the end
+// of the name. They are kept in testdata/attacks (go test -update writes them) so that other readers can be tried on them too.
+var attacks = []struct {
+	file, content string
+	kind          fault.Kind
+	message       string // part of it
+}{
+	{"empty.safetensors", "", fault.Malformed, "0 bytes, too few"},
+	{"seven-bytes.safetensors", "\x01\x00\x00\x00\x00\x00\x00", fault.Malformed, "7 bytes, too few"},
+	{"header-huge.safetensors", "\xff\xff\xff\xff\xff\xff\xff\xff{}", fault.TooLarge, "18446744073709551615 bytes long (limit 100000000)"},
+	{"header-past-end.safetensors", "\x40\x00\x00\x00\x00\x00\x00\x00{}", fault.Malformed, "64 bytes long, the file has 2"},
+	{"header-empty.safetensors", st("", 0), fault.Malformed, "opening brace"},
+	{"header-array.safetensors", st("[]", 0), fault.Malformed, "opening brace"},
+	{"header-cut.safetensors", st(`{"x":{"dtype":"F32"`, 0), fault.Malformed, "end of the text"},
+	{"header-deep.safetensors", st(`{"x":{"y":`+strings.Repeat("[", 5000), 0), fault.Malformed, "nested deeper"},
+	{"header-not-utf8.safetensors", st("{\"\xff\":1}", 0), fault.Malformed, "invalid UTF-8"},
+	{"header-trailing.safetensors", st(`{}{}`, 0), fault.Malformed, "end of the text expected"},
+	{"metadata-number.safetensors", st(`{"__metadata__":{"a":1}}`, 0), fault.Malformed, "a string expected"},
+	{"past-end.safetensors", st("{"+f32("x", "[25]", 0, 100)+"}", 64), fault.Malformed,
+		`tensor "x": data_offsets end 100 is past the file's 64 data bytes; the file is truncated: fetch it again`},
+	{"overlap.safetensors", st("{"+f32("x", "[4]", 0, 16)+","+f32("y", "[4]", 8, 24)+"}", 24), fault.Malformed, `tensor "y": overlaps`},
+	{"same-bytes.safetensors", st("{"+f32("x", "[4]", 0, 16)+","+f32("y", "[4]", 0, 16)+"}", 16), fault.Malformed, "overlaps"},
+	{"hole.safetensors", st("{"+f32("x", "[4]", 0, 16)+","+f32("y", "[4]", 32, 48)+"}", 48), fault.Malformed, "hole of 16 bytes"},
+	{"first-hole.safetensors", st("{"+f32("x", "[4]", 16, 32)+"}", 32), fault.Malformed, "hole of 16 bytes"},
+	{"unclaimed-tail.safetensors", st("{"+f32("x", "[4]", 0, 16)+"}", 20), fault.Malformed, "describes 16 data bytes, the file has 20"},
+	{"twice.safetensors", st("{"+f32("x", "[4]", 0, 16)+","+f32("x", "[4]", 16, 32)+"}", 32), fault.Malformed, `names "x" twice`},
+	{"backwards.safetensors", st("{"+f32("x", "[4]", 16, 0)+"}", 16), fault.Malformed, "data_offsets are [16 0]"},
+	{"negative-offset.safetensors", st("{"+f32("x", "[4]", -16, 0)+"}", 16), fault.OutOfRange, "negative"},
+	{"negative-dim.safetensors", st("{"+f32("x", "[-4,-1]", 0, 16)+"}", 16), fault.OutOfRange, "negative"},
+	{"offset-overflow.safetensors", st(`{"x":{"dtype":"F32","shape":[4],"data_offsets":[0,99999999999999999999]}}`, 16), fault.Malformed, "64 bits"},
+	{"shape-overflow.safetensors", st("{"+f32("x", "[4294967296,4294967296,4]", 0, 16)+"}", 16), fault.TooLarge, "2^46"},
+	{"shape-wraps-to-fit.safetensors", st("{"+f32("x", "[9223372036854775807,4]", 0, 16)+"}", 16), fault.TooLarge, "2^46"},
+	{"shape-long.safetensors", st("{"+f32("x", "["+strings.Repeat("1,", 99)+"4]", 0, 16)+"}", 16), fault.Malformed, "more than 16"},
+	{"shape-lies.safetensors", st("{"+f32("x", "[5]", 0, 16)+"}", 16), fault.Malformed, "F32[5] needs 20 bytes, data_offsets give it 16"},
+	{"three-offsets.safetensors", st(`{"x":{"dtype":"F32","shape":[4],"data_offsets":[0,16,16]}}`, 16), fault.Malformed, "more than 2"},
+	{"one-offset.safetensors", st(`{"x":{"dtype":"F32","shape":[4],"data_offsets":[0]}}`, 16), fault.Malformed, "data_offsets are [0]"},
+	{"no-dtype.safetensors", st(`{"x":{"shape":[4],"data_offsets":[0,16]}}`, 16), fault.Malformed, "has no dtype"},
+	{"dtype-twice.safetensors", st(`{"x":{"dtype":"F32","dtype":"F16","shape":[4],"data_offsets":[0,16]}}`, 16), fault.Malformed, `"dtype" twice`},
+	{"dtype-unknown.safetensors", st(`{"x":{"dtype":"Q4","shape":[4],"data_offsets":[0,16]}}`, 16), fault.Unsupported, `element type "Q4"`},
+	{"name-long.safetensors", st("{"+f32(strings.Repeat("x", 2000), "[4]", 0, 16)+"}", 16), fault.TooLarge, "limit 1024 bytes"},
+	{"nan.safetensors", st("{"+f32("x", "[2]", 0, 8)+"}", 4) + "\x00\x00\xc0\x7f", fault.NaN, `tensor "x": element 1 is NaN`},
+	{"infinite-half.safetensors", st(`{"x":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}`, 0) + "\x00\xfc", fault.NaN, "element 0 is -Inf"},
+	{"integers.safetensors", st(`{"x":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}`, 4), fault.Unsupported, "element type I32"},
+
+	{"escape.index.json", `{"weight_map":{"x":"../../secret"}}`, fault.OutOfRange, "no plain file name"},
+	{"subfolder.index.json", `{"weight_map":{"x":"sub/shard"}}`, fault.OutOfRange, "no plain file name"},
+	{"absent.index.json", `{"weight_map":{"x":"absent.safetensors"}}`, fault.Missing, "fetch the missing shard"},
+	{"none.index.json", `{"weight_map":{}}`, fault.Missing, "names no tensor"},
+	{"lies.index.json", `{"weight_map":{"y":"good-shard.bin"}}`, fault.Mismatch, "not by the index"},
+	{"more.index.json", `{"weight_map":{"x":"good-shard.bin","y":"good-shard.bin"}}`, fault.Mismatch, `places tensor "y"`},
+	{"not.index.json", `weight_map`, fault.Malformed, "not the JSON"},
+
+	{"not.config.json", `[1]`, fault.Malformed, "not a JSON object"},
+	{"cut.config.json", `{"model_type":"lla`, fault.Malformed, "not a JSON object"},
+	{"twice.config.json", `{"model_type":"llama","vocab_size":5,"vocab_size":6}`, fault.Malformed, "vocab_size: is given twice"},
+	{"family.config.json", `{"architectures":["MambaForCausalLM"]}`, fault.Unsupported, `architectures: is "MambaForCausalLM"`},
+	{"no-family.config.json", `{"hidden_size":16}`, fault.Missing, "model_type"},
+	{"layers.config.json", config(`"num_hidden_layers":100000`), fault.TooLarge, "num_hidden_layers: is 100000 (limit 1 to 256)"},
+	{"vocab.config.json", config(`"vocab_size":9223372036854775807`), fault.TooLarge, "vocab_size"},
+	{"zero-heads.config.json", config(`"num_attention_heads":0`), fault.OutOfRange, "num_attention_heads"},
+	{"negative.config.json", config(`"intermediate_size":-1`), fault.OutOfRange, "intermediate_size"},
+	{"kv-heads.config.json", config(`"num_attention_heads":4,"num_key_value_heads":3`), fault.Mismatch, "num_key_value_heads: 3 does not divide"},
+	{"head-dim.config.json", config(`"num_attention_heads":3`), fault.Mismatch, "there is no head_dim"},
+	{"odd-head.config.json", config(`"num_attention_heads":4,"head_dim":5`), fault.Unsupported, "head_dim: 5 is odd"},
+	{"wide-heads.config.json", config(`"num_attention_heads":1024,"head_dim":1024`), fault.TooLarge, "1024 heads of width 1024"},
+	{"string.config.json", config(`"num_attention_heads":"4"`), fault.Malformed, "not an integer"},
+	{"rope.config.json", config(`"rope_scaling":{"type":"linear"},"num_attention_heads":4`), fault.Unsupported, "rope_scaling"},
+	{"rope5.config.json", config(`"rope_parameters":{"rope_type":"llama3"},"num_attention_heads":4`), fault.Unsupported, "rope_parameters.rope_type"},
+	{"rope-zero.config.json", config(`"rope_theta":0,"num_attention_heads":4`), fault.OutOfRange, "rope_theta"},
+	{"eps.config.json", config(`"rms_norm_eps":0,"num_attention_heads":4`), fault.OutOfRange, "rms_norm_eps"},
+	{"act.config.json", config(`"hidden_act":"gelu"`), fault.Unsupported, `hidden_act: is "gelu"`},
+	{"bias.config.json", config(`"attention_bias":true`), fault.Unsupported, "attention_bias: is true"},
+	{"mlp-bias.config.json", config(`"mlp_bias":true`), fault.Unsupported, "mlp_bias"},
+	{"quantised.config.json", config(`"quantization_config":{"bits":4}`), fault.Unsupported, "quantization_config"},
+	{"eos.config.json", config(`"num_attention_heads":4,"vocab_size":10,"bos_token_id":1,"eos_token_id":[3,10]`), fault.OutOfRange, "eos_token_id: 10 is no token id"},
+	{"bos.config.json", config(`"num_attention_heads":4,"bos_token_id":-1`), fault.OutOfRange, "bos_token_id"},
+
+	{"not.adapter_config.json", `null`, fault.Malformed, "not a JSON object"},
+	{"ia3.adapter_config.json", `{"peft_type":"IA3"}`, fault.Unsupported, `peft_type: is "IA3"`},
+	{"dora.adapter_config.json", adapter(`,"use_dora":true`), fault.Unsupported, "use_dora: is"},
+	{"save.adapter_config.json", adapter(`,"modules_to_save":["lm_head"]`), fault.Unsupported, "modules_to_save: is"},
+	{"ranks.adapter_config.json", adapter(`,"rank_pattern":{"q_proj":8}`), fault.Unsupported, "rank_pattern: is"},
+	{"alphas.adapter_config.json", adapter(`,"alpha_pattern":{"q_proj":1}`), fault.Unsupported, "alpha_pattern: is"},
+	{"bias.adapter_config.json", adapter(`,"bias":"all"`), fault.Unsupported, `bias: is "all"`},
+	{"fan.adapter_config.json", adapter(`,"fan_in_fan_out":true`), fault.Unsupported, "fan_in_fan_out"},
+	{"pissa.adapter_config.json", adapter(`,"init_lora_weights":"pissa"`), fault.Unsupported, "changes the base model"},
+	{"future.adapter_config.json", adapter(`,"use_qzlora":{"x":1}`), fault.Unsupported, "use_qzlora"},
+	{"rank.adapter_config.json", `{"peft_type":"LORA","r":1000000000,"target_modules":["x"]}`, fault.TooLarge, "r: is 1000000000"},
+	{"rank0.adapter_config.json", `{"peft_type":"LORA","r":0,"target_modules":["x"]}`, fault.OutOfRange, "r: is 0"},
+	{"alpha.adapter_config.json", adapter(`,"lora_alpha":1e300`), fault.OutOfRange, "lora_alpha"},
+	{"targets.adapter_config.json", `{"peft_type":"LORA","target_modules":[]}`, fault.Missing, "target_modules"},
+	{"pattern.adapter_config.json", `{"peft_type":"LORA","target_modules":"(?!x)("}`, fault.Unsupported, "list of module names"},
+
+	{"other-rank.adapter.safetensors", st("{"+f32("base_model.model.m.q_proj.lora_A.weight", "[2,2]", 0, 16)+"}", 16), fault.Mismatch, "not of rank r=4"},
+	{"half-pair.adapter.safetensors", st("{"+f32("base_model.model.m.q_proj.lora_A.weight", "[4,1]", 0, 16)+"}", 16), fault.Missing, "only one of lora_A and lora_B"},
+	{"other-module.adapter.safetensors", st("{"+f32("base_model.model.m.k_proj.lora_A.weight", "[4,1]", 0, 16)+"}", 16), fault.Mismatch, "target_modules does not name"},
+	{"magnitude.adapter.safetensors", st("{"+f32("base_model.model.m.q_proj.lora_magnitude_vector", "[4]", 0, 16)+"}", 16), fault.Unsupported, "neither lora_A nor lora_B"},
+	{"full.adapter.safetensors", st("{"+f32("model.norm.weight", "[4]", 0, 16)+"}", 16), fault.Unsupported, "does not start with base_model.model."},
+	{"nothing.adapter.safetensors", st("{}", 0), fault.Missing, "no LoRA tensor"},
+}
+
+// open reads a file as its name says it should be read, to the end.
+func open(ctx context.Context, s blob.Store, name string) error {
+	base := path.Base(name)
+	read := func(parse func(string, []byte) error) error {
+		data, err := blob.ReadAll(ctx, s, name, maxConfig)
+		if err != nil {
+			return err
+		}
+		return parse(base, data)
+	}
+	switch {
+	case strings.HasSuffix(name, ".adapter_config.json"):
+		return read(func(n string, b []byte) error {
+			a, err := ParseAdapterConfig(n, b)
+			if err == nil {
+				_, err = a.matcher(n)
+			}
+			return err
+		})
+	case strings.HasSuffix(name, ".config.json"):
+		return read(func(n string, b []byte) error { _, err := ParseConfig(n, b); return err })
+	case strings.HasSuffix(name, ".index.json"):
+		_, err := OpenSharded(ctx, s, name)
+		return err
+	}
+	f, err := Open(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(name, ".adapter.safetensors") {
+		a, err := ParseAdapterConfig("c", []byte(adapter("")))
+		if err != nil {
+			return err
+		}
+		return a.readPairs(ctx, f)
+	}
+	for _, t := range f.Tensors() {
+		if _, err := f.ReadF32(ctx, t.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestAttacks(t *testing.T) {
+	if *update {
+		require.NoError(t, os.RemoveAll("testdata/attacks"))
+		require.NoError(t, os.MkdirAll("testdata/attacks", 0o755))
+		for _, a := range attacks {
+			require.NoError(t, os.WriteFile("testdata/attacks/"+a.file, []byte(a.content), 0o644))
+		}
+		require.NoError(t, os.WriteFile("testdata/attacks/good-shard.bin", []byte(st("{"+f32("x", "[4]", 0, 16)+"}", 16)), 0o644))
+	}
+	files, err := golden.List(t.Context(), "attacks/")
+	require.NoError(t, err)
+	require.Len(t, files, len(attacks)+1)
+	for _, a := range attacks {
+		t.Run(a.file, func(t *testing.T) {
+			name := "attacks/" + a.file
+			content, err := blob.ReadAll(t.Context(), golden, name, 1e6)
+			require.NoError(t, err)
+			require.Equal(t, a.content, string(content))
+			err = open(t.Context(), golden, name)
+			require.ErrorContains(t, err, a.message)
+			require.Equal(t, a.kind, fault.KindOf(err), "%v", err)
+			require.Contains(t, err.Error(), strings.TrimPrefix(path.Base(name), "attacks/"), "the file is named")
+			require.Less(t, len(err.Error()), 500)
+		})
+	}
+}

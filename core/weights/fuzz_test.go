@@ -1,0 +1,103 @@
+package weights
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+)
+
+// seeds adds the attack files of one kind.
+func seeds(f *testing.F, suffix string) {
+	for _, a := range attacks {
+		if strings.HasSuffix(a.file, suffix) {
+			f.Add([]byte(a.content))
+		}
+	}
+}
+
+// FuzzOpen holds that any bytes give a typed fault, or a file whose every float tensor can be read.
+func FuzzOpen(f *testing.F) {
+	seeds(f, ".safetensors")
+	f.Add(Encode([]Tensor{{"a", []int{2}, []float32{1, 2}}, {"b", []int{0}, nil}}, map[string]string{"format": "pt"}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Open(t.Context(), blob.NewMem(map[string][]byte{"f": data}), "f")
+		if err != nil {
+			require.NotEmpty(t, fault.KindOf(err))
+			return
+		}
+		var bytes int64
+		for _, info := range file.Tensors() {
+			bytes += info.End - info.Begin
+			require.Equal(t, info.End-info.Begin, int64(info.Elements()*info.DType.Size()))
+			_, err := file.ReadF32(t.Context(), info.Name)
+			if kind := fault.KindOf(err); err != nil && kind != fault.NaN {
+				require.Equal(t, fault.Unsupported, kind)
+			}
+		}
+		require.Less(t, bytes, int64(len(data)))
+	})
+}
+
+// FuzzConfig holds that a config that is accepted can be multiplied out.
+func FuzzConfig(f *testing.F) {
+	seeds(f, ".config.json")
+	f.Add([]byte(config(`"num_attention_heads":4,"eos_token_id":[1,2]`)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseConfig("c", data)
+		if err != nil {
+			require.NotEmpty(t, fault.KindOf(err))
+			return
+		}
+		require.Zero(t, c.Heads%c.KVHeads)
+		require.Positive(t, c.HeadDim)
+		total := int64(0)
+		for _, s := range LlamaTensors(c) {
+			n := int64(1)
+			for _, d := range s.Shape {
+				require.Positive(t, d)
+				n *= int64(d)
+			}
+			total += n
+		}
+		require.Positive(t, total)
+	})
+}
+
+// FuzzAdapterConfig holds that a config that is accepted survives being written and read.
+func FuzzAdapterConfig(f *testing.F) {
+	seeds(f, ".adapter_config.json")
+	f.Add([]byte(adapter(`,"lora_alpha":16,"use_rslora":true`)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := ParseAdapterConfig("c", data)
+		if err != nil {
+			require.NotEmpty(t, fault.KindOf(err))
+			return
+		}
+		again, err := ParseAdapterConfig("c", a.configJSON())
+		require.NoError(t, err)
+		require.Equal(t, a, again)
+		if matches, err := a.matcher("c"); err == nil {
+			matches("model.layers.0.self_attn.q_proj")
+		}
+	})
+}
+
+// FuzzIndex holds that no index can name a blob outside its folder.
+func FuzzIndex(f *testing.F) {
+	seeds(f, ".index.json")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := readIndex("i", data)
+		if err != nil {
+			require.NotEmpty(t, fault.KindOf(err))
+			return
+		}
+		for _, shard := range m {
+			require.NoError(t, blob.CheckName(shard))
+			require.NotContains(t, shard, "/")
+		}
+	})
+}

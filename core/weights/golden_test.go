@@ -1,0 +1,221 @@
+package weights
+
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+)
+
+var golden = blob.FromFS(os.DirFS("testdata"))
+
+type expectedTensor struct {
+	DType string
+	Shape []int
+	Sum   float64
+	Last  float32
+	File  string
+}
+
+func requireExpected(t *testing.T, dir string, f *File) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + dir + "/expected.json")
+	require.NoError(t, err)
+	var want map[string]expectedTensor
+	require.NoError(t, json.Unmarshal(data, &want))
+	require.Len(t, f.Tensors(), len(want))
+	torch := map[DType]string{F32: "torch.float32", F16: "torch.float16", BF16: "torch.bfloat16"}
+	for name, w := range want {
+		info, ok := f.Tensor(name)
+		require.True(t, ok, name)
+		require.Equal(t, w.DType, torch[info.DType], name)
+		require.Equal(t, w.Shape, info.Shape, name)
+		require.Equal(t, dir+"/"+w.File, info.Blob, name)
+		got, err := f.ReadF32(t.Context(), name)
+		require.NoError(t, err)
+		var sum float64
+		for _, v := range got {
+			sum += float64(v)
+		}
+		require.InDelta(t, w.Sum, sum, 1e-9, name)
+		require.Equal(t, w.Last, got[len(got)-1], name)
+	}
+}
+
+func TestModelFolderOfTransformers(t *testing.T) {
+	for _, c := range []struct {
+		dir            string
+		heads, headDim int
+		tied           bool
+	}{{"f16_untied", 4, 4, false}, {"bf16_tied_sharded", 4, 6, true}} {
+		t.Run(c.dir, func(t *testing.T) {
+			config, err := ReadConfig(t.Context(), golden, c.dir)
+			require.NoError(t, err)
+			require.Equal(t, Config{HiddenSize: 16, IntermediateSize: 24, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: c.headDim, VocabSize: 29,
+				MaxPositions: 64, RMSNormEps: 1e-6, RopeTheta: 5000, TieEmbeddings: c.tied, BOS: 0, EOS: []int32{1, 2}}, config)
+			f, err := OpenDir(t.Context(), golden, c.dir)
+			require.NoError(t, err)
+			requireExpected(t, c.dir, f)
+			require.NoError(t, CheckLlama(config, f))
+		})
+	}
+}
+
+func TestHalfIsWidenedExactly(t *testing.T) {
+	f, err := Open(t.Context(), golden, "half.safetensors")
+	require.NoError(t, err)
+	half, err := f.ReadF32(t.Context(), "f16")
+	require.NoError(t, err)
+	want, err := f.ReadF32(t.Context(), "f32")
+	require.NoError(t, err)
+	require.Equal(t, want, half)
+}
+
+func TestAdapterOfPEFT(t *testing.T) {
+	ctx := t.Context()
+	a, err := ReadAdapter(ctx, golden, "peft")
+	require.NoError(t, err)
+	require.Equal(t, 3, a.Rank)
+	require.Equal(t, 12.0, a.Alpha)
+	require.Equal(t, []string{"down_proj", "q_proj"}, a.Targets)
+	require.Equal(t, []string{"model.layers.0.mlp.down_proj", "model.layers.0.self_attn.q_proj",
+		"model.layers.1.mlp.down_proj", "model.layers.1.self_attn.q_proj"}, a.Paths())
+	scaling, err := os.ReadFile("testdata/peft/scaling.txt")
+	require.NoError(t, err)
+	require.Equal(t, string(scaling), strconv.FormatFloat(a.Scaling(), 'g', -1, 64))
+	down := a.Pairs["model.layers.0.mlp.down_proj"]
+	require.Equal(t, []int{24, 16, 72, 48}, []int{down.In, down.Out, len(down.A), len(down.B)})
+	config, err := ReadConfig(ctx, golden, "bf16_tied_sharded")
+	require.NoError(t, err)
+	require.ErrorIs(t, CheckAdapter(config, a), fault.Mismatch, "q_proj is wider there")
+	config.HeadDim = 4
+	require.NoError(t, CheckAdapter(config, a))
+	config.Layers = 1
+	require.ErrorContains(t, CheckAdapter(config, a), `module "model.layers.1.mlp.down_proj": is no linear layer of the base model`)
+
+	// Written back, the weights are the reference's bytes.
+	out := &blob.Mem{}
+	require.NoError(t, WriteAdapter(ctx, out, "x", a))
+	got, err := blob.ReadAll(ctx, out, "x/adapter_model.safetensors", 1e6)
+	require.NoError(t, err)
+	want, err := os.ReadFile("testdata/peft/adapter_model.safetensors")
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	again, err := ReadAdapter(ctx, out, "x")
+	require.NoError(t, err)
+	require.Equal(t, a, again)
+}
+
+func TestEncodeRoundTrip(t *testing.T) {
+	ctx := t.Context()
+	tensors := []Tensor{{"b", []int{2, 3}, []float32{1, 2, 3, 4, 5, -6}}, {"a<", nil, []float32{7}}, {"c", []int{0, 5}, nil}}
+	m := &blob.Mem{}
+	require.NoError(t, Write(ctx, m, "f", tensors, map[string]string{"k": "v"}))
+	f, err := Open(ctx, m, "f")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"k": "v"}, f.Metadata())
+	for _, want := range tensors {
+		got, err := f.ReadF32(ctx, want.Name)
+		require.NoError(t, err)
+		require.Equal(t, append([]float32{}, want.Data...), got)
+	}
+	info, _ := f.Tensor("b")
+	require.Zero(t, info.Begin%4)
+	part := make([]float32, 2)
+	require.NoError(t, f.ReadF32At(ctx, info, part, 4))
+	require.Equal(t, []float32{5, -6}, part)
+	require.ErrorIs(t, f.ReadF32At(ctx, info, part, 5), fault.OutOfRange)
+	require.Equal(t, Encode(tensors, nil), Encode([]Tensor{tensors[2], tensors[0], tensors[1]}, nil))
+	_, err = f.ReadF32(ctx, "zzz")
+	require.ErrorIs(t, err, fault.Missing)
+}
+
+func TestLongTensorsAreConvertedInPieces(t *testing.T) {
+	data := make([]float32, 2*convertChunk+5)
+	for i := range data {
+		data[i] = float32(i)
+	}
+	m := &blob.Mem{}
+	require.NoError(t, Write(t.Context(), m, "f", []Tensor{{"x", []int{len(data)}, data}}, nil))
+	f, err := Open(t.Context(), m, "f")
+	require.NoError(t, err)
+	got, err := f.ReadF32(t.Context(), "x")
+	require.NoError(t, err)
+	require.Equal(t, data, got)
+}
+
+func TestConfigDefaultsAreThoseOfTransformers(t *testing.T) {
+	c, err := ParseConfig("config.json", []byte(`{"model_type":"llama"}`))
+	require.NoError(t, err)
+	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, VocabSize: 32000,
+		MaxPositions: 2048, RMSNormEps: 1e-6, RopeTheta: 10000, BOS: 1, EOS: []int32{2}}, c)
+	c, err = ParseConfig("config.json", []byte(`{"model_type":"llama","eos_token_id":null,"bos_token_id":null,"rope_scaling":null}`))
+	require.NoError(t, err)
+	require.Equal(t, int32(-1), c.BOS)
+	require.Empty(t, c.EOS)
+}
+
+func TestCheckLlamaNamesWhatDisagrees(t *testing.T) {
+	ctx := t.Context()
+	config, err := ReadConfig(ctx, golden, "f16_untied")
+	require.NoError(t, err)
+	f, err := OpenDir(ctx, golden, "f16_untied")
+	require.NoError(t, err)
+
+	c := config
+	c.Layers = 3
+	require.ErrorContains(t, CheckLlama(c, f), `tensor "model.layers.2.input_layernorm.weight": is not there`)
+	c.Layers = 1
+	require.ErrorIs(t, CheckLlama(c, f), fault.Mismatch)
+	require.ErrorContains(t, CheckLlama(c, f), "has no place in the model")
+	c = config
+	c.IntermediateSize = 25
+	require.ErrorContains(t, CheckLlama(c, f), `tensor "model.layers.0.mlp.gate_proj.weight": has shape [24 16], config.json needs [25 16]`)
+	c = config
+	c.TieEmbeddings = true
+	require.NoError(t, CheckLlama(c, f), "a head beside tied embeddings is unused")
+
+	var tensors []Tensor
+	for _, s := range LlamaTensors(config) {
+		n := 1
+		for _, d := range s.Shape {
+			n *= d
+		}
+		tensors = append(tensors, Tensor{s.Name, s.Shape, make([]float32, n)})
+	}
+	tensors = append(tensors, Tensor{"model.layers.0.self_attn.rotary_emb.inv_freq", []int{2}, make([]float32, 2)})
+	m := &blob.Mem{}
+	require.NoError(t, Write(ctx, m, SingleName, tensors, nil))
+	f, err = OpenDir(ctx, m, "")
+	require.NoError(t, err)
+	require.NoError(t, CheckLlama(config, f))
+	_, err = OpenDir(ctx, m, "elsewhere")
+	require.ErrorIs(t, err, fault.Missing)
+	require.ErrorContains(t, err, "holds neither model.safetensors nor model.safetensors.index.json")
+}
+
+func TestAdapterTargets(t *testing.T) {
+	path := "model.layers.0.self_attn.q_proj"
+	for targets, want := range map[string]bool{`["q_proj"]`: true, `["self_attn.q_proj"]`: true, `["proj"]`: false, `"all-linear"`: true,
+		`".*\\.(q|v)_proj"`: true, `"q_proj"`: false} {
+		a, err := ParseAdapterConfig("c", []byte(`{"peft_type":"LORA","target_modules":`+targets+`}`))
+		require.NoError(t, err)
+		matches, err := a.matcher("c")
+		require.NoError(t, err)
+		require.Equal(t, want, matches(path), targets)
+		again, err := ParseAdapterConfig("c", a.configJSON())
+		require.NoError(t, err)
+		require.Equal(t, a, again)
+	}
+	a := &Adapter{Rank: 4, Alpha: 8}
+	require.Equal(t, 2.0, a.Scaling())
+	a.RSLoRA = true
+	require.Equal(t, 4.0, a.Scaling())
+	require.True(t, strings.HasPrefix(peftRoot, "base_model."))
+}
