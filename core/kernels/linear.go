@@ -1,0 +1,132 @@
+package kernels
+
+import (
+	"fmt"
+
+	"nextquill/core/gpu"
+)
+
+// LinearSpec is the shape of a linear layer y = Wx with W [Out, In], and of an
+// optional low-rank term beside it.
+type LinearSpec struct {
+	// Rows is the row count of X and Y.
+	Rows Rows
+	// In and Out are features; In is a multiple of 4, Out need not be.
+	In, Out int
+	// OutStride is the row stride of Y and DY in elements: a multiple of 4, at
+	// least Out. 0 means Out, which then is a multiple of 4.
+	OutStride int
+	// Accumulate adds to the output instead of replacing it.
+	Accumulate bool
+	// Rank is that of the low-rank term, a multiple of 4; 0 means no such term.
+	Rank int
+	// Scale is the factor of the low-rank term (LoRA's alpha/rank), and of the
+	// whole result of LinearWeightGrad.
+	Scale float32
+}
+
+// LinearForward records Y (=|+=) X·Wᵀ + Scale·U·Bᵀ: X [rows, In], W [Out, In],
+// Y [rows, Out]; U [rows, Rank] and B [Out, Rank] are nil when Rank is 0. The
+// columns of Y from Out up to the next multiple of 4 are written as 0.
+func LinearForward(t *Tune, s LinearSpec, x, w, y, u, b *gpu.Tensor) gpu.Dispatch {
+	s = s.checked(u != nil && b != nil)
+	return s.dispatch(linearForward, t, []*gpu.Tensor{x, w, y}, u, b)
+}
+
+// LinearInputGrad records DX (=|+=) DY·W + Scale·V·A: DY [rows, Out] with zeros
+// in its columns from Out up to the next multiple of 4, W [Out, In], DX [rows,
+// In]; V [rows, Rank] (DY·B) and A [Rank, In] are nil when Rank is 0.
+func LinearInputGrad(t *Tune, s LinearSpec, dy, w, dx, v, a *gpu.Tensor) gpu.Dispatch {
+	s = s.checked(v != nil && a != nil)
+	return s.dispatch(linearInput, t, []*gpu.Tensor{dy, w, dx}, v, a)
+}
+
+// LinearWeightGrad records DW (=|+=) Scale·DYᵀ·X, summed over rows in their
+// order: DY [rows, Out], X [rows, In], DW [Out, In]. Rank is not looked at.
+func LinearWeightGrad(t *Tune, s LinearSpec, dy, x, dw *gpu.Tensor) gpu.Dispatch {
+	s.Rank = 0
+	s = s.checked(false)
+	return s.dispatch(linearWeight, t, []*gpu.Tensor{dy, x, dw}, nil, nil)
+}
+
+// linearKind is one of the three products of a linear layer.
+type linearKind uint8
+
+const (
+	linearForward linearKind = iota
+	linearInput
+	linearWeight
+)
+
+func (k linearKind) String() string {
+	return [...]string{"linear_forward", "linear_input", "linear_weight"}[k]
+}
+
+// checked fills in defaults. A spec that breaks LinearSpec's rules is a bug of
+// the caller's recording code and panics.
+func (s LinearSpec) checked(lowRank bool) LinearSpec {
+	if s.OutStride == 0 {
+		s.OutStride = s.Out
+	}
+	switch {
+	case s.In <= 0 || s.In%4 != 0:
+		panic(fmt.Sprintf("kernels: linear: In %d must be a positive multiple of 4", s.In))
+	case s.Out <= 0 || s.OutStride < s.Out || s.OutStride%4 != 0:
+		panic(fmt.Sprintf("kernels: linear: Out %d needs an OutStride that is a multiple of 4 and no less, not %d", s.Out, s.OutStride))
+	case s.Rank < 0 || s.Rank%4 != 0:
+		panic(fmt.Sprintf("kernels: linear: Rank %d must be a multiple of 4", s.Rank))
+	case lowRank != (s.Rank > 0):
+		panic(fmt.Sprintf("kernels: linear: Rank %d and the low-rank tensors must go together", s.Rank))
+	}
+	return s
+}
+
+func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, rank *gpu.Tensor) gpu.Dispatch {
+	block := t.Linear.block(kind, s)
+	access := []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}
+	if s.Rank > 0 {
+		args = append(args, low, rank)
+		access = append(access, gpu.ReadStorage, gpu.ReadStorage)
+	}
+	accumulate := uint32(0)
+	if s.Accumulate {
+		accumulate = 1
+	}
+	return gpu.Dispatch{
+		Program: unrolled(kind.String(),
+			map[string]int{"TM": block.Rows, "TN": block.Columns, "GROUP": block.Group},
+			Consts{"LOW_RANK": s.Rank > 0, "ROWS_FAST": block.RowsFast},
+			access...),
+		Shape: gpu.Shape{
+			uint32(s.Rows), uint32(s.In / 4), uint32(s.Out), uint32(s.OutStride / 4),
+			uint32(s.Rank / 4), accumulate, gpu.F(s.Scale),
+		},
+		Args: args,
+		Groups: func(d *gpu.Dyn) [3]uint32 {
+			rows, cols := s.result(kind, s.Rows.Count(d))
+			return linearGroups(ceilDiv(rows, block.Rows)*ceilDiv(cols, block.Columns), block.Group)
+		},
+		Flops: func(d *gpu.Dyn) float64 {
+			rows := float64(s.Rows.Count(d))
+			across := s.Out
+			if kind == linearInput {
+				across = s.In
+			}
+			return 2 * rows * (float64(s.In)*float64(s.Out) + float64(s.Rank)*float64(across))
+		},
+	}
+}
+
+// result is the size of what a product computes.
+func (s LinearSpec) result(kind linearKind, rows int) (m, n int) {
+	switch kind {
+	case linearForward:
+		return rows, s.Out
+	case linearInput:
+		return rows, s.In
+	}
+	if rows == 0 && s.Accumulate {
+		return 0, 0
+	}
+	return s.Out, s.In
+}

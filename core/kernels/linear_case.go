@@ -1,0 +1,76 @@
+package kernels
+
+// linearTolerance covers the rounding of sums of some thousand products.
+const linearTolerance = 2e-5
+
+// linearCase reads the sizes that all three products share. Rows: "rows", counted
+// by tokens, or fixed with the flag "fixed". "stride" is OutStride.
+func linearCase(c *Case) (s LinearSpec, n int, t Tune) {
+	n = c.Size("rows")
+	s = LinearSpec{
+		Rows: PerToken, In: c.Size("in"), Out: c.Size("out"),
+		OutStride: c.Spec.Sizes["stride"], Accumulate: c.Flag("accumulate"),
+		Rank: c.Spec.Sizes["rank"], Scale: c.Param("scale"),
+	}
+	if c.Flag("fixed") {
+		s.Rows = FixedRows(n)
+	} else {
+		c.Dyn.Tokens = uint32(n)
+	}
+	t = DefaultTune(c.Info)
+	return s.checked(s.Rank > 0), n, t
+}
+
+// output makes what a product writes: values to add to, or garbage to replace.
+func (s LinearSpec) output(c *Case, name string, n int) *CaseTensor {
+	if s.Accumulate {
+		return c.Random(name, n)
+	}
+	return c.Garbage(name, n)
+}
+
+// padded makes [n, OutStride] values whose columns past Out are 0.
+func (s LinearSpec) padded(c *Case, name string, n int) *CaseTensor {
+	t := c.Random(name, n*s.OutStride)
+	v := append([]float32(nil), t.Host...)
+	for r := range n {
+		clear(v[r*s.OutStride+s.Out : (r+1)*s.OutStride])
+	}
+	return c.Values(name, v)
+}
+
+func init() {
+	register("linear_forward", func(c *Case) {
+		s, n, t := linearCase(c)
+		x, w := c.Random("x", n*s.In), c.Random("w", s.Out*s.In)
+		// Random, not garbage: columns past the next multiple of 4 stay.
+		y := c.Random("y", n*s.OutStride)
+		u, b := &CaseTensor{}, &CaseTensor{}
+		if s.Rank > 0 {
+			u, b = c.Random("u", n*s.Rank), c.Random("b", s.Out*s.Rank)
+		}
+		c.Record(LinearForward(&t, s, x.GPU, w.GPU, y.GPU, u.GPU, b.GPU))
+		LinearForwardRef(s, n, x.Host, w.Host, y.Host, u.Host, b.Host)
+		c.Expect(y, linearTolerance)
+	})
+	register("linear_input", func(c *Case) {
+		s, n, t := linearCase(c)
+		dy, w := s.padded(c, "dy", n), c.Random("w", s.Out*s.In)
+		dx := s.output(c, "dx", n*s.In)
+		v, a := &CaseTensor{}, &CaseTensor{}
+		if s.Rank > 0 {
+			v, a = c.Random("v", n*s.Rank), c.Random("a", s.Rank*s.In)
+		}
+		c.Record(LinearInputGrad(&t, s, dy.GPU, w.GPU, dx.GPU, v.GPU, a.GPU))
+		LinearInputGradRef(s, n, dy.Host, w.Host, dx.Host, v.Host, a.Host)
+		c.Expect(dx, linearTolerance)
+	})
+	register("linear_weight", func(c *Case) {
+		s, n, t := linearCase(c)
+		dy, x := s.padded(c, "dy", n), c.Random("x", n*s.In)
+		dw := s.output(c, "dw", s.Out*s.In)
+		c.Record(LinearWeightGrad(&t, s, dy.GPU, x.GPU, dw.GPU))
+		LinearWeightGradRef(s, n, dy.Host, x.Host, dw.Host)
+		c.Expect(dw, linearTolerance)
+	})
+}

@@ -1,0 +1,69 @@
+package kernels
+
+// LinearForwardRef is LinearForward on the CPU, for n rows.
+func LinearForwardRef(s LinearSpec, n int, x, w, y, u, b []float32) {
+	s = s.checked(s.Rank > 0)
+	for r := range n {
+		for o := range s.OutStride {
+			at := r*s.OutStride + o
+			if o >= s.Out {
+				if o < (s.Out+3)&^3 {
+					y[at] = 0
+				}
+				continue
+			}
+			sum := dot64(x[r*s.In:], w[o*s.In:], s.In)
+			if s.Rank > 0 {
+				sum += float64(s.Scale) * dot64(u[r*s.Rank:], b[o*s.Rank:], s.Rank)
+			}
+			put(y, at, sum, s.Accumulate)
+		}
+	}
+}
+
+// LinearInputGradRef is LinearInputGrad on the CPU, for n rows.
+func LinearInputGradRef(s LinearSpec, n int, dy, w, dx, v, a []float32) {
+	s = s.checked(s.Rank > 0)
+	for r := range n {
+		for i := range s.In {
+			var sum, low float64
+			for o := range s.Out {
+				sum += float64(dy[r*s.OutStride+o]) * float64(w[o*s.In+i])
+			}
+			for k := range s.Rank {
+				low += float64(v[r*s.Rank+k]) * float64(a[k*s.In+i])
+			}
+			put(dx, r*s.In+i, sum+float64(s.Scale)*low, s.Accumulate)
+		}
+	}
+}
+
+// LinearWeightGradRef is LinearWeightGrad on the CPU, for n rows.
+func LinearWeightGradRef(s LinearSpec, n int, dy, x, dw []float32) {
+	s.Rank = 0
+	s = s.checked(false)
+	for o := range s.Out {
+		for i := range s.In {
+			var sum float64
+			for r := range n {
+				sum += float64(dy[r*s.OutStride+o]) * float64(x[r*s.In+i])
+			}
+			put(dw, o*s.In+i, float64(s.Scale)*sum, s.Accumulate)
+		}
+	}
+}
+
+func dot64(a, b []float32, n int) float64 {
+	var sum float64
+	for i := range n {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	return sum
+}
+
+func put(t []float32, at int, v float64, accumulate bool) {
+	if accumulate {
+		v += float64(t[at])
+	}
+	t[at] = float32(v)
+}

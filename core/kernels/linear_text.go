@@ -1,0 +1,116 @@
+package kernels
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"nextquill/core/gpu"
+	"nextquill/shaders"
+)
+
+// Register blocks need unrolled text: WGSL has no way to keep an array in
+// registers on every compiler. So the linear kernels' shader files are templates:
+//
+//	//#for i TM      repeats the lines up to its //#endfor with i = 0 … TM-1
+//	{i*4+1}          is replaced by the value; names are loop variables and sizes
+//
+// On top of that come the directives of source.go.
+
+// unrolled is program for a template with integer sizes.
+func unrolled(file string, sizes map[string]int, consts Consts, args ...gpu.Access) *gpu.Program {
+	key := file + sizesKey(sizes) + constsKey(consts)
+	programMutex.Lock()
+	defer programMutex.Unlock()
+	if p, ok := programCache[key]; ok {
+		return p
+	}
+	lines := unroll(file, strings.Split(shaders.Text(file), "\n"), sizes)
+	p := &gpu.Program{
+		Name: key,
+		WGSL: shaders.Text("common") + conditionals(file, strings.Join(lines, "\n"), consts),
+		Args: args,
+	}
+	programCache[key] = p
+	return p
+}
+
+func sizesKey(sizes map[string]int) string {
+	consts := Consts{}
+	for k, v := range sizes {
+		consts[k] = v
+	}
+	return constsKey(consts)
+}
+
+var placeholder = regexp.MustCompile(`\{[A-Za-z0-9+*/-]+\}`)
+
+// unroll expands loops and placeholders of a template.
+func unroll(file string, lines []string, sizes map[string]int) []string {
+	var out []string
+	for n := 0; n < len(lines); n++ {
+		words := strings.Fields(lines[n])
+		if len(words) == 3 && words[0] == "//#for" {
+			end := loopEnd(file, lines, n)
+			inner := map[string]int{}
+			for k, v := range sizes {
+				inner[k] = v
+			}
+			for i := range evaluate(file, words[2], sizes) {
+				inner[words[1]] = i
+				out = append(out, unroll(file, lines[n+1:end], inner)...)
+			}
+			n = end
+			continue
+		}
+		out = append(out, placeholder.ReplaceAllStringFunc(lines[n], func(s string) string {
+			return strconv.Itoa(evaluate(file, s[1:len(s)-1], sizes))
+		}))
+	}
+	return out
+}
+
+func loopEnd(file string, lines []string, start int) int {
+	depth := 0
+	for n := start; n < len(lines); n++ {
+		switch word, _, _ := strings.Cut(strings.TrimSpace(lines[n]), " "); word {
+		case "//#for":
+			depth++
+		case "//#endfor":
+			depth--
+		}
+		if depth == 0 {
+			return n
+		}
+	}
+	panic(fmt.Sprintf("kernels: %s.wgsl: //#for without //#endfor", file))
+}
+
+// evaluate computes sums of products of names and numbers, e.g. q*4+1 or TN/4.
+func evaluate(file, expr string, sizes map[string]int) int {
+	for _, op := range "+-*/" {
+		at := strings.LastIndexByte(expr, byte(op))
+		if at < 0 {
+			continue
+		}
+		a, b := evaluate(file, expr[:at], sizes), evaluate(file, expr[at+1:], sizes)
+		switch op {
+		case '+':
+			return a + b
+		case '-':
+			return a - b
+		case '*':
+			return a * b
+		}
+		return a / b
+	}
+	if v, ok := sizes[expr]; ok {
+		return v
+	}
+	v, err := strconv.Atoi(expr)
+	if err != nil {
+		panic(fmt.Sprintf("kernels: %s.wgsl: unknown name %q", file, expr))
+	}
+	return v
+}
