@@ -1,0 +1,130 @@
+package kernels
+
+import (
+	"math"
+
+	"nextquill/core/gpu"
+)
+
+// RMSNorm records y = x · rstd · gain with rstd = 1/√(mean(x²)+eps): x and y
+// [rows, features], gain [features], rstd [rows].
+func RMSNorm(rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor) gpu.Dispatch {
+	return rmsNorm(false, rows, features, eps, x, gain, y, rstd)
+}
+
+func rmsNorm(workgroup bool, rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor) gpu.Dispatch {
+	return gpu.Dispatch{
+		Program: program("rmsnorm", rowConsts(workgroup, features),
+			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
+		Shape:  gpu.Shape{uint32(rows), uint32(features), gpu.F(eps)},
+		Args:   []*gpu.Tensor{x, gain, y, rstd},
+		Groups: func(d *gpu.Dyn) [3]uint32 { return rowGroups(workgroup, rows.Count(d)) },
+		Flops:  func(d *gpu.Dyn) float64 { return 4 * float64(rows.Count(d)*features) },
+	}
+}
+
+// RMSNormGrad records the gradient of RMSNorm's input, dx = … or, with
+// accumulate, dx += …: x, dy and dx [rows, features], gain [features], rstd
+// [rows] as RMSNorm left it.
+func RMSNormGrad(rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx *gpu.Tensor) gpu.Dispatch {
+	return rmsNormGrad(false, rows, features, accumulate, x, gain, rstd, dy, dx)
+}
+
+func rmsNormGrad(workgroup bool, rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx *gpu.Tensor) gpu.Dispatch {
+	return gpu.Dispatch{
+		Program: program("rmsnorm_grad", rowConsts(workgroup, features),
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Shape:  gpu.Shape{uint32(rows), uint32(features), flag(accumulate)},
+		Args:   []*gpu.Tensor{x, gain, rstd, dy, dx},
+		Groups: func(d *gpu.Dyn) [3]uint32 { return rowGroups(workgroup, rows.Count(d)) },
+		Flops:  func(d *gpu.Dyn) float64 { return 8 * float64(rows.Count(d)*features) },
+	}
+}
+
+// RMSNormGainGrad records dgain += Σ_rows dy · x · rstd: x and dy [rows,
+// features], rstd [rows], dgain [features].
+func RMSNormGainGrad(rows Rows, features int, x, rstd, dy, dgain *gpu.Tensor) gpu.Dispatch {
+	lanes := features / laneWidth(features)
+	return gpu.Dispatch{
+		Program: program("rmsnorm_gain_grad", laneConsts(features),
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Shape: gpu.Shape{uint32(rows), uint32(features)},
+		Args:  []*gpu.Tensor{x, rstd, dy, dgain},
+		Groups: func(d *gpu.Dyn) [3]uint32 {
+			if rows.Count(d) == 0 {
+				return [3]uint32{}
+			}
+			return linearGroups(lanes, 16)
+		},
+		Flops: func(d *gpu.Dyn) float64 { return 3 * float64(rows.Count(d)*features) },
+	}
+}
+
+// RMSNormRef is RMSNorm on the CPU.
+func RMSNormRef(features int, eps float32, x, gain, y, rstd []float32) {
+	for r := range rstd {
+		row := x[r*features : (r+1)*features]
+		var squares float64
+		for _, v := range row {
+			squares += float64(v) * float64(v)
+		}
+		scale := 1 / math.Sqrt(squares/float64(features)+float64(eps))
+		for f, v := range row {
+			y[r*features+f] = float32(float64(v) * scale * float64(gain[f]))
+		}
+		rstd[r] = float32(scale)
+	}
+}
+
+// RMSNormGradRef is RMSNormGrad with accumulate, and RMSNormGainGrad, on the CPU.
+func RMSNormGradRef(features int, x, gain, rstd, dy, dx, dgain []float32) {
+	sums := make([]float64, features)
+	for r, s := range rstd {
+		scale := float64(s)
+		var mean float64
+		for f := range features {
+			at := r*features + f
+			xhat := float64(x[at]) * scale
+			mean += float64(dy[at]) * float64(gain[f]) * xhat / float64(features)
+			sums[f] += float64(dy[at]) * xhat
+		}
+		for f := range features {
+			at := r*features + f
+			dx[at] += float32(scale * (float64(dy[at])*float64(gain[f]) - float64(x[at])*scale*mean))
+		}
+	}
+	for f, s := range sums {
+		dgain[f] += float32(s)
+	}
+}
+
+func init() {
+	register("rmsnorm", func(c *Case) {
+		n, f, eps := c.Size("rows"), c.Size("features"), c.Param("eps")
+		x, gain := c.Random("x", n*f), c.Random("gain", f)
+		y, rstd := c.Garbage("y", n*f), c.Garbage("rstd", n)
+		c.Dyn.Tokens = uint32(n)
+		c.Record(rmsNorm(c.Flag("workgroup"), PerToken, f, eps, x.GPU, gain.GPU, y.GPU, rstd.GPU))
+		RMSNormRef(f, eps, x.Host, gain.Host, y.Host, rstd.Host)
+		c.Expect(y, 2e-6)
+		c.Expect(rstd, 2e-6)
+	})
+	register("rmsnorm_grad", func(c *Case) {
+		n, f := c.Size("rows"), c.Size("features")
+		x, gain, dy := c.Random("x", n*f), c.Random("gain", f), c.Random("dy", n*f)
+		y, rstd := make([]float32, n*f), make([]float32, n)
+		RMSNormRef(f, 1e-5, x.Host, gain.Host, y, rstd)
+		scale, dgain := c.Values("rstd", rstd), c.Random("dgain", f)
+		dx := c.Garbage("dx", n*f)
+		if c.Flag("accumulate") {
+			dx = c.Random("dx", n*f)
+		}
+		c.Dyn.Tokens = uint32(n)
+		c.Record(
+			rmsNormGrad(c.Flag("workgroup"), PerToken, f, c.Flag("accumulate"), x.GPU, gain.GPU, scale.GPU, dy.GPU, dx.GPU),
+			RMSNormGainGrad(PerToken, f, x.GPU, scale.GPU, dy.GPU, dgain.GPU))
+		RMSNormGradRef(f, x.Host, gain.Host, scale.Host, dy.Host, dx.Host, dgain.Host)
+		c.Expect(dx, 1e-5)
+		c.Expect(dgain, 1e-5)
+	})
+}
