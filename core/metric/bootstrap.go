@@ -1,0 +1,117 @@
+// Package metric holds the statistics of an evaluation: means over tokens and bootstrap intervals over items.
+package metric
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"nextquill/core/fault"
+)
+
+// Item is what one text adds to a mean: Sum over its N tokens (for a held-out loss, nats over response tokens).
+type Item struct {
+	Sum float64
+	N   int
+}
+
+// Interval is an estimate with a two-sided confidence interval, in the units of the mean.
+type Interval struct {
+	Point float64 `json:"point"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+// Excludes tells whether the interval lies wholly on one side of v.
+func (i Interval) Excludes(v float64) bool { return v < i.Low || v > i.High }
+
+// Bootstrap says how intervals are drawn. The zero value draws 10,000 resamples for 95 %.
+type Bootstrap struct {
+	Resamples int     // 0 means 10,000
+	Level     float64 // 0 means 0.95
+	Seed      uint64
+}
+
+func (b Bootstrap) withDefaults() Bootstrap {
+	if b.Resamples <= 0 {
+		b.Resamples = 10_000
+	}
+	if b.Level <= 0 || b.Level >= 1 {
+		b.Level = .95
+	}
+	return b
+}
+
+// PerToken is ΣSum/ΣN: the mean over all tokens, long texts counting for more. It is 0 without tokens.
+func PerToken(items []Item) float64 {
+	var sum float64
+	var n int
+	for _, it := range items {
+		sum += it.Sum
+		n += it.N
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / float64(n)
+}
+
+// Mean gives PerToken with its percentile bootstrap interval (Efron 1979). Items are resampled whole: the tokens of one text
+// depend on each other, so drawing tokens would give intervals that are too narrow. The same items and Seed give the same
+// interval on every machine. The error is fault.Missing when there are no tokens.
+func (b Bootstrap) Mean(items []Item) (Interval, error) {
+	return b.interval(items)
+}
+
+// Difference gives PerToken(x) − PerToken(y) with the interval of the paired bootstrap: each resample draws the same items
+// from both, so what makes a text hard for both cancels. Item i of x and of y must be the same text with the same tokens;
+// else the error is fault.Mismatch.
+func (b Bootstrap) Difference(x, y []Item) (Interval, error) {
+	if len(x) != len(y) {
+		return Interval{}, fault.New(fault.Mismatch, "paired bootstrap", "items", "%d on one side, %d on the other", len(x), len(y)).
+			WithRemedy("evaluate both on the same held-out items")
+	}
+	diff := make([]Item, len(x))
+	for i := range x {
+		if x[i].N != y[i].N {
+			return Interval{}, fault.New(fault.Mismatch, "paired bootstrap", "tokens", "item %d has %d on one side, %d on the other", i, x[i].N, y[i].N).
+				WithRemedy("evaluate both with the same tokenizer and length limits")
+		}
+		// Equal token counts turn the difference of two ratios into one ratio.
+		diff[i] = Item{Sum: x[i].Sum - y[i].Sum, N: x[i].N}
+	}
+	return b.interval(diff)
+}
+
+func (b Bootstrap) interval(items []Item) (Interval, error) {
+	b = b.withDefaults()
+	tokens := 0
+	for _, it := range items {
+		tokens += it.N
+	}
+	if tokens == 0 {
+		return Interval{}, fault.New(fault.Missing, "bootstrap", "items", "no tokens to take a mean over").
+			WithRemedy("evaluate on at least one item with a text")
+	}
+	rng := rand.New(rand.NewPCG(b.Seed, 0x9e3779b97f4a7c15))
+	draw := make([]Item, len(items))
+	values := make([]float64, b.Resamples)
+	for r := range values {
+		for i := range draw {
+			draw[i] = items[rng.IntN(len(items))]
+		}
+		values[r] = PerToken(draw)
+	}
+	slices.Sort(values)
+	tail := (1 - b.Level) / 2
+	return Interval{Point: PerToken(items), Low: quantile(values, tail), High: quantile(values, 1-tail)}, nil
+}
+
+// quantile interpolates between order statistics (Hyndman and Fan's type 7, numpy's default).
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	i := int(at)
+	if i+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}
