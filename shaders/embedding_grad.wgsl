@@ -5,36 +5,29 @@
 // row has one owner and its terms one order: results repeat bit for bit.
 // segments [rows+1], order [rows], uniques [rows] u32, dx [rows, features],
 // dtable [vocab, features]. Segments past the last distinct id are empty.
-// One invocation owns one vec4 (SCALAR: one f32) of one segment.
+// Rows of features start on a vec4. One invocation owns one vec4 of one segment.
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,
 }
-//#if SCALAR
-alias Lane = f32;
-const WIDTH: u32 = 1u;
-//#else
-alias Lane = vec4<f32>;
-const WIDTH: u32 = 4u;
-//#endif
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> segments: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 @group(0) @binding(4) var<storage, read> uniques: array<u32>;
-@group(0) @binding(5) var<storage, read> dx: array<Lane>;
-@group(0) @binding(6) var<storage, read_write> dtable: array<Lane>;
+@group(0) @binding(5) var<storage, read> dx: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> dtable: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.x + id.y * groups.x * 64u;
-    let lanes = shape.features / WIDTH;
+    let lanes = (shape.features + 3u) / 4u;
     if (i >= row_count(shape.rows) * lanes) { return; }
     let segment = i / lanes;
     let lane = i - segment * lanes;
     let end = segments[segment + 1u];
     var j = segments[segment];
     if (j >= end) { return; }
-    var sum = Lane(0.0);
+    var sum = vec4<f32>(0.0);
     for (; j < end; j++) {
         sum += dx[order[j] * lanes + lane];
     }

@@ -1,6 +1,8 @@
 // RMSNorm (Zhang & Sennrich 2019): y = x · rstd · gain, rstd = 1/√(mean(x²) + eps).
 //
-// x, y [rows, features], gain [features], rstd [rows], kept for the gradient.
+// x, y [rows, features], gain [features], rstd [rows], kept for the gradient. What
+// pads a row to a vec4 is 0 in x and gain, and becomes 0 in y; the mean is over
+// features values.
 // Without WORKGROUP one invocation owns a row: the form for CPU adapters. With it
 // a workgroup shares a row, so that neighbours read neighbours: the form for GPUs.
 struct Shape {
@@ -8,20 +10,13 @@ struct Shape {
     features: u32,
     eps: f32,
 }
-//#if SCALAR
-alias Lane = f32;
-const WIDTH: u32 = 1u;
-fn total(v: Lane) -> f32 { return v; }
-//#else
-alias Lane = vec4<f32>;
-const WIDTH: u32 = 4u;
-fn total(v: Lane) -> f32 { return (v.x + v.y) + (v.z + v.w); }
-//#endif
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> x: array<Lane>;
-@group(0) @binding(3) var<storage, read> gain: array<Lane>;
-@group(0) @binding(4) var<storage, read_write> y: array<Lane>;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> gain: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
+
+fn sum4(v: vec4<f32>) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 
 //#if WORKGROUP
 var<workgroup> partial: array<f32, 64>;
@@ -30,17 +25,17 @@ var<workgroup> partial: array<f32, 64>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) t: u32) {
     let row = group.x + group.y * groups.x;
-    let lanes = shape.features / WIDTH;
+    let lanes = (shape.features + 3u) / 4u;
     // The last row of groups may reach past the end; those work on row 0 and
     // write nothing, because a barrier wants all of a workgroup.
     let live = row < row_count(shape.rows);
     let base = select(0u, row, live) * lanes;
-    var squares = Lane(0.0);
+    var squares = vec4<f32>(0.0);
     for (var i = t; i < lanes; i += 64u) {
         let v = x[base + i];
         squares += v * v;
     }
-    partial[t] = total(squares);
+    partial[t] = sum4(squares);
     workgroupBarrier();
     for (var half = 32u; half > 0u; half /= 2u) {
         if (t < half) { partial[t] += partial[t + half]; }
@@ -58,14 +53,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let row = id.x + id.y * groups.x * 64u;
     if (row >= row_count(shape.rows)) { return; }
-    let lanes = shape.features / WIDTH;
+    let lanes = (shape.features + 3u) / 4u;
     let base = row * lanes;
-    var squares = Lane(0.0);
+    var squares = vec4<f32>(0.0);
     for (var i = 0u; i < lanes; i++) {
         let v = x[base + i];
         squares += v * v;
     }
-    let scale = 1.0 / sqrt(total(squares) / f32(shape.features) + shape.eps);
+    let scale = 1.0 / sqrt(sum4(squares) / f32(shape.features) + shape.eps);
     for (var i = 0u; i < lanes; i++) {
         y[base + i] = x[base + i] * scale * gain[i];
     }

@@ -9,12 +9,12 @@ import (
 // Embedding records out[r] = table[ids[r]]: ids [rows] u32, table [vocab,
 // features], out [rows, features]. Ids are below vocab.
 func Embedding(rows Rows, features, vocab int, ids, table, out *gpu.Tensor) gpu.Dispatch {
-	lanes := features / laneWidth(features)
+	vecs := RowStride(features) / 4
 	return gpu.Dispatch{
-		Program: program("embedding", laneConsts(features), gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("embedding", nil, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(features), uint32(vocab)},
 		Args:    []*gpu.Tensor{ids, table, out},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*lanes, 64) },
+		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*vecs, 64) },
 		Flops:   func(d *gpu.Dyn) float64 { return float64(rows.Count(d) * features) },
 	}
 }
@@ -23,13 +23,13 @@ func Embedding(rows Rows, features, vocab int, ids, table, out *gpu.Tensor) gpu.
 // sorted by id as EmbeddingSegments returns them: segments [rows+1], order and
 // uniques [rows] u32, dx [rows, features], dtable [vocab, features].
 func EmbeddingGrad(rows Rows, features int, segments, order, uniques, dx, dtable *gpu.Tensor) gpu.Dispatch {
-	lanes := features / laneWidth(features)
+	vecs := RowStride(features) / 4
 	return gpu.Dispatch{
-		Program: program("embedding_grad", laneConsts(features),
+		Program: program("embedding_grad", nil,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features)},
 		Args:   []*gpu.Tensor{segments, order, uniques, dx, dtable},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*lanes, 64) },
+		Groups: func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*vecs, 64) },
 		Flops:  func(d *gpu.Dyn) float64 { return float64(rows.Count(d) * features) },
 	}
 }
@@ -60,16 +60,18 @@ func EmbeddingSegments(ids []uint32) (segments, order, uniques []uint32) {
 
 // EmbeddingRef is Embedding on the CPU.
 func EmbeddingRef(features int, ids []uint32, table, out []float32) {
+	stride := RowStride(features)
 	for r, id := range ids {
-		copy(out[r*features:(r+1)*features], table[int(id)*features:])
+		copy(out[r*stride:(r+1)*stride], table[int(id)*stride:])
 	}
 }
 
 // EmbeddingGradRef is EmbeddingGrad on the CPU.
 func EmbeddingGradRef(features int, ids []uint32, dx, dtable []float32) {
+	stride := RowStride(features)
 	for r, id := range ids {
 		for f := range features {
-			dtable[int(id)*features+f] += dx[r*features+f]
+			dtable[int(id)*stride+f] += dx[r*stride+f]
 		}
 	}
 }
@@ -90,7 +92,7 @@ func (c *Case) randomIDs(n, vocab int) []uint32 {
 func init() {
 	register("embedding", func(c *Case) {
 		n, f, v := c.Size("rows"), c.Size("features"), c.Size("vocab")
-		ids, table, out := c.randomIDs(n, v), c.Random("table", v*f), c.Garbage("out", n*f)
+		ids, table, out := c.randomIDs(n, v), c.RandomRows("table", v, f), c.GarbageRows("out", n, f)
 		ids[n-1] = uint32(v - 1)
 		c.Dyn.Tokens = uint32(n)
 		c.Record(Embedding(PerToken, f, v, c.Words("ids", ids), table.GPU, out.GPU))
@@ -99,7 +101,7 @@ func init() {
 	})
 	register("embedding_grad", func(c *Case) {
 		n, f, v := c.Size("rows"), c.Size("features"), c.Size("vocab")
-		ids, dx, dtable := c.randomIDs(n, v), c.Random("dx", n*f), c.Random("dtable", v*f)
+		ids, dx, dtable := c.randomIDs(n, v), c.RandomRows("dx", n, f), c.RandomRows("dtable", v, f)
 		segments, order, uniques := EmbeddingSegments(ids)
 		c.Dyn.Tokens = uint32(n)
 		c.Record(EmbeddingGrad(PerToken, f, c.Words("segments", segments), c.Words("order", order), c.Words("uniques", uniques), dx.GPU, dtable.GPU))

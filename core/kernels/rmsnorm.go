@@ -14,7 +14,7 @@ func RMSNorm(rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor)
 
 func rmsNorm(workgroup bool, rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("rmsnorm", rowConsts(workgroup, features),
+		Program: program("rmsnorm", Consts{"WORKGROUP": workgroup},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), gpu.F(eps)},
 		Args:   []*gpu.Tensor{x, gain, y, rstd},
@@ -32,7 +32,7 @@ func RMSNormGrad(rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx
 
 func rmsNormGrad(workgroup bool, rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("rmsnorm_grad", rowConsts(workgroup, features),
+		Program: program("rmsnorm_grad", Consts{"WORKGROUP": workgroup},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), flag(accumulate)},
 		Args:   []*gpu.Tensor{x, gain, rstd, dy, dx},
@@ -44,9 +44,9 @@ func rmsNormGrad(workgroup bool, rows Rows, features int, accumulate bool, x, ga
 // RMSNormGainGrad records dgain += Σ_rows dy · x · rstd: x and dy [rows,
 // features], rstd [rows], dgain [features].
 func RMSNormGainGrad(rows Rows, features int, x, rstd, dy, dgain *gpu.Tensor) gpu.Dispatch {
-	lanes := features / laneWidth(features)
+	vecs := RowStride(features) / 4
 	return gpu.Dispatch{
-		Program: program("rmsnorm_gain_grad", laneConsts(features),
+		Program: program("rmsnorm_gain_grad", nil,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape: gpu.Shape{uint32(rows), uint32(features)},
 		Args:  []*gpu.Tensor{x, rstd, dy, dgain},
@@ -54,7 +54,7 @@ func RMSNormGainGrad(rows Rows, features int, x, rstd, dy, dgain *gpu.Tensor) gp
 			if rows.Count(d) == 0 {
 				return [3]uint32{}
 			}
-			return linearGroups(lanes, 16)
+			return linearGroups(vecs, 16)
 		},
 		Flops: func(d *gpu.Dyn) float64 { return 3 * float64(rows.Count(d)*features) },
 	}
@@ -62,15 +62,16 @@ func RMSNormGainGrad(rows Rows, features int, x, rstd, dy, dgain *gpu.Tensor) gp
 
 // RMSNormRef is RMSNorm on the CPU.
 func RMSNormRef(features int, eps float32, x, gain, y, rstd []float32) {
+	stride := RowStride(features)
 	for r := range rstd {
-		row := x[r*features : (r+1)*features]
+		row := x[r*stride : r*stride+features]
 		var squares float64
 		for _, v := range row {
 			squares += float64(v) * float64(v)
 		}
 		scale := 1 / math.Sqrt(squares/float64(features)+float64(eps))
 		for f, v := range row {
-			y[r*features+f] = float32(float64(v) * scale * float64(gain[f]))
+			y[r*stride+f] = float32(float64(v) * scale * float64(gain[f]))
 		}
 		rstd[r] = float32(scale)
 	}
@@ -78,18 +79,18 @@ func RMSNormRef(features int, eps float32, x, gain, y, rstd []float32) {
 
 // RMSNormGradRef is RMSNormGrad with accumulate, and RMSNormGainGrad, on the CPU.
 func RMSNormGradRef(features int, x, gain, rstd, dy, dx, dgain []float32) {
-	sums := make([]float64, features)
+	stride, sums := RowStride(features), make([]float64, features)
 	for r, s := range rstd {
 		scale := float64(s)
 		var mean float64
 		for f := range features {
-			at := r*features + f
+			at := r*stride + f
 			xhat := float64(x[at]) * scale
 			mean += float64(dy[at]) * float64(gain[f]) * xhat / float64(features)
 			sums[f] += float64(dy[at]) * xhat
 		}
 		for f := range features {
-			at := r*features + f
+			at := r*stride + f
 			dx[at] += float32(scale * (float64(dy[at])*float64(gain[f]) - float64(x[at])*scale*mean))
 		}
 	}
@@ -101,8 +102,8 @@ func RMSNormGradRef(features int, x, gain, rstd, dy, dx, dgain []float32) {
 func init() {
 	register("rmsnorm", func(c *Case) {
 		n, f, eps := c.Size("rows"), c.Size("features"), c.Param("eps")
-		x, gain := c.Random("x", n*f), c.Random("gain", f)
-		y, rstd := c.Garbage("y", n*f), c.Garbage("rstd", n)
+		x, gain := c.RandomRows("x", n, f), c.RandomRows("gain", 1, f)
+		y, rstd := c.GarbageRows("y", n, f), c.Garbage("rstd", n)
 		c.Dyn.Tokens = uint32(n)
 		c.Record(rmsNorm(c.Flag("workgroup"), PerToken, f, eps, x.GPU, gain.GPU, y.GPU, rstd.GPU))
 		RMSNormRef(f, eps, x.Host, gain.Host, y.Host, rstd.Host)
@@ -111,13 +112,13 @@ func init() {
 	})
 	register("rmsnorm_grad", func(c *Case) {
 		n, f := c.Size("rows"), c.Size("features")
-		x, gain, dy := c.Random("x", n*f), c.Random("gain", f), c.Random("dy", n*f)
-		y, rstd := make([]float32, n*f), make([]float32, n)
+		x, gain, dy := c.RandomRows("x", n, f), c.RandomRows("gain", 1, f), c.RandomRows("dy", n, f)
+		y, rstd := make([]float32, len(x.Host)), make([]float32, n)
 		RMSNormRef(f, 1e-5, x.Host, gain.Host, y, rstd)
-		scale, dgain := c.Values("rstd", rstd), c.Random("dgain", f)
-		dx := c.Garbage("dx", n*f)
+		scale, dgain := c.Values("rstd", rstd), c.RandomRows("dgain", 1, f)
+		dx := c.GarbageRows("dx", n, f)
 		if c.Flag("accumulate") {
-			dx = c.Random("dx", n*f)
+			dx = c.RandomRows("dx", n, f)
 		}
 		c.Dyn.Tokens = uint32(n)
 		c.Record(
