@@ -1,7 +1,7 @@
 """Reads WordNet 3.0 database files (wndb(5WN), wninput(5WN)) as installed by Debian's wordnet-base."""
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 DIR = "/usr/share/wordnet"
 PARTS = {"noun": "noun", "verb": "verb", "adjective": "adj", "adverb": "adv"}
@@ -22,7 +22,8 @@ class Synset:
     words: list
     gloss: str
     examples: list
-    parents: list = field(default_factory=list)  # offsets of hypernyms
+    file: int  # lexicographer file, lexnames(5WN): 5 animals, 20 plants …
+    instance: bool  # a named person, place or event
 
 
 def split_gloss(text):
@@ -73,5 +74,5 @@ def parse_synset(part, line):
     at = 4 + 2 * n
     pointers = [f[at + 1 + 4 * i : at + 5 + 4 * i] for i in range(int(f[at]))]
     definition, examples = split_gloss(gloss)
-    parents = [p[1] for p in pointers if p[0] in ("@", "@i", "&")]
-    return Synset(f[0], part, words, definition, examples, parents)
+    instance = any(p[0] == "@i" for p in pointers)
+    return Synset(f[0], part, words, definition, examples, int(f[1]), instance)

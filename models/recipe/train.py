@@ -1,0 +1,129 @@
+"""Trains the base model on packed rows, by the clock: the learning rate reaches zero when the time is up.
+
+    python train.py --rows build --out build --seconds 4500
+
+Writes checkpoint.pt (weights so far) every few minutes and at the end. Uses a GPU where there is one.
+"""
+import argparse
+import os
+import time
+
+import numpy as np
+import torch
+
+import format as fmt
+from model import Llama
+
+ROW = 512
+
+
+def batch(rows, index, device):
+    block = torch.from_numpy(rows[index].astype(np.int64)).to(device)
+    ids, targets = block[:, :-1], block[:, 1:].clone()
+    # Nothing predicts where a document starts or what pads a row.
+    targets[(targets == fmt.BOS_ID) | (targets == fmt.PAD_ID)] = -1
+    return ids, targets
+
+
+def held_out_loss(model, rows, device, size):
+    """Nats per token over rows, end tokens included."""
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for i in range(0, len(rows) - len(rows) % size, size):
+            ids, targets = batch(rows, np.arange(i, i + size), device)
+            with torch.autocast(device, dtype=torch.bfloat16):
+                total += model(ids, targets).item()
+            count += int((targets >= 0).sum())
+    return total / count
+
+
+def optimizers(model, kind, lr, adam_lr, decay):
+    """AdamW alone, or Muon (orthogonalized momentum) for the matrices of the blocks and AdamW for the rest."""
+    fused = dict(betas=(0.9, 0.95), fused=True)
+    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blocks")]
+    embed = [model.embed.weight]
+    gains = [p for p in model.parameters() if p.dim() == 1]
+    small = [{"params": embed, "weight_decay": 0.0}, {"params": gains, "weight_decay": 0.0}]
+    if kind == "adamw":
+        return [torch.optim.AdamW([{"params": matrices, "weight_decay": decay}] + small, lr=lr, **fused)]
+    muon = torch.optim.Muon(matrices, lr=lr, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    return [muon, torch.optim.AdamW(small, lr=adam_lr, **fused)]
+
+
+def save(model, path, note):
+    torch.save({"model": model.state_dict(), "note": note}, path + ".new")
+    os.replace(path + ".new", path)
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("--rows", required=True)
+    a.add_argument("--out", required=True)
+    a.add_argument("--seconds", type=float, required=True)
+    a.add_argument("--optimizer", choices=["adamw", "muon"], default="muon")
+    a.add_argument("--lr", type=float, default=4e-3)
+    a.add_argument("--adam-lr", type=float, default=4e-3)
+    a.add_argument("--decay", type=float, default=0.1)
+    a.add_argument("--batch", type=int, default=8, help="rows a step")
+    a.add_argument("--warmup", type=int, default=100, help="steps")
+    a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--seed", type=int, default=7)
+    a.add_argument("--save-every", type=float, default=240, help="seconds")
+    a = a.parse_args()
+
+    torch.manual_seed(a.seed)
+    torch.set_num_threads(a.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    train, held = (np.load(os.path.join(a.rows, n + ".npy")) for n in ("train", "held"))
+    some = held[np.random.default_rng(1).permutation(len(held))[:64]]
+    model = Llama().to(device)
+    step_loss = torch.compile(model)
+    opts = optimizers(model, a.optimizer, a.lr, a.adam_lr, a.decay)
+    for o in opts:
+        for g in o.param_groups:
+            g["peak"] = g["lr"]
+
+    order, at, epoch = np.random.default_rng(a.seed), 0, 0
+    perm = order.permutation(len(train))
+    ids, targets = batch(train, perm[: a.batch], device)
+    with torch.autocast(device, dtype=torch.bfloat16):
+        step_loss(ids, targets).backward()  # compiles, outside the clock
+    model.zero_grad()
+
+    start = saved = shown = time.time()
+    step, seen, running = 0, 0, None
+    while (elapsed := time.time() - start) < a.seconds:
+        if at + a.batch > len(train):
+            perm, at, epoch = order.permutation(len(train)), 0, epoch + 1
+        ids, targets = batch(train, perm[at : at + a.batch], device)
+        at += a.batch
+        count = int((targets >= 0).sum())
+        with torch.autocast(device, dtype=torch.bfloat16):
+            loss = step_loss(ids, targets) / count
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scale = min(1, (step + 1) / a.warmup) * (1 - elapsed / a.seconds)
+        for o in opts:
+            for g in o.param_groups:
+                g["lr"] = g["peak"] * scale
+            o.step()
+        model.zero_grad()
+        step, seen = step + 1, seen + count
+        running = loss.item() if running is None else 0.98 * running + 0.02 * loss.item()
+        now = time.time()
+        if now - shown > 20:
+            shown, left = now, a.seconds - (now - start)
+            print(f"step {step:6} epoch {epoch} loss {running:.4f} lr {a.lr * scale:.2e} {seen / (now - start):.0f} tokens/s left {left / 60:.1f} min", flush=True)
+        if now - saved > a.save_every:
+            saved = now
+            value = held_out_loss(step_loss, some, device, a.batch)
+            save(model, os.path.join(a.out, "checkpoint.pt"), f"step {step}, {seen} tokens")
+            print(f"  held-out loss {value:.4f} nats a token on {len(some)} rows; checkpoint written", flush=True)
+    value = held_out_loss(step_loss, held, device, a.batch)
+    note = f"{step} steps, {seen} tokens, {(time.time() - start) / 60:.1f} minutes, held-out loss {value:.4f} nats a token"
+    save(model, os.path.join(a.out, "checkpoint.pt"), note)
+    print("done:", note, flush=True)
+
+
+if __name__ == "__main__":
+    main()
