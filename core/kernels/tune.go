@@ -5,12 +5,16 @@ import "nextquill/core/gpu"
 // Tune holds the kernel variants that were measured best on an adapter. It goes
 // through JSON, so that a host can keep it by the adapter's name.
 type Tune struct {
-	Linear LinearVariant `json:"linear"`
+	Linear    LinearVariant    `json:"linear"`
+	Attention AttentionVariant `json:"attention"`
 }
 
 // DefaultTune is the choice for an adapter that nobody measured.
 func DefaultTune(info gpu.Info) Tune {
-	return Tune{Linear: LinearVariant{Rows: 8, Columns: 16}}
+	return Tune{
+		Linear:    LinearVariant{Rows: 8, Columns: 16},
+		Attention: DefaultAttention(info),
+	}
 }
 
 // LinearVariant is how the matrix products of linear layers are blocked.

@@ -1,0 +1,127 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+
+	"nextquill/core/gpu"
+)
+
+// AttentionSpec describes causal grouped-query attention over packed branches.
+//
+// Query head h reads key head h / (Heads/KVHeads). Scores are scaled by
+// 1/sqrt(HeadDim). A query sees the keys [a0,a1) ∪ [b0,b1) of its row of a
+// ranges tensor (vec4<u32>): the shared prefix and its own branch up to itself.
+type AttentionSpec struct {
+	// Rows counts queries; in training the keys are the same rows, in decoding
+	// they are slots of a cache.
+	Rows Rows
+	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most 128.
+	Heads, KVHeads, HeadDim int
+	// AvgKeys is how many keys a query sees on average, for estimates of work;
+	// 0 stands for half of the rows.
+	AvgKeys int
+}
+
+// maxHeadDim bounds the registers of one query.
+const maxHeadDim = 128
+
+// Group is the number of query heads that share a key head.
+func (s AttentionSpec) Group() int { return s.Heads / s.KVHeads }
+
+// Scale multiplies the scores.
+func (s AttentionSpec) Scale() float64 { return 1 / math.Sqrt(float64(s.HeadDim)) }
+
+func (s AttentionSpec) check() {
+	switch {
+	case s.KVHeads <= 0 || s.Heads <= 0 || s.Heads%s.KVHeads != 0:
+		panic(fmt.Sprintf("kernels: %d heads are no multiple of %d key heads", s.Heads, s.KVHeads))
+	case s.HeadDim <= 0 || s.HeadDim%4 != 0 || s.HeadDim > maxHeadDim:
+		panic(fmt.Sprintf("kernels: head dimension %d is no multiple of 4 up to %d", s.HeadDim, maxHeadDim))
+	}
+}
+
+// flops estimates products×2·pairs·HeadDim operations over all heads.
+func (s AttentionSpec) flops(products float64) func(*gpu.Dyn) float64 {
+	return func(d *gpu.Dyn) float64 {
+		rows := float64(s.Rows.Count(d))
+		keys := float64(s.AvgKeys)
+		if keys == 0 {
+			keys = (rows + 1) / 2
+		}
+		return products * 2 * rows * keys * float64(s.Heads*s.HeadDim)
+	}
+}
+
+func (s AttentionSpec) shape() gpu.Shape {
+	return gpu.Shape{
+		uint32(s.Rows), uint32(s.Heads), uint32(s.KVHeads),
+		gpu.F(float32(s.Scale())), gpu.F(float32(s.Scale() * math.Log2E)),
+	}
+}
+
+// AttentionForward records out = softmax(q·kᵀ·scale)·v.
+//
+// q and out are [rows, Heads·HeadDim], k and v [keys, KVHeads·HeadDim], ranges
+// [rows] of vec4<u32>; each query sees at least one key. stats is
+// [rows, Heads, 2]; its first value becomes the log-sum-exp of the scaled
+// scores, which the backward kernels need.
+func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
+	s.check()
+	b := t.Attention.block(s)
+	return gpu.Dispatch{
+		Program: unrolled("attention_forward", b.sizes(s), nil,
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
+		Shape:  s.shape(),
+		Args:   []*gpu.Tensor{q, k, v, ranges, out, stats},
+		Groups: b.groups(s.Rows, s.Heads/b.heads),
+		Flops:  s.flops(2),
+	}
+}
+
+// AttentionDelta records stats[..,1] = Σ_d dout·out per row and head, the row
+// sum that the softmax's backward subtracts.
+func AttentionDelta(s AttentionSpec, out, dout, stats *gpu.Tensor) gpu.Dispatch {
+	s.check()
+	return gpu.Dispatch{
+		Program: unrolled("attention_delta", map[string]int{"VECS": s.HeadDim / 4}, nil,
+			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Shape: s.shape(),
+		Args:  []*gpu.Tensor{out, dout, stats},
+		Groups: func(d *gpu.Dyn) [3]uint32 {
+			return linearGroups(s.Rows.Count(d)*s.Heads, 64)
+		},
+		Flops: func(d *gpu.Dyn) float64 { return 2 * float64(s.Rows.Count(d)*s.Heads*s.HeadDim) },
+	}
+}
+
+// AttentionQueryGrad records dq = ∂/∂q, given dout = ∂/∂out and both stats; the
+// probabilities are computed again from the log-sum-exp.
+func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, dq *gpu.Tensor) gpu.Dispatch {
+	s.check()
+	b := t.Attention.block(s)
+	return gpu.Dispatch{
+		Program: unrolled("attention_query_grad", b.sizes(s), nil,
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Shape:  s.shape(),
+		Args:   []*gpu.Tensor{q, k, v, ranges, stats, dout, dq},
+		Groups: b.groups(s.Rows, s.Heads/b.heads),
+		Flops:  s.flops(3),
+	}
+}
+
+// AttentionKeyGrad records dk = ∂/∂k and dv = ∂/∂v, written, not added. Keys are
+// the same rows as queries: key j is seen by exactly the query rows [q0,q1) of
+// keyRanges[j] (vec2<u32>); an empty range gives zeros.
+func AttentionKeyGrad(t *Tune, s AttentionSpec, q, k, v, keyRanges, stats, dout, dk, dv *gpu.Tensor) gpu.Dispatch {
+	s.check()
+	b := t.Attention.keyBlock(s)
+	return gpu.Dispatch{
+		Program: unrolled("attention_key_grad", b.sizes(s), nil,
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
+		Shape:  s.shape(),
+		Args:   []*gpu.Tensor{q, k, v, keyRanges, stats, dout, dk, dv},
+		Groups: b.groups(s.Rows, s.KVHeads),
+		Flops:  s.flops(4),
+	}
+}
