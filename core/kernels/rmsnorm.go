@@ -8,17 +8,13 @@ import (
 
 // RMSNorm records y = x · rstd · gain with rstd = 1/√(mean(x²)+eps): x and y
 // [rows, features], gain [features], rstd [rows].
-func RMSNorm(rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor) gpu.Dispatch {
-	return rmsNorm(false, rows, features, eps, x, gain, y, rstd)
-}
-
-func rmsNorm(workgroup bool, rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor) gpu.Dispatch {
+func RMSNorm(rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor, form ...RowForm) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("rmsnorm", Consts{"WORKGROUP": workgroup},
+		Program: program("rmsnorm", chosen(form).consts(),
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), gpu.F(eps)},
 		Args:   []*gpu.Tensor{x, gain, y, rstd},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return rowGroups(workgroup, rows.Count(d)) },
+		Groups: func(d *gpu.Dyn) [3]uint32 { return chosen(form).groups(rows.Count(d), 64) },
 		Flops:  func(d *gpu.Dyn) float64 { return 4 * float64(rows.Count(d)*features) },
 	}
 }
@@ -26,17 +22,13 @@ func rmsNorm(workgroup bool, rows Rows, features int, eps float32, x, gain, y, r
 // RMSNormGrad records the gradient of RMSNorm's input, dx = … or, with
 // accumulate, dx += …: x, dy and dx [rows, features], gain [features], rstd
 // [rows] as RMSNorm left it.
-func RMSNormGrad(rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx *gpu.Tensor) gpu.Dispatch {
-	return rmsNormGrad(false, rows, features, accumulate, x, gain, rstd, dy, dx)
-}
-
-func rmsNormGrad(workgroup bool, rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx *gpu.Tensor) gpu.Dispatch {
+func RMSNormGrad(rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx *gpu.Tensor, form ...RowForm) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("rmsnorm_grad", Consts{"WORKGROUP": workgroup},
+		Program: program("rmsnorm_grad", chosen(form).consts(),
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), flag(accumulate)},
 		Args:   []*gpu.Tensor{x, gain, rstd, dy, dx},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return rowGroups(workgroup, rows.Count(d)) },
+		Groups: func(d *gpu.Dyn) [3]uint32 { return chosen(form).groups(rows.Count(d), 64) },
 		Flops:  func(d *gpu.Dyn) float64 { return 8 * float64(rows.Count(d)*features) },
 	}
 }
@@ -105,7 +97,7 @@ func init() {
 		x, gain := c.RandomRows("x", n, f), c.RandomRows("gain", 1, f)
 		y, rstd := c.GarbageRows("y", n, f), c.Garbage("rstd", n)
 		c.Dyn.Tokens = uint32(n)
-		c.Record(rmsNorm(c.Flag("workgroup"), PerToken, f, eps, x.GPU, gain.GPU, y.GPU, rstd.GPU))
+		c.Record(RMSNorm(PerToken, f, eps, x.GPU, gain.GPU, y.GPU, rstd.GPU, c.rowForm()))
 		RMSNormRef(f, eps, x.Host, gain.Host, y.Host, rstd.Host)
 		c.Expect(y, 2e-6)
 		c.Expect(rstd, 2e-6)
@@ -122,7 +114,7 @@ func init() {
 		}
 		c.Dyn.Tokens = uint32(n)
 		c.Record(
-			rmsNormGrad(c.Flag("workgroup"), PerToken, f, c.Flag("accumulate"), x.GPU, gain.GPU, scale.GPU, dy.GPU, dx.GPU),
+			RMSNormGrad(PerToken, f, c.Flag("accumulate"), x.GPU, gain.GPU, scale.GPU, dy.GPU, dx.GPU, c.rowForm()),
 			RMSNormGainGrad(PerToken, f, x.GPU, scale.GPU, dy.GPU, dgain.GPU))
 		RMSNormGradRef(f, x.Host, gain.Host, scale.Host, dy.Host, dx.Host, dgain.Host)
 		c.Expect(dx, 1e-5)

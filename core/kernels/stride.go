@@ -23,16 +23,6 @@ func (c *Case) GarbageRows(name string, rows, features int) *CaseTensor {
 	return c.Garbage(name, rows*RowStride(features))
 }
 
-// rowGroups is the workgroup count of a kernel that reduces over rows, in its two
-// forms: one workgroup a row, found at group.x + group.y·groups.x, or one
-// invocation a row.
-func rowGroups(workgroup bool, rows int) [3]uint32 {
-	if workgroup {
-		return linearGroups(rows, 1)
-	}
-	return linearGroups(rows, 64)
-}
-
 // flag is a truth value as a Shape word.
 func flag(on bool) uint32 {
 	if on {
