@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"nextquill/core/fault"
+)
+
+// ErrorInfo is an error as it crosses a boundary. A fault keeps all its fields;
+// Message is the whole text, for a front that only shows it.
+type ErrorInfo struct {
+	Kind    string     `json:"kind,omitempty"`
+	Where   string     `json:"where,omitempty"`
+	Field   string     `json:"field,omitempty"`
+	Detail  string     `json:"detail,omitempty"`
+	Limit   string     `json:"limit,omitempty"`
+	Remedy  string     `json:"remedy,omitempty"`
+	Message string     `json:"message"`
+	Cause   *ErrorInfo `json:"cause,omitempty"`
+}
+
+// Bounds of an ErrorInfo: an error may quote a hostile file.
+const (
+	maxCauses = 8
+	maxText   = 16 << 10
+)
+
+// sentinels are the errors that callers test for by identity. They cross by
+// their text.
+var sentinels = []error{fs.ErrNotExist, context.Canceled, context.DeadlineExceeded}
+
+// NewErrorInfo describes err, or nil when err is nil. The bare error of a
+// finished context becomes a fault of kind Cancelled.
+func NewErrorInfo(err error) *ErrorInfo {
+	if err != nil && fault.KindOf(err) == "" && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		err = fault.New(fault.Cancelled, "", "", "stopped").WithCause(err)
+	}
+	return describe(err, maxCauses)
+}
+
+func describe(err error, depth int) *ErrorInfo {
+	if err == nil || depth == 0 {
+		return nil
+	}
+	info := &ErrorInfo{Message: cut(err.Error())}
+	switch e := err.(type) {
+	case *fault.Error:
+		info.Kind, info.Where, info.Field = string(e.Kind), cut(e.Where), cut(e.Field)
+		info.Detail, info.Limit, info.Remedy = cut(e.Detail), cut(e.Limit), cut(e.Remedy)
+	case fault.Kind:
+		info.Kind = string(e)
+		return info
+	}
+	info.Cause = describe(beneath(err), depth-1)
+	return info
+}
+
+// beneath is the error that err wraps. Of several it is the one that tells most:
+// the first that holds a fault.
+func beneath(err error) error {
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return e.Unwrap()
+	case interface{ Unwrap() []error }:
+		all := e.Unwrap()
+		for _, one := range all {
+			if fault.KindOf(one) != "" {
+				return one
+			}
+		}
+		if len(all) > 0 {
+			return all[0]
+		}
+	}
+	return nil
+}
+
+func cut(s string) string {
+	if len(s) > maxText {
+		return s[:maxText] + "…"
+	}
+	return s
+}
+
+// Err rebuilds the error, so that errors.Is and errors.As find in it what they
+// found in the original: kinds, faults, fs.ErrNotExist, context.Canceled.
+func (e *ErrorInfo) Err() error { return e.rebuild(maxCauses) }
+
+func (e *ErrorInfo) rebuild(depth int) error {
+	if e == nil || depth == 0 {
+		return nil
+	}
+	for _, s := range sentinels {
+		if e.Message == s.Error() {
+			return s
+		}
+	}
+	cause := e.Cause.rebuild(depth - 1)
+	if e.Kind == "" {
+		return &remoteError{text: e.Message, cause: cause}
+	}
+	return &fault.Error{
+		Kind: fault.Kind(e.Kind), Where: e.Where, Field: e.Field, Detail: e.Detail,
+		Limit: e.Limit, Remedy: e.Remedy, Err: cause,
+	}
+}
+
+// remoteError is an error of the other side that is no fault.
+type remoteError struct {
+	text  string
+	cause error
+}
+
+func (e *remoteError) Error() string { return e.text }
+func (e *remoteError) Unwrap() error { return e.cause }
