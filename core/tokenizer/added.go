@@ -1,0 +1,84 @@
+package tokenizer
+
+import "strings"
+
+// Added is a token outside the merges: <|endoftext|>, <|im_start|>, or words a model's makers put in.
+type Added struct {
+	ID         int32
+	Content    string
+	Special    bool // control, not text
+	SingleWord bool // found only where no word character touches it
+	LStrip     bool // swallows white space before it
+	RStrip     bool // swallows white space after it
+	Normalized bool // found in the normalised text, in its own normalised form; else in the text as given
+}
+
+// trie finds the longest added token at a place.
+type trie struct {
+	next  map[byte]*trie
+	token *Added
+}
+
+func (t *trie) insert(content string, a *Added) {
+	for i := range len(content) {
+		if t.next == nil {
+			t.next = map[byte]*trie{}
+		}
+		child := t.next[content[i]]
+		if child == nil {
+			child = &trie{}
+			t.next[content[i]] = child
+		}
+		t = child
+	}
+	t.token = a
+}
+
+// longest gives the longest token that s starts with, and its length.
+func (t *trie) longest(s string) (found *Added, n int) {
+	for i := 0; ; i++ {
+		if t.token != nil {
+			found, n = t.token, i
+		}
+		if i == len(s) {
+			return found, n
+		}
+		if t = t.next[s[i]]; t == nil {
+			return found, n
+		}
+	}
+}
+
+// cut calls text and token for the parts of s, in order.
+func (t *trie) cut(s string, text func(string), token func(*Added)) {
+	done := 0
+	for i := 0; i < len(s); {
+		a, n := t.longest(s[i:])
+		if a == nil {
+			i++
+			continue
+		}
+		from, to := i, i+n
+		i = to
+		if a.SingleWord && (endsWithWord(s[:from]) || startsWithWord(s[to:])) {
+			continue
+		}
+		if a.LStrip {
+			from = done + len(strings.TrimRightFunc(s[done:from], isSpace))
+		}
+		if a.RStrip {
+			to = len(s) - len(strings.TrimLeftFunc(s[to:], isSpace))
+			i = to
+		}
+		if done < from {
+			text(s[done:from])
+		}
+		token(a)
+		done = to
+	}
+	if done < len(s) {
+		text(s[done:])
+	}
+}
+
+func isSpace(c rune) bool { return classOf(c) == space }

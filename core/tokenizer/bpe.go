@@ -1,0 +1,185 @@
+package tokenizer
+
+import "sync"
+
+// bpe is byte-pair encoding (Sennrich et al. 2016) over bytes: of all neighbouring pairs that have a merge, the one of
+// lowest rank is joined first, the leftmost of equals, until none is left.
+type bpe struct {
+	byteID       [256]int32        // the token of each single byte, or -1
+	merges       map[uint64]merged // by pairKey
+	whole        map[string]int32  // tokens by the bytes they stand for
+	ignoreMerges bool              // a word that is itself a token is not built from merges
+	unknown      int32             // stands for a byte without token; -1 leaves it out, as the reference does
+	cache        wordCache
+}
+
+type merged struct {
+	rank uint32 // its place in the list of merges
+	id   int32
+}
+
+func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) }
+
+// maxWord bounds the bytes merged at a time, and with it memory (about 40 bytes for each). No writer's word comes near it;
+// a longer one is encoded in pieces, which decode to the same bytes.
+const maxWord = 4 << 20
+
+// encode appends the tokens of one word, a piece that the pre-tokenizer made.
+func (m *bpe) encode(ids []int32, word string) []int32 {
+	for len(word) > maxWord {
+		ids = m.merge(ids, word[:maxWord])
+		word = word[maxWord:]
+	}
+	if m.ignoreMerges {
+		if id, ok := m.whole[word]; ok {
+			return append(ids, id)
+		}
+	}
+	if len(word) > maxCachedWord {
+		return m.merge(ids, word)
+	}
+	if known, ok := m.cache.get(word); ok {
+		return append(ids, known...)
+	}
+	from := len(ids)
+	ids = m.merge(ids, word)
+	m.cache.put(word, ids[from:])
+	return ids
+}
+
+// symbol is a token in the chain that merging shortens; its index is its place in the word, so order is kept for free.
+type symbol struct {
+	id         int32 // -1 once merged into its left neighbour
+	prev, next int32 // -1 at the ends
+}
+
+// merge takes O(n log n) for n bytes: a heap holds the pairs that can merge, and an entry that another merge has overtaken
+// is recognised, and dropped, when it comes up.
+func (m *bpe) merge(ids []int32, word string) []int32 {
+	chain := make([]symbol, 0, len(word))
+	for i := range len(word) {
+		id := m.byteID[word[i]]
+		if id < 0 {
+			if id = m.unknown; id < 0 {
+				continue
+			}
+		}
+		n := int32(len(chain))
+		chain = append(chain, symbol{id: id, prev: n - 1, next: n + 1})
+	}
+	if len(chain) == 0 {
+		return ids
+	}
+	chain[len(chain)-1].next = -1
+
+	var heap pairHeap
+	offer := func(left int32) {
+		if left < 0 || chain[left].next < 0 {
+			return
+		}
+		if to, ok := m.merges[pairKey(chain[left].id, chain[chain[left].next].id)]; ok {
+			heap.push(uint64(to.rank)<<32 | uint64(uint32(left)))
+		}
+	}
+	for i := range chain {
+		offer(int32(i))
+	}
+	for len(heap) > 0 {
+		top := heap.pop()
+		rank, left := uint32(top>>32), int32(uint32(top))
+		right := chain[left].next
+		if chain[left].id < 0 || right < 0 {
+			continue
+		}
+		to, ok := m.merges[pairKey(chain[left].id, chain[right].id)]
+		if !ok || to.rank != rank {
+			continue
+		}
+		chain[left].id = to.id
+		chain[left].next = chain[right].next
+		if after := chain[right].next; after >= 0 {
+			chain[after].prev = left
+		}
+		chain[right].id = -1
+		offer(chain[left].prev)
+		offer(left)
+	}
+	for i := int32(0); i >= 0; i = chain[i].next {
+		ids = append(ids, chain[i].id)
+	}
+	return ids
+}
+
+// pairHeap is a binary min-heap of rank<<32 | position.
+type pairHeap []uint64
+
+func (h *pairHeap) push(v uint64) {
+	s := append(*h, v)
+	i := len(s) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if s[up] <= v {
+			break
+		}
+		s[i] = s[up]
+		i = up
+	}
+	s[i] = v
+	*h = s
+}
+
+func (h *pairHeap) pop() uint64 {
+	s := *h
+	top, v := s[0], s[len(s)-1]
+	s = s[:len(s)-1]
+	*h = s
+	if len(s) == 0 {
+		return top
+	}
+	i := 0
+	for {
+		down := 2*i + 1
+		if down >= len(s) {
+			break
+		}
+		if down+1 < len(s) && s[down+1] < s[down] {
+			down++
+		}
+		if v <= s[down] {
+			break
+		}
+		s[i] = s[down]
+		i = down
+	}
+	s[i] = v
+	return top
+}
+
+const (
+	maxCachedWord  = 64
+	maxCachedWords = 1 << 14
+)
+
+// wordCache remembers the tokens of short words. Text repeats its words, and merging costs far more than a look-up. When full it
+// starts over: no order has to be kept, and the words in use are soon back.
+type wordCache struct {
+	mu    sync.Mutex
+	words map[string][]int32
+}
+
+func (c *wordCache) get(word string) ([]int32, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ids, ok := c.words[word]
+	return ids, ok
+}
+
+func (c *wordCache) put(word string, ids []int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.words == nil || len(c.words) >= maxCachedWords {
+		c.words = make(map[string][]int32, 1024)
+	}
+	// Copies: ids is part of the caller's result, and word would keep the whole text alive.
+	c.words[string([]byte(word))] = append([]int32(nil), ids...)
+}
