@@ -1,0 +1,98 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"nextquill/core/metric"
+)
+
+// minus is the sign that has the width of a digit and lines up with a plus.
+const minus = "−"
+
+// decimals formats v with n digits and a true minus sign.
+func decimals(v float64, n int) string {
+	return strings.Replace(strconv.FormatFloat(v, 'f', n, 64), "-", minus, 1)
+}
+
+// signed is decimals with a plus sign on what is not negative.
+func signed(v float64, n int) string {
+	if s := decimals(v, n); strings.HasPrefix(s, minus) {
+		return s
+	} else {
+		return "+" + s
+	}
+}
+
+// count groups the digits of n by threes.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// percent shows a probability, with a digit more where it is small.
+func percent(p float64) string {
+	if p >= .0995 {
+		return decimals(100*p, 0) + " %"
+	}
+	return decimals(100*p, 1) + " %"
+}
+
+// Points shows a difference of probabilities in percentage points.
+func Points(d float64) string { return signed(100*d, 1) + " points" }
+
+// Duration shows seconds as a person says them: "48 s", "3 min 20 s", "1 h 5 min".
+func Duration(seconds float64) string {
+	d := time.Duration(math.Round(seconds)) * time.Second
+	switch {
+	case seconds < 10:
+		return decimals(seconds, 1) + " s"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Bytes shows a size in binary units.
+func Bytes(n int64) string {
+	v, unit := float64(n), 0
+	for v >= 1024 && unit < 4 {
+		v, unit = v/1024, unit+1
+	}
+	digits := 1
+	if unit == 0 || v >= 100 {
+		digits = 0
+	}
+	return decimals(v, digits) + " " + [...]string{"B", "KiB", "MiB", "GiB", "TiB"}[unit]
+}
+
+func lossRange(i metric.Interval) string { return decimals(i.Low, 3) + "–" + decimals(i.High, 3) }
+
+func signedRange(i metric.Interval) string { return signed(i.Low, 3) + " to " + signed(i.High, 3) }
+
+// Summary says in one sentence what the held-out loss did, and whether the interval allows to say so.
+func (h Heldout) Summary() string {
+	if h.Best >= len(h.Rows) || h.Baseline >= len(h.Rows) || h.Rows[h.Best].Against == nil {
+		return ""
+	}
+	base, best := h.Rows[h.Baseline], h.Rows[h.Best]
+	diff := *best.Against
+	s := fmt.Sprintf("On %s unseen texts (%s tokens) the loss of %s is %s nats per token, that of %s %s: a difference of %s (95 %% interval %s)",
+		count(h.Texts), count(best.Tokens), best.Name, decimals(best.Loss.Point, 3), base.Name, decimals(base.Loss.Point, 3),
+		signed(diff.Point, 3), signedRange(diff))
+	switch {
+	case !diff.Excludes(0):
+		return s + ", which is no clear one."
+	case diff.Point > 0:
+		return s + ": worse than before training."
+	}
+	return fmt.Sprintf("%s. It gives the writer's tokens %s times the probability, in the geometric mean.", s, decimals(math.Exp(-diff.Point), 2))
+}

@@ -1,0 +1,100 @@
+// Package report shows what a run found: as one self-contained HTML page, and as text for a terminal.
+//
+// Both forms draw from a Run. Texts in it come from a model or from a person's files and are treated as hostile: the page
+// escapes them (html/template), the terminal form takes their control characters away (Clean).
+package report
+
+import (
+	"math"
+	"time"
+
+	"nextquill/core/causal"
+	"nextquill/core/metric"
+	"nextquill/core/session"
+)
+
+// Run is what a report shows. Parts that are empty are left out.
+type Run struct {
+	Writer    string    // whose texts they are: "Ambrose Bierce"
+	When      time.Time // when the run ended
+	Seconds   float64   // wall time of the whole job
+	Device    string    // the adapter's name
+	Command   string    // the command that makes this report again
+	Heldout   Heldout
+	Trainings []Training
+	Explained *session.ExplainResult
+	Delta     float64 // δ: the effect above which a token counts as the writer's
+	Written   []Written
+	Facts     []Facts
+}
+
+// Heldout compares models on texts that none of them has seen.
+type Heldout struct {
+	Texts    int
+	Rows     []Row
+	Baseline int // index of the row that Against refers to
+	Best     int // index of the row that the summary speaks of
+}
+
+// Row is one model's held-out loss, nats per response token.
+type Row struct {
+	Name    string
+	Tokens  int
+	Loss    metric.Interval
+	Against *metric.Interval // difference to the baseline; nil in the baseline's own row
+}
+
+// Training is one fine-tuning run.
+type Training struct {
+	Name    string // "NextQuill"
+	Preset  string
+	Options causal.Options
+	Start   float64 // held-out loss before the first step, nats per token; 0 when it was not measured
+	Steps   []session.StepEvent
+	Evals   []session.EvalEvent
+	Result  session.PersonalizeResult
+}
+
+// Written is one context, written by several models.
+type Written struct {
+	Context []session.Field
+	Texts   []Version
+	Own     string // what the writer wrote; "" when unknown
+}
+
+// Version is one model's text.
+type Version struct {
+	Name string
+	Text string
+}
+
+// Facts is a titled list of parameters.
+type Facts struct {
+	Title string
+	Items []Fact
+}
+
+// Fact is one parameter, as shown.
+type Fact struct {
+	Name  string
+	Value string
+}
+
+// levels are the lower ends of the four shades of an effect, in probability. The second is δ of the presets, so that a token
+// of the second shade or darker is one that training gave the large weight.
+var levels = [...]float64{.01, .05, .15, .4}
+
+// Level is the shade of a token's direct causal effect: 0 for none, 1 to 4 where the history made the token more likely,
+// −1 to −4 where it made it less likely.
+func Level(dce float64) int {
+	level := 0
+	for i, at := range levels {
+		if math.Abs(dce) >= at {
+			level = i + 1
+		}
+	}
+	if dce < 0 {
+		return -level
+	}
+	return level
+}
