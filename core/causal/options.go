@@ -157,7 +157,11 @@ func (o Options) Check(where string) error {
 		}
 	}
 	switch o.Weights {
-	case "", Binary, Soft:
+	case "", Binary:
+	case Soft:
+		if o.Epsilon > o.Lambda {
+			return fault.New(fault.OutOfRange, where, "epsilon", "%g", o.Epsilon).WithLimit("lambda, %g", o.Lambda)
+		}
 	case Quantile:
 		if o.QuantileShare <= 0 || o.QuantileShare >= 1 {
 			return fault.New(fault.OutOfRange, where, "quantile_share", "%g", o.QuantileShare).WithLimit("between 0 and 1")
@@ -175,4 +179,21 @@ func (o Options) String() string {
 		return fmt.Sprint(err)
 	}
 	return string(b)
+}
+
+// QuantileDelta returns the δ that leaves the given share of tokens above it.
+// records holds, per sample, log-probabilities with and without history,
+// alternating.
+func QuantileDelta(records [][]float32, share float64) float64 {
+	var effects []float64
+	for _, r := range records {
+		for i := 0; i+1 < len(r); i += 2 {
+			effects = append(effects, math.Exp(float64(r[i]))-math.Exp(float64(r[i+1])))
+		}
+	}
+	if len(effects) == 0 {
+		return 0
+	}
+	sort.Float64s(effects)
+	return effects[min(len(effects)-1, int((1-share)*float64(len(effects))))]
 }

@@ -34,6 +34,14 @@ func Persistent(name string, b Buffer, off, bytes int64) *Tensor {
 // temporary is compiled.
 func (t *Tensor) Handle() (Buffer, int64) { return t.buffer, t.offset }
 
+// Slice is bytes of a persistent tensor from byte off on, a multiple of 256.
+func (t *Tensor) Slice(off, bytes int64) *Tensor {
+	if t.temp || off < 0 || off+bytes > t.Bytes {
+		panic(fmt.Sprintf("gpu: no slice %d+%d of %s (%d bytes)", off, bytes, t.Name, t.Bytes))
+	}
+	return Persistent(t.Name, t.buffer, t.offset+off, bytes)
+}
+
 // Dispatch is one kernel call in a plan.
 type Dispatch struct {
 	Program *Program

@@ -24,7 +24,7 @@ LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 # Both spellings of the rotary base occur in the wild: "rope_theta" (until transformers 4) and "rope_parameters" (5).
 MODELS = {
     "gqa": (32, 44, 4, 2, 8, 97, 2, False, 50000.0, 1e-5, "float32", "rope_parameters"),
-    "odd": (20, 28, 3, 1, 12, 53, 2, False, 1000000.0, 1e-6, "float32", "rope_theta"),
+    "odd": (36, 28, 3, 1, 16, 53, 2, False, 1000000.0, 1e-6, "float32", "rope_theta"),
     "tied": (24, 36, 3, 3, 8, 61, 2, True, 10000.0, 1e-5, "float32", "rope_theta"),
     "half": (32, 40, 4, 1, 8, 101, 1, False, 100000.0, 1e-5, "float16", "rope_theta"),
     "brain": (16, 24, 4, 2, 4, 64, 3, True, 20000.0, 1e-6, "bfloat16", "rope_parameters"),

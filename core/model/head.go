@@ -1,0 +1,95 @@
+package model
+
+import (
+	"math"
+
+	"nextquill/core/causal"
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+)
+
+// vocabChunk is how many columns of the logits exist at a time. The head is a
+// loop over chunks of the vocabulary: one product, then a kernel that folds the
+// chunk into a few numbers per token, so no buffer grows with vocabulary×tokens.
+const vocabChunk = 1024
+
+// lossTensors are the head's small results, a few numbers per response token.
+type lossTensors struct {
+	state  *gpu.Tensor // log-sum-exps and target logits
+	tokens *gpu.Tensor // kernels.TokenWidth per response token
+	coef   *gpu.Tensor // gradients' factors
+	sums   *gpu.Tensor // ring of sums per step
+}
+
+// chunks calls f for every piece of the vocabulary.
+func (p *pass) chunks(f func(c0, cols int, w *gpu.Tensor)) {
+	vocab, hidden := p.m.Config.VocabSize, p.m.Config.HiddenSize
+	for c0 := 0; c0 < vocab; c0 += vocabChunk {
+		cols := min(vocabChunk, vocab-c0)
+		f(c0, cols, p.m.head.Slice(int64(4*c0*hidden), int64(4*cols*hidden)))
+	}
+}
+
+func (p *pass) headStride() int { return (min(vocabChunk, p.m.Config.VocabSize) + 3) &^ 3 }
+
+// logits records one chunk z [rows, stride] = hs·Wᵀ.
+func (p *pass) logits(cols int, hs, w *gpu.Tensor) *gpu.Tensor {
+	z := p.temp("logits chunk", p.queries, p.headStride())
+	p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{
+		Rows: p.queries.rows, In: p.m.Config.HiddenSize, Out: cols, OutStride: p.headStride(),
+	}, hs, w, z, nil, nil))
+	return z
+}
+
+// headForward records everything from the normalised hidden states hs
+// [rows, hidden], in the loss's order, to the loss terms and their gradients'
+// factors.
+func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossTensors) {
+	p.plan.Add(kernels.HeadInit(dual, t.state))
+	p.chunks(func(c0, cols int, w *gpu.Tensor) {
+		z := p.logits(cols, hs, w)
+		p.plan.Add(kernels.HeadReduce(dual, c0, cols, p.headStride(), z, p.in.targets, t.state))
+	})
+	p.plan.Add(kernels.TokenStats(dual, t.state, t.tokens))
+	p.plan.Add(kernels.TokenWeights(weightSpec(o, dual), p.in.expert, t.tokens))
+	p.plan.Add(kernels.WeightSums(float32(o.Delta), t.tokens, t.sums))
+	p.plan.Add(kernels.LossCoefs(kernels.CoefSpec{Dual: dual, Alpha: float32(o.Alpha)}, t.tokens, t.sums, t.coef))
+}
+
+// headBackward records the gradient of hs, and that of the head's weight when it
+// trains.
+func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossTensors) *gpu.Tensor {
+	hidden := p.m.Config.HiddenSize
+	dhs := p.temp("dhidden", p.queries, hidden)
+	p.chunks(func(c0, cols int, w *gpu.Tensor) {
+		z := p.logits(cols, hs, w)
+		p.plan.Add(kernels.HeadGrad(dual, c0, cols, p.headStride(), o.CounterfactualGrad, z, p.in.targets, t.state, t.coef))
+		spec := kernels.LinearSpec{Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0}
+		p.plan.Add(kernels.LinearInputGrad(p.m.tune, spec, z, w, dhs, nil, nil))
+		if p.m.headGrad != nil {
+			spec.Accumulate, spec.Scale = true, 1
+			grad := p.m.headGrad.Slice(int64(4*c0*hidden), int64(4*cols*hidden))
+			p.plan.Add(kernels.LinearWeightGrad(p.m.tune, spec, z, hs, grad))
+		}
+	})
+	return dhs
+}
+
+func weightSpec(o causal.Options, dual bool) kernels.WeightSpec {
+	s := kernels.WeightSpec{
+		// A single branch has no effects to weigh by.
+		SelfExpert:    !dual || !o.Frozen(),
+		Delta:         float32(o.Delta),
+		Lambda:        float32(o.Lambda),
+		Epsilon:       float32(o.Epsilon),
+		NTPWeighted:   dual && o.NTPWeighted,
+		AlignWeighted: dual && o.AlignWeighted,
+	}
+	if o.Weights == causal.Soft {
+		s.Kind = kernels.Soft
+	}
+	if o.Plausibility > 0 {
+		s.Plausible, s.LogBeta = true, float32(math.Log(o.Plausibility))
+	}
+	return s
+}

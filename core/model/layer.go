@@ -1,0 +1,119 @@
+package model
+
+import (
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+)
+
+// saved is what a layer's backward pass needs of its forward pass.
+type saved struct {
+	x, h1, rstd1         *gpu.Tensor // residual stream in, normalised
+	xq, hq               *gpu.Tensor // the same at the query rows
+	q, k, v, attn, stats *gpu.Tensor
+	mid, h2, rstd2       *gpu.Tensor
+	gate, up, act        *gpu.Tensor
+	uq, uk, uv, uo       *gpu.Tensor
+	uGate, uUp, uDown    *gpu.Tensor
+	rows                 dim
+	positions            *gpu.Tensor
+	ranges, keyRanges    *gpu.Tensor
+}
+
+// layerForward records layer i on x [tokens, hidden] and returns the residual
+// stream behind it: all tokens, or the query rows behind the last layer.
+func (p *pass) layerForward(i int, x *gpu.Tensor) (*gpu.Tensor, *saved) {
+	l, c := &p.m.layers[i], p.m.Config
+	s := &saved{x: x, rows: p.tokens, positions: p.in.positions, ranges: p.in.ranges, keyRanges: p.in.keyRanges}
+	s.h1, s.rstd1 = p.rmsNorm(l.norm1, p.tokens, x)
+	kv := c.KVHeads * c.HeadDim
+	s.k, s.v = p.temp("k", p.tokens, kv), p.temp("v", p.tokens, kv)
+	s.uk = p.linear(l.k, p.tokens, s.h1, s.k)
+	s.uv = p.linear(l.v, p.tokens, s.h1, s.v)
+	p.plan.Add(kernels.Rope(p.tokens.rows, c.KVHeads, c.HeadDim, false, p.in.positions, p.m.rope, s.k))
+	keys, values := s.k, s.v
+	if p.cache != nil {
+		keys, values = p.cache.keys[i], p.cache.values[i]
+		p.plan.Add(kernels.StoreRows(p.tokens.rows, kv, p.in.slots, s.k, keys))
+		p.plan.Add(kernels.StoreRows(p.tokens.rows, kv, p.in.slots, s.v, values))
+	}
+	s.xq, s.hq = x, s.h1
+	if i == len(p.m.layers)-1 && p.in.headTokens != nil {
+		s.rows = p.queries
+		s.positions, s.ranges, s.keyRanges = p.in.headPositions, p.in.headRanges, p.in.headKeyRanges
+		s.xq, s.hq = p.gather(s.rows, p.in.headTokens, x), p.gather(s.rows, p.in.headTokens, s.h1)
+	}
+	width := c.Heads * c.HeadDim
+	s.q, s.attn = p.temp("q", s.rows, width), p.temp("attention", s.rows, width)
+	s.stats = p.temp("attention.stats", s.rows, 2*c.Heads)
+	s.uq = p.linear(l.q, s.rows, s.hq, s.q)
+	p.plan.Add(kernels.Rope(s.rows.rows, c.Heads, c.HeadDim, false, s.positions, p.m.rope, s.q))
+	p.plan.Add(kernels.AttentionForward(p.m.tune, p.attention(s.rows), s.q, keys, values, s.ranges, s.attn, s.stats))
+	y := p.temp("o", s.rows, c.HiddenSize)
+	s.uo = p.linear(l.o, s.rows, s.attn, y)
+	s.mid = p.add(s.rows, s.xq, y)
+
+	s.h2, s.rstd2 = p.rmsNorm(l.norm2, s.rows, s.mid)
+	s.gate, s.up = p.temp("gate", s.rows, c.IntermediateSize), p.temp("up", s.rows, c.IntermediateSize)
+	s.act = p.temp("act", s.rows, c.IntermediateSize)
+	s.uGate = p.linear(l.gate, s.rows, s.h2, s.gate)
+	s.uUp = p.linear(l.up, s.rows, s.h2, s.up)
+	p.plan.Add(kernels.SwiGLU(s.rows.rows, c.IntermediateSize, s.gate, s.up, s.act))
+	y = p.temp("down", s.rows, c.HiddenSize)
+	s.uDown = p.linear(l.down, s.rows, s.act, y)
+	return p.add(s.rows, s.mid, y), s
+}
+
+func (p *pass) attention(d dim) kernels.AttentionSpec {
+	c := p.m.Config
+	return kernels.AttentionSpec{Rows: d.rows, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim}
+}
+
+// layerBackward records the gradients of layer i given dy, the gradient of what
+// layerForward returned, which it overwrites. It returns the gradient of the
+// layer's input, or nil when wantInput is false.
+func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *gpu.Tensor {
+	l, c := &p.m.layers[i], p.m.Config
+	rows, sub := s.rows, s.rows != p.tokens
+
+	dact := p.temp("dact", rows, c.IntermediateSize)
+	p.linearGrad(l.down, rows, s.act, s.uDown, dy, dact, false)
+	dgate, dup := p.temp("dgate", rows, c.IntermediateSize), p.temp("dup", rows, c.IntermediateSize)
+	p.plan.Add(kernels.SwiGLUGrad(rows.rows, c.IntermediateSize, s.gate, s.up, dact, dgate, dup))
+	dh2 := p.temp("dh2", rows, c.HiddenSize)
+	p.linearGrad(l.gate, rows, s.h2, s.uGate, dgate, dh2, false)
+	p.linearGrad(l.up, rows, s.h2, s.uUp, dup, dh2, true)
+	// The residual carries dy past the norm: dy becomes the gradient of mid.
+	p.rmsNormGrad(l.norm2, rows, s.mid, s.rstd2, dh2, dy, true)
+
+	width, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	dattn := p.temp("dattention", rows, width)
+	p.linearGrad(l.o, rows, s.attn, s.uo, dy, dattn, false)
+	p.plan.Add(kernels.AttentionDelta(p.attention(rows), s.attn, dattn, s.stats))
+	dq, dk, dv := p.temp("dq", rows, width), p.temp("dk", p.tokens, kv), p.temp("dv", p.tokens, kv)
+	p.plan.Add(kernels.AttentionQueryGrad(p.m.tune, p.attention(rows), s.q, s.k, s.v, s.ranges, s.stats, dattn, dq))
+	p.plan.Add(kernels.AttentionKeyGrad(p.m.tune, p.attention(p.tokens), s.q, s.k, s.v, s.keyRanges, s.stats, dattn, dk, dv))
+	p.plan.Add(kernels.Rope(rows.rows, c.Heads, c.HeadDim, true, s.positions, p.m.rope, dq))
+	p.plan.Add(kernels.Rope(p.tokens.rows, c.KVHeads, c.HeadDim, true, p.in.positions, p.m.rope, dk))
+
+	if !wantInput && l.norm1.grad == nil {
+		p.linearGrad(l.q, rows, s.hq, s.uq, dq, nil, false)
+		p.linearGrad(l.k, p.tokens, s.h1, s.uk, dk, nil, false)
+		p.linearGrad(l.v, p.tokens, s.h1, s.uv, dv, nil, false)
+		return nil
+	}
+	dh1 := p.temp("dh1", p.tokens, c.HiddenSize)
+	p.linearGrad(l.k, p.tokens, s.h1, s.uk, dk, dh1, false)
+	p.linearGrad(l.v, p.tokens, s.h1, s.uv, dv, dh1, true)
+	if !sub {
+		p.linearGrad(l.q, rows, s.hq, s.uq, dq, dh1, true)
+		p.rmsNormGrad(l.norm1, p.tokens, s.x, s.rstd1, dh1, dy, true)
+		return dy
+	}
+	dhq := p.temp("dhq", rows, c.HiddenSize)
+	p.linearGrad(l.q, rows, s.hq, s.uq, dq, dhq, false)
+	p.plan.Add(kernels.AddRows(rows.rows, c.HiddenSize, p.in.headTokens, dhq, dh1))
+	dx := p.temp("dx", p.tokens, c.HiddenSize)
+	p.rmsNormGrad(l.norm1, p.tokens, s.x, s.rstd1, dh1, dx, false)
+	p.plan.Add(kernels.AddRows(rows.rows, c.HiddenSize, p.in.headTokens, dy, dx))
+	return dx
+}

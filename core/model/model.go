@@ -1,0 +1,210 @@
+// Package model is a decoder of the Llama family on the device: its weights, its
+// forward and backward passes over packed branches, and its LoRA adapters.
+//
+// LoRA is a reparameterisation: the passes ask a linear layer for its product,
+// and whether the layer carries an adapter is the layer's business.
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+	"nextquill/core/weights"
+)
+
+// Model is a decoder whose weights are on the device.
+type Model struct {
+	Config weights.Config
+	// Params are the tensors that train: none, LoRA factors, or all weights.
+	Params *Params
+
+	g       *gpu.Context
+	tune    *kernels.Tune
+	buffers []gpu.Buffer
+	rope    *gpu.Tensor
+	embed   *gpu.Tensor
+	layers  []layer
+	norm    gain
+	head    *gpu.Tensor
+	full    bool
+	adapter *adapterState
+
+	embedGrad, headGrad *gpu.Tensor
+}
+
+// layer is one decoder block.
+type layer struct {
+	norm1, norm2   gain
+	q, k, v, o     *linear
+	gate, up, down *linear
+}
+
+// gain is an RMSNorm's weight [features].
+type gain struct {
+	w    *gpu.Tensor
+	grad *gpu.Tensor // nil when frozen
+}
+
+// linear is a linear layer, weight [out, in], with or without a LoRA pair.
+type linear struct {
+	path    string // module path, such as model.layers.0.self_attn.q_proj
+	in, out int
+	w       *gpu.Tensor
+	grad    *gpu.Tensor // nil when frozen
+	lora    *loraPair
+}
+
+func (l *layer) linears() []*linear {
+	return []*linear{l.q, l.k, l.v, l.o, l.gate, l.up, l.down}
+}
+
+// Load reads the model in folder dir of store onto the device. With full all
+// weights train; else none does until an adapter is attached.
+func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, dir string, full bool) (*Model, error) {
+	cfg, err := weights.ReadConfig(ctx, store, dir)
+	if err != nil {
+		return nil, err
+	}
+	file, err := weights.OpenDir(ctx, store, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := weights.CheckLlama(cfg, file); err != nil {
+		return nil, err
+	}
+	if err := supported(cfg, blob.Join(dir, weights.ConfigName)); err != nil {
+		return nil, err
+	}
+	m := &Model{Config: cfg, g: g, tune: tune, full: full}
+	if err := m.load(ctx, file); err != nil {
+		m.Free()
+		return nil, err
+	}
+	return m, nil
+}
+
+// maxHeadDim is what the attention kernels keep of one query in registers.
+const maxHeadDim = 128
+
+// supported refuses shapes that the kernels do not handle.
+func supported(c weights.Config, where string) error {
+	for _, f := range []struct {
+		name string
+		v    int
+	}{{"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize}, {"head_dim", c.HeadDim}} {
+		if f.v%4 != 0 {
+			return fault.New(fault.Unsupported, where, f.name, "%d", f.v).WithLimit("multiples of 4").
+				WithRemedy("the kernels read four values at a time; use a model with other sizes")
+		}
+	}
+	if c.HeadDim > maxHeadDim {
+		return fault.New(fault.Unsupported, where, "head_dim", "%d", c.HeadDim).WithLimit("%d", maxHeadDim)
+	}
+	return nil
+}
+
+func (m *Model) load(ctx context.Context, file *weights.File) error {
+	cfg := m.Config
+	shapes := weights.LlamaTensors(cfg)
+	tensors := map[string]*gpu.Tensor{}
+	grads := map[string]*gpu.Tensor{}
+	if m.full {
+		entries := make([]Param, len(shapes))
+		for i, s := range shapes {
+			entries[i] = Param{Name: s.Name, Rows: s.Shape[0], Columns: 1}
+			if len(s.Shape) == 2 {
+				entries[i].Columns = s.Shape[1]
+			}
+		}
+		params, err := newParams(m.g, entries)
+		if err != nil {
+			return err
+		}
+		m.Params = params
+		for _, e := range params.Entries {
+			tensors[e.Name], grads[e.Name] = e.Value, e.Grad
+		}
+	} else {
+		limit := min(m.g.Info().MaxBindingSize, m.g.Info().MaxBufferSize)
+		for _, s := range shapes {
+			bytes := int64(4)
+			for _, n := range s.Shape {
+				bytes *= int64(n)
+			}
+			if bytes > limit {
+				return fault.New(fault.DeviceLimit, m.g.Info().Name, s.Name, "needs a binding of %d bytes", bytes).
+					WithLimit("%d", limit).WithRemedy("use a smaller model or another adapter")
+			}
+			tensors[s.Name] = m.newTensor(s.Name, bytes)
+		}
+	}
+	if err := m.upload(ctx, file, shapes, tensors); err != nil {
+		return err
+	}
+	m.assemble(tensors, grads)
+	table := kernels.RopeTable(cfg.RopeTheta, cfg.HeadDim, cfg.MaxPositions)
+	m.rope = m.newTensor("rope", int64(4*len(table)))
+	b, _ := m.rope.Handle()
+	m.g.WriteF32(b, 0, table)
+	return m.g.Flush()
+}
+
+// newTensor makes a persistent tensor that the model owns.
+func (m *Model) newTensor(name string, bytes int64) *gpu.Tensor {
+	b := m.g.NewBuffer(name, bytes, gpu.Storage)
+	m.buffers = append(m.buffers, b)
+	return gpu.Persistent(name, b, 0, bytes)
+}
+
+// assemble wires the tensors into layers.
+func (m *Model) assemble(t, grads map[string]*gpu.Tensor) {
+	cfg := m.Config
+	m.embed, m.embedGrad = t[weights.EmbedName], grads[weights.EmbedName]
+	m.norm = gain{t[weights.NormName], grads[weights.NormName]}
+	m.head, m.headGrad = t[weights.HeadName], grads[weights.HeadName]
+	if cfg.TieEmbeddings {
+		m.head, m.headGrad = m.embed, m.embedGrad
+	}
+	m.layers = make([]layer, cfg.Layers)
+	for i := range m.layers {
+		lin := func(part string) *linear {
+			path := weights.LayerPath(i, part)
+			out, in, _ := cfg.LinearShape(part)
+			return &linear{path: path, in: in, out: out, w: t[path+".weight"], grad: grads[path+".weight"]}
+		}
+		norm := func(part string) gain {
+			name := weights.LayerPath(i, part) + ".weight"
+			return gain{t[name], grads[name]}
+		}
+		m.layers[i] = layer{
+			norm1: norm("input_layernorm"), norm2: norm("post_attention_layernorm"),
+			q: lin("self_attn.q_proj"), k: lin("self_attn.k_proj"), v: lin("self_attn.v_proj"), o: lin("self_attn.o_proj"),
+			gate: lin("mlp.gate_proj"), up: lin("mlp.up_proj"), down: lin("mlp.down_proj"),
+		}
+	}
+}
+
+// Full tells whether all weights train.
+func (m *Model) Full() bool { return m.full }
+
+// Free destroys everything the model has on the device.
+func (m *Model) Free() {
+	if m.Params != nil {
+		m.Params.Free()
+		m.Params = nil
+	}
+	for _, b := range m.buffers {
+		m.g.Free(b)
+	}
+	m.buffers = nil
+}
+
+// String names the model's size, for logs.
+func (m *Model) String() string {
+	c := m.Config
+	return fmt.Sprintf("Llama %d layers × %d, %d heads (%d KV) of %d, vocabulary %d", c.Layers, c.HiddenSize, c.Heads, c.KVHeads, c.HeadDim, c.VocabSize)
+}

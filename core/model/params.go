@@ -1,0 +1,190 @@
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+)
+
+// Params are trainable tensors, laid one after the other in flat buffers, so
+// that clipping and AdamW take one dispatch per segment instead of one per
+// tensor, and a checkpoint is a few copies.
+//
+// Every tensor starts at a multiple of 256 bytes, WebGPU's binding alignment.
+// The gaps stay zero: their gradient is zero, so AdamW leaves them alone.
+type Params struct {
+	g        *gpu.Context
+	Entries  []Param
+	Segments []Segment
+}
+
+// Param is one trainable tensor, shape [Rows, Columns] as stored on the device.
+type Param struct {
+	Name    string // HF name, or PEFT key for LoRA factors
+	Rows    int
+	Columns int
+	Segment int
+	Offset  int // bytes into the segment's buffers
+
+	Value, Grad *gpu.Tensor
+}
+
+// Segment is one set of flat buffers of Count float32 values.
+type Segment struct {
+	Count                   int
+	Value, Grad, Mean, Var  gpu.Buffer
+	ValueT, GradT, MeanT, V *gpu.Tensor
+}
+
+const paramAlign = 256
+
+// newParams lays out tensors given as name and shape. The order is kept; it is
+// the order of checkpoints.
+func newParams(g *gpu.Context, shapes []Param) (*Params, error) {
+	p := &Params{g: g, Entries: shapes}
+	limit := int(min(g.Info().MaxBindingSize, g.Info().MaxBufferSize))
+	used := 0
+	var sizes []int
+	for i := range p.Entries {
+		e := &p.Entries[i]
+		bytes := 4 * e.Rows * e.Columns
+		if bytes > limit {
+			return nil, fault.New(fault.DeviceLimit, g.Info().Name, e.Name, "needs a binding of %d bytes", bytes).
+				WithLimit("%d", limit).WithRemedy("use a smaller model or another adapter")
+		}
+		if len(sizes) == 0 || used+bytes > limit {
+			sizes = append(sizes, 0)
+			used = 0
+		}
+		e.Segment, e.Offset = len(sizes)-1, used
+		used = (used + bytes + paramAlign - 1) &^ (paramAlign - 1)
+		sizes[e.Segment] = used
+	}
+	for i, size := range sizes {
+		name := func(what string) string { return fmt.Sprintf("params%d.%s", i, what) }
+		s := Segment{Count: size / 4}
+		s.Value = g.NewBuffer(name("value"), int64(size), gpu.Storage)
+		s.Grad = g.NewBuffer(name("grad"), int64(size), gpu.Storage)
+		s.Mean = g.NewBuffer(name("mean"), int64(size), gpu.Storage)
+		s.Var = g.NewBuffer(name("var"), int64(size), gpu.Storage)
+		s.ValueT = gpu.Persistent(name("value"), s.Value, 0, int64(size))
+		s.GradT = gpu.Persistent(name("grad"), s.Grad, 0, int64(size))
+		s.MeanT = gpu.Persistent(name("mean"), s.Mean, 0, int64(size))
+		s.V = gpu.Persistent(name("var"), s.Var, 0, int64(size))
+		p.Segments = append(p.Segments, s)
+	}
+	for i := range p.Entries {
+		e := &p.Entries[i]
+		s := p.Segments[e.Segment]
+		bytes := int64(4 * e.Rows * e.Columns)
+		e.Value = gpu.Persistent(e.Name, s.Value, int64(e.Offset), bytes)
+		e.Grad = gpu.Persistent(e.Name+".grad", s.Grad, int64(e.Offset), bytes)
+	}
+	return p, nil
+}
+
+// Count is the number of trainable values, gaps not counted.
+func (p *Params) Count() int {
+	n := 0
+	for _, e := range p.Entries {
+		n += e.Rows * e.Columns
+	}
+	return n
+}
+
+// Set writes a tensor's value.
+func (p *Params) Set(i int, value []float32) {
+	e := p.Entries[i]
+	if len(value) != e.Rows*e.Columns {
+		panic(fmt.Sprintf("model: %s takes %d values, got %d", e.Name, e.Rows*e.Columns, len(value)))
+	}
+	p.g.WriteF32(p.Segments[e.Segment].Value, int64(e.Offset), value)
+}
+
+// ResetOptimizer zeroes the gradients and AdamW's moments.
+func (p *Params) ResetOptimizer() {
+	for _, s := range p.Segments {
+		size := int64(4 * s.Count)
+		p.g.Clear(s.Grad, 0, size)
+		p.g.Clear(s.Mean, 0, size)
+		p.g.Clear(s.Var, 0, size)
+	}
+}
+
+// ReadValues and ReadGrads return all tensors' values or gradients, by entry.
+func (p *Params) ReadValues(ctx context.Context) ([][]float32, error) {
+	return p.readAll(ctx, func(s Segment) gpu.Buffer { return s.Value })
+}
+
+// ReadGrads returns all gradients, by entry.
+func (p *Params) ReadGrads(ctx context.Context) ([][]float32, error) {
+	return p.readAll(ctx, func(s Segment) gpu.Buffer { return s.Grad })
+}
+
+func (p *Params) readAll(ctx context.Context, which func(Segment) gpu.Buffer) ([][]float32, error) {
+	flat := make([][]float32, len(p.Segments))
+	for i, s := range p.Segments {
+		v, err := p.g.ReadF32(ctx, which(s), 0, s.Count)
+		if err != nil {
+			return nil, err
+		}
+		flat[i] = v
+	}
+	out := make([][]float32, len(p.Entries))
+	for i, e := range p.Entries {
+		out[i] = flat[e.Segment][e.Offset/4:][:e.Rows*e.Columns]
+	}
+	return out, nil
+}
+
+// State is everything of Params that a checkpoint keeps, segment by segment.
+type State struct {
+	Value, Mean, Var []float32
+}
+
+// ReadState copies the values and AdamW's moments off the device.
+func (p *Params) ReadState(ctx context.Context) ([]State, error) {
+	out := make([]State, len(p.Segments))
+	for i, s := range p.Segments {
+		var err error
+		for _, part := range []struct {
+			b   gpu.Buffer
+			dst *[]float32
+		}{{s.Value, &out[i].Value}, {s.Mean, &out[i].Mean}, {s.Var, &out[i].Var}} {
+			if *part.dst, err = p.g.ReadF32(ctx, part.b, 0, s.Count); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// WriteState puts back what ReadState returned.
+func (p *Params) WriteState(states []State) error {
+	if len(states) != len(p.Segments) {
+		return fault.New(fault.Mismatch, "checkpoint", "segments", "%d, the model has %d", len(states), len(p.Segments))
+	}
+	for i, s := range p.Segments {
+		st := states[i]
+		if len(st.Value) != s.Count || len(st.Mean) != s.Count || len(st.Var) != s.Count {
+			return fault.New(fault.Mismatch, "checkpoint", fmt.Sprintf("segment %d", i),
+				"%d values, the model has %d", len(st.Value), s.Count)
+		}
+		p.g.WriteF32(s.Value, 0, st.Value)
+		p.g.WriteF32(s.Mean, 0, st.Mean)
+		p.g.WriteF32(s.Var, 0, st.Var)
+	}
+	return nil
+}
+
+// Free destroys the buffers.
+func (p *Params) Free() {
+	for _, s := range p.Segments {
+		for _, b := range []gpu.Buffer{s.Value, s.Grad, s.Mean, s.Var} {
+			p.g.Free(b)
+		}
+	}
+	p.Segments, p.Entries = nil, nil
+}

@@ -1,0 +1,94 @@
+package model
+
+import (
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+)
+
+// pass records forward and backward passes into a plan.
+type pass struct {
+	m    *Model
+	plan *gpu.Plan
+	// tokens are the rows of the packed stream, queries the rows whose logits
+	// are wanted: the last layer computes nothing else for them but keys and
+	// values, since no later layer looks.
+	tokens, queries dim
+	in              *inputs
+	cache           *Cache // nil in training: keys and values are the stream's own
+}
+
+// dim is a row dimension: which count it follows, and how large it can be.
+type dim struct {
+	rows     kernels.Rows
+	capacity int
+}
+
+func (p *pass) temp(name string, d dim, features int) *gpu.Tensor {
+	return p.plan.Temp(name, int64(4*d.capacity*features))
+}
+
+// linear records y (=|+=) x·Wᵀ with the layer's adapter, and returns x·Aᵀ when
+// there is one: the weight gradient of B needs it.
+func (p *pass) linear(l *linear, d dim, x, y *gpu.Tensor) (u *gpu.Tensor) {
+	spec := kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out}
+	if l.lora == nil {
+		p.plan.Add(kernels.LinearForward(p.m.tune, spec, x, l.w, y, nil, nil))
+		return nil
+	}
+	u = p.temp(l.path+".u", d, l.lora.rank)
+	p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.lora.rank}, x, l.lora.a, u, nil, nil))
+	spec.Rank, spec.Scale = l.lora.rank, l.lora.scale
+	p.plan.Add(kernels.LinearForward(p.m.tune, spec, x, l.w, y, u, l.lora.b))
+	return u
+}
+
+// linearGrad records the gradients of y = linear(x) given dy: those of the
+// layer's parameters, added to what is there, and that of x unless dx is nil.
+func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate bool) {
+	spec := kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out, Accumulate: accumulate}
+	var v, a *gpu.Tensor
+	if lora := l.lora; lora != nil {
+		v, a = p.temp(l.path+".v", d, lora.rank), lora.a
+		spec.Rank, spec.Scale = lora.rank, lora.scale
+		p.plan.Add(kernels.LinearInputGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: lora.rank, Out: l.out}, dy, lora.b, v, nil, nil))
+		p.plan.Add(kernels.LinearWeightGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: lora.rank, Accumulate: true, Scale: lora.scale}, v, x, lora.da))
+		p.plan.Add(kernels.LinearWeightGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: lora.rank, Out: l.out, Accumulate: true, Scale: lora.scale}, dy, u, lora.db))
+	}
+	if l.grad != nil {
+		p.plan.Add(kernels.LinearWeightGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out, Accumulate: true, Scale: 1}, dy, x, l.grad))
+	}
+	if dx != nil {
+		p.plan.Add(kernels.LinearInputGrad(p.m.tune, spec, dy, l.w, dx, v, a))
+	}
+}
+
+// rmsNorm records y = norm(x) and returns it with the reciprocal deviations.
+func (p *pass) rmsNorm(n gain, d dim, x *gpu.Tensor) (y, rstd *gpu.Tensor) {
+	features := p.m.Config.HiddenSize
+	y, rstd = p.temp("norm", d, features), p.temp("rstd", d, 1)
+	p.plan.Add(kernels.RMSNorm(d.rows, features, float32(p.m.Config.RMSNormEps), x, n.w, y, rstd))
+	return y, rstd
+}
+
+// rmsNormGrad records the gradients of y = norm(x) given dy; dx may be nil.
+func (p *pass) rmsNormGrad(n gain, d dim, x, rstd, dy, dx *gpu.Tensor, accumulate bool) {
+	features := p.m.Config.HiddenSize
+	if n.grad != nil {
+		p.plan.Add(kernels.RMSNormGainGrad(d.rows, features, x, rstd, dy, n.grad))
+	}
+	if dx != nil {
+		p.plan.Add(kernels.RMSNormGrad(d.rows, features, accumulate, x, n.w, rstd, dy, dx))
+	}
+}
+
+func (p *pass) add(d dim, x, y *gpu.Tensor) *gpu.Tensor {
+	z := p.temp("residual", d, p.m.Config.HiddenSize)
+	p.plan.Add(kernels.Add(d.rows, p.m.Config.HiddenSize, x, y, z))
+	return z
+}
+
+func (p *pass) gather(d dim, index, x *gpu.Tensor) *gpu.Tensor {
+	y := p.temp("gathered", d, p.m.Config.HiddenSize)
+	p.plan.Add(kernels.GatherRows(d.rows, p.m.Config.HiddenSize, index, x, y))
+	return y
+}

@@ -1,0 +1,164 @@
+package model
+
+import (
+	"context"
+
+	"nextquill/core/causal"
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+)
+
+// SumSlots is the length of the ring of sums: so many steps can run before
+// their losses have to be read.
+const SumSlots = 32
+
+// StepSpec says what a Step computes and how large its micro-batches may be.
+type StepSpec struct {
+	MaxTokens    int // packed tokens
+	MaxResponses int // response tokens
+	Objective    causal.Options
+	// Dual computes the erased branch too.
+	Dual bool
+	// Backward adds gradients to Params; else only token records are made.
+	Backward bool
+	// Recompute keeps each layer's input alone and runs its forward pass again
+	// in the backward pass: less memory for a third more work.
+	Recompute bool
+}
+
+// Step is a compiled plan over one micro-batch: forward, loss and, when asked
+// for, backward. It allocates when it is made and never again.
+type Step struct {
+	Spec StepSpec
+	m    *Model
+	plan *gpu.Plan
+	in   *inputs
+	loss *lossTensors
+	bufs []gpu.Buffer
+	dyn  gpu.Dyn
+}
+
+// NewStep records and compiles a step. It belongs to the adapter that the model
+// carries now: free it before that one is detached.
+func (m *Model) NewStep(spec StepSpec) (*Step, error) {
+	s := &Step{Spec: spec, m: m, plan: m.g.NewPlan("step")}
+	s.in = newInputs(m.g, spec.MaxTokens, spec.MaxResponses, spec.Dual)
+	p := &pass{
+		m: m, plan: s.plan, in: s.in,
+		tokens:  dim{kernels.PerToken, spec.MaxTokens},
+		queries: dim{kernels.PerHeadRow, spec.MaxResponses},
+	}
+	if spec.Dual {
+		p.queries.capacity *= 2
+	}
+	s.loss = &lossTensors{
+		state:  s.tensor("head state", spec.MaxResponses*kernels.HeadStateWidth),
+		tokens: s.tensor("token records", spec.MaxResponses*kernels.TokenWidth),
+		coef:   s.tensor("loss factors", spec.MaxResponses*2),
+		sums:   s.tensor("loss sums", SumSlots*kernels.SumsWidth),
+	}
+	p.recordStep(spec, s.loss)
+	if err := s.plan.Compile(); err != nil {
+		s.Free()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Step) tensor(name string, words int) *gpu.Tensor {
+	b := s.m.g.NewBuffer(name, int64(4*words), gpu.Storage)
+	s.bufs = append(s.bufs, b)
+	return gpu.Persistent(name, b, 0, int64(4*words))
+}
+
+// recordStep records the whole step.
+func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
+	m, hidden := p.m, p.m.Config.HiddenSize
+	x := p.temp("embedded", p.tokens, hidden)
+	p.plan.Add(kernels.Embedding(p.tokens.rows, hidden, m.Config.VocabSize, p.in.ids, m.embed, x))
+	layers := make([]*saved, len(m.layers))
+	for i := range m.layers {
+		x, layers[i] = p.layerForward(i, x)
+		if spec.Recompute {
+			layers[i] = &saved{x: layers[i].x}
+		}
+	}
+	ordered := p.gather(p.queries, p.in.order, x)
+	hs, rstd := p.rmsNorm(m.norm, p.queries, ordered)
+	p.headForward(spec.Objective, spec.Dual, hs, loss)
+	if !spec.Backward {
+		return
+	}
+	dhs := p.headBackward(spec.Objective, spec.Dual, hs, loss)
+	dordered := p.temp("dordered", p.queries, hidden)
+	p.rmsNormGrad(m.norm, p.queries, ordered, rstd, dhs, dordered, false)
+	dy := p.temp("dresidual", p.queries, hidden)
+	p.plan.Add(kernels.ScatterRows(p.queries.rows, hidden, p.in.order, dordered, dy))
+	for i := len(m.layers) - 1; i >= 0; i-- {
+		s := layers[i]
+		if spec.Recompute {
+			_, s = p.layerForward(i, s.x)
+		}
+		dy = p.layerBackward(i, s, dy, i > 0 || m.embedGrad != nil)
+	}
+	if m.embedGrad != nil {
+		p.plan.Add(kernels.EmbeddingGrad(p.tokens.rows, hidden, p.in.segments, p.in.sorted, p.in.uniques, dy, m.embedGrad))
+	}
+}
+
+// Run uploads a micro-batch and queues the plan. dyn carries the divisors, the
+// slot of the ring and whether its sums add up; the counts are filled in here.
+// expert is [responses, 2] log-probabilities under a frozen θ_D, or nil. budget
+// is the work of one submit in flops, see gpu.Plan.Run.
+func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn gpu.Dyn, budget float64) error {
+	dyn.Tokens, dyn.Responses, dyn.Rows = uint32(p.Tokens()), uint32(p.Responses()), uint32(p.Rows())
+	s.in.write(p, expert, s.m.embedGrad != nil && s.Spec.Backward)
+	return s.plan.Run(ctx, &dyn, budget)
+}
+
+// Flops estimates the work of one Run on p.
+func (s *Step) Flops(p *causal.Packed) float64 {
+	return s.plan.Flops(&gpu.Dyn{Tokens: uint32(p.Tokens()), Responses: uint32(p.Responses()), Rows: uint32(p.Rows())})
+}
+
+// Plan is the recorded plan, for profiles.
+func (s *Step) Plan() *gpu.Plan { return s.plan }
+
+// Tokens reads the records of the first n response tokens of the last Run.
+func (s *Step) Tokens(ctx context.Context, n int) ([]kernels.Token, error) {
+	b, _ := s.loss.tokens.Handle()
+	v, err := s.m.g.ReadF32(ctx, b, 0, n*kernels.TokenWidth)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]kernels.Token, n)
+	for i := range out {
+		out[i] = kernels.TokenAt(v[i*kernels.TokenWidth:])
+	}
+	return out, nil
+}
+
+// Sums is the buffer behind the ring of sums, SumSlots records long.
+func (s *Step) Sums() gpu.Buffer {
+	b, _ := s.loss.sums.Handle()
+	return b
+}
+
+// ReadSums returns the sums at one slot of the ring.
+func (s *Step) ReadSums(ctx context.Context, slot int) (kernels.Sums, error) {
+	v, err := s.m.g.ReadF32(ctx, s.Sums(), 4*slot*kernels.SumsWidth, kernels.SumsWidth)
+	if err != nil {
+		return kernels.Sums{}, err
+	}
+	return kernels.SumsAt(v), nil
+}
+
+// Free destroys the step's memory.
+func (s *Step) Free() {
+	s.plan.Free()
+	s.in.free()
+	for _, b := range s.bufs {
+		s.m.g.Free(b)
+	}
+	s.bufs = nil
+}
