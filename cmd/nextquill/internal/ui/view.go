@@ -1,0 +1,137 @@
+package ui
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+
+	"nextquill/core/session"
+)
+
+// view is what the events of one call add up to.
+type view struct {
+	now     func() time.Time
+	stage   string
+	done    int
+	total   int
+	since   time.Time // of the stage
+	step    *session.StepEvent
+	heldout *session.EvalEvent
+	saved   int // step of the newest checkpoint
+}
+
+// update takes an event in and tells whether a new stage began.
+func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
+	switch name {
+	case "stage":
+		var e session.StageEvent
+		if json.Unmarshal(raw, &e) != nil {
+			return false
+		}
+		if e.Stage != v.stage {
+			v.stage, v.since, newStage = e.Stage, v.now(), true
+		}
+		v.done, v.total = e.Done, e.Total
+	case "step":
+		e := new(session.StepEvent)
+		if json.Unmarshal(raw, e) != nil {
+			return false
+		}
+		newStage = v.stage != "train"
+		v.stage, v.step, v.done, v.total = "train", e, e.Step, e.Steps
+	case "eval":
+		e := new(session.EvalEvent)
+		if json.Unmarshal(raw, e) == nil {
+			v.heldout = e
+		}
+	case "checkpoint":
+		var e session.CheckpointEvent
+		if json.Unmarshal(raw, &e) == nil {
+			v.saved = e.Step
+		}
+	}
+	return newStage
+}
+
+// left estimates the seconds to go in the stage, or is negative where nothing can be said yet.
+func (v *view) left() float64 {
+	if v.stage == "train" && v.step != nil {
+		return v.step.Remaining
+	}
+	passed := v.now().Sub(v.since).Seconds()
+	if v.done <= 0 || v.total <= v.done || passed < 1 {
+		return -1
+	}
+	return passed * float64(v.total-v.done) / float64(v.done)
+}
+
+// part is a piece of the status; those of the lowest rank go first where the room is short.
+type part struct {
+	text string
+	rank int
+}
+
+// status is the stage in words, as much of it as fits into width columns.
+func (v *view) status(width int) string {
+	parts := []part{{v.stage, 7}}
+	if v.total > 0 {
+		parts = append(parts, part{fmt.Sprintf("%d/%d", v.done, v.total), 9})
+	}
+	if s := v.step; v.stage == "train" && s != nil {
+		parts = append(parts, part{"loss " + figure(s.Loss), 6})
+		if s.Align != 0 {
+			parts = append(parts, part{"L_n " + figure(s.NTP), 4}, part{"L_p " + figure(s.Align), 3})
+		}
+		if s.Causal != 0 {
+			parts = append(parts, part{fmt.Sprintf("theirs %.0f %%", 100*s.Causal), 2})
+		}
+		if v.heldout != nil {
+			parts = append(parts, part{"held-out " + figure(v.heldout.Loss), 1})
+		}
+		parts = append(parts, part{fmt.Sprintf("%.0f tok/s", s.TokensPS), 5})
+	}
+	if left := v.left(); left >= 0 {
+		parts = append(parts, part{clock(left) + " left", 8})
+	}
+	for {
+		texts := make([]string, len(parts))
+		least := 0
+		for i, p := range parts {
+			texts[i] = p.text
+			if p.rank < parts[least].rank {
+				least = i
+			}
+		}
+		line := strings.Join(texts, "  ")
+		if len(parts) <= 1 || runewidth.StringWidth(line) <= width {
+			return line
+		}
+		parts = append(parts[:least], parts[least+1:]...)
+	}
+}
+
+// figure shows a loss with four significant digits.
+func figure(v float64) string {
+	switch {
+	case v >= 1000 || v <= -1000:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case v >= 100 || v <= -100:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case v >= 10 || v <= -10:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 3, 64)
+}
+
+// clock shows seconds as m:ss, or h:mm:ss.
+func clock(seconds float64) string {
+	s := int(seconds + .5)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
