@@ -8,10 +8,11 @@
 // stats [rows, heads] of (lse, –). Source: FlashAttention-2, algorithm 1 (Dao, 2023).
 //
 // One invocation holds ROWS neighbouring rows × HEADS query heads of one key
-// head, so that each key and value loaded serves ROWS·HEADS streams. It walks
-// the union of its rows' ranges, TURN keys a turn, and masks by row: neighbours
-// differ only at their ends and where a branch or sample begins. Powers of two
-// (scale2 carries log2 e) spare the exp its multiplication.
+// head (STREAMS = ROWS·HEADS), so that each key and value loaded serves them
+// all. It walks the union of its rows' ranges and masks by row: neighbours differ
+// only at their ends and where a branch or sample begins. Streams move between
+// memory and registers in a loop that selects by stream, not in unrolled loads:
+// on CPU adapters every load in the text costs as much to compile as to run.
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,
@@ -42,26 +43,32 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let head = item % slices * {HEADS}u;
     let kv = head / (shape.heads / shape.kv_heads);
 
-    // Union of the rows' ranges; a row beyond the last repeats it.
-    var a_lo = rows + 0x7fffffffu;
+    var a_lo = 0xffffffffu;
     var a_hi = 0u;
-    var b_lo = a_lo;
+    var b_lo = 0xffffffffu;
     var b_hi = 0u;
     //#for r ROWS
-    let row{r} = min(first + {r}u, rows - 1u);
-    let range{r} = ranges[row{r}];
+    let range{r} = ranges[min(first + {r}u, rows - 1u)];
     if (range{r}.x < range{r}.y) { a_lo = min(a_lo, range{r}.x); a_hi = max(a_hi, range{r}.y); }
     if (range{r}.z < range{r}.w) { b_lo = min(b_lo, range{r}.z); b_hi = max(b_hi, range{r}.w); }
-    //#for h HEADS
-    let at{r}_{h} = row{r} * shape.heads + head + {h}u;
-    var m{r}_{h} = MASKED;
-    var l{r}_{h} = 0.0;
+    //#endfor
+    //#for t STREAMS
+    var m{t} = MASKED;
+    var l{t} = 0.0;
     //#for c VECS
-    let q{r}_{h}_{c} = q[at{r}_{h} * {VECS}u + {c}u] * shape.scale2;
-    var o{r}_{h}_{c} = vec4<f32>(0.0);
+    var q{t}_{c} = vec4<f32>(0.0);
+    var o{t}_{c} = vec4<f32>(0.0);
     //#endfor
     //#endfor
-    //#endfor
+    for (var n = 0u; n < {STREAMS}u; n = n + 1u) {
+        let at = (min(first + n / {HEADS}u, rows - 1u) * shape.heads + head + n % {HEADS}u) * {VECS}u;
+        //#for c VECS
+        let x{c} = q[at + {c}u] * shape.scale2;
+        //#for t STREAMS
+        q{t}_{c} = select(q{t}_{c}, x{c}, n == {t}u);
+        //#endfor
+        //#endfor
+    }
 
     for (var part = 0u; part < 2u; part = part + 1u) {
         let second = part == 1u;
@@ -70,70 +77,57 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let lo{r} = select(range{r}.x, range{r}.z, second);
         let hi{r} = select(range{r}.y, range{r}.w, second);
         //#endfor
-        for (var j = select(a_lo, b_lo, second); j < end; j = j + {TURN}u) {
-            //#for t TURN
-            let key{t} = (min(j + {t}u, end - 1u) * shape.kv_heads + kv) * {VECS}u;
+        for (var j = select(a_lo, b_lo, second); j < end; j = j + 1u) {
+            let key = (j * shape.kv_heads + kv) * {VECS}u;
             //#for r ROWS
-            let seen{r}_{t} = j + {t}u >= lo{r} && j + {t}u < hi{r};
-            //#for h HEADS
-            var s{r}_{h}_{t} = 0.0;
+            let seen{r} = j >= lo{r} && j < hi{r};
             //#endfor
-            //#endfor
-            //#for c VECS
-            {
-                let x = k[key{t} + {c}u];
-                //#for r ROWS
-                //#for h HEADS
-                s{r}_{h}_{t} = s{r}_{h}_{t} + dot(q{r}_{h}_{c}, x);
-                //#endfor
-                //#endfor
-            }
-            //#endfor
-            //#endfor
-
-            //#for r ROWS
-            //#for h HEADS
-            let old{r}_{h} = m{r}_{h};
-            //#for t TURN
-            s{r}_{h}_{t} = select(MASKED, s{r}_{h}_{t}, seen{r}_{t});
-            m{r}_{h} = max(m{r}_{h}, s{r}_{h}_{t});
-            //#endfor
-            let fix{r}_{h} = exp2(old{r}_{h} - m{r}_{h});
-            l{r}_{h} = l{r}_{h} * fix{r}_{h};
-            //#for t TURN
-            let p{r}_{h}_{t} = exp2(s{r}_{h}_{t} - m{r}_{h});
-            l{r}_{h} = l{r}_{h} + p{r}_{h}_{t};
+            //#for t STREAMS
+            var s{t} = 0.0;
             //#endfor
             //#for c VECS
-            o{r}_{h}_{c} = o{r}_{h}_{c} * fix{r}_{h};
+            let k{c} = k[key + {c}u];
+            //#for t STREAMS
+            s{t} = s{t} + dot(q{t}_{c}, k{c});
             //#endfor
             //#endfor
+            // The new maximum is either the old one or s, so of the factors for
+            // what was summed and for this key one is 1, and one exp serves both.
+            //#for t STREAMS
+            s{t} = select(MASKED, s{t}, seen{t/HEADS});
+            let up{t} = s{t} > m{t};
+            let e{t} = exp2(-abs(s{t} - m{t}));
+            let fix{t} = select(1.0, e{t}, up{t});
+            let p{t} = select(e{t}, 1.0, up{t});
+            m{t} = max(m{t}, s{t});
+            l{t} = l{t} * fix{t} + p{t};
             //#endfor
-
-            //#for t TURN
             //#for c VECS
-            {
-                let x = v[key{t} + {c}u];
-                //#for r ROWS
-                //#for h HEADS
-                o{r}_{h}_{c} = o{r}_{h}_{c} + p{r}_{h}_{t} * x;
-                //#endfor
-                //#endfor
-            }
+            let v{c} = v[key + {c}u];
+            //#for t STREAMS
+            o{t}_{c} = o{t}_{c} * fix{t} + v{c} * p{t};
             //#endfor
             //#endfor
         }
     }
 
-    //#for r ROWS
-    if (first + {r}u < rows) {
-        //#for h HEADS
-        let norm{r}_{h} = 1.0 / l{r}_{h};
-        stats[at{r}_{h}].x = (m{r}_{h} + log2(l{r}_{h})) * LN2;
-        //#for c VECS
-        out[at{r}_{h} * {VECS}u + {c}u] = o{r}_{h}_{c} * norm{r}_{h};
+    for (var n = 0u; n < {STREAMS}u; n = n + 1u) {
+        let row = first + n / {HEADS}u;
+        if (row >= rows) { break; }
+        let at = row * shape.heads + head + n % {HEADS}u;
+        var m = m0;
+        var l = l0;
+        //#for t STREAMS
+        m = select(m, m{t}, n == {t}u);
+        l = select(l, l{t}, n == {t}u);
         //#endfor
+        stats[at].x = (m + log2(l)) * LN2;
+        //#for c VECS
+        var x{c} = o0_{c};
+        //#for t STREAMS
+        x{c} = select(x{c}, o{t}_{c}, n == {t}u);
+        //#endfor
+        out[at * {VECS}u + {c}u] = x{c} / l;
         //#endfor
     }
-    //#endfor
 }

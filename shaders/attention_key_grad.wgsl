@@ -9,7 +9,8 @@
 // of (lse, delta). Source: FlashAttention-2, algorithm 2 (Dao, 2023).
 //
 // One invocation holds ROWS neighbouring keys of one head, and walks the union
-// of their ranges, TURN queries a turn, head by head.
+// of their ranges, head by head. Keys move between memory and registers as the
+// streams of attention_forward.wgsl do.
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,
@@ -41,57 +42,66 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     var begin = rows;
     var end = 0u;
     //#for r ROWS
-    let row{r} = min(first + {r}u, rows - 1u);
-    let at{r} = (row{r} * shape.kv_heads + kv) * {VECS}u;
-    let range{r} = key_ranges[row{r}];
+    let range{r} = key_ranges[min(first + {r}u, rows - 1u)];
     if (range{r}.x < range{r}.y) { begin = min(begin, range{r}.x); end = max(end, range{r}.y); }
     //#for c VECS
-    let k{r}_{c} = k[at{r} + {c}u] * shape.scale2;
-    let v{r}_{c} = v[at{r} + {c}u];
+    var k{r}_{c} = vec4<f32>(0.0);
+    var v{r}_{c} = vec4<f32>(0.0);
     var dk{r}_{c} = vec4<f32>(0.0);
     var dv{r}_{c} = vec4<f32>(0.0);
     //#endfor
     //#endfor
+    for (var n = 0u; n < {ROWS}u; n = n + 1u) {
+        let at = (min(first + n, rows - 1u) * shape.kv_heads + kv) * {VECS}u;
+        //#for c VECS
+        let k{c} = k[at + {c}u] * shape.scale2;
+        let v{c} = v[at + {c}u];
+        //#for r ROWS
+        k{r}_{c} = select(k{r}_{c}, k{c}, n == {r}u);
+        v{r}_{c} = select(v{r}_{c}, v{c}, n == {r}u);
+        //#endfor
+        //#endfor
+    }
 
     for (var h = kv * group; h < (kv + 1u) * group; h = h + 1u) {
-        for (var i = begin; i < end; i = i + {TURN}u) {
-            //#for t TURN
-            let query{t} = min(i + {t}u, end - 1u) * shape.heads + h;
-            let stat{t} = stats[query{t}];
-            let lse{t} = stat{t}.x * LOG2E;
+        for (var i = begin; i < end; i = i + 1u) {
+            let query = i * shape.heads + h;
+            let stat = stats[query] * vec2<f32>(LOG2E, 1.0);
             //#for r ROWS
-            var s{r}_{t} = 0.0;
-            var g{r}_{t} = 0.0;
+            var s{r} = 0.0;
+            var g{r} = 0.0;
             //#endfor
             //#for c VECS
-            let q{t}_{c} = q[query{t} * {VECS}u + {c}u];
+            let q{c} = q[query * {VECS}u + {c}u];
+            let do{c} = dout[query * {VECS}u + {c}u];
             //#for r ROWS
-            s{r}_{t} = s{r}_{t} + dot(k{r}_{c}, q{t}_{c});
-            //#endfor
-            let do{t}_{c} = dout[query{t} * {VECS}u + {c}u];
-            //#for r ROWS
-            g{r}_{t} = g{r}_{t} + dot(v{r}_{c}, do{t}_{c});
+            s{r} = s{r} + dot(k{r}_{c}, q{c});
+            g{r} = g{r} + dot(v{r}_{c}, do{c});
             //#endfor
             //#endfor
             //#for r ROWS
-            let seen{r}_{t} = i + {t}u >= range{r}.x && i + {t}u < range{r}.y;
-            let p{r}_{t} = select(0.0, exp2(s{r}_{t} - lse{t}), seen{r}_{t});
-            let ds{r}_{t} = p{r}_{t} * (g{r}_{t} - stat{t}.y);
+            let p{r} = select(0.0, exp2(s{r} - stat.x), i >= range{r}.x && i < range{r}.y);
+            let ds{r} = p{r} * (g{r} - stat.y);
             //#for c VECS
-            dv{r}_{c} = dv{r}_{c} + p{r}_{t} * do{t}_{c};
-            dk{r}_{c} = dk{r}_{c} + ds{r}_{t} * q{t}_{c};
-            //#endfor
+            dv{r}_{c} = dv{r}_{c} + do{c} * p{r};
+            dk{r}_{c} = dk{r}_{c} + q{c} * ds{r};
             //#endfor
             //#endfor
         }
     }
 
-    //#for r ROWS
-    if (first + {r}u < rows) {
+    for (var n = 0u; n < {ROWS}u; n = n + 1u) {
+        if (first + n >= rows) { break; }
+        let at = ((first + n) * shape.kv_heads + kv) * {VECS}u;
         //#for c VECS
-        dk[at{r} + {c}u] = dk{r}_{c} * shape.scale;
-        dv[at{r} + {c}u] = dv{r}_{c};
+        var x{c} = dk0_{c};
+        var y{c} = dv0_{c};
+        //#for r ROWS
+        x{c} = select(x{c}, dk{r}_{c}, n == {r}u);
+        y{c} = select(y{c}, dv{r}_{c}, n == {r}u);
+        //#endfor
+        dk[at + {c}u] = x{c} * shape.scale;
+        dv[at + {c}u] = y{c};
         //#endfor
     }
-    //#endfor
 }

@@ -35,26 +35,38 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let head = item % slices * {HEADS}u;
     let kv = head / (shape.heads / shape.kv_heads);
 
-    var a_lo = rows + 0x7fffffffu;
+    var a_lo = 0xffffffffu;
     var a_hi = 0u;
-    var b_lo = a_lo;
+    var b_lo = 0xffffffffu;
     var b_hi = 0u;
     //#for r ROWS
-    let row{r} = min(first + {r}u, rows - 1u);
-    let range{r} = ranges[row{r}];
+    let range{r} = ranges[min(first + {r}u, rows - 1u)];
     if (range{r}.x < range{r}.y) { a_lo = min(a_lo, range{r}.x); a_hi = max(a_hi, range{r}.y); }
     if (range{r}.z < range{r}.w) { b_lo = min(b_lo, range{r}.z); b_hi = max(b_hi, range{r}.w); }
-    //#for h HEADS
-    let at{r}_{h} = row{r} * shape.heads + head + {h}u;
-    let stat{r}_{h} = stats[at{r}_{h}];
-    let lse{r}_{h} = stat{r}_{h}.x * LOG2E;
+    //#endfor
+    //#for t STREAMS
+    var stat{t} = vec2<f32>(0.0);
     //#for c VECS
-    let q{r}_{h}_{c} = q[at{r}_{h} * {VECS}u + {c}u] * shape.scale2;
-    let do{r}_{h}_{c} = dout[at{r}_{h} * {VECS}u + {c}u];
-    var dq{r}_{h}_{c} = vec4<f32>(0.0);
+    var q{t}_{c} = vec4<f32>(0.0);
+    var do{t}_{c} = vec4<f32>(0.0);
+    var dq{t}_{c} = vec4<f32>(0.0);
     //#endfor
     //#endfor
-    //#endfor
+    for (var n = 0u; n < {STREAMS}u; n = n + 1u) {
+        let at = min(first + n / {HEADS}u, rows - 1u) * shape.heads + head + n % {HEADS}u;
+        let stat = stats[at] * vec2<f32>(LOG2E, 1.0);
+        //#for t STREAMS
+        stat{t} = select(stat{t}, stat, n == {t}u);
+        //#endfor
+        //#for c VECS
+        let q{c} = q[at * {VECS}u + {c}u] * shape.scale2;
+        let do{c} = dout[at * {VECS}u + {c}u];
+        //#for t STREAMS
+        q{t}_{c} = select(q{t}_{c}, q{c}, n == {t}u);
+        do{t}_{c} = select(do{t}_{c}, do{c}, n == {t}u);
+        //#endfor
+        //#endfor
+    }
 
     for (var part = 0u; part < 2u; part = part + 1u) {
         let second = part == 1u;
@@ -63,54 +75,43 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let lo{r} = select(range{r}.x, range{r}.z, second);
         let hi{r} = select(range{r}.y, range{r}.w, second);
         //#endfor
-        for (var j = select(a_lo, b_lo, second); j < end; j = j + {TURN}u) {
-            //#for t TURN
-            let key{t} = (min(j + {t}u, end - 1u) * shape.kv_heads + kv) * {VECS}u;
+        for (var j = select(a_lo, b_lo, second); j < end; j = j + 1u) {
+            let key = (j * shape.kv_heads + kv) * {VECS}u;
             //#for r ROWS
-            //#for h HEADS
-            var s{r}_{h}_{t} = 0.0;
-            var g{r}_{h}_{t} = 0.0;
+            let seen{r} = j >= lo{r} && j < hi{r};
             //#endfor
+            //#for t STREAMS
+            var s{t} = 0.0;
+            var g{t} = 0.0;
             //#endfor
             //#for c VECS
-            let k{t}_{c} = k[key{t} + {c}u];
-            //#for r ROWS
-            //#for h HEADS
-            s{r}_{h}_{t} = s{r}_{h}_{t} + dot(q{r}_{h}_{c}, k{t}_{c});
+            let k{c} = k[key + {c}u];
+            let v{c} = v[key + {c}u];
+            //#for t STREAMS
+            s{t} = s{t} + dot(q{t}_{c}, k{c});
+            g{t} = g{t} + dot(do{t}_{c}, v{c});
             //#endfor
             //#endfor
-            //#endfor
+            //#for t STREAMS
+            let p{t} = select(0.0, exp2(s{t} - stat{t}.x), seen{t/HEADS});
+            let ds{t} = p{t} * (g{t} - stat{t}.y);
             //#for c VECS
-            {
-                let x = v[key{t} + {c}u];
-                //#for r ROWS
-                //#for h HEADS
-                g{r}_{h}_{t} = g{r}_{h}_{t} + dot(do{r}_{h}_{c}, x);
-                //#endfor
-                //#endfor
-            }
-            //#endfor
-            //#for r ROWS
-            let seen{r}_{t} = j + {t}u >= lo{r} && j + {t}u < hi{r};
-            //#for h HEADS
-            let p{r}_{h}_{t} = select(0.0, exp2(s{r}_{h}_{t} - lse{r}_{h}), seen{r}_{t});
-            let ds{r}_{h}_{t} = p{r}_{h}_{t} * (g{r}_{h}_{t} - stat{r}_{h}.y);
-            //#for c VECS
-            dq{r}_{h}_{c} = dq{r}_{h}_{c} + ds{r}_{h}_{t} * k{t}_{c};
-            //#endfor
-            //#endfor
+            dq{t}_{c} = dq{t}_{c} + k{c} * ds{t};
             //#endfor
             //#endfor
         }
     }
 
-    //#for r ROWS
-    if (first + {r}u < rows) {
-        //#for h HEADS
+    for (var n = 0u; n < {STREAMS}u; n = n + 1u) {
+        let row = first + n / {HEADS}u;
+        if (row >= rows) { break; }
+        let at = (row * shape.heads + head + n % {HEADS}u) * {VECS}u;
         //#for c VECS
-        dq[at{r}_{h} * {VECS}u + {c}u] = dq{r}_{h}_{c} * shape.scale;
+        var x{c} = dq0_{c};
+        //#for t STREAMS
+        x{c} = select(x{c}, dq{t}_{c}, n == {t}u);
         //#endfor
+        dq[at + {c}u] = x{c} * shape.scale;
         //#endfor
     }
-    //#endfor
 }

@@ -68,7 +68,7 @@ func (s AttentionSpec) shape() gpu.Shape {
 // scores, which the backward kernels need.
 func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	b := t.Attention.block(s)
+	b := queryBlock(s, t.Attention.Forward)
 	return gpu.Dispatch{
 		Program: unrolled("attention_forward", b.sizes(s), nil,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
@@ -99,7 +99,7 @@ func AttentionDelta(s AttentionSpec, out, dout, stats *gpu.Tensor) gpu.Dispatch 
 // probabilities are computed again from the log-sum-exp.
 func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, dq *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	b := t.Attention.block(s)
+	b := queryBlock(s, t.Attention.QueryGrad)
 	return gpu.Dispatch{
 		Program: unrolled("attention_query_grad", b.sizes(s), nil,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
@@ -115,7 +115,7 @@ func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, 
 // keyRanges[j] (vec2<u32>); an empty range gives zeros.
 func AttentionKeyGrad(t *Tune, s AttentionSpec, q, k, v, keyRanges, stats, dout, dk, dv *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	b := t.Attention.keyBlock(s)
+	b := keyBlock(s, t.Attention.KeyGrad)
 	return gpu.Dispatch{
 		Program: unrolled("attention_key_grad", b.sizes(s), nil,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),

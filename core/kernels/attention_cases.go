@@ -43,10 +43,8 @@ func packedSamples(c *Case) []packedSample {
 func attentionCase(c *Case, rows Rows) (AttentionSpec, *Tune) {
 	t := new(DefaultTune(c.Info))
 	if c.Flag("streams") {
-		t.Attention.Streams = c.Size("streams")
-	}
-	if c.Flag("turn") {
-		t.Attention.Keys = c.Size("turn")
+		n := c.Size("streams")
+		t.Attention = AttentionVariant{Forward: n, QueryGrad: n, KeyGrad: n}
 	}
 	return AttentionSpec{Rows: rows, Heads: c.Size("heads"), KVHeads: c.Size("kv"), HeadDim: c.Size("dim")}, t
 }

@@ -2,64 +2,67 @@ package kernels
 
 import "nextquill/core/gpu"
 
-// AttentionVariant chooses between the attention kernels' forms.
+// AttentionVariant is how much one invocation of the attention kernels holds in
+// registers, in streams (a query row of one head, or a key row) of 32 values;
+// each row of the other side that it loads serves all of them. Larger heads get
+// fewer streams.
 type AttentionVariant struct {
-	// Streams is how many pairs of a query row and a head one invocation
-	// carries in registers, at HeadDim 32; each key and value loaded serves all
-	// of them. Larger heads get fewer.
-	Streams int `json:"streams"`
-	// Keys is how many keys one turn of the loop takes.
-	Keys int `json:"keys"`
+	Forward   int `json:"forward"`
+	QueryGrad int `json:"query_grad"`
+	KeyGrad   int `json:"key_grad"`
 }
 
-// DefaultAttention returns the variant for an adapter.
+// DefaultAttention is the choice for an adapter that nobody measured. CPU
+// adapters pay for loads and spill registers cheaply; on a GPU a spill is slow.
 func DefaultAttention(info gpu.Info) AttentionVariant {
 	if info.CPU {
-		return AttentionVariant{Streams: 8, Keys: 4}
+		return AttentionVariant{Forward: 10, QueryGrad: 8, KeyGrad: 6}
 	}
-	return AttentionVariant{Streams: 2, Keys: 4}
+	return AttentionVariant{Forward: 2, QueryGrad: 2, KeyGrad: 1}
 }
 
-// attentionBlock is what one invocation of a register-blocked kernel holds.
+// attentionBlock is what one invocation holds: neighbouring rows times query
+// heads of one key head.
 type attentionBlock struct {
-	rows  int // neighbouring rows
-	heads int // query heads of one key head
-	turn  int // rows of the other side per turn of the loop
-	group int // invocations per workgroup
+	rows, heads int
+	groupSize   int
 }
 
+// attentionGroup is small: causal rows cost more the later they come, and many
+// small workgroups even that out.
 const attentionGroup = 16
 
-// block lays out the kernels that hold queries and loop over keys.
-func (v AttentionVariant) block(s AttentionSpec) attentionBlock {
-	streams := v.streams(s)
+// queryBlock lays out the kernels that hold queries and loop over keys: as many
+// heads of a group as divide it, then rows.
+func queryBlock(s AttentionSpec, streams int) attentionBlock {
+	streams = fitStreams(s, streams)
 	heads := 1
 	for h := 2; h <= streams; h++ {
 		if s.Group()%h == 0 {
 			heads = h
 		}
 	}
-	return attentionBlock{rows: max(1, streams/heads), heads: heads, turn: v.Keys, group: attentionGroup}
+	return attentionBlock{rows: streams / heads, heads: heads, groupSize: attentionGroup}
 }
 
 // keyBlock lays out the kernel that holds keys and loops over queries.
-func (v AttentionVariant) keyBlock(s AttentionSpec) attentionBlock {
-	return attentionBlock{rows: v.streams(s), heads: 1, turn: 2, group: attentionGroup}
+func keyBlock(s AttentionSpec, streams int) attentionBlock {
+	return attentionBlock{rows: fitStreams(s, streams), heads: 1, groupSize: attentionGroup}
 }
 
-func (v AttentionVariant) streams(s AttentionSpec) int {
-	return max(1, v.Streams*32/max(32, s.HeadDim))
+func fitStreams(s AttentionSpec, streams int) int {
+	return max(1, streams*32/max(32, s.HeadDim))
 }
 
 func (b attentionBlock) sizes(s AttentionSpec) map[string]int {
 	return map[string]int{
-		"VECS": s.HeadDim / 4, "ROWS": b.rows, "HEADS": b.heads, "TURN": b.turn, "GROUP": b.group,
+		"VECS": s.HeadDim / 4, "ROWS": b.rows, "HEADS": b.heads, "STREAMS": b.rows * b.heads, "GROUP": b.groupSize,
 	}
 }
 
 // groups covers all rows times slices of heads.
 func (b attentionBlock) groups(rows Rows, slices int) func(*gpu.Dyn) [3]uint32 {
 	return func(d *gpu.Dyn) [3]uint32 {
-		return linearGroups(ceilDiv(rows.Count(d), b.rows)*slices, b.group)
+		return linearGroups(ceilDiv(rows.Count(d), b.rows)*slices, b.groupSize)
 	}
 }
