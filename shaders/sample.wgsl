@@ -1,0 +1,209 @@
+// Draws the next token from one row of logits over the whole vocabulary.
+//
+//   l = z^h + s · (z^h − z^0)                 with DUAL: context steering by s, in logits
+//   l = l / p if l > 0 else l · p             repetition penalty p, ids with seen[id] = 1
+//   l = l / temperature
+//   keep l ≥ the top_k-th largest l           (all of equal l stay, as in transformers)
+//   keep the fewest largest l whose probability reaches top_p (all of equal l stay)
+//   draw from what is kept; temperature 0: the largest l, of equals the lowest id
+//
+// The tokens kept lie on [0, 1) by probability, in the order (id mod 256, id); the
+// draw takes the one that covers a number hashed from dyn.seed and dyn.position.
+//
+// logits [1 or 2, stride], row 0 with history, row 1 without; params [16], see
+// kernels.SampleParams; seen [vocab] u32; scratch [vocab] u32; out [slots, 4] u32, row
+// dyn.slot: id, logp of id under z^h alone (f32), l before temperature (f32), 1 if id
+// ends the text; next [1] u32: id, for the embedding of the next step.
+//
+// No sort: a cut is the largest threshold that keeps enough, found on the ordered
+// bits of f32 three at a time, exactly. One workgroup; sums by one tree, so the same
+// input draws the same token.
+struct Shape {
+    vocab: u32,
+    stride: u32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> logits: array<f32>;
+@group(0) @binding(3) var<storage, read> params: array<u32>;
+@group(0) @binding(4) var<storage, read_write> seen: array<u32>;
+@group(0) @binding(5) var<storage, read_write> scratch: array<u32>;
+@group(0) @binding(6) var<storage, read_write> out: array<u32>;
+@group(0) @binding(7) var<storage, read_write> next: array<u32>;
+
+const THREADS: u32 = 256u;
+const LOWEST: f32 = -3.0e38;
+const FLOOR: f32 = -100.0;
+
+var<workgroup> low: array<vec4<f32>, 256>;
+var<workgroup> high: array<vec4<f32>, 256>;
+
+// pcg_hash (Jarzynski & Olano 2020).
+fn pcg(v: u32) -> u32 {
+    let state = v * 747796405u + 2891336453u;
+    let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+    return (word >> 22u) ^ word;
+}
+
+// l before temperature.
+fn steered(i: u32) -> f32 {
+    var l = logits[i];
+//#if DUAL
+    l += bitcast<f32>(params[4]) * (l - logits[shape.stride + i]);
+//#endif
+    if (seen[i] != 0u) {
+        let penalty = bitcast<f32>(params[3]);
+        l = select(l * penalty, l / penalty, l > 0.0);
+    }
+    return l;
+}
+
+// The order of keys is that of floats; a NaN comes before all. The key of −0 is 0's.
+fn key_of(l: f32) -> u32 {
+    let bits = select(bitcast<u32>(l), 0u, l == 0.0);
+    if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0u; }
+    return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+
+fn weight(key: u32, peak: f32) -> f32 {
+    let l = bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
+    return exp(clamp(l - peak, FLOOR, 0.0));
+}
+
+// low[0] and high[0] become the sums over all invocations.
+fn reduce(t: u32) {
+    workgroupBarrier();
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        if (t < half) {
+            low[t] += low[t + half];
+            high[t] += high[t + half];
+        }
+        workgroupBarrier();
+    }
+}
+
+// The largest key such that the keys from it on number want, or with by_mass have
+// the share want of the mass of the keys from least on.
+fn threshold(t: u32, least: u32, by_mass: bool, want: f32, peak: f32) -> u32 {
+    var prefix = 0u;
+    for (var shift = 30i; shift >= 0i; shift -= 3i) {
+        let digit = 1u << u32(shift);
+        // The first digit has two bits left of 32; nothing reaches the others.
+        let beyond = vec4<u32>(select(0u, 0xffffffffu, shift == 30i));
+        let first = vec4<u32>(least, max(vec3<u32>(least), prefix + vec3<u32>(1u, 2u, 3u) * digit));
+        let second = max(max(vec4<u32>(least), beyond), prefix + vec4<u32>(4u, 5u, 6u, 7u) * digit);
+        var a = vec4<f32>(0.0);
+        var b = vec4<f32>(0.0);
+        for (var i = t; i < shape.vocab; i += THREADS) {
+            let key = scratch[i];
+            var w = 1.0;
+            if (by_mass) { w = weight(key, peak); }
+            a += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= first);
+            b += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= second);
+        }
+        low[t] = a;
+        high[t] = b;
+        reduce(t);
+        a = low[0];
+        b = high[0];
+        // a.x is the mass of all from least on.
+        let enough = select(want, want * a.x, by_mass);
+        workgroupBarrier();
+        let reached = vec4<u32>(a >= vec4<f32>(enough)) * vec4<u32>(a > vec4<f32>(0.0));
+        let further = vec4<u32>(b >= vec4<f32>(enough)) * vec4<u32>(b > vec4<f32>(0.0));
+        prefix += digit * (reached.y + reached.z + reached.w + further.x + further.y + further.z + further.w);
+    }
+    return prefix;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) t: u32) {
+    let temperature = bitcast<f32>(params[0]);
+    let top_k = params[1];
+    let top_p = bitcast<f32>(params[2]);
+    let greedy = temperature <= 0.0;
+    let divisor = select(temperature, 1.0, greedy);
+
+    // The largest l and its id, and the largest z^h.
+    var best = vec3<f32>(LOWEST, 0.0, LOWEST);
+    for (var i = t; i < shape.vocab; i += THREADS) {
+        let l = steered(i) / divisor;
+        scratch[i] = key_of(l);
+        if (l > best.x) { best = vec3<f32>(l, f32(i), best.z); }
+        best.z = max(best.z, logits[i]);
+    }
+    low[t] = vec4<f32>(best, 0.0);
+    workgroupBarrier();
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        if (t < half) {
+            let mine = low[t];
+            let other = low[t + half];
+            let win = other.x > mine.x || (other.x == mine.x && other.y < mine.y);
+            low[t] = vec4<f32>(select(mine.xy, other.xy, win), max(mine.z, other.z), 0.0);
+        }
+        workgroupBarrier();
+    }
+    let peak = low[0].x;
+    let largest = u32(low[0].y);
+    let peak_with = low[0].z;
+    workgroupBarrier();
+
+    var sum = 0.0;
+    for (var i = t; i < shape.vocab; i += THREADS) {
+        sum += exp(clamp(logits[i] - peak_with, FLOOR, 0.0));
+    }
+    low[t] = vec4<f32>(sum, 0.0, 0.0, 0.0);
+    high[t] = vec4<f32>(0.0);
+    reduce(t);
+    let log_sum = log(low[0].x);
+    workgroupBarrier();
+
+    var chosen = largest;
+    var owner = 0u;
+    if (!greedy) {
+        var least = 1u;
+        if (top_k > 0u && top_k < shape.vocab) { least = threshold(t, 1u, false, f32(top_k), peak); }
+        if (top_p < 1.0) { least = threshold(t, least, true, top_p, peak); }
+        var mass = 0.0;
+        for (var i = t; i < shape.vocab; i += THREADS) {
+            if (scratch[i] >= least) { mass += weight(scratch[i], peak); }
+        }
+        low[t] = vec4<f32>(mass, 0.0, 0.0, 0.0);
+        workgroupBarrier();
+        if (t == 0u) {
+            var total = 0.0;
+            for (var j = 0u; j < THREADS; j++) { total += low[j].x; }
+            let u = f32(pcg(pcg(dyn.position) ^ dyn.seed) >> 8u) * 5.9604644775390625e-8;
+            let at = u * total;
+            var before = 0.0;
+            var found = vec4<f32>(0.0);
+            for (var j = 0u; j < THREADS; j++) {
+                // Rounding may leave at past all; then the last with any mass has it.
+                if (low[j].x > 0.0 && before <= at) { found = vec4<f32>(f32(j), at - before, 0.0, 0.0); }
+                before += low[j].x;
+            }
+            high[0] = found;
+        }
+        workgroupBarrier();
+        owner = u32(high[0].x);
+        if (t == owner) {
+            let at = high[0].y;
+            var reached = 0.0;
+            for (var i = t; i < shape.vocab; i += THREADS) {
+                if (scratch[i] < least) { continue; }
+                chosen = i;
+                reached += weight(scratch[i], peak);
+                if (reached > at) { break; }
+            }
+        }
+    }
+    if (t == owner) {
+        let slot = dyn.slot * 4u;
+        out[slot] = chosen;
+        out[slot + 1u] = bitcast<u32>(logits[chosen] - peak_with - log_sum);
+        out[slot + 2u] = bitcast<u32>(steered(chosen));
+        let ends = chosen == params[8] || chosen == params[9] || chosen == params[10] || chosen == params[11];
+        out[slot + 3u] = select(0u, 1u, ends);
+        next[0] = chosen;
+        seen[chosen] = 1u;
+    }
+}
