@@ -64,10 +64,7 @@ func Open(blobs blob.Store) (*Device, error) {
 		groups:    map[gpu.BindGroup]*wgpu.BindGroup{},
 	}
 	quiet.Do(func() { wgpu.SetLogLevel(wgpu.LogLevelOff) })
-	// Without GL: its loader prints to stderr on machines that have no display.
-	d.instance = wgpu.CreateInstance(&wgpu.InstanceDescriptor{
-		Backends: wgpu.InstanceBackendVulkan | wgpu.InstanceBackendMetal | wgpu.InstanceBackendDX12,
-	})
+	d.instance = newInstance()
 	adapter, err := d.instance.RequestAdapter(&wgpu.RequestAdapterOptions{PowerPreference: wgpu.PowerPreferenceHighPerformance})
 	if err != nil || adapter == nil {
 		d.instance.Release()
@@ -158,7 +155,7 @@ func (d *Device) Submit(b *gpu.Batch) error {
 
 // Read implements gpu.Device.
 func (d *Device) Read(ctx context.Context, h gpu.Buffer, off int, dst []byte) error {
-	if err := ctx.Err(); err != nil {
+	if err := blob.Cancelled(ctx); err != nil {
 		return err
 	}
 	buf, err := d.buffer(h, int64(off), int64(len(dst)), "read")
@@ -238,7 +235,7 @@ func (d *Device) Load(ctx context.Context, name string, src int64, n int, h gpu.
 	}
 	chunk := make([]byte, min(n+3, loadChunk))
 	for done := 0; done < n; {
-		if err := ctx.Err(); err != nil {
+		if err := blob.Cancelled(ctx); err != nil {
 			return err
 		}
 		part := chunk[:min(loadChunk, n-done)]

@@ -1,0 +1,174 @@
+package abi
+
+import (
+	"encoding/binary"
+
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+)
+
+// Bounds on lists, far above what WebGPU allows a shader.
+const maxBindings = 64
+
+// Decode reads an encoded batch into b, whose memory it reuses. Data of the
+// commands aliases p: run the batch before p changes. It checks the form only
+// (lengths, operations, enumerations, signs); handles and ranges are the device's
+// to check. Whatever p holds, Decode does not panic, and allocates in proportion
+// to len(p).
+func Decode(p []byte, b *gpu.Batch) error {
+	b.Reset()
+	if len(p) > MaxBatch {
+		return fault.New(fault.TooLarge, "command batch", "", "%d bytes", len(p)).WithLimit("%d bytes", MaxBatch)
+	}
+	r := reader{p: p}
+	for r.off < len(p) {
+		if len(b.Commands) == MaxCommands {
+			return fault.New(fault.TooLarge, "command batch", "", "more commands than one batch may hold").WithLimit("%d", MaxCommands)
+		}
+		start := r.off
+		var c gpu.Command
+		if !r.command(&c) {
+			return fault.New(fault.Malformed, "command batch", "", "command %d at byte %d (operation %d): %s",
+				len(b.Commands), start, c.Op, r.problem).WithRemedy("guest and host are of different builds, or the guest is broken")
+		}
+		b.Commands = append(b.Commands, c)
+	}
+	return nil
+}
+
+// reader walks over the words of a batch; once it has a problem it gives zeros.
+type reader struct {
+	p       []byte
+	off     int
+	problem string
+}
+
+func (r *reader) fail(problem string) {
+	if r.problem == "" {
+		r.problem = problem
+	}
+}
+
+func (r *reader) word() uint32 {
+	if len(r.p)-r.off < 4 || r.problem != "" {
+		r.fail("cut short")
+		return 0
+	}
+	v := binary.LittleEndian.Uint32(r.p[r.off:])
+	r.off += 4
+	return v
+}
+
+// long reads a 64-bit offset or size. Negative ones mean that a sum overflowed.
+func (r *reader) long() int64 {
+	low, high := r.word(), r.word()
+	v := int64(uint64(high)<<32 | uint64(low))
+	if v < 0 {
+		r.fail("a negative offset or size")
+		return 0
+	}
+	return v
+}
+
+func (r *reader) bytes() []byte {
+	n := int64(r.word())
+	if r.problem != "" {
+		return nil
+	}
+	padded := (n + 3) &^ 3
+	if padded > int64(len(r.p)-r.off) {
+		r.fail("a length past the end")
+		return nil
+	}
+	s := r.p[r.off : r.off+int(n) : r.off+int(n)]
+	r.off += int(padded)
+	return s
+}
+
+func (r *reader) command(c *gpu.Command) bool {
+	op := r.word()
+	if op > 255 {
+		r.fail("no such operation")
+		return false
+	}
+	c.Op = gpu.Op(op)
+	switch c.Op {
+	case gpu.OpCreateBuffer:
+		c.Buffer = gpu.Buffer(r.word())
+		c.Size = r.long()
+		c.Usage = gpu.Usage(r.word())
+		c.Name = string(r.bytes())
+		if c.Usage != gpu.Storage && c.Usage != gpu.Uniform {
+			r.fail("no such usage")
+		}
+	case gpu.OpDestroyBuffer:
+		c.Buffer = gpu.Buffer(r.word())
+	case gpu.OpWriteBuffer:
+		c.Buffer = gpu.Buffer(r.word())
+		c.Offset = r.long()
+		c.Data = r.bytes()
+	case gpu.OpClearBuffer:
+		c.Buffer = gpu.Buffer(r.word())
+		c.Offset = r.long()
+		c.Size = r.long()
+	case gpu.OpCopyBuffer:
+		c.Source = gpu.Buffer(r.word())
+		c.SourceOffset = r.long()
+		c.Buffer = gpu.Buffer(r.word())
+		c.Offset = r.long()
+		c.Size = r.long()
+	case gpu.OpCreatePipeline:
+		c.Pipeline = gpu.Pipeline(r.word())
+		c.Name = string(r.bytes())
+		c.WGSL = string(r.bytes())
+		c.Bindings = r.bindings()
+	case gpu.OpDestroyPipeline:
+		c.Pipeline = gpu.Pipeline(r.word())
+	case gpu.OpCreateBindGroup:
+		c.BindGroup = gpu.BindGroup(r.word())
+		c.Pipeline = gpu.Pipeline(r.word())
+		c.Entries = r.entries()
+	case gpu.OpDestroyBindGroup:
+		c.BindGroup = gpu.BindGroup(r.word())
+	case gpu.OpDispatch:
+		c.Pipeline = gpu.Pipeline(r.word())
+		c.BindGroup = gpu.BindGroup(r.word())
+		for i := range c.Groups {
+			c.Groups[i] = r.word()
+		}
+	default:
+		r.fail("no such operation")
+	}
+	return r.problem == ""
+}
+
+// count reads the length of a list.
+func (r *reader) count() int {
+	n := r.word()
+	if n > maxBindings {
+		r.fail("too many bindings")
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) bindings() []gpu.Access {
+	list := make([]gpu.Access, r.count())
+	for i := range list {
+		a := r.word()
+		if a < uint32(gpu.ReadUniform) || a > uint32(gpu.WriteStorage) {
+			r.fail("no such access")
+			return nil
+		}
+		list[i] = gpu.Access(a)
+	}
+	return list
+}
+
+func (r *reader) entries() []gpu.Entry {
+	list := make([]gpu.Entry, r.count())
+	for i := range list {
+		list[i] = gpu.Entry{Buffer: gpu.Buffer(r.word()), Offset: r.long(), Size: r.long()}
+	}
+	return list
+}

@@ -1,0 +1,55 @@
+// Package guest builds the guest with the Go tool chain: for cmd/buildwasm, and
+// for tests, which must not run a stale one.
+package guest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"nextquill/core/fault"
+)
+
+// Build compiles the guest of the module that contains the working directory
+// into the file out. The same source gives the same bytes on every machine.
+func Build(ctx context.Context, out string) error {
+	root, err := Root(ctx)
+	if err != nil {
+		return err
+	}
+	if out, err = filepath.Abs(out); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, "./wasm")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOWASM=", "GOFLAGS=")
+	_, err = run(cmd)
+	return err
+}
+
+// Root is the folder of the go.mod that governs the working directory.
+func Root(ctx context.Context) (string, error) {
+	mod, err := run(exec.CommandContext(ctx, "go", "env", "GOMOD"))
+	if err != nil {
+		return "", err
+	}
+	if mod == "" || mod == os.DevNull {
+		return "", fault.New(fault.Missing, "go.mod", "", "the working directory is in no Go module").
+			WithRemedy("run this inside the repository")
+	}
+	return filepath.Dir(mod), nil
+}
+
+func run(cmd *exec.Cmd) (string, error) {
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fault.New(fault.Unsupported, strings.Join(cmd.Args, " "), "", "%s", strings.TrimSpace(said.String())).WithCause(err).
+			WithRemedy("see the messages of the Go tool chain above; it must be at least the version in go.mod")
+	}
+	return strings.TrimSpace(string(out)), nil
+}

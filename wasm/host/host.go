@@ -1,0 +1,163 @@
+// Package host runs the guest headless: WASM under wazero, the GPU through
+// native, blobs from any store. It is a session.Client.
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/session"
+	"nextquill/native"
+	"nextquill/wasm/abi"
+)
+
+// Host is a running guest. Its methods may be called from any goroutine; calls
+// are served one after the other.
+type Host struct {
+	device gpu.Device
+	owned  *native.Device // device, when Open opened it
+	blobs  blob.Store
+
+	cache   wazero.CompilationCache
+	runtime wazero.Runtime
+	guest   guest
+	stderr  *tail
+
+	turn   chan struct{} // holds one token: the right to use what follows
+	closed bool
+	broken error // why the guest cannot go on
+	call   callState
+	batch  gpu.Batch
+}
+
+var _ session.Client = (*Host)(nil)
+
+// guest is the instance's memory and exports.
+type guest struct {
+	memory                                   api.Memory
+	start, alloc, free, call, resume, cancel api.Function
+}
+
+// Open starts a guest. It refuses one that imports anything outside wasm/abi.
+// The caller closes the host.
+func Open(ctx context.Context, c Config) (_ *Host, err error) {
+	h := &Host{device: c.device, blobs: c.blobs, stderr: &tail{to: c.log}, turn: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			h.release()
+		}
+	}()
+	if len(c.guest) == 0 {
+		return nil, noGuest("no guest was given")
+	}
+	if h.device == nil {
+		if h.owned, err = native.Open(c.blobs); err != nil {
+			return nil, err
+		}
+		h.device = h.owned
+	}
+	if err := h.instantiate(ctx, c); err != nil {
+		return nil, err
+	}
+	version, err := h.invoke(h.guest.start, abi.Version)
+	if err != nil {
+		return nil, err
+	}
+	if uint32(version) != abi.Version {
+		return nil, fault.New(fault.Mismatch, "guest", "ABI version", "%d", uint32(version)).WithLimit("%d", abi.Version).
+			WithRemedy("build the guest from the same source: go run ./cmd/buildwasm")
+	}
+	h.turn <- struct{}{}
+	return h, nil
+}
+
+func (h *Host) instantiate(ctx context.Context, c Config) error {
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(min(max(c.memory>>16, 1), 1<<16)))
+	if h.cache = openCache(c.cacheDir); h.cache != nil {
+		config = config.WithCompilationCache(h.cache)
+	}
+	h.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if err := h.provideImports(ctx); err != nil {
+		return err
+	}
+	compiled, err := h.runtime.CompileModule(parallel(ctx), c.guest)
+	if err != nil {
+		return fault.New(fault.Malformed, "guest", "", "not a WASM module that wazero takes").WithCause(err).
+			WithRemedy("build it again: go run ./cmd/buildwasm")
+	}
+	if err := checkModule(compiled); err != nil {
+		return err
+	}
+	m, err := h.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().
+		WithName("guest").WithStartFunctions("_initialize").
+		WithStdout(h.stderr).WithStderr(h.stderr).
+		WithSysWalltime().WithSysNanotime().WithRandSource(rand.Reader))
+	if err != nil {
+		return h.trapped("starting", err)
+	}
+	h.guest = guest{
+		memory: m.Memory(),
+		start:  m.ExportedFunction("start"), alloc: m.ExportedFunction("alloc"), free: m.ExportedFunction("free"),
+		call: m.ExportedFunction("call"), resume: m.ExportedFunction("resume"), cancel: m.ExportedFunction("cancel"),
+	}
+	return nil
+}
+
+// LiveBuffers counts the buffers on the device, when the device can tell, else -1.
+func (h *Host) LiveBuffers() int {
+	<-h.turn
+	defer func() { h.turn <- struct{}{} }()
+	if d, ok := h.device.(interface{ LiveBuffers() int }); ok {
+		return d.LiveBuffers()
+	}
+	return -1
+}
+
+// Close waits for the call being served and frees everything.
+func (h *Host) Close() error {
+	<-h.turn
+	defer func() { h.turn <- struct{}{} }()
+	if h.closed {
+		return nil
+	}
+	h.closed = true
+	return h.release()
+}
+
+func (h *Host) release() error {
+	var err error
+	if h.runtime != nil {
+		err = h.runtime.Close(context.Background())
+	}
+	if h.cache != nil {
+		_ = h.cache.Close(context.Background())
+	}
+	if h.owned != nil {
+		h.owned.Close()
+	}
+	return err
+}
+
+// tail passes on what the guest prints and keeps the end of it, which says why
+// Go's runtime gave up.
+type tail struct {
+	to   io.Writer
+	last []byte
+}
+
+const tailBytes = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.last = append(t.last, p...)
+	if n := len(t.last) - tailBytes; n > 0 {
+		t.last = append(t.last[:0], t.last[n:]...)
+	}
+	return t.to.Write(p)
+}

@@ -1,0 +1,190 @@
+package host_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tetratelabs/wazero"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/session"
+	"nextquill/wasm/abi"
+	"nextquill/wasm/conformance"
+	"nextquill/wasm/guest"
+	"nextquill/wasm/host"
+)
+
+// wasm is the guest under test: the one that NEXTQUILL_WASM names (the artifact
+// that ships), else one built from this source.
+var wasm []byte
+
+func TestMain(m *testing.M) { os.Exit(withGuest(m)) }
+
+func withGuest(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "guest")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	path := os.Getenv(host.GuestVariable)
+	if path == "" {
+		path = filepath.Join(dir, "nextquill.wasm")
+		if err := guest.Build(context.Background(), path); err != nil {
+			panic(err)
+		}
+	}
+	if wasm, err = host.LoadGuest(path); err != nil {
+		panic(err)
+	}
+	return m.Run()
+}
+
+func config(t *testing.T) host.Config {
+	return host.NewConfig().WithGuest(wasm).WithLog(&testLog{t: t})
+}
+
+type testLog struct{ t *testing.T }
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.t.Logf("guest: %s", p)
+	return len(p), nil
+}
+
+func open(t *testing.T, c host.Config) *host.Host {
+	t.Helper()
+	h, err := host.Open(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, h.Close()) })
+	return h
+}
+
+// TestImports pins what the guest can reach: this list is the privacy claim.
+func TestImports(t *testing.T) {
+	r := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
+	defer r.Close(t.Context())
+	m, err := r.CompileModule(t.Context(), wasm)
+	require.NoError(t, err)
+	var got, exports []string
+	for _, f := range m.ImportedFunctions() {
+		module, name, _ := f.Import()
+		got = append(got, module+" "+name)
+	}
+	slices.Sort(got)
+	require.Equal(t, []string{
+		"nextquill blob_delete",
+		"nextquill blob_list",
+		"nextquill blob_read",
+		"nextquill blob_size",
+		"nextquill blob_to_gpu",
+		"nextquill blob_write",
+		"nextquill emit",
+		"nextquill gpu_info",
+		"nextquill gpu_read",
+		"nextquill gpu_submit",
+		"nextquill reply_read",
+		"nextquill respond",
+		"nextquill yield",
+		"wasi_snapshot_preview1 args_get",
+		"wasi_snapshot_preview1 args_sizes_get",
+		"wasi_snapshot_preview1 clock_time_get",
+		"wasi_snapshot_preview1 environ_get",
+		"wasi_snapshot_preview1 environ_sizes_get",
+		"wasi_snapshot_preview1 fd_close",
+		"wasi_snapshot_preview1 fd_fdstat_get",
+		"wasi_snapshot_preview1 fd_fdstat_set_flags",
+		"wasi_snapshot_preview1 fd_prestat_dir_name",
+		"wasi_snapshot_preview1 fd_prestat_get",
+		"wasi_snapshot_preview1 fd_read",
+		"wasi_snapshot_preview1 fd_write",
+		"wasi_snapshot_preview1 poll_oneoff",
+		"wasi_snapshot_preview1 proc_exit",
+		"wasi_snapshot_preview1 random_get",
+		"wasi_snapshot_preview1 sched_yield",
+	}, slices.Compact(got))
+	for name := range m.ExportedFunctions() {
+		exports = append(exports, name)
+	}
+	slices.Sort(exports)
+	require.Equal(t, []string{"_initialize", "alloc", "call", "cancel", "free", "resume", "start"}, exports)
+	require.Empty(t, m.ImportedMemories())
+	require.Len(t, abi.Imports, 13)
+}
+
+func TestConformance(t *testing.T) {
+	h := open(t, config(t))
+	var report conformance.Report
+	var events int
+	err := h.Call(t.Context(), "conformance", conformance.Params{RoundTrips: 10_000}, &report, func(name string, raw json.RawMessage) {
+		if name == "conformance" {
+			events++
+		}
+	})
+	require.NoError(t, err)
+	for _, c := range report.Cases {
+		t.Run(c.Case, func(t *testing.T) { require.Empty(t, c.Message) })
+	}
+	require.Equal(t, len(report.Cases), events)
+	require.Greater(t, events, 25)
+	requireNothingLeft(t, h)
+}
+
+// TestConformanceInProcess runs the suite without a boundary: what it expects of
+// a host is what native and a Store do themselves.
+func TestConformanceInProcess(t *testing.T) {
+	conformance.Register()
+	store := &blob.Mem{}
+	dev := openNative(t, store)
+	var report conformance.Report
+	client := session.Local(&session.Env{GPU: gpu.NewContext(dev), Blobs: store})
+	require.NoError(t, client.Call(t.Context(), "conformance", nil, &report, nil))
+	for _, c := range report.Cases {
+		require.Empty(t, c.Message, c.Case)
+	}
+}
+
+func TestKernelCases(t *testing.T) {
+	h := open(t, config(t))
+	var sum session.KernelCasesResult
+	var failed []session.KernelCaseEvent
+	err := h.Call(t.Context(), "kernel-cases", nil, &sum, func(_ string, raw json.RawMessage) {
+		var e session.KernelCaseEvent
+		require.NoError(t, json.Unmarshal(raw, &e))
+		if e.Message != "" {
+			failed = append(failed, e)
+		}
+	})
+	require.NoError(t, err)
+	require.Empty(t, failed)
+	require.Positive(t, sum.Passed)
+	require.Zero(t, sum.LiveBuffers)
+	requireNothingLeft(t, h)
+}
+
+// requireNothingLeft releases the session's caches and counts what is left.
+func requireNothingLeft(t *testing.T, h *host.Host) {
+	t.Helper()
+	var left session.ReleaseResult
+	require.NoError(t, h.Call(t.Context(), "release", nil, &left, nil))
+	require.Empty(t, left.Leaked)
+	require.Zero(t, h.LiveBuffers())
+}
+
+func TestEcho(t *testing.T) {
+	h := open(t, config(t))
+	params := map[string]any{"text": "é\x00\U0001F58B", "list": []any{1.5, nil, true}}
+	var got map[string]any
+	require.NoError(t, h.Call(t.Context(), "echo", params, &got, nil))
+	require.Equal(t, params, got)
+	require.ErrorIs(t, h.Call(t.Context(), "echo", make([]byte, abi.MaxMessage), nil, nil), fault.TooLarge)
+	require.ErrorIs(t, h.Call(t.Context(), "no such method", nil, nil, nil), fault.Unsupported)
+}
+
+var _ io.Writer = (*testLog)(nil)
