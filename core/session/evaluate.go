@@ -1,0 +1,64 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+
+	"nextquill/core/causal"
+	"nextquill/core/fault"
+	"nextquill/core/kernels"
+	"nextquill/core/model"
+	"nextquill/core/train"
+)
+
+func init() { Register("evaluate", serveEvaluate) }
+
+func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
+	var p EvaluateParams
+	if err := Decode(params, &p); err != nil {
+		return nil, err
+	}
+	m, err := openModel(ctx, env, p.Model, p.Adapter, false)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Free()
+	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, m.Config)
+	if err != nil {
+		return nil, err
+	}
+	samples, index, _, err := data.samples(ctx, env, data.train, len(data.items), p.NoHistory)
+	if err != nil {
+		return nil, err
+	}
+	if len(samples) == 0 {
+		return nil, fault.New(fault.Missing, "evaluate", "held-out items", "there are none").
+			WithRemedy("name a held-out file, or add more items")
+	}
+	records, err := score(ctx, env, m, samples, false, "evaluate")
+	if err != nil {
+		return nil, err
+	}
+	r := EvaluateResult{}
+	r.Loss, r.Tokens = train.Loss(records)
+	for i, tokens := range records {
+		one := ItemLoss{Item: index[i] - data.train, Tokens: len(tokens)}
+		for _, t := range tokens {
+			one.Nats -= float64(t.LogpWith)
+		}
+		r.Items = append(r.Items, one)
+	}
+	return r, nil
+}
+
+// score runs samples through the model as it is.
+func score(ctx context.Context, env *Env, m *model.Model, samples []causal.Sample, dual bool, stage string) ([][]kernels.Token, error) {
+	limits := train.Fit(samples, dual, DefaultTokenBudget, len(samples))
+	limits.SubmitFlops = submitFlops(env.GPU.Info())
+	s, err := train.NewScorer(m, limits, dual)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Free()
+	return s.Score(ctx, samples, stageProgress(env, stage, len(samples)))
+}

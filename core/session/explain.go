@@ -1,0 +1,90 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+
+	"nextquill/core/causal"
+	"nextquill/core/fault"
+	"nextquill/core/history"
+)
+
+func init() { Register("explain", serveExplain) }
+
+func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
+	p := ExplainParams{Item: -1}
+	if err := Decode(params, &p); err != nil {
+		return nil, err
+	}
+	m, err := openModel(ctx, env, p.Model, p.Adapter, false)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Free()
+	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, m.Config)
+	if err != nil {
+		return nil, err
+	}
+	items, at, err := p.item(data)
+	if err != nil {
+		return nil, err
+	}
+	item := items[at]
+	all, err := data.prompt(items, item.Context, data.retrieve.Select(items, at, data.k))
+	if err != nil {
+		return nil, err
+	}
+	response := data.response(item.Text)
+	samples := []causal.Sample{{With: all.with, Without: all.without, Response: response}}
+	if p.Influence {
+		for i := range all.items {
+			rest := append(append([]int{}, all.items[:i]...), all.items[i+1:]...)
+			left, err := data.prompt(items, item.Context, rest)
+			if err != nil {
+				return nil, err
+			}
+			samples = append(samples, causal.Sample{With: left.with, Without: left.without, Response: response})
+		}
+	}
+	records, err := score(ctx, env, m, samples, true, "explain")
+	if err != nil {
+		return nil, err
+	}
+	r := ExplainResult{Text: item.Text}
+	for _, f := range item.Context {
+		r.Context = append(r.Context, Field{f.Name, f.Value})
+	}
+	for _, i := range all.items {
+		r.Items = append(r.Items, items[i].Text)
+	}
+	stream := data.tok.Stream()
+	for t, id := range response {
+		rec := records[0][t]
+		c := TokenCause{ID: id, Text: stream.Push(id), LogpWith: float64(rec.LogpWith), LogpWithout: float64(rec.LogpWithout), DCE: float64(rec.DCE)}
+		if id == data.eos {
+			c.Text = "⏎"
+		}
+		for i := range samples[1:] {
+			c.Influence = append(c.Influence, float64(rec.LogpWith-records[1+i][t].LogpWith))
+		}
+		r.Tokens = append(r.Tokens, c)
+	}
+	return r, nil
+}
+
+// item gives the items, and the place among them of the text to explain.
+func (p *ExplainParams) item(d *dataset) ([]history.Item, int, error) {
+	if p.Item >= 0 {
+		if p.Item >= len(d.items)-d.train {
+			return nil, 0, fault.New(fault.OutOfRange, "explain", "item", "%d", p.Item).
+				WithLimit("%d held-out items", len(d.items)-d.train)
+		}
+		return d.items, d.train + p.Item, nil
+	}
+	if p.Text == "" {
+		return nil, 0, fault.New(fault.Missing, "explain", "text", "is empty").WithRemedy("give the text to explain")
+	}
+	items, at := history.WithQuery(d.items, fieldsOf(p.Context))
+	items[at].Text = p.Text
+	return items, at, nil
+}

@@ -1,0 +1,193 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"sort"
+
+	"nextquill/core/causal"
+	"nextquill/core/fault"
+	"nextquill/core/model"
+	"nextquill/core/train"
+	"nextquill/core/weights"
+)
+
+func init() { Register("personalize", servePersonalize) }
+
+// objective is the objective that a request names.
+func (p *PersonalizeParams) objective() (causal.Options, error) {
+	o, err := causal.Preset(p.Preset)
+	if err != nil {
+		return o, err
+	}
+	if p.Override != nil {
+		o = *p.Override
+	}
+	if p.Expert != "" {
+		o.Expert = p.Expert
+	}
+	if o.Expert == causal.WantsExpert {
+		return o, fault.New(fault.Missing, "personalize", "expert", "preset %s weighs tokens by a frozen adapter θ_D, and none is named", p.Preset).
+			WithRemedy("train one with preset contextsft and name its folder, or use preset nextquill-code, which needs none")
+	}
+	return o, o.Check("objective")
+}
+
+// config fills the training defaults in.
+func (t Training) config(o causal.Options) train.Config {
+	c := train.Config{
+		Objective:   o,
+		Epochs:      cmp.Or(t.Epochs, 3),
+		BatchSize:   cmp.Or(t.BatchSize, 8),
+		LR:          cmp.Or(t.LR, 1e-3),
+		Warmup:      cmp.Or(t.Warmup, .1),
+		Decay:       cmp.Or(t.Decay, train.Decays[0]),
+		AdamW:       train.DefaultAdamW,
+		Seed:        t.Seed,
+		TokenBudget: cmp.Or(t.TokenBudget, DefaultTokenBudget),
+		Recompute:   t.Recompute,
+		EvalEvery:   t.EvalEvery,
+		Patience:    t.Patience,
+	}
+	c.AdamW.Clip = cmp.Or(t.Clip, c.AdamW.Clip)
+	c.AdamW.WeightDecay = t.WeightDecay
+	return c
+}
+
+func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
+	var p PersonalizeParams
+	if err := Decode(params, &p); err != nil {
+		return nil, err
+	}
+	o, err := p.objective()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := weights.ReadConfig(ctx, env.Blobs, p.Model)
+	if err != nil {
+		return nil, err
+	}
+	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, cfg)
+	if err != nil {
+		return nil, err
+	}
+	samples, _, skipped, err := data.samples(ctx, env, 0, data.train, o.NoHistory)
+	if err != nil {
+		return nil, err
+	}
+	if len(samples) == 0 {
+		return nil, fault.New(fault.TooLarge, p.Source.History, "", "none of %d items fits the prompt", data.train).
+			WithLimit("%d tokens", data.maxPrompt).WithRemedy("shorten the contexts, or use a model with a longer context")
+	}
+	heldout, _, _, err := data.samples(ctx, env, data.train, len(data.items), o.NoHistory)
+	if err != nil {
+		return nil, err
+	}
+	tc := p.Training.config(o)
+	if err := tc.Check(); err != nil {
+		return nil, err
+	}
+	expert, err := p.expertRecords(ctx, env, o, samples, tc)
+	if err != nil {
+		return nil, err
+	}
+	if o.Weights == causal.Quantile {
+		if tc.Objective.Delta, err = p.quantile(ctx, env, o, samples, expert, tc); err != nil {
+			return nil, err
+		}
+	}
+	m, err := openModel(ctx, env, p.Model, "", false)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Free()
+	spec := model.LoRASpec{Rank: cmp.Or(p.LoRA.Rank, 16), Alpha: cmp.Or(p.LoRA.Alpha, 32), Targets: p.LoRA.Targets}
+	if err := m.AttachLoRA(spec, tc.Seed); err != nil {
+		return nil, err
+	}
+	r, err := p.train(ctx, env, m, tc, samples, heldout, expert)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.save(ctx, env, m); err != nil {
+		return nil, err
+	}
+	out := PersonalizeResult{
+		Steps: r.Steps, Tokens: r.Tokens, Seconds: r.Elapsed.Seconds(), Loss: r.Loss, Heldout: r.Heldout,
+		Stopped: "done", PeakBytes: env.GPU.PeakBytes(), Resumed: r.Resumed, Skipped: skipped,
+	}
+	if r.Early {
+		out.Stopped = "early"
+	}
+	return out, nil
+}
+
+// expertRecords scores the samples under the frozen θ_D, if the objective has one.
+func (p *PersonalizeParams) expertRecords(ctx context.Context, env *Env, o causal.Options, samples []causal.Sample, tc train.Config) ([][]float32, error) {
+	if !o.Frozen() || !o.Dual() {
+		return nil, nil
+	}
+	return p.score(ctx, env, o.Expert, samples, tc)
+}
+
+// quantile is the δ that leaves the share QuantileShare of the tokens above it,
+// under θ_D: the frozen adapter, or the model before training.
+func (p *PersonalizeParams) quantile(ctx context.Context, env *Env, o causal.Options, samples []causal.Sample, expert [][]float32, tc train.Config) (float64, error) {
+	if expert == nil {
+		var err error
+		if expert, err = p.score(ctx, env, "", samples, tc); err != nil {
+			return 0, err
+		}
+	}
+	return causal.QuantileDelta(expert, o.QuantileShare), nil
+}
+
+func (p *PersonalizeParams) score(ctx context.Context, env *Env, adapter string, samples []causal.Sample, tc train.Config) ([][]float32, error) {
+	limits := train.Fit(samples, true, tc.TokenBudget, len(samples))
+	limits.SubmitFlops = submitFlops(env.GPU.Info())
+	return expertRecords(ctx, env, p.Model, adapter, samples, limits, stageProgress(env, "expert", len(samples)))
+}
+
+// stageProgress reports progress of a stage. An event that nobody takes ends the
+// method at its next pause, so the error is left to that.
+func stageProgress(env *Env, stage string, total int) func(int) {
+	return func(done int) {
+		_ = env.Emit(StageEvent{Event: "stage", Stage: stage, Done: done, Total: total})
+	}
+}
+
+func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model, tc train.Config, samples, heldout []causal.Sample, expert [][]float32) (train.Result, error) {
+	t := &train.Trainer{
+		Model: m, GPU: env.GPU, Store: env.Blobs, Dir: p.Out, CheckpointEvery: cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
+		Config: tc, Train: samples, Heldout: heldout, Expert: expert, Budget: submitFlops(env.GPU.Info()), Now: env.Now,
+		OnStep: func(s train.Stats) {
+			_ = env.Emit(StepEvent{
+				Event: "step", Step: s.Step, Steps: s.Steps, Epoch: s.Epoch, Loss: s.Loss, NTP: s.NTP, Align: s.Align, Causal: s.Causal,
+				LR: s.LR, GradNorm: s.GradNorm, TokensPS: s.TokensPS, Seconds: s.Elapsed.Seconds(), Remaining: s.Remaining.Seconds(),
+			})
+		},
+		OnEval: func(step int, loss float64, best bool) {
+			_ = env.Emit(EvalEvent{Event: "eval", Step: step, Loss: loss, Best: best})
+		},
+		OnCheckpoint: func(step int) { _ = env.Emit(CheckpointEvent{Event: "checkpoint", Step: step}) },
+	}
+	if err := env.Emit(StageEvent{Event: "stage", Stage: "train", Total: len(samples)}); err != nil {
+		return train.Result{}, err
+	}
+	return t.Run(ctx)
+}
+
+// save writes the adapter and drops the checkpoints, which it replaces.
+func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) error {
+	a, err := m.Adapter(ctx)
+	if err != nil {
+		return err
+	}
+	a.BaseModel = p.Model
+	sort.Strings(a.Targets)
+	if err := weights.WriteAdapter(ctx, env.Blobs, p.Out, a); err != nil {
+		return err
+	}
+	return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+}
