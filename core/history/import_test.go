@@ -1,0 +1,260 @@
+package history
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/fault"
+)
+
+func utc(s string) time.Time {
+	t, ok := parseTime(s)
+	if !ok {
+		panic(s)
+	}
+	return t
+}
+
+func TestJSONL(t *testing.T) {
+	items, err := ReadJSONL(strings.NewReader("\ufeff"+`{"context":{"z":"1","a":"two\nlines","n":3.50,"b":true,"no":null},"text":" hi ","time":"2024-05-17T14:00:00+02:00"}
+{"context":"to Ann","text":"b","time":1715947200}`+"\r\n\n"+`{"mood":"sad","text":"c","time":1715947200123,"id":"mine","place":"here"}
+{"text":"d","time":null}
+{"text":"d"}`), "f.jsonl", Limits{})
+	require.NoError(t, err)
+	require.Len(t, items, 5)
+	require.Equal(t, []Field{{"z", "1"}, {"a", "two\nlines"}, {"n", "3.50"}, {"b", "true"}}, items[0].Context)
+	require.Equal(t, " hi ", items[0].Text)
+	require.Equal(t, utc("2024-05-17T12:00:00Z"), items[0].Time)
+	require.Equal(t, []Field{{"context", "to Ann"}}, items[1].Context)
+	require.Equal(t, items[0].Time, items[1].Time)
+	require.Equal(t, "mine", items[2].ID)
+	require.Equal(t, 123*time.Millisecond, items[2].Time.Sub(items[1].Time))
+	require.Equal(t, []Field{{"mood", "sad"}, {"place", "here"}}, items[2].Context)
+	require.True(t, items[3].Time.IsZero())
+	require.Equal(t, items[3].ID+"-2", items[4].ID, "equal items are told apart")
+
+	var out bytes.Buffer
+	require.NoError(t, WriteJSONL(&out, items))
+	again, err := ReadJSONL(&out, "again", Limits{})
+	require.NoError(t, err)
+	require.Equal(t, items, again)
+}
+
+func TestWriteJSONLReportsAFullDisk(t *testing.T) {
+	err := WriteJSONL(iotestErrWriter{}, []Item{{Text: strings.Repeat("x", 10000)}})
+	require.ErrorIs(t, err, fault.Storage)
+}
+
+type iotestErrWriter struct{}
+
+func (iotestErrWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestCSV(t *testing.T) {
+	for _, sep := range []string{",", ";", "\t"} {
+		in := strings.ReplaceAll("Subject,TEXT,Time,id,mood\nlunch,\"a \"\"b\"\"\nc\",2024-05-17,7,\n,\"x\",,,ok\n", ",", sep)
+		items, err := ReadCSV(strings.NewReader(in), "f.csv", Limits{})
+		require.NoError(t, err)
+		require.Equal(t, []Item{
+			{ID: "7", Context: []Field{{"Subject", "lunch"}}, Text: "a \"b\"\nc", Time: utc("2024-05-17")},
+			{ID: items[1].ID, Context: []Field{{"mood", "ok"}}, Text: "x"},
+		}, items)
+	}
+}
+
+func TestText(t *testing.T) {
+	in := "one\ntwo\r\n\r\n  \nthree\n\n"
+	when := utc("2024-01-01")
+	items, err := ReadText(strings.NewReader(in), "f.txt", false, when, Limits{})
+	require.NoError(t, err)
+	require.Len(t, items, 2)
+	require.Equal(t, "one\ntwo", items[0].Text)
+	require.Equal(t, "three", items[1].Text)
+	require.Equal(t, when, items[1].Time)
+	items, err = ReadText(strings.NewReader(in), "f.txt", true, when, Limits{})
+	require.NoError(t, err)
+	require.Len(t, items, 1)
+	require.Equal(t, "one\ntwo\n\n  \nthree", items[0].Text)
+}
+
+func TestMarkdownFolder(t *testing.T) {
+	changed := utc("2020-02-02T10:00:00Z")
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s), ModTime: changed} }
+	items, err := ReadMarkdown(fstest.MapFS{
+		"a.md": file("---\ntitle: \"A day\"\ntags: [sea, 'salt']\nlist:\n  - x\n  - y\nlong: >\n  one\n  two\nempty:\n# note\n" +
+			"date: 2024-05-17\n---\n\nBody *text*.\n"),
+		"sub/2023-01-02-b.markdown": file("No front.\r\n\r\n---\r\nA rule."),
+		"sub/c.md":                  file("---\nno end of it"),
+		"sub/d.md":                  file("---\n---\nempty front"),
+		".hidden/x.md":              file(""),
+		".x.md":                     file(""),
+		"notes.txt":                 file(""),
+	}, "folder", Limits{})
+	require.NoError(t, err)
+	require.Len(t, items, 4)
+	require.Equal(t, []Field{{"title", "A day"}, {"tags", "sea, salt"}, {"list", "x, y"}, {"long", "one two"}}, items[0].Context)
+	require.Equal(t, "Body *text*.", items[0].Text)
+	require.Equal(t, utc("2024-05-17"), items[0].Time)
+	require.Equal(t, "No front.\n\n---\nA rule.", items[1].Text)
+	require.Equal(t, utc("2023-01-02"), items[1].Time)
+	require.Equal(t, "---\nno end of it", items[2].Text)
+	require.Equal(t, changed, items[2].Time)
+	require.Equal(t, "empty front", items[3].Text)
+}
+
+func TestBadInputNamesFileAndLine(t *testing.T) {
+	jsonl := func(s string) func(Limits) ([]Item, error) {
+		return func(l Limits) ([]Item, error) { return ReadJSONL(strings.NewReader(s), "h.jsonl", l) }
+	}
+	table := func(s string) func(Limits) ([]Item, error) {
+		return func(l Limits) ([]Item, error) { return ReadCSV(strings.NewReader(s), "h.csv", l) }
+	}
+	text := func(s string) func(Limits) ([]Item, error) {
+		return func(l Limits) ([]Item, error) { return ReadText(strings.NewReader(s), "h.txt", false, time.Time{}, l) }
+	}
+	markdown := func(s string) func(Limits) ([]Item, error) {
+		return func(l Limits) ([]Item, error) {
+			return ReadMarkdown(fstest.MapFS{"a.md": {Data: []byte("fine")}, "b.md": {Data: []byte(s)}}, "h", l)
+		}
+	}
+	const good = `{"text":"good"}` + "\n"
+	for _, c := range []struct {
+		name string
+		read func(Limits) ([]Item, error)
+		kind fault.Kind
+		want string
+	}{
+		{"empty", jsonl(""), fault.Missing, "h.jsonl: holds no item"},
+		{"blank", jsonl(" \n\n"), fault.Missing, "h.jsonl: holds no item"},
+		{"broken", jsonl(good + `{"text":`), fault.Malformed, "h.jsonl: line 2: is not an item in JSON: byte 8"},
+		{"two on a line", jsonl(`{"text":"a"} {"text":"b"}`), fault.Malformed, "line 1"},
+		{"array", jsonl(`["a"]`), fault.Malformed, "an object expected"},
+		{"not utf-8", jsonl(good + good + "{\"text\":\"a\xffb\"}"), fault.Malformed, "h.jsonl: line 3: byte 11: 0xff is not UTF-8; save the file as UTF-8"},
+		{"utf-16", jsonl("\xff\xfe{\x00"), fault.Malformed, "line 1: byte 1: 0xff is not UTF-8"},
+		{"surrogate", jsonl(`{"text":"\ud83d"}`), fault.Malformed, "half of a surrogate pair"},
+		{"no text", jsonl(good + `{"context":{}}`), fault.Missing, "line 2: the item has no text"},
+		{"empty text", jsonl(good + `{"text":" \n"}`), fault.Missing, "line 2: the item has no text"},
+		{"text number", jsonl(`{"text":1}`), fault.Malformed, "a string expected"},
+		{"text twice", jsonl(`{"text":"a","text":"b"}`), fault.Malformed, `"text" is given twice`},
+		{"field twice", jsonl(`{"context":{"a":"1"},"a":"2","text":"x"}`), fault.Malformed, `the context field "a" is given twice`},
+		{"field nested", jsonl(`{"context":{"a":{}},"text":"x"}`), fault.Unsupported, `the field "a" holds a list or an object`},
+		{"field nameless", jsonl(`{"":"1","text":"x"}`), fault.Malformed, `named ""`},
+		{"field lines", jsonl(`{"a\nb":"1","text":"x"}`), fault.Malformed, `named "a\nb"`},
+		{"field long", jsonl(`{"` + strings.Repeat("a", 300) + `":"1","text":"x"}`), fault.TooLarge, "limit 256 bytes"},
+		{"id twice", jsonl(`{"id":"1","text":"x"}` + "\n" + `{"id":"1","text":"y"}`), fault.Malformed, `line 2: the id "1" was used before`},
+		{"time", jsonl(`{"text":"x","time":"yesterday"}`), fault.Malformed, `line 1: "yesterday" is not a time`},
+		{"time huge", jsonl(`{"text":"x","time":1e300}`), fault.Malformed, "1e300"},
+		{"time wrong", jsonl(`{"text":"x","time":[]}`), fault.Malformed, "a number expected"},
+		{"line long", jsonl(good + strings.Repeat("x", 2000)), fault.TooLarge, "h.jsonl: line 2: the item is too long (limit 1000 bytes)"},
+		{"file long", jsonl(strings.Repeat(good, 1000)), fault.TooLarge, "h.jsonl: the file is too large (limit 10000 bytes)"},
+		{"many items", jsonl(strings.Repeat(good, 21)), fault.TooLarge, "line 21: too many items (limit 20)"},
+		{"csv empty", table(""), fault.Missing, "h.csv: holds no item"},
+		{"csv header only", table("text\n"), fault.Missing, "h.csv: holds no item"},
+		{"csv no text", table("a,b\n1,2\n"), fault.Missing, "h.csv: line 1: no column is named text"},
+		{"csv short row", table("text,a\nx,1\ny\n"), fault.Malformed, "h.csv: line 3"},
+		{"csv quote", table("text,a\nx,1\n\"y\n\nz"), fault.Malformed, "h.csv: line"},
+		{"csv not utf-8", table("text,a\nx,1\ny,\"b\xff\"\n"), fault.Malformed, "h.csv: line 3: byte 2 of the cell at byte 3: 0xff is not UTF-8"},
+		{"csv empty text", table("text,a\nx,1\n,1\n"), fault.Missing, "line 3: the item has no text"},
+		{"csv time", table("text,time\nx,soon\n"), fault.Malformed, `line 2: "soon" is not a time`},
+		{"csv long", table("text\n" + strings.Repeat("x", 2000)), fault.TooLarge, "line 2: the row is too long"},
+		{"csv field twice", table("text,a,a\nx,1,2\n"), fault.Malformed, `"a" is given twice`},
+		{"text empty", text(" \n"), fault.Missing, "h.txt: holds no item"},
+		{"text not utf-8", text("a\n\xc3"), fault.Malformed, "h.txt: line 2: byte 1: 0xc3"},
+		{"text long", text(strings.Repeat("ab\n", 400)), fault.TooLarge, "the item is too long"},
+		{"markdown empty", markdown(" "), fault.Missing, "h/b.md: line 1: the item has no text"},
+		{"markdown not utf-8", markdown("a\nb\xff"), fault.Malformed, "h/b.md: line 2: byte 2: 0xff"},
+		{"markdown time", markdown("---\ndate: soon\n---\nx"), fault.Malformed, `h/b.md: line 1: "soon" is not a time`},
+		{"markdown long", markdown(strings.Repeat("x", 2000)), fault.TooLarge, "h/b.md: line 1: the item is too long"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			items, err := c.read(Limits{Line: 1000, File: 10000, Items: 20})
+			require.ErrorContains(t, err, c.want)
+			require.Equal(t, c.kind, fault.KindOf(err))
+			require.Nil(t, items, "nothing is half imported")
+		})
+	}
+	_, err := ReadMarkdown(fstest.MapFS{}, "h", Limits{})
+	require.ErrorIs(t, err, fault.Missing)
+	_, err = ReadJSONL(iotest.ErrReader(errors.New("cable pulled")), "h", Limits{})
+	require.ErrorIs(t, err, fault.Storage)
+	_, err = ReadCSV(iotest.ErrReader(errors.New("cable pulled")), "h", Limits{})
+	require.ErrorIs(t, err, fault.Storage)
+}
+
+// zeros is an endless file.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestEndlessInputIsStopped(t *testing.T) {
+	for _, read := range []func(io.Reader) error{
+		func(r io.Reader) error { _, err := ReadJSONL(r, "f", Limits{}); return err },
+		func(r io.Reader) error { _, err := ReadCSV(r, "f", Limits{}); return err },
+		func(r io.Reader) error { _, err := ReadText(r, "f", true, time.Time{}, Limits{}); return err },
+	} {
+		require.ErrorIs(t, read(zeros{}), fault.TooLarge)
+	}
+}
+
+func TestFiftyMegabytesAreRead(t *testing.T) {
+	var in bytes.Buffer
+	for i := 0; in.Len() < 50<<20; i++ {
+		fmt.Fprintf(&in, `{"context":{"n":"%d"},"text":"%s"}`+"\n", i, strings.Repeat("some text ", 100))
+	}
+	items, err := ReadJSONL(&in, "f", Limits{})
+	require.NoError(t, err)
+	require.Greater(t, len(items), 50000)
+}
+
+func FuzzJSONL(f *testing.F) {
+	f.Add([]byte(`{"context":{"a":"1"},"text":"x","time":"2024-05-17"}` + "\n" + `{"text":"y","k":2}`))
+	f.Add([]byte("{\"text\":\"\xff\"}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		requireRoundTrip(t)(ReadJSONL(bytes.NewReader(data), "f", Limits{Line: 1 << 12, File: 1 << 14, Items: 100}))
+	})
+}
+
+func FuzzCSV(f *testing.F) {
+	f.Add([]byte("a,text,time,id\n1,\"x\ny\",2024-05-17,7\n"))
+	f.Add([]byte("text;b\nx;1\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		requireRoundTrip(t)(ReadCSV(bytes.NewReader(data), "f", Limits{Line: 1 << 12, File: 1 << 14, Items: 100}))
+	})
+}
+
+func FuzzMarkdown(f *testing.F) {
+	f.Add("---\ntitle: x\ntags: [a, b]\n---\nbody")
+	f.Fuzz(func(t *testing.T, data string) {
+		requireRoundTrip(t)(ReadMarkdown(fstest.MapFS{"a.md": {Data: []byte(data)}}, "f", Limits{Line: 1 << 12}))
+	})
+}
+
+// requireRoundTrip holds that any input gives a typed fault, or items that survive being written and read.
+func requireRoundTrip(t *testing.T) func([]Item, error) {
+	return func(items []Item, err error) {
+		if err != nil {
+			require.NotEmpty(t, fault.KindOf(err), "%v", err)
+			require.Nil(t, items)
+			return
+		}
+		var out bytes.Buffer
+		require.NoError(t, WriteJSONL(&out, items))
+		again, err := ReadJSONL(&out, "again", Limits{})
+		require.NoError(t, err)
+		require.Equal(t, len(items), len(again))
+		for i := range items {
+			if len(items[i].Context) == 0 {
+				items[i].Context = nil
+			}
+		}
+		require.Equal(t, items, again)
+	}
+}

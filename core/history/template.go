@@ -1,0 +1,110 @@
+package history
+
+import (
+	"strings"
+
+	"nextquill/core/fault"
+)
+
+// Template lays a request out as text, in four segments that are encoded each by itself and then joined: so the two prompts of
+// the causal objective, with history and with history erased, differ in the history segment and in nothing else.
+//
+//	with history:  Prefix + blocks of the items + Suffix
+//	erased:        Prefix + Erased              + Suffix
+type Template struct {
+	Name   string // by which an adapter records what it was trained with
+	Prefix string // before the history
+	Erased string // in place of an empty or erased history
+	Now    string // before the request's own context
+	Label  string // before a text; the response follows it after a space
+}
+
+// Plain is the template of the models trained here.
+var Plain = Template{Name: "plain", Prefix: "History:\n", Erased: "None\n\n", Now: "Now:\n", Label: "text:"}
+
+// Templates are the known templates.
+var Templates = []Template{Plain}
+
+// TemplateByName finds a template.
+func TemplateByName(name string) (Template, error) {
+	var names []string
+	for _, t := range Templates {
+		if t.Name == name {
+			return t, nil
+		}
+		names = append(names, t.Name)
+	}
+	return Template{}, fault.New(fault.Unsupported, "", "template", "%s is not known", fault.Quote(name)).
+		WithRemedy("use one of: %s", strings.Join(names, ", "))
+}
+
+// Segments are the parts of a request's two prompts.
+type Segments struct {
+	Prefix  string
+	History string // equal to Erased when there are no items
+	Erased  string
+	Suffix  string
+}
+
+// Prompt lays out a request with these items as history, in the order given: oldest first.
+func (t Template) Prompt(items []Item, context []Field) Segments {
+	s := Segments{Prefix: t.Prefix, Erased: t.Erased, Suffix: t.Now + fieldLines(context) + t.Label}
+	var b strings.Builder
+	for _, it := range items {
+		b.WriteString(t.Block(it))
+	}
+	if s.History = b.String(); s.History == "" {
+		s.History = t.Erased
+	}
+	return s
+}
+
+// Block is one item as it stands in the history.
+func (t Template) Block(it Item) string {
+	return fieldLines(it.Context) + t.Label + " " + it.Text + "\n\n"
+}
+
+// Response is a text as it follows the suffix. The end-of-text token comes after it.
+func (t Template) Response(text string) string { return " " + text }
+
+func fieldLines(fields []Field) string {
+	var b strings.Builder
+	for _, f := range fields {
+		b.WriteString(f.Name)
+		b.WriteString(": ")
+		b.WriteString(f.Value)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// Encoder turns text into token ids; a tokenizer.Tokenizer is one.
+type Encoder interface {
+	Encode(text string) []int32
+}
+
+// Encoded are the token ids of Segments.
+type Encoded struct {
+	Prefix, History, Erased, Suffix []int32
+}
+
+// Encode encodes each segment by itself.
+func (s Segments) Encode(e Encoder) Encoded {
+	return Encoded{Prefix: e.Encode(s.Prefix), History: e.Encode(s.History), Erased: e.Encode(s.Erased), Suffix: e.Encode(s.Suffix)}
+}
+
+// With is the prompt with history.
+func (e Encoded) With() []int32 { return join(e.Prefix, e.History, e.Suffix) }
+
+// Without is the prompt with history erased.
+func (e Encoded) Without() []int32 { return join(e.Prefix, e.Erased, e.Suffix) }
+
+// Len is the longer prompt's length in tokens.
+func (e Encoded) Len() int { return len(e.Prefix) + max(len(e.History), len(e.Erased)) + len(e.Suffix) }
+
+func join(parts ...[]int32) (out []int32) {
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
