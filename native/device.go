@@ -88,7 +88,7 @@ func Open(blobs blob.Store) (*Device, error) {
 	})
 	if err != nil {
 		d.Close()
-		return nil, &fault.Error{Kind: fault.NoAdapter, Where: info.Name, Detail: "the adapter gives no device", Remedy: Remedy, Err: err}
+		return nil, &fault.Error{Kind: fault.NoAdapter, Where: d.info.Name, Detail: "the adapter gives no device", Remedy: Remedy, Err: err}
 	}
 	d.queue = d.device.GetQueue()
 	return d, nil
@@ -98,7 +98,7 @@ var quiet sync.Once
 
 func describe(info wgpu.AdapterInfo, l wgpu.Limits) gpu.Info {
 	return gpu.Info{
-		Name:                   info.Name,
+		Name:                   adapterName(info),
 		Backend:                info.BackendType.String(),
 		CPU:                    info.AdapterType == wgpu.AdapterTypeCPU,
 		MaxBufferSize:          int64(min(l.MaxBufferSize, 1<<40)),
@@ -110,6 +110,14 @@ func describe(info wgpu.AdapterInfo, l wgpu.Limits) gpu.Info {
 		MaxGroupsPerDimension:  int(l.MaxComputeWorkgroupsPerDimension),
 		StorageOffsetAlignment: int(l.MinStorageBufferOffsetAlignment),
 	}
+}
+
+// adapterName is what wgpu puts into the description; its Name is a PCI number.
+func adapterName(info wgpu.AdapterInfo) string {
+	if info.DriverDescription != "" {
+		return info.DriverDescription
+	}
+	return info.Name
 }
 
 // sufficient refuses an adapter that offers less than WebGPU's default limits.

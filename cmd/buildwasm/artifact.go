@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"nextquill/wasm/guest"
+)
+
+// artifact is a file that ships.
+type artifact struct {
+	path   string
+	size   int64
+	zipped int64 // as a web server would send it
+	sha256 string
+}
+
+func (a artifact) String() string {
+	return fmt.Sprintf("%s  %.2f MiB (%.2f MiB gzipped)  sha256 %s", a.path, mib(a.size), mib(a.zipped), a.sha256)
+}
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }
+
+func buildGuest(ctx context.Context, out string) (artifact, error) {
+	root, err := guest.Root(ctx)
+	if err != nil {
+		return artifact{}, err
+	}
+	if !filepath.IsAbs(out) {
+		out = filepath.Join(root, out)
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return artifact{}, err
+	}
+	if err := guest.Build(ctx, out); err != nil {
+		return artifact{}, err
+	}
+	return describe(out)
+}
+
+func describe(path string) (artifact, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return artifact{}, err
+	}
+	var zipped bytes.Buffer
+	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	if err != nil {
+		return artifact{}, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return artifact{}, err
+	}
+	if err := w.Close(); err != nil {
+		return artifact{}, err
+	}
+	sum := sha256.Sum256(data)
+	return artifact{path, int64(len(data)), int64(zipped.Len()), hex.EncodeToString(sum[:])}, nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"nextquill/core/fault"
+	"nextquill/core/session"
+	"nextquill/wasm/conformance"
+)
+
+// tally prints a line per case and counts them.
+type tally struct {
+	out            io.Writer
+	passed, failed int
+}
+
+func (t *tally) line(name, message, detail string) {
+	if message != "" {
+		t.failed++
+		fmt.Fprintf(t.out, "FAIL %s  %s\n", name, message)
+		return
+	}
+	t.passed++
+	fmt.Fprintf(t.out, "ok   %s  %s\n", name, detail)
+}
+
+func runConformance(ctx context.Context, c session.Client, filter string, t *tally) error {
+	return c.Call(ctx, "conformance", conformance.Params{Filter: filter}, nil, func(name string, raw json.RawMessage) {
+		var r conformance.Result
+		if name == "conformance" && t.decode(raw, &r) {
+			t.line(r.Case, r.Message, fmt.Sprintf("%.0f ms", 1000*r.Seconds))
+		}
+	})
+}
+
+// runKernels shows each case's error in shares of its tolerance.
+func runKernels(ctx context.Context, c session.Client, filter string, t *tally) error {
+	return c.Call(ctx, "kernel-cases", session.KernelCasesParams{Filter: filter}, nil, func(_ string, raw json.RawMessage) {
+		var e session.KernelCaseEvent
+		if t.decode(raw, &e) {
+			t.line(e.Case, e.Message, fmt.Sprintf("error %.2g, %.0f ms", e.Error, 1000*e.Seconds))
+		}
+	})
+}
+
+// checkNothingLeft frees the session's caches and fails for each buffer that a
+// case left behind.
+func checkNothingLeft(ctx context.Context, c session.Client, _ string, t *tally) error {
+	var left session.ReleaseResult
+	if err := c.Call(ctx, "release", nil, &left, nil); err != nil {
+		return err
+	}
+	for _, name := range left.Leaked {
+		t.line("buffer "+fault.Quote(name), "was not freed", "")
+	}
+	return nil
+}
+
+func (t *tally) decode(raw json.RawMessage, event any) bool {
+	if err := json.Unmarshal(raw, event); err != nil {
+		t.line("event", err.Error(), "")
+		return false
+	}
+	return true
+}
