@@ -65,9 +65,13 @@ func (s AttentionSpec) shape() gpu.Shape {
 // q and out are [rows, Heads·HeadDim], k and v [keys, KVHeads·HeadDim], ranges
 // [rows] of vec4<u32>; each query sees at least one key. stats is
 // [rows, Heads, 2]; its first value becomes the log-sum-exp of the scaled
-// scores, which the backward kernels need.
+// scores, which the backward kernels need. A few fixed rows take a form that
+// spreads the keys, not the rows.
 func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
+	if s.Rows >= rowsFixed && s.Rows <= FixedRows(maxDecodeRows) {
+		return attentionDecode(t, s, q, k, v, ranges, out, stats)
+	}
 	b := queryBlock(s, t.Attention.Forward)
 	return gpu.Dispatch{
 		Program: unrolled("attention_forward", b.sizes(s), nil,

@@ -44,7 +44,10 @@ func attentionCase(c *Case, rows Rows) (AttentionSpec, *Tune) {
 	t := new(DefaultTune(c.Info))
 	if c.Flag("streams") {
 		n := c.Size("streams")
-		t.Attention = AttentionVariant{Forward: n, QueryGrad: n, KeyGrad: n}
+		t.Attention.Forward, t.Attention.QueryGrad, t.Attention.KeyGrad = n, n, n
+	}
+	if c.Flag("lanes") {
+		t.Attention.DecodeLanes = c.Size("lanes")
 	}
 	return AttentionSpec{Rows: rows, Heads: c.Size("heads"), KVHeads: c.Size("kv"), HeadDim: c.Size("dim")}, t
 }

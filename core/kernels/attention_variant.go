@@ -10,15 +10,17 @@ type AttentionVariant struct {
 	Forward   int `json:"forward"`
 	QueryGrad int `json:"query_grad"`
 	KeyGrad   int `json:"key_grad"`
+	// DecodeLanes is how many invocations share the keys of one decoded row.
+	DecodeLanes int `json:"decode_lanes"`
 }
 
 // DefaultAttention is the choice for an adapter that nobody measured. CPU
 // adapters pay for loads and spill registers cheaply; on a GPU a spill is slow.
 func DefaultAttention(info gpu.Info) AttentionVariant {
 	if info.CPU {
-		return AttentionVariant{Forward: 10, QueryGrad: 8, KeyGrad: 6}
+		return AttentionVariant{Forward: 10, QueryGrad: 8, KeyGrad: 6, DecodeLanes: 16}
 	}
-	return AttentionVariant{Forward: 2, QueryGrad: 2, KeyGrad: 1}
+	return AttentionVariant{Forward: 2, QueryGrad: 2, KeyGrad: 1, DecodeLanes: 64}
 }
 
 // attentionBlock is what one invocation holds: neighbouring rows times query
@@ -36,12 +38,7 @@ const attentionGroup = 16
 // heads of a group as divide it, then rows.
 func queryBlock(s AttentionSpec, streams int) attentionBlock {
 	streams = fitStreams(s, streams)
-	heads := 1
-	for h := 2; h <= streams; h++ {
-		if s.Group()%h == 0 {
-			heads = h
-		}
-	}
+	heads := largestDivisor(s.Group(), streams)
 	return attentionBlock{rows: streams / heads, heads: heads, groupSize: attentionGroup}
 }
 

@@ -1,0 +1,40 @@
+package kernels
+
+import "nextquill/core/gpu"
+
+// maxDecodeRows is up to how many rows AttentionForward gives each row and key
+// head a workgroup of its own.
+const maxDecodeRows = 8
+
+// decodeStreams is how many heads of 32 values a lane holds.
+const decodeStreams = 4
+
+// attentionDecode is AttentionForward for a few rows and many keys.
+func attentionDecode(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
+	heads := largestDivisor(s.Group(), fitStreams(s, decodeStreams))
+	sizes := map[string]int{
+		"VECS": s.HeadDim / 4, "HEADS": heads, "LANES": t.Attention.DecodeLanes,
+		// 64 lanes × 8 vec4s are 8 KiB, half of what WebGPU promises.
+		"CHUNK": largestDivisor(s.HeadDim/4, 8),
+	}
+	return gpu.Dispatch{
+		Program: unrolled("attention_decode", sizes, nil,
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
+		Shape: s.shape(),
+		Args:  []*gpu.Tensor{q, k, v, ranges, out, stats},
+		Groups: func(d *gpu.Dyn) [3]uint32 {
+			return [3]uint32{uint32(s.Rows.Count(d) * s.Heads / heads), 1, 1}
+		},
+		Flops: s.flops(2),
+	}
+}
+
+// largestDivisor returns the largest divisor of n up to limit.
+func largestDivisor(n, limit int) int {
+	for d := min(n, limit); d > 1; d-- {
+		if n%d == 0 {
+			return d
+		}
+	}
+	return 1
+}

@@ -1,0 +1,118 @@
+// Grouped-query attention for a few queries against a long cache.
+//
+//   out[i] = Σ_j exp(s[i,j] − lse[i]) v[j],  as in attention_forward.wgsl
+//
+// q, out [rows, heads, 4·VECS]; k, v [slots, kv_heads, 4·VECS]; ranges [rows];
+// stats [rows, heads] of (lse, –). Source: Flash-Decoding (Dao et al., 2023),
+// with both phases in one dispatch.
+//
+// One workgroup serves one row and HEADS query heads of one key head. Its
+// LANES lanes share the keys out among them, each with an online softmax of its own;
+// then they bring their sums to the common maximum and add them up, CHUNK vec4s
+// at a time, in a fixed order.
+struct Shape {
+    rows: u32,      // kernels.Rows
+    heads: u32,
+    kv_heads: u32,
+    scale: f32,
+    scale2: f32,    // scale · log2(e)
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> ranges: array<vec4<u32>>;
+@group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> stats: array<vec2<f32>>;
+
+const LANES: u32 = {LANES}u;
+const MASKED: f32 = -1e30;
+const LN2: f32 = 0.6931471805599453;
+
+// Maximum and sum of every lane, by head; then their sums of values.
+var<workgroup> softmax: array<vec2<f32>, {LANES*HEADS}>;
+// The largest is 8 KiB, half of what WebGPU promises.
+var<workgroup> values: array<vec4<f32>, {LANES*CHUNK}>;
+
+@compute @workgroup_size({LANES})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let slices = shape.heads / {HEADS}u;
+    let row = group.x / slices;
+    let head = group.x % slices * {HEADS}u;
+    let kv = head / (shape.heads / shape.kv_heads);
+    let at = row * shape.heads + head;
+    let range = ranges[row];
+    let first = range.y - range.x;
+    let count = first + range.w - range.z;
+
+    //#for h HEADS
+    var m{h} = MASKED;
+    var l{h} = 0.0;
+    //#for c VECS
+    let q{h}_{c} = q[(at + {h}u) * {VECS}u + {c}u] * shape.scale2;
+    var o{h}_{c} = vec4<f32>(0.0);
+    //#endfor
+    //#endfor
+    for (var n = lane; n < count; n = n + LANES) {
+        let j = select(range.z + n - first, range.x + n, n < first);
+        let key = (j * shape.kv_heads + kv) * {VECS}u;
+        //#for h HEADS
+        var s{h} = 0.0;
+        //#endfor
+        //#for c VECS
+        let k{c} = k[key + {c}u];
+        //#for h HEADS
+        s{h} = s{h} + dot(q{h}_{c}, k{c});
+        //#endfor
+        //#endfor
+        //#for h HEADS
+        let up{h} = s{h} > m{h};
+        let e{h} = exp2(-abs(s{h} - m{h}));
+        let fix{h} = select(1.0, e{h}, up{h});
+        let p{h} = select(e{h}, 1.0, up{h});
+        m{h} = max(m{h}, s{h});
+        l{h} = l{h} * fix{h} + p{h};
+        //#endfor
+        //#for c VECS
+        let v{c} = v[key + {c}u];
+        //#for h HEADS
+        o{h}_{c} = o{h}_{c} * fix{h} + v{c} * p{h};
+        //#endfor
+        //#endfor
+    }
+
+    //#for h HEADS
+    softmax[{h}u * LANES + lane] = vec2<f32>(m{h}, l{h});
+    //#endfor
+    workgroupBarrier();
+    // A loop, not unrolled text: CPU adapters compile every barrier to a point
+    // where all registers are saved.
+    for (var turn = 0u; turn < {HEADS*VECS/CHUNK}u; turn = turn + 1u) {
+        let h = turn / {VECS/CHUNK}u;
+        var top = MASKED;
+        for (var n = 0u; n < LANES; n = n + 1u) { top = max(top, softmax[h * LANES + n].x); }
+        var sum = 0.0;
+        for (var n = 0u; n < LANES; n = n + 1u) {
+            let x = softmax[h * LANES + n];
+            sum = sum + x.y * exp2(x.x - top);
+        }
+        if (lane == 0u) { stats[at + h].x = (top + log2(sum)) * LN2; }
+        let share = exp2(softmax[h * LANES + lane].x - top) / sum;
+        //#for c CHUNK
+        var x{c} = o0_{c};
+        //#for h HEADS
+        //#for d VECS/CHUNK
+        x{c} = select(x{c}, o{h}_{d*CHUNK+c}, turn == {h*VECS/CHUNK+d}u);
+        //#endfor
+        //#endfor
+        values[lane * {CHUNK}u + {c}u] = x{c} * share;
+        //#endfor
+        workgroupBarrier();
+        if (lane < {CHUNK}u) {
+            var x = values[lane];
+            for (var n = 1u; n < LANES; n = n + 1u) { x = x + values[n * {CHUNK}u + lane]; }
+            out[at * {VECS}u + turn * {CHUNK}u + lane] = x;
+        }
+        workgroupBarrier();
+    }
+}
