@@ -1,85 +1,73 @@
-// Y[rows, out] = X[rows, in] · Wᵀ + scale · U[rows, rank] · Bᵀ, W [out, in], B [out, rank]
-// (y = Wx of a linear layer in Hugging Face's layout, with LoRA's BA beside it:
-// Hu et al. 2021, eq. 3). Row-major f32; in and rank are multiples of 4. The
-// low-rank term goes on in the same registers, so it costs no pass over Y.
+// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ with X [rows, in], W [out, in], U [rows, rank],
+// B [out, rank]: y = Wx of a linear layer in Hugging Face's layout, with LoRA's
+// scale·B(Ax) beside it (Hu et al. 2021, eq. 3; U = X·Aᵀ). Row-major f32; in and
+// rank are multiples of 4. The low-rank term goes on in the same registers, so it
+// costs no pass over Y. Columns of Y from out up to the next multiple of 4 get 0.
 //
-// One invocation computes a TM×TN block of Y in registers and walks along in by
-// vec4. Loads past an edge are clamped to the last row or column, stores are
-// guarded, so the inner loop has no branch. Columns from out up to the next
-// multiple of 4 are written as 0. Text between //#for and //#endfor is unrolled
-// by core/kernels. Workgroup memory is not used: CPU adapters win by that.
+// A template of core/kernels (linear_text.go): one invocation computes a TM×TN
+// block in registers. Loads past an edge are clamped to the last row or column
+// and stores are guarded, so that the inner loop has no branch. TERMS is 2 with
+// the low-rank term, else 1. CPU adapters win by this: a load there is a loop over
+// SIMD lanes, so the larger the block, the fewer loads a product costs.
 struct Shape {
-    rows: u32,      // kernels.Rows
-    in4: u32,       // in / 4
+    rows: u32,       // kernels.Rows
+    in4: u32,        // in / 4
     out: u32,
-    stride4: u32,   // row stride of Y / 4
-    rank4: u32,     // rank / 4
+    stride4: u32,    // row stride of Y / 4
+    rank4: u32,      // rank / 4
     accumulate: u32, // 1: Y += …
     scale: f32,
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
-//#if LOW_RANK
-@group(0) @binding(5) var<storage, read> u: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> b: array<vec4<f32>>;
-//#endif
+//#for t TERMS
+@group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
+@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>; // W, B
+//#endfor
 
 fn store(at: u32, col: u32, v: vec4<f32>) {
-    var t = v;
-    if (shape.accumulate == 1u) { t = t + y[at]; }
-    let keep = vec4<u32>(col, col + 1u, col + 2u, col + 3u) < vec4<u32>(shape.out);
-    y[at] = select(vec4<f32>(0.0), t, keep);
+    var sum = v;
+    if (shape.accumulate == 1u) { sum += y[at]; }
+    let inside = vec4<u32>(col, col + 1u, col + 2u, col + 3u) < vec4<u32>(shape.out);
+    y[at] = select(vec4<f32>(0.0), sum, inside);
 }
 
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let rows = row_count(shape.rows);
-    let row_tiles = (rows + {TM-1}u) / {TM}u;
     let col_tiles = (shape.out + {TN-1}u) / {TN}u;
     let tile = id.x + id.y * groups.x * {GROUP}u;
-    if (tile >= row_tiles * col_tiles) { return; }
-//#if ROWS_FAST
-    let row = (tile % row_tiles) * {TM}u;
-    let col = (tile / row_tiles) * {TN}u;
-//#else
     let row = (tile / col_tiles) * {TM}u;
     let col = (tile % col_tiles) * {TN}u;
-//#endif
+    if (row >= rows) { return; }
 //#for i TM
-    let r{i} = min(row + {i}u, rows - 1u);
 //#for j TN
     var s{i}_{j} = 0.0;
 //#endfor
 //#endfor
-//#for j TN
-    let c{j} = min(col + {j}u, shape.out - 1u);
-//#endfor
-    for (var k = 0u; k < shape.in4; k++) {
+    let depth0 = shape.in4;
+    let depth1 = shape.rank4;
+    let scale0 = 1.0;
+    let scale1 = shape.scale;
+//#for t TERMS
 //#for i TM
-        let p{i} = x[r{i} * shape.in4 + k];
+    let r{t}_{i} = min(row + {i}u, rows - 1u) * depth{t};
 //#endfor
 //#for j TN
-        let q{j} = w[c{j} * shape.in4 + k];
+    let c{t}_{j} = min(col + {j}u, shape.out - 1u) * depth{t};
+//#endfor
+    for (var k = 0u; k < depth{t}; k++) {
+//#for i TM
+        let p{i} = scale{t} * x{t}[r{t}_{i} + k];
+//#endfor
+//#for j TN
+        let q{j} = w{t}[c{t}_{j} + k];
 //#for i TM
         s{i}_{j} += dot(p{i}, q{j});
 //#endfor
 //#endfor
     }
-//#if LOW_RANK
-    for (var k = 0u; k < shape.rank4; k++) {
-//#for i TM
-        let p{i} = shape.scale * u[r{i} * shape.rank4 + k];
 //#endfor
-//#for j TN
-        let q{j} = b[c{j} * shape.rank4 + k];
-//#for i TM
-        s{i}_{j} += dot(p{i}, q{j});
-//#endfor
-//#endfor
-    }
-//#endif
 //#for i TM
     if (row + {i}u < rows) {
         let at = (row + {i}u) * shape.stride4 + col / 4u;

@@ -84,7 +84,9 @@ func (s LinearSpec) checked(lowRank bool) LinearSpec {
 func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, rank *gpu.Tensor) gpu.Dispatch {
 	block := t.Linear.block(kind, s)
 	access := []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}
+	block.sizes["TERMS"] = 1
 	if s.Rank > 0 {
+		block.sizes["TERMS"] = 2
 		args = append(args, low, rank)
 		access = append(access, gpu.ReadStorage, gpu.ReadStorage)
 	}
@@ -93,10 +95,7 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 		accumulate = 1
 	}
 	return gpu.Dispatch{
-		Program: unrolled(kind.String(),
-			map[string]int{"TM": block.Rows, "TN": block.Columns, "GROUP": block.Group},
-			Consts{"LOW_RANK": s.Rank > 0, "ROWS_FAST": block.RowsFast},
-			access...),
+		Program: unrolled(block.file, block.sizes, nil, access...),
 		Shape: gpu.Shape{
 			uint32(s.Rows), uint32(s.In / 4), uint32(s.Out), uint32(s.OutStride / 4),
 			uint32(s.Rank / 4), accumulate, gpu.F(s.Scale),
@@ -104,7 +103,7 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 		Args: args,
 		Groups: func(d *gpu.Dyn) [3]uint32 {
 			rows, cols := s.result(kind, s.Rows.Count(d))
-			return linearGroups(ceilDiv(rows, block.Rows)*ceilDiv(cols, block.Columns), block.Group)
+			return linearGroups(ceilDiv(rows, block.rows)*ceilDiv(cols, block.columns), block.group)
 		},
 		Flops: func(d *gpu.Dyn) float64 {
 			rows := float64(s.Rows.Count(d))

@@ -1,10 +1,12 @@
 package kernels
 
-// linearTolerance covers the rounding of sums of some thousand products.
-const linearTolerance = 2e-5
+// linearTolerance covers the rounding of sums of some hundred products of values
+// around 1.
+const linearTolerance = 5e-5
 
 // linearCase reads the sizes that all three products share. Rows: "rows", counted
-// by tokens, or fixed with the flag "fixed". "stride" is OutStride.
+// by tokens, or fixed with the flag "fixed". "stride" is OutStride; "variant" is an
+// index of linearVariants, without which the adapter's default runs.
 func linearCase(c *Case) (s LinearSpec, n int, t Tune) {
 	n = c.Size("rows")
 	s = LinearSpec{
@@ -18,6 +20,9 @@ func linearCase(c *Case) (s LinearSpec, n int, t Tune) {
 		c.Dyn.Tokens = uint32(n)
 	}
 	t = DefaultTune(c.Info)
+	if v, ok := c.Spec.Sizes["variant"]; ok {
+		t.Linear = linearVariants[v]
+	}
 	return s.checked(s.Rank > 0), n, t
 }
 

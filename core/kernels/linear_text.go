@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,11 +17,16 @@ import (
 //	//#for i TM      repeats the lines up to its //#endfor with i = 0 … TM-1
 //	{i*4+1}          is replaced by the value; names are loop variables and sizes
 //
-// On top of that come the directives of source.go.
+// The conditionals of source.go work in templates too, after the unrolling.
 
-// unrolled is program for a template with integer sizes.
+// unrolled is program for a template with integer sizes; consts are flags only.
 func unrolled(file string, sizes map[string]int, consts Consts, args ...gpu.Access) *gpu.Program {
-	key := file + sizesKey(sizes) + constsKey(consts)
+	all := Consts{}
+	for k, v := range sizes {
+		all[k] = v
+	}
+	maps.Copy(all, consts)
+	key := file + constsKey(all)
 	programMutex.Lock()
 	defer programMutex.Unlock()
 	if p, ok := programCache[key]; ok {
@@ -34,14 +40,6 @@ func unrolled(file string, sizes map[string]int, consts Consts, args ...gpu.Acce
 	}
 	programCache[key] = p
 	return p
-}
-
-func sizesKey(sizes map[string]int) string {
-	consts := Consts{}
-	for k, v := range sizes {
-		consts[k] = v
-	}
-	return constsKey(consts)
 }
 
 var placeholder = regexp.MustCompile(`\{[A-Za-z0-9+*/-]+\}`)

@@ -9,30 +9,11 @@ type Tune struct {
 	Attention AttentionVariant `json:"attention"`
 }
 
-// DefaultTune is the choice for an adapter that nobody measured.
+// DefaultTune is the choice for an adapter that nobody has measured.
 func DefaultTune(info gpu.Info) Tune {
-	return Tune{
-		Linear:    LinearVariant{Rows: 8, Columns: 16},
-		Attention: DefaultAttention(info),
+	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info)}
+	if info.CPU {
+		t.Linear = linearBlock16
 	}
-}
-
-// LinearVariant is how the matrix products of linear layers are blocked.
-type LinearVariant struct {
-	Rows    int `json:"rows"`
-	Columns int `json:"columns"`
-}
-
-// linearBlock is the block one invocation computes, and how invocations are laid
-// over the result.
-type linearBlock struct {
-	Rows, Columns int
-	// Group is the number of invocations in a workgroup.
-	Group int
-	// RowsFast lays neighbouring invocations below each other, else beside.
-	RowsFast bool
-}
-
-func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
-	return linearBlock{Rows: v.Rows, Columns: v.Columns, Group: 64}
+	return t
 }

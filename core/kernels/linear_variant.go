@@ -1,0 +1,110 @@
+package kernels
+
+import (
+	"fmt"
+	"slices"
+)
+
+// LinearVariant is how the matrix products of linear layers are computed.
+type LinearVariant struct {
+	// Tiled: workgroups share tiles through workgroup memory, as GPUs want it.
+	// Else every invocation loads for itself, as CPU adapters want it.
+	Tiled bool `json:"tiled"`
+	// Rows and Columns are the largest block of results that one invocation
+	// keeps in registers; 4×4 when tiled. Each is 1, 2, 4, 8 or 16.
+	Rows    int `json:"rows"`
+	Columns int `json:"columns"`
+	// Group is the number of invocations in a workgroup; 256 when tiled.
+	Group int `json:"group"`
+}
+
+// The variants worth measuring. More than 16×16 gains at most a tenth on llvmpipe
+// and takes seconds to compile; small groups spread better over few cores.
+var (
+	linearTiled    = LinearVariant{Tiled: true, Rows: 4, Columns: 4, Group: 256}
+	linearBlock16  = LinearVariant{Rows: 16, Columns: 16, Group: 16}
+	linearBlock8   = LinearVariant{Rows: 8, Columns: 8, Group: 16}
+	linearBlock4   = LinearVariant{Rows: 4, Columns: 4, Group: 64}
+	linearVariants = []LinearVariant{linearTiled, linearBlock16, linearBlock8, linearBlock4}
+)
+
+// String names the variant in benchmarks and errors.
+func (v LinearVariant) String() string {
+	if v.Tiled {
+		return "tiled"
+	}
+	return fmt.Sprintf("%dx%d", v.Rows, v.Columns)
+}
+
+// linearBlock is how one product is laid over invocations.
+type linearBlock struct {
+	file string
+	// sizes are the template's.
+	sizes map[string]int
+	// rows, columns is the block of results of one invocation, or of one
+	// workgroup when tiled; group is the number of blocks in a workgroup.
+	rows, columns, group int
+}
+
+// likelyRows stands for a row count that is not known when a plan is recorded.
+const likelyRows = 512
+
+// block chooses the block of one product. Results are bit-equal for all blocks
+// without tiles: each sums in the same order.
+func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
+	m, n := s.result(kind, likelyRows)
+	if kind != linearWeight && s.Rows >= rowsFixed {
+		m = s.Rows.Count(nil)
+	}
+	if v.Tiled && m > 4 {
+		return tiledBlock(kind, m, n)
+	}
+	tm, tn := shrink(v.Rows, m), shrink(v.Columns, n)
+	switch {
+	case m <= 4:
+		// Few rows: columns are what can be spread.
+		tn = min(tn, 4)
+	case m <= 8 || n <= 8, m*n < 128*smallWork, s.In*s.Out <= smallWork:
+		// Too few blocks for all cores, or too little work to pay for the
+		// compilation of large ones.
+		tm, tn = min(tm, 8), min(tn, 8)
+	}
+	tn = max(tn, 4)
+	if kind == linearWeight {
+		tm = max(tm, 4)
+	}
+	return linearBlock{
+		file:  kind.String(),
+		sizes: map[string]int{"TM": tm, "TN": tn, "GROUP": v.Group},
+		rows:  tm, columns: tn, group: v.Group,
+	}
+}
+
+// smallWork is the size of a weight matrix that is too small for large blocks.
+const smallWork = 64 * 64
+
+// shrink halves a block until it does not reach past twice the size.
+func shrink(block, size int) int {
+	for block > 1 && block >= 2*size {
+		block /= 2
+	}
+	return block
+}
+
+func tiledBlock(kind linearKind, m, n int) linearBlock {
+	tx, ty := 16, 16
+	switch {
+	case n <= 16:
+		tx = 4
+	case m <= 16:
+		ty = 4
+	}
+	return linearBlock{
+		file:  kind.String() + "_tiled",
+		sizes: map[string]int{"TX": tx, "TY": ty},
+		rows:  4 * ty, columns: 4 * tx, group: 1,
+	}
+}
+
+// LinearVariants are all variants that tests run and MeasureTune tries.
+func LinearVariants() []LinearVariant { return slices.Clone(linearVariants) }

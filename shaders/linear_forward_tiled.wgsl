@@ -1,0 +1,90 @@
+// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as linear_forward.wgsl has it, for GPUs.
+//
+// A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns:
+// 16 features of its rows of X and W at a time go through workgroup memory, and
+// each invocation keeps 4×4 results, TY rows and TX columns apart so that
+// neighbours read and write neighbouring words. A row of a tile takes 5 vec4
+// instead of 4, which spreads the rows over the memory banks.
+struct Shape {
+    rows: u32,       // kernels.Rows
+    in4: u32,        // in / 4
+    out: u32,
+    stride4: u32,    // row stride of Y / 4
+    rank4: u32,      // rank / 4
+    accumulate: u32, // 1: Y += …
+    scale: f32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+//#for t TERMS
+@group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
+@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>; // W, B
+//#endfor
+var<workgroup> xs: array<vec4<f32>, {TY*20}>;
+var<workgroup> ws: array<vec4<f32>, {TX*20}>;
+
+@compute @workgroup_size({TX*TY})
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let rows = row_count(shape.rows);
+    let col_tiles = (shape.out + {TX*4-1}u) / {TX*4}u;
+    let tile = group.x + group.y * groups.x;
+    let row0 = (tile / col_tiles) * {TY*4}u;
+    let col0 = (tile % col_tiles) * {TX*4}u;
+    if (row0 >= rows) { return; }
+    let tx = lane % {TX}u;
+    let ty = lane / {TX}u;
+//#for i 4
+//#for j 4
+    var s{i}_{j} = 0.0;
+//#endfor
+//#endfor
+    let depth0 = shape.in4;
+    let depth1 = shape.rank4;
+    let scale0 = 1.0;
+    let scale1 = shape.scale;
+//#for t TERMS
+    for (var start = 0u; start < depth{t}; start += 4u) {
+        for (var i = lane; i < {TY*16}u; i += {TX*TY}u) {
+            let k = start + i % 4u;
+            let at = min(row0 + i / 4u, rows - 1u) * depth{t} + min(k, depth{t} - 1u);
+            xs[(i / 4u) * 5u + i % 4u] = select(vec4<f32>(0.0), scale{t} * x{t}[at], k < depth{t});
+        }
+        for (var i = lane; i < {TX*16}u; i += {TX*TY}u) {
+            let k = min(start + i % 4u, depth{t} - 1u);
+            ws[(i / 4u) * 5u + i % 4u] = w{t}[min(col0 + i / 4u, shape.out - 1u) * depth{t} + k];
+        }
+        workgroupBarrier();
+        for (var k = 0u; k < 4u; k++) {
+//#for i 4
+            let p{i} = xs[(ty + {i*TY}u) * 5u + k];
+//#endfor
+//#for j 4
+            let q{j} = ws[(tx + {j*TX}u) * 5u + k];
+//#for i 4
+            s{i}_{j} += dot(p{i}, q{j});
+//#endfor
+//#endfor
+        }
+        workgroupBarrier();
+    }
+//#endfor
+    let width = (shape.out + 3u) / 4u * 4u;
+//#for i 4
+//#for j 4
+    {
+        let row = row0 + ty + {i*TY}u;
+        let col = col0 + tx + {j*TX}u;
+        if (row < rows && col < width) {
+            let at = row * shape.stride4 * 4u + col;
+            var sum = s{i}_{j};
+            if (shape.accumulate == 1u) { sum += y[at]; }
+            y[at] = select(0.0, sum, col < shape.out);
+        }
+    }
+//#endfor
+//#endfor
+}
