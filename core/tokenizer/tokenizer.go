@@ -1,7 +1,8 @@
 // Package tokenizer turns text into token ids and back, as a Hugging Face tokenizer.json of the byte-level BPE kind describes.
 //
-// The ids are those of the reference implementation (the tokenizers library) on every text that is valid Unicode. A text that
-// is not is encoded byte for byte: bytes outside UTF-8 count as U+FFFD when the text is cut into words, but it is they that are
+// The ids are those of the reference implementation (the tokenizers library) on every text that is valid Unicode, but for
+// characters younger than this Go's Unicode tables, which count as symbols when the text is cut into words. A text that is not
+// valid is encoded byte for byte: bytes outside UTF-8 count as U+FFFD when the text is cut into words, but it is they that are
 // encoded, so that Decode(Encode(x)) = x holds for any bytes, as long as the file asks for no normalizer and no prefix space and
 // its vocabulary has all 256 bytes (MissingBytes).
 //
