@@ -7,7 +7,7 @@ import json
 import os
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from model import CONFIG, Llama, to_hf
 
@@ -55,7 +55,9 @@ def main():
     model.load_state_dict(saved["model"])
     tensors = {k: v.to(torch.float16).contiguous() for k, v in to_hf(model.state_dict()).items()}
     assert all(torch.isfinite(t).all() for t in tensors.values())
-    save_file(tensors, os.path.join(a.out, "model.safetensors"), metadata={"format": "pt"})
+    data = save(tensors, metadata={"format": "pt"})
+    with open(os.path.join(a.out, "model.safetensors"), "wb") as f:
+        f.write(data)
     write_json(os.path.join(a.out, "config.json"), CONFIG)
     write_json(os.path.join(a.out, "generation_config.json"), GENERATION)
     print(f"{sum(t.numel() for t in tensors.values())} parameters; {saved['note']}")

@@ -1,0 +1,22 @@
+// Package models holds the base model that ships with the program.
+package models
+
+import (
+	"embed"
+	"io/fs"
+)
+
+// Default is the embedded base model, a Hugging Face folder under default/: config.json,
+// generation_config.json, tokenizer.json (byte-level BPE, 4096 tokens) and model.safetensors (F16).
+//
+//go:embed default/config.json default/generation_config.json default/tokenizer.json default/model.safetensors
+var Default embed.FS
+
+// DefaultFS is Default rooted at the model's folder.
+func DefaultFS() fs.FS {
+	sub, err := fs.Sub(Default, "default")
+	if err != nil {
+		panic(err) // only an invalid path fails, and this one is constant
+	}
+	return sub
+}
