@@ -1,0 +1,118 @@
+// Package generate streams text from a model, token by token, steered by what
+// the history changes if asked.
+package generate
+
+import (
+	"context"
+
+	"nextquill/core/fault"
+	"nextquill/core/kernels"
+	"nextquill/core/model"
+	"nextquill/core/tokenizer"
+)
+
+// Options say how a text is drawn and when it ends.
+type Options struct {
+	Sampling  kernels.SampleParams
+	Seed      uint32
+	MaxTokens int
+	// ReadEvery is how many tokens are drawn between looks at them; 0 means 1.
+	// A look costs a round trip to the device, a late look a few tokens past the
+	// end.
+	ReadEvery int
+	// SubmitFlops is the work of one submit, see gpu.Plan.Run.
+	SubmitFlops float64
+}
+
+// Result is a finished text.
+type Result struct {
+	Text  string
+	IDs   []int32 // without the end token
+	Ended bool    // by an end token; else by MaxTokens
+	LogPs []float32
+}
+
+// Check refuses settings that mean nothing.
+func (o Options) Check() error {
+	s := o.Sampling
+	for _, f := range []struct {
+		name      string
+		v, lo, hi float64
+	}{
+		{"temperature", float64(s.Temperature), 0, 100}, {"top_p", float64(s.TopP), 0, 1},
+		{"repetition_penalty", float64(s.RepetitionPenalty), .01, 100}, {"steer", float64(s.Steer), -10, 10},
+		{"max_tokens", float64(o.MaxTokens), 1, 1 << 20},
+	} {
+		if !(f.v >= f.lo && f.v <= f.hi) {
+			return fault.New(fault.OutOfRange, "sampling", f.name, "%g", f.v).WithLimit("%g to %g", f.lo, f.hi)
+		}
+	}
+	return nil
+}
+
+// Stream draws a text after the prompt with and hands its pieces to onText as
+// they become whole characters. without is the same prompt with history erased;
+// it counts only when Sampling.Steer is not 0.
+func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with, without []int32, o Options, onText func(string) error) (Result, error) {
+	if err := o.Check(); err != nil {
+		return Result{}, err
+	}
+	dual := o.Sampling.Steer != 0
+	size := len(with)
+	if dual {
+		size += len(without)
+	}
+	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: size, MaxNew: o.MaxTokens, Dual: dual})
+	if err != nil {
+		return Result{}, err
+	}
+	defer d.Free()
+	if err := d.Start(ctx, with, without, o.Sampling, o.Seed, o.SubmitFlops); err != nil {
+		return Result{}, err
+	}
+	var r Result
+	stream := tok.Stream()
+	for read := 0; ; {
+		if d.Made()-read >= max(1, o.ReadEvery) || d.Made() == o.MaxTokens {
+			tokens, err := d.Sampled(ctx, read)
+			if err != nil {
+				return r, err
+			}
+			read = d.Made()
+			if done, err := r.take(tokens, stream, onText); done || err != nil {
+				return r, err
+			}
+			if read == o.MaxTokens {
+				tail := stream.Flush()
+				r.Text += tail
+				return r, onText(tail)
+			}
+		}
+		if ctx.Err() != nil {
+			return r, fault.New(fault.Cancelled, "write", "", "stopped after %d tokens", len(r.IDs))
+		}
+		if err := d.Next(ctx, o.Seed); err != nil {
+			return r, err
+		}
+	}
+}
+
+// take appends drawn tokens up to an end token.
+func (r *Result) take(tokens []kernels.SampledToken, stream *tokenizer.Stream, onText func(string) error) (done bool, err error) {
+	var text string
+	for _, t := range tokens {
+		if t.End {
+			r.Ended, done = true, true
+			text += stream.Flush()
+			break
+		}
+		r.IDs = append(r.IDs, int32(t.ID))
+		r.LogPs = append(r.LogPs, t.LogP)
+		text += stream.Push(int32(t.ID))
+	}
+	r.Text += text
+	if text == "" {
+		return done, nil
+	}
+	return done, onText(text)
+}

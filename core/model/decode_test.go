@@ -1,0 +1,159 @@
+package model_test
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/causal"
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+	"nextquill/core/model"
+	"nextquill/core/weights"
+	"nextquill/native"
+)
+
+const oracle = "../../testdata/oracle"
+
+func gpuContext(t *testing.T, store blob.Store) *gpu.Context {
+	t.Helper()
+	dev, err := native.Open(store)
+	require.NoError(t, err)
+	g := gpu.NewContext(dev)
+	t.Cleanup(func() {
+		require.Zero(t, g.LiveBuffers(), "buffers left behind")
+		_, err := g.Close()
+		require.NoError(t, err)
+		dev.Close()
+	})
+	return g
+}
+
+func load(t *testing.T, g *gpu.Context, store blob.Store, name string) *model.Model {
+	t.Helper()
+	tune := kernels.DefaultTune(g.Info())
+	m, err := model.Load(context.Background(), g, &tune, store, "models/"+name, false)
+	require.NoError(t, err)
+	return m
+}
+
+// TestLogitsMatchTransformers decodes the golden sequences token by token, through
+// the KV cache, and compares the logits at every position.
+func TestLogitsMatchTransformers(t *testing.T) {
+	ctx := context.Background()
+	store := blob.FromFS(os.DirFS(oracle))
+	g := gpuContext(t, store)
+	models, err := filepath.Glob(oracle + "/models/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, models)
+	for _, dir := range models {
+		name := filepath.Base(dir)
+		t.Run(name, func(t *testing.T) {
+			f, err := weights.Open(ctx, store, "logits/"+name+".safetensors")
+			require.NoError(t, err)
+			want, err := f.ReadF32(ctx, "logits")
+			require.NoError(t, err)
+			ids := goldenIDs(t, name)
+			m := load(t, g, store, name)
+			defer m.Free()
+			vocab := m.Config.VocabSize
+			for _, n := range []int{1, 7, len(ids)} {
+				d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
+				require.NoError(t, err)
+				require.NoError(t, d.Start(ctx, ids[:n], nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+				got, err := d.Logits(ctx)
+				require.NoError(t, err)
+				for v := range vocab {
+					require.InDelta(t, want[(n-1)*vocab+v], got[0][v], 1e-3, "position %d token %d", n-1, v)
+				}
+				d.Free()
+			}
+		})
+	}
+}
+
+func goldenIDs(t *testing.T, name string) []int32 {
+	t.Helper()
+	var all map[string][]int32
+	readJSON(t, oracle+"/logits/ids.json", &all)
+	require.NotEmpty(t, all[name])
+	return all[name]
+}
+
+// TestCacheEqualsPacked generates with both branches in a cache and compares each
+// token's log-probability with that of the packed forward pass over the result.
+func TestCacheEqualsPacked(t *testing.T) {
+	ctx := context.Background()
+	store := blob.FromFS(os.DirFS(oracle))
+	g := gpuContext(t, store)
+	m := load(t, g, store, "gqa")
+	defer m.Free()
+	r := rand.New(rand.NewPCG(1, 1))
+	ids := func(n int) []int32 {
+		v := make([]int32, n)
+		for i := range v {
+			v[i] = int32(r.IntN(m.Config.VocabSize))
+		}
+		return v
+	}
+	prefix := ids(4)
+	with := append(append([]int32{}, prefix...), ids(9)...)
+	without := append(append([]int32{}, prefix...), ids(3)...)
+	for _, dual := range []bool{false, true} {
+		const n = 12
+		d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: len(with) + len(without), MaxNew: n, Dual: dual})
+		require.NoError(t, err)
+		p := kernels.SampleParams{Temperature: 1, TopP: 1, RepetitionPenalty: 1}
+		if dual {
+			p.Steer = .5
+		}
+		require.NoError(t, d.Start(ctx, with, without, p, 7, 0))
+		for d.Made() < n {
+			require.NoError(t, d.Next(ctx, 7))
+		}
+		tokens, err := d.Sampled(ctx, 0)
+		require.NoError(t, err)
+		logits, err := d.Logits(ctx)
+		require.NoError(t, err)
+		d.Free()
+		require.Len(t, tokens, n)
+
+		s := causal.Sample{With: with, Without: without}
+		for _, tok := range tokens {
+			s.Response = append(s.Response, int32(tok.ID))
+		}
+		step, err := m.NewStep(model.StepSpec{MaxTokens: 256, MaxResponses: 64, Objective: plain(t), Dual: true})
+		require.NoError(t, err)
+		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+		records, err := step.Tokens(ctx, n)
+		require.NoError(t, err)
+		step.Free()
+		for i, tok := range tokens {
+			require.InDelta(t, records[i].LogpWith, tok.LogP, 1e-4, "token %d dual %v", i, dual)
+		}
+		if dual {
+			last := records[n-1]
+			require.InDelta(t, last.LogpWithout, logp(logits[1], int(tokens[n-1].ID)), 1e-4)
+		}
+	}
+}
+
+func plain(t *testing.T) causal.Options {
+	o, err := causal.Preset("contextsft")
+	require.NoError(t, err)
+	return o
+}
+
+func logp(logits []float32, id int) float64 {
+	var sum float64
+	for _, z := range logits {
+		sum += math.Exp(float64(z))
+	}
+	return float64(logits[id]) - math.Log(sum)
+}
