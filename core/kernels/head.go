@@ -166,8 +166,9 @@ func init() {
 		}
 		c.Dyn.Responses, c.Dyn.Rows = uint32(n), uint32(rows)
 		logits := make([]float32, rows*vocab)
+		scale := max(6, c.Param("scale"))
 		for i := range logits {
-			logits[i] = float32(c.rng.NormFloat64()) * 6
+			logits[i] = float32(c.rng.NormFloat64()) * scale
 		}
 		ids := make([]uint32, n)
 		for i := range ids {

@@ -1,7 +1,10 @@
+//go:build !wasm
+
 package kernels_test
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,4 +36,46 @@ func TestSampleDrawsWhatSortingDraws(t *testing.T) {
 	}
 	_, err = g.Close()
 	require.NoError(t, err)
+}
+
+// Draws over positions have the distribution that they are drawn from.
+func TestSampleRefDistribution(t *testing.T) {
+	logits := []float32{0, 1, 2, -1, 0.5}
+	var total float64
+	for _, l := range logits {
+		total += math.Exp(float64(l))
+	}
+	const draws = 20000
+	counts := make([]float64, len(logits))
+	p := kernels.SampleParams{Temperature: 1, TopP: 1, RepetitionPenalty: 1}
+	for position := range draws {
+		counts[kernels.SampleRef(p, 5, uint32(position), logits, nil, make([]uint32, len(logits))).ID]++
+	}
+	var chi2 float64
+	for i, l := range logits {
+		want := draws * math.Exp(float64(l)) / total
+		chi2 += (counts[i] - want) * (counts[i] - want) / want
+	}
+	require.Less(t, chi2, 18.5, "the 0.1%% quantile of χ² with 4 degrees of freedom; counts %v", counts)
+}
+
+// What is kept: the cuts of transformers' top-k and top-p warpers.
+func TestSampleRefKeepsTheNucleus(t *testing.T) {
+	logits := make([]float32, 4) // probabilities 0.5, 0.3, 0.15, 0.05
+	for i, p := range []float64{.15, .5, .05, .3} {
+		logits[i] = float32(math.Log(p))
+	}
+	kept := func(p kernels.SampleParams) map[uint32]bool {
+		ids := map[uint32]bool{}
+		p.Temperature, p.RepetitionPenalty = 1, 1
+		for seed := range 400 {
+			ids[kernels.SampleRef(p, uint32(seed), 0, logits, nil, make([]uint32, 4)).ID] = true
+		}
+		return ids
+	}
+	require.Equal(t, map[uint32]bool{1: true}, kept(kernels.SampleParams{TopP: .4}))
+	require.Equal(t, map[uint32]bool{1: true, 3: true}, kept(kernels.SampleParams{TopP: .79}))
+	require.Equal(t, map[uint32]bool{1: true, 3: true, 0: true}, kept(kernels.SampleParams{TopP: .81}))
+	require.Equal(t, map[uint32]bool{1: true, 3: true}, kept(kernels.SampleParams{TopP: 1, TopK: 2}))
+	require.Equal(t, map[uint32]bool{1: true}, kept(kernels.SampleParams{TopP: .6, TopK: 2}), "0.5 is 0.625 of what top-k leaves")
 }
