@@ -72,9 +72,9 @@ func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu
 	if s.Rows >= rowsFixed && s.Rows <= FixedRows(maxDecodeRows) {
 		return attentionDecode(t, s, q, k, v, ranges, out, stats)
 	}
-	b := queryBlock(s, t.Attention.Forward)
+	b := t.Attention.queryBlock(s, t.Attention.Forward)
 	return gpu.Dispatch{
-		Program: unrolled("attention_forward", b.sizes(s), nil,
+		Program: b.program("attention_forward", s,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, ranges, out, stats},
@@ -103,9 +103,9 @@ func AttentionDelta(s AttentionSpec, out, dout, stats *gpu.Tensor) gpu.Dispatch 
 // probabilities are computed again from the log-sum-exp.
 func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, dq *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	b := queryBlock(s, t.Attention.QueryGrad)
+	b := t.Attention.queryBlock(s, t.Attention.QueryGrad)
 	return gpu.Dispatch{
-		Program: unrolled("attention_query_grad", b.sizes(s), nil,
+		Program: b.program("attention_query_grad", s,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, ranges, stats, dout, dq},
@@ -119,9 +119,9 @@ func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, 
 // keyRanges[j] (vec2<u32>); an empty range gives zeros.
 func AttentionKeyGrad(t *Tune, s AttentionSpec, q, k, v, keyRanges, stats, dout, dk, dv *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	b := keyBlock(s, t.Attention.KeyGrad)
+	b := t.Attention.keyBlock(s, t.Attention.KeyGrad)
 	return gpu.Dispatch{
-		Program: unrolled("attention_key_grad", b.sizes(s), nil,
+		Program: b.program("attention_key_grad", s,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, keyRanges, stats, dout, dk, dv},

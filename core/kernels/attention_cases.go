@@ -46,6 +46,7 @@ func attentionCase(c *Case, rows Rows) (AttentionSpec, *Tune) {
 		n := c.Size("streams")
 		t.Attention.Forward, t.Attention.QueryGrad, t.Attention.KeyGrad = n, n, n
 	}
+	t.Attention.Tile = t.Attention.Tile || c.Flag("tile")
 	if c.Flag("lanes") {
 		t.Attention.DecodeLanes = c.Size("lanes")
 	}
