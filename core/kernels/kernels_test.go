@@ -1,3 +1,5 @@
+//go:build !wasm
+
 package kernels_test
 
 import (

@@ -1,3 +1,5 @@
+//go:build !wasm
+
 package model_test
 
 import (
@@ -38,7 +40,7 @@ func gpuContext(t *testing.T, store blob.Store) *gpu.Context {
 func load(t *testing.T, g *gpu.Context, store blob.Store, name string) *model.Model {
 	t.Helper()
 	tune := kernels.DefaultTune(g.Info())
-	m, err := model.Load(context.Background(), g, &tune, store, "models/"+name, false)
+	m, err := model.Load(context.Background(), g, &tune, store, "models/"+name, model.LoadOptions{})
 	require.NoError(t, err)
 	return m
 }

@@ -48,7 +48,7 @@ func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossT
 	p.plan.Add(kernels.HeadInit(dual, t.state))
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
 		z := p.logits(cols, hs, w)
-		p.plan.Add(kernels.HeadReduce(dual, c0, cols, p.headStride(), z, p.in.targets, t.state))
+		p.plan.Add(kernels.HeadReduce(dual, c0, cols, p.headStride(), z, p.in.targets, t.state, p.rowForm()))
 	})
 	p.plan.Add(kernels.TokenStats(dual, t.state, t.tokens))
 	p.plan.Add(kernels.TokenWeights(weightSpec(o, dual), p.in.expert, t.tokens))

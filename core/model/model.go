@@ -62,9 +62,17 @@ func (l *layer) linears() []*linear {
 	return []*linear{l.q, l.k, l.v, l.o, l.gate, l.up, l.down}
 }
 
-// Load reads the model in folder dir of store onto the device. With full all
-// weights train; else none does until an adapter is attached.
-func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, dir string, full bool) (*Model, error) {
+// LoadOptions say what is made of a model's files.
+type LoadOptions struct {
+	// Full makes all weights train; else none does until an adapter is attached.
+	Full bool
+	// Positions raises the longest sequence past what the model was made for,
+	// for measurements of speed; 0 leaves it.
+	Positions int
+}
+
+// Load reads the model in folder dir of store onto the device.
+func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, dir string, o LoadOptions) (*Model, error) {
 	cfg, err := weights.ReadConfig(ctx, store, dir)
 	if err != nil {
 		return nil, err
@@ -79,7 +87,8 @@ func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.St
 	if err := supported(cfg, blob.Join(dir, weights.ConfigName)); err != nil {
 		return nil, err
 	}
-	m := &Model{Config: cfg, g: g, tune: tune, full: full}
+	cfg.MaxPositions = max(cfg.MaxPositions, o.Positions)
+	m := &Model{Config: cfg, g: g, tune: tune, full: o.Full}
 	if err := m.load(ctx, file); err != nil {
 		m.Free()
 		return nil, err

@@ -23,6 +23,9 @@ type dim struct {
 	capacity int
 }
 
+// rowForm is how kernels that reduce over a row spread their work.
+func (p *pass) rowForm() kernels.RowForm { return kernels.RowFormFor(p.m.g.Info()) }
+
 func (p *pass) temp(name string, d dim, features int) *gpu.Tensor {
 	return p.plan.Temp(name, int64(4*d.capacity*features))
 }
@@ -66,7 +69,7 @@ func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate
 func (p *pass) rmsNorm(n gain, d dim, x *gpu.Tensor) (y, rstd *gpu.Tensor) {
 	features := p.m.Config.HiddenSize
 	y, rstd = p.temp("norm", d, features), p.temp("rstd", d, 1)
-	p.plan.Add(kernels.RMSNorm(d.rows, features, float32(p.m.Config.RMSNormEps), x, n.w, y, rstd))
+	p.plan.Add(kernels.RMSNorm(d.rows, features, float32(p.m.Config.RMSNormEps), x, n.w, y, rstd, p.rowForm()))
 	return y, rstd
 }
 
@@ -77,7 +80,7 @@ func (p *pass) rmsNormGrad(n gain, d dim, x, rstd, dy, dx *gpu.Tensor, accumulat
 		p.plan.Add(kernels.RMSNormGainGrad(d.rows, features, x, rstd, dy, n.grad))
 	}
 	if dx != nil {
-		p.plan.Add(kernels.RMSNormGrad(d.rows, features, accumulate, x, n.w, rstd, dy, dx))
+		p.plan.Add(kernels.RMSNormGrad(d.rows, features, accumulate, x, n.w, rstd, dy, dx, p.rowForm()))
 	}
 }
 

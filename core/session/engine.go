@@ -36,7 +36,7 @@ func submitFlops(info gpu.Info) float64 {
 }
 
 // openModel loads a model and, when adapter is not empty, attaches that adapter.
-func openModel(ctx context.Context, env *Env, dir, adapter string, full bool) (*model.Model, error) {
+func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadOptions) (*model.Model, error) {
 	tune, err := tuneFor(ctx, env)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func openModel(ctx context.Context, env *Env, dir, adapter string, full bool) (*
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "load"}); err != nil {
 		return nil, err
 	}
-	m, err := model.Load(ctx, env.GPU, tune, env.Blobs, dir, full)
+	m, err := model.Load(ctx, env.GPU, tune, env.Blobs, dir, o)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, false)
+	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
+	"nextquill/core/model"
 )
 
 func init() { Register("explain", serveExplain) }
@@ -16,7 +17,7 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, false)
+	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}

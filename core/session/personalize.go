@@ -97,7 +97,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 			return nil, err
 		}
 	}
-	m, err := openModel(ctx, env, p.Model, "", false)
+	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 		// The options name θ_D's folder beside them.
 		o.Expert = path.Join(path.Dir(p.Options), o.Expert)
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, p.Full)
+	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{Full: p.Full})
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ const DefaultTokenBudget = 4096
 // frozen adapter in folder dir: its own copy of the model, so that adapters of
 // another shape are welcome.
 func expertRecords(ctx context.Context, env *Env, modelDir, dir string, samples []causal.Sample, limits train.Limits, progress func(int)) ([][]float32, error) {
-	m, err := openModel(ctx, env, modelDir, dir, false)
+	m, err := openModel(ctx, env, modelDir, dir, model.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"nextquill/core/generate"
 	"nextquill/core/history"
 	"nextquill/core/kernels"
+	"nextquill/core/model"
 )
 
 func init() { Register("write", serveWrite) }
@@ -18,7 +19,7 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, false)
+	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}

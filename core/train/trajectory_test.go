@@ -1,3 +1,5 @@
+//go:build !wasm
+
 package train_test
 
 import (
@@ -98,7 +100,7 @@ func follow(t *testing.T, dir string) {
 	g := gpuContext(t, store)
 	tune := kernels.DefaultTune(g.Info())
 	load := func(full bool, adapter string) *model.Model {
-		m, err := model.Load(ctx, g, &tune, store, filepath.ToSlash(filepath.Join(at, c.Model)), full)
+		m, err := model.Load(ctx, g, &tune, store, filepath.ToSlash(filepath.Join(at, c.Model)), model.LoadOptions{Full: full})
 		require.NoError(t, err)
 		if adapter != "" {
 			a, err := weights.ReadAdapter(ctx, store, at+"/"+adapter)

@@ -1,0 +1,68 @@
+package gpu
+
+import (
+	"context"
+	"time"
+)
+
+// Timing is the measured cost of one dispatch of a plan.
+type Timing struct {
+	Program string
+	Seconds float64
+	Flops   float64
+}
+
+// Profile runs every dispatch of the plan by itself, often enough to see it above
+// the cost of a submit, and returns a timing for each. Results on the device are
+// meaningless afterwards: accumulating kernels have run many times.
+func (p *Plan) Profile(ctx context.Context, d *Dyn, now func() time.Time) ([]Timing, error) {
+	words := d.Words()
+	p.ctx.WriteU32(p.dyn, 0, words[:])
+	idle, err := p.timed(ctx, now, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	var out []Timing
+	for i := range p.steps {
+		s := &p.steps[i]
+		if s.kind != stepDispatch {
+			continue
+		}
+		groups := s.dispatch.Groups(d)
+		if groups[0]*groups[1]*groups[2] == 0 {
+			continue
+		}
+		command := Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: s.group, Groups: groups}
+		t := Timing{Program: s.dispatch.Program.Name}
+		if s.dispatch.Flops != nil {
+			t.Flops = s.dispatch.Flops(d)
+		}
+		for repeats := 1; ; repeats *= 4 {
+			total, err := p.timed(ctx, now, &command, repeats)
+			if err != nil {
+				return nil, err
+			}
+			if busy := total - idle; busy > 4*idle || repeats >= 64 {
+				t.Seconds = max(0, busy.Seconds()) / float64(repeats)
+				break
+			}
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// timed is the time from submitting a command, repeats times, to its end.
+func (p *Plan) timed(ctx context.Context, now func() time.Time, c *Command, repeats int) (time.Duration, error) {
+	if err := p.ctx.Wait(ctx); err != nil {
+		return 0, err
+	}
+	begun := now()
+	for range repeats {
+		p.ctx.batch.add(*c)
+	}
+	if err := p.ctx.Wait(ctx); err != nil {
+		return 0, err
+	}
+	return now().Sub(begun), nil
+}
