@@ -144,20 +144,10 @@ func (h *Host) trapped(doing string, err error) error {
 		Kind: session.Internal, Where: "guest", Field: doing, Detail: "it stopped", Err: firstLine(err),
 		Remedy: "open the host again; training resumes from the newest checkpoint",
 	}
-	if said := strings.TrimSpace(string(h.stderr.last)); said != "" {
-		f.Detail = "it stopped, saying " + fault.Quote(firstSaid(said))
+	if h.stderr.reason != "" {
+		f.Detail = "it stopped, saying " + fault.Quote(h.stderr.reason)
 	}
 	return f
-}
-
-// firstSaid picks the line with which Go's runtime gives up, before its stacks.
-func firstSaid(said string) string {
-	for line := range strings.SplitSeq(said, "\n") {
-		if strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "runtime:") {
-			return line
-		}
-	}
-	return said[strings.LastIndexByte(said, '\n')+1:]
 }
 
 // firstLine drops wazero's stack trace; an exit code says nothing by itself.

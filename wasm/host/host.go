@@ -5,7 +5,6 @@ package host
 import (
 	"context"
 	"crypto/rand"
-	"io"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -28,7 +27,7 @@ type Host struct {
 	cache   wazero.CompilationCache
 	runtime wazero.Runtime
 	guest   guest
-	stderr  *tail
+	stderr  *lines
 
 	turn   chan struct{} // holds one token: the right to use what follows
 	closed bool
@@ -48,7 +47,7 @@ type guest struct {
 // Open starts a guest. It refuses one that imports anything outside wasm/abi.
 // The caller closes the host.
 func Open(ctx context.Context, c Config) (_ *Host, err error) {
-	h := &Host{device: c.device, blobs: c.blobs, stderr: &tail{to: c.log}, turn: make(chan struct{}, 1)}
+	h := &Host{device: c.device, blobs: c.blobs, stderr: &lines{to: c.log}, turn: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			h.release()
@@ -143,21 +142,4 @@ func (h *Host) release() error {
 		h.owned.Close()
 	}
 	return err
-}
-
-// tail passes on what the guest prints and keeps the end of it, which says why
-// Go's runtime gave up.
-type tail struct {
-	to   io.Writer
-	last []byte
-}
-
-const tailBytes = 4 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.last = append(t.last, p...)
-	if n := len(t.last) - tailBytes; n > 0 {
-		t.last = append(t.last[:0], t.last[n:]...)
-	}
-	return t.to.Write(p)
 }

@@ -3,7 +3,6 @@ package host_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -186,5 +185,3 @@ func TestEcho(t *testing.T) {
 	require.ErrorIs(t, h.Call(t.Context(), "echo", make([]byte, abi.MaxMessage), nil, nil), fault.TooLarge)
 	require.ErrorIs(t, h.Call(t.Context(), "no such method", nil, nil, nil), fault.Unsupported)
 }
-
-var _ io.Writer = (*testLog)(nil)

@@ -9,7 +9,7 @@ import (
 	"nextquill/native"
 )
 
-func openNative(t *testing.T, store blob.Store) *native.Device {
+func openNative(t testing.TB, store blob.Store) *native.Device {
 	t.Helper()
 	dev, err := native.Open(store)
 	require.NoError(t, err)

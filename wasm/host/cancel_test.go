@@ -1,0 +1,140 @@
+package host_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/session"
+	"nextquill/wasm/conformance"
+)
+
+func TestCancelBetweenOperations(t *testing.T) {
+	h := open(t, config(t))
+	for range 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		events := 0
+		err := h.Call(ctx, "kernel-cases", nil, nil, func(string, json.RawMessage) {
+			events++
+			cancel()
+		})
+		require.ErrorIs(t, err, fault.Cancelled)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, 1, events)
+		require.NoError(t, h.Call(t.Context(), "echo", 1, nil, nil), "the host stays usable")
+	}
+	requireNothingLeft(t, h)
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	require.ErrorIs(t, h.Call(ctx, "echo", 1, nil, nil), fault.Cancelled)
+}
+
+// stuck is a store whose writes take until the caller gives up.
+type stuck struct {
+	blob.Mem
+	started chan struct{}
+	deleted int
+}
+
+func (s *stuck) Write(ctx context.Context, name string, data []byte) error {
+	if err := s.Mem.Write(ctx, name, data); err != nil {
+		return err
+	}
+	close(s.started)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *stuck) Delete(ctx context.Context, name string) error {
+	s.deleted++
+	return s.Mem.Delete(ctx, name)
+}
+
+// TestCancelDuringAnOperation: the operation is given up, and what the method
+// asks for while it winds up is still done.
+func TestCancelDuringAnOperation(t *testing.T) {
+	store := &stuck{started: make(chan struct{})}
+	h := open(t, config(t).WithBlobs(store))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-store.started
+		cancel()
+	}()
+	err := h.Call(ctx, "conformance", conformance.Params{Filter: "blob: written"}, nil, nil)
+	require.ErrorIs(t, err, fault.Cancelled)
+	require.Equal(t, 1, store.deleted)
+	names, err := store.List(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, names)
+	require.NoError(t, h.Call(t.Context(), "echo", 1, nil, nil))
+}
+
+func TestCallsTakeTurns(t *testing.T) {
+	h := open(t, config(t))
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 20 {
+				var got int
+				if err := h.Call(t.Context(), "echo", i, &got, nil); err != nil || got != i {
+					t.Errorf("echo of %d gave %d, %v", i, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+
+	started, release := make(chan struct{}), make(chan struct{})
+	wg.Go(func() {
+		var once sync.Once
+		_ = h.Call(t.Context(), "kernel-cases", session.KernelCasesParams{Filter: "^add "}, nil, func(string, json.RawMessage) {
+			once.Do(func() { close(started) })
+			<-release
+		})
+	})
+	<-started
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, h.Call(ctx, "echo", 1, nil, nil), fault.Cancelled, "waiting for a turn ends with the context")
+	close(release)
+	wg.Wait()
+}
+
+// lost is a device that goes away.
+type lost struct{ gpu.Device }
+
+func (lost) Read(context.Context, gpu.Buffer, int, []byte) error {
+	return &fault.Error{
+		Kind: fault.DeviceLost, Where: "adapter", Field: "kernel add", Detail: "gone", Limit: "2 s", Remedy: "run again",
+		Err: errors.New("driver says no"),
+	}
+}
+
+func TestDeviceFaultsCrossWhole(t *testing.T) {
+	h := open(t, config(t).WithDevice(lost{openNative(t, nil)}))
+	err := h.Call(t.Context(), "kernel-cases", nil, nil, nil)
+	require.ErrorIs(t, err, &fault.Error{Kind: fault.DeviceLost, Where: "adapter", Field: "kernel add"})
+	require.EqualError(t, err, "adapter: kernel add: gone (limit 2 s): driver says no; run again")
+	require.NoError(t, h.Call(t.Context(), "echo", 1, nil, nil))
+}
+
+// TestGuestOutOfMemory: Go's runtime gives up; the host says why, and another
+// one can be opened.
+func TestGuestOutOfMemory(t *testing.T) {
+	c := config(t).WithMemoryLimit(24 << 20).WithDevice(openNative(t, nil))
+	h := open(t, c)
+	err := h.Call(t.Context(), "echo", make([]byte, 8<<20), nil, nil)
+	require.ErrorIs(t, err, session.Internal)
+	require.ErrorContains(t, err, "out of memory")
+	require.ErrorIs(t, h.Call(t.Context(), "echo", 1, nil, nil), session.Internal)
+	require.NoError(t, open(t, c).Call(t.Context(), "echo", 1, nil, nil))
+}
