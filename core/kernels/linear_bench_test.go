@@ -1,3 +1,5 @@
+//go:build !wasm
+
 package kernels_test
 
 import (
@@ -90,4 +92,20 @@ func benchDispatch(b *testing.B, g *gpu.Context, record func([3]*gpu.Tensor) gpu
 		best = min(best, run())
 	}
 	b.ReportMetric(plan.Flops(&dyn)/best.Seconds()/1e9, "GFLOP/s")
+}
+
+// BenchmarkMatmulBest reports what utilisation figures are a share of.
+func BenchmarkMatmulBest(b *testing.B) {
+	dev, err := native.Open(nil)
+	require.NoError(b, err)
+	defer dev.Close()
+	g := gpu.NewContext(dev)
+	tune := kernels.DefaultTune(g.Info())
+	best := 0.0
+	for b.Loop() {
+		gflops, err := kernels.MatmulBest(context.Background(), g, &tune)
+		require.NoError(b, err)
+		best = max(best, gflops)
+	}
+	b.ReportMetric(best, "GFLOP/s")
 }

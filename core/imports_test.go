@@ -1,0 +1,53 @@
+package core
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// allowed are the modules outside the standard library that the core may use.
+// Everything else would be a host's business.
+var allowed = []string{"nextquill/core/", "nextquill/shaders", "github.com/dlclark/regexp2", "golang.org/x/text/"}
+
+// forbidden are parts of the standard library that reach past the host's imports.
+var forbidden = []string{"net", "os", "os/exec", "syscall", "syscall/js", "unsafe", "C", "plugin"}
+
+// TestCoreImportsNoHost reads the imports of every file of the core: what the
+// guest can do is what its host gives it, and nothing else.
+func TestCoreImportsNoHost(t *testing.T) {
+	files := 0
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		files++
+		for _, i := range f.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			require.NoError(t, err)
+			require.NotContains(t, forbidden, path, "%s", name)
+			require.False(t, strings.HasPrefix(path, "net/"), "%s imports %s", name, path)
+			if !strings.Contains(strings.Split(path, "/")[0], ".") && !strings.HasPrefix(path, "nextquill") {
+				continue
+			}
+			ok := false
+			for _, a := range allowed {
+				ok = ok || strings.HasPrefix(path, a)
+			}
+			// Test helpers that are packages of their own may use testify.
+			ok = ok || strings.HasPrefix(path, "github.com/stretchr/testify/") && strings.Contains(name, "test/")
+			require.True(t, ok, "%s imports %s", name, path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Greater(t, files, 50)
+}
