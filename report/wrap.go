@@ -45,3 +45,6 @@ func pad(s string, width int) string {
 func padLeft(s string, width int) string {
 	return strings.Repeat(" ", max(0, width-runewidth.StringWidth(s))) + s
 }
+
+// Width is how many columns of a terminal s takes.
+func Width(s string) int { return runewidth.StringWidth(s) }

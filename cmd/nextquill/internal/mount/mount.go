@@ -17,6 +17,7 @@ import (
 // inside another. The zero value has no mounts. Mount before sharing it.
 type Table struct {
 	mounts []point
+	files  map[string]string // sources of single blobs
 }
 
 type point struct {
@@ -42,8 +43,19 @@ func (t *Table) Add(folder string, s blob.Store, source string) {
 	t.mounts = append(t.mounts, point{prefix, s, source})
 }
 
-// Path turns a blob name into what a person calls it; names outside every sourced mount come back as they are.
+// Call tells what messages call one blob, such as a file that was copied into memory.
+func (t *Table) Call(name, source string) {
+	if t.files == nil {
+		t.files = map[string]string{}
+	}
+	t.files[name] = source
+}
+
+// Path turns a blob name into what a person calls it; names without a source come back as they are.
 func (t *Table) Path(name string) string {
+	if source, ok := t.files[name]; ok {
+		return source
+	}
 	for _, m := range t.mounts {
 		if m.source == "" {
 			continue

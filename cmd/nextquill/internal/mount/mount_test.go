@@ -50,6 +50,8 @@ func TestNamesFindTheirMount(t *testing.T) {
 	require.Equal(t, filepath.Join("some", "where", "a", "x"), table.Path("out/a/x"))
 	require.Equal(t, filepath.Join("some", "where"), table.Path("out"))
 	require.Equal(t, "outer/c", table.Path("outer/c"))
+	table.Call("outer/c", "my.txt")
+	require.Equal(t, "my.txt", table.Path("outer/c"))
 }
 
 func TestFaultsNameTheOuterBlob(t *testing.T) {

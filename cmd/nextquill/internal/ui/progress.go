@@ -146,3 +146,12 @@ func (j *jsonLines) End(summary string, failed bool) {
 
 // WriteJSON writes v as one line.
 func WriteJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+// Quiet shows nothing: for commands whose result appears as it comes.
+func Quiet() Progress { return quiet{} }
+
+type quiet struct{}
+
+func (quiet) Begin(string)                  {}
+func (quiet) Event(string, json.RawMessage) {}
+func (quiet) End(string, bool)              {}

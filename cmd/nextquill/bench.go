@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nextquill/core/session"
+	"nextquill/report"
+)
+
+type benchCmd struct {
+	Prefix   int `group:"bench" default:"200" help:"Tokens before the history."`
+	History  int `group:"bench" default:"1000" help:"Tokens of history."`
+	Suffix   int `group:"bench" default:"60" help:"Tokens between history and response."`
+	Response int `group:"bench" default:"200" help:"Tokens of the response."`
+	Repeats  int `group:"bench" default:"3" help:"Measure so often; the best counts."`
+	Rank     int `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
+	globals
+}
+
+func (benchCmd) Help() string {
+	return `Times every kernel of a training step and whole steps, against the best matmul on the same adapter.
+
+  nextquill bench
+  nextquill bench --history 400 --repeats 5`
+}
+
+func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
+	j, err := a.newJob(c.globals)
+	if err != nil {
+		return err
+	}
+	if err := j.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.close()) }()
+
+	var r session.BenchResult
+	params := session.BenchParams{
+		Model: modelDir, LoRA: session.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
+		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats,
+	}
+	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Adapter }, nil); err != nil || a.JSON {
+		return err
+	}
+	showBench(a.terminal(), c, r)
+	return nil
+}
+
+func showBench(t report.Terminal, c benchCmd, r session.BenchResult) {
+	t.Title(fmt.Sprintf("Kernels of a step: prefix %d, history %d, suffix %d, response %d tokens", c.Prefix, c.History, c.Suffix, c.Response))
+	var rows [][]string
+	for _, k := range r.Kernels {
+		rows = append(rows, []string{k.Kernel, fmt.Sprint(k.Calls), fmt.Sprintf("%.2f", 1e3*k.Seconds), gflops(k.GFLOPS), fmt.Sprintf("%.1f %%", 100*k.Share)})
+	}
+	t.Table([]report.Column{{Name: "kernel"}, {Name: "calls", Right: true}, {Name: "ms", Right: true}, {Name: "GFLOP/s", Right: true}, {Name: "share", Right: true}}, rows)
+
+	t.Title(fmt.Sprintf("Steps on %s; its best matmul: %s GFLOP/s", r.Adapter, gflops(r.MatmulGFLOPS)))
+	rows = nil
+	for _, s := range r.Steps {
+		rows = append(rows, []string{s.Preset, fmt.Sprint(s.Tokens), fmt.Sprintf("%.1f", 1e3*s.Seconds), gflops(s.GFLOPS), fmt.Sprintf("%.0f %%", 100*s.Utilization)})
+	}
+	t.Table([]report.Column{{Name: "preset"}, {Name: "tokens", Right: true}, {Name: "ms", Right: true}, {Name: "GFLOP/s", Right: true}, {Name: "of the best matmul", Right: true}}, rows)
+	fmt.Fprintln(t.Out)
+	t.Text(fmt.Sprintf("A nextquill-code step takes %.2f times a contextsft step. At most %s on the GPU.", r.Ratio, report.Bytes(r.PeakBytes)))
+}
+
+// gflops leaves the cell of a kernel that only moves data empty.
+func gflops(v float64) string {
+	if v == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", v)
+}

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+func TestHelp(t *testing.T) {
+	for _, command := range []string{"", "run", "personalize", "write", "explain", "step", "bench"} {
+		args := []string{"--help"}
+		if command != "" {
+			args = []string{command, "--help"}
+		}
+		r := invoke(t, t.Context(), &scripted{}, args...)
+		require.Equal(t, exitOK, r.code)
+		require.Empty(t, r.stderr)
+		golden(t, "help"+strings.TrimSuffix("-"+command, "-")+".txt", r.stdout)
+		for line := range strings.Lines(r.stdout) {
+			require.LessOrEqual(t, len([]rune(line)), 140, line)
+		}
+	}
+	require.Contains(t, invoke(t, t.Context(), &scripted{}).stdout, "Start here")
+}
+
+func TestUsageErrors(t *testing.T) {
+	for _, args := range [][]string{{"wright"}, {"run", "--epochs", "many"}, {"step"}, {"bench", "--engine", "cuda"}, {"write", "--retrieve", "all"}} {
+		r := invoke(t, t.Context(), &scripted{}, args...)
+		require.Equal(t, exitUsage, r.code, "%v", args)
+		requireLines(t, r.stderr, "nextquill: ", "--help")
+		require.Empty(t, r.session.calls)
+	}
+}
+
+func TestRunShowsTheWholeJob(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	r := invoke(t, t.Context(), &scripted{}, "run", "--out", out)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT", "NextQuill", "4.016",
+		"A longing for what others", "[An +20]", "report.html", "happiness")
+	requireLines(t, r.stderr, "learn: NextQuill", "held-out 3.900", "tok/s")
+
+	train := r.calls(t, "personalize")
+	require.Len(t, train, 2)
+	require.Equal(t, "contextsft", train[0]["preset"])
+	require.Equal(t, "nextquill", train[1]["preset"])
+	require.Equal(t, "out/contextsft", train[1]["expert"])
+	require.Equal(t, "out/adapter", train[1]["out"])
+	require.Len(t, r.calls(t, "evaluate"), 4)
+	require.Len(t, r.calls(t, "write"), 8)
+
+	for _, name := range []string{"report.html", "history.jsonl", "heldout.jsonl", "adapter/adapter_model.safetensors"} {
+		require.FileExists(t, filepath.Join(out, name))
+	}
+	page, err := os.ReadFile(filepath.Join(out, "report.html"))
+	require.NoError(t, err)
+	requireLines(t, string(page), "test adapter", "frozen: the ContextSFT adapter", "4.016")
+	require.True(t, r.session.closed)
+}
+
+func TestRunOnOnesOwnTexts(t *testing.T) {
+	dir := t.TempDir()
+	var lines strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&lines, "{\"text\": \"text %d\", \"time\": \"2024-01-%02d\", \"to\": \"Ann\"}\n", i, i+1)
+	}
+	file := filepath.Join(dir, "posts.jsonl")
+	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o644))
+	r := invoke(t, t.Context(), &scripted{}, "run", "--history", file, "--out", filepath.Join(dir, "out"), "--epochs", "1", "--rank", "4")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	requireLines(t, r.stdout, "write like posts", "16 texts to learn from, 4 to judge by")
+	train := r.calls(t, "personalize")[0]
+	require.Equal(t, map[string]any{"rank": 4., "alpha": 8.}, train["lora"])
+	require.EqualValues(t, 1, train["training"].(map[string]any)["epochs"])
+}
+
+func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
+	dir := t.TempDir()
+	texts := filepath.Join(dir, "posts.txt")
+	require.NoError(t, os.WriteFile(texts, []byte("one\n\ntwo\n\nthree\n\nfour\n\nfive\n"), 0o644))
+	out := filepath.Join(dir, "out")
+	r := invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	train := r.calls(t, "personalize")
+	require.Len(t, train, 2)
+	require.Equal(t, "out/contextsft", train[1]["expert"])
+	requireLines(t, r.stdout, "Base with history", "nextquill", "4.000")
+
+	r = invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--preset", "nextquill-code", "--resume")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Len(t, r.calls(t, "personalize"), 1)
+	require.Equal(t, true, r.calls(t, "personalize")[0]["resume"])
+
+	r = invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--expert", filepath.Join(out, "adapter"))
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Equal(t, "out/adapter", r.calls(t, "personalize")[0]["expert"])
+
+	r = invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--preset", "nextquil")
+	require.Equal(t, exitFault, r.code)
+	requireLines(t, r.stderr, "nextquil", "→ use one of contextsft")
+}
+
+func TestFaultsNameThePlaceAndTheRemedy(t *testing.T) {
+	dir := t.TempDir()
+	out := []string{"--out", filepath.Join(dir, "out")}
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+		return path
+	}
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"personalize"}, []string{"--history", "→ give a file or folder"}},
+		{[]string{"personalize", "--history", "absent.jsonl"}, []string{"absent.jsonl: there is no such file", "→ check the path"}},
+		{[]string{"personalize", "--history", file("a.pdf", "x")}, []string{`".pdf" is not known`, "→ use .jsonl"}},
+		{[]string{"personalize", "--history", file("one.txt", "only one\n")}, []string{"held-out count", "→ add items"}},
+		{[]string{"personalize", "--history", file("bad.jsonl", "{\"text\": 1}\n")}, []string{"bad.jsonl: line 1"}},
+		{[]string{"personalize", "--history", file("bytes.txt", "a\xff\n")}, []string{"is not UTF-8"}},
+		{[]string{"personalize", "--history", file("empty.csv", "")}, []string{"empty.csv"}},
+		{[]string{"write", "x"}, []string{"no texts of an earlier run", "→ name the writer's texts"}},
+		{[]string{"write", "x", "--history", file("h.txt", "a\n\nb\n")}, []string{"nothing was learnt yet", "--adapter none"}},
+		{[]string{"write", "--history", file("h.txt", "a\n\nb\n"), "--adapter", "none"}, []string{"nothing to write about"}},
+		{[]string{"write", "x", "-c", "nonsense", "--history", file("h.txt", "a\n"), "--adapter", "none"}, []string{"is not NAME=VALUE"}},
+		{[]string{"write", "x", "--model", filepath.Join(dir, "no-model")}, []string{"no-model: there is no such folder"}},
+		{[]string{"explain"}, []string{"give either a text or --item"}},
+		{[]string{"step", "--batch", "absent", "--options", "absent"}, []string{"absent: there is no such file"}},
+		{[]string{"step", "--batch", file("b.json", "{}"), "--options", file("o.json", "{\"delt\": 1}")}, []string{"o.json", `unknown field "delt"`}},
+		{[]string{"step", "--batch", file("b.json", "{}"), "--options", file("o2.json", `{"expert": "gone"}`)}, []string{"gone: there is no such folder"}},
+	} {
+		r := invoke(t, t.Context(), &scripted{}, append(c.args, out...)...)
+		require.Equal(t, exitFault, r.code, "%v: %s", c.args, r.stdout)
+		requireLines(t, r.stderr, c.want...)
+		require.True(t, strings.HasPrefix(r.stderr, "nextquill: "), r.stderr)
+	}
+}
+
+func TestWriteStreamsAndAsks(t *testing.T) {
+	dir := t.TempDir()
+	texts := filepath.Join(dir, "h.csv")
+	require.NoError(t, os.WriteFile(texts, []byte("word,text,time\nenvy,a,2024-01-01\npride,b,2024-01-02\n"), 0o644))
+	r := invoke(t, t.Context(), &scripted{}, "write", "ambition", "-c", "part=noun", "-c", "meaning=a = b, c", "--history", texts,
+		"--adapter", "none", "--steer", "0.5", "--temperature", "0", "--retrieve", "bm25", "--k", "5", "--out", dir)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Equal(t, "A longing for what others have.\n", r.stdout)
+	p := r.calls(t, "write")[0]
+	require.Equal(t, []any{
+		map[string]any{"name": "word", "value": "ambition"}, map[string]any{"name": "part", "value": "noun"},
+		map[string]any{"name": "meaning", "value": "a = b, c"},
+	}, p["context"])
+	require.Nil(t, p["adapter"])
+	require.Equal(t, map[string]any{"kind": "bm25", "k": 5.}, p["retrieval"])
+	require.EqualValues(t, .5, p["sampling"].(map[string]any)["steer"])
+	require.Nil(t, p["sampling"].(map[string]any)["temperature"])
+}
+
+func TestWriteAndExplainFindTheLastRun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	require.Equal(t, exitOK, invoke(t, t.Context(), &scripted{}, "run", "--out", out).code)
+	r := invoke(t, t.Context(), &scripted{}, "write", "ambition", "--out", out)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Equal(t, "out/adapter", r.calls(t, "write")[0]["adapter"])
+
+	page := filepath.Join(out, "item.html")
+	r = invoke(t, t.Context(), &scripted{}, "explain", "--item", "3", "--out", out, "--html", page)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	requireLines(t, r.stdout, "[An +20] [agreeable −6] sensation", "percentage points")
+	require.FileExists(t, page)
+	require.EqualValues(t, 3, r.calls(t, "explain")[0]["item"])
+}
+
+func TestStepPassesFilesAndTheExpert(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
+	write("batch.json", `{"samples":[]}`)
+	write("sub/options.json", `{"delta": 0.02, "expert": "../frozen"}`)
+	write("frozen/adapter_config.json", `{"r": 4}`)
+	write("live/adapter_config.json", `{}`)
+	s := &scripted{}
+	s.fail = func(ctx context.Context, method string) error {
+		if method != "step" {
+			return nil
+		}
+		options, err := blob.ReadAll(ctx, s.store, "in/options.json", 1<<20)
+		require.NoError(t, err)
+		var o map[string]any
+		require.NoError(t, json.Unmarshal(options, &o))
+		require.Equal(t, "../expert", o["expert"])
+		require.EqualValues(t, .02, o["delta"])
+		// path.Join("in", "../expert") is how the session resolves it.
+		config, err := blob.ReadAll(ctx, s.store, "expert/adapter_config.json", 100)
+		require.NoError(t, err)
+		require.Equal(t, `{"r": 4}`, string(config))
+		require.ErrorIs(t, s.store.Write(ctx, "expert/x", nil), fault.Unsupported)
+		return nil
+	}
+	r := invoke(t, t.Context(), s, "step", "--batch", filepath.Join(dir, "batch.json"), "--options", filepath.Join(dir, "sub", "options.json"),
+		"--adapter", filepath.Join(dir, "live"), "--out", filepath.Join(dir, "out"))
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Contains(t, r.stdout, "loss 1.500000   L_n 1.250000   L_p 2.500000\n")
+	require.Equal(t, "adapter", r.calls(t, "step")[0]["adapter"])
+}
+
+func TestBenchTables(t *testing.T) {
+	r := invoke(t, t.Context(), &scripted{}, "bench", "--out", t.TempDir(), "--history", "400")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	golden(t, "bench.txt", r.stdout)
+	require.EqualValues(t, 400, r.calls(t, "bench")[0]["history"])
+}
+
+func TestJSONIsOnlyJSON(t *testing.T) {
+	r := invoke(t, t.Context(), &scripted{}, "run", "--json", "--out", t.TempDir())
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Empty(t, r.stderr)
+	events := map[string]int{}
+	for line := range strings.Lines(r.stdout) {
+		var e struct{ Event string }
+		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
+		events[e.Event]++
+	}
+	require.Equal(t, map[string]int{"begin": 15, "end": 15, "result": 15, "step": 4, "eval": 2, "checkpoint": 2, "token": 32}, events)
+}
+
+func TestInterruptSaysHowToGoOn(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &scripted{}
+	s.fail = func(ctx context.Context, method string) error {
+		if method == "personalize" {
+			cancel()
+			return blob.Cancelled(ctx)
+		}
+		return nil
+	}
+	r := invoke(t, ctx, s, "run", "--out", t.TempDir())
+	require.Equal(t, exitInterrupted, r.code)
+	requireLines(t, r.stderr, "✗ learn: ContextSFT", "stopped", "A whole checkpoint of step 1 is in", "--resume")
+	require.True(t, s.closed)
+}
+
+func TestComplaintsCallBlobsByTheirPaths(t *testing.T) {
+	dir := t.TempDir()
+	s := &scripted{fail: func(context.Context, string) error {
+		return fmt.Errorf("loading: %w", fault.New(fault.Malformed, "model/config.json", "hidden_size", "-1").
+			WithCause(fault.New(fault.Missing, "x", "", "gone\x1b[2J").WithRemedy("fetch it again")))
+	}}
+	r := invoke(t, t.Context(), s, "bench", "--model", dir, "--out", t.TempDir())
+	require.Equal(t, exitFault, r.code)
+	require.Contains(t, r.stderr, "nextquill: loading: "+filepath.Join(dir, "config.json")+": hidden_size: -1: x: gone␛[2J\n  → fetch it again\n")
+	require.True(t, s.closed)
+
+	sentence, remedy := explainFault(errors.New("plain"), nil)
+	require.Equal(t, "plain", sentence)
+	require.Empty(t, remedy)
+}

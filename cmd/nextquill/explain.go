@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"nextquill/core/fault"
+	"nextquill/core/session"
+	"nextquill/native/dirstore"
+	"nextquill/report"
+)
+
+type explainCmd struct {
+	Text string `arg:"" optional:"" help:"The text to explain. Its subject is given by --context."`
+	contextFlags
+	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: those of the last run."`
+	promptFlags
+	Item      int    `group:"texts" default:"-1" help:"Explain this text of the held-out ones instead, counted from 0."`
+	Adapter   string `group:"texts" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model. Default: OUT/adapter."`
+	Influence bool   `group:"texts" help:"Also find which earlier text moved each token most. Takes one more pass per text."`
+	HTML      string `group:"texts" name:"html" placeholder:"FILE" help:"Also write the result as a page."`
+	globals
+}
+
+func (explainCmd) Help() string {
+	return `Shades each token by its direct causal effect: its probability with the writer's history in the prompt, minus that without.
+
+  nextquill explain --item 3
+  nextquill explain "A minor form of despair, disguised as a virtue." -c word=patience -c part=noun
+  nextquill explain --item 3 --influence --html item3.html`
+}
+
+func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
+	if (c.Text == "") == (c.Item < 0) {
+		return fault.New(fault.Missing, "explain", "", "give either a text or --item").
+			WithRemedy("such as nextquill explain --item 3")
+	}
+	j, err := a.newJob(c.globals)
+	if err != nil {
+		return err
+	}
+	s := &study{job: j, retrieval: c.retrieval()}
+	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
+		return err
+	}
+	params := session.ExplainParams{
+		Model: modelDir, Source: s.source, Retrieval: s.retrieval, Item: c.Item, Text: c.Text, Influence: c.Influence,
+	}
+	if c.Item < 0 {
+		if params.Context, err = c.request("", s.learn); err != nil {
+			return err
+		}
+	}
+	if params.Adapter, err = j.adapterFor(c.Adapter); err != nil {
+		return err
+	}
+	if err := j.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.close()) }()
+
+	r, err := s.explain(ctx, params)
+	if err != nil {
+		return err
+	}
+	if c.HTML != "" {
+		info, err := j.device(ctx)
+		if err != nil {
+			return err
+		}
+		page := report.Run{Writer: "the writer", When: time.Now(), Device: info.Adapter.Name, Explained: &r, Delta: usualDelta}
+		if err := writePage(ctx, c.HTML, page); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stderr, "The page is %s.\n", c.HTML)
+	}
+	if !a.JSON {
+		a.terminal().Tokens(r)
+	}
+	return nil
+}
+
+// usualDelta is δ of every preset.
+const usualDelta = .05
+
+func (s *study) explain(ctx context.Context, params session.ExplainParams) (session.ExplainResult, error) {
+	var r session.ExplainResult
+	err := s.call(ctx, "explain", "explain", params, &r, func() string {
+		theirs := 0
+		for _, t := range r.Tokens {
+			if t.DCE > usualDelta {
+				theirs++
+			}
+		}
+		return fmt.Sprintf("%d of %d tokens are the writer's", theirs, len(r.Tokens))
+	}, nil)
+	return r, err
+}
+
+// writePage replaces path by the report as a whole: a full disk leaves the earlier page.
+func writePage(ctx context.Context, path string, r report.Run) error {
+	var b bytes.Buffer
+	if err := report.HTML(&b, r); err != nil {
+		return err
+	}
+	dir, name := splitPath(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fault.New(fault.Mismatch, path, "", "is a folder, not a file").WithRemedy("name a file, such as report.html")
+	}
+	s, err := dirstore.Open(dir)
+	if err != nil {
+		return err
+	}
+	return s.Write(ctx, name, b.Bytes())
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/history"
+	"nextquill/core/session"
+)
+
+// scripted is a session with made-up results: the front's tests look at what is asked and at what is shown.
+type scripted struct {
+	store  blob.Store
+	mu     sync.Mutex
+	calls  []recorded
+	closed bool
+	// fail, when set, is asked before each call.
+	fail func(ctx context.Context, method string) error
+}
+
+type recorded struct {
+	method string
+	params map[string]any
+}
+
+func (s *scripted) Close() error {
+	s.closed = true
+	return nil
+}
+
+func (s *scripted) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return err
+	}
+	var seen map[string]any
+	if params != nil {
+		if err := json.Unmarshal(raw, &seen); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	s.calls = append(s.calls, recorded{method, seen})
+	s.mu.Unlock()
+	emit := func(name string, event any) {
+		raw, _ := json.Marshal(event)
+		if onEvent != nil {
+			onEvent(name, raw)
+		}
+	}
+	if method == "personalize" {
+		emit("step", session.StepEvent{Event: "step", Step: 1, Steps: 2, Loss: 5, NTP: 4.5, Align: 5, TokensPS: 1000, Remaining: 1})
+		emit("checkpoint", session.CheckpointEvent{Event: "checkpoint", Step: 1})
+	}
+	if s.fail != nil {
+		if err := s.fail(ctx, method); err != nil {
+			return err
+		}
+	}
+	answer := func(v any) error {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(raw, result)
+	}
+	switch method {
+	case "info":
+		return answer(session.InfoResult{Version: "1", Adapter: gpu.Info{Name: "test adapter"}, PeakBytes: 1 << 20})
+	case "evaluate":
+		return s.evaluate(ctx, seen, answer)
+	case "personalize":
+		emit("step", session.StepEvent{Event: "step", Step: 2, Steps: 2, Loss: 4, NTP: 3.6, Align: 4, TokensPS: 1000})
+		emit("eval", session.EvalEvent{Event: "eval", Step: 2, Loss: 3.9, Best: true})
+		if err := s.store.Write(ctx, seen["out"].(string)+"/adapter_model.safetensors", make([]byte, 2048)); err != nil {
+			return err
+		}
+		return answer(session.PersonalizeResult{Steps: 2, Tokens: 2000, Seconds: 2, Loss: 4, Heldout: 3.9, Stopped: "done"})
+	case "write":
+		for _, piece := range []string{"A long", "ing for what", " others", " have.\n"} {
+			emit("token", session.TokenEvent{Event: "token", Text: piece})
+		}
+		return answer(session.WriteResult{Text: " A longing for what others have.\n", Tokens: 8, Stopped: "eos", TokensPS: 40})
+	case "explain":
+		return answer(session.ExplainResult{
+			Context: []session.Field{{Name: "word", Value: "happiness"}},
+			Text:    "An agreeable sensation.",
+			Tokens: []session.TokenCause{
+				{Text: "An", DCE: .2, LogpWith: math.Log(.3), LogpWithout: math.Log(.1)}, {Text: " agreeable", DCE: -.06},
+				{Text: " sensation"}, {Text: "."}, {Text: ""},
+			},
+			Items: []string{"An earlier text."},
+		})
+	case "step":
+		return answer(session.StepResult{Loss: 1.5, NTPLoss: 1.25, AlignLoss: 2.5, Tokens: []session.StepToken{{ID: 1}}})
+	case "bench":
+		return answer(session.BenchResult{
+			Adapter: "test adapter", MatmulGFLOPS: 30.2, Ratio: 1.21, PeakBytes: 210 << 20,
+			Kernels: []session.KernelBench{{Kernel: "linear_forward", Calls: 42, Seconds: .031, GFLOPS: 28.4, Share: .412}, {Kernel: "add", Calls: 12, Seconds: .0009, Share: .012}},
+			Steps: []session.StepBench{
+				{Preset: "contextsft", Tokens: 1460, Seconds: .912, GFLOPS: 19.4, Utilization: .64},
+				{Preset: "nextquill-code", Tokens: 1720, Seconds: 1.104, GFLOPS: 19.1, Utilization: .63},
+			},
+		})
+	}
+	return fault.New(fault.Unsupported, "request", "method", "%s", method)
+}
+
+// evaluate answers with a loss per held-out text that depends on the adapter.
+func (s *scripted) evaluate(ctx context.Context, params map[string]any, answer func(any) error) error {
+	source := params["source"].(map[string]any)
+	raw, err := blob.ReadAll(ctx, s.store, source["heldout"].(string), 1<<20)
+	if err != nil {
+		return err
+	}
+	items, err := history.ReadJSONL(bytes.NewReader(raw), "heldout", history.Limits{})
+	if err != nil {
+		return err
+	}
+	if limit, ok := source["max_heldout"].(float64); ok {
+		items = items[:min(len(items), int(limit))]
+	}
+	mean := 4.5
+	switch {
+	case params["adapter"] == "out/contextsft":
+		mean = 4.1
+	case params["adapter"] != nil:
+		mean = 4
+	case params["no_history"] == true:
+		mean = 4.6
+	}
+	r := session.EvaluateResult{Loss: mean}
+	for i := range items {
+		nats := 10 * (mean + .5*math.Sin(float64(i))) // texts differ, models by a constant
+		r.Items = append(r.Items, session.ItemLoss{Item: i, Nats: nats, Tokens: 10})
+		r.Tokens += 10
+	}
+	return answer(r)
+}
+
+// cliRun is a run of the command line in a folder of its own.
+type cliRun struct {
+	code           int
+	stdout, stderr string
+	session        *scripted
+}
+
+func invoke(t *testing.T, ctx context.Context, s *scripted, args ...string) cliRun {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	a := &app{stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" },
+		open: func(_ context.Context, _ globals, store blob.Store, _ io.Writer) (engine, error) {
+			s.store = store
+			return s, nil
+		}}
+	code := run(ctx, args, a)
+	return cliRun{code, stdout.String(), stderr.String(), s}
+}
+
+func (r cliRun) calls(t *testing.T, method string) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for _, c := range r.session.calls {
+		if c.method == method {
+			out = append(out, c.params)
+		}
+	}
+	return out
+}
+
+func requireLines(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		require.True(t, strings.Contains(text, p), "%q is not in:\n%s", p, text)
+	}
+}

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"path/filepath"
+
+	"nextquill/core/fault"
+)
+
+func tooLarge(path string, size, limit int64) error {
+	return fault.New(fault.TooLarge, path, "", "%d bytes", size).WithLimit("%d bytes", limit).
+		WithRemedy("check that this is the file you meant")
+}
+
+// splitPath gives a file's folder and its name in it.
+func splitPath(path string) (dir, name string) {
+	return filepath.Dir(path), filepath.Base(path)
+}

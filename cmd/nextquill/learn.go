@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"nextquill/core/causal"
+	"nextquill/core/metric"
+	"nextquill/core/session"
+	"nextquill/report"
+)
+
+// study is what the stages of a job have in common: whose texts, how they are prompted, how they are learnt.
+type study struct {
+	*job
+	corpus
+	retrieval session.Retrieval
+	lora      session.LoRA
+	training  session.Training
+	resume    bool
+}
+
+// fit fine-tunes by a preset into a folder of the output. expert is the blob name of a frozen adapter, or "".
+func (s *study) fit(ctx context.Context, name, preset, out, expert string, override *causal.Options) (report.Training, error) {
+	t := report.Training{Name: name, Preset: preset}
+	if override != nil {
+		t.Options = *override
+	} else {
+		var err error
+		if t.Options, err = causal.Preset(preset); err != nil {
+			return t, err
+		}
+	}
+	params := session.PersonalizeParams{
+		Model: modelDir, Source: s.source, Retrieval: s.retrieval, Preset: preset, Override: override, Expert: expert,
+		LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume,
+	}
+	saved := 0
+	err := s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {
+		r := t.Result
+		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
+		if r.Seconds > 0 {
+			line += fmt.Sprintf("  %.0f tok/s", float64(r.Tokens)/r.Seconds)
+		}
+		if r.Resumed > 0 {
+			line += fmt.Sprintf("  (went on from step %d)", r.Resumed)
+		}
+		if r.Skipped > 0 {
+			line += fmt.Sprintf("  (%d texts did not fit)", r.Skipped)
+		}
+		return line
+	}, func(event string, raw json.RawMessage) {
+		switch event {
+		case "step":
+			var e session.StepEvent
+			if json.Unmarshal(raw, &e) == nil {
+				t.Steps = append(t.Steps, e)
+			}
+		case "eval":
+			var e session.EvalEvent
+			if json.Unmarshal(raw, &e) == nil {
+				t.Evals = append(t.Evals, e)
+			}
+		case "checkpoint":
+			var e session.CheckpointEvent
+			if json.Unmarshal(raw, &e) == nil {
+				saved = e.Step
+			}
+		}
+	})
+	if err != nil && ctx.Err() != nil && saved > 0 {
+		fmt.Fprintf(s.stderr, "\nA whole checkpoint of step %d is in %s. Add --resume to the command to go on from it.\n", saved, s.table.Path(params.Out))
+	}
+	return t, err
+}
+
+// score is the held-out loss of the base model (adapter "") or of an adapter.
+func (s *study) score(ctx context.Context, name, adapter string, noHistory bool) (scored, error) {
+	r := scored{name: name}
+	began := time.Now()
+	err := s.call(ctx, "test: "+name, "evaluate", session.EvaluateParams{
+		Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, NoHistory: noHistory,
+	}, &r.result, func() string {
+		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, float64(r.result.Tokens)/time.Since(began).Seconds())
+	}, nil)
+	return r, err
+}
+
+// scored is one model's held-out losses.
+type scored struct {
+	name   string
+	result session.EvaluateResult
+}
+
+// items are the losses for the bootstrap, in the order of the held-out set.
+func (s scored) items() []metric.Item {
+	out := make([]metric.Item, len(s.result.Items))
+	for i, it := range s.result.Items {
+		out[i] = metric.Item{Sum: it.Nats, N: it.Tokens}
+	}
+	return out
+}
+
+// compare puts the models into a table with intervals; differences are to the baseline.
+func compare(models []scored, baseline, best int) (report.Heldout, error) {
+	h := report.Heldout{Texts: len(models[baseline].result.Items), Baseline: baseline, Best: best}
+	var bootstrap metric.Bootstrap
+	for i, m := range models {
+		row := report.Row{Name: m.name, Tokens: m.result.Tokens}
+		var err error
+		if row.Loss, err = bootstrap.Mean(m.items()); err != nil {
+			return h, err
+		}
+		if i != baseline {
+			diff, err := bootstrap.Difference(m.items(), models[baseline].items())
+			if err != nil {
+				return h, err
+			}
+			row.Against = &diff
+		}
+		h.Rows = append(h.Rows, row)
+	}
+	return h, nil
+}
+
+// compose writes a text; onToken, when set, gets it piece by piece.
+func (s *study) compose(ctx context.Context, label, adapter string, about []session.Field, sampling session.Sampling, onToken func(string)) (session.WriteResult, error) {
+	var r session.WriteResult
+	err := s.call(ctx, label, "write", session.WriteParams{
+		Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Context: about, Sampling: sampling,
+	}, &r, func() string {
+		return fmt.Sprintf("%d tokens  %.0f tok/s", r.Tokens, r.TokensPS)
+	}, func(name string, raw json.RawMessage) {
+		var e session.TokenEvent
+		if name == "token" && onToken != nil && json.Unmarshal(raw, &e) == nil {
+			onToken(e.Text)
+		}
+	})
+	r.Text = strings.TrimSpace(r.Text)
+	return r, err
+}
+
+// device asks the session for the adapter's name.
+func (j *job) device(ctx context.Context) (session.InfoResult, error) {
+	var r session.InfoResult
+	return r, j.engine.Call(ctx, "info", nil, &r, nil)
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"nextquill/core/causal"
+	"nextquill/core/fault"
+	"nextquill/core/history"
+)
+
+type personalizeCmd struct {
+	History string `group:"texts" placeholder:"PATH" help:"Your texts: a .jsonl, .csv or .txt file, or a folder of Markdown."`
+	promptFlags
+	learningFlags
+	MaxItems int     `group:"texts" placeholder:"N" help:"Learn from so many of the newest texts at most (all)."`
+	Heldout  float64 `group:"texts" default:"0.2" help:"Share of the newest texts to keep for testing."`
+	Preset   string  `group:"learning" default:"nextquill" help:"Objective: ${presets}."`
+	Options  string  `group:"learning" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset's."`
+	Expert   string  `group:"learning" placeholder:"DIR" help:"Frozen adapter that judges which tokens are the writer's. Default: one is trained first, where the preset wants it."`
+	globals
+}
+
+func (personalizeCmd) Help() string {
+	return `Fine-tunes a LoRA adapter on your texts and tests it on the newest of them, which it does not learn from.
+The adapter is written in PEFT's format to OUT/adapter, and the texts are copied to OUT so that 'write' and 'explain' find them.
+
+Ctrl-C stops after the current step and leaves a whole checkpoint; the same command with --resume goes on from there.
+
+  nextquill personalize --history posts.jsonl
+  nextquill personalize --history notes/ --epochs 5 --rank 16
+  nextquill personalize --history posts.jsonl --preset contextsft --out out/plain
+
+A line of posts.jsonl: {"context": {"subject": "lunch"}, "text": "Let's meet at noon.", "time": "2024-05-17"}`
+}
+
+func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
+	if c.History == "" {
+		return fault.New(fault.Missing, "--history", "", "no texts to learn from were named").
+			WithRemedy("give a file or folder, such as --history posts.jsonl; for the sample writer use `nextquill run`")
+	}
+	items, err := readTexts(c.History)
+	if err != nil {
+		return err
+	}
+	learn, heldout, err := history.SplitFraction(items, c.Heldout)
+	if err != nil {
+		return err
+	}
+	j, err := a.newJob(c.globals)
+	if err != nil {
+		return err
+	}
+	s := &study{job: j, retrieval: c.retrieval(), lora: c.lora(), training: c.training(), resume: c.Resume}
+	if s.corpus, err = j.giveCorpus(ctx, learn, heldout, c.History, true); err != nil {
+		return err
+	}
+	s.source.MaxItems = c.MaxItems
+	options, override, err := c.objective(j)
+	if err != nil {
+		return err
+	}
+	expert := ""
+	if c.Expert != "" {
+		if expert, err = j.mountAdapter(expertDir, c.Expert); err != nil {
+			return err
+		}
+	}
+	if err := j.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.close()) }()
+
+	base, err := s.score(ctx, "Base with history", "", false)
+	if err != nil {
+		return err
+	}
+	if options.Expert == causal.WantsExpert && expert == "" {
+		expert = outDir + "/contextsft"
+		if _, err := s.fit(ctx, "ContextSFT", "contextsft", "contextsft", "", nil); err != nil {
+			return err
+		}
+	}
+	if _, err := s.fit(ctx, c.Preset, c.Preset, "adapter", expert, override); err != nil {
+		return err
+	}
+	after, err := s.score(ctx, c.Preset, outDir+"/adapter", options.NoHistory)
+	if err != nil || a.JSON {
+		return err
+	}
+	table, err := compare([]scored{base, after}, 0, 1)
+	if err != nil {
+		return err
+	}
+	a.terminal().Heldout(table)
+	fmt.Fprintf(a.stdout, "The adapter is in %s. Try: nextquill write \"…\" --out %s\n", j.table.Path(outDir+"/adapter"), a.Out)
+	return nil
+}
+
+// objective gives the options in force, and the override to send when they come from a file.
+func (c personalizeCmd) objective(j *job) (causal.Options, *causal.Options, error) {
+	if c.Options == "" {
+		o, err := causal.Preset(c.Preset)
+		return o, nil, err
+	}
+	raw, err := os.ReadFile(c.Options)
+	if err != nil {
+		return causal.Options{}, nil, unreadable(c.Options, err)
+	}
+	o, err := causal.ParseOptions(c.Options, raw)
+	return o, &o, err
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nextquill/core/causal"
+	"nextquill/core/history"
+	"nextquill/core/session"
+	"nextquill/report"
+)
+
+type runCmd struct {
+	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: the sample writer."`
+	promptFlags
+	learningFlags
+	MaxItems   int     `group:"texts" placeholder:"N" help:"Learn from so many of the newest texts at most (${maxItems})."`
+	MaxHeldout int     `group:"texts" placeholder:"N" help:"Test on so many texts at most (${maxHeldout})."`
+	Heldout    float64 `group:"texts" default:"0.2" help:"Share of the newest texts to keep for testing, with --history."`
+	Writer     string  `group:"texts" placeholder:"NAME" help:"Whose texts they are, for the report."`
+	globals
+}
+
+func (runCmd) Help() string {
+	return `Tests the base model, learns from a writer's texts by ContextSFT and by NextQuill, tests both on texts that they have not seen,
+writes on unseen subjects before and after, and shows which words of a text are the writer's own.
+
+Leaves OUT/adapter (PEFT's format) and OUT/report.html, which opens in any browser and needs nothing else.
+Without --history the writer is Ambrose Bierce, and the texts are entries of The Devil's Dictionary.
+
+  nextquill run
+  nextquill run --history posts.jsonl --writer Ann --out out/ann`
+}
+
+func (c runCmd) Run(ctx context.Context, a *app) (err error) {
+	began := time.Now()
+	j, err := a.newJob(c.globals)
+	if err != nil {
+		return err
+	}
+	s := &study{job: j, retrieval: c.retrieval(), lora: c.lora(), training: c.training(), resume: c.Resume}
+	if s.corpus, err = c.texts(ctx, j); err != nil {
+		return err
+	}
+	s.source.MaxItems, s.source.MaxHeldout = showcase.maxItems, showcase.maxHeldout
+	if c.MaxItems != 0 {
+		s.source.MaxItems = c.MaxItems
+	}
+	if c.MaxHeldout != 0 {
+		s.source.MaxHeldout = c.MaxHeldout
+	}
+	if err := j.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.close()) }()
+	info, err := j.device(ctx)
+	if err != nil {
+		return err
+	}
+	r := report.Run{Writer: c.writer(), Device: info.Adapter.Name, Command: c.command(a), Delta: usualDelta}
+	if !a.JSON {
+		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d texts to learn from, %d to judge by, on %s",
+			r.Writer, min(len(s.learn), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout), info.Adapter.Name))
+	}
+	if err := c.learn(ctx, s, &r); err != nil {
+		return err
+	}
+	if err := c.show(ctx, s, &r); err != nil {
+		return err
+	}
+	r.When, r.Seconds = time.Now(), time.Since(began).Seconds()
+	after, err := j.device(ctx)
+	if err != nil {
+		return err
+	}
+	r.Facts = c.facts(s, after)
+	page := filepath.Join(a.Out, "report.html")
+	if err := writePage(ctx, page, r); err != nil {
+		return err
+	}
+	if a.JSON {
+		return nil
+	}
+	t := a.terminal()
+	t.Heldout(r.Heldout)
+	t.Title("The same subject, before and after")
+	for _, w := range r.Written {
+		t.Written(w)
+	}
+	t.Title("Which words are theirs")
+	t.Tokens(*r.Explained)
+	fmt.Fprintf(a.stdout, "\n  %s in all.  Report: %s   Adapter: %s\n", report.Duration(r.Seconds), page, filepath.Join(a.Out, "adapter"))
+	return nil
+}
+
+// Folders of the two adapters below the output folder.
+const (
+	contextOut = "contextsft"
+	adapterOut = "adapter"
+)
+
+// learn trains and tests.
+func (c runCmd) learn(ctx context.Context, s *study, r *report.Run) error {
+	var models []scored
+	test := func(name, adapter string, noHistory bool) error {
+		m, err := s.score(ctx, name, adapter, noHistory)
+		models = append(models, m)
+		return err
+	}
+	train := func(name, preset, out, expert string) error {
+		t, err := s.fit(ctx, name, preset, out, expert, nil)
+		t.Start = models[1].result.Loss
+		r.Trainings = append(r.Trainings, t)
+		return err
+	}
+	for _, stage := range []func() error{
+		func() error { return test("Base, no history", "", true) },
+		func() error { return test("Base with history", "", false) },
+		func() error { return train("ContextSFT", "contextsft", contextOut, "") },
+		func() error { return test("ContextSFT", outDir+"/"+contextOut, false) },
+		// The paper's θ_D: a frozen model that was trained on the writer's texts with the history in the prompt.
+		func() error { return train("NextQuill", "nextquill", adapterOut, outDir+"/"+contextOut) },
+		func() error { return test("NextQuill", outDir+"/"+adapterOut, false) },
+	} {
+		if err := stage(); err != nil {
+			return err
+		}
+	}
+	var err error
+	r.Heldout, err = compare(models, 1, 3)
+	return err
+}
+
+// show writes on unseen subjects and explains a text.
+func (c runCmd) show(ctx context.Context, s *study, r *report.Run) error {
+	sampling := showcase.sampling
+	for _, i := range c.subjects(s.heldout) {
+		item := s.heldout[i]
+		w := report.Written{Context: fields(item.Context), Own: item.Text}
+		for _, version := range []struct{ name, adapter string }{{"Base with history", ""}, {"NextQuill", outDir + "/" + adapterOut}} {
+			text, err := s.compose(ctx, "write: "+subject(item)+", "+strings.Fields(version.name)[0], version.adapter, w.Context, sampling, nil)
+			if err != nil {
+				return err
+			}
+			w.Texts = append(w.Texts, report.Version{Name: version.name, Text: text.Text})
+		}
+		r.Written = append(r.Written, w)
+	}
+	explained, err := s.explain(ctx, session.ExplainParams{
+		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: s.source, Retrieval: s.retrieval,
+		Item: find(s.heldout, showcase.explain), Influence: true,
+	})
+	r.Explained = &explained
+	return err
+}
+
+// texts are the writer's, or the sample's.
+func (c runCmd) texts(ctx context.Context, j *job) (corpus, error) {
+	if c.History == "" {
+		learn, heldout, err := sampleTexts()
+		if err != nil {
+			return corpus{}, err
+		}
+		return j.giveCorpus(ctx, learn, heldout, "the sample writer", true)
+	}
+	items, err := readTexts(c.History)
+	if err != nil {
+		return corpus{}, err
+	}
+	learn, heldout, err := history.SplitFraction(items, c.Heldout)
+	if err != nil {
+		return corpus{}, err
+	}
+	return j.giveCorpus(ctx, learn, heldout, c.History, true)
+}
+
+func (c runCmd) writer() string {
+	switch {
+	case c.Writer != "":
+		return c.Writer
+	case c.History == "":
+		return "Ambrose Bierce"
+	}
+	return strings.TrimSuffix(filepath.Base(c.History), filepath.Ext(c.History))
+}
+
+// subjects are the held-out texts to write anew: the preferred ones, then the first others, in order.
+func (c runCmd) subjects(heldout []history.Item) []int {
+	var out []int
+	taken := map[int]bool{}
+	take := func(i int) {
+		if len(out) < showcase.unseen && !taken[i] && len(heldout[i].Context) > 0 {
+			taken[i] = true
+			out = append(out, i)
+		}
+	}
+	for _, word := range showcase.words {
+		for i, it := range heldout {
+			if subject(it) == word {
+				take(i)
+			}
+		}
+	}
+	for i := range heldout {
+		take(i)
+	}
+	return out
+}
+
+// subject is the value of a text's first context field.
+func subject(it history.Item) string {
+	if len(it.Context) == 0 {
+		return ""
+	}
+	return it.Context[0].Value
+}
+
+// find gives the held-out text on a subject, else the first.
+func find(heldout []history.Item, word string) int {
+	for i, it := range heldout {
+		if subject(it) == word {
+			return i
+		}
+	}
+	return 0
+}
+
+// command is how the report can be made again.
+func (c runCmd) command(a *app) string {
+	args := []string{"nextquill", "run"}
+	if c.History != "" {
+		args = append(args, "--history", c.History)
+	}
+	if a.Model != "" {
+		args = append(args, "--model", a.Model)
+	}
+	return strings.Join(append(args, "--seed", fmt.Sprint(c.Seed), "--out", a.Out), " ")
+}
+
+// facts are the parameters of the run for the report.
+func (c runCmd) facts(s *study, info session.InfoResult) []report.Facts {
+	options, _ := causal.Preset("nextquill")
+	model := s.Model
+	if model == "" {
+		model = "embedded"
+	}
+	adapter := report.Facts{Title: "Adapter", Items: []report.Fact{
+		{Name: "Kind", Value: "LoRA, PEFT format"},
+		{Name: "Rank, alpha", Value: fmt.Sprintf("%d, %g", s.lora.Rank, s.lora.Alpha)},
+		{Name: "Layers", Value: "all linear"},
+	}}
+	if file, err := os.Stat(filepath.Join(s.Out, adapterOut, "adapter_model.safetensors")); err == nil {
+		adapter.Items = append(adapter.Items, report.Fact{Name: "Size", Value: report.Bytes(file.Size())})
+	}
+	return []report.Facts{
+		{Title: "Texts", Items: []report.Fact{
+			{Name: "Learnt from", Value: fmt.Sprintf("%d, the newest", min(len(s.learn), s.source.MaxItems))},
+			{Name: "Judged by", Value: fmt.Sprintf("%d later ones", min(len(s.heldout), s.source.MaxHeldout))},
+			{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", s.retrieval.K, s.retrieval.Kind)},
+		}},
+		{Title: "Learning", Items: []report.Fact{
+			{Name: "Epochs", Value: fmt.Sprint(s.training.Epochs)},
+			{Name: "Texts a step", Value: fmt.Sprint(s.training.BatchSize)},
+			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", s.training.LR, s.training.Decay)},
+			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
+		}},
+		{Title: "Objective (NextQuill)", Items: []report.Fact{
+			{Name: "δ, λ, ε, α", Value: fmt.Sprintf("%g, %g, %g, %g", options.Delta, options.Lambda, options.Epsilon, options.Alpha)},
+			{Name: "θ_D", Value: "frozen: the ContextSFT adapter"},
+			{Name: "Weights", Value: "ω on Lₙ and Lₚ, per text"},
+		}},
+		adapter,
+		{Title: "Machine", Items: []report.Fact{
+			{Name: "Model", Value: model},
+			{Name: "Device", Value: info.Adapter.Name},
+			{Name: "Engine", Value: s.Engine},
+			{Name: "GPU memory, at most", Value: report.Bytes(info.PeakBytes)},
+		}},
+	}
+}
