@@ -64,7 +64,7 @@ func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 	case m <= 4:
 		// Few rows: columns are what can be spread.
 		tn = min(tn, 4)
-	case m <= 8 || n <= 8, m*n < 128*smallWork, s.In*s.Out <= smallWork:
+	case m <= 8 || n <= 8, m*n < 64*16*16, s.In*s.Out <= smallWork:
 		// Too few blocks for all cores, or too little work to pay for the
 		// compilation of large ones.
 		tm, tn = min(tm, 8), min(tn, 8)

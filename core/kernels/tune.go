@@ -1,6 +1,12 @@
 package kernels
 
-import "nextquill/core/gpu"
+import (
+	"context"
+	"strings"
+	"time"
+
+	"nextquill/core/gpu"
+)
 
 // Tune holds the kernel variants that were measured best on an adapter. It goes
 // through JSON, so that a host can keep it by the adapter's name.
@@ -12,8 +18,136 @@ type Tune struct {
 // DefaultTune is the choice for an adapter that nobody has measured.
 func DefaultTune(info gpu.Info) Tune {
 	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info)}
-	if info.CPU {
+	switch {
+	case info.CPU && strings.Contains(strings.ToLower(info.Name), "llvmpipe"):
 		t.Linear = linearBlock16
+	case info.CPU:
+		// SwiftShader gains a third by larger blocks, but compiles them for seconds.
+		t.Linear = linearBlock8
 	}
 	return t
+}
+
+// tuneBudget is about how long MeasureTune may take.
+const tuneBudget = time.Second
+
+// MeasureTune measures the variants of the matrix product on g's adapter, which
+// takes about a second, and returns the fastest beside the defaults of the rest.
+// Results may differ in their last bits between variants, so that a host keeps
+// one measured Tune for as long as runs have to repeat exactly.
+func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
+	tune := DefaultTune(g.Info())
+	start := time.Now()
+	best := 0.0
+	// From the one that compiles fastest on.
+	for _, v := range []LinearVariant{linearBlock4, linearTiled, linearBlock8, linearBlock16} {
+		candidate := tune
+		candidate.Linear = v
+		// Compilation grows with the block; what would not fit is not tried.
+		if v.Rows*v.Columns > linearBlock8.Rows*linearBlock8.Columns && 3*time.Since(start) > tuneBudget {
+			continue
+		}
+		speed, err := matmulSpeed(ctx, g, &candidate, linearForward, 1024, 256, 256)
+		if err != nil {
+			return Tune{}, err
+		}
+		if speed > best {
+			best, tune.Linear = speed, v
+		}
+	}
+	return tune, nil
+}
+
+// MatmulBest measures the best plain matrix product of this adapter with tune, in
+// GFLOP/s: what utilisation is a share of. The first measurement on an adapter
+// also compiles the kernels.
+func MatmulBest(ctx context.Context, g *gpu.Context, tune *Tune) (gflops float64, err error) {
+	for _, size := range [][3]int{{1024, 1024, 1024}, {2048, 512, 512}} {
+		for _, kind := range []linearKind{linearForward, linearInput, linearWeight} {
+			speed, err := matmulSpeed(ctx, g, tune, kind, size[0], size[1], size[2])
+			if err != nil {
+				return 0, err
+			}
+			gflops = max(gflops, speed)
+		}
+	}
+	return gflops, nil
+}
+
+// matmulSpeed returns GFLOP/s of one product.
+func matmulSpeed(ctx context.Context, g *gpu.Context, tune *Tune, kind linearKind, rows, in, out int) (float64, error) {
+	var bufs []gpu.Buffer
+	tensor := func(name string, n int) *gpu.Tensor {
+		bufs = append(bufs, g.NewBuffer(name, int64(4*n), gpu.Storage))
+		return gpu.Persistent(name, bufs[len(bufs)-1], 0, int64(4*n))
+	}
+	x, w, y := tensor("measure.x", rows*in), tensor("measure.w", out*in), tensor("measure.y", rows*out)
+	defer func() {
+		for _, b := range bufs {
+			g.Free(b)
+		}
+	}()
+	s := LinearSpec{Rows: FixedRows(rows), In: in, Out: out, Scale: 1}
+	var d gpu.Dispatch
+	switch kind {
+	case linearForward:
+		d = LinearForward(tune, s, x, w, y, nil, nil)
+	case linearInput:
+		d = LinearInputGrad(tune, s, y, w, x, nil, nil)
+	case linearWeight:
+		d = LinearWeightGrad(tune, s, y, x, w)
+	}
+	seconds, err := measure(ctx, g, d)
+	return d.Flops(nil) / seconds / 1e9, err
+}
+
+// A measurement is the best of measureRuns, each repeated until it takes
+// measureSpan, beside which a submit and a wait cost little.
+const (
+	measureRuns = 4
+	measureSpan = 4 * time.Millisecond
+)
+
+// measure returns the seconds that one dispatch takes.
+func measure(ctx context.Context, g *gpu.Context, d gpu.Dispatch) (float64, error) {
+	// The first run compiles.
+	if _, err := timeRun(ctx, g, d, 1); err != nil {
+		return 0, err
+	}
+	best := time.Duration(1<<63 - 1)
+	times := 1
+	for run := 0; run < measureRuns; {
+		took, err := timeRun(ctx, g, d, times)
+		if err != nil {
+			return 0, err
+		}
+		if took < measureSpan && times < 64 {
+			times *= 2
+			continue
+		}
+		best = min(best, took)
+		run++
+	}
+	return best.Seconds() / float64(times), nil
+}
+
+// timeRun returns how long n dispatches of d take.
+func timeRun(ctx context.Context, g *gpu.Context, d gpu.Dispatch, n int) (time.Duration, error) {
+	plan := g.NewPlan("measure")
+	defer plan.Free()
+	for range n {
+		plan.Add(d)
+	}
+	if err := plan.Compile(); err != nil {
+		return 0, err
+	}
+	if err := g.Wait(ctx); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	if err := plan.Run(ctx, &gpu.Dyn{}, 0); err != nil {
+		return 0, err
+	}
+	err := g.Wait(ctx)
+	return time.Since(start), err
 }
