@@ -1,0 +1,48 @@
+# Everything that `make run` and `make test` need is installed and built by them: see scripts/setup.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+ARGS ?=
+FUZZTIME ?= 20s
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Personalize on the sample writer and show what changed (ARGS="--history my.jsonl" for your own texts)
+	build/nextquill run $(ARGS)
+
+.PHONY: test
+test: setup ## Check everything: format, vet on three systems, tests, the guest on this machine's GPU adapter
+	GO=$(GO) scripts/test
+
+.PHONY: build
+build: setup guest ## Build the guest and the command line into build/
+	$(GO) build -o build/nextquill ./cmd/nextquill
+
+.PHONY: guest
+guest:
+	$(GO) run ./cmd/buildwasm --quiet
+
+.PHONY: bench
+bench: build ## Measure kernels and training steps (ARGS="--history 400")
+	build/nextquill bench $(ARGS)
+
+.PHONY: fuzz
+fuzz: setup ## Run every fuzz target for FUZZTIME (20s)
+	GO=$(GO) scripts/fuzz $(FUZZTIME)
+
+.PHONY: goldens
+goldens: ## Make the golden files again; needs Python, and VENV=DIR for its packages
+	GO=$(GO) scripts/goldens "$(VENV)"
+
+.PHONY: clean
+clean: ## Remove what was built and what runs left in out/
+	rm -rf build dist out
+
+.PHONY: setup
+setup:
+	@scripts/setup
