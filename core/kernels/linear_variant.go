@@ -14,14 +14,14 @@ type LinearVariant struct {
 	// keeps in registers; 4×4 when tiled. Each is 1, 2, 4, 8 or 16.
 	Rows    int `json:"rows"`
 	Columns int `json:"columns"`
-	// Group is the number of invocations in a workgroup; 256 when tiled.
+	// Group is the number of invocations in a workgroup that is not tiled.
 	Group int `json:"group"`
 }
 
 // The variants worth measuring. More than 16×16 gains at most a tenth on llvmpipe
 // and takes seconds to compile; small groups spread better over few cores.
 var (
-	linearTiled    = LinearVariant{Tiled: true, Rows: 4, Columns: 4, Group: 256}
+	linearTiled    = LinearVariant{Tiled: true, Rows: 4, Columns: 4}
 	linearBlock16  = LinearVariant{Rows: 16, Columns: 16, Group: 16}
 	linearBlock8   = LinearVariant{Rows: 8, Columns: 8, Group: 16}
 	linearBlock4   = LinearVariant{Rows: 4, Columns: 4, Group: 64}
@@ -56,7 +56,7 @@ func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 	if kind != linearWeight && s.Rows >= rowsFixed {
 		m = s.Rows.Count(nil)
 	}
-	if v.Tiled && m > 4 {
+	if v.Tiled {
 		return tiledBlock(kind, m, n)
 	}
 	tm, tn := shrink(v.Rows, m), shrink(v.Columns, n)
@@ -92,6 +92,13 @@ func shrink(block, size int) int {
 }
 
 func tiledBlock(kind linearKind, m, n int) linearBlock {
+	if kind == linearForward && m <= 4 {
+		return linearBlock{
+			file:  "linear_forward_few",
+			sizes: map[string]int{"TM": shrink(4, m)},
+			rows:  4, columns: 4, group: 1,
+		}
+	}
 	tx, ty := 16, 16
 	switch {
 	case n <= 16:

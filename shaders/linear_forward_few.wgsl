@@ -1,0 +1,57 @@
+// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as linear_forward.wgsl has it, for at most 4
+// rows on GPUs: decoding one token reads all of W for little work.
+//
+// 16 neighbouring invocations share one column: each takes every 16th vec4 of its
+// row of W, and the first adds their sums up in order. A workgroup has 4 columns,
+// one vec4 of Y. TM is the number of rows, rounded up to 1, 2 or 4.
+struct Shape {
+    rows: u32,       // kernels.Rows
+    in4: u32,        // in / 4
+    out: u32,
+    stride4: u32,    // row stride of Y / 4
+    rank4: u32,      // rank / 4
+    accumulate: u32, // 1: Y += …
+    scale: f32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+//#for t TERMS
+@group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
+@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>; // W, B
+//#endfor
+var<workgroup> sums: array<vec4<f32>, 64>; // a component per row
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let rows = row_count(shape.rows);
+    let col = (group.x + group.y * groups.x) * 4u + lane / 16u;
+    var sum = vec4<f32>(0.0);
+    let depth0 = shape.in4;
+    let depth1 = shape.rank4;
+    let scale0 = 1.0;
+    let scale1 = shape.scale;
+//#for t TERMS
+    for (var k = lane % 16u; k < depth{t}; k += 16u) {
+        let q{t} = scale{t} * w{t}[min(col, shape.out - 1u) * depth{t} + k];
+//#for i TM
+        sum[{i}] += dot(x{t}[min({i}u, rows - 1u) * depth{t} + k], q{t});
+//#endfor
+    }
+//#endfor
+    sums[lane] = sum;
+    workgroupBarrier();
+    if (lane % 16u != 0u || col >= shape.stride4 * 4u) { return; }
+    for (var i = 1u; i < 16u; i++) { sum += sums[lane + i]; }
+//#for i TM
+    if ({i}u < rows) {
+        let at = {i}u * shape.stride4 * 4u + col;
+        var v = sum[{i}];
+        if (shape.accumulate == 1u) { v += y[at]; }
+        y[at] = select(0.0, v, col < shape.out);
+    }
+//#endfor
+}
