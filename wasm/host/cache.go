@@ -2,23 +2,56 @@ package host
 
 import (
 	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// openCache gives a cache of compiled code on disk, or none: a full disk or a
-// read-only home slows a start down and must not prevent it.
+// openCache gives a cache of compiled code on disk, or none: a read-only home
+// slows a start down and must not prevent it.
 func openCache(dir string) wazero.CompilationCache {
 	if dir == "" {
 		return nil
 	}
+	prune(dir)
 	cache, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
 		return nil
 	}
 	return cache
+}
+
+// keepCompiled is how many guests' code stays. Each build of the guest adds one
+// of tens of megabytes, under a name that is never asked for again.
+const keepCompiled = 4
+
+// prune deletes all but the newest files. Whoever still wants one compiles it
+// again; who has one open keeps it.
+func prune(dir string) {
+	type entry struct {
+		path string
+		made time.Time
+	}
+	var entries []entry
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			entries = append(entries, entry{path, info.ModTime()})
+		}
+		return nil
+	})
+	slices.SortFunc(entries, func(a, b entry) int { return b.made.Compare(a.made) })
+	for i := keepCompiled; i < len(entries); i++ {
+		_ = os.Remove(entries[i].path)
+	}
 }
 
 // parallel lets wazero compile on all cores.

@@ -78,18 +78,18 @@ func Open(ctx context.Context, c Config) (_ *Host, err error) {
 }
 
 func (h *Host) instantiate(ctx context.Context, c Config) error {
-	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(min(max(c.memory>>16, 1), 1<<16)))
-	if h.cache = openCache(c.cacheDir); h.cache != nil {
-		config = config.WithCompilationCache(h.cache)
+	compiled, err := h.compile(ctx, c)
+	if err != nil && h.cache != nil {
+		// A damaged entry or a full disk must not prevent a start.
+		h.closeRuntime(ctx)
+		compiled, err = h.compile(ctx, c.WithCacheDir(""))
 	}
-	h.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	if err := h.provideImports(ctx); err != nil {
-		return err
-	}
-	compiled, err := h.runtime.CompileModule(parallel(ctx), c.guest)
 	if err != nil {
 		return fault.New(fault.Malformed, "guest", "", "not a WASM module that wazero takes").WithCause(err).
 			WithRemedy("build it again: go run ./cmd/buildwasm")
+	}
+	if err := h.provideImports(ctx); err != nil {
+		return err
 	}
 	if err := checkModule(compiled); err != nil {
 		return err
@@ -107,6 +107,28 @@ func (h *Host) instantiate(ctx context.Context, c Config) error {
 		call: m.ExportedFunction("call"), resume: m.ExportedFunction("resume"), cancel: m.ExportedFunction("cancel"),
 	}
 	return nil
+}
+
+// compile makes the runtime and machine code.
+func (h *Host) compile(ctx context.Context, c Config) (wazero.CompiledModule, error) {
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(min(max(c.memory>>16, 1), 1<<16)))
+	if h.cache = openCache(c.cacheDir); h.cache != nil {
+		config = config.WithCompilationCache(h.cache)
+	}
+	h.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	return h.runtime.CompileModule(parallel(ctx), c.guest)
+}
+
+func (h *Host) closeRuntime(ctx context.Context) error {
+	var err error
+	if h.runtime != nil {
+		err = h.runtime.Close(ctx)
+	}
+	if h.cache != nil {
+		_ = h.cache.Close(ctx)
+	}
+	h.runtime, h.cache = nil, nil
+	return err
 }
 
 // LiveBuffers counts the buffers on the device, when the device can tell, else -1.
@@ -131,13 +153,7 @@ func (h *Host) Close() error {
 }
 
 func (h *Host) release() error {
-	var err error
-	if h.runtime != nil {
-		err = h.runtime.Close(context.Background())
-	}
-	if h.cache != nil {
-		_ = h.cache.Close(context.Background())
-	}
+	err := h.closeRuntime(context.Background())
 	if h.owned != nil {
 		h.owned.Close()
 	}

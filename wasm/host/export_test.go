@@ -1,0 +1,21 @@
+package host
+
+import "context"
+
+// Export runs an export of the guest past Call.
+func (h *Host) Export(name string, params ...uint64) (int32, error) {
+	results, err := h.runtime.Module("guest").ExportedFunction(name).Call(context.Background(), params...)
+	if err != nil || len(results) == 0 {
+		return 0, err
+	}
+	return int32(uint32(results[0])), nil
+}
+
+// Poke writes into guest memory.
+func (h *Host) Poke(ptr uint32, s string) { h.guest.memory.WriteString(ptr, s) }
+
+// TakeToken takes the operation under way off the host, and gives its token.
+func (h *Host) TakeToken() uint64 {
+	h.call.pending = nil
+	return uint64(h.call.token)
+}
