@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/fault"
+	"nextquill/core/kernels"
+	"nextquill/core/session"
+	"nextquill/wasm/conformance"
+)
+
+// script is a session that emits given events and returns given results.
+type script map[string]func(emit func(any)) (any, error)
+
+func (s script) Call(_ context.Context, method string, _, result any, onEvent func(string, json.RawMessage)) error {
+	got, err := s[method](func(event any) {
+		raw, _ := json.Marshal(event)
+		name, _ := session.EventName(raw)
+		onEvent(name, raw)
+	})
+	if err != nil || result == nil {
+		return err
+	}
+	raw, err := json.Marshal(got)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, result)
+}
+
+func TestFailuresAreCountedAndShown(t *testing.T) {
+	c := script{
+		"conformance": func(emit func(any)) (any, error) {
+			emit(conformance.Result{Event: "conformance", Case: "one"})
+			emit(map[string]any{"event": "probe"})
+			emit(conformance.Result{Event: "conformance", Case: "two", Message: "broken host"})
+			return nil, nil
+		},
+		"kernel-cases": func(emit func(any)) (any, error) {
+			for _, r := range []kernels.CaseResult{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
+				emit(session.KernelCaseEvent{Event: "kernel-case", CaseResult: r})
+			}
+			return nil, nil
+		},
+		"release": func(func(any)) (any, error) { return session.ReleaseResult{Leaked: []string{"forgotten"}}, nil },
+	}
+	var out strings.Builder
+	tally := &tally{out: &out}
+	require.NoError(t, runConformance(t.Context(), c, "", tally))
+	require.NoError(t, runKernels(t.Context(), c, "", tally))
+	require.NoError(t, checkNothingLeft(t.Context(), c, "", tally))
+	require.Equal(t, 2, tally.passed)
+	require.Equal(t, 3, tally.failed)
+	require.Equal(t, `ok   one  0 ms
+FAIL two  broken host
+ok   add n=1  error 0.5, 0 ms
+FAIL add n=2  z[0] = 1, want 2
+FAIL buffer "forgotten"  was not freed
+`, out.String())
+}
+
+func TestWithoutGuest(t *testing.T) {
+	_, err := run(t.Context(), options{Guest: "nowhere.wasm"}, &strings.Builder{})
+	require.ErrorIs(t, err, fault.Missing)
+	require.ErrorContains(t, err, "buildwasm")
+}
