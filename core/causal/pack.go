@@ -172,6 +172,18 @@ func (p *Packed) Responses() int { return len(p.Targets) }
 // Rows is the number of head rows: 2R with both branches, else R.
 func (p *Packed) Rows() int { return len(p.HeadTokens) }
 
+// Pairs counts the pairs of a query and a key it sees, over all tokens and over
+// the head rows: what attention costs.
+func (p *Packed) Pairs() (tokens, heads int64) {
+	count := func(ranges []uint32) (n int64) {
+		for i := 0; i < len(ranges); i += 4 {
+			n += int64(ranges[i+1]-ranges[i]) + int64(ranges[i+3]-ranges[i+2])
+		}
+		return n
+	}
+	return count(p.Ranges), count(p.HeadRanges)
+}
+
 // MicroBatches cuts samples, in order, into packs of at most tokenBudget packed
 // tokens and responseBudget response tokens. A sample that alone is larger is an
 // error that names it.

@@ -53,6 +53,11 @@ type Dyn struct {
 	Bias1 float32
 	Bias2 float32
 	_     [3]uint32
+
+	// Pairs and HeadPairs are for the host alone, for estimates of work: how
+	// many pairs of a query and a key it sees attention has, over all tokens
+	// and over the head rows.
+	Pairs, HeadPairs int64
 }
 
 // DynWords is the size of Dyn in 4-byte words.

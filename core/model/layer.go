@@ -91,7 +91,9 @@ func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *g
 	p.plan.Add(kernels.AttentionDelta(p.attention(rows), s.attn, dattn, s.stats))
 	dq, dk, dv := p.temp("dq", rows, width), p.temp("dk", p.tokens, kv), p.temp("dv", p.tokens, kv)
 	p.plan.Add(kernels.AttentionQueryGrad(p.m.tune, p.attention(rows), s.q, s.k, s.v, s.ranges, s.stats, dattn, dq))
-	p.plan.Add(kernels.AttentionKeyGrad(p.m.tune, p.attention(p.tokens), s.q, s.k, s.v, s.keyRanges, s.stats, dattn, dk, dv))
+	keys := p.attention(p.tokens)
+	keys.Queries = rows.rows
+	p.plan.Add(kernels.AttentionKeyGrad(p.m.tune, keys, s.q, s.k, s.v, s.keyRanges, s.stats, dattn, dk, dv))
 	p.plan.Add(kernels.Rope(rows.rows, c.Heads, c.HeadDim, true, s.positions, p.m.rope, dq))
 	p.plan.Add(kernels.Rope(p.tokens.rows, c.KVHeads, c.HeadDim, true, p.in.positions, p.m.rope, dk))
 

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"time"
 
 	"nextquill/core/causal"
 	"nextquill/core/gpu"
@@ -111,18 +112,29 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 // expert is [responses, 2] log-probabilities under a frozen θ_D, or nil. budget
 // is the work of one submit in flops, see gpu.Plan.Run.
 func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn gpu.Dyn, budget float64) error {
-	dyn.Tokens, dyn.Responses, dyn.Rows = uint32(p.Tokens()), uint32(p.Responses()), uint32(p.Rows())
+	setCounts(&dyn, p)
 	s.in.write(p, expert, s.m.embedGrad != nil && s.Spec.Backward)
 	return s.plan.Run(ctx, &dyn, budget)
 }
 
 // Flops estimates the work of one Run on p.
 func (s *Step) Flops(p *causal.Packed) float64 {
-	return s.plan.Flops(&gpu.Dyn{Tokens: uint32(p.Tokens()), Responses: uint32(p.Responses()), Rows: uint32(p.Rows())})
+	var d gpu.Dyn
+	setCounts(&d, p)
+	return s.plan.Flops(&d)
 }
 
-// Plan is the recorded plan, for profiles.
-func (s *Step) Plan() *gpu.Plan { return s.plan }
+// Profile times every kernel of the step on the micro-batch that was run last.
+func (s *Step) Profile(ctx context.Context, p *causal.Packed, now func() time.Time) ([]gpu.Timing, error) {
+	d := gpu.Dyn{NormNTP: 1, NormAlign: 1}
+	setCounts(&d, p)
+	return s.plan.Profile(ctx, &d, now)
+}
+
+func setCounts(d *gpu.Dyn, p *causal.Packed) {
+	d.Tokens, d.Responses, d.Rows = uint32(p.Tokens()), uint32(p.Responses()), uint32(p.Rows())
+	d.Pairs, d.HeadPairs = p.Pairs()
+}
 
 // Tokens reads the records of the first n response tokens of the last Run.
 func (s *Step) Tokens(ctx context.Context, n int) ([]kernels.Token, error) {

@@ -21,7 +21,10 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "tune"}); err != nil {
 		return nil, err
 	}
-	t := kernels.DefaultTune(env.GPU.Info())
+	t, err := kernels.MeasureTune(ctx, env.GPU)
+	if err != nil {
+		return nil, err
+	}
 	tunes[name] = &t
 	return &t, nil
 }
