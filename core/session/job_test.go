@@ -1,0 +1,285 @@
+//go:build !wasm
+
+package session_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/session"
+	"nextquill/models"
+	"nextquill/native"
+	"nextquill/samples"
+)
+
+// job is a session with the embedded model under "model" and the sample writer
+// under "data".
+type job struct {
+	t      *testing.T
+	client session.Client
+	store  *blob.Mem
+	gpu    *gpu.Context
+}
+
+func newJob(t *testing.T) *job {
+	t.Helper()
+	j := &job{t: t, store: &blob.Mem{}}
+	j.copy("model", models.DefaultFS())
+	j.copy("data", samples.Bierce())
+	dev, err := native.Open(j.store)
+	require.NoError(t, err)
+	j.gpu = gpu.NewContext(dev)
+	t.Cleanup(func() {
+		require.Zero(t, j.gpu.LiveBuffers(), "buffers left behind")
+		_, err := j.gpu.Close()
+		require.NoError(t, err)
+		dev.Close()
+	})
+	j.client = session.Local(&session.Env{GPU: j.gpu, Blobs: j.store, Emit: func(any) error { return nil }})
+	return j
+}
+
+func (j *job) copy(dir string, f fs.FS) {
+	names, err := fs.Glob(f, "*")
+	require.NoError(j.t, err)
+	for _, n := range names {
+		b, err := fs.ReadFile(f, n)
+		require.NoError(j.t, err)
+		require.NoError(j.t, j.store.Write(context.Background(), dir+"/"+n, b))
+	}
+}
+
+func (j *job) write(name, text string) {
+	require.NoError(j.t, j.store.Write(context.Background(), name, []byte(text)))
+}
+
+var smallSource = session.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl", MaxItems: 6, MaxHeldout: 3}
+var smallRetrieval = session.Retrieval{K: 1, MaxResponse: 24}
+
+func small(preset, out string) session.PersonalizeParams {
+	return session.PersonalizeParams{
+		Model: "model", Source: smallSource, Retrieval: smallRetrieval, Preset: preset, Out: out,
+		LoRA: session.LoRA{Rank: 4, Alpha: 8}, Training: session.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
+	}
+}
+
+// TestPersonalizeEndToEnd trains both stages of the paper's method on the sample
+// writer; the adapters that it writes give the held-out loss that it reported.
+func TestPersonalizeEndToEnd(t *testing.T) {
+	j, ctx := newJob(t), context.Background()
+	var base session.EvaluateResult
+	eval := session.EvaluateParams{Model: "model", Source: smallSource, Retrieval: smallRetrieval}
+	require.NoError(t, j.client.Call(ctx, "evaluate", eval, &base, nil))
+	require.Len(t, base.Items, 3)
+	var nats float64
+	for _, i := range base.Items {
+		nats += i.Nats
+	}
+	require.InDelta(t, base.Loss, nats/float64(base.Tokens), 1e-6)
+
+	for _, preset := range []string{"contextsft", "nextquill"} {
+		p := small(preset, "out/"+preset)
+		if preset == "nextquill" {
+			p.Expert = "out/contextsft"
+		}
+		var events []string
+		var r session.PersonalizeResult
+		require.NoError(t, j.client.Call(ctx, "personalize", p, &r, func(name string, raw json.RawMessage) { events = append(events, name) }))
+		require.Equal(t, 4, r.Steps)
+		require.Less(t, r.Heldout, base.Loss, preset)
+		for _, want := range []string{"stage", "step", "eval", "checkpoint"} {
+			require.Contains(t, events, want)
+		}
+		eval.Adapter = p.Out
+		var tuned session.EvaluateResult
+		require.NoError(t, j.client.Call(ctx, "evaluate", eval, &tuned, nil))
+		require.InDelta(t, r.Heldout, tuned.Loss, 1e-5, preset)
+		left, err := j.store.List(ctx, p.Out)
+		require.NoError(t, err)
+		require.Len(t, left, 2, "an adapter and no checkpoints: %v", left)
+	}
+	require.Zero(t, j.gpu.LiveBuffers())
+}
+
+// TestCancelAndResume stops a run at its second checkpoint and resumes it: the
+// adapter's files equal those of an unbroken run byte for byte.
+func TestCancelAndResume(t *testing.T) {
+	j := newJob(t)
+	require.NoError(t, j.client.Call(context.Background(), "personalize", small("nextquill-code", "out/a"), nil, nil))
+
+	ctx, cancel := context.WithCancel(context.Background())
+	p := small("nextquill-code", "out/b")
+	seen := 0
+	err := j.client.Call(ctx, "personalize", p, nil, func(name string, _ json.RawMessage) {
+		if name == "checkpoint" {
+			if seen++; seen == 2 {
+				cancel()
+			}
+		}
+	})
+	require.ErrorIs(t, err, fault.Cancelled)
+	p.Resume = true
+	var r session.PersonalizeResult
+	require.NoError(t, j.client.Call(context.Background(), "personalize", p, &r, nil))
+	require.GreaterOrEqual(t, r.Resumed, 2)
+	for _, f := range []string{"adapter_config.json", "adapter_model.safetensors"} {
+		a, err := blob.ReadAll(context.Background(), j.store, "out/a/"+f, 1<<30)
+		require.NoError(t, err)
+		b, err := blob.ReadAll(context.Background(), j.store, "out/b/"+f, 1<<30)
+		require.NoError(t, err)
+		require.Equal(t, a, b, f)
+	}
+}
+
+func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
+	j, ctx := newJob(t), context.Background()
+	p := session.WriteParams{
+		Model: "model", Source: smallSource, Retrieval: smallRetrieval,
+		Context:  []session.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}},
+		Sampling: session.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
+	}
+	texts := map[string]string{}
+	run := func(name string, p session.WriteParams) session.WriteResult {
+		var r session.WriteResult
+		var streamed strings.Builder
+		require.NoError(t, j.client.Call(ctx, "write", p, &r, func(event string, raw json.RawMessage) {
+			if event == "token" {
+				var e session.TokenEvent
+				require.NoError(t, json.Unmarshal(raw, &e))
+				streamed.WriteString(e.Text)
+			}
+		}))
+		require.Equal(t, r.Text, streamed.String())
+		require.NotEmpty(t, r.Text)
+		texts[name] = r.Text
+		return r
+	}
+	first := run("first", p)
+	require.Equal(t, first.Text, run("again", p).Text)
+	p.Sampling.Steer = 2
+	run("steered", p)
+	require.NotEqual(t, texts["first"], texts["steered"])
+	p.Sampling.Steer, p.Sampling.Seed = 0, 4
+	run("other seed", p)
+	require.NotEqual(t, texts["first"], texts["other seed"])
+}
+
+func TestExplain(t *testing.T) {
+	j, ctx := newJob(t), context.Background()
+	p := session.ExplainParams{Model: "model", Source: smallSource, Retrieval: session.Retrieval{K: 2, MaxResponse: 24}, Item: 1, Influence: true}
+	var r session.ExplainResult
+	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
+	require.Len(t, r.Items, 2)
+	require.NotEmpty(t, r.Tokens)
+	var text string
+	for _, c := range r.Tokens {
+		require.InDelta(t, math.Exp(c.LogpWith)-math.Exp(c.LogpWithout), c.DCE, 1e-5)
+		require.Len(t, c.Influence, 2)
+		text += c.Text
+	}
+	require.True(t, strings.HasPrefix(strings.TrimSpace(r.Text), strings.TrimSpace(strings.TrimSuffix(text, "⏎"))), text)
+
+	p.Item, p.Text, p.Context, p.Influence = -1, "A thing of no use.", []session.Field{{Name: "word", Value: "Widget"}}, false
+	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
+	require.Equal(t, p.Text, r.Text)
+}
+
+// TestBadInput gives each method what a stranger might: a typed error that names
+// the place, and earlier results left whole.
+func TestBadInput(t *testing.T) {
+	j, ctx := newJob(t), context.Background()
+	j.write("out/x/adapter_config.json", "earlier")
+	j.write("empty.jsonl", "")
+	j.write("latin1.jsonl", "{\"text\":\"caf\xe9\"}\n")
+	j.write("one.jsonl", `{"context":{"word":"Ink"},"text":"A compound."}`+"\n")
+	j.write("nan/adapter_config.json", `{"peft_type":"LORA"}`)
+	raw, err := blob.ReadAll(ctx, j.store, "model/model.safetensors", 1<<30)
+	require.NoError(t, err)
+	config, err := blob.ReadAll(ctx, j.store, "model/config.json", 1<<20)
+	require.NoError(t, err)
+	broken := func(dir string, weights []byte, config string) {
+		j.write(dir+"/config.json", config)
+		j.write(dir+"/model.safetensors", string(weights))
+		tok, err := blob.ReadAll(ctx, j.store, "model/tokenizer.json", 1<<24)
+		require.NoError(t, err)
+		j.write(dir+"/tokenizer.json", string(tok))
+	}
+	nan := append([]byte{}, raw...)
+	nan[len(nan)-1], nan[len(nan)-2] = 0x7e, 0x00 // an F16 NaN as the last value
+	broken("nan-model", nan, string(config))
+	broken("cut-model", raw[:len(raw)-100], string(config))
+	broken("other-model", raw, strings.Replace(string(config), `"num_hidden_layers": 4`, `"num_hidden_layers": 5`, 1))
+
+	with := func(change func(*session.PersonalizeParams)) session.PersonalizeParams {
+		p := small("contextsft", "out/x")
+		change(&p)
+		return p
+	}
+	for name, c := range map[string]struct {
+		params session.PersonalizeParams
+		kind   fault.Kind
+		says   string
+	}{
+		"no such model":    {with(func(p *session.PersonalizeParams) { p.Model = "nowhere" }), fault.Missing, "nowhere/config.json"},
+		"weights cut off":  {with(func(p *session.PersonalizeParams) { p.Model = "cut-model" }), fault.Malformed, "cut-model/model.safetensors"},
+		"weights with NaN": {with(func(p *session.PersonalizeParams) { p.Model = "nan-model" }), fault.NaN, "tensor"},
+		"config that lies": {with(func(p *session.PersonalizeParams) { p.Model = "other-model" }), fault.Missing, "model.layers.4"},
+		"empty history": {with(func(p *session.PersonalizeParams) {
+			p.Source = session.Source{History: "empty.jsonl", Heldout: "one.jsonl"}
+		}), fault.Missing, "empty.jsonl"},
+		"broken UTF-8":       {with(func(p *session.PersonalizeParams) { p.Source = session.Source{History: "latin1.jsonl"} }), fault.Malformed, "line 1"},
+		"one item, no split": {with(func(p *session.PersonalizeParams) { p.Source = session.Source{History: "one.jsonl"} }), "", "held-out"},
+		"unknown preset":     {with(func(p *session.PersonalizeParams) { p.Preset = "dpo" }), fault.Unsupported, "dpo"},
+		"expert not named":   {with(func(p *session.PersonalizeParams) { p.Preset = "nextquill" }), fault.Missing, "expert"},
+		"expert not there":   {with(func(p *session.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }), fault.Missing, "nowhere"},
+		"rank 0":             {with(func(p *session.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
+		"unknown target":     {with(func(p *session.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }), fault.Missing, "qkv_proj"},
+		"prompt too small":   {with(func(p *session.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }), fault.TooLarge, "prompt"},
+		"negative epochs":    {with(func(p *session.PersonalizeParams) { p.Training.Epochs = -1 }), fault.OutOfRange, "epochs"},
+		"huge response":      {with(func(p *session.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }), fault.OutOfRange, "max_response"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := j.client.Call(ctx, "personalize", c.params, nil, nil)
+			var f *fault.Error
+			require.True(t, errors.As(err, &f), "%v", err)
+			if c.kind != "" {
+				require.ErrorIs(t, err, c.kind)
+			}
+			require.ErrorContains(t, err, c.says)
+			require.Zero(t, j.gpu.LiveBuffers())
+			earlier, err := blob.ReadAll(ctx, j.store, "out/x/adapter_config.json", 100)
+			require.NoError(t, err)
+			require.Equal(t, "earlier", string(earlier))
+		})
+	}
+	err = j.client.Call(ctx, "evaluate", session.EvaluateParams{Model: "model", Adapter: "nan", Source: smallSource}, nil, nil)
+	var f *fault.Error
+	require.True(t, errors.As(err, &f), "%v", err)
+	err = j.client.Call(ctx, "personalize", json.RawMessage(`{"modle":"model"}`), nil, nil)
+	require.ErrorIs(t, err, fault.Malformed)
+}
+
+// TestOneItem learns from a single item and tests on one that is longer than the
+// context allows: it is cut, not refused.
+func TestOneItem(t *testing.T) {
+	j := newJob(t)
+	j.write("one.jsonl", `{"context":{"word":"Ink"},"text":"A villainous compound.","time":"2024-01-01"}`+"\n")
+	j.write("long.jsonl", `{"context":{"word":"Long"},"text":"`+strings.Repeat("word ", 3000)+`","time":"2024-02-01"}`+"\n")
+	p := small("contextsft", "out/one")
+	p.Source = session.Source{History: "one.jsonl", Heldout: "long.jsonl"}
+	p.Retrieval = session.Retrieval{}
+	p.Training.Epochs = 1
+	var r session.PersonalizeResult
+	require.NoError(t, j.client.Call(context.Background(), "personalize", p, &r, nil))
+	require.Equal(t, 1, r.Steps)
+}
