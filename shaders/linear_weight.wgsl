@@ -61,12 +61,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#endfor
 //#endfor
     }
-//#for i TM
-    if (row * 4u + {i}u < shape.out) {
-        let at = (row * 4u + {i}u) * shape.in4 + col;
+    for (var i = row * 4u; i < min(row * 4u + {TM}u, shape.out); i++) {
+        let at = i * shape.in4 + col;
 //#for q TN/4
-        if (col + {q}u < shape.in4) { store(at + {q}u, s{i}_{q}); }
+        if (col + {q}u < shape.in4) { store(at + {q}u, s0_{q}); }
+//#for i TM-1
+        s{i}_{q} = s{i+1}_{q};
+//#endfor
 //#endfor
     }
-//#endfor
 }
