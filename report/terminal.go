@@ -69,8 +69,14 @@ func (t Terminal) shade(level int, s string) string {
 	return t.style("48;2;"+rgb(i.bgRGB)+";38;2;"+rgb(i.fgRGB), s)
 }
 
-// Title writes a heading with space above it.
-func (t Terminal) Title(s string) { fmt.Fprintf(t.Out, "\n%s\n\n", t.bold(Clean(s))) }
+// Title writes a heading with space around it.
+func (t Terminal) Title(s string) {
+	fmt.Fprintln(t.Out)
+	for _, line := range Wrap(s, t.Width) {
+		fmt.Fprintln(t.Out, t.bold(line))
+	}
+	fmt.Fprintln(t.Out)
+}
 
 // Text writes a paragraph, wrapped and indented by two columns.
 func (t Terminal) Text(s string) {

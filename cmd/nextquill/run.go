@@ -64,8 +64,10 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	r := report.Run{Writer: c.writer(), Device: info.Adapter.Name, Command: c.command(a), Delta: usualDelta}
 	if !a.JSON {
-		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d texts to learn from, %d to judge by, on %s",
-			r.Writer, min(len(s.learn), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout), info.Adapter.Name))
+		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d texts to learn from, %d to judge by",
+			r.Writer, min(len(s.learn), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout)))
+		a.terminal().Text(fmt.Sprintf("on %s, by %s", info.Adapter.Name, a.Engine))
+		fmt.Fprintln(a.stdout)
 	}
 	if err := c.learn(ctx, s, &r); err != nil {
 		return err
@@ -142,8 +144,10 @@ func (c runCmd) show(ctx context.Context, s *study, r *report.Run) error {
 	for _, i := range c.subjects(s.heldout) {
 		item := s.heldout[i]
 		w := report.Written{Context: fields(item.Context), Own: item.Text}
-		for _, version := range []struct{ name, adapter string }{{"Base with history", ""}, {"NextQuill", outDir + "/" + adapterOut}} {
-			text, err := s.compose(ctx, "write: "+subject(item)+", "+strings.Fields(version.name)[0], version.adapter, w.Context, sampling, nil)
+		for _, version := range []struct{ name, label, adapter string }{
+			{"Base with history", "before", ""}, {"NextQuill", "after", outDir + "/" + adapterOut},
+		} {
+			text, err := s.compose(ctx, "write: "+subject(item)+", "+version.label, version.adapter, w.Context, sampling, nil)
 			if err != nil {
 				return err
 			}
@@ -151,8 +155,10 @@ func (c runCmd) show(ctx context.Context, s *study, r *report.Run) error {
 		}
 		r.Written = append(r.Written, w)
 	}
+	all := s.source
+	all.MaxHeldout = 0 // any of them may be explained
 	explained, err := s.explain(ctx, session.ExplainParams{
-		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: s.source, Retrieval: s.retrieval,
+		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval,
 		Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained

@@ -10,6 +10,8 @@ import (
 	"github.com/mattn/go-runewidth"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"nextquill/report"
 )
 
 // Progress shows the calls of a command, one after the other.
@@ -25,6 +27,11 @@ type Progress interface {
 // labelWidth is the column that labels are padded to.
 const labelWidth = 24
 
+// column is a label at its width, cut where it is longer: it may hold a word of the user's.
+func column(label string) string {
+	return runewidth.FillRight(runewidth.Truncate(report.Clean(label), labelWidth, "…"), labelWidth)
+}
+
 func mark(failed bool) string {
 	if failed {
 		return "✗"
@@ -33,7 +40,7 @@ func mark(failed bool) string {
 }
 
 func summaryLine(label, summary string, took time.Duration, failed bool) string {
-	return fmt.Sprintf("  %s %s  %s  %s\n", mark(failed), runewidth.FillRight(label, labelWidth), summary, clock(took.Seconds()))
+	return fmt.Sprintf("  %s %s  %s  %s\n", mark(failed), column(label), summary, clock(took.Seconds()))
 }
 
 // Bars draws a bar on the terminal w, width columns wide; each call leaves one line behind.
@@ -63,7 +70,7 @@ func (b *bars) Begin(label string) {
 	room := b.width - 4 - labelWidth - 1 - barWidth - 4
 	b.bar = b.progress.New(0, mpb.BarStyle().Lbound("").Filler("━").Tip("╸").Padding("─").Rbound(""),
 		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name("    "+runewidth.FillRight(label, labelWidth))),
+		mpb.PrependDecorators(decor.Name("    "+column(label))),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 			b.mu.Lock()
 			defer b.mu.Unlock()
