@@ -1,6 +1,6 @@
 // Command nativetest is the CI runner: the guest that ships, under wazero, on
-// this machine's GPU adapter. It runs the host conformance suite and every kernel
-// case, a line each.
+// this machine's GPU adapter. It runs the host conformance suite, every kernel
+// case and an end-to-end job, a line each.
 package main
 
 import (
@@ -12,14 +12,14 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"nextquill/core/blob"
 	"nextquill/core/session"
 	"nextquill/wasm/host"
 )
 
 type options struct {
 	Guest  string `help:"The guest's file; default: $NEXTQUILL_WASM, else build/nextquill.wasm." placeholder:"FILE"`
-	Filter string `help:"Run only the cases that match this regular expression." placeholder:"REGEXP"`
+	Filter string `help:"Run only the cases that match this regular expression, and no end-to-end job." placeholder:"REGEXP"`
+	Job    bool   `help:"Run the end-to-end job after the cases." default:"true" negatable:""`
 }
 
 func main() {
@@ -41,7 +41,11 @@ func run(ctx context.Context, o options, out io.Writer) (failed int, err error) 
 	if err != nil {
 		return 0, err
 	}
-	h, err := host.Open(ctx, host.NewConfig().WithGuest(guest).WithBlobs(&blob.Mem{}))
+	store, err := jobStore()
+	if err != nil {
+		return 0, err
+	}
+	h, err := host.Open(ctx, host.NewConfig().WithGuest(guest).WithBlobs(store))
 	if err != nil {
 		return 0, err
 	}
@@ -52,10 +56,19 @@ func run(ctx context.Context, o options, out io.Writer) (failed int, err error) 
 	}
 	fmt.Fprintf(out, "%s (%s)\n", info.Adapter.Name, info.Adapter.Backend)
 	t := &tally{out: out}
-	for _, suite := range []func(context.Context, session.Client, string, *tally) error{runConformance, runKernels, checkNothingLeft} {
-		if err := suite(ctx, h, o.Filter, t); err != nil {
+	if err := runConformance(ctx, h, o.Filter, t); err != nil {
+		return t.failed, err
+	}
+	if err := runKernels(ctx, h, o.Filter, t); err != nil {
+		return t.failed, err
+	}
+	if o.Job && o.Filter == "" {
+		if err := (job{h, store, t}).run(ctx); err != nil {
 			return t.failed, err
 		}
+	}
+	if err := checkNothingLeft(ctx, h, t); err != nil {
+		return t.failed, err
 	}
 	if n := h.LiveBuffers(); n > 0 {
 		t.line("buffers on the device", fmt.Sprintf("%d are left", n), "")

@@ -53,7 +53,7 @@ func TestFailuresAreCountedAndShown(t *testing.T) {
 	tally := &tally{out: &out}
 	require.NoError(t, runConformance(t.Context(), c, "", tally))
 	require.NoError(t, runKernels(t.Context(), c, "", tally))
-	require.NoError(t, checkNothingLeft(t.Context(), c, "", tally))
+	require.NoError(t, checkNothingLeft(t.Context(), c, tally))
 	require.Equal(t, 2, tally.passed)
 	require.Equal(t, 3, tally.failed)
 	require.Equal(t, `ok   one  0 ms

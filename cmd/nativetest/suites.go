@@ -48,7 +48,7 @@ func runKernels(ctx context.Context, c session.Client, filter string, t *tally) 
 
 // checkNothingLeft frees the session's caches and fails for each buffer that a
 // case left behind.
-func checkNothingLeft(ctx context.Context, c session.Client, _ string, t *tally) error {
+func checkNothingLeft(ctx context.Context, c session.Client, t *tally) error {
 	var left session.ReleaseResult
 	if err := c.Call(ctx, "release", nil, &left, nil); err != nil {
 		return err

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/session"
+	"nextquill/models"
+	"nextquill/samples"
+)
+
+// The end-to-end job: the embedded model learns from a few of the sample
+// writer's texts, is stopped on the way and goes on, and writes. It takes
+// seconds: what it learns is little, and is checked for direction only.
+
+const (
+	jobItems   = 12
+	jobHeldout = 6
+)
+
+// jobStore holds the embedded model and the sample writer.
+func jobStore() (*blob.Mem, error) {
+	blobs := map[string][]byte{}
+	for folder, fsys := range map[string]fs.FS{"model": models.DefaultFS(), "sample": samples.Bierce()} {
+		err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			blobs[path.Join(folder, name)], err = fs.ReadFile(fsys, name)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return blob.NewMem(blobs), nil
+}
+
+type job struct {
+	session.Client
+	store blob.Store
+	tally *tally
+}
+
+func (j job) run(ctx context.Context) error {
+	base, err := j.heldout(ctx, "")
+	if err != nil {
+		return err
+	}
+	if err := j.personalize(ctx, "whole", nil); err != nil {
+		return err
+	}
+	tuned, err := j.heldout(ctx, "whole")
+	if err != nil {
+		return err
+	}
+	message := ""
+	if !(tuned < base) {
+		message = "it did not fall"
+	}
+	j.tally.line("job: held-out loss after learning", message, fmt.Sprintf("%.3f to %.3f nats per token", base, tuned))
+	if err := j.stopAndGoOn(ctx); err != nil {
+		return err
+	}
+	return j.write(ctx)
+}
+
+func source() session.Source {
+	return session.Source{
+		History: "sample/history.jsonl", MaxItems: jobItems, Heldout: "sample/heldout.jsonl", MaxHeldout: jobHeldout,
+	}
+}
+
+func (j job) personalize(ctx context.Context, out string, onEvent func(string, json.RawMessage)) error {
+	return j.Call(ctx, "personalize", session.PersonalizeParams{
+		Model: "model", Source: source(), Preset: "nextquill-code", Out: out, Resume: true,
+		LoRA:     session.LoRA{Rank: 8, Alpha: 16},
+		Training: session.Training{Epochs: 2, BatchSize: 4, LR: 2e-3, Seed: 7, CheckpointEvery: 2},
+	}, nil, onEvent)
+}
+
+func (j job) heldout(ctx context.Context, adapter string) (float64, error) {
+	var r session.EvaluateResult
+	err := j.Call(ctx, "evaluate", session.EvaluateParams{Model: "model", Adapter: adapter, Source: source()}, &r, nil)
+	return r.Loss, err
+}
+
+// stopAndGoOn cancels the same run after its first checkpoint, resumes it, and
+// compares the adapters bit for bit.
+func (j job) stopAndGoOn(ctx context.Context) error {
+	stopped, stop := context.WithCancel(ctx)
+	defer stop()
+	err := j.personalize(stopped, "parts", func(name string, _ json.RawMessage) {
+		if name == "checkpoint" {
+			stop()
+		}
+	})
+	if fault.KindOf(err) != fault.Cancelled || ctx.Err() != nil {
+		j.tally.line("job: stops when asked", fmt.Sprintf("it ended with %v", err), "")
+		return ctx.Err()
+	}
+	first := 0
+	err = j.personalize(ctx, "parts", func(name string, raw json.RawMessage) {
+		var e session.StepEvent
+		if first == 0 && name == "step" && j.tally.decode(raw, &e) {
+			first = e.Step
+		}
+	})
+	if err != nil {
+		return err
+	}
+	message := ""
+	const file = "adapter_model.safetensors"
+	whole, err := blob.ReadAll(ctx, j.store, "whole/"+file, 1<<30)
+	if err != nil {
+		return err
+	}
+	parts, err := blob.ReadAll(ctx, j.store, "parts/"+file, 1<<30)
+	switch {
+	case err != nil:
+		return err
+	case first <= 1:
+		message = "it began anew"
+	case !bytes.Equal(whole, parts):
+		message = "the adapters differ"
+	}
+	j.tally.line("job: stopped and resumed, the same adapter", message, fmt.Sprintf("resumed at step %d, %d bytes", first, len(whole)))
+	return nil
+}
+
+// write has the adapter write a text, and compares the stream with the whole.
+func (j job) write(ctx context.Context) error {
+	var streamed string
+	var r session.WriteResult
+	err := j.Call(ctx, "write", session.WriteParams{
+		Model: "model", Adapter: "whole", Source: source(),
+		Context:  []session.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}},
+		Sampling: session.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
+	}, &r, func(name string, raw json.RawMessage) {
+		var e session.TokenEvent
+		if name == "token" && j.tally.decode(raw, &e) {
+			streamed += e.Text
+		}
+	})
+	if err != nil {
+		return err
+	}
+	message := ""
+	if r.Tokens == 0 || streamed != r.Text {
+		message = fmt.Sprintf("streamed %q", streamed)
+	}
+	j.tally.line("job: writes", message, fmt.Sprintf("%q", r.Text))
+	return nil
+}
