@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"nextquill/cmd/nextquill/internal/mount"
 	"nextquill/cmd/nextquill/internal/ui"
@@ -25,6 +27,16 @@ type app struct {
 	getenv func(string) string
 	open   func(ctx context.Context, g globals, store blob.Store, log io.Writer) (engine, error)
 	names  func(blob string) string // what a blob is called in messages; set by newJob
+	notes  atomic.Pointer[func(string)]
+}
+
+// note tells the person something while a command runs. It may be called from any goroutine.
+func (a *app) note(text string) {
+	if say := a.notes.Load(); say != nil {
+		(*say)(text)
+		return
+	}
+	fmt.Fprintln(a.stderr, text)
 }
 
 // engine is a session and the machine it runs on.
@@ -73,6 +85,8 @@ func (a *app) newJob(g globals) (*job, error) {
 	a.globals = g
 	j := &job{app: a, table: &mount.Table{}, in: &blob.Mem{}, progress: a.progress()}
 	a.names = j.table.Path
+	say := j.progress.Note
+	a.notes.Store(&say)
 	j.table.Add(inDir, j.in, "")
 	if a.Model == "" {
 		j.table.Add(modelDir, blob.FromFS(models.DefaultFS()), "")

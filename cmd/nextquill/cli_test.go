@@ -262,7 +262,7 @@ func TestInterruptSaysHowToGoOn(t *testing.T) {
 	}
 	r := invoke(t, ctx, s, "run", "--out", t.TempDir())
 	require.Equal(t, exitInterrupted, r.code)
-	requireLines(t, r.stderr, "✗ learn: ContextSFT", "stopped", "A whole checkpoint of step 1 is in", "--resume")
+	requireLines(t, r.stderr, "✗ learn: ContextSFT", "nextquill: stopped", "A whole checkpoint of step 1 is in", "--resume")
 	require.True(t, s.closed)
 }
 

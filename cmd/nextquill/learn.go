@@ -72,7 +72,7 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 		}
 	})
 	if err != nil && ctx.Err() != nil && saved > 0 {
-		fmt.Fprintf(s.stderr, "\nA whole checkpoint of step %d is in %s. Add --resume to the command to go on from it.\n", saved, s.table.Path(params.Out))
+		fmt.Fprintf(s.stderr, "  A whole checkpoint of step %d is in %s.\n  To go on from it, add --resume to the command.\n", saved, s.table.Path(params.Out))
 	}
 	return t, err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,14 +23,15 @@ const (
 )
 
 func main() {
-	ctx, stop := interruptible(context.Background(), os.Stderr)
+	a := &app{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, open: openEngine}
+	ctx, stop := interruptible(context.Background(), a.note)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], &app{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, open: openEngine}))
+	os.Exit(run(ctx, os.Args[1:], a))
 }
 
 // interruptible gives a context that the first Ctrl-C cancels, so that the session can leave a whole checkpoint behind. The
 // second one ends the process at once, which is safe, too: files are only ever replaced whole.
-func interruptible(parent context.Context, stderr io.Writer) (context.Context, func()) {
+func interruptible(parent context.Context, note func(string)) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -39,7 +39,7 @@ func interruptible(parent context.Context, stderr io.Writer) (context.Context, f
 		if _, ok := <-signals; !ok {
 			return
 		}
-		fmt.Fprintln(stderr, "\nStopping after this step. Press Ctrl-C again to stop at once.")
+		note("Stopping after this step. Ctrl-C again stops at once.")
 		cancel()
 		if _, ok := <-signals; ok {
 			os.Exit(exitInterrupted)
@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, a *app) (code int) {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, fault.Cancelled) || errors.Is(err, context.Canceled):
-		a.complain(err)
+		fmt.Fprintln(a.stderr, "nextquill: stopped")
 		return exitInterrupted
 	}
 	a.complain(err)

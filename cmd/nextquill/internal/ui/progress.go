@@ -22,6 +22,8 @@ type Progress interface {
 	Event(name string, raw json.RawMessage)
 	// End closes the call. summary says what it came to; with failed it says what it was stopped by, or is "".
 	End(summary string, failed bool)
+	// Note says something in between. Unlike the others it may be called from any goroutine.
+	Note(text string)
 }
 
 // labelWidth is the column that labels are padded to.
@@ -54,17 +56,19 @@ type bars struct {
 	label string
 	began time.Time
 
-	mu   sync.Mutex // the bar is drawn by a goroutine of its own
-	view view
+	bar *mpb.Bar
 
-	progress *mpb.Progress
-	bar      *mpb.Bar
+	mu       sync.Mutex // the bar is drawn by a goroutine of its own
+	view     view
+	progress *mpb.Progress // nil between calls
 }
 
 const barWidth = 20
 
 func (b *bars) Begin(label string) {
 	b.label, b.began = label, time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.view = view{now: time.Now, stage: "…", since: b.began}
 	b.progress = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
 	room := b.width - 4 - labelWidth - 1 - barWidth - 4
@@ -95,10 +99,25 @@ func (b *bars) End(summary string, failed bool) {
 	if b.bar == nil {
 		return
 	}
+	b.mu.Lock()
+	progress := b.progress
+	b.progress = nil
+	b.mu.Unlock()
 	b.bar.Abort(true)
-	b.progress.Wait()
+	progress.Wait()
 	b.bar = nil
 	fmt.Fprint(b.w, summaryLine(b.label, summary, time.Since(b.began), failed))
+}
+
+func (b *bars) Note(text string) {
+	b.mu.Lock()
+	progress := b.progress
+	b.mu.Unlock()
+	var w io.Writer = b.w
+	if progress != nil {
+		w = progress // prints above the bar
+	}
+	fmt.Fprintf(w, "  %s\n", text)
 }
 
 // Lines writes to a log: a line when a stage begins, one every few seconds of training, one at the end.
@@ -132,6 +151,8 @@ func (l *lines) End(summary string, failed bool) {
 	fmt.Fprint(l.w, summaryLine(l.label, summary, l.now().Sub(l.began), failed))
 }
 
+func (l *lines) Note(text string) { fmt.Fprintf(l.w, "  %s\n", text) }
+
 // JSON writes every event as a line, between {"event":"begin","label":…} and {"event":"end","label":…}.
 func JSON(w io.Writer) Progress { return &jsonLines{w: w} }
 
@@ -151,6 +172,9 @@ func (j *jsonLines) End(summary string, failed bool) {
 	WriteJSON(j.w, map[string]any{"event": "end", "label": j.label, "summary": summary, "failed": failed})
 }
 
+// Note is dropped: what it would say to a person, a program knows from the signal it sent.
+func (j *jsonLines) Note(string) {}
+
 // WriteJSON writes v as one line.
 func WriteJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
 
@@ -162,3 +186,4 @@ type quiet struct{}
 func (quiet) Begin(string)                  {}
 func (quiet) Event(string, json.RawMessage) {}
 func (quiet) End(string, bool)              {}
+func (quiet) Note(string)                   {}

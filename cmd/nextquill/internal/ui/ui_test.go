@@ -81,10 +81,13 @@ func TestBarsLeaveOneLineBehind(t *testing.T) {
 		for i := range 120 {
 			p.Event("step", raw(t, step(i+1)))
 		}
+		p.Note("a note above the bar")
 		p.End("held-out 4.310", failed)
 	}
+	p.Note("a note after all")
+	require.Contains(t, b.String(), "  a note above the bar\n")
 	require.Contains(t, b.String(), "  ✓ ContextSFT                held-out 4.310  0:00\n")
-	require.True(t, strings.HasSuffix(b.String(), "  ✗ ContextSFT                held-out 4.310  0:00\n"))
+	require.True(t, strings.HasSuffix(b.String(), "  ✗ ContextSFT                held-out 4.310  0:00\n  a note after all\n"))
 }
 
 func TestJSONLines(t *testing.T) {
