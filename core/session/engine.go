@@ -2,21 +2,38 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 
+	"nextquill/core/blob"
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/weights"
 )
 
-// tunes keeps the kernel variants chosen per adapter for the life of the guest.
-var tunes = map[string]*kernels.Tune{}
+// tuneCache is the blob that keeps the kernel variants chosen per adapter, so
+// that later runs need not measure again and repeat exactly. A host that mounts
+// no such folder measures once a session.
+const tuneCache = "cache/kernels.json"
 
-// tuneFor returns the kernel variants for env's adapter, measured the first time.
+// maxTuneCache bounds that blob.
+const maxTuneCache = 1 << 16
+
+// tunes are the variants chosen in the life of the guest.
+var tunes = map[string]kernels.Tune{}
+
+// tuneFor returns the kernel variants for env's adapter: chosen before, or
+// measured now.
 func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 	name := env.GPU.Info().Name
-	if t := tunes[name]; t != nil {
-		return t, nil
+	if len(tunes) == 0 {
+		// A cache that cannot be read is a cache that is not there.
+		if raw, err := blob.ReadAll(ctx, env.Blobs, tuneCache, maxTuneCache); err == nil {
+			_ = json.Unmarshal(raw, &tunes)
+		}
+	}
+	if t, ok := tunes[name]; ok && t.Valid() {
+		return &t, nil
 	}
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "tune"}); err != nil {
 		return nil, err
@@ -25,7 +42,15 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 	if err != nil {
 		return nil, err
 	}
-	tunes[name] = &t
+	if tunes == nil {
+		tunes = map[string]kernels.Tune{}
+	}
+	tunes[name] = t
+	raw, err := json.Marshal(tunes)
+	if err != nil {
+		return nil, err
+	}
+	_ = env.Blobs.Write(ctx, tuneCache, raw)
 	return &t, nil
 }
 
