@@ -150,15 +150,27 @@ func (d *Device) Info() gpu.Info { return d.info }
 func (d *Device) LiveBuffers() int { return len(d.buffers) }
 
 // Submit implements gpu.Device. Invalid commands are reported at once; after an
-// error the rest of the batch is dropped.
+// error the rest of the batch is dropped, but for what it destroys.
 func (d *Device) Submit(b *gpu.Batch) error {
 	for i := range b.Commands {
 		if err := d.run(&b.Commands[i]); err != nil {
 			d.abandon()
+			d.destroyOnly(b.Commands[i+1:])
 			return err
 		}
 	}
 	return d.submit()
+}
+
+// destroyOnly runs the destructions among commands: whoever sent them has
+// forgotten the handles.
+func (d *Device) destroyOnly(commands []gpu.Command) {
+	for i := range commands {
+		switch commands[i].Op {
+		case gpu.OpDestroyBuffer, gpu.OpDestroyPipeline, gpu.OpDestroyBindGroup:
+			_ = d.run(&commands[i])
+		}
+	}
 }
 
 // Read implements gpu.Device.

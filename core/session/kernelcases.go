@@ -47,7 +47,6 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 	if err != nil {
 		return nil, err
 	}
-	before := env.GPU.LiveBuffers()
 	var sum KernelCasesResult
 	for _, spec := range cases {
 		if !filter.MatchString(spec.String()) {
@@ -69,7 +68,7 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 			return nil, err
 		}
 	}
-	sum.LiveBuffers = env.GPU.LiveBuffers() - before
+	sum.LiveBuffers = env.GPU.LiveBuffers()
 	return sum, nil
 }
 
@@ -90,6 +89,7 @@ func kernelCase(ctx context.Context, env *Env, spec kernels.CaseSpec) (e KernelC
 	if k := fault.KindOf(err); k == fault.Cancelled || k == fault.DeviceLost || ctx.Err() != nil {
 		return e, err
 	}
+	recoverGPU(env, err)
 	e.Message = err.Error()
 	return e, nil
 }

@@ -23,7 +23,8 @@ type Response struct {
 }
 
 // Handler serves one method. It runs on the only goroutine that may touch env,
-// frees what it creates on the GPU, and returns a value that JSON can carry.
+// and returns a value that JSON can carry. It frees what it creates on the GPU:
+// nothing there but caches outlives a call.
 type Handler func(ctx context.Context, env *Env, params json.RawMessage) (any, error)
 
 var handlers = map[string]Handler{}
@@ -60,7 +61,23 @@ func serve(ctx context.Context, env *Env, request []byte) (result any, err error
 		result, err = h(ctx, env, r.Params)
 		return err
 	})
+	if err != nil {
+		recoverGPU(env, err)
+	}
 	return result, err
+}
+
+// recoverGPU makes the GPU usable after a method failed with err. A device drops
+// the rest of a batch that fails, and may tell only later; the caches may then
+// hold what was never made. So they are dropped too, with all that a panic left.
+func recoverGPU(env *Env, err error) {
+	switch fault.KindOf(err) {
+	case fault.Device, fault.DeviceLimit, fault.DeviceLost, Internal:
+		if env.GPU != nil {
+			_ = env.GPU.Flush() // else what is queued could fail, and take the destruction with it
+			_, _ = env.GPU.Close()
+		}
+	}
 }
 
 func respond(result any, err error) []byte {

@@ -95,6 +95,24 @@ var gpuCases = []testCase{
 		t.must(submitAndWait(t, gpu.Command{Op: gpu.OpDestroyPipeline, Pipeline: badHandle}))
 		t.must(submitAndWait(t, gpu.Command{Op: gpu.OpDestroyBindGroup, BindGroup: badHandle}))
 	}},
+	{"gpu: after a failed command only destructions run", func(t *test) {
+		a, b := t.buffer(4), t.gpu.NewBuffer("destroyed", 16, gpu.Storage)
+		t.gpu.Write(a, 0, []byte("12345678"))
+		t.must(t.gpu.Wait(t))
+		dev := t.gpu.Device()
+		err := dev.Submit(&gpu.Batch{Commands: []gpu.Command{
+			{Op: gpu.OpCopyBuffer, Source: a, Buffer: badHandle, Size: 4},
+			{Op: gpu.OpClearBuffer, Buffer: a, Size: 8},
+			{Op: gpu.OpDestroyBuffer, Buffer: b},
+		}})
+		if err == nil {
+			err = t.gpu.Wait(t)
+		}
+		t.refused(err, "the copy", fault.Device)
+		t.check(string(t.words(a, 0, 2)) == "12345678", "the command after it ran")
+		t.refused(dev.Read(t, b, 0, make([]byte, 4)), "the buffer destroyed after it", fault.Device)
+		t.gpu.Free(b)
+	}},
 	{"gpu: ranges outside a buffer", func(t *test) {
 		b := t.buffer(4)
 		t.must(t.gpu.Flush())

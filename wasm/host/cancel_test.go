@@ -14,6 +14,7 @@ import (
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/session"
+	"nextquill/native"
 	"nextquill/wasm/conformance"
 )
 
@@ -125,6 +126,36 @@ func TestDeviceFaultsCrossWhole(t *testing.T) {
 	require.ErrorIs(t, err, &fault.Error{Kind: fault.DeviceLost, Where: "adapter", Field: "kernel add"})
 	require.EqualError(t, err, "adapter: kernel add: gone (limit 2 s): driver says no; run again")
 	require.NoError(t, h.Call(t.Context(), "echo", 1, nil, nil))
+}
+
+// flaky is a device that refuses one batch.
+type flaky struct {
+	*testing.T
+	*native.Device
+	refuse int // which
+}
+
+func (f *flaky) Submit(b *gpu.Batch) error {
+	if f.refuse--; f.refuse == 0 {
+		bad := append([]gpu.Command{{Op: gpu.OpCreateBuffer, Buffer: 1 << 30, Size: 1 << 60, Usage: gpu.Storage}}, b.Commands...)
+		err := f.Device.Submit(&gpu.Batch{Commands: bad})
+		require.ErrorIs(f, err, fault.DeviceLimit)
+		return err
+	}
+	return f.Device.Submit(b)
+}
+
+// TestOneFailureDoesNotSpread: what was in a refused batch was never made, and
+// nothing later counts on it.
+func TestOneFailureDoesNotSpread(t *testing.T) {
+	for refuse := 1; refuse < 8; refuse++ {
+		h := open(t, config(t).WithDevice(&flaky{t, openNative(t, nil), refuse}))
+		var sum session.KernelCasesResult
+		require.NoError(t, h.Call(t.Context(), "kernel-cases", session.KernelCasesParams{Filter: "^add"}, &sum, nil))
+		require.Equal(t, 1, sum.Failed, "batch %d", refuse)
+		require.Equal(t, 5, sum.Passed, "batch %d", refuse)
+		requireNothingLeft(t, h)
+	}
 }
 
 // TestGuestOutOfMemory: Go's runtime gives up; the host says why, and another
