@@ -7,6 +7,10 @@
 // [rows]; stats [rows, heads] of (lse, delta). Source: FlashAttention-2,
 // algorithm 2 (Dao, 2023), with one owner per dq row instead of atomic sums, so
 // that results repeat. Blocks and masks as in attention_forward.wgsl.
+//
+// The form for CPU adapters: 57 GFLOP/s on llvmpipe with two cores, at 1724
+// packed tokens and heads of 32. More than one row of the other side per turn is
+// slower: the loop outgrows the instruction cache. GPUs take the _tile form.
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

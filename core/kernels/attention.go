@@ -14,13 +14,15 @@ import (
 // ranges tensor (vec4<u32>): the shared prefix and its own branch up to itself.
 type AttentionSpec struct {
 	// Rows counts queries; in training the keys are the same rows, in decoding
-	// they are slots of a cache.
+	// they are slots of a cache. Mesa's CPU adapter stops an invocation after
+	// 65,535 turns of its loops, so rows·Heads/KVHeads and the keys that a query
+	// sees stay below that.
 	Rows Rows
 	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most 128.
 	Heads, KVHeads, HeadDim int
-	// Queries counts the queries of AttentionKeyGrad, whose Rows are keys; it
-	// serves estimates of work alone.
-	Queries Rows
+	// AvgKeys is how many keys a query sees on average, for estimates of work;
+	// 0 stands for half of the rows.
+	AvgKeys int
 }
 
 // maxHeadDim bounds the registers of one query.
@@ -41,20 +43,15 @@ func (s AttentionSpec) check() {
 	}
 }
 
-// flops is products×2·pairs·HeadDim operations over all heads. The pairs of a
-// query and a key it sees come from d, which knows the ranges; without them a
-// query is taken to see half of the rows.
-func (s AttentionSpec) flops(products float64, queries Rows) func(*gpu.Dyn) float64 {
+// flops estimates products×2·pairs·HeadDim operations over all heads.
+func (s AttentionSpec) flops(products float64) func(*gpu.Dyn) float64 {
 	return func(d *gpu.Dyn) float64 {
-		rows := float64(queries.Count(d))
-		pairs := rows * (rows + 1) / 2
-		switch {
-		case queries == PerToken && d.Pairs > 0:
-			pairs = float64(d.Pairs)
-		case queries == PerHeadRow && d.HeadPairs > 0:
-			pairs = float64(d.HeadPairs)
+		rows := float64(s.Rows.Count(d))
+		keys := float64(s.AvgKeys)
+		if keys == 0 {
+			keys = (rows + 1) / 2
 		}
-		return products * 2 * pairs * float64(s.Heads*s.HeadDim)
+		return products * 2 * rows * keys * float64(s.Heads*s.HeadDim)
 	}
 }
 
@@ -84,7 +81,7 @@ func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, ranges, out, stats},
 		Groups: b.groups(s.Rows, s.Heads/b.heads),
-		Flops:  s.flops(2, s.Rows),
+		Flops:  s.flops(2),
 	}
 }
 
@@ -115,7 +112,7 @@ func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, 
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, ranges, stats, dout, dq},
 		Groups: b.groups(s.Rows, s.Heads/b.heads),
-		Flops:  s.flops(3, s.Rows),
+		Flops:  s.flops(3),
 	}
 }
 
@@ -131,6 +128,6 @@ func AttentionKeyGrad(t *Tune, s AttentionSpec, q, k, v, keyRanges, stats, dout,
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, keyRanges, stats, dout, dk, dv},
 		Groups: b.groups(s.Rows, s.KVHeads),
-		Flops:  s.flops(4, s.Queries),
+		Flops:  s.flops(4),
 	}
 }

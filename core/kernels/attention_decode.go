@@ -6,16 +6,17 @@ import "nextquill/core/gpu"
 // head a workgroup of its own.
 const maxDecodeRows = 8
 
-// decodeStreams is how many heads of 32 values a lane holds.
-const decodeStreams = 4
+// decodeValues bounds the heads that a lane holds, in values.
+const decodeValues = 128
 
 // attentionDecode is AttentionForward for a few rows and many keys.
 func attentionDecode(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
-	heads := largestDivisor(s.Group(), fitStreams(s, decodeStreams))
+	heads := largestDivisor(s.Group(), decodeValues/s.HeadDim)
 	sizes := map[string]int{
-		"VECS": s.HeadDim / 4, "HEADS": heads, "LANES": t.Attention.DecodeLanes,
-		// 64 lanes × 8 vec4s are 8 KiB, half of what WebGPU promises.
-		"CHUNK": largestDivisor(s.HeadDim/4, 8),
+		"VECS": s.HeadDim / 4, "HEADS": heads,
+		// 64 lanes × 8 vec4s are 8 KiB, half of what WebGPU promises; each vec4
+		// takes a lane to add up.
+		"LANES": max(8, t.Attention.DecodeLanes), "CHUNK": largestDivisor(s.HeadDim/4, 8),
 	}
 	return gpu.Dispatch{
 		Program: unrolled("attention_decode", sizes, nil,
@@ -25,7 +26,7 @@ func attentionDecode(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.
 		Groups: func(d *gpu.Dyn) [3]uint32 {
 			return [3]uint32{uint32(s.Rows.Count(d) * s.Heads / heads), 1, 1}
 		},
-		Flops: s.flops(2, s.Rows),
+		Flops: s.flops(2),
 	}
 }
 

@@ -5,10 +5,10 @@ import "nextquill/core/gpu"
 // AttentionVariant chooses the form of the attention kernels.
 //
 // Forward, QueryGrad and KeyGrad are how many streams (a query row of one head,
-// or a key row) of 32 values an invocation holds in registers; each row of the
-// other side that it loads serves all of them. Larger heads get fewer streams.
-// With Tile an invocation holds one stream instead, and a workgroup shares what
-// it loads.
+// or a key row) an invocation holds in registers; each row of the other side that
+// it loads serves all of them. Heads of more than 64 values get fewer streams:
+// their text takes too long to compile. With Tile an invocation holds one stream
+// instead, and a workgroup shares what it loads.
 type AttentionVariant struct {
 	Forward   int  `json:"forward"`
 	QueryGrad int  `json:"query_grad"`
@@ -59,7 +59,7 @@ func (v AttentionVariant) queryBlock(s AttentionSpec, streams int) attentionBloc
 		b.lanes, b.tile, streams = tileLanes, tileRows(s), tileLanes
 	}
 	b.heads = largestDivisor(s.Group(), streams)
-	b.rows = streams / b.heads
+	b.rows = max(1, (streams+b.heads/2)/b.heads)
 	return b
 }
 
@@ -72,7 +72,7 @@ func (v AttentionVariant) keyBlock(s AttentionSpec, streams int) attentionBlock 
 }
 
 func fitStreams(s AttentionSpec, streams int) int {
-	return max(1, streams*32/max(32, s.HeadDim))
+	return max(1, streams*64/max(64, s.HeadDim))
 }
 
 // tileRows is a multiple of 4.
