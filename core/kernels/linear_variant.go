@@ -18,12 +18,12 @@ type LinearVariant struct {
 	Group int `json:"group"`
 }
 
-// The variants worth measuring. More than 16×16 gains at most a tenth on llvmpipe
-// and takes seconds to compile; small groups spread better over few cores.
+// The variants worth measuring. More than 16×16 overflows llvmpipe's instruction
+// cache; groups of 8, one SIMD group, spread best over few cores.
 var (
 	linearTiled    = LinearVariant{Tiled: true, Rows: 4, Columns: 4}
-	linearBlock16  = LinearVariant{Rows: 16, Columns: 16, Group: 16}
-	linearBlock8   = LinearVariant{Rows: 8, Columns: 8, Group: 16}
+	linearBlock16  = LinearVariant{Rows: 16, Columns: 16, Group: 8}
+	linearBlock8   = LinearVariant{Rows: 8, Columns: 8, Group: 8}
 	linearBlock4   = LinearVariant{Rows: 4, Columns: 4, Group: 64}
 	linearVariants = []LinearVariant{linearTiled, linearBlock16, linearBlock8, linearBlock4}
 )
@@ -64,9 +64,7 @@ func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 	case m <= 4:
 		// Few rows: columns are what can be spread.
 		tn = min(tn, 4)
-	case m <= 8 || n <= 8, m*n < 64*16*16, s.In*s.Out <= smallWork:
-		// Too few blocks for all cores, or too little work to pay for the
-		// compilation of large ones.
+	case ceilDiv(m, tm)*ceilDiv(n, tn) < fewBlocks, s.In*s.Out <= smallWeight:
 		tm, tn = min(tm, 8), min(tn, 8)
 	}
 	tn = max(tn, 4)
@@ -80,8 +78,12 @@ func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 	}
 }
 
-// smallWork is the size of a weight matrix that is too small for large blocks.
-const smallWork = 64 * 64
+const (
+	// fewBlocks leave SIMD lanes or cores idle: two cores of 8 lanes.
+	fewBlocks = 16
+	// smallWeight is a weight matrix too small to pay for compiling large blocks.
+	smallWeight = 32 * 32
+)
 
 // shrink halves a block until it does not reach past twice the size.
 func shrink(block, size int) int {

@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"nextquill/core/gpu"
@@ -18,40 +17,44 @@ type Tune struct {
 // DefaultTune is the choice for an adapter that nobody has measured.
 func DefaultTune(info gpu.Info) Tune {
 	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info)}
-	switch {
-	case info.CPU && strings.Contains(strings.ToLower(info.Name), "llvmpipe"):
+	if info.CPU {
 		t.Linear = linearBlock16
-	case info.CPU:
-		// SwiftShader gains a third by larger blocks, but compiles them for seconds.
-		t.Linear = linearBlock8
 	}
 	return t
 }
 
-// tuneBudget is about how long MeasureTune may take.
-const tuneBudget = time.Second
+const (
+	// tuneBudget is when MeasureTune stops to try further variants.
+	tuneBudget = 600 * time.Millisecond
+	// tuneMargin is by how much a variant must win to be more than noise.
+	tuneMargin = 1.1
+)
 
-// MeasureTune measures the variants of the matrix product on g's adapter, which
-// takes about a second, and returns the fastest beside the defaults of the rest.
-// Results may differ in their last bits between variants, so that a host keeps
-// one measured Tune for as long as runs have to repeat exactly.
+// MeasureTune measures variants of the matrix product on g's adapter, which takes
+// about a second, and returns the fastest beside the defaults of the rest. The
+// last bits of results may depend on the variant, so that a host keeps a measured
+// Tune for as long as runs have to repeat exactly.
 func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 	tune := DefaultTune(g.Info())
 	start := time.Now()
-	best := 0.0
-	// From the one that compiles fastest on.
-	for _, v := range []LinearVariant{linearBlock4, linearTiled, linearBlock8, linearBlock16} {
-		candidate := tune
-		candidate.Linear = v
-		// Compilation grows with the block; what would not fit is not tried.
-		if v.Rows*v.Columns > linearBlock8.Rows*linearBlock8.Columns && 3*time.Since(start) > tuneBudget {
+	best, err := matmulSpeed(ctx, g, &tune, linearForward, 1024, 256, 256)
+	if err != nil {
+		return Tune{}, err
+	}
+	for _, v := range linearVariants {
+		if v == tune.Linear {
 			continue
 		}
+		if time.Since(start) > tuneBudget {
+			break
+		}
+		candidate := tune
+		candidate.Linear = v
 		speed, err := matmulSpeed(ctx, g, &candidate, linearForward, 1024, 256, 256)
 		if err != nil {
 			return Tune{}, err
 		}
-		if speed > best {
+		if speed > tuneMargin*best {
 			best, tune.Linear = speed, v
 		}
 	}
