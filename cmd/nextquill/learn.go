@@ -42,7 +42,7 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 	err := s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {
 		r := t.Result
 		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
-		if r.Seconds > 0 {
+		if r.Seconds > 0 && r.Resumed == 0 { // after a resume the two do not belong together
 			line += fmt.Sprintf("  %.0f tok/s", float64(r.Tokens)/r.Seconds)
 		}
 		if r.Resumed > 0 {
