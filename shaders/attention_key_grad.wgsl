@@ -43,7 +43,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let kv = item % shape.kv_heads;
     let group = shape.heads / shape.kv_heads;
 
-    var begin = rows;
+    var begin = 0xffffffffu;
     var end = 0u;
     //#for r ROWS
     let range{r} = key_ranges[min(first + {r}u, rows - 1u)];

@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     seen[lane] = range;
     workgroupBarrier();
     if (lane == 0u) {
-        var b = vec2<u32>(rows, 0u);
+        var b = vec2<u32>(0xffffffffu, 0u);
         for (var n = 0u; n < {GROUP}u; n = n + 1u) {
             let r = seen[n];
             if (r.x < r.y) { b = vec2<u32>(min(b.x, r.x), max(b.y, r.y)); }

@@ -20,9 +20,9 @@ type AttentionSpec struct {
 	Rows Rows
 	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most 128.
 	Heads, KVHeads, HeadDim int
-	// AvgKeys is how many keys a query sees on average, for estimates of work;
-	// 0 stands for half of the rows.
-	AvgKeys int
+	// Queries counts the queries of AttentionKeyGrad, whose Rows are keys; it
+	// serves estimates of work alone.
+	Queries Rows
 }
 
 // maxHeadDim bounds the registers of one query.
@@ -43,15 +43,20 @@ func (s AttentionSpec) check() {
 	}
 }
 
-// flops estimates products×2·pairs·HeadDim operations over all heads.
-func (s AttentionSpec) flops(products float64) func(*gpu.Dyn) float64 {
+// flops is products×2·pairs·HeadDim operations over all heads. The pairs of a
+// query and a key it sees come from d, which knows the ranges; without them a
+// query is taken to see half of the rows.
+func (s AttentionSpec) flops(products float64, queries Rows) func(*gpu.Dyn) float64 {
 	return func(d *gpu.Dyn) float64 {
-		rows := float64(s.Rows.Count(d))
-		keys := float64(s.AvgKeys)
-		if keys == 0 {
-			keys = (rows + 1) / 2
+		rows := float64(queries.Count(d))
+		pairs := rows * (rows + 1) / 2
+		switch {
+		case queries == PerToken && d.Pairs > 0:
+			pairs = float64(d.Pairs)
+		case queries == PerHeadRow && d.HeadPairs > 0:
+			pairs = float64(d.HeadPairs)
 		}
-		return products * 2 * rows * keys * float64(s.Heads*s.HeadDim)
+		return products * 2 * pairs * float64(s.Heads*s.HeadDim)
 	}
 }
 
@@ -81,7 +86,7 @@ func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, ranges, out, stats},
 		Groups: b.groups(s.Rows, s.Heads/b.heads),
-		Flops:  s.flops(2),
+		Flops:  s.flops(2, s.Rows),
 	}
 }
 
@@ -112,7 +117,7 @@ func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, 
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, ranges, stats, dout, dq},
 		Groups: b.groups(s.Rows, s.Heads/b.heads),
-		Flops:  s.flops(3),
+		Flops:  s.flops(3, s.Rows),
 	}
 }
 
@@ -128,6 +133,6 @@ func AttentionKeyGrad(t *Tune, s AttentionSpec, q, k, v, keyRanges, stats, dout,
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, keyRanges, stats, dout, dk, dv},
 		Groups: b.groups(s.Rows, s.KVHeads),
-		Flops:  s.flops(4),
+		Flops:  s.flops(4, s.Queries),
 	}
 }

@@ -41,7 +41,7 @@ func BenchmarkAttention(b *testing.B) {
 	g := gpu.NewContext(dev)
 	tune := kernels.DefaultTune(g.Info())
 	for _, m := range []struct{ heads, kv, dim int }{{8, 4, 32}, {9, 3, 64}} {
-		s := kernels.AttentionSpec{Rows: kernels.PerToken, Heads: m.heads, KVHeads: m.kv, HeadDim: m.dim, AvgKeys: pairs / rows}
+		s := kernels.AttentionSpec{Rows: kernels.PerToken, Heads: m.heads, KVHeads: m.kv, HeadDim: m.dim}
 		var bufs []gpu.Buffer
 		tensor := func(values int) *gpu.Tensor {
 			bufs = append(bufs, g.NewBuffer("bench", int64(4*values), gpu.Storage))
@@ -58,16 +58,18 @@ func BenchmarkAttention(b *testing.B) {
 		k, v, dk, dv := tensor(narrow), tensor(narrow), tensor(narrow), tensor(narrow)
 		stats, seen, seenBy := tensor(2*rows*s.Heads), words(ranges), words(keyRanges)
 		decode := s
-		decode.Rows, decode.AvgKeys = kernels.FixedRows(2), rows
+		decode.Rows = kernels.FixedRows(2)
 		last := words([]uint32{0, prefix, prefix, rows, 0, prefix, prefix, rows})
 		for _, kernel := range []struct {
-			name string
+			name  string
+			pairs int
+			flops int // per pair and value of a head
 			gpu.Dispatch
 		}{
-			{"forward", kernels.AttentionForward(&tune, s, q, k, v, seen, out, stats)},
-			{"query-grad", kernels.AttentionQueryGrad(&tune, s, q, k, v, seen, stats, dout, dq)},
-			{"key-grad", kernels.AttentionKeyGrad(&tune, s, q, k, v, seenBy, stats, dout, dk, dv)},
-			{"decode", kernels.AttentionForward(&tune, decode, q, k, v, last, out, stats)},
+			{"forward", pairs, 4, kernels.AttentionForward(&tune, s, q, k, v, seen, out, stats)},
+			{"query-grad", pairs, 6, kernels.AttentionQueryGrad(&tune, s, q, k, v, seen, stats, dout, dq)},
+			{"key-grad", pairs, 8, kernels.AttentionKeyGrad(&tune, s, q, k, v, seenBy, stats, dout, dk, dv)},
+			{"decode", 2 * rows, 4, kernels.AttentionForward(&tune, decode, q, k, v, last, out, stats)},
 		} {
 			b.Run(fmt.Sprintf("%s/%dx%d", kernel.name, m.heads, m.dim), func(b *testing.B) {
 				plan := g.NewPlan("bench")
@@ -86,7 +88,7 @@ func BenchmarkAttention(b *testing.B) {
 				for b.Loop() {
 					best = min(best, run())
 				}
-				b.ReportMetric(kernel.Flops(&dyn)/best.Seconds()/1e9, "GFLOP/s")
+				b.ReportMetric(float64(kernel.pairs*kernel.flops*m.heads*m.dim)/best.Seconds()/1e9, "GFLOP/s")
 			})
 		}
 		for _, buf := range bufs {

@@ -26,7 +26,7 @@ func attentionDecode(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.
 		Groups: func(d *gpu.Dyn) [3]uint32 {
 			return [3]uint32{uint32(s.Rows.Count(d) * s.Heads / heads), 1, 1}
 		},
-		Flops: s.flops(2),
+		Flops: s.flops(2, s.Rows),
 	}
 }
 
