@@ -8,17 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
-	"nextquill/native"
+	"nextquill/native/nativetest"
 )
 
 // TestCases runs every line of the case files on native wgpu.
 func TestCases(t *testing.T) {
-	dev, err := native.Open(nil)
-	require.NoError(t, err)
-	defer dev.Close()
-	g := gpu.NewContext(dev)
+	g := nativetest.Open(t, nil)
 	cases, err := kernels.Cases()
 	require.NoError(t, err)
 	seen := map[string]bool{}
@@ -33,9 +29,4 @@ func TestCases(t *testing.T) {
 	for _, name := range kernels.Runners() {
 		require.True(t, seen[name], "kernel %s has no case", name)
 	}
-	require.Zero(t, g.LiveBuffers())
-	leaked, err := g.Close()
-	require.NoError(t, err)
-	require.Empty(t, leaked)
-	require.Zero(t, dev.LiveBuffers())
 }

@@ -18,24 +18,10 @@ import (
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/weights"
-	"nextquill/native"
+	"nextquill/native/nativetest"
 )
 
 const oracle = "../../testdata/oracle"
-
-func gpuContext(t *testing.T, store blob.Store) *gpu.Context {
-	t.Helper()
-	dev, err := native.Open(store)
-	require.NoError(t, err)
-	g := gpu.NewContext(dev)
-	t.Cleanup(func() {
-		require.Zero(t, g.LiveBuffers(), "buffers left behind")
-		_, err := g.Close()
-		require.NoError(t, err)
-		dev.Close()
-	})
-	return g
-}
 
 func load(t *testing.T, g *gpu.Context, store blob.Store, name string) *model.Model {
 	t.Helper()
@@ -50,7 +36,7 @@ func load(t *testing.T, g *gpu.Context, store blob.Store, name string) *model.Mo
 func TestLogitsMatchTransformers(t *testing.T) {
 	ctx := context.Background()
 	store := blob.FromFS(os.DirFS(oracle))
-	g := gpuContext(t, store)
+	g := nativetest.Open(t, store)
 	models, err := filepath.Glob(oracle + "/models/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, models)
@@ -93,7 +79,7 @@ func goldenIDs(t *testing.T, name string) []int32 {
 func TestCacheEqualsPacked(t *testing.T) {
 	ctx := context.Background()
 	store := blob.FromFS(os.DirFS(oracle))
-	g := gpuContext(t, store)
+	g := nativetest.Open(t, store)
 	m := load(t, g, store, "gqa")
 	defer m.Free()
 	r := rand.New(rand.NewPCG(1, 1))

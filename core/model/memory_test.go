@@ -18,6 +18,7 @@ import (
 	"nextquill/core/model"
 	"nextquill/core/weights"
 	"nextquill/native"
+	"nextquill/native/nativetest"
 )
 
 // random makes a small model of the given vocabulary and depth.
@@ -54,7 +55,7 @@ func TestNoBufferGrowsWithVocabularyTimesTokens(t *testing.T) {
 	for _, vocab := range []int{3000, 9001} {
 		store := &blob.Mem{}
 		random(t, store, vocab, 2)
-		g := gpuContext(t, store)
+		g := nativetest.Open(t, store)
 		tune := kernels.DefaultTune(g.Info())
 		m, err := model.Load(ctx, g, &tune, store, "m", model.LoadOptions{})
 		require.NoError(t, err)
@@ -83,7 +84,7 @@ func TestRecomputeSavesMemory(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}
 	random(t, store, 300, 6)
-	g := gpuContext(t, store)
+	g := nativetest.Open(t, store)
 	tune := kernels.DefaultTune(g.Info())
 	m, err := model.Load(ctx, g, &tune, store, "m", model.LoadOptions{})
 	require.NoError(t, err)

@@ -85,6 +85,21 @@ func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadO
 	return m, nil
 }
 
+// openTask loads what most methods work with: a model with its adapter, and the
+// writer's items.
+func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval) (*model.Model, *dataset, error) {
+	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := openData(ctx, env, dir, src, template, r, m.Config)
+	if err != nil {
+		m.Free()
+		return nil, nil, err
+	}
+	return m, d, nil
+}
+
 // attachAdapter reads a PEFT adapter and puts it on the model.
 func attachAdapter(ctx context.Context, env *Env, m *model.Model, dir string) error {
 	a, err := weights.ReadAdapter(ctx, env.Blobs, dir)

@@ -18,15 +18,11 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{})
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, m.Config)
-	if err != nil {
-		return nil, err
-	}
 	samples, index, _, err := data.samples(ctx, env, data.train, len(data.items), p.NoHistory)
 	if err != nil {
 		return nil, err

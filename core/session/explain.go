@@ -7,7 +7,6 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
-	"nextquill/core/model"
 )
 
 func init() { Register("explain", serveExplain) }
@@ -17,15 +16,11 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{})
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, m.Config)
-	if err != nil {
-		return nil, err
-	}
 	items, at, err := p.item(data)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ import (
 	"nextquill/core/gpu"
 	"nextquill/core/session"
 	"nextquill/models"
-	"nextquill/native"
+	"nextquill/native/nativetest"
 	"nextquill/samples"
 )
 
@@ -36,15 +36,7 @@ func newJob(t *testing.T) *job {
 	j := &job{t: t, store: &blob.Mem{}}
 	j.copy("model", models.DefaultFS())
 	j.copy("data", samples.Bierce())
-	dev, err := native.Open(j.store)
-	require.NoError(t, err)
-	j.gpu = gpu.NewContext(dev)
-	t.Cleanup(func() {
-		require.Zero(t, j.gpu.LiveBuffers(), "buffers left behind")
-		_, err := j.gpu.Close()
-		require.NoError(t, err)
-		dev.Close()
-	})
+	j.gpu = nativetest.Open(t, j.store)
 	j.client = session.Local(&session.Env{GPU: j.gpu, Blobs: j.store, Emit: func(any) error { return nil }})
 	return j
 }

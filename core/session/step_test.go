@@ -14,10 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/blob"
-	"nextquill/core/gpu"
 	"nextquill/core/session"
 	"nextquill/core/weights"
-	"nextquill/native"
+	"nextquill/native/nativetest"
 )
 
 // oracle is the folder of golden files, made by testdata/oracle/make.py.
@@ -43,22 +42,12 @@ func (o overlay) ReadAt(ctx context.Context, name string, p []byte, off int64) e
 	return o.below.ReadAt(ctx, name, p, off)
 }
 
-// open gives a client on native wgpu over the folder dir, and the context to
-// count buffers in.
-func open(t *testing.T, dir string) (session.Client, blob.Store, *gpu.Context) {
+// open gives a client on this machine's adapter over the folder dir.
+func open(t *testing.T, dir string) (session.Client, blob.Store) {
 	t.Helper()
 	store := overlay{&blob.Mem{}, blob.FromFS(os.DirFS(dir))}
-	dev, err := native.Open(store)
-	require.NoError(t, err)
-	g := gpu.NewContext(dev)
-	t.Cleanup(func() {
-		require.Zero(t, g.LiveBuffers(), "buffers left behind")
-		leaked, err := g.Close()
-		require.NoError(t, err)
-		require.Empty(t, leaked)
-		dev.Close()
-	})
-	return session.Local(&session.Env{GPU: g, Blobs: store, Emit: func(any) error { return nil }}), store, g
+	g := nativetest.Open(t, store)
+	return session.Local(&session.Env{GPU: g, Blobs: store, Emit: func(any) error { return nil }}), store
 }
 
 type goldenCase struct {
@@ -79,7 +68,7 @@ func TestStepMatchesPyTorch(t *testing.T) {
 	folders, err := filepath.Glob(oracle + "/cases/*")
 	require.NoError(t, err)
 	require.NotEmpty(t, folders)
-	client, store, _ := open(t, oracle)
+	client, store := open(t, oracle)
 	for _, dir := range folders {
 		name := filepath.Base(dir)
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"nextquill/core/generate"
 	"nextquill/core/history"
 	"nextquill/core/kernels"
-	"nextquill/core/model"
 )
 
 func init() { Register("write", serveWrite) }
@@ -19,15 +18,11 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{})
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, m.Config)
-	if err != nil {
-		return nil, err
-	}
 	items, at := history.WithQuery(data.items, fieldsOf(p.Context))
 	var chosen []int
 	if !p.NoHistory {

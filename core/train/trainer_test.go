@@ -19,6 +19,7 @@ import (
 	"nextquill/core/model"
 	"nextquill/core/train"
 	"nextquill/core/weights"
+	"nextquill/native/nativetest"
 )
 
 // bench is a small model and a data set to train it on.
@@ -31,7 +32,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	g := gpuContext(t, blob.FromFS(os.DirFS("../../testdata/oracle")))
+	g := nativetest.Open(t, blob.FromFS(os.DirFS("../../testdata/oracle")))
 	b := &bench{t: t, g: g, store: &blob.Mem{}, tune: kernels.DefaultTune(g.Info())}
 	r := rand.New(rand.NewPCG(1, 2))
 	ids := func(n int) []int32 {

@@ -19,26 +19,10 @@ import (
 	"nextquill/core/model"
 	"nextquill/core/train"
 	"nextquill/core/weights"
-	"nextquill/native"
+	"nextquill/native/nativetest"
 )
 
 const trajectories = "../../testdata/oracle/trajectory"
-
-// gpuContext gives native wgpu over store, and checks at the end of the test that
-// nothing stays on the device.
-func gpuContext(t *testing.T, store blob.Store) *gpu.Context {
-	t.Helper()
-	dev, err := native.Open(store)
-	require.NoError(t, err)
-	g := gpu.NewContext(dev)
-	t.Cleanup(func() {
-		require.Zero(t, g.LiveBuffers(), "buffers left behind")
-		_, err := g.Close()
-		require.NoError(t, err)
-		dev.Close()
-	})
-	return g
-}
 
 func readJSON(t *testing.T, name string, v any) {
 	t.Helper()
@@ -97,7 +81,7 @@ func follow(t *testing.T, dir string) {
 
 	store := blob.FromFS(os.DirFS(filepath.Join(trajectories, "..")))
 	at := "trajectory/" + filepath.Base(dir)
-	g := gpuContext(t, store)
+	g := nativetest.Open(t, store)
 	tune := kernels.DefaultTune(g.Info())
 	load := func(full bool, adapter string) *model.Model {
 		m, err := model.Load(ctx, g, &tune, store, filepath.ToSlash(filepath.Join(at, c.Model)), model.LoadOptions{Full: full})
