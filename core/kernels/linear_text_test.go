@@ -1,0 +1,45 @@
+package kernels
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestUnroll(t *testing.T) {
+	got := unroll("test", []string{
+		"//#for i TM/2",
+		"  a{i}_{i*4+1} {{TM-1}u}",
+		"  //#for j i",
+		"  b{i}{j}",
+		"  //#endfor",
+		"//#endfor",
+	}, map[string]int{"TM": 4})
+	require.Equal(t, []string{"  a0_1 {3u}", "  a1_5 {3u}", "  b10"}, got)
+	require.Panics(t, func() { unroll("test", []string{"{NAME}"}, nil) }, "an unknown name")
+	require.Panics(t, func() { unroll("test", []string{"//#for i 2"}, nil) }, "a loop without end")
+}
+
+// Blocks are whole vec4s, and no larger than their variant allows.
+func TestLinearBlock(t *testing.T) {
+	for _, v := range linearVariants {
+		for _, kind := range []linearKind{linearForward, linearInput, linearWeight} {
+			for _, in := range []int{4, 8, 64, 256, 2048} {
+				for _, out := range []int{1, 8, 130, 2048} {
+					for _, rows := range []Rows{PerToken, FixedRows(1), FixedRows(3), FixedRows(300)} {
+						b := v.block(kind, LinearSpec{Rows: rows, In: in, Out: out, OutStride: (out + 3) &^ 3})
+						require.Zero(t, b.columns%4)
+						require.Positive(t, b.rows)
+						if kind == linearWeight {
+							require.Zero(t, b.rows%4)
+						}
+						if !v.Tiled {
+							require.LessOrEqual(t, b.rows, v.Rows)
+							require.LessOrEqual(t, b.columns, v.Columns)
+						}
+					}
+				}
+			}
+		}
+	}
+}
