@@ -69,6 +69,7 @@ const (
 	inDir      = "in" // what the command line hands over, in memory
 	adapterDir = "adapter"
 	expertDir  = "expert"
+	cacheDir   = "cache"
 )
 
 // job is one run of a command: its blobs and its session.
@@ -98,7 +99,21 @@ func (a *app) newJob(g globals) (*job, error) {
 		return nil, err
 	}
 	j.table.Add(outDir, out, a.Out)
-	return j, nil
+	return j, j.mountCache()
+}
+
+// mountCache gives the session a folder for the kernel variants that it measured, where this user has one.
+func (j *job) mountCache() error {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return nil // then it measures each time
+	}
+	dir = filepath.Join(dir, "nextquill")
+	s, err := dirstore.Open(dir)
+	if err == nil {
+		j.table.Add(cacheDir, s, dir)
+	}
+	return err
 }
 
 // mountFolder lets the session read a folder of the machine.
