@@ -27,7 +27,7 @@ type Progress interface {
 }
 
 // labelWidth is the column that labels are padded to.
-const labelWidth = 24
+const labelWidth = 26
 
 // column is a label at its width, cut where it is longer: it may hold a word of the user's.
 func column(label string) string {

@@ -69,7 +69,7 @@ func TestLinesAreFew(t *testing.T) {
 	out := strings.Split(strings.TrimSpace(b.String()), "\n")
 	require.Len(t, out, 6) // label, first step, two reports, evaluation, end
 	require.Contains(t, out[4], "held-out 4.310")
-	require.Equal(t, "  ✓ ContextSFT                done  0:30", out[5])
+	require.Equal(t, "  ✓ ContextSFT                  done  0:30", out[5])
 }
 
 func TestBarsLeaveOneLineBehind(t *testing.T) {
@@ -86,8 +86,8 @@ func TestBarsLeaveOneLineBehind(t *testing.T) {
 	}
 	p.Note("a note after all")
 	require.Contains(t, b.String(), "  a note above the bar\n")
-	require.Contains(t, b.String(), "  ✓ ContextSFT                held-out 4.310  0:00\n")
-	require.True(t, strings.HasSuffix(b.String(), "  ✗ ContextSFT                held-out 4.310  0:00\n  a note after all\n"))
+	require.Contains(t, b.String(), "  ✓ ContextSFT                  held-out 4.310  0:00\n")
+	require.True(t, strings.HasSuffix(b.String(), "  ✗ ContextSFT                  held-out 4.310  0:00\n  a note after all\n"))
 }
 
 func TestJSONLines(t *testing.T) {
