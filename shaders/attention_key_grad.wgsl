@@ -12,7 +12,7 @@
 // of their ranges, head by head. Keys move between memory and registers as the
 // streams of attention_forward.wgsl do.
 //
-// The form for CPU adapters: 48 GFLOP/s on llvmpipe with two cores, at 1724
+// The form for CPU adapters: 44 GFLOP/s on llvmpipe with two cores, at 1724
 // packed tokens and heads of 32. More than one row of the other side per turn is
 // slower: the loop outgrows the instruction cache. GPUs take the _tile form.
 struct Shape {
@@ -86,7 +86,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             //#for r ROWS
             let p{r} = select(0.0, exp2(s{r} - stat.x), i >= range{r}.x && i < range{r}.y);
             let ds{r} = p{r} * (g{r} - stat.y);
+            //#endfor
             //#for c VECS
+            //#for r ROWS
             dv{r}_{c} = dv{r}_{c} + do{c} * p{r};
             dk{r}_{c} = dk{r}_{c} + q{c} * ds{r};
             //#endfor

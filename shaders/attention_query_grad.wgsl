@@ -8,7 +8,7 @@
 // algorithm 2 (Dao, 2023), with one owner per dq row instead of atomic sums, so
 // that results repeat. Blocks and masks as in attention_forward.wgsl.
 //
-// The form for CPU adapters: 57 GFLOP/s on llvmpipe with two cores, at 1724
+// The form for CPU adapters: 60 GFLOP/s on llvmpipe with two cores, at 1724
 // packed tokens and heads of 32. More than one row of the other side per turn is
 // slower: the loop outgrows the instruction cache. GPUs take the _tile form.
 struct Shape {
@@ -99,7 +99,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             //#for t STREAMS
             let p{t} = select(0.0, exp2(s{t} - stat{t}.x), seen{t/HEADS});
             let ds{t} = p{t} * (g{t} - stat{t}.y);
+            //#endfor
             //#for c VECS
+            //#for t STREAMS
             dq{t}_{c} = dq{t}_{c} + k{c} * ds{t};
             //#endfor
             //#endfor
