@@ -269,7 +269,7 @@ type BenchParams struct {
 	History  int `json:"history"`
 	Suffix   int `json:"suffix"`
 	Response int `json:"response"`
-	// Repeats of each measurement; the best counts. 0 means 3.
+	// Repeats of each step; the best counts. 0 means 5.
 	Repeats int `json:"repeats,omitempty"`
 }
 

@@ -275,3 +275,22 @@ func TestOneItem(t *testing.T) {
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, &r, nil))
 	require.Equal(t, 1, r.Steps)
 }
+
+// TestBench times a short sample: every kernel of the step is there, with shares
+// that add up.
+func TestBench(t *testing.T) {
+	j := newJob(t)
+	var r session.BenchResult
+	p := session.BenchParams{Model: "model", Prefix: 3, History: 20, Suffix: 4, Response: 8, Repeats: 1, LoRA: session.LoRA{Rank: 4, Alpha: 4}}
+	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
+	require.Len(t, r.Steps, 2)
+	require.Equal(t, 3+20+4+8-1, r.Steps[0].Tokens)
+	require.Equal(t, 3+20+4+8-1+4+4+8-1, r.Steps[1].Tokens)
+	require.Positive(t, r.MatmulGFLOPS)
+	require.InDelta(t, r.Steps[1].Seconds/r.Steps[0].Seconds, r.Ratio, 1e-9)
+	var share float64
+	for _, k := range r.Kernels {
+		share += k.Share
+	}
+	require.InDelta(t, 1, share, 1e-6)
+}
