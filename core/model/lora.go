@@ -226,31 +226,3 @@ func (m *Model) DetachAdapter() {
 	m.Params.Free()
 	m.Params, m.adapter = nil, nil
 }
-
-// Gradients reads all gradients as named tensors: PEFT keys for an adapter, HF
-// names when all weights train.
-func (m *Model) Gradients(ctx context.Context) ([]weights.Tensor, error) {
-	values, err := m.Params.ReadGrads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []weights.Tensor
-	if m.adapter != nil {
-		a := m.AdapterFrom(values)
-		for i, path := range m.adapter.paths {
-			p := a.Pairs[path]
-			out = append(out,
-				weights.Tensor{Name: m.Params.Entries[2*i].Name, Shape: []int{a.Rank, p.In}, Data: p.A},
-				weights.Tensor{Name: m.Params.Entries[2*i+1].Name, Shape: []int{p.Out, a.Rank}, Data: p.B})
-		}
-		return out, nil
-	}
-	for i, e := range m.Params.Entries {
-		shape := []int{e.Rows, e.Columns}
-		if e.Columns == 1 {
-			shape = []int{e.Rows}
-		}
-		out = append(out, weights.Tensor{Name: e.Name, Shape: shape, Data: values[i]})
-	}
-	return out, nil
-}

@@ -75,8 +75,11 @@ type PersonalizeParams struct {
 	// Override replaces the preset's options when set.
 	Override *causal.Options `json:"override,omitempty"`
 	// Expert is the folder of the frozen θ_D adapter, for presets that want one.
-	Expert   string   `json:"expert,omitempty"`
-	LoRA     LoRA     `json:"lora"`
+	Expert string `json:"expert,omitempty"`
+	LoRA   LoRA   `json:"lora"`
+	// Full trains all weights instead of an adapter; Out then becomes a model
+	// folder: config.json, tokenizer.json, model.safetensors (F32).
+	Full     bool     `json:"full,omitempty"`
 	Training Training `json:"training"`
 	Out      string   `json:"out"`
 	// Resume goes on from the newest checkpoint in Out when there is one.

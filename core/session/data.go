@@ -27,6 +27,9 @@ type dataset struct {
 	maxPrompt, maxResponse int
 }
 
+// tokenizerName is the tokenizer's file in a model folder.
+const tokenizerName = "tokenizer.json"
+
 // maxHistoryBlob bounds a history file; core/history bounds its items.
 const maxHistoryBlob = 64 << 20
 
@@ -60,11 +63,11 @@ func openData(ctx context.Context, env *Env, modelDir string, src Source, templa
 	default:
 		return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).WithRemedy("use latest or bm25")
 	}
-	if d.tok, err = tokenizer.Load(ctx, env.Blobs, blob.Join(modelDir, "tokenizer.json")); err != nil {
+	if d.tok, err = tokenizer.Load(ctx, env.Blobs, blob.Join(modelDir, tokenizerName)); err != nil {
 		return nil, err
 	}
 	if d.tok.VocabSize() > cfg.VocabSize {
-		return nil, fault.New(fault.Mismatch, blob.Join(modelDir, "tokenizer.json"), "vocabulary", "has %d tokens, the model %d", d.tok.VocabSize(), cfg.VocabSize).
+		return nil, fault.New(fault.Mismatch, blob.Join(modelDir, tokenizerName), "vocabulary", "has %d tokens, the model %d", d.tok.VocabSize(), cfg.VocabSize).
 			WithRemedy("use the tokenizer that belongs to the model")
 	}
 	d.bos, d.eos = cfg.BOS, -1

@@ -103,6 +103,23 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBuffers())
 }
 
+// TestFullFineTuning trains all weights; the model folder that it writes gives the
+// held-out loss that it reported.
+func TestFullFineTuning(t *testing.T) {
+	j, ctx := newJob(t), context.Background()
+	p := small("contextsft", "out/full")
+	p.Full, p.Training.LR, p.Training.Epochs = true, 2e-4, 1
+	var r session.PersonalizeResult
+	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil))
+	var tuned session.EvaluateResult
+	eval := session.EvaluateParams{Model: "out/full", Source: smallSource, Retrieval: smallRetrieval}
+	require.NoError(t, j.client.Call(ctx, "evaluate", eval, &tuned, nil))
+	require.InDelta(t, r.Heldout, tuned.Loss, 1e-5)
+	left, err := j.store.List(ctx, "out/full")
+	require.NoError(t, err)
+	require.Len(t, left, 3, "%v", left)
+}
+
 // TestCancelAndResume stops a run at its second checkpoint and resumes it: the
 // adapter's files equal those of an unbroken run byte for byte.
 func TestCancelAndResume(t *testing.T) {

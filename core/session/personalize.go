@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"sort"
 
+	"nextquill/core/blob"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/model"
@@ -97,14 +98,16 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 			return nil, err
 		}
 	}
-	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{})
+	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{Full: p.Full})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	spec := model.LoRASpec{Rank: cmp.Or(p.LoRA.Rank, 16), Alpha: cmp.Or(p.LoRA.Alpha, 32), Targets: p.LoRA.Targets}
-	if err := m.AttachLoRA(spec, tc.Seed); err != nil {
-		return nil, err
+	if !p.Full {
+		spec := model.LoRASpec{Rank: cmp.Or(p.LoRA.Rank, 16), Alpha: cmp.Or(p.LoRA.Alpha, 32), Targets: p.LoRA.Targets}
+		if err := m.AttachLoRA(spec, tc.Seed); err != nil {
+			return nil, err
+		}
 	}
 	r, err := p.train(ctx, env, m, tc, samples, heldout, expert)
 	if err != nil {
@@ -178,8 +181,15 @@ func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model,
 	return t.Run(ctx)
 }
 
-// save writes the adapter and drops the checkpoints, which it replaces.
+// save writes the adapter, or the model when all weights trained, and drops the
+// checkpoints, which it replaces.
 func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) error {
+	if p.Full {
+		if err := p.saveModel(ctx, env, m); err != nil {
+			return err
+		}
+		return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+	}
 	a, err := m.Adapter(ctx)
 	if err != nil {
 		return err
@@ -190,4 +200,29 @@ func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) 
 		return err
 	}
 	return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+}
+
+// maxModelText bounds config.json and tokenizer.json, which are copied.
+const maxModelText = 64 << 20
+
+// saveModel writes a model folder: the weights first and the config last, so that
+// a folder with a config is whole.
+func (p *PersonalizeParams) saveModel(ctx context.Context, env *Env, m *model.Model) error {
+	tensors, err := m.Weights(ctx)
+	if err != nil {
+		return err
+	}
+	if err := weights.Write(ctx, env.Blobs, blob.Join(p.Out, weights.SingleName), tensors, map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	for _, name := range []string{tokenizerName, weights.ConfigName} {
+		raw, err := blob.ReadAll(ctx, env.Blobs, blob.Join(p.Model, name), maxModelText)
+		if err != nil {
+			return err
+		}
+		if err := env.Blobs.Write(ctx, blob.Join(p.Out, name), raw); err != nil {
+			return err
+		}
+	}
+	return nil
 }

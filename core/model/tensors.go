@@ -1,0 +1,50 @@
+package model
+
+import (
+	"context"
+
+	"nextquill/core/weights"
+)
+
+// Gradients reads all gradients as named tensors: PEFT keys for an adapter, HF
+// names when all weights train.
+func (m *Model) Gradients(ctx context.Context) ([]weights.Tensor, error) {
+	values, err := m.Params.ReadGrads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []weights.Tensor
+	if m.adapter != nil {
+		a := m.AdapterFrom(values)
+		for i, path := range m.adapter.paths {
+			p := a.Pairs[path]
+			out = append(out,
+				weights.Tensor{Name: m.Params.Entries[2*i].Name, Shape: []int{a.Rank, p.In}, Data: p.A},
+				weights.Tensor{Name: m.Params.Entries[2*i+1].Name, Shape: []int{p.Out, a.Rank}, Data: p.B})
+		}
+		return out, nil
+	}
+	return m.Params.named(values), nil
+}
+
+// Weights reads all weights as named tensors, when all train.
+func (m *Model) Weights(ctx context.Context) ([]weights.Tensor, error) {
+	values, err := m.Params.ReadValues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return m.Params.named(values), nil
+}
+
+// named gives values, by entry, their names and shapes.
+func (p *Params) named(values [][]float32) []weights.Tensor {
+	var out []weights.Tensor
+	for i, e := range p.Entries {
+		shape := []int{e.Rows, e.Columns}
+		if e.Columns == 1 {
+			shape = []int{e.Rows}
+		}
+		out = append(out, weights.Tensor{Name: e.Name, Shape: shape, Data: values[i]})
+	}
+	return out
+}
