@@ -85,7 +85,7 @@ type learningFlags struct {
 	Rank      int     `group:"learning" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
 	Alpha     float64 `group:"learning" placeholder:"N" help:"LoRA's alpha (twice the rank)."`
 	Seed      uint64  `group:"learning" default:"1" help:"Fixes every random choice."`
-	Patience  int     `group:"learning" placeholder:"N" help:"Stop after so many held-out tests without a better loss (never)."`
+	Patience  int     `group:"learning" placeholder:"N" help:"Stop after so many tests without a better loss, on a part of the texts put aside for that (never)."`
 	Resume    bool    `group:"learning" help:"Go on from the newest checkpoint in the output folder."`
 }
 

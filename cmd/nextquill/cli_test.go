@@ -125,6 +125,28 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 	requireLines(t, r.stderr, "nextquil", "→ use one of contextsft")
 }
 
+// An early stop chooses the adapter, so it must not see the texts of the final test.
+func TestEarlyStopWatchesTextsOfItsOwn(t *testing.T) {
+	s := &scripted{}
+	r := invoke(t, t.Context(), s, "run", "--patience", "2", "--out", t.TempDir())
+	require.Equal(t, exitOK, r.code, r.stderr)
+	for _, p := range r.calls(t, "personalize") {
+		source := p["source"].(map[string]any)
+		require.Equal(t, "in/learn.jsonl", source["history"])
+		require.Equal(t, "in/watch.jsonl", source["heldout"])
+	}
+	for _, p := range r.calls(t, "evaluate") {
+		require.Equal(t, "in/heldout.jsonl", p["source"].(map[string]any)["heldout"])
+	}
+	count := func(name string) int {
+		raw, err := blob.ReadAll(t.Context(), s.store, name, 1<<20)
+		require.NoError(t, err)
+		return strings.Count(string(raw), "\n")
+	}
+	require.Equal(t, 160, count("in/learn.jsonl")+count("in/watch.jsonl"))
+	require.Equal(t, 24, count("in/watch.jsonl"))
+}
+
 func TestFaultsNameThePlaceAndTheRemedy(t *testing.T) {
 	dir := t.TempDir()
 	out := []string{"--out", filepath.Join(dir, "out")}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nextquill/core/causal"
+	"nextquill/core/history"
 	"nextquill/core/metric"
 	"nextquill/core/session"
 	"nextquill/report"
@@ -21,6 +22,7 @@ type study struct {
 	lora      session.LoRA
 	training  session.Training
 	resume    bool
+	full      bool // train all weights; fit then writes a model folder
 }
 
 // fit fine-tunes by a preset into a folder of the output. expert is the blob name of a frozen adapter, or "".
@@ -34,12 +36,16 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 			return t, err
 		}
 	}
+	source, err := s.watched(ctx)
+	if err != nil {
+		return t, err
+	}
 	params := session.PersonalizeParams{
-		Model: modelDir, Source: s.source, Retrieval: s.retrieval, Preset: preset, Override: override, Expert: expert,
-		LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume,
+		Model: modelDir, Source: source, Retrieval: s.retrieval, Preset: preset, Override: override, Expert: expert,
+		LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
 	}
 	saved := 0
-	err := s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {
+	err = s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {
 		r := t.Result
 		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
 		if r.Seconds > 0 && r.Resumed == 0 { // after a resume the two do not belong together
@@ -77,12 +83,38 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 	return t, err
 }
 
+// watchShare is the share of the texts learnt from that an early stop watches.
+const watchShare = .15
+
+// watched is the source to learn from. Without an early stop its held-out texts are those of the final test, which the
+// training then only measures. An early stop chooses by what it watches, so it is given texts of its own: else the final
+// test would have been seen.
+func (s *study) watched(ctx context.Context) (session.Source, error) {
+	source := s.source
+	if s.training.Patience == 0 {
+		return source, nil
+	}
+	learn, watch, err := history.SplitFraction(s.learn, watchShare)
+	if err != nil {
+		return source, err
+	}
+	if source.History, err = s.giveTexts(ctx, "learn.jsonl", learn, "the texts"); err == nil {
+		source.Heldout, err = s.giveTexts(ctx, "watch.jsonl", watch, "the texts")
+	}
+	return source, err
+}
+
 // score is the held-out loss of the base model (adapter "") or of an adapter.
 func (s *study) score(ctx context.Context, name, adapter string, noHistory bool) (scored, error) {
+	return s.scoreModel(ctx, name, modelDir, adapter, noHistory)
+}
+
+// scoreModel is score for a model in any folder.
+func (s *study) scoreModel(ctx context.Context, name, model, adapter string, noHistory bool) (scored, error) {
 	r := scored{name: name}
 	began := time.Now()
 	err := s.call(ctx, "test: "+name, "evaluate", session.EvaluateParams{
-		Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, NoHistory: noHistory,
+		Model: model, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, NoHistory: noHistory,
 	}, &r.result, func() string {
 		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, float64(r.result.Tokens)/time.Since(began).Seconds())
 	}, nil)

@@ -19,6 +19,7 @@ type personalizeCmd struct {
 	Heldout  float64 `group:"texts" default:"0.2" help:"Share of the newest texts to keep for testing."`
 	Preset   string  `group:"learning" default:"nextquill" help:"Objective: ${presets}."`
 	Options  string  `group:"learning" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset's."`
+	Full     bool    `group:"learning" help:"Train all weights instead of an adapter; writes a model to OUT/model. Wants a lower --lr, such as 2e-4."`
 	Expert   string  `group:"learning" placeholder:"DIR" help:"Frozen adapter that judges which tokens are the writer's. Default: one is trained first, where the preset wants it."`
 	globals
 }
@@ -83,10 +84,7 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 			return err
 		}
 	}
-	if _, err := s.fit(ctx, c.Preset, c.Preset, "adapter", expert, override); err != nil {
-		return err
-	}
-	after, err := s.score(ctx, c.Preset, outDir+"/adapter", options.NoHistory)
+	after, made, err := c.learn(ctx, s, options, expert, override)
 	if err != nil || a.JSON {
 		return err
 	}
@@ -95,8 +93,26 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	a.terminal().Heldout(table)
-	fmt.Fprintf(a.stdout, "The adapter is in %s. Try: nextquill write \"…\" --out %s\n", j.table.Path(outDir+"/adapter"), a.Out)
+	fmt.Fprintln(a.stdout, made)
 	return nil
+}
+
+// learn trains and tests; it says what was made and how to try it.
+func (c personalizeCmd) learn(ctx context.Context, s *study, o causal.Options, expert string, override *causal.Options) (scored, string, error) {
+	out := "adapter"
+	if s.full = c.Full; s.full {
+		out = "model"
+	}
+	if _, err := s.fit(ctx, c.Preset, c.Preset, out, expert, override); err != nil {
+		return scored{}, "", err
+	}
+	path := s.table.Path(outDir + "/" + out)
+	if c.Full {
+		after, err := s.scoreModel(ctx, c.Preset, outDir+"/"+out, "", o.NoHistory)
+		return after, fmt.Sprintf("The model is in %s. Try: nextquill write \"…\" --model %s --adapter none --out %s", path, path, s.Out), err
+	}
+	after, err := s.score(ctx, c.Preset, outDir+"/"+out, o.NoHistory)
+	return after, fmt.Sprintf("The adapter is in %s. Try: nextquill write \"…\" --out %s", path, s.Out), err
 }
 
 // objective gives the options in force, and the override to send when they come from a file.

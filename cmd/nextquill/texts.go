@@ -86,19 +86,12 @@ type corpus struct {
 func (j *job) giveCorpus(ctx context.Context, learn, heldout []history.Item, source string, keep bool) (corpus, error) {
 	c := corpus{learn: learn, heldout: heldout}
 	put := func(name string, items []history.Item) (string, error) {
-		if len(items) == 0 {
-			return "", nil
-		}
-		var b bytes.Buffer
-		if err := history.WriteJSONL(&b, items); err != nil {
-			return "", err
-		}
-		if keep {
-			if err := j.table.Write(ctx, outDir+"/"+name, b.Bytes()); err != nil {
+		if keep && len(items) > 0 {
+			if err := j.table.Write(ctx, outDir+"/"+name, jsonl(items)); err != nil {
 				return "", err
 			}
 		}
-		return j.give(ctx, name, b.Bytes(), source)
+		return j.giveTexts(ctx, name, items, source)
 	}
 	var err error
 	if c.source.History, err = put(historyFile, learn); err != nil {
@@ -106,6 +99,22 @@ func (j *job) giveCorpus(ctx context.Context, learn, heldout []history.Item, sou
 	}
 	c.source.Heldout, err = put(heldoutFile, heldout)
 	return c, err
+}
+
+// giveTexts hands texts over as a blob; none give no blob.
+func (j *job) giveTexts(ctx context.Context, name string, items []history.Item, source string) (string, error) {
+	if len(items) == 0 {
+		return "", nil
+	}
+	return j.give(ctx, name, jsonl(items), source)
+}
+
+func jsonl(items []history.Item) []byte {
+	var b bytes.Buffer
+	if err := history.WriteJSONL(&b, items); err != nil {
+		panic(err) // memory takes every write
+	}
+	return b.Bytes()
 }
 
 // corpusFor finds the texts for a command that uses an adapter: those it is given, else those of the last run.
