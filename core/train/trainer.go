@@ -77,7 +77,9 @@ func (t *Trainer) Run(ctx context.Context) (Result, error) {
 		err = t.finish(ctx, early)
 	} else if errors.Is(err, fault.Cancelled) {
 		// The device still answers: leave the newest state behind.
-		err = errors.Join(err, t.save(context.WithoutCancel(ctx)))
+		if failed := t.save(context.WithoutCancel(ctx)); failed != nil {
+			err = errors.Join(err, failed)
+		}
 	}
 	return Result{
 		Steps: t.done, Resumed: t.resumed, Tokens: t.tokens, Elapsed: t.Now().Sub(t.begun),
