@@ -91,7 +91,7 @@ func fixture() report.Run {
 	return report.Run{
 		Writer: "Ambrose Bierce", When: time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC), Seconds: 212,
 		Device: "llvmpipe (LLVM 15.0.6, 256 bits)", Command: "nextquill run --out out",
-		Heldout: report.Heldout{Texts: 60, Baseline: 1, Best: 3, Rows: []report.Row{
+		Heldout: report.Heldout{Texts: 60, Baseline: 1, Ours: 3, Rows: []report.Row{
 			row("Base, no history", 4.812, .098, .105, .024), row("Base with history", 4.707, .096, 0, 0),
 			row("ContextSFT", 4.305, .102, -.402, .051), row("NextQuill", 4.231, .101, -.476, .055),
 		}},

@@ -80,19 +80,33 @@ func signedRange(i metric.Interval) string { return signed(i.Low, 3) + " to " + 
 
 // Summary says in one sentence what the held-out loss did, and whether the interval allows to say so.
 func (h Heldout) Summary() string {
-	if h.Best >= len(h.Rows) || h.Baseline >= len(h.Rows) || h.Rows[h.Best].Against == nil {
+	if h.Ours >= len(h.Rows) || h.Baseline >= len(h.Rows) || h.Rows[h.Ours].Against == nil {
 		return ""
 	}
-	base, best := h.Rows[h.Baseline], h.Rows[h.Best]
-	diff := *best.Against
+	base, ours := h.Rows[h.Baseline], h.Rows[h.Ours]
+	diff := *ours.Against
 	s := fmt.Sprintf("On %s unseen texts (%s tokens) the loss of %s is %s nats per token, that of %s %s: a difference of %s (95 %% interval %s)",
-		count(h.Texts), count(best.Tokens), best.Name, decimals(best.Loss.Point, 3), base.Name, decimals(base.Loss.Point, 3),
+		count(h.Texts), count(ours.Tokens), ours.Name, decimals(ours.Loss.Point, 3), base.Name, decimals(base.Loss.Point, 3),
 		signed(diff.Point, 3), signedRange(diff))
 	switch {
 	case !diff.Excludes(0):
-		return s + ", which is no clear one."
+		return s + ", which is no clear one." + h.lower()
 	case diff.Point > 0:
-		return s + ": worse than before training."
+		return s + ": worse than before training." + h.lower()
 	}
-	return fmt.Sprintf("%s. It gives the writer's tokens %s times the probability, in the geometric mean.", s, decimals(math.Exp(-diff.Point), 2))
+	return fmt.Sprintf("%s. It gives the writer's tokens %s times the probability, in the geometric mean.%s", s, decimals(math.Exp(-diff.Point), 2), h.lower())
+}
+
+// lower names the model with the lowest loss where that is another one.
+func (h Heldout) lower() string {
+	least := h.Ours
+	for i, r := range h.Rows {
+		if r.Loss.Point < h.Rows[least].Loss.Point {
+			least = i
+		}
+	}
+	if least == h.Ours {
+		return ""
+	}
+	return fmt.Sprintf(" The lowest loss is that of %s, %s.", h.Rows[least].Name, decimals(h.Rows[least].Loss.Point, 3))
 }

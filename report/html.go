@@ -62,12 +62,15 @@ func passage(r *session.ExplainResult) []span {
 		return nil
 	}
 	var out []span
-	for _, tok := range r.Tokens {
+	for i, tok := range r.Tokens {
 		s := span{TokenCause: tok, Class: class(Level(tok.DCE)), With: math.Exp(tok.LogpWith), Without: math.Exp(tok.LogpWithout)}
 		s.Text = strings.TrimLeft(tok.Text, " \t")
 		s.Space = tok.Text[:len(tok.Text)-len(s.Text)]
 		if body := strings.TrimRight(s.Text, "\n"); body != s.Text {
 			s.After, s.Text = s.Text[len(body):], body+"⏎"
+		}
+		if i == 0 {
+			s.Space = ""
 		}
 		if tok.Text == "" {
 			s.Space, s.Text = " ", "∎"

@@ -33,7 +33,7 @@ type Heldout struct {
 	Texts    int
 	Rows     []Row
 	Baseline int // index of the row that Against refers to
-	Best     int // index of the row that the summary speaks of
+	Ours     int // index of the row that the summary speaks of
 }
 
 // Row is one model's held-out loss, nats per response token.

@@ -164,6 +164,9 @@ func TestSummaryIsHonest(t *testing.T) {
 	require.Contains(t, h.Summary(), "no clear one")
 	h.Rows[3].Against = &metric.Interval{Point: .2, Low: .1, High: .3}
 	require.Contains(t, h.Summary(), "worse than before training")
+	require.NotContains(t, h.Summary(), "lowest")
+	h.Rows[2].Loss.Point = 4.1
+	require.Contains(t, h.Summary(), "The lowest loss is that of ContextSFT, 4.100.")
 }
 
 func TestLevel(t *testing.T) {

@@ -137,8 +137,8 @@ func (s scored) items() []metric.Item {
 }
 
 // compare puts the models into a table with intervals; differences are to the baseline.
-func compare(models []scored, baseline, best int) (report.Heldout, error) {
-	h := report.Heldout{Texts: len(models[baseline].result.Items), Baseline: baseline, Best: best}
+func compare(models []scored, baseline, ours int) (report.Heldout, error) {
+	h := report.Heldout{Texts: len(models[baseline].result.Items), Baseline: baseline, Ours: ours}
 	var bootstrap metric.Bootstrap
 	for i, m := range models {
 		row := report.Row{Name: m.name, Tokens: m.result.Tokens}
