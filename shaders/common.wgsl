@@ -18,15 +18,22 @@ struct Dyn {
 @group(0) @binding(1) var<uniform> dyn: Dyn;
 
 // Which count of Dyn a kernel's row dimension follows; gpu.Shape carries it as
-// kernels.Rows. A value of ROWS_FIXED or more is a fixed count plus ROWS_FIXED.
+// kernels.Rows. A value of ROWS_FIXED or more is a fixed count plus ROWS_FIXED; one
+// of ROWS_TIMES or more is a multiple, in bits 4 to 30, of the count in bits 0 to 3.
 const ROWS_TOKENS: u32 = 0u;
 const ROWS_RESPONSES: u32 = 1u;
 const ROWS_HEAD: u32 = 2u;
 const ROWS_FIXED: u32 = 16u;
+const ROWS_TIMES: u32 = 0x80000000u;
 
-fn row_count(kind: u32) -> u32 {
-    if (kind >= ROWS_FIXED) { return kind - ROWS_FIXED; }
+fn dyn_count(kind: u32) -> u32 {
     if (kind == ROWS_TOKENS) { return dyn.tokens; }
     if (kind == ROWS_RESPONSES) { return dyn.responses; }
     return dyn.rows;
+}
+
+fn row_count(kind: u32) -> u32 {
+    if (kind >= ROWS_TIMES) { return ((kind - ROWS_TIMES) >> 4u) * dyn_count(kind & 15u); }
+    if (kind >= ROWS_FIXED) { return kind - ROWS_FIXED; }
+    return dyn_count(kind);
 }

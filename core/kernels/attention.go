@@ -76,7 +76,7 @@ func (s AttentionSpec) shape() gpu.Shape {
 // spreads the keys, not the rows.
 func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	if s.Rows >= rowsFixed && s.Rows <= FixedRows(maxDecodeRows) {
+	if s.Rows.fixed() && s.Rows <= FixedRows(maxDecodeRows) {
 		return attentionDecode(t, s, q, k, v, ranges, out, stats)
 	}
 	b := t.Attention.queryBlock(s, t.Attention.Forward)

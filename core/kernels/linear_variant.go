@@ -53,7 +53,7 @@ const likelyRows = 512
 // without tiles: each sums in the same order.
 func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 	m, n := s.result(kind, likelyRows)
-	if kind != linearWeight && s.Rows >= rowsFixed {
+	if kind != linearWeight && s.Rows.fixed() {
 		m = s.Rows.Count(nil)
 	}
 	if v.Tiled {

@@ -36,19 +36,32 @@ func RMSNormGrad(rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx
 // RMSNormGainGrad records dgain += Σ_rows dy · x · rstd: x and dy [rows,
 // features], rstd [rows], dgain [features].
 func RMSNormGainGrad(rows Rows, features int, x, rstd, dy, dgain *gpu.Tensor) gpu.Dispatch {
-	vecs := RowStride(features) / 4
+	return gainGrad(rows, 1, features, true, x, rstd, dy, dgain)
+}
+
+// RMSNormHeadGainGrad records what each head adds to the gradient of a gain that
+// all heads share, partial = Σ_rows dy · x · rstd: x and dy [rows, heads·features],
+// rstd [rows, heads], partial [heads, features]; features is a multiple of 4. The
+// rest is ColumnSums over the heads. One loop over rows and heads would be too
+// long for an invocation.
+func RMSNormHeadGainGrad(rows Rows, heads, features int, x, rstd, dy, partial *gpu.Tensor) gpu.Dispatch {
+	return gainGrad(rows, heads, features, false, x, rstd, dy, partial)
+}
+
+func gainGrad(rows Rows, heads, features int, accumulate bool, x, rstd, dy, dgain *gpu.Tensor) gpu.Dispatch {
+	vecs := heads * RowStride(features) / 4
 	return gpu.Dispatch{
 		Program: program("rmsnorm_gain_grad", nil,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
-		Shape: gpu.Shape{uint32(rows), uint32(features)},
+		Shape: gpu.Shape{uint32(rows), uint32(features), uint32(heads), flag(accumulate)},
 		Args:  []*gpu.Tensor{x, rstd, dy, dgain},
 		Groups: func(d *gpu.Dyn) [3]uint32 {
-			if rows.Count(d) == 0 {
+			if rows.Count(d) == 0 && accumulate {
 				return [3]uint32{}
 			}
 			return linearGroups(vecs, 16)
 		},
-		Flops: func(d *gpu.Dyn) float64 { return 3 * float64(rows.Count(d)*features) },
+		Flops: func(d *gpu.Dyn) float64 { return 3 * float64(rows.Count(d)*heads*features) },
 	}
 }
 
@@ -117,6 +130,25 @@ func init() {
 			RMSNormGrad(PerToken, f, c.Flag("accumulate"), x.GPU, gain.GPU, scale.GPU, dy.GPU, dx.GPU, c.rowForm()),
 			RMSNormGainGrad(PerToken, f, x.GPU, scale.GPU, dy.GPU, dgain.GPU))
 		RMSNormGradRef(f, x.Host, gain.Host, scale.Host, dy.Host, dx.Host, dgain.Host)
+		c.Expect(dx, 1e-5)
+		c.Expect(dgain, 1e-5)
+	})
+	register("rmsnorm_heads", func(c *Case) {
+		n, heads, f, eps := c.Size("rows"), c.Size("heads"), c.Size("features"), c.Param("eps")
+		x, gain, dy := c.Random("x", n*heads*f), c.Random("gain", f), c.Random("dy", n*heads*f)
+		y, rstd, dx := c.Garbage("y", n*heads*f), c.Garbage("rstd", n*heads), c.Garbage("dx", n*heads*f)
+		partial, dgain := c.Garbage("partial", heads*f), c.Random("dgain", f)
+		c.Dyn.Tokens = uint32(n)
+		all := PerToken.Times(heads)
+		c.Record(
+			RMSNorm(all, f, eps, x.GPU, gain.GPU, y.GPU, rstd.GPU, c.rowForm()),
+			RMSNormGrad(all, f, false, x.GPU, gain.GPU, rstd.GPU, dy.GPU, dx.GPU, c.rowForm()),
+			RMSNormHeadGainGrad(PerToken, heads, f, x.GPU, rstd.GPU, dy.GPU, partial.GPU),
+			ColumnSums(FixedRows(heads), f, partial.GPU, dgain.GPU))
+		RMSNormRef(f, eps, x.Host, gain.Host, y.Host, rstd.Host)
+		RMSNormGradRef(f, x.Host, gain.Host, rstd.Host, dy.Host, dx.Host, dgain.Host)
+		c.Expect(y, 2e-6)
+		c.Expect(rstd, 2e-6)
 		c.Expect(dx, 1e-5)
 		c.Expect(dgain, 1e-5)
 	})

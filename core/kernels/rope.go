@@ -7,17 +7,15 @@ import (
 )
 
 // RopeTable returns the rotations of positions tokens, [positions, headDim]:
-// headDim/2 cosines, then as many sines, of position·theta^(−2i/headDim). It is
-// computed in float64: in float32 the angles of far positions lose digits.
-func RopeTable(theta float64, headDim, positions int) []float32 {
-	half := headDim / 2
-	table := make([]float32, positions*headDim)
-	for i := range half {
-		freq := math.Pow(theta, -2*float64(i)/float64(headDim))
+// headDim/2 cosines, then as many sines, of position·frequencies[i].
+func RopeTable(frequencies []float64, positions int) []float32 {
+	half := len(frequencies)
+	table := make([]float32, positions*2*half)
+	for i, freq := range frequencies {
 		for p := range positions {
 			sin, cos := math.Sincos(float64(p) * freq)
-			table[p*headDim+i] = float32(cos)
-			table[p*headDim+half+i] = float32(sin)
+			table[p*2*half+i] = float32(cos)
+			table[p*2*half+half+i] = float32(sin)
 		}
 	}
 	return table
@@ -82,7 +80,11 @@ func init() {
 			positions[i] = uint32(c.Rand().IntN(limit))
 		}
 		positions[rows-1] = limit - 1
-		table := c.Values("table", RopeTable(10000, dim, limit))
+		frequencies := make([]float64, dim/2)
+		for i := range frequencies {
+			frequencies[i] = math.Pow(10000, -2*float64(i)/float64(dim))
+		}
+		table := c.Values("table", RopeTable(frequencies, limit))
 		x := c.Random("x", rows*heads*dim)
 		c.Dyn.Tokens = uint32(rows)
 		at, inverse := c.Words("positions", positions), c.Flag("inverse")

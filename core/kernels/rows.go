@@ -1,6 +1,10 @@
 package kernels
 
-import "nextquill/core/gpu"
+import (
+	"fmt"
+
+	"nextquill/core/gpu"
+)
 
 // Rows says which count of a gpu.Dyn the row dimension of a tensor follows, so
 // that one recorded plan serves micro-batches of every size.
@@ -21,9 +25,34 @@ const rowsFixed = 16
 // FixedRows is a row count that no Dyn changes.
 func FixedRows(n int) Rows { return Rows(n + rowsFixed) }
 
+// rowsTimes is ROWS_TIMES of shaders/common.wgsl: it marks n times the count
+// that the lowest four bits name, with n in the bits between.
+const rowsTimes = 1 << 31
+
+// maxTimes keeps n below the mark.
+const maxTimes = 1<<27 - 1
+
+// Times is n rows for every one of r: the heads of a token, say.
+func (r Rows) Times(n int) Rows {
+	switch {
+	case r >= rowsTimes || n < 1 || n > maxTimes:
+		panic(fmt.Sprintf("kernels: rows %#x times %d", uint32(r), n))
+	case n == 1:
+		return r
+	case r >= rowsFixed:
+		return FixedRows(n * int(r-rowsFixed))
+	}
+	return rowsTimes | Rows(n)<<4 | r
+}
+
+// fixed tells whether the count is known when a plan is recorded.
+func (r Rows) fixed() bool { return r >= rowsFixed && r < rowsTimes }
+
 // Count resolves r for one replay.
 func (r Rows) Count(d *gpu.Dyn) int {
 	switch {
+	case r >= rowsTimes:
+		return int(r&^rowsTimes>>4) * (r & 15).Count(d)
 	case r >= rowsFixed:
 		return int(r - rowsFixed)
 	case r == PerToken:

@@ -74,13 +74,51 @@ func goldenIDs(t *testing.T, name string) []int32 {
 	return all[name]
 }
 
-// TestCacheEqualsPacked generates with both branches in a cache and compares each
-// token's log-probability with that of the packed forward pass over the result.
-func TestCacheEqualsPacked(t *testing.T) {
+// TestGreedyMatchesTransformers writes 64 tokens on each of ten prompts.
+func TestGreedyMatchesTransformers(t *testing.T) {
 	ctx := context.Background()
 	store := blob.FromFS(os.DirFS(oracle))
 	g := nativetest.Open(t, store)
-	m := load(t, g, store, "gqa")
+	var golden map[string][]struct{ Prompt, Tokens []int32 }
+	readJSON(t, oracle+"/logits/greedy.json", &golden)
+	require.NotEmpty(t, golden)
+	for name, rows := range golden {
+		t.Run(name, func(t *testing.T) {
+			m := load(t, g, store, name)
+			defer m.Free()
+			d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 16, MaxNew: len(rows[0].Tokens)})
+			require.NoError(t, err)
+			defer d.Free()
+			for _, row := range rows {
+				require.NoError(t, d.Start(ctx, row.Prompt, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+				for d.Made() < len(row.Tokens) {
+					require.NoError(t, d.Next(ctx, 0))
+				}
+				sampled, err := d.Sampled(ctx, 0)
+				require.NoError(t, err)
+				var got []int32
+				for _, s := range sampled {
+					got = append(got, int32(s.ID))
+				}
+				require.Equal(t, row.Tokens, got, "prompt %v", row.Prompt)
+			}
+		})
+	}
+}
+
+// TestCacheEqualsPacked generates with both branches in a cache and compares each
+// token's log-probability with that of the packed forward pass over the result.
+func TestCacheEqualsPacked(t *testing.T) {
+	store := blob.FromFS(os.DirFS(oracle))
+	g := nativetest.Open(t, store)
+	for _, name := range []string{"gqa", "qwen2", "qwen3"} {
+		t.Run(name, func(t *testing.T) { cacheEqualsPacked(t, g, store, name) })
+	}
+}
+
+func cacheEqualsPacked(t *testing.T, g *gpu.Context, store blob.Store, name string) {
+	ctx := context.Background()
+	m := load(t, g, store, name)
 	defer m.Free()
 	r := rand.New(rand.NewPCG(1, 1))
 	ids := func(n int) []int32 {

@@ -9,6 +9,8 @@ import (
 type saved struct {
 	x, h1, rstd1         *gpu.Tensor // residual stream in, normalised
 	xq, hq               *gpu.Tensor // the same at the query rows
+	rawQ, rawK           *gpu.Tensor // before the norm of each head
+	rstdQ, rstdK         *gpu.Tensor // nil without such a norm, where rawQ is q
 	q, k, v, attn, stats *gpu.Tensor
 	mid, h2, rstd2       *gpu.Tensor
 	gate, up, act        *gpu.Tensor
@@ -26,9 +28,10 @@ func (p *pass) layerForward(i int, x *gpu.Tensor) (*gpu.Tensor, *saved) {
 	s := &saved{x: x, rows: p.tokens, positions: p.in.positions, ranges: p.in.ranges, keyRanges: p.in.keyRanges}
 	s.h1, s.rstd1 = p.rmsNorm(l.norm1, p.tokens, x)
 	kv := c.KVHeads * c.HeadDim
-	s.k, s.v = p.temp("k", p.tokens, kv), p.temp("v", p.tokens, kv)
-	s.uk = p.linear(l.k, p.tokens, s.h1, s.k)
+	s.rawK, s.v = p.temp("k", p.tokens, kv), p.temp("v", p.tokens, kv)
+	s.uk = p.linear(l.k, p.tokens, s.h1, s.rawK)
 	s.uv = p.linear(l.v, p.tokens, s.h1, s.v)
+	s.k, s.rstdK = p.headNorm(l.kNorm, p.tokens, c.KVHeads, s.rawK)
 	p.plan.Add(kernels.Rope(p.tokens.rows, c.KVHeads, c.HeadDim, false, p.in.positions, p.m.rope, s.k))
 	keys, values := s.k, s.v
 	if p.cache != nil {
@@ -43,9 +46,10 @@ func (p *pass) layerForward(i int, x *gpu.Tensor) (*gpu.Tensor, *saved) {
 		s.xq, s.hq = p.gather(s.rows, p.in.headTokens, x), p.gather(s.rows, p.in.headTokens, s.h1)
 	}
 	width := c.Heads * c.HeadDim
-	s.q, s.attn = p.temp("q", s.rows, width), p.temp("attention", s.rows, width)
+	s.rawQ, s.attn = p.temp("q", s.rows, width), p.temp("attention", s.rows, width)
 	s.stats = p.temp("attention.stats", s.rows, 2*c.Heads)
-	s.uq = p.linear(l.q, s.rows, s.hq, s.q)
+	s.uq = p.linear(l.q, s.rows, s.hq, s.rawQ)
+	s.q, s.rstdQ = p.headNorm(l.qNorm, s.rows, c.Heads, s.rawQ)
 	p.plan.Add(kernels.Rope(s.rows.rows, c.Heads, c.HeadDim, false, s.positions, p.m.rope, s.q))
 	p.plan.Add(kernels.AttentionForward(p.m.tune, p.attention(s.rows), s.q, keys, values, s.ranges, s.attn, s.stats))
 	y := p.temp("o", s.rows, c.HiddenSize)
@@ -96,6 +100,8 @@ func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *g
 	p.plan.Add(kernels.AttentionKeyGrad(p.m.tune, keys, s.q, s.k, s.v, s.keyRanges, s.stats, dattn, dk, dv))
 	p.plan.Add(kernels.Rope(rows.rows, c.Heads, c.HeadDim, true, s.positions, p.m.rope, dq))
 	p.plan.Add(kernels.Rope(p.tokens.rows, c.KVHeads, c.HeadDim, true, p.in.positions, p.m.rope, dk))
+	dq = p.headNormGrad(l.qNorm, rows, c.Heads, s.rawQ, s.rstdQ, dq)
+	dk = p.headNormGrad(l.kNorm, p.tokens, c.KVHeads, s.rawK, s.rstdK, dk)
 
 	if !wantInput && l.norm1.grad == nil {
 		p.linearGrad(l.q, rows, s.hq, s.uq, dq, nil, false)

@@ -1,5 +1,6 @@
-// Package model is a decoder of the Llama family on the device: its weights, its
-// forward and backward passes over packed branches, and its LoRA adapters.
+// Package model is a decoder of the Llama family (Llama, Mistral, Qwen2, Qwen3) on
+// the device: its weights, its forward and backward passes over packed branches,
+// and its LoRA adapters.
 //
 // LoRA is a reparameterisation: the passes ask a linear layer for its product,
 // and whether the layer carries an adapter is the layer's business.
@@ -39,6 +40,7 @@ type Model struct {
 // layer is one decoder block.
 type layer struct {
 	norm1, norm2   gain
+	qNorm, kNorm   *gain // on each head, Qwen3; nil elsewhere
 	q, k, v, o     *linear
 	gate, up, down *linear
 }
@@ -49,13 +51,16 @@ type gain struct {
 	grad *gpu.Tensor // nil when frozen
 }
 
-// linear is a linear layer, weight [out, in], with or without a LoRA pair.
+// linear is a linear layer, weight [out, in], with or without a bias [out] and a
+// LoRA pair.
 type linear struct {
-	path    string // module path, such as model.layers.0.self_attn.q_proj
-	in, out int
-	w       *gpu.Tensor
-	grad    *gpu.Tensor // nil when frozen
-	lora    *loraPair
+	path     string // module path, such as model.layers.0.self_attn.q_proj
+	in, out  int
+	w        *gpu.Tensor
+	grad     *gpu.Tensor // nil when frozen
+	bias     *gpu.Tensor // nil without
+	biasGrad *gpu.Tensor // nil without, or when frozen
+	lora     *loraPair
 }
 
 func (l *layer) linears() []*linear {
@@ -155,7 +160,7 @@ func (m *Model) load(ctx context.Context, file *weights.File) error {
 		return err
 	}
 	m.assemble(tensors, grads)
-	table := kernels.RopeTable(cfg.RopeTheta, cfg.HeadDim, cfg.MaxPositions)
+	table := kernels.RopeTable(cfg.RopeFrequencies(), cfg.MaxPositions)
 	m.rope = m.newTensor("rope", int64(4*len(table)))
 	b, _ := m.rope.Handle()
 	m.g.WriteF32(b, 0, table)
@@ -183,7 +188,10 @@ func (m *Model) assemble(t, grads map[string]*gpu.Tensor) {
 		lin := func(part string) *linear {
 			path := weights.LayerPath(i, part)
 			out, in, _ := cfg.LinearShape(part)
-			return &linear{path: path, in: in, out: out, w: t[path+".weight"], grad: grads[path+".weight"]}
+			return &linear{
+				path: path, in: in, out: out, w: t[path+".weight"], grad: grads[path+".weight"],
+				bias: t[path+".bias"], biasGrad: grads[path+".bias"],
+			}
 		}
 		norm := func(part string) gain {
 			name := weights.LayerPath(i, part) + ".weight"
@@ -193,6 +201,10 @@ func (m *Model) assemble(t, grads map[string]*gpu.Tensor) {
 			norm1: norm("input_layernorm"), norm2: norm("post_attention_layernorm"),
 			q: lin("self_attn.q_proj"), k: lin("self_attn.k_proj"), v: lin("self_attn.v_proj"), o: lin("self_attn.o_proj"),
 			gate: lin("mlp.gate_proj"), up: lin("mlp.up_proj"), down: lin("mlp.down_proj"),
+		}
+		if cfg.QKNorm {
+			q, k := norm("self_attn.q_norm"), norm("self_attn.k_norm")
+			m.layers[i].qNorm, m.layers[i].kNorm = &q, &k
 		}
 	}
 }
@@ -215,5 +227,5 @@ func (m *Model) Free() {
 // String names the model's size, for logs.
 func (m *Model) String() string {
 	c := m.Config
-	return fmt.Sprintf("Llama %d layers × %d, %d heads (%d KV) of %d, vocabulary %d", c.Layers, c.HiddenSize, c.Heads, c.KVHeads, c.HeadDim, c.VocabSize)
+	return fmt.Sprintf("%d layers × %d, %d heads (%d KV) of %d, vocabulary %d", c.Layers, c.HiddenSize, c.Heads, c.KVHeads, c.HeadDim, c.VocabSize)
 }

@@ -23,6 +23,9 @@ type dim struct {
 	capacity int
 }
 
+// times is n rows for every one of d.
+func (d dim) times(n int) dim { return dim{d.rows.Times(n), d.capacity * n} }
+
 // rowForm is how kernels that reduce over a row spread their work.
 func (p *pass) rowForm() kernels.RowForm { return kernels.RowFormFor(p.m.g.Info()) }
 
@@ -30,9 +33,18 @@ func (p *pass) temp(name string, d dim, features int) *gpu.Tensor {
 	return p.plan.Temp(name, int64(4*d.capacity*features))
 }
 
-// linear records y (=|+=) x·Wᵀ with the layer's adapter, and returns x·Aᵀ when
+// linear records y = x·Wᵀ + b with the layer's adapter, and returns x·Aᵀ when
 // there is one: the weight gradient of B needs it.
 func (p *pass) linear(l *linear, d dim, x, y *gpu.Tensor) (u *gpu.Tensor) {
+	u = p.product(l, d, x, y)
+	if l.bias != nil {
+		p.plan.Add(kernels.AddBias(d.rows, l.out, l.bias, y))
+	}
+	return u
+}
+
+// product is linear without the bias.
+func (p *pass) product(l *linear, d dim, x, y *gpu.Tensor) (u *gpu.Tensor) {
 	spec := kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out}
 	if l.lora == nil {
 		p.plan.Add(kernels.LinearForward(p.m.tune, spec, x, l.w, y, nil, nil))
@@ -60,6 +72,9 @@ func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate
 	if l.grad != nil {
 		p.plan.Add(kernels.LinearWeightGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out, Accumulate: true, Scale: 1}, dy, x, l.grad))
 	}
+	if l.biasGrad != nil {
+		p.plan.Add(kernels.ColumnSums(d.rows, l.out, dy, l.biasGrad))
+	}
 	if dx != nil {
 		p.plan.Add(kernels.LinearInputGrad(p.m.tune, spec, dy, l.w, dx, v, a))
 	}
@@ -82,6 +97,35 @@ func (p *pass) rmsNormGrad(n gain, d dim, x, rstd, dy, dx *gpu.Tensor, accumulat
 	if dx != nil {
 		p.plan.Add(kernels.RMSNormGrad(d.rows, features, accumulate, x, n.w, rstd, dy, dx, p.rowForm()))
 	}
+}
+
+// headNorm records the norm of each head of x [d, heads × head dim], or returns x
+// where there is none.
+func (p *pass) headNorm(n *gain, d dim, heads int, x *gpu.Tensor) (y, rstd *gpu.Tensor) {
+	if n == nil {
+		return x, nil
+	}
+	c, d := p.m.Config, d.times(heads)
+	y, rstd = p.temp("head norm", d, c.HeadDim), p.temp("head rstd", d, 1)
+	p.plan.Add(kernels.RMSNorm(d.rows, c.HeadDim, float32(c.RMSNormEps), x, n.w, y, rstd, p.rowForm()))
+	return y, rstd
+}
+
+// headNormGrad records the gradients of y = headNorm(x) given dy, and returns that
+// of x.
+func (p *pass) headNormGrad(n *gain, d dim, heads int, x, rstd, dy *gpu.Tensor) *gpu.Tensor {
+	if n == nil {
+		return dy
+	}
+	width, all := p.m.Config.HeadDim, d.times(heads)
+	if n.grad != nil {
+		partial := p.temp("head gains", dim{capacity: heads}, width)
+		p.plan.Add(kernels.RMSNormHeadGainGrad(d.rows, heads, width, x, rstd, dy, partial))
+		p.plan.Add(kernels.ColumnSums(kernels.FixedRows(heads), width, partial, n.grad))
+	}
+	dx := p.temp("dhead", all, width)
+	p.plan.Add(kernels.RMSNormGrad(all.rows, width, false, x, n.w, rstd, dy, dx, p.rowForm()))
+	return dx
 }
 
 func (p *pass) add(d dim, x, y *gpu.Tensor) *gpu.Tensor {

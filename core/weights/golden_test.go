@@ -161,6 +161,52 @@ func TestConfigDefaultsAreThoseOfTransformers(t *testing.T) {
 	require.Empty(t, c.EOS)
 }
 
+func TestFamilies(t *testing.T) {
+	parse := func(content string) Config {
+		t.Helper()
+		c, err := ParseConfig("config.json", []byte(content))
+		require.NoError(t, err)
+		return c
+	}
+	// What transformers makes of a config with nothing but its type.
+	c := parse(`{"model_type":"qwen2"}`)
+	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 22016, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, VocabSize: 151936,
+		MaxPositions: 32768, RMSNormEps: 1e-6, RopeTheta: 10000, QKVBias: true, BOS: -1}, c)
+	c = parse(`{"architectures":["Qwen3ForCausalLM"],"hidden_size":1024,"num_attention_heads":16,"num_key_value_heads":8}`)
+	require.Equal(t, []int{128, 32}, []int{c.HeadDim, c.Layers}, "Qwen3's heads have a width of their own")
+	require.True(t, c.QKNorm)
+	require.False(t, c.QKVBias)
+	c = parse(`{"model_type":"mistral","sliding_window":null}`)
+	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 14336, Layers: 32, Heads: 32, KVHeads: 8, HeadDim: 128, VocabSize: 32000,
+		MaxPositions: 131072, RMSNormEps: 1e-6, RopeTheta: 10000, BOS: 1, EOS: []int32{2}}, c)
+	require.Equal(t, 32, parse(`{"model_type":"mistral","sliding_window":null,"num_key_value_heads":null}`).KVHeads)
+	parse(`{"model_type":"mistral","sliding_window":4096,"max_position_embeddings":4096}`) // hides nothing
+	parse(`{"model_type":"qwen2","use_sliding_window":false,"sliding_window":4096,"layer_types":["full_attention"]}`)
+
+	// Qwen2 and Mistral have no attention_bias, in Llama and Qwen3 it is o_proj's, too.
+	c = parse(`{"model_type":"qwen3","attention_bias":true}`)
+	require.True(t, c.QKVBias && c.OutputBias)
+	c = parse(`{"model_type":"qwen2","attention_bias":true}`)
+	require.True(t, c.QKVBias && !c.OutputBias)
+
+	for _, field := range []string{"rope_scaling", "rope_parameters"} {
+		c = parse(`{"model_type":"llama","max_position_embeddings":131072,"` + field + `":{"rope_type":"llama3","rope_theta":500000,
+			"factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192}}`)
+		require.Equal(t, RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192}, c.RopeScaling)
+		require.Equal(t, 500000.0, c.RopeTheta)
+	}
+}
+
+// The expected values are transformers' _compute_llama3_parameters, in float32, for the shape of Llama-3.2-1B.
+func TestLlama3Frequencies(t *testing.T) {
+	c := Config{HeadDim: 64, RopeTheta: 500000, RopeScaling: RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192}}
+	freqs := c.RopeFrequencies()
+	require.Len(t, freqs, 32)
+	for i, want := range map[int]float64{0: 1, 1: 0.663601279, 10: 0.0165604409, 14: 0.00321144611, 15: 0.00129054801, 16: 0.000429556705, 17: 9.70828623e-05, 18: 1.94616387e-05, 25: 1.10288363e-06, 31: 9.41830649e-08} {
+		require.InEpsilon(t, want, freqs[i], 1e-5, "frequency %d", i)
+	}
+}
+
 func TestCheckLlamaNamesWhatDisagrees(t *testing.T) {
 	ctx := t.Context()
 	config, err := ReadConfig(ctx, golden, "f16_untied")

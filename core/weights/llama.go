@@ -46,7 +46,18 @@ func (c Config) LinearShape(part string) (out, in int, ok bool) {
 	return 0, 0, false
 }
 
-// LlamaTensors lists every tensor a Llama of this config has, in forward order.
+// LinearBias tells whether a block's linear layer has a bias [out].
+func (c Config) LinearBias(part string) bool {
+	switch part {
+	case "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj":
+		return c.QKVBias
+	case "self_attn.o_proj":
+		return c.OutputBias
+	}
+	return false
+}
+
+// LlamaTensors lists every tensor a model of this config has, in forward order: Llama's names, which Mistral and Qwen share.
 func LlamaTensors(c Config) []TensorShape {
 	out := []TensorShape{{EmbedName, []int{c.VocabSize, c.HiddenSize}}}
 	for i := range c.Layers {
@@ -57,10 +68,17 @@ func LlamaTensors(c Config) []TensorShape {
 			for _, p := range parts {
 				o, in, _ := c.LinearShape(p)
 				add(p, o, in)
+				if c.LinearBias(p) {
+					out = append(out, TensorShape{LayerPath(i, p) + ".bias", []int{o}})
+				}
 			}
 		}
 		add("input_layernorm", c.HiddenSize)
 		linear(LinearParts[:4]...)
+		if c.QKNorm {
+			add("self_attn.q_norm", c.HeadDim)
+			add("self_attn.k_norm", c.HeadDim)
+		}
 		add("post_attention_layernorm", c.HiddenSize)
 		linear(LinearParts[4:]...)
 	}

@@ -10,7 +10,7 @@ import warnings
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Config
 from transformers.utils import logging
 
 import operations
@@ -22,12 +22,29 @@ LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 # name: (hidden, intermediate, heads, kv heads, head_dim, vocabulary, layers, tied, rope theta, norm eps, dtype, rope style)
 # Both spellings of the rotary base occur in the wild: "rope_theta" (until transformers 4) and "rope_parameters" (5).
+# Models are seeded by their place in the list: add at the end.
 MODELS = {
     "gqa": (32, 44, 4, 2, 8, 97, 2, False, 50000.0, 1e-5, "float32", "rope_parameters"),
     "odd": (36, 28, 3, 1, 16, 53, 2, False, 1000000.0, 1e-6, "float32", "rope_theta"),
     "tied": (24, 36, 3, 3, 8, 61, 2, True, 10000.0, 1e-5, "float32", "rope_theta"),
     "half": (32, 40, 4, 1, 8, 101, 1, False, 100000.0, 1e-5, "float16", "rope_theta"),
     "brain": (16, 24, 4, 2, 4, 64, 3, True, 20000.0, 1e-6, "bfloat16", "rope_parameters"),
+    "qwen2": (24, 32, 3, 1, 8, 59, 2, True, 1000000.0, 1e-6, "float32", "rope_theta"),
+    "qwen3": (20, 28, 4, 2, 12, 61, 2, False, 1000000.0, 1e-6, "float32", "rope_parameters"),
+    "scaled": (16, 24, 2, 1, 8, 53, 2, False, 10000.0, 1e-5, "float32", "rope_theta"),
+}
+# What is not a plain Llama: (config class, more of its fields). The lengths of the four rotary waves of "scaled" are 6,
+# 63, 628 and 6283 positions: one below 128/4, which stays, one between, two above 128/1, which are stretched.
+FAMILIES = {
+    "qwen2": (Qwen2Config, {}),
+    "qwen3": (Qwen3Config, {}),
+    "scaled": (LlamaConfig, {"attention_bias": True}),
+}
+SCALING = {
+    "scaled": {
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 128,
+    },
 }
 
 OPTIONS = {
@@ -82,6 +99,12 @@ CASES = {
     "edges-lora": ("nextquill-code", "gqa", "edges", "all", {"alpha": 0.5}),
     "edges-full": ("nextquill-code", "odd", "edges", None, {"alpha": 0.5}),
     "one-token-lora": ("mce", "tied", "one", "all", {}),
+    "nextquill-code-qwen2-lora": ("nextquill-code", "qwen2", "mixed", "all", {}),
+    "nextquill-code-qwen2-full": ("nextquill-code", "qwen2", "plain", None, {}),
+    "nextquill-code-qwen3-lora": ("nextquill-code", "qwen3", "mixed", "all", {}),
+    "nextquill-code-qwen3-full": ("nextquill-code", "qwen3", "plain", None, {}),
+    "nextquill-code-scaled-lora": ("nextquill-code", "scaled", "mixed", "all", {}),
+    "nextquill-code-scaled-full": ("nextquill-code", "scaled", "plain", None, {}),
 }
 
 # name: (preset, model, adapter, fresh (B = 0, as PEFT starts), changed options, optimizer)
@@ -112,13 +135,19 @@ def save_tensors(file, tensors):
 def make_model(name):
     hidden, inter, heads, kv, head_dim, vocab, layers, tied, theta, eps, dtype, style = MODELS[name]
     torch.manual_seed(list(MODELS).index(name) + 1)
-    model = LlamaForCausalLM(LlamaConfig(
+    family, more = FAMILIES.get(name, (LlamaConfig, {}))
+    if family is not Qwen2Config:  # Qwen2's is always hidden_size / num_attention_heads
+        more = {**more, "head_dim": head_dim}
+    model = AutoModelForCausalLM.from_config(family(
         hidden_size=hidden, intermediate_size=inter, num_attention_heads=heads, num_key_value_heads=kv,
-        head_dim=head_dim, vocab_size=vocab, num_hidden_layers=layers, tie_word_embeddings=tied, rms_norm_eps=eps,
-        rope_parameters={"rope_type": "default", "rope_theta": theta}, max_position_embeddings=256,
+        vocab_size=vocab, num_hidden_layers=layers, tie_word_embeddings=tied, rms_norm_eps=eps,
+        rope_parameters={**SCALING.get(name, {"rope_type": "default"}), "rope_theta": theta}, max_position_embeddings=256,
+        **more,
     ))
     for n, p in model.named_parameters():
-        if p.dim() == 1:
+        if n.endswith(".bias"):
+            p.data.normal_(0.0, 0.3)
+        elif p.dim() == 1:
             p.data.normal_(1.0, 0.15)  # a norm's weights of exactly 1 would hide a missing factor
         elif "embed_tokens" in n or "lm_head" in n:
             p.data.normal_(0.0, 2.0 / hidden**0.5)  # logits with a standard deviation of about 2
@@ -130,7 +159,10 @@ def make_model(name):
     cfg = read_json(file)
     cfg.pop("transformers_version")
     if style == "rope_theta":
-        cfg["rope_theta"] = cfg.pop("rope_parameters")["rope_theta"]
+        rope = cfg.pop("rope_parameters")
+        cfg["rope_theta"] = rope.pop("rope_theta")
+        if name in SCALING:
+            cfg["rope_scaling"] = rope
         cfg["torch_dtype"] = cfg.pop("dtype")
     with open(file, "w") as f:
         json.dump(cfg, f, indent=2, sort_keys=True)
@@ -148,13 +180,37 @@ def make_logits():
         ids[name] = [rng.randrange(model.config.vocab_size) for _ in range(30)]
         with torch.no_grad():
             logits = model(input_ids=torch.tensor([ids[name]])).logits[0]
-            with ref.float64_llama():
+            with ref.float64_models():
                 exact = ref.load(path("models", name))(input_ids=torch.tensor([ids[name]])).logits[0]
         drift = (logits.double() - exact).abs().max().item()
         assert drift < 1e-4, f"{name}: float64 reference is {drift} away from transformers"
         print(f"logits {name:6} std {logits.std():.2f}  float32 - float64: {drift:.1e}")
         save_tensors(os.path.join(out, name + ".safetensors"), {"logits": logits})
     write_json(os.path.join(out, "ids.json"), ids)
+
+
+def make_greedy():
+    """Ten prompts for one model of each family, and the 64 tokens that transformers appends to them, in float32. The best
+    token leads by more than 1e-3 everywhere (asserted by drawing again), so that rounding cannot choose another."""
+    rows = {}
+    for name in ("gqa", "qwen2", "qwen3", "scaled"):
+        model = ref.load(path("models", name), dtype=torch.float32)
+        rng = random.Random(list(MODELS).index(name) + 200)
+        rows[name] = []
+        while len(rows[name]) < 10:
+            prompt = [rng.randrange(model.config.vocab_size) for _ in range(rng.randint(1, 12))]
+            tokens, cache, feed = [], None, prompt
+            with torch.no_grad():
+                while len(tokens) < 64:
+                    out = model(input_ids=torch.tensor([feed]), past_key_values=cache, use_cache=True)
+                    best = out.logits[0, -1].topk(2)
+                    if best.values[0] - best.values[1] < 1e-3:
+                        break
+                    cache, feed = out.past_key_values, [best.indices[0].item()]
+                    tokens += feed
+            if len(tokens) == 64:
+                rows[name].append({"prompt": prompt, "tokens": tokens})
+    write_json(path("logits", "greedy.json"), rows)
 
 
 def make_adapter(model_name, out, kind, seed, zero_b=False):
@@ -248,7 +304,7 @@ def make_case(name, seed):
     write_json(os.path.join(out, "result.json"), result)
     save_tensors(os.path.join(out, "grads.safetensors"), grads)
     above = sum(t["dce"] > options["delta"] for t in result["tokens"])
-    print(f"case {name:26} {model_name:5} loss {result['loss']:8.4f}  |g| {norm:7.3f}  above {above}/{len(result['tokens'])}")
+    print(f"case {name:26} {model_name:6} loss {result['loss']:8.4f}  |g| {norm:7.3f}  above {above}/{len(result['tokens'])}")
 
 
 # --- trajectories ---------------------------------------------------------------------------------------------------
@@ -312,7 +368,8 @@ def main(parts):
         for name in MODELS:
             make_model(name)
         make_logits()
-    with ref.float64_llama():
+        make_greedy()
+    with ref.float64_models():
         if "cases" in parts:
             for i, name in enumerate(CASES):
                 make_case(name, 10 + i)

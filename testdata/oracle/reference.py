@@ -9,8 +9,10 @@ import os
 
 import torch
 from peft import PeftModel
-from transformers import LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 from transformers.models.llama import modeling_llama
+from transformers.models.qwen2 import modeling_qwen2
+from transformers.models.qwen3 import modeling_qwen3
 
 torch.set_num_threads(1)
 
@@ -24,11 +26,23 @@ def _rms_norm(self, x):
     return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
 
 
+def _frequencies(config):
+    """The rotary frequencies in float64, with Llama 3's scaling where the config asks for it: waves longer than
+    original/low are slowed down by the factor, those shorter than original/high stay, and those between are mixed."""
+    rope = config.rope_parameters
+    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    freq = 1.0 / (rope["rope_theta"] ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim))
+    if rope["rope_type"] == "default":
+        return freq
+    assert rope["rope_type"] == "llama3"
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+    turns = rope["original_max_position_embeddings"] * freq / (2 * math.pi)
+    keep = ((turns - low) / (high - low)).clamp(0, 1)
+    return keep * freq + (1 - keep) * freq / rope["factor"]
+
+
 def _rotary(self, x, position_ids):
-    theta = self.config.rope_parameters["rope_theta"]
-    dim = self.config.head_dim
-    inv_freq = 1.0 / (theta ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim))
-    freqs = position_ids[..., None].double() * inv_freq
+    freqs = position_ids[..., None].double() * _frequencies(self.config)
     emb = torch.cat((freqs, freqs), dim=-1)
     return emb.cos(), emb.sin()
 
@@ -44,29 +58,23 @@ def _attention(module, query, key, value, attention_mask, scaling, dropout=0.0, 
 
 
 @contextlib.contextmanager
-def float64_llama():
+def float64_models():
     """transformers computes RMSNorm, the rotary angles and the softmax in float32 whatever the weights' type is.
     Within this context they are computed in the type of their input, so that `.double()` means float64 throughout."""
-    saved = (
-        modeling_llama.LlamaRMSNorm.forward,
-        modeling_llama.LlamaRotaryEmbedding.forward,
-        modeling_llama.eager_attention_forward,
-    )
-    modeling_llama.LlamaRMSNorm.forward = _rms_norm
-    modeling_llama.LlamaRotaryEmbedding.forward = _rotary
-    modeling_llama.eager_attention_forward = _attention
-    try:
+    with contextlib.ExitStack() as stack:
+        for module, family in ((modeling_llama, "Llama"), (modeling_qwen2, "Qwen2"), (modeling_qwen3, "Qwen3")):
+            for owner, name, ours in (
+                (getattr(module, family + "RMSNorm"), "forward", _rms_norm),
+                (getattr(module, family + "RotaryEmbedding"), "forward", _rotary),
+                (module, "eager_attention_forward", _attention),
+            ):
+                stack.callback(setattr, owner, name, getattr(owner, name))
+                setattr(owner, name, ours)
         yield
-    finally:
-        (
-            modeling_llama.LlamaRMSNorm.forward,
-            modeling_llama.LlamaRotaryEmbedding.forward,
-            modeling_llama.eager_attention_forward,
-        ) = saved
 
 
 def load_base(path, dtype=torch.float64):
-    model = LlamaForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager")
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager")
     return model.to(dtype).eval()
 
 

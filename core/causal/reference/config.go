@@ -2,12 +2,16 @@ package reference
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 
 	"nextquill/core/fault"
 )
 
-// Config holds the fields of an HF Llama config.json that the arithmetic depends on.
+// Config holds the fields of an HF config.json (Llama, Mistral, Qwen2, Qwen3) that the arithmetic depends on.
 type Config struct {
+	ModelType    string  `json:"model_type"`
 	VocabSize    int     `json:"vocab_size"`
 	Hidden       int     `json:"hidden_size"`
 	Intermediate int     `json:"intermediate_size"`
@@ -17,11 +21,59 @@ type Config struct {
 	HeadDim      int     `json:"head_dim"` // 0: hidden_size / num_attention_heads
 	NormEps      float64 `json:"rms_norm_eps"`
 	Tied         bool    `json:"tie_word_embeddings"` // the head is the embedding table
-	// The base of the rotary frequencies: transformers writes the first until version 4, the second from version 5.
+	Bias         bool    `json:"attention_bias"`      // of Llama and Qwen3: q, k, v and o have a bias
+	// The rotary frequencies: transformers writes the first two until version 4, the third from version 5.
 	RopeTheta      float64 `json:"rope_theta"`
-	RopeParameters struct {
-		Theta float64 `json:"rope_theta"`
-	} `json:"rope_parameters"`
+	RopeScaling    rope    `json:"rope_scaling"`
+	RopeParameters rope    `json:"rope_parameters"`
+}
+
+// rope is rope_scaling, or rope_parameters, where the base is beside the scaling.
+type rope struct {
+	Type     string  `json:"rope_type"` // "llama3", or empty or "default": no scaling
+	Theta    float64 `json:"rope_theta"`
+	Factor   float64 `json:"factor"`
+	Low      float64 `json:"low_freq_factor"`
+	High     float64 `json:"high_freq_factor"`
+	Original float64 `json:"original_max_position_embeddings"`
+}
+
+// bias tells whether a linear layer, by the last part of its path, has a bias. All of Qwen2 have one on q, k and v.
+func (c Config) bias(part string) bool {
+	switch part {
+	case "q_proj", "k_proj", "v_proj":
+		return c.ModelType == "qwen2" || c.Bias
+	case "o_proj":
+		return c.ModelType != "qwen2" && c.Bias
+	}
+	return false
+}
+
+// headNorms tells whether each head of q and k is normalised before it is rotated.
+func (c Config) headNorms() bool { return c.ModelType == "qwen3" }
+
+// frequency is the angle by which one position turns pair i of a head. Llama 3 counts the turns that a pair makes in the
+// positions it was first trained on: those of High turns and more stay, those of Low and fewer are slowed down by Factor, and
+// in between the two are mixed.
+func (c Config) frequency(i int) float64 {
+	freq := math.Pow(c.theta(), -2*float64(i)/float64(c.headDim()))
+	s := c.RopeParameters
+	if c.RopeScaling.Type != "" {
+		s = c.RopeScaling
+	}
+	if s.Type != "llama3" {
+		return freq
+	}
+	slow := freq / s.Factor
+	switch turns := s.Original * freq / (2 * math.Pi); {
+	case turns >= s.High:
+		return freq
+	case turns <= s.Low:
+		return slow
+	default:
+		share := (turns - s.Low) / (s.High - s.Low)
+		return share*freq + (1-share)*slow
+	}
 }
 
 func (c Config) headDim() int {
@@ -39,6 +91,9 @@ func (c Config) theta() float64 {
 }
 
 func (c Config) check() error {
+	if !slices.Contains([]string{"llama", "mistral", "qwen2", "qwen3"}, c.ModelType) {
+		return fault.New(fault.Unsupported, "config", "model_type", "%q", c.ModelType)
+	}
 	for _, f := range []struct {
 		name  string
 		value int
@@ -58,6 +113,17 @@ func (c Config) check() error {
 	}
 	if c.theta() <= 0 {
 		return fault.New(fault.Missing, "config", "rope_theta", "neither it nor rope_parameters.rope_theta is there")
+	}
+	for _, s := range []rope{c.RopeScaling, c.RopeParameters} {
+		switch s.Type {
+		case "", "default":
+		case "llama3":
+			if s.Factor <= 0 || s.Original <= 0 || s.High <= s.Low {
+				return fault.New(fault.OutOfRange, "config", "rope_scaling", "factor %v, low %v, high %v, original %v", s.Factor, s.Low, s.High, s.Original)
+			}
+		default:
+			return fault.New(fault.Unsupported, "config", "rope_type", "%q", s.Type)
+		}
 	}
 	return nil
 }
@@ -105,9 +171,16 @@ func (c Config) tensors() map[string]int {
 	for i := range c.Layers {
 		all[layer(i, "input_layernorm.weight")] = c.Hidden
 		all[layer(i, "post_attention_layernorm.weight")] = c.Hidden
+		if c.headNorms() {
+			all[layer(i, "self_attn.q_norm.weight")] = c.headDim()
+			all[layer(i, "self_attn.k_norm.weight")] = c.headDim()
+		}
 	}
 	for path, s := range c.linears() {
 		all[path+".weight"] = s.out * s.in
+		if c.bias(path[strings.LastIndex(path, ".")+1:]) {
+			all[path+".bias"] = s.out
+		}
 	}
 	return all
 }

@@ -9,11 +9,16 @@ const (
 	loraB      = ".lora_B.weight"
 )
 
-// linear computes y = W·x, and + s·B·(A·x) where the adapter has this layer.
+// linear computes y = W·x + b where there is a bias, and + s·B·(A·x) where the adapter has this layer.
 func (m *Model) linear(path string, x [][]float64) [][]float64 {
 	w := m.Weights[path+".weight"]
 	out := len(w) / len(x[0])
 	y := matmul(x, w, out)
+	if bias := m.Weights[path+".bias"]; bias != nil {
+		for t := range y {
+			accumulate(y[t], 1, bias)
+		}
+	}
 	if a, b, rank := m.lora(path, len(x[0])); rank > 0 {
 		for t, d := range matmul(matmul(x, a, rank), b, out) {
 			accumulate(y[t], m.Adapter.Scale, d)
@@ -22,12 +27,17 @@ func (m *Model) linear(path string, x [][]float64) [][]float64 {
 	return y
 }
 
-// linearBackward returns dx and adds to the gradients of W, or of A and B. With u = A·x:
+// linearBackward returns dx and adds to the gradients of W and b, or of A and B. With u = A·x:
 //
-//	dB += s·dy·uᵀ    du = s·Bᵀ·dy    dA += du·xᵀ    dx = Wᵀ·dy + Aᵀ·du
+//	db += dy    dB += s·dy·uᵀ    du = s·Bᵀ·dy    dA += du·xᵀ    dx = Wᵀ·dy + Aᵀ·du
 func (m *Model) linearBackward(path string, x, dy [][]float64, g gradients) (dx [][]float64) {
 	w := path + ".weight"
 	dx = matmulBackward(x, m.Weights[w], dy, g[w])
+	if db := g[path+".bias"]; db != nil {
+		for t := range dy {
+			accumulate(db, 1, dy[t])
+		}
+	}
 	if a, b, rank := m.lora(path, len(x[0])); rank > 0 {
 		sdy := make([][]float64, len(dy))
 		for t := range dy {
@@ -105,18 +115,48 @@ func rmsNormBackward(x [][]float64, w []float64, eps float64, dy [][]float64, dw
 	return dx
 }
 
+// headNorm is rmsNorm on each head of each token, all with the weights of name.
+func (m *Model) headNorm(name string, x [][]float64) [][]float64 {
+	w := m.Weights[name]
+	return joined(rmsNorm(split(x, len(w)), w, m.Config.NormEps), len(x))
+}
+
+func (m *Model) headNormBackward(name string, x, dy [][]float64, g gradients) (dx [][]float64) {
+	w := m.Weights[name]
+	return joined(rmsNormBackward(split(x, len(w)), w, m.Config.NormEps, split(dy, len(w)), g[name]), len(x))
+}
+
+// split cuts every row into rows of n elements, joined puts them back together into so many rows.
+func split(x [][]float64, n int) (parts [][]float64) {
+	for _, row := range x {
+		for ; len(row) > 0; row = row[n:] {
+			parts = append(parts, row[:n])
+		}
+	}
+	return parts
+}
+
+func joined(parts [][]float64, rows int) [][]float64 {
+	x := make([][]float64, rows)
+	for i, part := range parts {
+		t := i / (len(parts) / rows)
+		x[t] = append(x[t], part...)
+	}
+	return x
+}
+
 func inverseRMS(x []float64, eps float64) float64 {
 	return 1 / math.Sqrt(dot(x, x)/float64(len(x))+eps)
 }
 
-// rotate turns each head of row t by the angles of position t, in place: the pair (i, i + d/2) by direction·t·θ^(−2i/d).
-// These are HF's pairs, halves of a head and not neighbours.
+// rotate turns each head of row t by the angles of position t, in place: the pair (i, i + d/2) by direction·t·frequency(i),
+// which is θ^(−2i/d) where nothing scales it. These are HF's pairs, halves of a head and not neighbours.
 func rotate(x [][]float64, c Config, direction float64) {
 	d := c.headDim()
 	for t, row := range x {
 		for head := 0; head < len(row); head += d {
 			for i := range d / 2 {
-				sin, cos := math.Sincos(direction * float64(t) * math.Pow(c.theta(), -2*float64(i)/float64(d)))
+				sin, cos := math.Sincos(direction * float64(t) * c.frequency(i))
 				a, b := row[head+i], row[head+i+d/2]
 				row[head+i], row[head+i+d/2] = a*cos-b*sin, b*cos+a*sin
 			}

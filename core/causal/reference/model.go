@@ -8,7 +8,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// Model is a Llama with its weights under their HF names, row-major, and perhaps an adapter on it.
+// Model is a decoder of the Llama family with its weights under their HF names, row-major, and perhaps an adapter on it.
 type Model struct {
 	Config  Config
 	Weights map[string][]float64
@@ -51,6 +51,7 @@ type pass struct {
 type layerState struct {
 	x       [][]float64 // input
 	normed  [][]float64 // after input_layernorm
+	qs, ks  [][]float64 // the queries and keys that q_norm and k_norm take, where there are such norms
 	q, k, v [][]float64 // q and k after the rotary positions
 	mixed   [][]float64 // attention's output, heads side by side
 	middle  [][]float64 // x + o_proj(mixed)
@@ -76,6 +77,11 @@ func (m *Model) forward(ids []int, first, n int) *pass {
 		s.q = m.linear(name("self_attn.q_proj"), s.normed)
 		s.k = m.linear(name("self_attn.k_proj"), s.normed)
 		s.v = m.linear(name("self_attn.v_proj"), s.normed)
+		if c.headNorms() {
+			s.qs, s.ks = s.q, s.k
+			s.q = m.headNorm(name("self_attn.q_norm.weight"), s.qs)
+			s.k = m.headNorm(name("self_attn.k_norm.weight"), s.ks)
+		}
 		rotate(s.q, c, +1)
 		rotate(s.k, c, +1)
 		s.mixed = attention(c, s.q, s.k, s.v)
@@ -123,6 +129,10 @@ func (p *pass) backward(dlogits [][]float64, g gradients) {
 		dq, dk, dv := attentionBackward(c, s.q, s.k, s.v, dmixed)
 		rotate(dq, c, -1) // a rotation's gradient is the rotation back
 		rotate(dk, c, -1)
+		if c.headNorms() {
+			dq = m.headNormBackward(name("self_attn.q_norm.weight"), s.qs, dq, g)
+			dk = m.headNormBackward(name("self_attn.k_norm.weight"), s.ks, dk, g)
+		}
 		dnormed := add(
 			m.linearBackward(name("self_attn.q_proj"), s.normed, dq, g),
 			m.linearBackward(name("self_attn.k_proj"), s.normed, dk, g),
