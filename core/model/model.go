@@ -76,25 +76,20 @@ type LoadOptions struct {
 	Positions int
 }
 
-// Load reads the model in folder dir of store onto the device.
-func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, dir string, o LoadOptions) (*Model, error) {
-	cfg, err := weights.ReadConfig(ctx, store, dir)
+// Load reads a model of store onto the device: path is an HF folder, a folder
+// with a GGUF file, or a GGUF file.
+func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions) (*Model, error) {
+	source, err := weights.OpenModel(ctx, store, path)
 	if err != nil {
 		return nil, err
 	}
-	file, err := weights.OpenDir(ctx, store, dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := weights.CheckLlama(cfg, file); err != nil {
-		return nil, err
-	}
-	if err := supported(cfg, blob.Join(dir, weights.ConfigName)); err != nil {
+	cfg := source.Config
+	if err := supported(cfg, source.Where); err != nil {
 		return nil, err
 	}
 	cfg.MaxPositions = max(cfg.MaxPositions, o.Positions)
 	m := &Model{Config: cfg, g: g, tune: tune, full: o.Full}
-	if err := m.load(ctx, file); err != nil {
+	if err := m.load(ctx, source.File); err != nil {
 		m.Free()
 		return nil, err
 	}

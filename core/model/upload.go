@@ -15,29 +15,52 @@ import (
 // the output starts at a multiple of 256 bytes.
 const unpackChunk = 4 << 20
 
+// convertChunk is how many values of GGUF blocks are unpacked at a time: what
+// bounds the memory of loading, but for heads that are larger.
+const convertChunk = 1 << 20
+
 // upload brings every tensor from storage to the device. F32 goes straight
-// there; 16-bit types go through a raw buffer and a kernel that widens them.
+// there; 16-bit types go through a raw buffer and a kernel that widens them;
+// blocks, and rows that change places, go through this side's memory.
 func (m *Model) upload(ctx context.Context, file *weights.File, shapes []weights.TensorShape, tensors map[string]*gpu.Tensor) error {
 	raw := m.g.NewBuffer("raw weights", 2*unpackChunk, gpu.Storage)
 	defer m.g.Free(raw)
 	for _, s := range shapes {
 		info, _ := file.Tensor(s.Name)
 		buf, off := tensors[s.Name].Handle()
-		n := int(info.End-info.Begin) / info.DType.Size()
-		if info.DType == weights.F32 {
-			if err := m.g.Load(ctx, info.Blob, info.Begin, 4*n, buf, int(off)); err != nil {
-				return err
+		n := info.Elements()
+		var err error
+		switch {
+		case info.PairedRows > 0 || info.DType.Size() == 0:
+			err = m.convert(ctx, file, info, buf, off)
+		case info.DType == weights.F32:
+			err = m.g.Load(ctx, info.Blob, info.Begin, 4*n, buf, int(off))
+		default:
+			for done := 0; done < n && err == nil; done += unpackChunk {
+				err = m.unpack(ctx, info, done, min(unpackChunk, n-done), raw, buf, off+int64(4*done))
 			}
-			continue
 		}
-		for done := 0; done < n; done += unpackChunk {
-			part := min(unpackChunk, n-done)
-			if err := m.unpack(ctx, info, done, part, raw, buf, off+int64(4*done)); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	return m.checkFinite(ctx, file, shapes, tensors)
+}
+
+// convert unpacks a tensor here and writes it to the device in pieces.
+func (m *Model) convert(ctx context.Context, file *weights.File, info weights.Info, buf gpu.Buffer, off int64) error {
+	n := info.Elements()
+	for done := 0; done < n; done += convertChunk {
+		values := make([]float32, min(convertChunk, n-done))
+		if err := file.ReadF32At(ctx, info, values, done); err != nil {
+			return err
+		}
+		m.g.WriteF32(buf, off+int64(4*done), values)
+		if err := m.g.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unpack widens part 16-bit values of a tensor from value done on.

@@ -1,14 +1,16 @@
 package weights
 
 import (
-	"encoding/binary"
-	"math"
+	"slices"
+
+	"nextquill/core/weights/gguf"
 )
 
-// DType is an element type as safetensors spells it.
+// DType is an element type as safetensors spells it, or a type of packed blocks as ggml does ("Q4_1").
 type DType string
 
-// The element types that ReadF32 converts. Files may hold others; they can be listed and read as bytes.
+// The plain types that ReadF32 converts; it converts those of package gguf, too. Files may hold others; they can be listed and
+// read as bytes.
 const (
 	F32  DType = "F32"
 	F16  DType = "F16"
@@ -23,43 +25,12 @@ var elementSize = map[DType]int64{
 	"U64": 8, "I64": 8, "F64": 8, "C64": 8,
 }
 
-// Size is the bytes of one element, or 0 for a type we do not know.
+// Size is the bytes of one element, or 0 for a type of blocks or one we do not know.
 func (d DType) Size() int { return int(elementSize[d]) }
 
+// Block gives the values packed together and their bytes: 32 in 20 for Q4_1, 1 in 2 for F16. Zeros for a type that ReadF32
+// does not convert.
+func (d DType) Block() (elements, bytes int) { return gguf.Type(d).Block() }
+
 // IsFloat tells whether ReadF32 converts the type.
-func (d DType) IsFloat() bool { return d == F32 || d == F16 || d == BF16 }
-
-// toF32 converts len(dst) little-endian elements. It returns the index of the first one that is not finite, or -1.
-func (d DType) toF32(dst []float32, src []byte) (bad int) {
-	bad = -1
-	for i := range dst {
-		var bits uint32
-		switch d {
-		case F32:
-			bits = binary.LittleEndian.Uint32(src[4*i:])
-		case F16:
-			bits = halfBits(binary.LittleEndian.Uint16(src[2*i:]))
-		case BF16:
-			bits = uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16
-		}
-		if bits&0x7f800000 == 0x7f800000 && bad < 0 {
-			bad = i
-		}
-		dst[i] = math.Float32frombits(bits)
-	}
-	return bad
-}
-
-// halfBits widens an IEEE 754 binary16 to the bits of the equal binary32.
-func halfBits(h uint16) uint32 {
-	sign := uint32(h&0x8000) << 16
-	exp := uint32(h>>10) & 0x1f
-	frac := uint32(h & 0x3ff)
-	switch exp {
-	case 0x1f: // infinity or NaN
-		return sign | 0x7f800000 | frac<<13
-	case 0: // zero or subnormal: frac × 2⁻²⁴ is exact in binary32
-		return sign | math.Float32bits(float32(frac)*0x1p-24)
-	}
-	return sign | (exp+112)<<23 | frac<<13
-}
+func (d DType) IsFloat() bool { return slices.Contains(gguf.Types, gguf.Type(d)) }

@@ -1,5 +1,5 @@
 // Package weights reads and writes model weights in the formats people have: safetensors files, single or sharded, the
-// config.json beside them, and PEFT's LoRA adapters.
+// config.json beside them, GGUF files, and PEFT's LoRA adapters.
 //
 // Files are read by range. Opening one reads its header only; a tensor's bytes can then go straight from storage to the GPU
 // (Info.Blob, Begin, End), or be converted to float32 here in pieces.
@@ -13,7 +13,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// File is an open safetensors file, or several that one index binds together. It holds no resources and is safe for
+// File is an open safetensors or GGUF file, or several that one index binds together. It holds no resources and is safe for
 // concurrent use.
 type File struct {
 	store    blob.Store
@@ -84,34 +84,6 @@ func (f *File) ReadBytes(ctx context.Context, t Info, p []byte, off int64) error
 		return err
 	}
 	return f.store.ReadAt(ctx, t.Blob, p, t.Begin+off)
-}
-
-// convertChunk is the elements converted at a time: big enough to amortise a read, small enough that a model twice the
-// size of memory's free part still loads.
-const convertChunk = 1 << 18
-
-// ReadF32At fills dst with a tensor's elements from first on, in row-major order, converting F16 and BF16. A value that is
-// not finite is a fault.NaN that names the element.
-func (f *File) ReadF32At(ctx context.Context, t Info, dst []float32, first int) error {
-	if !t.DType.IsFloat() {
-		return fault.New(fault.Unsupported, t.Blob, t.Field(), "has the element type %s", t.DType).
-			WithRemedy("convert the model to F32, F16 or BF16")
-	}
-	size := t.DType.Size()
-	buf := make([]byte, min(len(dst), convertChunk)*size)
-	for len(dst) > 0 {
-		n := min(len(dst), convertChunk)
-		p := buf[:n*size]
-		if err := f.ReadBytes(ctx, t, p, int64(first)*int64(size)); err != nil {
-			return err
-		}
-		if bad := t.DType.toF32(dst[:n], p); bad >= 0 {
-			return fault.New(fault.NaN, t.Blob, t.Field(), "element %d is %v", first+bad, dst[bad]).
-				WithRemedy("the weights are broken: fetch the model again or train it anew")
-		}
-		dst, first = dst[n:], first+n
-	}
-	return nil
 }
 
 // ReadF32 reads a whole tensor as float32.

@@ -27,10 +27,19 @@ type Info struct {
 	Blob  string // the blob that holds it; shards differ
 	Begin int64  // absolute offset of its first byte in Blob
 	End   int64  // absolute offset after its last byte
+	// PairedRows is the rows of one attention head where llama.cpp has put the two that rotate together next to each other:
+	// row 2i+j of a head is stored for row j·PairedRows/2+i. ReadF32 undoes it; 0 means rows as they are.
+	PairedRows int
 }
 
 // Elements is the product of the shape.
-func (t Info) Elements() int { return int(t.End-t.Begin) / t.DType.Size() }
+func (t Info) Elements() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
 
 // Field names the tensor in a message.
 func (t Info) Field() string { return "tensor " + fault.Quote(t.Name) }

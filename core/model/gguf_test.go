@@ -1,0 +1,51 @@
+//go:build !wasm
+
+package model_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/kernels"
+	"nextquill/core/model"
+	"nextquill/core/weights"
+	"nextquill/native/nativetest"
+)
+
+// TestGGUFLogitsMatchTransformers loads a GGUF file of many types and compares its
+// logits with those of transformers for the same file.
+func TestGGUFLogitsMatchTransformers(t *testing.T) {
+	ctx := context.Background()
+	store := blob.FromFS(os.DirFS("../weights/testdata/gguf"))
+	g := nativetest.Open(t, store)
+	f, err := weights.Open(ctx, store, "logits.safetensors")
+	require.NoError(t, err)
+	want, err := f.ReadF32(ctx, "logits")
+	require.NoError(t, err)
+	prompt, err := f.ReadF32(ctx, "ids")
+	require.NoError(t, err)
+	ids := make([]int32, len(prompt))
+	for i, id := range prompt {
+		ids[i] = int32(id)
+	}
+	for _, path := range []string{"", "llama.gguf"} {
+		tune := kernels.DefaultTune(g.Info())
+		m, err := model.Load(ctx, g, &tune, store, path, model.LoadOptions{})
+		require.NoError(t, err)
+		for _, n := range []int{1, len(ids)} {
+			d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
+			require.NoError(t, err)
+			require.NoError(t, d.Start(ctx, ids[:n], nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+			got, err := d.Logits(ctx)
+			require.NoError(t, err)
+			vocab := m.Config.VocabSize
+			require.InDeltaSlice(t, want[(n-1)*vocab:][:vocab], got[0], 1e-4)
+			d.Free()
+		}
+		m.Free()
+	}
+}

@@ -1,0 +1,125 @@
+package weights
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	g "nextquill/core/weights/gguf/gguftest"
+)
+
+// TestGGUFOfTheReference reads a file of many types and finds, under transformers' names, the values that transformers finds.
+func TestGGUFOfTheReference(t *testing.T) {
+	ctx := t.Context()
+	s, err := OpenModel(ctx, golden, "gguf")
+	require.NoError(t, err)
+	require.Equal(t, "gguf/llama.gguf", s.Where)
+	require.Equal(t, Config{HiddenSize: 64, IntermediateSize: 96, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 16, VocabSize: 40, MaxPositions: 128,
+		RMSNormEps: float64(float32(1e-5)), RopeTheta: 5000, BOS: 1, EOS: []int32{2}}, s.Config)
+	want, err := Open(ctx, golden, "gguf/tensors.safetensors")
+	require.NoError(t, err)
+	require.Len(t, s.Tensors(), len(want.Tensors()))
+	for _, info := range want.Tensors() {
+		expected, err := want.ReadF32(ctx, info.Name)
+		require.NoError(t, err)
+		got, err := s.ReadF32(ctx, info.Name)
+		require.NoError(t, err, info.Name)
+		for i, v := range expected {
+			require.Equal(t, v, got[13*i], "%s %d", info.Name, 13*i)
+		}
+		// Any part is what it is of the whole.
+		tensor, _ := s.Tensor(info.Name)
+		part := make([]float32, len(got)/3)
+		require.NoError(t, s.ReadF32At(ctx, tensor, part, len(got)/2+1))
+		require.Equal(t, got[len(got)/2+1:][:len(part)], part, info.Name)
+	}
+}
+
+func TestOpenModelByPath(t *testing.T) {
+	ctx := t.Context()
+	s, err := OpenModel(ctx, golden, "gguf/llama.gguf")
+	require.NoError(t, err)
+	require.Equal(t, "gguf/llama.gguf", s.Name())
+	s, err = OpenModel(ctx, golden, "f16_untied")
+	require.NoError(t, err)
+	require.Equal(t, "f16_untied/config.json", s.Where)
+
+	_, err = OpenModel(ctx, golden, "gguf/absent.gguf")
+	require.ErrorIs(t, err, fault.Missing)
+	store := blob.NewMem(map[string][]byte{"two/a.gguf": nil, "two/b.GGUF": nil, "below/x/a.gguf": nil})
+	_, err = OpenModel(ctx, store, "two")
+	require.ErrorContains(t, err, `two: holds "two/a.gguf" and "two/b.GGUF"; name one of the files`)
+	_, err = OpenModel(ctx, store, "below")
+	require.ErrorIs(t, err, &fault.Error{Kind: fault.Missing, Where: "below/config.json"})
+}
+
+// small is the metadata of a Llama of one layer, with changes: a nil value leaves a key out.
+func small(changes ...g.Entry) []g.Entry {
+	entries := []g.Entry{{Key: "general.architecture", Value: "llama"}, {Key: "llama.block_count", Value: uint32(1)},
+		{Key: "llama.context_length", Value: uint32(16)}, {Key: "llama.embedding_length", Value: uint32(8)},
+		{Key: "llama.feed_forward_length", Value: uint32(8)}, {Key: "llama.attention.head_count", Value: uint32(2)},
+		{Key: "llama.attention.layer_norm_rms_epsilon", Value: float32(1e-5)}}
+	for _, c := range changes {
+		entries = slices.DeleteFunc(entries, func(e g.Entry) bool { return e.Key == c.Key })
+		if c.Value != nil {
+			entries = append(entries, c)
+		}
+	}
+	return entries
+}
+
+func smallTensors(more ...g.Tensor) []g.Tensor {
+	list := append([]g.Tensor{{Name: "token_embd.weight", Dims: []uint64{8, 4}}}, more...)
+	for i := range list {
+		list[i].Offset = uint64(i) * 256
+	}
+	return list
+}
+
+// TestGGUFThatIsNoModelOfOurs opens sound GGUF files that say what we cannot load.
+func TestGGUFThatIsNoModelOfOurs(t *testing.T) {
+	with := func(key string, value any) []g.Entry { return small(g.Entry{Key: key, Value: value}) }
+	for name, c := range map[string]struct {
+		metadata []g.Entry
+		tensors  []g.Tensor
+		kind     fault.Kind
+		message  string
+	}{
+		"no architecture": {with("general.architecture", nil), nil, fault.Missing, `metadata "general.architecture": is not there`},
+		"architecture":    {with("general.architecture", "mamba"), nil, fault.Unsupported, `"general.architecture": is "mamba"`},
+		"no width":        {with("llama.embedding_length", nil), nil, fault.Missing, `metadata "llama.embedding_length": is not there`},
+		"width as text":   {with("llama.embedding_length", "8"), nil, fault.Unsupported, "is no single number"},
+		"layers":          {with("llama.block_count", uint32(1<<31)), nil, fault.TooLarge, `metadata "llama.block_count": is 2147483648 (limit 1 to 256)`},
+		"no layers":       {with("llama.block_count", uint32(0)), nil, fault.OutOfRange, "llama.block_count"},
+		"heads a layer":   {with("llama.attention.head_count", []int32{2, 2}), nil, fault.Unsupported, "use a model whose layers are all alike"},
+		"heads":           {with("llama.attention.head_count", uint32(3)), nil, fault.Mismatch, `metadata "llama.attention.head_count": 3 does not divide`},
+		"key heads":       {with("llama.attention.head_count_kv", uint64(1<<63)), nil, fault.Malformed, "llama.attention.head_count_kv"},
+		"eps":             {with("llama.attention.layer_norm_rms_epsilon", float32(0)), nil, fault.OutOfRange, "layer_norm_rms_epsilon"},
+		"partial":         {with("llama.rope.dimension_count", uint32(2)), nil, fault.Unsupported, "heads have a width of 4"},
+		"values":          {with("llama.attention.value_length", uint32(8)), nil, fault.Unsupported, "llama.attention.value_length"},
+		"scaling":         {with("llama.rope.scaling.type", "yarn"), nil, fault.Unsupported, `"llama.rope.scaling.type": is "yarn"`},
+		"experts":         {with("llama.expert_count", uint32(8)), nil, fault.Unsupported, "llama.expert_count"},
+		"split":           {with("split.count", uint32(3)), nil, fault.Unsupported, "gguf-split --merge"},
+		"end":             {with("tokenizer.ggml.eos_token_id", uint32(4)), nil, fault.OutOfRange, `metadata "tokenizer.ggml.eos_token_id": 4 is no token id`},
+		"no table":        {small(), []g.Tensor{{Name: "x", Dims: []uint64{4}}}, fault.Missing, `tensor "token_embd.weight"`},
+		"frequencies":     {small(), smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{2}}), fault.Unsupported, `tensor "rope_freqs.weight": scales`},
+		"query rows":      {small(), smallTensors(g.Tensor{Name: "blk.0.attn_q.weight", Dims: []uint64{8, 6}}), fault.Mismatch, "no number of heads of width 4"},
+		"two names": {small(), smallTensors(g.Tensor{Name: "blk.0.attn_v.weight", Dims: []uint64{8, 8}},
+			g.Tensor{Name: "model.layers.0.self_attn.v_proj.weight", Dims: []uint64{8, 8}}), fault.Malformed, "under another name"},
+		"no layer's tensors": {small(), nil, fault.Missing, `tensor "model.layers.0.input_layernorm.weight"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.tensors == nil {
+				c.tensors = smallTensors()
+			}
+			data := g.File{Metadata: c.metadata, Tensors: c.tensors, Data: make([]byte, 4096)}.Encode()
+			_, err := OpenModel(t.Context(), blob.NewMem(map[string][]byte{"m.gguf": []byte(data)}), "m.gguf")
+			require.ErrorContains(t, err, c.message)
+			require.Equal(t, c.kind, fault.KindOf(err), "%v", err)
+			require.ErrorContains(t, err, "m.gguf: ")
+		})
+	}
+}
