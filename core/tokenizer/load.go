@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
@@ -53,9 +54,13 @@ type loader struct {
 	pre        json.RawMessage
 	decoder    json.RawMessage
 	hasModel   bool
+	fields     map[string]string // how the file at hand calls model.vocab and model.merges, if otherwise
 }
 
 func (l *loader) fault(kind fault.Kind, field, format string, args ...any) *fault.Error {
+	for ours, its := range l.fields {
+		field = strings.Replace(field, ours, its, 1)
+	}
 	return fault.New(kind, l.where, field, format, args...)
 }
 

@@ -3,14 +3,10 @@ package weights
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"nextquill/core/blob"
-	"nextquill/core/fault"
+	"nextquill/core/weights/gguf"
 )
-
-// ggufSuffix ends the names of GGUF files.
-const ggufSuffix = ".gguf"
 
 // Source is a model ready to be read: what it is, where that was said (for messages), and its tensors.
 type Source struct {
@@ -23,7 +19,7 @@ type Source struct {
 // checks that the file holds just the tensors that the config promises.
 func OpenModel(ctx context.Context, store blob.Store, path string) (Source, error) {
 	s := Source{}
-	name, err := FindGGUF(ctx, store, path)
+	name, err := findGGUF(ctx, store, path)
 	if err != nil {
 		return s, err
 	}
@@ -42,32 +38,12 @@ func OpenModel(ctx context.Context, store blob.Store, path string) (Source, erro
 	return s, CheckLlama(s.Config, s.File)
 }
 
-// FindGGUF gives the GGUF file that a model's path names: the file itself, or the only one in a folder without config.json. It
-// gives "" for a folder in HF form or an empty one.
-func FindGGUF(ctx context.Context, store blob.Store, path string) (string, error) {
-	if isGGUF(path) {
-		return path, nil
-	}
-	if _, err := store.Size(ctx, blob.Join(path, ConfigName)); !errors.Is(err, blob.ErrNotExist) {
-		return "", err
-	}
-	prefix := blob.Join(path, "")
-	names, err := store.List(ctx, prefix)
-	if err != nil {
-		return "", err
-	}
-	found := ""
-	for _, name := range names {
-		if !isGGUF(name) || strings.Contains(name[len(prefix):], "/") {
-			continue
+// findGGUF gives the GGUF file that a path names, or "" for a folder in HF form or an empty one.
+func findGGUF(ctx context.Context, store blob.Store, path string) (string, error) {
+	if !gguf.Is(path) {
+		if _, err := store.Size(ctx, blob.Join(path, ConfigName)); !errors.Is(err, blob.ErrNotExist) {
+			return "", err
 		}
-		if found != "" {
-			return "", fault.New(fault.Mismatch, path, "", "holds %s and %s", fault.Quote(found), fault.Quote(name)).
-				WithRemedy("name one of the files")
-		}
-		found = name
 	}
-	return found, nil
+	return gguf.Find(ctx, store, path)
 }
-
-func isGGUF(name string) bool { return strings.HasSuffix(strings.ToLower(name), ggufSuffix) }

@@ -1,0 +1,179 @@
+package tokenizer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/weights/gguf"
+)
+
+// FileName is the tokenizer's file in an HF folder.
+const FileName = "tokenizer.json"
+
+// LoadModel reads the tokenizer of a model by path: that of a GGUF file, a folder's tokenizer.json, or that of its only GGUF file.
+func LoadModel(ctx context.Context, store blob.Store, path string) (*Tokenizer, error) {
+	if gguf.Is(path) {
+		return LoadGGUF(ctx, store, path)
+	}
+	t, err := Load(ctx, store, blob.Join(path, FileName))
+	if !errors.Is(err, blob.ErrNotExist) {
+		return t, err
+	}
+	name, findErr := gguf.Find(ctx, store, path)
+	if findErr != nil {
+		return nil, findErr
+	}
+	if name == "" {
+		return nil, err
+	}
+	return LoadGGUF(ctx, store, name)
+}
+
+// LoadGGUF reads the tokenizer in a GGUF file's metadata.
+func LoadGGUF(ctx context.Context, store blob.Store, name string) (*Tokenizer, error) {
+	f, err := gguf.Open(ctx, store, name)
+	if err != nil {
+		return nil, err
+	}
+	return FromGGUF(f)
+}
+
+// The metadata that describes a tokenizer.
+const (
+	ggufModel  = "tokenizer.ggml.model"
+	ggufPre    = "tokenizer.ggml.pre"
+	ggufTokens = "tokenizer.ggml.tokens"
+	ggufTypes  = "tokenizer.ggml.token_type"
+	ggufMerges = "tokenizer.ggml.merges"
+	ggufPrefix = "tokenizer.ggml.add_space_prefix"
+)
+
+// The types of tokens that are not plain text, by llama.cpp's numbers.
+const (
+	ggufControl = 3
+	ggufUser    = 4
+)
+
+// pipeline is what a tokenizer.json spells out and a GGUF file only names.
+type pipeline struct {
+	normalizers  []normalizer
+	stages       []stage
+	ignoreMerges bool
+}
+
+// ggufPipelines are those of the tokenizer.json that each name was made for.
+var ggufPipelines = map[string]pipeline{
+	"gpt-2":     {stages: []stage{byteLevel{useRegex: true}}},
+	"smollm":    {stages: []stage{digits{individual: true}, byteLevel{useRegex: true}}},
+	"qwen2":     {normalizers: []normalizer{{norm.NFC}}, stages: []stage{words(patternQwen), byteLevel{}}},
+	"llama-bpe": {stages: []stage{words(patternLlama3), byteLevel{}}, ignoreMerges: true},
+}
+
+func words(pattern string) stage { return patternSplit{finder: scanners[pattern], behavior: isolated} }
+
+// FromGGUF builds the tokenizer that a GGUF file's metadata describes: byte-level BPE with a pipeline we know by name. Control
+// tokens are special. What a tokenizer.json says of added tokens beyond that (white space around them, whole words) is not kept in
+// such files.
+func FromGGUF(f *gguf.File) (*Tokenizer, error) {
+	l := &loader{where: f.Name, t: &Tokenizer{}, fields: map[string]string{
+		"model.vocab": gguf.Field(ggufTokens), "added_tokens": gguf.Field(ggufTokens), "model.merges": gguf.Field(ggufMerges)}}
+	for _, step := range []func(*gguf.File) error{l.readPipeline, l.readTokens, l.readGGUFMerges} {
+		if err := step(f); err != nil {
+			return nil, err
+		}
+	}
+	for _, step := range []func() error{l.buildVocab, l.buildMerges, l.buildAdded} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return l.t, nil
+}
+
+func (l *loader) readPipeline(f *gguf.File) error {
+	for _, need := range []struct {
+		key   string
+		known []string
+	}{{ggufModel, []string{"gpt2"}}, {ggufPre, slices.Sorted(maps.Keys(ggufPipelines))}} {
+		v, ok := f.Metadata[need.key].Text()
+		if !ok {
+			return l.fault(fault.Missing, gguf.Field(need.key), "is not there").
+				WithRemedy("use a file made by a current llama.cpp, or put the model's tokenizer.json beside it")
+		}
+		if !slices.Contains(need.known, v) {
+			return l.fault(fault.Unsupported, gguf.Field(need.key), "is %s", fault.Quote(v)).
+				WithRemedy("use a model of byte-level BPE, where it is one of %v", need.known)
+		}
+	}
+	name, _ := f.Metadata[ggufPre].Text()
+	p := ggufPipelines[name]
+	l.t.normalizers, l.t.bpe.ignoreMerges = p.normalizers, p.ignoreMerges
+	l.t.stages = slices.Clone(p.stages)
+	if prefix, _ := f.Metadata[ggufPrefix].Bool(); prefix {
+		return l.fault(fault.Unsupported, gguf.Field(ggufPrefix), "is true").WithRemedy("use a model of byte-level BPE, where it is false")
+	}
+	return nil
+}
+
+// readTokens sorts the tokens into those of the merges and added ones.
+func (l *loader) readTokens(f *gguf.File) error {
+	tokens, ok := f.Metadata[ggufTokens].Texts()
+	types, typed := f.Metadata[ggufTypes].Ints()
+	switch {
+	case !ok || len(tokens) == 0:
+		return l.fault(fault.Missing, gguf.Field(ggufTokens), "is no list of tokens").WithRemedy(fetchAgain)
+	case !typed:
+		return l.fault(fault.Missing, gguf.Field(ggufTypes), "is no list of integers, so which tokens are control tokens is unknown").
+			WithRemedy(fetchAgain)
+	case len(types) != len(tokens):
+		return l.fault(fault.Mismatch, gguf.Field(ggufTypes), "has %d entries, there are %d tokens", len(types), len(tokens)).WithRemedy(fetchAgain)
+	case len(tokens) > maxTokens:
+		return l.fault(fault.TooLarge, gguf.Field(ggufTokens), "lists %d tokens", len(tokens)).WithLimit("%d", maxTokens)
+	}
+	l.vocab = make(map[string]int32, len(tokens))
+	seen := make(map[string]int, len(tokens))
+	for id, spelled := range tokens {
+		field := fmt.Sprintf("%s[%d] %s", gguf.Field(ggufTokens), id, fault.Quote(spelled))
+		if err := l.checkToken(field, spelled, int64(id)); err != nil {
+			return err
+		}
+		if other, twice := seen[spelled]; twice {
+			return l.fault(fault.Malformed, field, "is token %d, too", other).WithRemedy(fetchAgain)
+		}
+		seen[spelled] = id
+		switch types[id] {
+		case ggufControl, ggufUser:
+			l.t.added = append(l.t.added, Added{ID: int32(id), Content: spelled, Special: types[id] == ggufControl})
+		default:
+			l.vocab[spelled] = int32(id)
+		}
+	}
+	return nil
+}
+
+func (l *loader) readGGUFMerges(f *gguf.File) error {
+	merges, ok := f.Metadata[ggufMerges].Texts()
+	if !ok {
+		return l.fault(fault.Missing, gguf.Field(ggufMerges), "is no list of merges").WithRemedy(fetchAgain)
+	}
+	if len(merges) > maxMerges {
+		return l.fault(fault.TooLarge, gguf.Field(ggufMerges), "lists %d merges", len(merges)).WithLimit("%d", maxMerges)
+	}
+	l.merges = make([][2]string, len(merges))
+	for i, m := range merges {
+		left, right, ok := strings.Cut(m, " ")
+		if !ok || left == "" || right == "" || strings.Contains(right, " ") {
+			return l.fault(fault.Malformed, fmt.Sprintf("%s[%d]", gguf.Field(ggufMerges), i), "%s is not two tokens", fault.Quote(m)).WithRemedy(fetchAgain)
+		}
+		l.merges[i] = [2]string{left, right}
+	}
+	return nil
+}
