@@ -24,7 +24,7 @@ type cli struct {
 
 // globals are the flags of every command. Commands embed them last, so that help shows their own flags first.
 type globals struct {
-	Model  string `group:"common" placeholder:"DIR" help:"Base model: a folder with config.json, tokenizer.json and safetensors. Default: the embedded model."`
+	Model  string `group:"common" placeholder:"DIR" help:"Base model: a folder with config.json, tokenizer.json and safetensors, or with one GGUF file. Default: the embedded model."`
 	Out    string `group:"common" default:"out" help:"Where results go."`
 	Engine string `group:"common" enum:"wazero,native" default:"wazero" help:"What runs the core: wazero (the WASM guest, as it ships) or native (the same code in this process)."`
 	Wasm   string `group:"common" placeholder:"FILE" help:"The guest for --engine wazero. Default: build/nextquill.wasm."`

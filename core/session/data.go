@@ -27,9 +27,6 @@ type dataset struct {
 	maxPrompt, maxResponse int
 }
 
-// tokenizerName is the tokenizer's file in a model folder.
-const tokenizerName = "tokenizer.json"
-
 // maxHistoryBlob bounds a history file; core/history bounds its items.
 const maxHistoryBlob = 64 << 20
 
@@ -63,11 +60,11 @@ func openData(ctx context.Context, env *Env, modelDir string, src Source, templa
 	default:
 		return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).WithRemedy("use latest or bm25")
 	}
-	if d.tok, err = tokenizer.Load(ctx, env.Blobs, blob.Join(modelDir, tokenizerName)); err != nil {
+	if d.tok, err = tokenizer.LoadModel(ctx, env.Blobs, modelDir); err != nil {
 		return nil, err
 	}
 	if d.tok.VocabSize() > cfg.VocabSize {
-		return nil, fault.New(fault.Mismatch, blob.Join(modelDir, tokenizerName), "vocabulary", "has %d tokens, the model %d", d.tok.VocabSize(), cfg.VocabSize).
+		return nil, fault.New(fault.Mismatch, modelDir, "vocabulary", "has %d tokens, the model %d", d.tok.VocabSize(), cfg.VocabSize).
 			WithRemedy("use the tokenizer that belongs to the model")
 	}
 	d.bos, d.eos = cfg.BOS, -1
@@ -75,7 +72,7 @@ func openData(ctx context.Context, env *Env, modelDir string, src Source, templa
 		d.eos = cfg.EOS[0]
 	}
 	if d.eos < 0 {
-		return nil, fault.New(fault.Missing, blob.Join(modelDir, weights.ConfigName), "eos_token_id", "there is none").
+		return nil, fault.New(fault.Missing, modelDir, "eos_token_id", "there is none").
 			WithRemedy("add the id of the end token")
 	}
 	if err := d.limits(r, cfg); err != nil {

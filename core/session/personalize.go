@@ -10,6 +10,7 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/model"
+	"nextquill/core/tokenizer"
 	"nextquill/core/train"
 	"nextquill/core/weights"
 )
@@ -65,9 +66,14 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := weights.ReadConfig(ctx, env.Blobs, p.Model)
+	cfg, err := weights.ReadModelConfig(ctx, env.Blobs, p.Model)
 	if err != nil {
 		return nil, err
+	}
+	if p.Full {
+		if err := p.checkCopied(ctx, env); err != nil {
+			return nil, err
+		}
 	}
 	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, cfg)
 	if err != nil {
@@ -205,6 +211,21 @@ func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) 
 // maxModelText bounds config.json and tokenizer.json, which are copied.
 const maxModelText = 64 << 20
 
+// copied are the files of a model folder that training leaves as they are.
+var copied = []string{tokenizer.FileName, weights.ConfigName}
+
+// checkCopied refuses before training a model whose folder could not be written
+// after it: a GGUF file has neither of the copied files.
+func (p *PersonalizeParams) checkCopied(ctx context.Context, env *Env) error {
+	for _, name := range copied {
+		if _, err := env.Blobs.Size(ctx, blob.Join(p.Model, name)); err != nil {
+			return fault.New(fault.Unsupported, p.Model, name, "is needed to save all weights").WithCause(err).
+				WithRemedy("train an adapter, or start from a folder with %s and %s", copied[1], copied[0])
+		}
+	}
+	return nil
+}
+
 // saveModel writes a model folder: the weights first and the config last, so that
 // a folder with a config is whole.
 func (p *PersonalizeParams) saveModel(ctx context.Context, env *Env, m *model.Model) error {
@@ -215,7 +236,7 @@ func (p *PersonalizeParams) saveModel(ctx context.Context, env *Env, m *model.Mo
 	if err := weights.Write(ctx, env.Blobs, blob.Join(p.Out, weights.SingleName), tensors, map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
-	for _, name := range []string{tokenizerName, weights.ConfigName} {
+	for _, name := range copied {
 		raw, err := blob.ReadAll(ctx, env.Blobs, blob.Join(p.Model, name), maxModelText)
 		if err != nil {
 			return err

@@ -47,6 +47,14 @@ func TestOpenModelByPath(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "f16_untied/config.json", s.Where)
 
+	for _, path := range []string{"gguf", "gguf/llama.gguf", "f16_untied"} {
+		s, err = OpenModel(ctx, golden, path)
+		require.NoError(t, err)
+		c, err := ReadModelConfig(ctx, golden, path)
+		require.NoError(t, err)
+		require.Equal(t, s.Config, c)
+	}
+
 	_, err = OpenModel(ctx, golden, "gguf/absent.gguf")
 	require.ErrorIs(t, err, fault.Missing)
 	store := blob.NewMem(map[string][]byte{"two/a.gguf": nil, "two/b.GGUF": nil, "below/x/a.gguf": nil})

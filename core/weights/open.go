@@ -38,6 +38,19 @@ func OpenModel(ctx context.Context, store blob.Store, path string) (Source, erro
 	return s, CheckLlama(s.Config, s.File)
 }
 
+// ReadModelConfig reads what OpenModel gives as Config, without looking at the tensors of an HF folder.
+func ReadModelConfig(ctx context.Context, store blob.Store, path string) (Config, error) {
+	name, err := findGGUF(ctx, store, path)
+	if err != nil {
+		return Config{}, err
+	}
+	if name == "" {
+		return ReadConfig(ctx, store, path)
+	}
+	c, _, err := OpenGGUF(ctx, store, name)
+	return c, err
+}
+
 // findGGUF gives the GGUF file that a path names, or "" for a folder in HF form or an empty one.
 func findGGUF(ctx context.Context, store blob.Store, path string) (string, error) {
 	if !gguf.Is(path) {
