@@ -8,6 +8,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	g "nextquill/core/weights/gguf/gguftest"
 )
 
 // seeds adds the attack files of one kind.
@@ -98,6 +99,29 @@ func FuzzIndex(f *testing.F) {
 		for _, shard := range m {
 			require.NoError(t, blob.CheckName(shard))
 			require.NotContains(t, shard, "/")
+		}
+	})
+}
+
+// FuzzGGUF holds that any GGUF file gives a typed fault, or a model whose tensors can be read.
+func FuzzGGUF(f *testing.F) {
+	f.Add([]byte(g.File{Metadata: small(), Tensors: smallTensors(), Data: make([]byte, 256)}.Encode()))
+	f.Add([]byte(g.File{Metadata: small(g.Entry{Key: "llama.attention.key_length", Value: uint32(2)}),
+		Tensors: smallTensors(g.Tensor{Name: "blk.0.attn_q.weight", Dims: []uint64{32, 4}, Type: 8}), Data: make([]byte, 512)}.Encode()))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, file, err := OpenGGUF(t.Context(), blob.NewMem(map[string][]byte{"f": data}), "f")
+		if err != nil {
+			require.NotEmpty(t, fault.KindOf(err))
+			return
+		}
+		require.Positive(t, c.HeadDim)
+		for _, info := range file.Tensors() {
+			got, err := file.ReadF32(t.Context(), info.Name)
+			if err != nil {
+				require.Equal(t, fault.NaN, fault.KindOf(err))
+				continue
+			}
+			require.Len(t, got, info.Elements())
 		}
 	})
 }

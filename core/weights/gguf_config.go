@@ -110,7 +110,14 @@ func (w *ggufWriter) write() {
 		w.fail(fault.Unsupported, ggufArchitecture, "is %s", fault.Quote(w.arch)).WithRemedy("use a model of the Llama or Qwen family")
 	}
 	for _, f := range ggufFields {
+		w.json[f.config] = nil // what llama.cpp takes as default is not what the family's first config.json left out
 		w.set(f.config, w.arch+"."+f.gguf, f.required)
+	}
+	if w.json["rope_theta"] == nil {
+		delete(w.json, "rope_theta")
+	}
+	if w.arch == "qwen3" && w.json["head_dim"] == nil {
+		w.fail(fault.Missing, "qwen3.attention.key_length", "is not there").WithRemedy(fetchAgain)
 	}
 	w.refuse("split.count", 1, "use the file that gguf-split --merge makes of the parts")
 	w.refuse(w.arch+".expert_count", 0, "use a model without experts")
@@ -155,7 +162,7 @@ func (w *ggufWriter) tensors() {
 				w.err = fault.New(fault.Unsupported, w.g.Name, t.Field(), "scales the rotary frequencies").
 					WithRemedy("use the model's safetensors, or one without rope scaling")
 			}
-		case w.arch == "llama" && strings.HasSuffix(t.Name, ".attn_q.bias"):
+		case strings.HasSuffix(t.Name, ".attn_q.bias"):
 			w.json["attention_bias"], w.keys["attention_bias"] = true, t.Field()
 		}
 	}

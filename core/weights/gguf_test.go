@@ -2,6 +2,7 @@ package weights
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,43 +12,51 @@ import (
 	g "nextquill/core/weights/gguf/gguftest"
 )
 
-// TestGGUFOfTheReference reads a file of many types and finds, under transformers' names, the values that transformers finds.
+// TestGGUFOfTheReference reads files of many types and finds, under transformers' names, the values that transformers finds.
 func TestGGUFOfTheReference(t *testing.T) {
 	ctx := t.Context()
-	s, err := OpenModel(ctx, golden, "gguf")
-	require.NoError(t, err)
-	require.Equal(t, "gguf/llama.gguf", s.Where)
-	require.Equal(t, Config{HiddenSize: 64, IntermediateSize: 96, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 16, VocabSize: 40, MaxPositions: 128,
-		RMSNormEps: float64(float32(1e-5)), RopeTheta: 5000, BOS: 1, EOS: []int32{2}}, s.Config)
-	want, err := Open(ctx, golden, "gguf/tensors.safetensors")
-	require.NoError(t, err)
-	require.Len(t, s.Tensors(), len(want.Tensors()))
-	for _, info := range want.Tensors() {
-		expected, err := want.ReadF32(ctx, info.Name)
-		require.NoError(t, err)
-		got, err := s.ReadF32(ctx, info.Name)
-		require.NoError(t, err, info.Name)
-		for i, v := range expected {
-			require.Equal(t, v, got[13*i], "%s %d", info.Name, 13*i)
-		}
-		// Any part is what it is of the whole.
-		tensor, _ := s.Tensor(info.Name)
-		part := make([]float32, len(got)/3)
-		require.NoError(t, s.ReadF32At(ctx, tensor, part, len(got)/2+1))
-		require.Equal(t, got[len(got)/2+1:][:len(part)], part, info.Name)
+	llama := Config{HiddenSize: 64, IntermediateSize: 96, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 16, VocabSize: 40, MaxPositions: 128,
+		RMSNormEps: float64(float32(1e-5)), RopeTheta: 5000, BOS: 1, EOS: []int32{2}}
+	qwen2, qwen3 := llama, llama
+	qwen2.QKVBias, qwen2.TieEmbeddings = true, true
+	qwen3.QKNorm, qwen3.TieEmbeddings, qwen3.Heads, qwen3.KVHeads, qwen3.HeadDim = true, true, 2, 1, 128
+	for arch, config := range map[string]Config{"llama": llama, "qwen2": qwen2, "qwen3": qwen3} {
+		t.Run(arch, func(t *testing.T) {
+			s, err := OpenModel(ctx, golden, "gguf/"+arch)
+			require.NoError(t, err)
+			require.Equal(t, "gguf/"+arch+"/model.gguf", s.Where)
+			require.Equal(t, config, s.Config)
+			want, err := Open(ctx, golden, "gguf/"+arch+"/tensors.safetensors")
+			require.NoError(t, err)
+			require.Len(t, s.Tensors(), len(want.Tensors()))
+			for _, info := range want.Tensors() {
+				expected, err := want.ReadF32(ctx, info.Name)
+				require.NoError(t, err)
+				got, err := s.ReadF32(ctx, info.Name)
+				require.NoError(t, err, info.Name)
+				for i, v := range expected {
+					require.Equal(t, v, got[13*i], "%s %d", info.Name, 13*i)
+				}
+				// Any part is what it is of the whole.
+				tensor, _ := s.Tensor(info.Name)
+				part := make([]float32, len(got)/3)
+				require.NoError(t, s.ReadF32At(ctx, tensor, part, len(got)/2+1))
+				require.Equal(t, got[len(got)/2+1:][:len(part)], part, info.Name)
+			}
+		})
 	}
 }
 
 func TestOpenModelByPath(t *testing.T) {
 	ctx := t.Context()
-	s, err := OpenModel(ctx, golden, "gguf/llama.gguf")
+	s, err := OpenModel(ctx, golden, "gguf/llama/model.gguf")
 	require.NoError(t, err)
-	require.Equal(t, "gguf/llama.gguf", s.Name())
+	require.Equal(t, "gguf/llama/model.gguf", s.Name())
 	s, err = OpenModel(ctx, golden, "f16_untied")
 	require.NoError(t, err)
 	require.Equal(t, "f16_untied/config.json", s.Where)
 
-	for _, path := range []string{"gguf", "gguf/llama.gguf", "f16_untied"} {
+	for _, path := range []string{"gguf/llama", "gguf/llama/model.gguf", "f16_untied"} {
 		s, err = OpenModel(ctx, golden, path)
 		require.NoError(t, err)
 		c, err := ReadModelConfig(ctx, golden, path)
@@ -79,6 +88,15 @@ func small(changes ...g.Entry) []g.Entry {
 	return entries
 }
 
+// renamed is small under another architecture's name.
+func renamed(arch string) []g.Entry {
+	entries := small()[1:]
+	for i := range entries {
+		entries[i].Key = arch + strings.TrimPrefix(entries[i].Key, "llama")
+	}
+	return entries
+}
+
 func smallTensors(more ...g.Tensor) []g.Tensor {
 	list := append([]g.Tensor{{Name: "token_embd.weight", Dims: []uint64{8, 4}}}, more...)
 	for i := range list {
@@ -106,6 +124,7 @@ func TestGGUFThatIsNoModelOfOurs(t *testing.T) {
 		"heads":           {with("llama.attention.head_count", uint32(3)), nil, fault.Mismatch, `metadata "llama.attention.head_count": 3 does not divide`},
 		"key heads":       {with("llama.attention.head_count_kv", uint64(1<<63)), nil, fault.Malformed, "llama.attention.head_count_kv"},
 		"eps":             {with("llama.attention.layer_norm_rms_epsilon", float32(0)), nil, fault.OutOfRange, "layer_norm_rms_epsilon"},
+		"key width":       {slices.Concat([]g.Entry{{Key: "general.architecture", Value: "qwen3"}}, renamed("qwen3")), nil, fault.Missing, "qwen3.attention.key_length"},
 		"partial":         {with("llama.rope.dimension_count", uint32(2)), nil, fault.Unsupported, "heads have a width of 4"},
 		"values":          {with("llama.attention.value_length", uint32(8)), nil, fault.Unsupported, "llama.attention.value_length"},
 		"scaling":         {with("llama.rope.scaling.type", "yarn"), nil, fault.Unsupported, `"llama.rope.scaling.type": is "yarn"`},
