@@ -88,6 +88,16 @@ func (s *site) read(name string) ([]byte, error) {
 	return data, nil
 }
 
+// size is the bytes of the files whose names begin so.
+func (s *site) size(prefix string) (n int64) {
+	for name, data := range s.files {
+		if strings.HasPrefix(name, prefix) {
+			n += int64(len(data))
+		}
+	}
+	return n
+}
+
 func (s *site) guest(built string) error {
 	data, err := os.ReadFile(built)
 	if err != nil {
@@ -99,7 +109,7 @@ func (s *site) guest(built string) error {
 	return nil
 }
 
-// modelFile is a file of a model as its manifest names it; see web/store.
+// modelFile is a file of a model as its manifest names it; see web/module/manifest.ts.
 type modelFile struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size"`
@@ -109,9 +119,10 @@ type modelFile struct {
 // model puts the embedded model under model/, with the manifest by which a browser checks it.
 func (s *site) model() error {
 	manifest := struct {
-		Name  string      `json:"name"`
-		Files []modelFile `json:"files"`
-	}{Name: "default", Files: []modelFile{}}
+		Name    string      `json:"name"`
+		Version int         `json:"version"`
+		Files   []modelFile `json:"files"`
+	}{Name: "default", Version: 1}
 	err := fs.WalkDir(models.DefaultFS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -147,18 +158,19 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
-	s.addHashed("worker.js", worker.js)
-	s.lib("worker.js", worker.js)
+	s.addHashed("worker.js", worker.JS)
+	s.lib("worker.js", worker.JS)
 	for _, name := range []string{"nextquill", "element"} {
 		b, err := s.bundle(name+".ts", nil)
 		if err != nil {
 			return err
 		}
-		s.lib(name+".js", b.js)
+		s.lib(name+".js", b.JS)
 	}
-	assets, err := json.Marshal(map[string]string{
+	assets, err := json.Marshal(map[string]any{
 		"worker": s.hashed["worker.js"], "guest": s.hashed["nextquill.wasm"], "sample": s.hashed["bierce.jsonl"],
 		"model": "model/", "serviceWorker": "sw.js",
+		"sizes": map[string]int64{"guest": s.size(s.hashed["nextquill.wasm"]), "model": s.size("model/")},
 	})
 	if err != nil {
 		return err
@@ -176,8 +188,8 @@ func (s *site) scripts() error {
 		return err
 	}
 	for source, built := range map[string]string{
-		"web/page/main.ts":  s.addHashed("page.js", page.js),
-		"web/page/page.css": s.addHashed("page.css", style.css),
+		"web/page/main.ts":  s.addHashed("page.js", page.JS),
+		"web/page/page.css": s.addHashed("page.css", style.CSS),
 	} {
 		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
 			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).WithRemedy("keep the names of cmd/buildwasm and index.html the same")
@@ -212,6 +224,6 @@ func (s *site) serviceWorker() error {
 	if err != nil {
 		return err
 	}
-	s.add("sw.js", b.js)
+	s.add("sw.js", b.JS)
 	return nil
 }

@@ -6,49 +6,20 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/evanw/esbuild/pkg/api"
-
 	"nextquill/core/fault"
+	"nextquill/web/bundle"
 )
 
-// entryPoint is what a source of web/ became.
-type entryPoint struct{ js, css []byte }
-
-// bundle makes one self-contained file of web/<entry>. The defined names become constants of the script.
-func (s *site) bundle(entry string, define map[string]string) (entryPoint, error) {
-	r := api.Build(api.BuildOptions{
-		AbsWorkingDir: s.root,
-		EntryPoints:   []string{"web/" + entry},
-		Outdir:        filepath.Join(s.root, "dist"),
-		Bundle:        true,
-		Format:        api.FormatESModule,
-		Target:        api.ES2022,
-		Platform:      api.PlatformBrowser,
-		Charset:       api.CharsetUTF8,
-		LegalComments: api.LegalCommentsNone, // LICENSES.txt has them whole
-		Define:        define,
-		Metafile:      true,
-
-		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
-	})
-	if len(r.Errors) > 0 {
-		text := api.FormatMessages(r.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return entryPoint{}, fault.New(fault.Malformed, "web/"+entry, "", "it does not bundle:\n%s", strings.Join(text, "")).
-			WithRemedy("mend what the messages name; packages come with: cd web && npm ci")
+// bundle makes one file of web/<entry>, and remembers what of others is in it.
+func (s *site) bundle(entry string, define map[string]string) (bundle.Bundle, error) {
+	b, err := bundle.Make(s.root, entry, define)
+	if err != nil {
+		return b, err
 	}
-	var e entryPoint
-	for _, f := range r.OutputFiles {
-		switch filepath.Ext(f.Path) {
-		case ".js":
-			e.js = f.Contents
-		case ".css":
-			e.css = f.Contents
-		}
-	}
-	return e, s.remember(r.Metafile)
+	return b, s.remember(b.Metafile)
 }
 
-// remember keeps which npm packages went into the bundles, for their notices.
+// remember keeps which packages of others went into the bundles, for their notices.
 func (s *site) remember(metafile string) error {
 	var meta struct {
 		Inputs map[string]struct{} `json:"inputs"`
@@ -57,16 +28,18 @@ func (s *site) remember(metafile string) error {
 		return err
 	}
 	for input := range meta.Inputs {
-		_, rest, found := strings.Cut(input, "node_modules/")
-		if !found {
-			continue
+		for _, folder := range []string{"node_modules/", "vendor/"} {
+			_, rest, found := strings.Cut(input, folder)
+			if !found {
+				continue
+			}
+			parts := strings.SplitN(rest, "/", 3)
+			name := parts[0]
+			if strings.HasPrefix(name, "@") && len(parts) > 1 {
+				name += "/" + parts[1]
+			}
+			s.packages[name] = strings.TrimSuffix(input, rest) + name
 		}
-		parts := strings.SplitN(rest, "/", 3)
-		name := parts[0]
-		if strings.HasPrefix(name, "@") && len(parts) > 1 {
-			name += "/" + parts[1]
-		}
-		s.packages[name] = strings.TrimSuffix(input, rest) + name
 	}
 	return nil
 }
