@@ -16,6 +16,7 @@ export type FaultKind =
   | "storage"
   | "cancelled"
   | "nan"
+  | "busy" // of the module: another tab, or another call, is at it
   | "internal";
 
 /** A fault as it crosses a boundary in JSON (ErrorInfo in wasm/abi). */

@@ -2,7 +2,7 @@
 // blobs. A record changes in one transaction, so that other tabs see all of it or
 // none, and so does whoever comes after a kill.
 
-import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "idb";
+import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "../vendor/idb/index.js";
 
 import { describe, Fault } from "../fault.js";
 import type { Item } from "./item.js";

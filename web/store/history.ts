@@ -55,10 +55,10 @@ export class History extends EventTarget {
   /** Adds a text and returns the item that it became. One that has the id of another is refused ("malformed"). */
   async add(item: NewItem): Promise<Item> {
     const ready = normalize(item, "item");
+    const base = await contentID(ready); // before the transaction, which does not wait for anything else
     const added = await this.#change(async (tx) => {
       let id = ready.id;
       if (id === "") {
-        const base = contentID(ready);
         id = base;
         for (let n = 2; (await tx.store.getKey(id)) !== undefined; n++) id = `${base}-${n}`;
       } else if ((await tx.store.getKey(id)) !== undefined) {

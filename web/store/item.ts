@@ -1,10 +1,8 @@
 // One text that the person wrote, and what it was written in answer to: the same
 // rules as core/history, so that what is kept here the guest takes.
 
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-
 import { Fault, quote } from "../fault.js";
+import { sha256 } from "./hash.js";
 
 /** One named circumstance of a text, such as subject: lunch. */
 export interface Field {
@@ -37,6 +35,8 @@ export interface NewItem {
 
 /** Bounds, as core/history has them: more fields are no circumstance but a data dump. */
 export const limits = { text: 4 << 20, file: 64 << 20, items: 100_000, fields: 64, fieldName: 256 } as const;
+
+const utf8 = new TextEncoder();
 
 /** Checks an item to add and gives it its final form, without an id when none was given. Throws a Fault that names `where`. */
 export function normalize(item: NewItem, where: string): Omit<Item, "id"> & { id: string } {
@@ -74,19 +74,12 @@ export function fieldsOf(context: ContextInput, where: string): Field[] {
 }
 
 /** The id of an item's content, as core/history makes it: the same content has the same id everywhere. */
-export function contentID(item: Omit<Item, "id">): string {
-  const hash = sha256.create();
-  const put = (s: string) => {
-    const bytes = utf8ToBytes(s); // with lengths, so that no two items look alike
-    hash.update(utf8ToBytes(`${bytes.length}:`)).update(bytes);
-  };
-  for (const { name, value } of item.context) {
-    put(name);
-    put(value);
-  }
-  put(item.text);
-  if (item.time !== undefined) put(shortTime(item.time));
-  return bytesToHex(hash.digest().subarray(0, 8));
+export async function contentID(item: Omit<Item, "id">): Promise<string> {
+  const parts = item.context.flatMap((f) => [f.name, f.value]);
+  parts.push(item.text);
+  if (item.time !== undefined) parts.push(shortTime(item.time));
+  const counted = parts.map((s) => `${utf8.encode(s).length}:${s}`); // with lengths, so that no two items look alike
+  return (await sha256(utf8.encode(counted.join("")))).slice(0, 16);
 }
 
 /** Items in order of time; those without one come first, and equal times keep their order. */
@@ -157,6 +150,6 @@ function wellFormed(s: unknown, where: string, field: string): string {
 
 function bounded(s: string, limit: number, where: string, field: string): void {
   // A UTF-16 unit is at most three bytes: most texts need no counting.
-  if (s.length * 3 <= limit || utf8ToBytes(s).length <= limit) return;
+  if (s.length * 3 <= limit || utf8.encode(s).length <= limit) return;
   throw new Fault("too-large", { where, field, detail: "is too long", limit: `${limit} bytes`, remedy: "split it into several items" });
 }

@@ -24,7 +24,7 @@ export interface SourceFile {
   changed: Date | undefined;
 }
 
-type Reader = (file: SourceFile) => AsyncIterable<Entry> | Iterable<Entry>;
+type Reader = (file: SourceFile) => Iterable<Entry>;
 
 const readers: Record<Format, Reader> = {
   jsonl: readJSONL, csv: readCSV, txt: readText, md: readMarkdown, eml: readMail, mbox: readMbox,
@@ -57,7 +57,7 @@ export async function readFile(
   const file = await load(input, name, format);
   const items: (Omit<Item, "id"> & { id: string })[] = [];
   const problems: Fault[] = [];
-  for await (const entry of readers[format](file)) {
+  for (const entry of readers[format](file)) {
     try {
       if ("fault" in entry) throw entry.fault;
       if (items.length === limits.items) {
@@ -72,7 +72,7 @@ export async function readFile(
   if (items.length === 0) {
     throw problems[0] ?? new Fault("missing", { where: name, detail: "holds no item", remedy: "add at least one text" });
   }
-  assignIDs(items);
+  await assignIDs(items);
   return { items, problems };
 }
 
@@ -104,11 +104,11 @@ function guess(text: string): Format {
 }
 
 // assignIDs names items by their content; equal ones are numbered, as core/history does.
-function assignIDs(items: { id: string }[] & Omit<Item, "id">[]): void {
+async function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): Promise<void> {
   const taken = new Set(items.map((it) => it.id).filter((id) => id !== ""));
   for (const item of items) {
     if (item.id !== "") continue;
-    const id = contentID(item);
+    const id = await contentID(item);
     let name = id;
     for (let n = 2; taken.has(name); n++) name = `${id}-${n}`;
     taken.add(name);

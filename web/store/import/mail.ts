@@ -1,33 +1,35 @@
-import PostalMime from "postal-mime";
-
 import { describe, Fault } from "../../fault.js";
 import { type Field, type NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./import.js";
+import { parseMail } from "./mime.js";
 
 /** One message (.eml): its own words are the text; recipient and subject are the context. */
-export async function* readMail(file: SourceFile): AsyncGenerator<Entry> {
-  yield await message(file.bytes, file.name);
+export function* readMail(file: SourceFile): Generator<Entry> {
+  yield message(file.bytes, file.name);
 }
 
 /** A mailbox (.mbox): messages one after the other, each after a line "From …". */
-export async function* readMbox(file: SourceFile): AsyncGenerator<Entry> {
+export function* readMbox(file: SourceFile): Generator<Entry> {
   let n = 0;
-  for (const bytes of split(file.bytes)) yield await message(bytes, `${file.name}: message ${++n}`);
+  for (const bytes of split(file.bytes)) yield message(bytes, `${file.name}: message ${++n}`);
 }
 
-async function message(bytes: Uint8Array<ArrayBuffer>, where: string): Promise<Entry> {
+function message(bytes: Uint8Array, where: string): Entry {
   try {
-    const mail = await PostalMime.parse(bytes, { attachmentEncoding: "arraybuffer" });
-    const text = ownWords(mail.text ?? "");
+    const { headers, text: all } = parseMail(bytes);
+    const text = ownWords(all);
     if (text === "") {
       throw new Fault("missing", { where, detail: "has no text of its own", remedy: "leave out messages that only forward or attach" });
     }
     const context: Field[] = [];
-    const to = mail.to?.map((a) => a.name || a.address || "").filter(Boolean).join(", ");
+    // "Ann Lee <ann@example.org>" reads as Ann Lee.
+    const to = (headers.get("to") ?? "").replace(/\s*<[^<>]*@[^<>]*>/g, "").replaceAll('"', "").trim() || headers.get("to");
     if (to) context.push({ name: "to", value: to });
-    if (mail.subject) context.push({ name: "subject", value: mail.subject });
+    const subject = headers.get("subject");
+    if (subject) context.push({ name: "subject", value: subject });
     const item: NewItem = { text, context };
-    if (mail.date && !Number.isNaN(Date.parse(mail.date))) item.time = new Date(mail.date);
+    const date = Date.parse(headers.get("date") ?? "");
+    if (!Number.isNaN(date)) item.time = new Date(date);
     return { where, item };
   } catch (thrown) {
     return { where, fault: thrown instanceof Fault ? thrown : new Fault("malformed", { where, detail: "is no mail message", cause: new Error(describe(thrown)) }) };
