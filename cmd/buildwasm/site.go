@@ -169,7 +169,7 @@ func (s *site) scripts() error {
 	}
 	assets, err := json.Marshal(map[string]any{
 		"worker": s.hashed["worker.js"], "guest": s.hashed["nextquill.wasm"], "sample": s.hashed["bierce.jsonl"],
-		"model": "model/", "serviceWorker": "sw.js",
+		"guestSHA256": sum(s.files[s.hashed["nextquill.wasm"]]), "model": "model/", "serviceWorker": "sw.js",
 		"sizes": map[string]int64{"guest": s.size(s.hashed["nextquill.wasm"]), "model": s.size("model/")},
 	})
 	if err != nil {

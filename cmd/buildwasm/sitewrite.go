@@ -45,7 +45,7 @@ const marker = "manifest.json"
 
 // write replaces the folder out by the site, compressed files beside their originals.
 func (s *site) write(out string) (siteManifest, error) {
-	old, err := previous(out)
+	known, err := previous(out)
 	if err != nil {
 		return siteManifest{}, err
 	}
@@ -55,7 +55,7 @@ func (s *site) write(out string) (siteManifest, error) {
 	}
 	var m siteManifest
 	for _, name := range sorted(s.files) {
-		f, err := s.writeFile(out, fresh, name, old[name])
+		f, err := s.writeFile(fresh, name, known)
 		if err != nil {
 			return m, err
 		}
@@ -75,61 +75,76 @@ func (s *site) write(out string) (siteManifest, error) {
 	return m, os.Rename(fresh, out)
 }
 
-// previous is the manifest of the site in out. A folder that has files and no manifest is somebody's, and stays.
-func previous(out string) (map[string]siteFile, error) {
-	files := map[string]siteFile{}
+// compressed has forms of contents by their SHA-256: the best brotli takes many seconds, and most of a site is as
+// it was at the last build.
+type compressed map[string]forms
+
+// forms are one content's.
+type forms struct{ brotli, gzip []byte }
+
+func (f *forms) fill(data []byte) (err error) {
+	if f.brotli == nil {
+		if f.brotli, err = brotliBest(data); err != nil {
+			return err
+		}
+	}
+	if f.gzip == nil {
+		f.gzip, err = gzipBest(data)
+	}
+	return err
+}
+
+// previous has what lies compressed in out. A folder that has files and no manifest is somebody's, and stays.
+func previous(out string) (compressed, error) {
+	known := compressed{}
 	text, err := os.ReadFile(filepath.Join(out, marker))
 	if err != nil {
 		if entries, _ := os.ReadDir(out); len(entries) > 0 {
 			return nil, fault.New(fault.Mismatch, out, "", "the folder is not empty, and no site was written there before").
 				WithRemedy("name another folder, or empty this one")
 		}
-		return files, nil
+		return known, nil
 	}
 	var m siteManifest
-	if json.Unmarshal(text, &m) == nil { // a damaged one only costs the time to compress again
-		for _, f := range m.Files {
-			files[f.Path] = f
-		}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return known, nil // the damage only costs the time to compress again
 	}
-	return files, nil
+	for _, f := range m.Files {
+		one := known[f.SHA256]
+		name := filepath.Join(out, filepath.FromSlash(f.Path))
+		if b, err := os.ReadFile(name + ".br"); err == nil && int64(len(b)) == f.Brotli {
+			one.brotli = b
+		}
+		if b, err := os.ReadFile(name + ".gz"); err == nil && int64(len(b)) == f.Gzip {
+			one.gzip = b
+		}
+		known[f.SHA256] = one
+	}
+	return known, nil
 }
 
-// writeFile writes a file and its compressed forms; those of an equal file of the last build are used again, since the best
-// brotli takes many seconds.
-func (s *site) writeFile(out, fresh, name string, old siteFile) (siteFile, error) {
+// writeFile writes a file, and its compressed forms beside it where they are smaller.
+func (s *site) writeFile(fresh, name string, known compressed) (siteFile, error) {
 	data := s.files[name]
 	f := siteFile{Path: name, Size: int64(len(data)), SHA256: sum(data)}
 	target := filepath.Join(fresh, filepath.FromSlash(name))
-	if err := put(target, data); err != nil {
+	if err := put(target, data); err != nil || !compressible(name) {
 		return f, err
 	}
-	if !compressible(name) {
-		return f, nil
+	forms := known[f.SHA256]
+	if err := forms.fill(data); err != nil {
+		return f, err
 	}
-	for _, form := range []struct {
-		ext      string
-		size     *int64
-		old      int64
-		compress func([]byte) ([]byte, error)
-	}{{".br", &f.Brotli, old.Brotli, brotliBest}, {".gz", &f.Gzip, old.Gzip, gzipBest}} {
-		var small []byte
-		if old.SHA256 == f.SHA256 && form.old > 0 {
-			small, _ = os.ReadFile(filepath.Join(out, filepath.FromSlash(name)+form.ext))
-		}
-		if int64(len(small)) != form.old || small == nil {
-			var err error
-			if small, err = form.compress(data); err != nil {
-				return f, err
-			}
-		}
-		if len(small) >= len(data) {
-			continue
-		}
-		*form.size = int64(len(small))
-		if err := put(target+form.ext, small); err != nil {
+	known[f.SHA256] = forms
+	if len(forms.brotli) < len(data) {
+		f.Brotli = int64(len(forms.brotli))
+		if err := put(target+".br", forms.brotli); err != nil {
 			return f, err
 		}
+	}
+	if len(forms.gzip) < len(data) {
+		f.Gzip = int64(len(forms.gzip))
+		return f, put(target+".gz", forms.gzip)
 	}
 	return f, nil
 }

@@ -2,12 +2,12 @@
 
 import { Fault } from "../fault.js";
 import { openHistory, NextQuill, type History, type Item, type Progress } from "../nextquill.js";
-import { urls } from "./assets.js";
+import { guestSHA256, urls } from "./assets.js";
 import { byId, h } from "./dom.js";
 
 /** Fires "items" when the texts changed, "ready" when the model opened or closed, "busy" when a job began or ended. */
 export class App extends EventTarget {
-  readonly history: History = openHistory();
+  history: History = openHistory();
   /** In order of time. */
   items: readonly Item[] = [];
   model: NextQuill | undefined;
@@ -21,7 +21,8 @@ export class App extends EventTarget {
 
   /** Reads the texts, now and whenever they change, here or in another tab. */
   async start(): Promise<void> {
-    this.history.addEventListener("change", () => void this.guard(() => this.#read()));
+    const { history } = this;
+    history.addEventListener("change", () => void this.guard(() => this.#read()));
     await this.#read();
   }
 
@@ -32,15 +33,23 @@ export class App extends EventTarget {
 
   /** Fetches what is missing of the model, and opens it. */
   async open(onProgress: (event: Progress) => void): Promise<void> {
-    this.model = await NextQuill.open({ model: urls.model, worker: urls.worker, guest: urls.guest, onProgress });
+    this.model = await NextQuill.open({ model: urls.model, worker: urls.worker, guest: urls.guest, guestSHA256, onProgress });
     this.dispatchEvent(new Event("ready"));
   }
 
-  async close(): Promise<void> {
+  /** Closes what holds on to storage, runs a task without it, and starts anew. */
+  async without(task: () => Promise<void>): Promise<void> {
     const model = this.model;
     this.model = undefined;
     this.dispatchEvent(new Event("ready"));
     await model?.dispose();
+    this.history.close();
+    try {
+      await task();
+    } finally {
+      this.history = openHistory();
+      await this.start();
+    }
   }
 
   /** Runs a job of the model's. What goes wrong is shown, and false is given; so it is when the person stopped it. */

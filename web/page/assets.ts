@@ -3,6 +3,7 @@
 interface Assets {
   readonly worker: string;
   readonly guest: string;
+  readonly guestSHA256: string;
   readonly sample: string;
   readonly model: string;
   readonly serviceWorker: string;
@@ -14,7 +15,7 @@ declare const ASSETS: Assets;
 
 const address = (name: string): string => new URL(name, document.baseURI).href;
 
-export const sizes = ASSETS.sizes;
+export const { sizes, guestSHA256 } = ASSETS;
 export const urls = {
   worker: address(ASSETS.worker),
   guest: address(ASSETS.guest),

@@ -4,6 +4,7 @@ import { forget } from "../nextquill.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
 import { bytes, date, plural } from "./format.js";
+import { forgetProgram } from "./offline.js";
 
 export function dataPanel(app: App): void {
   const sizes = byId("sizes", HTMLElement);
@@ -63,11 +64,10 @@ export function dataPanel(app: App): void {
   });
   sure.addEventListener("close", () => {
     if (sure.returnValue !== "yes") return;
-    void app.guard(async () => {
-      await app.close();
+    void app.guard(() => app.without(async () => {
       const { left } = await forget();
+      left.push(...(await forgetProgram()));
       note.textContent = left.length === 0 ? "Everything is removed; nothing is left in this browser." : `Still there: ${left.join(", ")}. Close other tabs of this page and try again.`;
-      await app.start();
-    });
+    }));
   });
 }

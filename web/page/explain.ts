@@ -83,7 +83,7 @@ function draw(e: Explanation): HTMLElement[] {
     spans[chosen]?.classList.remove("on");
     chosen = i;
     spans[i]!.classList.add("on");
-    about.replaceChildren(...details(e.tokens[i]!, e.items.map((item) => (typeof item === "string" ? item : item.text))));
+    about.replaceChildren(...details(e.tokens[i]!, e.items.map((item) => item.text)));
   };
   e.tokens.forEach((token, i) => {
     // The shade is of the word, not of the space before it.

@@ -1,6 +1,6 @@
 // Personalize: the job, its progress, and the buttons that hold it.
 
-import type { Personalization, Preset, TrainingEvent } from "../nextquill.js";
+import type { Preset, Run, RunEvent, StepEvent } from "../nextquill.js";
 import type { App } from "./app.js";
 import { Curve } from "./chart.js";
 import { byId, facts } from "./dom.js";
@@ -14,7 +14,7 @@ const stages: Readonly<Record<string, string>> = {
   evaluate: "Testing on texts it has not seen", save: "Saving",
 };
 
-type Step = Extract<TrainingEvent, { event: "step" }>;
+const names: Readonly<Record<string, string>> = { nextquill: "NextQuill", "nextquill-code": "NextQuill", contextsft: "ContextSFT" };
 
 export function learnPanel(app: App): void {
   new LearnPanel(app);
@@ -33,7 +33,7 @@ class LearnPanel {
   readonly #figures = byId("learn-facts", HTMLElement);
   readonly #said = byId("learn-said", HTMLElement);
   readonly #curve = new Curve(byId("curve", SVGSVGElement));
-  #run: Personalization | undefined;
+  #run: Run | undefined;
   #unfinished = false;
   #told = 0;
 
@@ -48,14 +48,15 @@ class LearnPanel {
     this.#pause.addEventListener("click", () => {
       const run = this.#run;
       if (run === undefined) return;
-      if (run.state === "paused") run.resume();
-      else run.pause();
-      this.#showState();
+      if (run.state === "paused") return run.resume();
+      this.#stage.textContent = "Pausing after this step…";
+      this.#pause.disabled = true;
+      void run.pause();
     });
     this.#cancel.addEventListener("click", () => {
       this.#stage.textContent = "Stopping after this step…";
       this.#cancel.disabled = this.#pause.disabled = true;
-      this.#run?.cancel();
+      void this.#run?.cancel();
     });
   }
 
@@ -120,9 +121,9 @@ class LearnPanel {
     this.#cancel.focus({ preventScroll: true });
   }
 
-  #show(event: TrainingEvent): void {
+  #show(event: RunEvent): void {
     const phase = event.phase - 1;
-    const name = phase === event.phases - 1 ? "NextQuill" : "First pass";
+    const name = names[event.preset] ?? event.preset;
     switch (event.event) {
       case "stage":
         this.#stage.textContent = stages[event.stage] ?? event.stage;
@@ -139,7 +140,7 @@ class LearnPanel {
     }
   }
 
-  #showStep(e: Step, name: string): void {
+  #showStep(e: StepEvent, name: string): void {
     this.#curve.step(e.phase - 1, name, e.step, e.steps, e.loss);
     const done = (e.phase - 1 + e.step / e.steps) / e.phases;
     this.#bar.value = done;
@@ -160,11 +161,15 @@ class LearnPanel {
   }
 
   #showState(): void {
-    const paused = this.#run?.state === "paused";
-    this.#pause.textContent = paused ? "Resume" : "Pause";
-    if (paused) {
-      this.#left.textContent = "Paused";
+    const state = this.#run?.state;
+    this.#pause.textContent = state === "paused" ? "Resume" : "Pause";
+    this.#pause.disabled = state !== "paused" && state !== "running";
+    if (state === "paused") {
+      this.#stage.textContent = "Paused";
+      this.#left.textContent = "";
       this.#say("Paused.");
+    } else if (state === "recovering") {
+      this.#stage.textContent = "The GPU was lost. Opening it again, to go on from the newest checkpoint";
     }
   }
 

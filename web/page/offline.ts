@@ -23,3 +23,12 @@ export async function offline(): Promise<void> {
     console.info("NextQuill: no offline use:", error);
   }
 }
+
+/** Removes the service worker and what it keeps, and gives what is left. */
+export async function forgetProgram(): Promise<string[]> {
+  const mine = (name: string): boolean => name.startsWith("nextquill-page-");
+  if (!("serviceWorker" in navigator)) return [];
+  await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();
+  for (const name of (await caches.keys()).filter(mine)) await caches.delete(name);
+  return (await caches.keys()).filter(mine);
+}

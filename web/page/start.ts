@@ -1,7 +1,7 @@
 // The first section: what this machine can do, what will be fetched, and the button that fetches it.
 
-import { checkGPU, type Progress } from "../nextquill.js";
-import type { App } from "./app.js";
+import { checkGPU, type GPUCheck, type Progress } from "../nextquill.js";
+import { explain, type App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
 import { bytes } from "./format.js";
@@ -27,11 +27,12 @@ export async function start(app: App, requests: Requests): Promise<void> {
   const found = await checkGPU();
   if (!found.ok) {
     title.textContent = "No GPU here";
-    gpu.textContent = `${found.why} You can still collect, search and export your texts on this page.`;
+    const { sentence, remedy } = explain(found.fault);
+    gpu.textContent = `${sentence} ${remedy} You can still collect, search and export your texts on this page.`;
     costs.hidden = fetchButton.hidden = true;
     return;
   }
-  gpu.textContent = describe(found.name);
+  gpu.textContent = describe(found);
   fetchButton.disabled = false;
 
   const open = async (): Promise<void> => {
@@ -58,10 +59,9 @@ export async function start(app: App, requests: Requests): Promise<void> {
   if (localStorage.getItem(agreed) !== null) await open();
 }
 
-function describe(name: string): string {
-  const software = /swiftshader|llvmpipe|software|basic render/i.test(name);
-  const where = name === "" ? "This browser can compute on a GPU." : `This browser can compute on ${name}.`;
-  return software ? `${where} That is a processor standing in for a GPU: everything works, slowly.` : `${where} That is all the page needs.`;
+function describe({ name, cpu }: GPUCheck): string {
+  const where = `This browser can compute on ${name === "" ? "a GPU" : name}.`;
+  return cpu ? `${where} That is a processor standing in for a GPU: everything works, slowly.` : `${where} That is all the page needs.`;
 }
 
 function show(event: Progress, bar: HTMLProgressElement, note: HTMLElement): void {
