@@ -40,7 +40,7 @@ function message(bytes: Uint8Array, where: string): Entry {
 function ownWords(text: string): string {
   const lines: string[] = [];
   for (const line of text.replaceAll("\r\n", "\n").split("\n")) {
-    if (line === "-- " || /^-{2,}\s*(Original Message|Forwarded message|Ursprüngliche Nachricht)\s*-{2,}$/i.test(line.trim())) break;
+    if (/^-- ?$/.test(line) || /^-{2,}\s*(Original Message|Forwarded message|Ursprüngliche Nachricht)\s*-{2,}$/i.test(line.trim())) break;
     if (!/^\s*>/.test(line)) lines.push(line);
   }
   // "On Friday Ann wrote:" stands before a quotation, perhaps on two lines.
