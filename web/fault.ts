@@ -72,6 +72,8 @@ export class Fault extends Error {
 
   /** Rebuilds what the other side of a boundary threw. */
   static fromInfo(info: ErrorInfo): Fault {
+    // An error around a fault, such as several joined, is that fault to whoever tests its kind.
+    if (info.kind === undefined && kinded(info.cause, maxCauses)) return Fault.fromInfo(info.cause!);
     return new Fault((info.kind as FaultKind | undefined) ?? "internal", {
       where: info.where,
       field: info.field,
@@ -86,6 +88,10 @@ export class Fault extends Error {
   info(): ErrorInfo {
     return infoOf(this, maxCauses);
   }
+}
+
+function kinded(info: ErrorInfo | undefined, depth: number): boolean {
+  return info !== undefined && depth > 0 && (info.kind !== undefined || kinded(info.cause, depth - 1));
 }
 
 function causeOf(info: ErrorInfo): Error {
