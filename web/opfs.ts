@@ -7,7 +7,8 @@
 // next version, flushes it, adds the seal, flushes again, and removes the earlier
 // file. So a kill at any instant leaves the earlier file, whole, and perhaps one
 // without a seal, which the next scan removes; or two whole ones, of which the
-// newer counts. No browser's own notion of an atomic rename is relied on.
+// newer counts. No browser's own notion of an atomic rename is relied on. A file
+// that is being written is locked, which is how a scan in another tab knows it.
 
 import { checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
 import { describe, Fault } from "./fault.js";
@@ -18,6 +19,8 @@ interface File {
   readonly version: number;
   readonly size: number; // of the blob: without the seal
 }
+
+const attempts = 5; // of what another tab may thwart
 
 const sealSize = 32;
 const sealMagic = 0x4c51_5853_5145_4e31n; // "1NEQSXQL": any constant will do
@@ -33,9 +36,14 @@ export class OPFSStore implements BlobStore {
   #files = new Map<string, File>();
   // The file read last stays open: weights are read in many ranges.
   #open: { file: File; reader: Reader } | undefined;
+  // Stores on the same folder, in other tabs, tell each other of changes.
+  readonly #others: BroadcastChannel;
+  #stale = false;
 
-  private constructor(folder: FileSystemDirectoryHandle) {
+  private constructor(folder: FileSystemDirectoryHandle, path: string) {
     this.#folder = folder;
+    this.#others = new BroadcastChannel(`nextquill blobs ${path}`);
+    this.#others.onmessage = () => (this.#stale = true);
   }
 
   /** Opens the store in a folder of the origin's private file system, made when it is not there. */
@@ -45,7 +53,7 @@ export class OPFSStore implements BlobStore {
       for (const element of folder.split("/").filter(Boolean)) {
         dir = await dir.getDirectoryHandle(escape(element), { create: true });
       }
-      const store = new OPFSStore(dir);
+      const store = new OPFSStore(dir, folder);
       await store.#scan();
       return store;
     } catch (thrown) {
@@ -77,29 +85,26 @@ export class OPFSStore implements BlobStore {
   }
 
   async write(name: string, data: Bytes): Promise<void> {
+    await this.#refresh();
     const before = this.#files.get(name);
-    const version = (before?.version ?? 0) + 1;
-    const mark = crypto.getRandomValues(new Uint32Array(1))[0]!;
-    const fileName = `${escape(name)}~${version}.${mark.toString(16)}`;
-    try {
-      const handle = await this.#folder.getFileHandle(fileName, { create: true });
+    for (let attempt = 1; ; attempt++) {
       try {
-        await writeSealed(handle, data, seal(data.byteLength, version, mark));
+        this.#files.set(name, await this.#writeFile(name, (before?.version ?? 0) + 1, data));
+        break;
       } catch (thrown) {
-        await this.#remove(fileName);
-        throw thrown;
+        // A scan in another tab may look into a file, or remove it, that is not locked yet.
+        if (attempt === attempts || !(isNotFound(thrown) || isLocked(thrown))) throw refused(thrown, name, `${data.byteLength} bytes cannot be written`);
       }
-      this.#files.set(name, { handle, name: fileName, version, size: data.byteLength });
-    } catch (thrown) {
-      throw refused(thrown, name, `${data.byteLength} bytes cannot be written`);
     }
     if (before !== undefined) {
       if (this.#open?.file === before) this.#forget();
       await this.#remove(before.name);
     }
+    this.#others.postMessage(null);
   }
 
   async delete(name: string): Promise<void> {
+    await this.#refresh();
     const file = this.#files.get(name);
     if (file === undefined) return;
     this.#forget();
@@ -109,44 +114,105 @@ export class OPFSStore implements BlobStore {
       if (!isNotFound(thrown)) throw refused(thrown, name, "cannot be deleted");
     }
     this.#files.delete(name);
+    this.#others.postMessage(null);
   }
 
   async list(prefix: string): Promise<string[]> {
+    await this.#refresh();
     return sortNames([...this.#files.keys()].filter((name) => name.startsWith(prefix)));
   }
 
   close(): void {
     this.#forget();
+    this.#others.close();
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#stale) await this.#scan();
+  }
+
+  async #writeFile(name: string, version: number, data: Bytes): Promise<File> {
+    const mark = crypto.getRandomValues(new Uint32Array(1))[0]!;
+    const fileName = `${escape(name)}~${version}.${mark.toString(16)}`;
+    const handle = await this.#folder.getFileHandle(fileName, { create: true });
+    try {
+      await writeSealed(handle, data, seal(data.byteLength, version, mark));
+    } catch (thrown) {
+      await this.#remove(fileName);
+      throw thrown;
+    }
+    return { handle, name: fileName, version, size: data.byteLength };
   }
 
   async #find(name: string): Promise<File> {
+    await this.#refresh();
     const file = this.#files.get(name);
     if (file === undefined) throw notExist(name);
     return file;
   }
 
-  // scan reads the folder anew, and removes what a kill has left.
+  // scan reads the folder anew, and removes what a kill has left. What a writer in
+  // another tab does meanwhile makes it look again.
   async #scan(): Promise<void> {
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      try {
+        if (await this.#scanOnce()) return;
+      } catch (thrown) {
+        if (!isNotFound(thrown)) throw thrown;
+      }
+      await new Promise((later) => setTimeout(later, 10 * attempt));
+    }
+    throw new Error("another tab changes it all the time");
+  }
+
+  // scanOnce tells whether what it saw was steady.
+  async #scanOnce(): Promise<boolean> {
+    this.#stale = false;
     const files = new Map<string, File>();
-    const stale: string[] = [];
+    const older: string[] = [];
+    const unsealed: (() => Promise<boolean>)[] = [];
     for await (const [fileName, handle] of this.#folder.entries()) {
-      if (handle.kind !== "file") continue;
       const parsed = /^(.+)~(\d{1,15})\.([0-9a-f]{1,8})$/.exec(fileName);
-      if (parsed === null) continue; // not ours
-      const [name, version, mark] = [decodeURIComponent(parsed[1]!), Number(parsed[2]), parseInt(parsed[3]!, 16)];
-      const size = await sealedSize(handle as FileSystemFileHandle, version, mark);
+      const name = parsed === null ? undefined : unescape(parsed[1]!);
+      if (parsed === null || name === undefined || !(handle instanceof FileSystemFileHandle)) continue; // not ours
+      const [version, mark] = [Number(parsed[2]), parseInt(parsed[3]!, 16)];
+      const size = await sealedSize(handle, version, mark);
       if (size < 0) {
-        stale.push(fileName);
+        unsealed.push(() => this.#clear(fileName, handle, version, mark));
         continue;
       }
-      const file = { handle: handle as FileSystemFileHandle, name: fileName, version, size };
+      const file = { handle, name: fileName, version, size };
       const other = files.get(name);
       const newer = other === undefined || version > other.version || (version === other.version && fileName > other.name);
       if (newer) files.set(name, file);
-      if (other !== undefined) stale.push(newer ? other.name : fileName);
+      if (other !== undefined) older.push(newer ? other.name : fileName);
+    }
+    for (const clear of unsealed) {
+      if (!(await clear())) return false;
     }
     this.#files = files;
-    for (const fileName of stale) await this.#remove(fileName);
+    for (const fileName of older) await this.#remove(fileName);
+    return true;
+  }
+
+  // clear removes a file that was not whole, unless it is being written: then its
+  // blob's earlier file was there all the time, and has been seen. It tells
+  // whether that is still so.
+  async #clear(fileName: string, handle: FileSystemFileHandle, version: number, mark: number): Promise<boolean> {
+    if (!hasSyncHandles) return true; // nothing tells who is writing it: it stays
+    let lock: FileSystemSyncAccessHandle;
+    try {
+      lock = await handle.createSyncAccessHandle();
+    } catch (thrown) {
+      if (isLocked(thrown)) return true;
+      throw thrown;
+    }
+    const size = lock.getSize() - sealSize;
+    const got = new Uint8Array(sealSize);
+    const whole = size >= 0 && lock.read(got, { at: size }) === sealSize && equal(got, seal(size, version, mark));
+    lock.close();
+    if (!whole) await this.#remove(fileName);
+    return !whole;
   }
 
   // remove drops a file that no longer counts. Another tab may still have it
@@ -177,6 +243,14 @@ function escape(name: string): string {
   return encodeURIComponent(name).replace(/[!'()*~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+function unescape(fileName: string): string | undefined {
+  try {
+    return decodeURIComponent(fileName);
+  } catch {
+    return undefined;
+  }
+}
+
 function seal(size: number, version: number, mark: number): Bytes {
   const words = new DataView(new ArrayBuffer(sealSize));
   words.setBigUint64(0, sealMagic);
@@ -186,13 +260,22 @@ function seal(size: number, version: number, mark: number): Bytes {
   return new Uint8Array(words.buffer);
 }
 
+function equal(a: Bytes, b: Bytes): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
 // sealedSize gives the size of the blob in a file, or −1 when the file is not whole.
 async function sealedSize(handle: FileSystemFileHandle, version: number, mark: number): Promise<number> {
   const file = await handle.getFile();
   const size = file.size - sealSize;
   if (size < 0) return -1;
-  const got = new Uint8Array(await file.slice(size).arrayBuffer());
-  return seal(size, version, mark).every((byte, i) => byte === got[i]) ? size : -1;
+  try {
+    const got = new Uint8Array(await file.slice(size).arrayBuffer());
+    return equal(got, seal(size, version, mark)) ? size : -1;
+  } catch (thrown) {
+    if (thrown instanceof DOMException && thrown.name === "NotReadableError") return -1; // it changes right now
+    throw thrown;
+  }
 }
 
 /** Only recent browsers let a sync access handle be opened for reading alone. */
@@ -207,7 +290,7 @@ async function openReader(handle: FileSystemFileHandle): Promise<Reader> {
       return { read: async (offset, into) => sync.read(into, { at: offset }), close: () => sync.close() };
     } catch (thrown) {
       // Another tab has it open, in a browser whose handles are all exclusive.
-      if (!(thrown instanceof DOMException) || thrown.name !== "NoModificationAllowedError") throw thrown;
+      if (!isLocked(thrown)) throw thrown;
     }
   }
   const file = await handle.getFile();
@@ -243,6 +326,10 @@ async function writeSealed(handle: FileSystemFileHandle, data: Bytes, end: Bytes
 
 function isNotFound(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "NotFoundError";
+}
+
+function isLocked(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === "NoModificationAllowedError";
 }
 
 function refused(thrown: unknown, where: string, detail: string): Fault {

@@ -173,22 +173,24 @@ func (b *Browser) Harness(ctx context.Context, result any, method string, args .
 	return json.Unmarshal(answer.Result, result)
 }
 
-// Call implements session.Client on the harness's session. Events must be few
-// enough to pass through the browser's protocol.
+// Call implements session.Client on the harness's session. onEvent must return
+// soon: it runs on the goroutine that hears the browser.
 func (b *Browser) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
-	b.mu.Lock()
-	b.onEvent = func(raw string) {
+	b.setOnEvent(func(raw string) {
 		if name, err := session.EventName([]byte(raw)); err == nil && onEvent != nil {
 			onEvent(name, json.RawMessage(raw))
 		}
-	}
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		b.onEvent = nil
-		b.mu.Unlock()
-	}()
-	return b.Harness(ctx, result, "call", method, params)
+	})
+	defer b.setOnEvent(nil)
+	stop := context.AfterFunc(ctx, func() { _, _ = b.Evaluate(b.ctx, "harness.cancel()") })
+	defer stop()
+	return b.Harness(context.WithoutCancel(ctx), result, "call", method, params)
+}
+
+func (b *Browser) setOnEvent(f func(json string)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.onEvent = f
 }
 
 var _ session.Client = (*Browser)(nil)

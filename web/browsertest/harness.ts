@@ -74,6 +74,14 @@ class Harness {
     });
   }
 
+  /** Tells whether a blob is `size` bytes of the value `fill`. */
+  holds(name: string, size: number, fill: number): Promise<Outcome> {
+    return outcome(async () => {
+      const data = await this.#open.blobs.read(name);
+      return data.length === size && data.every((byte) => byte === fill);
+    });
+  }
+
   list(prefix: string): Promise<Outcome> {
     return outcome(() => this.#open.blobs.list(prefix));
   }
@@ -81,6 +89,64 @@ class Harness {
   delete(names: string[]): Promise<Outcome> {
     return outcome(async () => {
       for (const name of names) await this.#open.blobs.delete(name);
+    });
+  }
+
+  /**
+   * Replaces a blob by `size` bytes of the value `fill`, and ends the worker after
+   * some milliseconds, wherever it is by then. Tells whether the write was done.
+   */
+  killDuringWrite(name: string, size: number, fill: number, ms: number): Promise<Outcome> {
+    return outcome(async () => {
+      const session = this.#open;
+      const written = session.blobs.write(name, new Uint8Array(size).fill(fill)).then(() => true, () => false);
+      await new Promise((later) => setTimeout(later, ms));
+      session.terminate();
+      this.#session = undefined;
+      return await written;
+    });
+  }
+
+  /** Puts a file into a folder of the origin's private file system behind the store's back. */
+  plant(folder: string, name: string, base64: string): Promise<Outcome> {
+    return outcome(async () => {
+      const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
+      const file = await dir.getFileHandle(name, { create: true });
+      const stream = await file.createWritable();
+      await stream.write(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
+      await stream.close();
+    });
+  }
+
+  /** The names of the files in such a folder. */
+  files(folder: string): Promise<Outcome> {
+    return outcome(async () => {
+      const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder);
+      const names = [];
+      for await (const name of dir.keys()) names.push(name);
+      return names.sort();
+    });
+  }
+
+  /** Tries what the page's policy forbids, and tells what was possible. */
+  escape(): Promise<Outcome> {
+    return outcome(async () => {
+      // The policy does not bind what the browser's protocol runs, but tasks of the page.
+      await new Promise((later) => setTimeout(later));
+      const possible: string[] = [];
+      const attempt = async (what: string, f: () => unknown): Promise<void> => {
+        try {
+          await f();
+          possible.push(what);
+        } catch {
+          // as it should be
+        }
+      };
+      await attempt("a request to another site", () => fetch("http://127.0.0.2:9/"));
+      await attempt("code from text", () => new Function("return 1")());
+      await attempt("a worker from a blob", () => new Worker(URL.createObjectURL(new Blob([""]))));
+      await attempt("text as HTML", () => (document.body.innerHTML = "<b>bold</b>"));
+      return possible;
     });
   }
 

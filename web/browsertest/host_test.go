@@ -27,14 +27,21 @@ const oracle = "../../testdata/oracle"
 // guest and the same golden files as the headless host's.
 func TestHost(t *testing.T) {
 	b := start(t)
+	t.Run("policy", b.policy)
 	t.Run("conformance", b.conformance)
+	t.Run("step", b.step)
+	t.Run("weakest device", b.weakestDevice)
+	t.Run("cancel", b.cancel)
+	t.Run("device lost", b.deviceLost)
+	t.Run("wrong guests", b.wrongGuests)
+	t.Run("stored blobs", b.storedBlobs)
+	t.Run("killed while writing", b.killed)
 	t.Run("kernels", b.kernels)
 }
 
 // hostPage is the harness page with the guest that the headless tests run.
 type hostPage struct {
 	*browsertest.Browser
-	url    string
 	sha256 string
 }
 
@@ -48,7 +55,7 @@ func start(t *testing.T) *hostPage {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
 	wasm := loadGuest(t)
-	server, err := browsertest.Serve(root, wasm, os.DirFS(oracle))
+	server, err := browsertest.Serve(root, map[string][]byte{"nextquill.wasm": wasm, "foreign.wasm": foreign}, os.DirFS(oracle))
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	began := time.Now()
@@ -57,7 +64,7 @@ func start(t *testing.T) *hostPage {
 	t.Cleanup(b.Close)
 	t.Logf("browser up in %v", time.Since(began).Round(time.Millisecond))
 	sum := sha256.Sum256(wasm)
-	return &hostPage{b, server.URL, hex.EncodeToString(sum[:])}
+	return &hostPage{b, hex.EncodeToString(sum[:])}
 }
 
 // loadGuest takes the artifact that NEXTQUILL_WASM names, as the headless tests
@@ -85,6 +92,14 @@ func (b *hostPage) open(t *testing.T, options map[string]any) opened {
 	require.NoError(t, b.Harness(t.Context(), &o, "open", all))
 	t.Logf("session on %q in %v", o.Adapter.Name, time.Since(began).Round(time.Millisecond))
 	return o
+}
+
+// policy: what the tests below pass under is in force.
+func (b *hostPage) policy(t *testing.T) {
+	var possible []string
+	require.NoError(t, b.Harness(t.Context(), &possible, "escape"))
+	require.Empty(t, possible)
+	require.NotEmpty(t, b.Said())
 }
 
 func (b *hostPage) conformance(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 
 	"nextquill/web/bundle"
 )
@@ -19,17 +18,9 @@ const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</
 <script type="module" src="harness.js"></script></html>`
 
 // Serve gives a server on this machine, for the caller to close, with the harness
-// page, the worker, the guest, and the files of a folder under files/.
-func Serve(root string, guest []byte, files fs.FS) (*httptest.Server, error) {
-	scripts := map[string][]byte{}
-	for _, entry := range []string{"browsertest/harness.ts", "worker.ts"} {
-		b, err := bundle.Make(root, entry, nil)
-		if err != nil {
-			return nil, err
-		}
-		name := filepath.Base(entry)
-		scripts[name[:len(name)-len(".ts")]+".js"] = b.JS
-	}
+// page, the worker, given files of WASM by their names, and those of a folder
+// under files/.
+func Serve(root string, wasm map[string][]byte, files fs.FS) (*httptest.Server, error) {
 	mux := http.NewServeMux()
 	serve := func(pattern, kind string, data []byte) {
 		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, _ *http.Request) {
@@ -38,9 +29,15 @@ func Serve(root string, guest []byte, files fs.FS) (*httptest.Server, error) {
 		})
 	}
 	serve("/{$}", "text/html; charset=utf-8", []byte(page))
-	serve("/nextquill.wasm", "application/wasm", guest)
-	for name, code := range scripts {
-		serve("/"+name, "text/javascript; charset=utf-8", code)
+	for name, module := range wasm {
+		serve("/"+name, "application/wasm", module)
+	}
+	for entry, name := range map[string]string{"browsertest/harness.ts": "harness.js", "worker.ts": "worker.js"} {
+		b, err := bundle.Make(root, entry, nil)
+		if err != nil {
+			return nil, err
+		}
+		serve("/"+name, "text/javascript; charset=utf-8", b.JS)
 	}
 	mux.Handle("GET /files/", http.StripPrefix("/files/", http.FileServerFS(files)))
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
