@@ -14,13 +14,13 @@ import { fetchModel, lookUp, type Model } from "./module/download.js";
 import { Draft, samplingOf, seedOf, type WriteOptions, type WriteResult } from "./module/draft.js";
 import { estimate as estimateOf, type Estimate } from "./module/estimate.js";
 import { explanationOf, type Explanation, type ExplainOptions, type RawExplanation } from "./module/explain.js";
-import { farewell, forget, type Forgotten } from "./module/forget.js";
+import { forget, type Forgotten } from "./module/forget.js";
 import type { ModelSource } from "./module/manifest.js";
 import type { OnProgress } from "./module/progress.js";
 import { runKey, type RunRecord } from "./module/records.js";
 import { Run, type PersonalizeOptions, type Preset } from "./module/run.js";
 import { aboutFields, promptSource } from "./module/source.js";
-import { storeName } from "./store/db.js";
+import { farewell, storeName } from "./store/db.js";
 import { History, openHistory } from "./store/history.js";
 
 export { Fault, type FaultKind } from "./fault.js";

@@ -2,7 +2,7 @@
 // the browser still shows is looked up anew to prove it.
 
 import { Fault, describe } from "../fault.js";
-import { deleteDatabase, storeName } from "../store/db.js";
+import { databaseExists, deleteDatabase, farewell, storeName } from "../store/db.js";
 
 /** What was removed, and what is left: nothing, unless another tab holds on to it. */
 export interface Forgotten {
@@ -10,9 +10,6 @@ export interface Forgotten {
   /** Names of what is still there; empty is the proof. */
   left: string[];
 }
-
-/** Said to other tabs before: they close what they have open. */
-export const farewell = "forget";
 
 const patience = 20; // attempts
 const pause = 100; // ms between them
@@ -26,7 +23,7 @@ export async function forget(): Promise<Forgotten> {
   channel.postMessage(farewell);
   try {
     const before = await inventory();
-    const databases = (await databaseNames()).length;
+    const databases = (await databaseExists()) ? 1 : 0;
     for (let n = 0; n < patience; n++) {
       try {
         await removeFolder();
@@ -38,7 +35,10 @@ export async function forget(): Promise<Forgotten> {
       }
     }
     await deleteDatabase();
-    const left = [...(await inventory()).map((f) => f.path), ...(await databaseNames()).map((name) => `IndexedDB: ${name}`)];
+    const left = (await inventory()).map((f) => f.path);
+    // Where a browser does not list databases, the deletion's success has to do.
+    if (indexedDB.databases !== undefined && (await databaseExists())) left.push(`IndexedDB: ${storeName}`);
+    channel.postMessage("change");
     return { removed: { files: before.length, bytes: before.reduce((n, f) => n + f.bytes, 0), databases }, left };
   } finally {
     channel.close();
@@ -79,12 +79,6 @@ async function removeFolder(): Promise<void> {
   } catch (thrown) {
     if (!isNotFound(thrown)) throw thrown;
   }
-}
-
-async function databaseNames(): Promise<string[]> {
-  // Not in every browser; where it is missing, deleteDatabase's success has to do.
-  const all = (await indexedDB.databases?.()) ?? [];
-  return all.map((db) => db.name ?? "").filter((name) => name === storeName);
 }
 
 function isNotFound(thrown: unknown): boolean {

@@ -31,6 +31,7 @@ func TestModule(t *testing.T) {
 	t.Run("write and explain", p.writes)
 	t.Run("adapter", p.adapter)
 	t.Run("pause and resume", p.pauses)
+	t.Run("element", p.element)
 	t.Run("forget", p.forgets)
 	require.Empty(t, p.browser.Said(), "the page prints nothing, and its policy refuses nothing")
 }
@@ -440,21 +441,76 @@ func (p *testPage) pauses(t *testing.T) {
 	require.Zero(t, r.Left)
 }
 
+// element: texts are shown as text, the draft is the form's, and what is removed is freed.
+func (p *testPage) element(t *testing.T) {
+	var r struct {
+		Shown, Label, Draft, Form, Status string
+		Markup                            int
+		Missing, Valid                    bool
+		Events                            []string
+		Explained                         int
+		Unnamed                           []string
+		Reset                             string
+	}
+	p.run(t, &r, `
+		await nq.history.add({text: "<img src=x onerror=alert(1)><b>hostile</b>"});
+		const form = document.createElement("form");
+		const el = document.createElement("next-quill");
+		for (const [k, v] of Object.entries({model: "model/", name: "answer", required: "", "max-tokens": "4", "aria-label": "Answer"})) el.setAttribute(k, v);
+		form.append(el);
+		document.body.append(form);
+		const events = [];
+		for (const name of ["input", "change", "nq-progress", "nq-draft", "nq-explain", "nq-error"]) el.addEventListener(name, () => events.push(name));
+		const missing = !form.checkValidity();
+		while (el.shadowRoot.querySelectorAll("li").length === 0) await new Promise((r) => setTimeout(r, 20));
+		const shown = el.shadowRoot.querySelector("li span").textContent, label = el.shadowRoot.querySelector("summary").textContent;
+		el.shadowRoot.querySelector("#about").value = "ambition";
+		el.shadowRoot.querySelector("button.main").click();
+		while (!events.includes("nq-draft") && !events.includes("nq-error")) await new Promise((r) => setTimeout(r, 20));
+		const draft = el.value, status = el.shadowRoot.querySelector("[role=status],[role=alert]").textContent;
+		await el.explain();
+		const unnamed = [...el.shadowRoot.querySelectorAll("input, textarea")].filter((c) => c.labels.length === 0).map((c) => c.id);
+		const result = {shown, label, draft, status, missing, events, unnamed, form: new FormData(form).get("answer"), valid: form.checkValidity(),
+			explained: el.shadowRoot.querySelectorAll(".explained span").length,
+			markup: el.shadowRoot.querySelectorAll("img, b").length};
+		form.reset();
+		result.reset = el.value;
+		form.remove();
+		return result;`)
+	require.Equal(t, "<img src=x onerror=alert(1)><b>hostile</b>", r.Shown)
+	require.Zero(t, r.Markup)
+	require.Equal(t, "Your texts: 7", r.Label)
+	require.True(t, r.Missing)
+	require.True(t, r.Valid)
+	require.NotEmpty(t, r.Draft)
+	require.Equal(t, r.Draft, r.Form)
+	require.Equal(t, "The draft is ready.", r.Status)
+	require.NotContains(t, r.Events, "nq-error")
+	require.Contains(t, r.Events, "change")
+	require.Positive(t, r.Explained)
+	require.Empty(t, r.Unnamed)
+	require.Empty(t, r.Reset)
+}
+
 func (p *testPage) forgets(t *testing.T) {
 	p.site.Asked()
 	var r struct {
 		Removed struct{ Files, Bytes, Databases int }
 		Left    []string
 		Files   []string
+
+		Databases int
 	}
 	p.run(t, &r, `
 		const forgotten = await nq.forget();
 		const files = [];
 		for await (const name of (await navigator.storage.getDirectory()).keys()) files.push(name);
-		return {...forgotten, files};`)
+		await new Promise((r) => setTimeout(r, 100)); // the removed element must not make anything anew
+		return {...forgotten, files, databases: (await indexedDB.databases()).length};`)
 	require.Empty(t, r.Left)
 	require.Empty(t, r.Files)
 	require.Greater(t, r.Removed.Bytes, 7<<20)
 	require.Equal(t, 1, r.Removed.Databases)
+	require.Zero(t, r.Databases)
 	require.Empty(t, p.site.Asked(), "forgetting asks nothing of the network")
 }

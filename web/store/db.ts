@@ -46,6 +46,17 @@ export async function openDatabase(onGone: () => void): Promise<Database> {
   );
 }
 
+/** Said on the channel before everything is forgotten: whoever hears it lets go of what it has open. */
+export const farewell = "forget";
+
+/** Whether there is a database; yes in a browser that does not tell. */
+export async function databaseExists(): Promise<boolean> {
+  return await guarded("the browser's databases cannot be listed", async () => {
+    const all = await indexedDB.databases?.();
+    return all === undefined || all.some((db) => db.name === storeName);
+  });
+}
+
 /** Deletes the database with all that is in it. */
 export async function deleteDatabase(): Promise<void> {
   await guarded("the browser's database cannot be deleted", () => deleteDB(storeName));

@@ -1,7 +1,7 @@
 // What the person wrote, kept in this browser. It needs no GPU and no model.
 
 import { Fault, quote } from "../fault.js";
-import { guarded, openDatabase, storeName, type Database, type ItemsTransaction, type StoredItem } from "./db.js";
+import { databaseExists, farewell, guarded, openDatabase, storeName, type Database, type ItemsTransaction, type StoredItem } from "./db.js";
 import { chronological, contentID, normalize, toLine, type Item, type NewItem } from "./item.js";
 import { readFile, type Format } from "./import/import.js";
 
@@ -31,23 +31,26 @@ export class History extends EventTarget {
   constructor() {
     super();
     this.#channel = new BroadcastChannel(storeName);
-    this.#channel.onmessage = () => this.dispatchEvent(new Event("change"));
+    this.#channel.onmessage = ({ data }) => {
+      if (data === farewell) this.#disconnect();
+      else this.dispatchEvent(new Event("change"));
+    };
   }
 
   /** The number of items. */
   async count(): Promise<number> {
-    return await this.#run("the history cannot be read", (db) => db.count("items"));
+    return await this.#read("the history cannot be read", 0, (db) => db.count("items"));
   }
 
   /** All items, oldest first; those without a time come first, in the order in which they were added. */
   async list(): Promise<Item[]> {
-    const all = await this.#run("the history cannot be read", (db) => db.getAllFromIndex("items", "order"));
+    const all = await this.#read("the history cannot be read", [], (db) => db.getAllFromIndex("items", "order"));
     return chronological(all.map(bare));
   }
 
   /** The item with this id. */
   async get(id: string): Promise<Item> {
-    const item = await this.#run("the history cannot be read", (db) => db.get("items", id));
+    const item = await this.#read("the history cannot be read", undefined, (db) => db.get("items", id));
     if (item === undefined) throw noItem(id);
     return bare(item);
   }
@@ -125,7 +128,7 @@ export class History extends EventTarget {
 
   /** A small record kept beside the items, such as which adapter is in use. For the module's own use. */
   async record<T>(key: string): Promise<T | undefined> {
-    return (await this.#run("a record cannot be read", (db) => db.get("records", key))) as T | undefined;
+    return (await this.#read("a record cannot be read", undefined, (db) => db.get("records", key))) as T | undefined;
   }
 
   /** Sets a record, or removes it when the value is undefined. For the module's own use. */
@@ -142,6 +145,10 @@ export class History extends EventTarget {
     this.#closed = true;
     this.#channel?.close();
     this.#channel = undefined;
+    this.#disconnect();
+  }
+
+  #disconnect(): void {
     void this.#db?.then((db) => db.close(), () => {});
     this.#db = undefined;
   }
@@ -166,6 +173,12 @@ export class History extends EventTarget {
     this.dispatchEvent(new Event("change"));
     this.#channel?.postMessage("change");
     return result;
+  }
+
+  // read gives `empty` where nothing was ever stored, or all was forgotten: looking makes no database.
+  async #read<T>(what: string, empty: T, operation: (db: Database) => Promise<T>): Promise<T> {
+    if (this.#db === undefined && !this.#closed && !(await databaseExists())) return empty;
+    return await this.#run(what, operation);
   }
 
   async #run<T>(what: string, operation: (db: Database) => Promise<T>): Promise<T> {
