@@ -29,7 +29,7 @@ const names = [configName, weightsName] as const;
 const maxZip = 1 << 30;
 const maxFile: Record<string, number> = { [configName]: 1 << 20, [weightsName]: 1 << 30 };
 
-/** What the adapters need of the module. */
+/** What the adapters need of the module. @internal */
 export interface AdapterContext {
   model: Model;
   history: History;
@@ -44,7 +44,7 @@ export interface AdapterContext {
 export class Adapters {
   readonly #context: AdapterContext;
 
-  /** For the module's own use: see NextQuill.adapter. */
+  /** @internal */
   constructor(context: AdapterContext) {
     this.#context = context;
   }
@@ -111,7 +111,7 @@ export class Adapters {
     if (old !== undefined) await removeAll((await this.#context.session()).blobs, old.folder);
   }
 
-  /** The blob folder of the adapter in use, or "". For the module's own use. */
+  /** The blob folder of the adapter in use, or "". @internal */
   async folder(): Promise<string> {
     return (await this.#record())?.folder ?? "";
   }

@@ -50,7 +50,7 @@ export class Draft implements AsyncIterable<string> {
   #settled = false;
   #wake: (() => void) | undefined;
 
-  /** For the module's own use: see NextQuill.write. */
+  /** @internal */
   constructor(write: (onText: (text: string) => void, signal: AbortSignal) => Promise<WriteResult>, signal: AbortSignal | undefined) {
     const abort = () => this.#stop.abort();
     if (signal?.aborted) abort();

@@ -56,7 +56,7 @@ export interface RunResult {
   skipped: number;
 }
 
-/** What a run needs of the module. */
+/** What a run needs of the module. @internal */
 export interface RunContext {
   model: Model;
   history: History;
@@ -95,7 +95,7 @@ export class Run implements AsyncIterable<RunEvent> {
   #quiet: PromiseWithResolvers = withResolvers(); // settles once paused
   #losses = 0;
 
-  /** For the module's own use: see NextQuill.personalize. */
+  /** @internal */
   constructor(context: RunContext, options: PersonalizeOptions) {
     this.#context = context;
     this.#options = options;
@@ -134,7 +134,7 @@ export class Run implements AsyncIterable<RunEvent> {
     await this.result.catch(() => {});
   }
 
-  /** Ends the run and keeps its checkpoints, for personalize({resume: true}). For the module's own use: see dispose(). */
+  /** Ends the run and keeps its checkpoints, for personalize({resume: true}). @internal */
   async leave(): Promise<void> {
     if (!this.#ended) this.#end("leave");
     await this.result.catch(() => {});

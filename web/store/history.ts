@@ -126,12 +126,12 @@ export class History extends EventTarget {
     return new Blob((await this.list()).map(toLine), { type: "application/jsonl" });
   }
 
-  /** A small record kept beside the items, such as which adapter is in use. For the module's own use. */
+  /** A small record kept beside the items, such as which adapter is in use. @internal */
   async record<T>(key: string): Promise<T | undefined> {
     return (await this.#read("a record cannot be read", undefined, (db) => db.get("records", key))) as T | undefined;
   }
 
-  /** Sets a record, or removes it when the value is undefined. For the module's own use. */
+  /** Sets a record, or removes it when the value is undefined. @internal */
   async setRecord(key: string, value: unknown): Promise<void> {
     await this.#run("a record cannot be written", async (db) => {
       const tx = db.transaction("records", "readwrite", { durability: "strict" });
