@@ -96,7 +96,8 @@ export function explain(error: unknown): { sentence: string; remedy: string } {
   const inner = error.cause === undefined ? undefined : explain(error.cause);
   const parts = [error.where, error.field, error.detail].filter((p) => p !== "").join(": ");
   return {
-    sentence: sentenceCase(parts) + (error.limit === "" ? "" : ` (limit ${error.limit})`) + (inner === undefined ? "." : `: ${inner.sentence}`),
+    // What begins with a file's name keeps its letters.
+    sentence: (error.where === "" ? sentenceCase(parts) : parts) + (error.limit === "" ? "" : ` (limit ${error.limit})`) + (inner === undefined ? "." : `: ${inner.sentence}`),
     remedy: inner?.remedy || (error.remedy === "" ? "" : `${sentenceCase(error.remedy)}.`),
   };
 }

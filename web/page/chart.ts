@@ -1,56 +1,45 @@
-// The loss curve while it grows, in the style of the report's charts.
+// A line chart that grows, in the style of the report's charts.
 
-import { svg } from "./dom.js";
+import { h, svg } from "./dom.js";
 
 interface Point {
   readonly x: number;
   readonly y: number;
 }
 
-const plot = { left: 44, right: 632, top: 10, bottom: 190 };
+// Units of the SVG, which scales with its column.
+const size = { width: 340, height: 190 };
+const plot = { left: 34, right: 334, top: 8, bottom: 162 };
 const smoothing = 0.9;
 const fewestToSmooth = 8;
 
-/** Draws into an SVG of 640 × 220 units. */
-export class Curve {
-  readonly #root: SVGSVGElement;
-  readonly #lines: { name: string; points: Point[]; tests: Point[] }[] = [];
+/** A figure with its caption, for the page. */
+export class Chart {
+  readonly figure: HTMLElement;
+  readonly #svg = svg("svg", { viewBox: `0 0 ${size.width} ${size.height}`, role: "img" });
+  readonly #title: string;
+  readonly #dots: boolean;
+  readonly #lines = new Map<string, Point[]>();
   #steps = 1;
   #asked = false;
 
-  constructor(root: SVGSVGElement) {
-    this.#root = root;
+  /** With dots, points are few and each counts; without, they are many and the line is smoothed. */
+  constructor(title: string, note: string, dots = false) {
+    this.#title = title;
+    this.#dots = dots;
+    this.figure = h("figure", { class: "chart" }, h("figcaption", {}, title, " ", h("small", {}, note)), this.#svg);
   }
 
-  clear(): void {
-    this.#lines.length = 0;
-    this.#steps = 1;
-    this.#draw();
-  }
-
-  /** Adds a step's loss to the line of a phase. */
-  step(phase: number, name: string, step: number, steps: number, loss: number): void {
-    if (!Number.isFinite(loss)) return;
+  /** Adds a point to the line of this name; steps is where the axis ends. */
+  add(line: string, x: number, steps: number, y: number): void {
+    if (!Number.isFinite(y)) return;
     this.#steps = Math.max(this.#steps, steps);
-    this.#line(phase, name).points.push({ x: step, y: loss });
-    this.#soon();
-  }
-
-  /** Adds a held-out test. */
-  test(phase: number, name: string, step: number, loss: number): void {
-    if (!Number.isFinite(loss)) return;
-    this.#line(phase, name).tests.push({ x: step, y: loss });
-    this.#soon();
-  }
-
-  #line(phase: number, name: string): { points: Point[]; tests: Point[] } {
-    return (this.#lines[phase] ??= { name, points: [], tests: [] });
-  }
-
-  // Steps may come faster than frames.
-  #soon(): void {
+    const points = this.#lines.get(line);
+    if (points === undefined) this.#lines.set(line, [{ x, y }]);
+    else points.push({ x, y });
+    this.#svg.setAttribute("aria-label", `${this.#title}: ${y.toFixed(2)} at step ${x} of ${this.#steps}`);
     if (this.#asked) return;
-    this.#asked = true;
+    this.#asked = true; // steps may come faster than frames
     requestAnimationFrame(() => {
       this.#asked = false;
       this.#draw();
@@ -58,44 +47,43 @@ export class Curve {
   }
 
   #draw(): void {
-    const lines = this.#lines.filter((l) => l !== undefined);
-    const all = lines.flatMap((l) => [...l.points, ...l.tests]).map((p) => p.y);
-    this.#root.replaceChildren();
-    if (all.length === 0) return;
+    const all = [...this.#lines.values()].flat().map((p) => p.y);
     const ticks = scale(Math.min(...all), Math.max(...all));
     const [low, high] = [ticks[0]!, ticks.at(-1)!];
-    const x = (v: number): number => round(plot.left + ((plot.right - plot.left) * v) / this.#steps);
-    const y = (v: number): number => round(plot.bottom - ((plot.bottom - plot.top) * (v - low)) / (high - low));
-
-    const digits = ticks.every((t) => Number.isInteger(t)) ? 0 : ticks[1]! - ticks[0]! < 0.1 ? 2 : 1;
+    const place = (p: Point): Point => ({
+      x: round(plot.left + ((plot.right - plot.left) * p.x) / this.#steps),
+      y: round(plot.bottom - ((plot.bottom - plot.top) * (p.y - low)) / (high - low)),
+    });
+    const digits = [0, 1, 2, 3].find((n) => ticks.every((t) => Math.abs(t - Number(t.toFixed(n))) < 1e-9)) ?? 4;
+    this.#svg.replaceChildren();
     for (const t of ticks) {
-      this.#root.append(
-        svg("line", { class: "grid", x1: plot.left, x2: plot.right, y1: y(t), y2: y(t) }),
-        svg("text", { class: "y", x: plot.left - 8, y: y(t) + 3.5 }, t.toFixed(digits)),
+      const { y } = place({ x: 0, y: t });
+      this.#svg.append(
+        svg("line", { class: "grid", x1: plot.left, x2: plot.right, y1: y, y2: y }),
+        svg("text", { class: "y", x: plot.left - 7, y: y + 3.5 }, t.toFixed(digits)),
       );
     }
-    for (const t of [...new Set([0, Math.round(this.#steps / 2), this.#steps])]) {
-      this.#root.append(svg("text", { class: "x", x: x(t), y: plot.bottom + 18 }, t === this.#steps ? `step ${t}` : `${t}`));
+    for (const t of new Set([0, this.#steps >= 4 ? Math.round(this.#steps / 2) : 0, this.#steps])) {
+      this.#svg.append(svg("text", { class: t === this.#steps ? "y" : "x", x: place({ x: t, y: 0 }).x, y: plot.bottom + 18 }, t === this.#steps ? `step ${t}` : `${t}`));
     }
-    lines.forEach((l, i) => {
-      const g = svg("g", i === 0 ? {} : { class: "second" });
-      const place = (ps: readonly Point[]): Point[] => ps.map((p) => ({ x: x(p.x), y: y(p.y) }));
-      const raw = place(l.points);
-      if (raw.length >= fewestToSmooth) g.append(svg("path", { class: "raw", d: path(raw) }), svg("path", { d: path(smooth(raw)) }));
-      else if (raw.length > 0) g.append(svg("path", { d: path(raw) }));
-      for (const p of place(l.tests)) g.append(svg("circle", { cx: p.x, cy: p.y, r: 3 }));
+    let i = 0;
+    for (const [name, points] of this.#lines) {
+      const placed = points.map(place);
+      const g = svg("g", { class: `s${i}` });
+      if (!this.#dots && placed.length >= fewestToSmooth) g.append(svg("path", { class: "raw", d: path(placed) }), svg("path", { d: path(smooth(placed)) }));
+      else g.append(svg("path", { d: path(placed) }));
+      if (this.#dots || placed.length === 1) for (const p of placed) g.append(svg("circle", { cx: p.x, cy: p.y, r: 2.8 }));
       // Losses fall, so the upper right corner is free.
-      if (lines.length > 1) g.append(svg("text", { class: "label", x: plot.right, y: plot.top + 14 + 15 * i }, l.name));
-      this.#root.append(g);
-    });
-    const last = lines.at(-1)!.points.at(-1);
-    if (last !== undefined) this.#root.setAttribute("aria-label", `Loss so far: ${last.y.toFixed(2)} at step ${last.x}`);
+      if (this.#lines.size > 1) g.append(svg("text", { class: "label", x: plot.right, y: plot.top + 14 + 14 * i }, name));
+      this.#svg.append(g);
+      i++;
+    }
   }
 }
 
 /** Round values from below low to above high. */
 function scale(low: number, high: number): number[] {
-  const rough = Math.max(high - low, 1e-3) / 4;
+  const rough = Math.max(high - low, 0.01 * Math.abs(high), 1e-6) / 4;
   const mag = 10 ** Math.floor(Math.log10(rough));
   const step = mag * ([1, 2, 2.5, 5].find((m) => m * mag >= rough * (1 - 1e-9)) ?? 10);
   const first = Math.floor(low / step);

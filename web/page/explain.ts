@@ -92,7 +92,7 @@ function draw(e: Explanation): HTMLElement[] {
     span.addEventListener("pointerenter", () => choose(i));
     span.addEventListener("focus", () => choose(i));
     spans.push(span);
-    line.append(before, span, after);
+    line.append(i === 0 ? "" : before, span, after);
   });
   line.addEventListener("keydown", (event) => {
     const to = { ArrowRight: chosen + 1, ArrowLeft: chosen - 1, Home: 0, End: spans.length - 1 }[event.key];

@@ -2,7 +2,7 @@
 
 import type { Preset, Run, RunEvent, StepEvent } from "../nextquill.js";
 import type { App } from "./app.js";
-import { Curve } from "./chart.js";
+import { Chart } from "./chart.js";
 import { byId, facts } from "./dom.js";
 import { duration, percent, plural } from "./format.js";
 
@@ -32,7 +32,11 @@ class LearnPanel {
   readonly #left = byId("learn-left", HTMLElement);
   readonly #figures = byId("learn-facts", HTMLElement);
   readonly #said = byId("learn-said", HTMLElement);
-  readonly #curve = new Curve(byId("curve", SVGSVGElement));
+  readonly #charts = byId("charts", HTMLElement);
+  // Each phase has its own objective, and so its own scale; tests are alike in all.
+  #losses: Chart[] = [];
+  #tests: Chart | undefined;
+  #steps = 1;
   #run: Run | undefined;
   #unfinished = false;
   #told = 0;
@@ -105,7 +109,9 @@ class LearnPanel {
   }
 
   #prepare(): void {
-    this.#curve.clear();
+    this.#charts.replaceChildren();
+    this.#losses = [];
+    this.#tests = undefined;
     this.#told = 0;
     this.#panel.hidden = false;
     this.#startButton.hidden = true;
@@ -122,7 +128,6 @@ class LearnPanel {
   }
 
   #show(event: RunEvent): void {
-    const phase = event.phase - 1;
     const name = names[event.preset] ?? event.preset;
     switch (event.event) {
       case "stage":
@@ -132,7 +137,8 @@ class LearnPanel {
         this.#showStep(event, name);
         break;
       case "eval":
-        this.#curve.test(phase, name, event.step, event.loss);
+        this.#tests ??= this.#chart("Texts held back", "nats per token, lower is better", true);
+        this.#tests.add(name, event.step, this.#steps, event.loss);
         break;
       case "state":
         this.#showState();
@@ -141,23 +147,32 @@ class LearnPanel {
   }
 
   #showStep(e: StepEvent, name: string): void {
-    this.#curve.step(e.phase - 1, name, e.step, e.steps, e.loss);
+    this.#steps = e.steps;
+    const chart = (this.#losses[e.phase - 1] ??= this.#chart(name, "loss, lower is better", false));
+    chart.add(name, e.step, e.steps, e.loss);
     const done = (e.phase - 1 + e.step / e.steps) / e.phases;
     this.#bar.value = done;
-    const pass = e.phases > 1 ? `, pass ${e.phase} of ${e.phases}` : "";
+    const pass = e.phases > 1 ? `, part ${e.phase} of ${e.phases}` : "";
     this.#stage.textContent = `Step ${e.step} of ${e.steps}${pass}`;
     // A later phase takes about what this one takes in all.
     const left = e.remaining + (e.phases - e.phase) * (e.seconds + e.remaining);
     this.#left.textContent = `${duration(left)} left`;
     facts(this.#figures, [
       ["Loss", e.loss.toFixed(3)],
-      ["Tokens that are yours", percent(e.causalShare)],
+      ...(e.preset === "contextsft" ? [] : [["Tokens that are yours", percent(e.causalShare)] as const]),
       ["Tokens a second", Math.round(e.tokensPerSecond).toLocaleString("en")],
     ]);
     if (done >= this.#told + tellEvery) {
       this.#told = Math.floor(done / tellEvery) * tellEvery;
       this.#say(`${percent(this.#told)} learnt, ${duration(left)} left.`);
     }
+  }
+
+  #chart(title: string, note: string, dots: boolean): Chart {
+    const chart = new Chart(title, note, dots);
+    if (this.#tests === undefined || dots) this.#charts.append(chart.figure);
+    else this.#charts.insertBefore(chart.figure, this.#tests.figure);
+    return chart;
   }
 
   #showState(): void {
