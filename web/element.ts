@@ -3,7 +3,7 @@
 //	<script type="module" src="lib/element.js"></script>
 //	<next-quill model="model/" name="answer"></next-quill>
 
-import { Fault, forget as forgetAll, NextQuill, openHistory, presets, type Explanation, type History, type Item, type Preset, type Run } from "./nextquill.js";
+import { Fault, forget as forgetAll, importAccept, NextQuill, openHistory, presets, type Explanation, type History, type Item, type Preset, type Run } from "./nextquill.js";
 import { button, make } from "./element/dom.js";
 import { english, type Strings } from "./element/strings.js";
 import { styles } from "./element/styles.js";
@@ -39,7 +39,7 @@ export class NextQuillElement extends HTMLElement {
   constructor() {
     super();
     const guarded = (action: () => Promise<void>) => () => void action().catch((thrown: unknown) => this.#fail(thrown));
-    this.#view = makeView(this.#words, {
+    this.#view = makeView(this.#words, importAccept, {
       add: guarded(() => this.#add()),
       files: (files) => guarded(() => this.#files([...files]))(),
       personalize: guarded(async () => void (await this.personalize())),
@@ -273,7 +273,7 @@ export class NextQuillElement extends HTMLElement {
 
   async #add(): Promise<void> {
     const { text } = this.#view;
-    await this.history.add({ text: text.value });
+    await this.history.add({ text: text.value, time: new Date() });
     text.value = "";
     text.focus();
   }

@@ -18,6 +18,18 @@ type Bundle struct {
 	Metafile string
 }
 
+// shared leaves the module out of the element, which imports it as the file beside
+// itself: a page that uses both has one, with one Trusted Types policy.
+var shared = api.Plugin{Name: "shared", Setup: func(b api.PluginBuild) {
+	const module = "./nextquill.js"
+	b.OnResolve(api.OnResolveOptions{Filter: `^\./nextquill\.js$`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+		if filepath.Base(a.Importer) != "element.ts" {
+			return api.OnResolveResult{}, nil
+		}
+		return api.OnResolveResult{Path: module, External: true}, nil
+	})
+}}
+
 // Make bundles web/<entry> below the folder root. The names in define become
 // constants of the script.
 func Make(root, entry string, define map[string]string) (Bundle, error) {
@@ -32,6 +44,7 @@ func Make(root, entry string, define map[string]string) (Bundle, error) {
 		Charset:       api.CharsetUTF8,
 		LegalComments: api.LegalCommentsNone, // the site's list of licences has them whole
 		Define:        define,
+		Plugins:       []api.Plugin{shared},
 		Metafile:      true,
 		// What a project around the entry says must not matter.
 		TsconfigRaw: `{"compilerOptions": {"useDefineForClassFields": true}}`,

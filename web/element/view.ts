@@ -1,6 +1,5 @@
 // The element's controls, without their behaviour.
 
-import { importAccept } from "../nextquill.js";
 import { button, make } from "./dom.js";
 import type { Strings } from "./strings.js";
 
@@ -19,10 +18,10 @@ export interface Actions {
 export type View = ReturnType<typeof makeView>;
 
 /** Builds the controls. Parts: box, texts, items, item, text, file, about, steer, draft, explained, token, progress, status, button and one per button. */
-export function makeView(s: Strings, on: Actions) {
+export function makeView(s: Strings, accept: string, on: Actions) {
   const summary = make("summary", { part: "summary" });
   const text = make("textarea", { id: "text", part: "text", rows: "3" });
-  const file = make("input", { id: "file", part: "file", type: "file", multiple: true, accept: importAccept });
+  const file = make("input", { id: "file", part: "file", type: "file", multiple: true, accept });
   const items = make("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });
   const about = make("input", { id: "about", part: "about", type: "text", autocomplete: "off" });
   const steer = make("input", { id: "steer", part: "steer", type: "range", min: "0", max: "2", step: "0.1", value: "0" });

@@ -453,7 +453,7 @@ func (p *testPage) element(t *testing.T) {
 		Reset                             string
 	}
 	p.run(t, &r, `
-		await nq.history.add({text: "<img src=x onerror=alert(1)><b>hostile</b>"});
+		await nq.history.add({text: "<img src=x onerror=alert(1)><b>hostile</b>", time: new Date()});
 		const form = document.createElement("form");
 		const el = document.createElement("next-quill");
 		for (const [k, v] of Object.entries({model: "model/", name: "answer", required: "", "max-tokens": "4", "aria-label": "Answer"})) el.setAttribute(k, v);
