@@ -89,7 +89,9 @@ export class OPFSStore implements BlobStore {
     const before = this.#files.get(name);
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#files.set(name, await this.#writeFile(name, (before?.version ?? 0) + 1, data));
+        // By the clock, so that it is also newer than what a worker writes that was ended a moment ago.
+        const version = Math.max((before?.version ?? 0) + 1, Date.now());
+        this.#files.set(name, await this.#writeFile(name, version, data));
         break;
       } catch (thrown) {
         // A scan in another tab may look into a file, or remove it, that is not locked yet.

@@ -2,7 +2,7 @@
 // page's requests one after the other.
 
 import { openDevice } from "./adapter.js";
-import { checkName, MemoryStore, type BlobStore } from "./blobs.js";
+import { checkName, MemoryStore, type BlobStore, type Bytes } from "./blobs.js";
 import { cancelled, describe, Fault } from "./fault.js";
 import { Device } from "./gpu.js";
 import { Host } from "./host.js";
@@ -59,11 +59,8 @@ async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
       return await host.call(request.method, request.params, (event) => post({ type: "event", id: request.id, event }), stop);
     case "blob size":
       return await blobs.size(request.name);
-    case "blob read": {
-      const data = new Uint8Array(await blobs.size(request.name));
-      await blobs.read(request.name, 0, data);
-      return data;
-    }
+    case "blob read":
+      return await readWhole(blobs, request.name);
     case "blob write":
       return await blobs.write(request.name, request.data);
     case "blob delete":
@@ -75,6 +72,15 @@ async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
       device.close();
       blobs.close();
       return undefined;
+  }
+}
+
+// Another tab may replace the blob between its size and its bytes.
+async function readWhole(blobs: BlobStore, name: string): Promise<Bytes> {
+  for (;;) {
+    const data = new Uint8Array(await blobs.size(name));
+    await blobs.read(name, 0, data);
+    if ((await blobs.size(name)) === data.byteLength) return data;
   }
 }
 

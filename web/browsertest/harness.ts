@@ -74,11 +74,11 @@ class Harness {
     });
   }
 
-  /** Tells whether a blob is `size` bytes of the value `fill`. */
-  holds(name: string, size: number, fill: number): Promise<Outcome> {
+  /** Gives a blob's size and the value that all its bytes have, or −1. */
+  uniform(name: string): Promise<Outcome> {
     return outcome(async () => {
       const data = await this.#open.blobs.read(name);
-      return data.length === size && data.every((byte) => byte === fill);
+      return { size: data.length, fill: data.every((byte) => byte === data[0]) ? data[0] : -1 };
     });
   }
 

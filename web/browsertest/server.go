@@ -14,7 +14,7 @@ const Policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker
 	"img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types nextquill"
 
-const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
+const harnessPage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
 <script type="module" src="harness.js"></script></html>`
 
 // Serve gives a server on this machine, for the caller to close, with the harness
@@ -28,7 +28,7 @@ func Serve(root string, wasm map[string][]byte, files fs.FS) (*httptest.Server, 
 			_, _ = w.Write(data)
 		})
 	}
-	serve("/{$}", "text/html; charset=utf-8", []byte(page))
+	serve("/{$}", "text/html; charset=utf-8", []byte(harnessPage))
 	for name, module := range wasm {
 		serve("/"+name, "application/wasm", module)
 	}
