@@ -280,7 +280,7 @@ class Download {
       } catch (thrown) {
         if (this.#signal?.aborted) throw stopped(thrown);
         if (n === attempts || !(thrown instanceof Fault) || thrown.kind !== "missing" || /answers 4\d\d/.test(thrown.detail)) throw thrown;
-        await new Promise((resolve) => setTimeout(resolve, 250 * 4 ** (n - 1)));
+        await new Promise((resolve) => setTimeout(resolve, 250 * 3 ** (n - 1)));
       }
     }
   }

@@ -27,6 +27,7 @@ func TestModule(t *testing.T) {
 	t.Run("import", p.imports)
 	t.Run("history", p.history)
 	t.Run("altered model", p.alteredModel)
+	t.Run("broken download", p.brokenDownload)
 	t.Run("personalize", p.personalize)
 	t.Run("write and explain", p.writes)
 	t.Run("adapter", p.adapter)
@@ -254,6 +255,36 @@ func (p *testPage) alteredModel(t *testing.T) {
 	require.Equal(t, "mismatch", r.Fault.Kind)
 	require.Contains(t, r.Fault.Message, "model.safetensors: sha256")
 	p.site.Put(name, whole)
+}
+
+// brokenDownload: it goes on from where it was, in this visit and in the next.
+func (p *testPage) brokenDownload(t *testing.T) {
+	const name = "model/model.safetensors"
+	p.site.Fail(name, 5<<20, 0, 0, 0)
+	p.site.Asked()
+	var r struct {
+		Fault struct{ Kind, Message string }
+	}
+	const open = `return await settled(module.NextQuill.open({model: "model/"}).then((nq) => nq.dispose()));`
+	p.run(t, &r, open)
+	require.Equal(t, "missing", r.Fault.Kind)
+	require.Contains(t, r.Fault.Message, "the server answers 503")
+	asked := p.site.Asked()
+	require.Contains(t, asked, name)
+	require.Contains(t, strings.Join(asked, " "), name+"bytes=", "it goes on at once, as far as it came")
+	r.Fault.Kind = ""
+	p.run(t, &r, open)
+	require.Empty(t, r.Fault.Kind)
+	asked = p.site.Asked()
+	require.Contains(t, asked, name+"bytes=4194304-", "whole parts are kept from visit to visit")
+	require.NotContains(t, asked, name)
+	p.run(t, &r, open)
+	require.Empty(t, r.Fault.Kind)
+	require.NotContains(t, strings.Join(p.site.Asked(), " "), name, "what is on the device is not fetched")
+	p.run(t, nil, `await module.forget();`)
+	for _, said := range p.browser.Said() {
+		require.Contains(t, said, "Failed to load resource", "the browser itself tells of the broken answers")
+	}
 }
 
 func (p *testPage) personalize(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type Site struct {
 	mu    sync.Mutex
 	files map[string][]byte
 	asked []string
+	fail  map[string][]int
 }
 
 // Serve starts a site with the guest and a model's files.
@@ -86,13 +88,39 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	data, ok := s.files[name]
 	s.asked = append(s.asked, name+r.Header.Get("Range"))
+	failures := s.fail[name]
+	if len(failures) > 0 {
+		s.fail[name] = failures[1:]
+	}
 	s.mu.Unlock()
+	if len(failures) > 0 {
+		breakOff(w, data, failures[0])
+		return
+	}
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
 	w.Header().Set("Content-Security-Policy", browsertest.Policy)
 	http.ServeContent(w, r, pageName(name), time.Time{}, bytes.NewReader(data))
+}
+
+// breakOff answers with the first n bytes and then no more, or with an error when n is 0.
+func breakOff(w http.ResponseWriter, data []byte, n int) {
+	if n == 0 {
+		http.Error(w, "later", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	_, _ = w.Write(data[:n])
+	panic(http.ErrAbortHandler)
+}
+
+// Fail makes the next answers with a file fail, each after so many bytes.
+func (s *Site) Fail(name string, after ...int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = map[string][]int{name: after}
 }
 
 func pageName(name string) string {
