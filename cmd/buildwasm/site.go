@@ -32,7 +32,7 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &site{root: root, files: map[string][]byte{}, hashed: map[string]string{}, aside: map[string]bool{}, packages: map[string]string{}}
+	s := newSite(root)
 	for _, stage := range []func() error{
 		func() error { return s.guest(wasm.path) },
 		s.model,
@@ -66,6 +66,10 @@ type site struct {
 	aside  map[string]bool   // files that the page itself does not load
 
 	packages map[string]string // npm package in a bundle → its folder
+}
+
+func newSite(root string) *site {
+	return &site{root: root, files: map[string][]byte{}, hashed: map[string]string{}, aside: map[string]bool{}, packages: map[string]string{}}
 }
 
 // add puts a file at a fixed path.
@@ -167,6 +171,9 @@ func (s *site) scripts() error {
 		}
 		s.lib(name+".js", b.JS)
 	}
+	if err := s.npm(); err != nil {
+		return err
+	}
 	assets, err := json.Marshal(map[string]any{
 		"worker": s.hashed["worker.js"], "guest": s.hashed["nextquill.wasm"], "sample": s.hashed["bierce.jsonl"],
 		"guestSHA256": sum(s.files[s.hashed["nextquill.wasm"]]), "model": "model/", "serviceWorker": "sw.js",
@@ -204,6 +211,18 @@ func (s *site) scripts() error {
 func (s *site) lib(name string, data []byte) {
 	s.add("lib/"+name, data)
 	s.aside["lib/"+name] = true
+}
+
+// npm completes lib/ to the package that bundlers take.
+func (s *site) npm() error {
+	for from, to := range map[string]string{"web/npm/package.json": "package.json", "web/custom-elements.json": "custom-elements.json", "LICENSE": "LICENSE"} {
+		data, err := s.read(from)
+		if err != nil {
+			return err
+		}
+		s.lib(to, data)
+	}
+	return nil
 }
 
 // serviceWorker knows every file that a second visit needs, the weights excepted: the page keeps those itself.
