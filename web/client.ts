@@ -39,6 +39,8 @@ interface Pending {
   onEvent: ((event: Event) => void) | undefined;
 }
 
+const closePatience = 5000; // ms
+
 // A request without its id, whichever it is.
 type Body<R> = R extends Request ? Omit<R, "id"> : never;
 
@@ -119,11 +121,9 @@ export class Session {
   async close(): Promise<void> {
     if (this.#closed !== undefined) return;
     for (const id of this.#pending.keys()) this.#notify({ type: "cancel", id });
-    try {
-      await this.#ask({ type: "close" });
-    } catch {
-      // the worker is gone already
-    }
+    // A worker that is gone or hangs is ended all the same.
+    const patience = new Promise((later) => setTimeout(later, closePatience));
+    await Promise.race([this.#ask({ type: "close" }).catch(() => {}), patience]);
     this.#end(new Fault("cancelled", { where: "session", detail: "closed", remedy: "open another one" }));
   }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -135,13 +134,14 @@ func (b *hostPage) kernels(t *testing.T) {
 		if err := json.Unmarshal(raw, &e); err != nil || e.Message != "" {
 			failed = append(failed, string(raw))
 		}
+		t.Logf("%s: error %.2g, %.0f ms", e.Case, e.Error, 1000*e.Seconds)
 		worst = max(worst, e.Error)
 		if e.Seconds > slowest.Seconds {
 			slowest = e
 		}
 	})
 	require.NoError(t, err)
-	fmt.Printf("browser: %d kernel cases in %.1f s, largest error %.2g of its tolerance, slowest %s (%.1f s)\n",
+	t.Logf("%d kernel cases in %.1f s, largest error %.2g of its tolerance, slowest %s (%.1f s)",
 		sum.Passed, time.Since(began).Seconds(), worst, slowest.Case, slowest.Seconds)
 	require.Empty(t, failed)
 	require.Positive(t, sum.Passed)
