@@ -37,16 +37,11 @@ func (c serveCmd) Run(ctx context.Context, a *app) error {
 		return fault.New(fault.Missing, c.Site, "", "there is no site here").WithCause(err).
 			WithRemedy("run make site first, or name its folder with --site")
 	}
-	root, err := os.OpenRoot(c.Site) // names in requests cannot leave the folder, not by links either
-	if err != nil {
-		return err
-	}
-	defer root.Close()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
 		return fault.New(fault.Unsupported, c.Addr, "", "it cannot listen").WithCause(err).WithRemedy("choose another address with --addr")
 	}
-	server := &http.Server{Handler: siteHandler{root}, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: siteHandler{c.Site}, ReadHeaderTimeout: 10 * time.Second}
 	fmt.Fprintf(a.stdout, "http://%s/\n", listener.Addr())
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -61,7 +56,7 @@ func (c serveCmd) Run(ctx context.Context, a *app) error {
 }
 
 // siteHandler serves a folder's files, in the compressed form that lies beside them where the browser takes it.
-type siteHandler struct{ root *os.Root }
+type siteHandler struct{ dir string }
 
 // types has what mime.TypeByExtension may take from the machine instead.
 var types = map[string]string{
@@ -88,11 +83,17 @@ func (h siteHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(name, "assets/") { // their names change with their content
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
+	root, err := os.OpenRoot(h.dir) // names cannot leave the folder, not by links either; a site that is built anew is another folder
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	defer root.Close()
 	for _, form := range [...]struct{ encoding, ext string }{{"br", ".br"}, {"gzip", ".gz"}, {"", ""}} {
 		if !accepts(r, form.encoding) {
 			continue
 		}
-		if h.send(w, r, name, form.encoding, form.ext) {
+		if send(w, r, root, name, form.encoding, form.ext) {
 			return
 		}
 	}
@@ -117,8 +118,8 @@ func accepts(r *http.Request, encoding string) bool {
 }
 
 // send serves one file; false says that it is not there.
-func (h siteHandler) send(w http.ResponseWriter, r *http.Request, name, encoding, ext string) bool {
-	file, err := h.root.Open(filepath.FromSlash(name) + ext)
+func send(w http.ResponseWriter, r *http.Request, root *os.Root, name, encoding, ext string) bool {
+	file, err := root.Open(filepath.FromSlash(name) + ext)
 	if err != nil {
 		return false
 	}
