@@ -1,6 +1,7 @@
 // The page's side of the browser tests: the tests drive it through `harness`, and
 // it reports events through the binding `report`.
 
+import { BatchReader } from "../abi.js";
 import { Fault, Session, type ErrorInfo, type OpenOptions } from "../client.js";
 
 interface Outcome {
@@ -37,6 +38,18 @@ class Harness {
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     return outcome(() => this.#open.call(method, params, { signal, onEvent: (event) => report?.(JSON.stringify(event)) }));
+  }
+
+  /** Decodes a batch in base64; the data of writes become text. */
+  decode(base64: string): Promise<Outcome> {
+    return outcome(async () => {
+      const reader = new BatchReader(fromBase64(base64));
+      const commands = [];
+      for (let c = reader.next(); c !== undefined; c = reader.next()) {
+        commands.push("data" in c ? { ...c, data: new TextDecoder().decode(c.data) } : c);
+      }
+      return commands;
+    });
   }
 
   /** Stops the call under way. */
@@ -113,7 +126,7 @@ class Harness {
       const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
       const file = await dir.getFileHandle(name, { create: true });
       const stream = await file.createWritable();
-      await stream.write(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
+      await stream.write(fromBase64(base64));
       await stream.close();
     });
   }
@@ -156,6 +169,10 @@ class Harness {
       this.#session = undefined;
     });
   }
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
 
 async function outcome(f: () => Promise<unknown>): Promise<Outcome> {

@@ -27,6 +27,7 @@ const oracle = "../../testdata/oracle"
 func TestHost(t *testing.T) {
 	b := start(t)
 	t.Run("policy", b.policy)
+	t.Run("batches", b.batches)
 	t.Run("conformance", b.conformance)
 	t.Run("step", b.step)
 	t.Run("weakest device", b.weakestDevice)
