@@ -35,6 +35,7 @@ export class NextQuillElement extends HTMLElement {
   #writing: AbortController | undefined;
   #formDisabled = false;
   #sure = false;
+  #first = true;
 
   constructor() {
     super();
@@ -338,6 +339,8 @@ export class NextQuillElement extends HTMLElement {
     items.replaceChildren(...newest.map((item) => this.#itemView(item)));
     if (all.length > newest.length) items.append(make("li", { part: "item" }, this.#words.more(all.length - newest.length)));
     items.hidden = all.length === 0;
+    if (this.#first) this.#view.texts.open = all.length === 0; // the first thing to do
+    this.#first = false;
   }
 
   #itemView(item: Item): HTMLElement {

@@ -217,7 +217,7 @@ export class NextQuill {
     this.#idle("explain");
     let history: Parameters<typeof explanationOf>[1] = [];
     const raw = await this.#call<RawExplanation>("explain", options.signal, async (session) => {
-      const { items, params } = await promptSource(session, this.history, true);
+      const { items, params } = await promptSource(session, this.history, true, options.text);
       history = items;
       return {
         model: this.model.folder, adapter: options.plain ? "" : await this.adapter.folder(), ...params,

@@ -19,7 +19,7 @@ export type View = ReturnType<typeof makeView>;
 
 /** Builds the controls. Parts: box, texts, items, item, text, file, about, steer, draft, explained, token, progress, status, button and one per button. */
 export function makeView(s: Strings, accept: string, on: Actions) {
-  const summary = make("summary", { part: "summary" });
+  const summary = make("summary", { part: "summary" }, s.texts(0));
   const text = make("textarea", { id: "text", part: "text", rows: "3" });
   const file = make("input", { id: "file", part: "file", type: "file", multiple: true, accept });
   const items = make("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });

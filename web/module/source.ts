@@ -14,9 +14,11 @@ export interface PromptSource {
   params: { source: object; retrieval: object };
 }
 
-/** Puts the history where the guest finds it. With `use` false the prompt has none. */
-export async function promptSource(session: Session, history: History, use: boolean): Promise<PromptSource> {
-  const items = chronological(await history.list());
+/** Puts the history where the guest finds it. With `use` false the prompt has none; of a text that is itself in the history, it has what was written before. */
+export async function promptSource(session: Session, history: History, use: boolean, text?: string): Promise<PromptSource> {
+  const all = chronological(await history.list());
+  const at = text === undefined ? -1 : all.findIndex((item) => item.text === text);
+  const items = at < 0 ? all : all.slice(0, at);
   if (!use || items.length === 0) return { items, params: { source: { history: "" }, retrieval: {} } };
   const bytes = new TextEncoder().encode(items.map(toLine).join(""));
   const name = `${folder}/${(await sha256(bytes)).slice(0, 24)}.jsonl`;
