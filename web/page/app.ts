@@ -11,6 +11,8 @@ export class App extends EventTarget {
   /** In order of time. */
   items: readonly Item[] = [];
   model: NextQuill | undefined;
+  /** There is no GPU, so there can be no model. */
+  unable = false;
   #busy = false;
   readonly #alert = byId("alert", HTMLElement);
 

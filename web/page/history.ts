@@ -1,6 +1,6 @@
 // The person's texts: adding, importing, searching, editing, deleting.
 
-import type { Item } from "../nextquill.js";
+import { importAccept, type Item } from "../nextquill.js";
 import type { App } from "./app.js";
 import { urls } from "./assets.js";
 import { button, byId, h } from "./dom.js";
@@ -49,6 +49,7 @@ class HistoryPanel {
       this.#list.children[before]?.querySelector<HTMLElement>("button")?.focus();
     });
     const files = byId("files", HTMLInputElement);
+    files.accept = importAccept;
     files.addEventListener("change", () => {
       void app.guard(() => this.#import([...(files.files ?? [])])).then(() => (files.value = ""));
     });

@@ -74,11 +74,11 @@ class LearnPanel {
   }
 
   #enable(): void {
-    const { model, items, busy } = this.#app;
+    const { model, items, busy, unable } = this.#app;
     const enough = items.length >= fewest;
     this.#startButton.disabled = model === undefined || !enough || busy;
     if (busy || this.#unfinished) return;
-    this.#note.textContent = !enough ? `Add ${fewest} texts or more first.`
+    this.#note.textContent = unable ? "Needs a GPU." : !enough ? `Add ${fewest} texts or more first.`
       : model === undefined ? "Fetch the model first." : `Learns from ${plural(items.length, "text")}.`;
   }
 

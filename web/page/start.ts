@@ -30,6 +30,8 @@ export async function start(app: App, requests: Requests): Promise<void> {
     const { sentence, remedy } = explain(found.fault);
     gpu.textContent = `${sentence} ${remedy} You can still collect, search and export your texts on this page.`;
     costs.hidden = fetchButton.hidden = true;
+    app.unable = true;
+    app.dispatchEvent(new Event("ready"));
     return;
   }
   gpu.textContent = describe(found);
