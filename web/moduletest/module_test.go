@@ -1,9 +1,12 @@
 package moduletest_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,6 +35,8 @@ func TestModule(t *testing.T) {
 	t.Run("write and explain", p.writes)
 	t.Run("adapter", p.adapter)
 	t.Run("pause and resume", p.pauses)
+	t.Run("reload while learning", p.reloads)
+	t.Run("many instances", p.many)
 	t.Run("element", p.element)
 	t.Run("forget", p.forgets)
 	require.Empty(t, p.browser.Said(), "the page prints nothing, and its policy refuses nothing")
@@ -470,6 +475,83 @@ func (p *testPage) pauses(t *testing.T) {
 	require.Greater(t, r.Steps, r.Went)
 	require.True(t, r.None)
 	require.Zero(t, r.Left)
+}
+
+// reloads: a run that a reload breaks goes on to the same adapter, bit for bit, as one that is not broken.
+func (p *testPage) reloads(t *testing.T) {
+	const options = `{preset: "nextquill-code", epochs: 1, training: {batchSize: 1, checkpointEvery: 1}}`
+	const export = `
+		const bytes = new Uint8Array(await (await nq.adapter.export()).arrayBuffer());
+		let text = "";
+		for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+		return {steps: result.steps, resumed: result.resumed, zip: btoa(text)};`
+	var whole, broken struct {
+		Steps, Resumed int
+		Zip            []byte
+	}
+	p.run(t, &whole, `const result = await nq.personalize(`+options+`).result;`+export)
+	p.run(t, nil, `for await (const e of nq.personalize(`+options+`)) if (e.event === "checkpoint") break;`)
+	p.reload(t)
+	p.run(t, &broken, `
+		globalThis.nq = await module.NextQuill.open({model: "model/"});
+		const result = await nq.personalize({resume: true}).result;`+export)
+	require.Zero(t, whole.Resumed)
+	require.Positive(t, broken.Resumed)
+	require.Equal(t, whole.Steps, broken.Steps)
+	require.Equal(t, unzip(t, whole.Zip), unzip(t, broken.Zip))
+}
+
+func (p *testPage) reload(t *testing.T) {
+	p.run(t, nil, `globalThis.ready = false; setTimeout(() => location.reload());`)
+	for {
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		raw, err := p.browser.Evaluate(ctx, `globalThis.ready === true`)
+		stop()
+		if err == nil && string(raw) == "true" {
+			return
+		}
+		require.NoError(t, t.Context().Err())
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func unzip(t *testing.T, data []byte) map[string]string {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	files := map[string]string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		require.NoError(t, err)
+		content, err := io.ReadAll(r)
+		require.NoError(t, err)
+		files[f.Name] = string(content)
+	}
+	require.Len(t, files, 2)
+	require.Contains(t, files["adapter_config.json"], `"base_model_name_or_path": "default"`)
+	return files
+}
+
+// many: instances open and close without a trace.
+func (p *testPage) many(t *testing.T) {
+	var r struct {
+		Fault struct{ Kind string }
+		Locks int
+		Each  float64
+	}
+	p.run(t, &r, `
+		const t0 = performance.now();
+		let last;
+		for (let i = 0; i < 8; i++) {
+			const two = await Promise.all([0, 1].map(() => module.NextQuill.open({model: "model/"})));
+			await Promise.all(two.map((one) => one.dispose()));
+			last = two[0];
+		}
+		const {fault} = await settled(last.write().result);
+		const locks = await navigator.locks.query();
+		return {fault, locks: locks.held.length + locks.pending.length, each: (performance.now() - t0) / 16};`)
+	t.Logf("an instance opens and closes in %.0f ms", r.Each)
+	require.Equal(t, "cancelled", r.Fault.Kind)
+	require.Zero(t, r.Locks)
 }
 
 // element: texts are shown as text, the draft is the form's, and what is removed is freed.

@@ -113,6 +113,8 @@ func breakOff(w http.ResponseWriter, data []byte, n int) {
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data[:n])
+	_ = http.NewResponseController(w).Flush()
+	time.Sleep(500 * time.Millisecond) // the browser forgets what the page has not read by then
 	panic(http.ErrAbortHandler)
 }
 
