@@ -46,3 +46,12 @@ clean: ## Remove what was built and what runs left in out/
 .PHONY: setup
 setup:
 	@scripts/setup
+
+.PHONY: site
+site: ## Write the static site into dist/
+	$(GO) run ./cmd/buildwasm site
+
+.PHONY: serve
+serve: site ## Build the site and serve it on this machine (ARGS="--addr 127.0.0.1:9000")
+	$(GO) build -o build/nextquill ./cmd/nextquill
+	build/nextquill serve $(ARGS)

@@ -17,6 +17,7 @@ type cli struct {
 	Personalize personalizeCmd   `cmd:"" group:"work" help:"Learn from your texts: writes an adapter."`
 	Write       writeCmd         `cmd:"" group:"work" help:"Write a text as the writer would."`
 	Explain     explainCmd       `cmd:"" group:"work" help:"Show which words of a text are the writer's own."`
+	Serve       serveCmd         `cmd:"" group:"work" help:"Serve the page that does all this in a browser, on this machine."`
 	Step        stepCmd          `cmd:"" group:"check" help:"Do one exact training step and write its loss and gradients."`
 	Bench       benchCmd         `cmd:"" group:"check" help:"Measure kernels and training steps on this machine."`
 	Version     kong.VersionFlag `help:"Print the version."`
@@ -61,6 +62,7 @@ func settings() []kong.Option {
 			{Key: "sampling", Title: "Sampling"},
 			{Key: "step", Title: "The step"},
 			{Key: "bench", Title: "The sample that is stepped"},
+			{Key: "serving", Title: "Serving"},
 			{Key: "common", Title: "Every command"},
 		}),
 	}

@@ -32,7 +32,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "run", "personalize", "write", "explain", "step", "bench"} {
+	for _, command := range []string{"", "run", "personalize", "write", "explain", "serve", "step", "bench"} {
 		args := []string{"--help"}
 		if command != "" {
 			args = []string{command, "--help"}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"nextquill/core/fault"
+	"nextquill/models"
+	"nextquill/samples"
+	"nextquill/wasm/guest"
+)
+
+type siteCmd struct {
+	Out   string `default:"dist" help:"Where the site goes, from the repository's root. What it held before is removed."`
+	Quiet bool   `short:"q" help:"Print nothing when all is well."`
+}
+
+// Run writes the site. Every address in it is relative, so that any folder of any static host will do.
+func (c siteCmd) Run(ctx context.Context) error {
+	root, err := guest.Root(ctx)
+	if err != nil {
+		return err
+	}
+	wasm, err := buildGuest(ctx, "build/nextquill.wasm")
+	if err != nil {
+		return err
+	}
+	s := newSite(root)
+	for _, stage := range []func() error{
+		func() error { return s.guest(wasm.path) },
+		s.model,
+		s.sample,
+		s.scripts,
+		func() error { return s.notices(ctx) },
+	} {
+		if err := stage(); err != nil {
+			return err
+		}
+	}
+	out := c.Out
+	if !filepath.IsAbs(out) {
+		out = filepath.Join(root, out)
+	}
+	m, err := s.write(out)
+	if err == nil && !c.Quiet {
+		fmt.Printf("%s  %d files. First load without weights: %.0f KiB in brotli (%.0f KiB in gzip); weights: %.1f MiB\n",
+			c.Out, len(m.Files), kib(m.FirstLoad.Brotli), kib(m.FirstLoad.Gzip), mib(m.FirstLoad.Weights))
+	}
+	return err
+}
+
+func kib(n int64) float64 { return float64(n) / (1 << 10) }
+
+// site is what will be written, in memory: a few megabytes.
+type site struct {
+	root   string
+	files  map[string][]byte
+	hashed map[string]string // name without hash → path
+	aside  map[string]bool   // files that the page itself does not load
+
+	packages map[string]string // npm package in a bundle → its folder
+}
+
+func newSite(root string) *site {
+	return &site{root: root, files: map[string][]byte{}, hashed: map[string]string{}, aside: map[string]bool{}, packages: map[string]string{}}
+}
+
+// add puts a file at a fixed path.
+func (s *site) add(name string, data []byte) { s.files[name] = data }
+
+// addHashed puts a file below assets/ under a name that changes with its content, which may therefore be cached for good.
+func (s *site) addHashed(name string, data []byte) string {
+	ext := path.Ext(name)
+	full := fmt.Sprintf("assets/%s-%s%s", strings.TrimSuffix(name, ext), sum(data)[:10], ext)
+	s.hashed[name] = full
+	s.files[full] = data
+	return full
+}
+
+func (s *site) read(name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(s.root, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, fault.New(fault.Missing, name, "", "a source of the site is not there").WithCause(err).WithRemedy("run this in a whole checkout")
+	}
+	return data, nil
+}
+
+// size is the bytes of the files whose names begin so.
+func (s *site) size(prefix string) (n int64) {
+	for name, data := range s.files {
+		if strings.HasPrefix(name, prefix) {
+			n += int64(len(data))
+		}
+	}
+	return n
+}
+
+func (s *site) guest(built string) error {
+	data, err := os.ReadFile(built)
+	if err != nil {
+		return err
+	}
+	s.addHashed("nextquill.wasm", data)
+	s.aside["lib/nextquill.wasm"] = true
+	s.add("lib/nextquill.wasm", data)
+	return nil
+}
+
+// modelFile is a file of a model as its manifest names it; see web/module/manifest.ts.
+type modelFile struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// model puts the embedded model under model/, with the manifest by which a browser checks it.
+func (s *site) model() error {
+	manifest := struct {
+		Name    string      `json:"name"`
+		Version int         `json:"version"`
+		Files   []modelFile `json:"files"`
+	}{Name: "default", Version: 1}
+	err := fs.WalkDir(models.DefaultFS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(models.DefaultFS(), name)
+		if err != nil {
+			return err
+		}
+		s.add("model/"+name, data)
+		manifest.Files = append(manifest.Files, modelFile{name, int64(len(data)), sum(data)})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(manifest, "", "  ")
+	s.add("model/manifest.json", append(text, '\n'))
+	return err
+}
+
+func (s *site) sample() error {
+	data, err := fs.ReadFile(samples.Bierce(), "history.jsonl")
+	if err != nil {
+		return err
+	}
+	s.addHashed("bierce.jsonl", data)
+	return nil
+}
+
+// scripts bundles web/ and points index.html to the results.
+func (s *site) scripts() error {
+	worker, err := s.bundle("worker.ts", nil)
+	if err != nil {
+		return err
+	}
+	s.addHashed("worker.js", worker.JS)
+	s.lib("worker.js", worker.JS)
+	for _, name := range []string{"nextquill", "element"} {
+		b, err := s.bundle(name+".ts", nil)
+		if err != nil {
+			return err
+		}
+		s.lib(name+".js", b.JS)
+	}
+	if err := s.npm(); err != nil {
+		return err
+	}
+	assets, err := json.Marshal(map[string]any{
+		"worker": s.hashed["worker.js"], "guest": s.hashed["nextquill.wasm"], "sample": s.hashed["bierce.jsonl"],
+		"guestSHA256": sum(s.files[s.hashed["nextquill.wasm"]]), "model": "model/", "serviceWorker": "sw.js",
+		"sizes": map[string]int64{"guest": s.size(s.hashed["nextquill.wasm"]), "model": s.size("model/")},
+	})
+	if err != nil {
+		return err
+	}
+	page, err := s.bundle("page/main.ts", map[string]string{"ASSETS": string(assets)})
+	if err != nil {
+		return err
+	}
+	style, err := s.bundle("page/page.css", nil)
+	if err != nil {
+		return err
+	}
+	html, err := s.read("index.html")
+	if err != nil {
+		return err
+	}
+	for source, built := range map[string]string{
+		"web/page/main.ts":  s.addHashed("page.js", page.JS),
+		"web/page/page.css": s.addHashed("page.css", style.CSS),
+	} {
+		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
+			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).WithRemedy("keep the names of cmd/buildwasm and index.html the same")
+		}
+		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+built+`"`))
+	}
+	s.add("index.html", html)
+	return s.serviceWorker()
+}
+
+// lib puts a script under its plain name, for pages of others that load it from here.
+func (s *site) lib(name string, data []byte) {
+	s.add("lib/"+name, data)
+	s.aside["lib/"+name] = true
+}
+
+// npm completes lib/ to the package that bundlers take.
+func (s *site) npm() error {
+	for from, to := range map[string]string{"web/npm/package.json": "package.json", "web/custom-elements.json": "custom-elements.json", "LICENSE": "LICENSE"} {
+		data, err := s.read(from)
+		if err != nil {
+			return err
+		}
+		s.lib(to, data)
+	}
+	return nil
+}
+
+// serviceWorker knows every file that a second visit needs, the weights excepted: the page keeps those itself.
+func (s *site) serviceWorker() error {
+	shell := []string{"./", "model/manifest.json"}
+	var all []byte
+	for _, name := range sorted(s.files) {
+		if strings.HasPrefix(name, "assets/") {
+			shell = append(shell, name)
+		}
+		all = append(all, sum(s.files[name])...)
+	}
+	list, err := json.Marshal(shell)
+	if err != nil {
+		return err
+	}
+	b, err := s.bundle("sw.ts", map[string]string{"SHELL": string(list), "VERSION": `"` + sum(all)[:10] + `"`})
+	if err != nil {
+		return err
+	}
+	s.add("sw.js", b.JS)
+	return nil
+}

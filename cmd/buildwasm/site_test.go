@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/fault"
+)
+
+func TestWriteSite(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "dist")
+	script := []byte(strings.Repeat("let a = 1;\n", 200))
+	s := newSite("")
+	page := s.addHashed("page.js", script)
+	require.Regexp(t, `^assets/page-[0-9a-f]{10}\.js$`, page)
+	s.lib("page.js", script)
+	s.add("model/model.safetensors", bytes.Repeat([]byte{0}, 4096))
+	s.add("short.txt", []byte("x"))
+
+	m, err := s.write(out)
+	require.NoError(t, err)
+	require.EqualValues(t, 4096, m.FirstLoad.Weights)
+	text, err := os.ReadFile(filepath.Join(out, marker))
+	require.NoError(t, err)
+	var again siteManifest
+	require.NoError(t, json.Unmarshal(text, &again))
+	require.Equal(t, m, again)
+
+	for _, f := range m.Files {
+		data, err := os.ReadFile(filepath.Join(out, f.Path))
+		require.NoError(t, err)
+		require.Equal(t, sum(data), f.SHA256)
+		require.EqualValues(t, len(data), f.Size)
+		require.Equal(t, strings.HasSuffix(f.Path, ".js"), f.Brotli > 0 && f.Gzip > 0, "%s: only what gets smaller is compressed", f.Path)
+	}
+	require.Equal(t, m.Files[0].Brotli, m.FirstLoad.Brotli, "files for others' pages are no part of the first load")
+	compressed, err := os.ReadFile(filepath.Join(out, page+".br"))
+	require.NoError(t, err)
+	plain, err := io.ReadAll(brotli.NewReader(bytes.NewReader(compressed)))
+	require.NoError(t, err)
+	require.Equal(t, script, plain)
+	file, err := os.Open(filepath.Join(out, page+".gz"))
+	require.NoError(t, err)
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	require.NoError(t, err)
+	plain, err = io.ReadAll(unzipped)
+	require.NoError(t, err)
+	require.Equal(t, script, plain)
+
+	// What was there before goes; what lies compressed there is used again.
+	known, err := previous(out)
+	require.NoError(t, err)
+	require.Equal(t, compressed, known[sum(script)].brotli)
+	delete(s.files, "short.txt")
+	_, err = s.write(out)
+	require.NoError(t, err)
+	require.NoFileExists(t, filepath.Join(out, "short.txt"))
+	require.FileExists(t, filepath.Join(out, page+".br"))
+}
+
+func TestWriteSiteSparesOthersFiles(t *testing.T) {
+	out := t.TempDir()
+	mine := filepath.Join(out, "thesis.doc")
+	require.NoError(t, os.WriteFile(mine, []byte("years"), 0o644))
+	_, err := newSite("").write(out)
+	require.Equal(t, fault.Mismatch, fault.KindOf(err))
+	require.FileExists(t, mine)
+}
+
+func TestNotices(t *testing.T) {
+	s, err := built()
+	require.NoError(t, err)
+	require.NoError(t, s.notices(t.Context()))
+	text := string(s.files["LICENSES.txt"])
+	for _, want := range []string{"NextQuill\n=", "Apache License", "WordNet 3.0 Copyright 2006", "Go's runtime", "The Go Authors", "idb", "fflate", "regexp2"} {
+		require.Contains(t, text, want)
+	}
+	delete(s.files, "LICENSES.txt")
+}
+
+// TestFirstLoadOfThePage counts what comes before the person agrees to fetch anything.
+func TestFirstLoadOfThePage(t *testing.T) {
+	s, err := built()
+	require.NoError(t, err)
+	total := 0
+	for name, data := range s.files {
+		if name == "index.html" || name == "sw.js" || strings.HasPrefix(name, "assets/") && strings.HasSuffix(name, "s") {
+			small, err := brotliBest(data)
+			require.NoError(t, err)
+			total += len(small)
+		}
+	}
+	t.Logf("page, style, scripts: %d bytes in brotli", total)
+	require.Less(t, total, 80<<10)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"nextquill/core/fault"
+	"nextquill/web/bundle"
+)
+
+// bundle makes one file of web/<entry>, and remembers what of others is in it.
+func (s *site) bundle(entry string, define map[string]string) (bundle.Bundle, error) {
+	b, err := bundle.Make(s.root, entry, define)
+	if err != nil {
+		return b, err
+	}
+	return b, s.remember(b.Metafile)
+}
+
+// remember keeps which packages of others went into the bundles, for their notices.
+func (s *site) remember(metafile string) error {
+	var meta struct {
+		Inputs map[string]struct{} `json:"inputs"`
+	}
+	if err := json.Unmarshal([]byte(metafile), &meta); err != nil {
+		return err
+	}
+	for input := range meta.Inputs {
+		for _, folder := range []string{"node_modules/", "vendor/"} {
+			_, rest, found := strings.Cut(input, folder)
+			if !found {
+				continue
+			}
+			parts := strings.SplitN(rest, "/", 3)
+			name := parts[0]
+			if strings.HasPrefix(name, "@") && len(parts) > 1 {
+				name += "/" + parts[1]
+			}
+			s.packages[name] = strings.TrimSuffix(input, rest) + name
+		}
+	}
+	return nil
+}
+
+// license is the text of a folder's licence files, or what is known without one.
+func license(dir string) (string, error) {
+	var all []string
+	for _, pattern := range []string{"LICENSE*", "LICENCE*", "COPYING*", "NOTICE*"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return "", err
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return "", err
+			}
+			all = append(all, strings.TrimSpace(string(text)))
+		}
+	}
+	if len(all) == 0 {
+		return "", fault.New(fault.Missing, filepath.Base(dir), "", "it ships, and has no licence file").WithRemedy("add its notice by hand, or do without it")
+	}
+	return strings.Join(all, "\n\n"), nil
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+
+	"nextquill/core/fault"
+)
+
+// siteManifest lists a site's files.
+type siteManifest struct {
+	FirstLoad firstLoad  `json:"first_load"`
+	Files     []siteFile `json:"files"`
+}
+
+// firstLoad is what a first visit fetches, in bytes.
+type firstLoad struct {
+	Brotli  int64 `json:"brotli"`
+	Gzip    int64 `json:"gzip"`
+	Weights int64 `json:"weights"`
+}
+
+// siteFile is one file and its size as it is and as a server sends it; 0 where compression does not pay.
+type siteFile struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+	Brotli int64  `json:"brotli,omitempty"`
+	Gzip   int64  `json:"gzip,omitempty"`
+}
+
+// marker is the file by which a folder is known as a site that this program wrote, and may remove.
+const marker = "manifest.json"
+
+// write replaces the folder out by the site, compressed files beside their originals.
+func (s *site) write(out string) (siteManifest, error) {
+	known, err := previous(out)
+	if err != nil {
+		return siteManifest{}, err
+	}
+	fresh := out + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return siteManifest{}, err
+	}
+	var m siteManifest
+	for _, name := range sorted(s.files) {
+		f, err := s.writeFile(fresh, name, known)
+		if err != nil {
+			return m, err
+		}
+		m.Files = append(m.Files, f)
+		m.FirstLoad.count(f, s.aside[name])
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return m, err
+	}
+	if err := put(filepath.Join(fresh, marker), append(text, '\n')); err != nil {
+		return m, err
+	}
+	if err := os.RemoveAll(out); err != nil {
+		return m, err
+	}
+	return m, os.Rename(fresh, out)
+}
+
+// compressed has forms of contents by their SHA-256: the best brotli takes many seconds, and most of a site is as
+// it was at the last build.
+type compressed map[string]forms
+
+// forms are one content's.
+type forms struct{ brotli, gzip []byte }
+
+func (f *forms) fill(data []byte) (err error) {
+	if f.brotli == nil {
+		if f.brotli, err = brotliBest(data); err != nil {
+			return err
+		}
+	}
+	if f.gzip == nil {
+		f.gzip, err = gzipBest(data)
+	}
+	return err
+}
+
+// previous has what lies compressed in out. A folder that has files and no manifest is somebody's, and stays.
+func previous(out string) (compressed, error) {
+	known := compressed{}
+	text, err := os.ReadFile(filepath.Join(out, marker))
+	if err != nil {
+		if entries, _ := os.ReadDir(out); len(entries) > 0 {
+			return nil, fault.New(fault.Mismatch, out, "", "the folder is not empty, and no site was written there before").
+				WithRemedy("name another folder, or empty this one")
+		}
+		return known, nil
+	}
+	var m siteManifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return known, nil // the damage only costs the time to compress again
+	}
+	for _, f := range m.Files {
+		one := known[f.SHA256]
+		name := filepath.Join(out, filepath.FromSlash(f.Path))
+		if b, err := os.ReadFile(name + ".br"); err == nil && int64(len(b)) == f.Brotli {
+			one.brotli = b
+		}
+		if b, err := os.ReadFile(name + ".gz"); err == nil && int64(len(b)) == f.Gzip {
+			one.gzip = b
+		}
+		known[f.SHA256] = one
+	}
+	return known, nil
+}
+
+// writeFile writes a file, and its compressed forms beside it where they are smaller.
+func (s *site) writeFile(fresh, name string, known compressed) (siteFile, error) {
+	data := s.files[name]
+	f := siteFile{Path: name, Size: int64(len(data)), SHA256: sum(data)}
+	target := filepath.Join(fresh, filepath.FromSlash(name))
+	if err := put(target, data); err != nil || !compressible(name) {
+		return f, err
+	}
+	forms := known[f.SHA256]
+	if err := forms.fill(data); err != nil {
+		return f, err
+	}
+	known[f.SHA256] = forms
+	if len(forms.brotli) < len(data) {
+		f.Brotli = int64(len(forms.brotli))
+		if err := put(target+".br", forms.brotli); err != nil {
+			return f, err
+		}
+	}
+	if len(forms.gzip) < len(data) {
+		f.Gzip = int64(len(forms.gzip))
+		return f, put(target+".gz", forms.gzip)
+	}
+	return f, nil
+}
+
+// count adds a file that the page loads.
+func (l *firstLoad) count(f siteFile, aside bool) {
+	switch {
+	case aside || strings.HasSuffix(f.Path, ".txt"):
+	case path.Ext(f.Path) == ".safetensors":
+		l.Weights += f.Size
+	case strings.HasPrefix(f.Path, "model/") || path.Ext(f.Path) == ".jsonl":
+		// Parts of the model, and a sample that only comes when it is asked for.
+	default:
+		l.Brotli += smaller(f.Brotli, f.Size)
+		l.Gzip += smaller(f.Gzip, f.Size)
+	}
+}
+
+func smaller(compressed, size int64) int64 {
+	if compressed == 0 {
+		return size
+	}
+	return compressed
+}
+
+// compressible tells the kinds of files that get smaller. Weights do not.
+func compressible(name string) bool {
+	switch path.Ext(name) {
+	case ".html", ".js", ".css", ".json", ".jsonl", ".wasm", ".txt", ".svg", ".md":
+		return true
+	}
+	return false
+}
+
+func brotliBest(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := brotli.NewWriterLevel(&b, brotli.BestCompression)
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func gzipBest(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func put(name string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, data, 0o644)
+}
+
+func sum(data []byte) string {
+	h := sha256.Sum256(data)
+	return hex.EncodeToString(h[:])
+}
+
+func sorted(files map[string][]byte) []string { return slices.Sorted(maps.Keys(files)) }

@@ -1,0 +1,34 @@
+import { NextQuill } from "nextquill";
+import guest from "nextquill/nextquill.wasm?url";
+import worker from "nextquill/worker.js?url";
+
+const [texts, learn, write, progress, draft] = ["texts", "learn", "write", "progress", "draft"].map((id) => document.getElementById(id));
+
+let opened;
+const open = () => (opened ??= NextQuill.open({
+  model: "model/", worker, guest,
+  onProgress: (p) => {
+    if (p.status === "progress_total") progress.value = p.progress / 100;
+  },
+}));
+
+// What fails says what to do about it.
+const on = (button, action) => button.addEventListener("click", () => {
+  button.disabled = true;
+  action().catch((fault) => (draft.textContent = fault.message)).finally(() => (button.disabled = false));
+});
+
+on(learn, async () => {
+  const quill = await open();
+  if (texts.value.trim() !== "") await quill.history.import(texts.value, { format: "txt" });
+  for await (const event of quill.personalize()) {
+    if (event.event === "step") progress.value = (event.phase - 1 + event.step / event.steps) / event.phases;
+  }
+  draft.textContent = "Learnt.";
+});
+
+on(write, async () => {
+  const quill = await open();
+  draft.textContent = "";
+  for await (const piece of quill.write()) draft.append(piece);
+});

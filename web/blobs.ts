@@ -1,0 +1,110 @@
+// Storage as the guest sees it: named byte strings, read by range, replaced
+// whole. opfs.ts keeps them on the device, MemoryStore in a test.
+
+import { Fault, quote } from "./fault.js";
+
+/** Bytes in memory that is not shared: what file and GPU calls take. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/**
+ * Named blobs. Errors are Faults: "missing" for a blob that is not there,
+ * "out-of-range" for a range past its end, "storage" for what the medium refuses.
+ * Names have passed checkName.
+ */
+export interface BlobStore {
+  size(name: string): Promise<number>;
+  /** Fills `into` with the bytes from `offset` on, or throws. */
+  read(name: string, offset: number, into: Bytes): Promise<void>;
+  /** Replaces the blob whole: after a kill at any instant it holds the earlier bytes or the new ones. */
+  write(name: string, data: Bytes): Promise<void>;
+  /** Removes the blob; one that is not there is no error. */
+  delete(name: string): Promise<void>;
+  /** The names that start with `prefix`, sorted by their bytes in UTF-8. */
+  list(prefix: string): Promise<string[]>;
+  close(): void;
+}
+
+const maxName = 255;
+const utf8 = new TextEncoder();
+
+/** Accepts what core/blob's CheckName does: relative slash paths that lead nowhere else. */
+export function checkName(name: string): void {
+  const bad = (why: string): Fault =>
+    new Fault("out-of-range", {
+      field: "blob name", detail: `${quote(name)} ${why}`, remedy: 'use a relative path such as "models/base/model.safetensors"',
+    });
+  if (name === "") throw bad("is empty");
+  if (utf8.encode(name).length > maxName) {
+    throw new Fault("too-large", { field: "blob name", detail: quote(name), limit: `${maxName} bytes` });
+  }
+  if (/\p{Surrogate}/u.test(name)) throw bad("is no valid text");
+  if (/[\u0000-\u001f\u007f\\:]/.test(name)) throw bad("holds a control character, a backslash or a colon");
+  for (const element of name.split("/")) {
+    if (element === "") throw bad("is absolute or has an empty element");
+    if (element === "." || element === "..") throw bad(`has an element ${element}`);
+    if (element.startsWith(".tmp-")) throw bad("has an element reserved for unfinished writes");
+  }
+}
+
+/** The fault for a blob that is not there. The cause's text is how guests know it. */
+export function notExist(name: string): Fault {
+  return new Fault("missing", { where: name, detail: "not found", cause: new Error("file does not exist") });
+}
+
+/** Throws unless [offset, offset+n) lies inside a blob of `size` bytes. */
+export function checkRange(name: string, n: number, offset: number, size: number): void {
+  if (offset < 0 || n > size - offset) {
+    throw new Fault("out-of-range", {
+      where: name, detail: `bytes [${offset}, +${n}) lie outside its ${size} bytes`,
+      remedy: "the file is truncated or changed while it was read: fetch it again",
+    });
+  }
+}
+
+/** Sorts names by their UTF-8 bytes, which is by code points (JavaScript's own order is by UTF-16 units). */
+export function sortNames(names: string[]): string[] {
+  return names.sort((a, b) => {
+    const [p, q] = [utf8.encode(a), utf8.encode(b)];
+    for (let i = 0; i < p.length && i < q.length; i++) {
+      if (p[i] !== q[i]) return p[i]! - q[i]!;
+    }
+    return p.length - q.length;
+  });
+}
+
+/** Blobs in memory, for tests and for models that come as bytes. */
+export class MemoryStore implements BlobStore {
+  readonly #blobs = new Map<string, Bytes>();
+
+  async size(name: string): Promise<number> {
+    return this.#get(name).byteLength;
+  }
+
+  async read(name: string, offset: number, into: Bytes): Promise<void> {
+    const data = this.#get(name);
+    checkRange(name, into.byteLength, offset, data.byteLength);
+    into.set(data.subarray(offset, offset + into.byteLength));
+  }
+
+  async write(name: string, data: Bytes): Promise<void> {
+    this.#blobs.set(name, data.slice());
+  }
+
+  async delete(name: string): Promise<void> {
+    this.#blobs.delete(name);
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    return sortNames([...this.#blobs.keys()].filter((name) => name.startsWith(prefix)));
+  }
+
+  close(): void {
+    this.#blobs.clear();
+  }
+
+  #get(name: string): Bytes {
+    const data = this.#blobs.get(name);
+    if (data === undefined) throw notExist(name);
+    return data;
+  }
+}

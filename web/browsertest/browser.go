@@ -1,0 +1,196 @@
+// Package browsertest drives Chromium for the tests of web/: it serves pages with
+// the policy that the product promises to work under, and calls into them.
+package browsertest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"nextquill/core/fault"
+	"nextquill/core/session"
+)
+
+// Browser is one page in a Chromium of its own, with an empty profile.
+type Browser struct {
+	ctx   context.Context
+	close func()
+
+	mu      sync.Mutex
+	onEvent func(json string)
+	said    []string
+}
+
+// names are what Chromium is called, by the system.
+var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+
+func find() (string, error) {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fault.New(fault.Missing, "chromium", "", "no Chromium in PATH").WithRemedy("install it: apt-get install chromium")
+}
+
+// Open starts Chromium with WebGPU on the processor (SwiftShader) and loads a
+// page. Everything else is as by default; what would look for the network is off.
+func Open(ctx context.Context, url string) (*Browser, error) {
+	path, err := find()
+	if err != nil {
+		return nil, err
+	}
+	allocator, closeAllocator := chromedp.NewExecAllocator(ctx,
+		chromedp.ExecPath(path),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.Flag("enable-unsafe-webgpu", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-extensions", true),
+		chromedp.WSURLReadTimeout(time.Minute),
+	)
+	page, closePage := chromedp.NewContext(allocator)
+	b := &Browser{ctx: page, close: func() { closePage(); closeAllocator() }}
+	err = chromedp.Listen(page, b.listen)
+	if err == nil {
+		err = chromedp.Do(page, chromedp.Func(enable), chromedp.Navigate(url))
+	}
+	if err != nil {
+		b.close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, nil
+}
+
+func enable(ctx context.Context, t *chromedp.Target) error {
+	if _, err := cdp.Call(ctx, t, log.Enable, cdp.Empty{}); err != nil {
+		return err
+	}
+	_, err := cdp.Call(ctx, t, runtime.AddBinding, runtime.AddBindingParams{Name: "report"})
+	return err
+}
+
+// Close ends the browser.
+func (b *Browser) Close() { b.close() }
+
+// listen runs on the protocol's goroutine and must not wait for the page.
+func (b *Browser) listen(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *runtime.EventBindingCalled:
+		if b.onEvent != nil {
+			b.onEvent(e.Payload)
+		}
+	case *runtime.EventConsoleAPICalled:
+		var parts []string
+		for _, a := range e.Args {
+			parts = append(parts, strings.Trim(string(a.Value), `"`)+a.Description)
+		}
+		b.said = append(b.said, string(e.Type)+": "+strings.Join(parts, " "))
+	case *runtime.EventExceptionThrown:
+		b.said = append(b.said, "exception: "+exception(e.ExceptionDetails))
+	case *log.EventEntryAdded:
+		b.said = append(b.said, fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+	}
+}
+
+func exception(e *runtime.ExceptionDetails) string {
+	if e.Exception != nil {
+		return e.Text + " " + e.Exception.Description
+	}
+	return e.Text
+}
+
+// Said returns, once, what page and worker printed, threw, or were refused by
+// the policy.
+func (b *Browser) Said() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	said := b.said
+	b.said = nil
+	return said
+}
+
+// Evaluate gives the value of a script in JSON, a promise's once it is settled.
+// Scripts from here are not subject to the page's policy.
+func (b *Browser) Evaluate(ctx context.Context, script string) (json.RawMessage, error) {
+	type outcome struct {
+		raw []byte
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]byte](script, chromedp.EvalAwaitPromise))
+		done <- outcome{raw, err}
+	}()
+	select {
+	case o := <-done:
+		return o.raw, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Harness calls a method of the page's harness, which answers with a result or an
+// ErrorInfo, and stores the result.
+func (b *Browser) Harness(ctx context.Context, result any, method string, args ...any) error {
+	list, err := json.Marshal(args)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		list = []byte("[]")
+	}
+	raw, err := b.Evaluate(ctx, fmt.Sprintf("harness[%q](...%s)", method, list))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Result json.RawMessage
+		Error  *session.ErrorInfo
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return fmt.Errorf("harness.%s: %w", method, err)
+	}
+	if answer.Error != nil {
+		return answer.Error.Err()
+	}
+	if result == nil {
+		return nil
+	}
+	return json.Unmarshal(answer.Result, result)
+}
+
+// Call implements session.Client on the harness's session. onEvent must return
+// soon: it runs on the goroutine that hears the browser.
+func (b *Browser) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
+	b.setOnEvent(func(raw string) {
+		if name, err := session.EventName([]byte(raw)); err == nil && onEvent != nil {
+			onEvent(name, json.RawMessage(raw))
+		}
+	})
+	defer b.setOnEvent(nil)
+	stop := context.AfterFunc(ctx, func() { _, _ = b.Evaluate(b.ctx, "harness.cancel()") })
+	defer stop()
+	return b.Harness(context.WithoutCancel(ctx), result, "call", method, params)
+}
+
+func (b *Browser) setOnEvent(f func(json string)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.onEvent = f
+}
+
+var _ session.Client = (*Browser)(nil)

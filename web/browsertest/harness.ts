@@ -1,0 +1,186 @@
+// The page's side of the browser tests: the tests drive it through `harness`, and
+// it reports events through the binding `report`.
+
+import { BatchReader } from "../abi.js";
+import { Fault, Session, type ErrorInfo, type OpenOptions } from "../client.js";
+
+interface Outcome {
+  result?: unknown;
+  error?: ErrorInfo;
+}
+
+declare global {
+  var harness: Harness;
+  /** Added by the browser test; takes a string. */
+  var report: ((json: string) => void) | undefined;
+}
+
+class Harness {
+  #session: Session | undefined;
+  #stop: AbortController | undefined;
+
+  get #open(): Session {
+    if (this.#session === undefined) throw new Error("no session is open");
+    return this.#session;
+  }
+
+  /** Opens the session anew. */
+  open(options: OpenOptions): Promise<Outcome> {
+    return outcome(async () => {
+      await this.#session?.close();
+      this.#session = undefined;
+      this.#session = await Session.open({ ...options, onLog: (line) => console.warn(`guest: ${line}`) });
+      return { adapter: this.#session.adapter, ...this.#session.guest };
+    });
+  }
+
+  call(method: string, params: unknown): Promise<Outcome> {
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    return outcome(() => this.#open.call(method, params, { signal, onEvent: (event) => report?.(JSON.stringify(event)) }));
+  }
+
+  /** Decodes a batch in base64; the data of writes become text. */
+  decode(base64: string): Promise<Outcome> {
+    return outcome(async () => {
+      const reader = new BatchReader(fromBase64(base64));
+      const commands = [];
+      for (let c = reader.next(); c !== undefined; c = reader.next()) {
+        commands.push("data" in c ? { ...c, data: new TextDecoder().decode(c.data) } : c);
+      }
+      return commands;
+    });
+  }
+
+  /** Stops the call under way. */
+  cancel(): void {
+    this.#stop?.abort();
+  }
+
+  loseDevice(): void {
+    this.#open.loseDevice();
+  }
+
+  /** Fetches files of the test's server into blobs of the same names. */
+  put(names: string[]): Promise<Outcome> {
+    return outcome(async () => {
+      for (const name of names) {
+        const response = await fetch(`files/${name}`);
+        if (!response.ok) throw new Error(`${name}: ${response.status}`);
+        await this.#open.blobs.write(name, new Uint8Array(await response.arrayBuffer()));
+      }
+    });
+  }
+
+  /** Writes a blob of given text. */
+  write(name: string, text: string): Promise<Outcome> {
+    return outcome(() => this.#open.blobs.write(name, new TextEncoder().encode(text)));
+  }
+
+  /** Reads a blob, in base64. */
+  read(name: string): Promise<Outcome> {
+    return outcome(async () => {
+      const data = await this.#open.blobs.read(name);
+      let text = "";
+      for (const byte of data) text += String.fromCharCode(byte);
+      return btoa(text);
+    });
+  }
+
+  /** Gives a blob's size and the value that all its bytes have, or −1. */
+  uniform(name: string): Promise<Outcome> {
+    return outcome(async () => {
+      const data = await this.#open.blobs.read(name);
+      return { size: data.length, fill: data.every((byte) => byte === data[0]) ? data[0] : -1 };
+    });
+  }
+
+  list(prefix: string): Promise<Outcome> {
+    return outcome(() => this.#open.blobs.list(prefix));
+  }
+
+  delete(names: string[]): Promise<Outcome> {
+    return outcome(async () => {
+      for (const name of names) await this.#open.blobs.delete(name);
+    });
+  }
+
+  /**
+   * Replaces a blob by `size` bytes of the value `fill`, and ends the worker after
+   * some milliseconds, wherever it is by then. Tells whether the write was done.
+   */
+  killDuringWrite(name: string, size: number, fill: number, ms: number): Promise<Outcome> {
+    return outcome(async () => {
+      const session = this.#open;
+      const written = session.blobs.write(name, new Uint8Array(size).fill(fill)).then(() => true, () => false);
+      await new Promise((later) => setTimeout(later, ms));
+      session.terminate();
+      this.#session = undefined;
+      return await written;
+    });
+  }
+
+  /** Puts a file into a folder of the origin's private file system behind the store's back. */
+  plant(folder: string, name: string, base64: string): Promise<Outcome> {
+    return outcome(async () => {
+      const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
+      const file = await dir.getFileHandle(name, { create: true });
+      const stream = await file.createWritable();
+      await stream.write(fromBase64(base64));
+      await stream.close();
+    });
+  }
+
+  /** The names of the files in such a folder. */
+  files(folder: string): Promise<Outcome> {
+    return outcome(async () => {
+      const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder);
+      const names = [];
+      for await (const name of dir.keys()) names.push(name);
+      return names.sort();
+    });
+  }
+
+  /** Tries what the page's policy forbids, and tells what was possible. */
+  escape(): Promise<Outcome> {
+    return outcome(async () => {
+      // The policy does not bind what the browser's protocol runs, but tasks of the page.
+      await new Promise((later) => setTimeout(later));
+      const possible: string[] = [];
+      const attempt = async (what: string, f: () => unknown): Promise<void> => {
+        try {
+          await f();
+          possible.push(what);
+        } catch {
+          // as it should be
+        }
+      };
+      await attempt("a request to another site", () => fetch("http://127.0.0.2:9/"));
+      await attempt("code from text", () => new Function("return 1")());
+      await attempt("a worker from a blob", () => new Worker(URL.createObjectURL(new Blob([""]))));
+      await attempt("text as HTML", () => (document.body.innerHTML = "<b>bold</b>"));
+      return possible;
+    });
+  }
+
+  close(): Promise<Outcome> {
+    return outcome(async () => {
+      await this.#session?.close();
+      this.#session = undefined;
+    });
+  }
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+}
+
+async function outcome(f: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    return { result: (await f()) ?? null };
+  } catch (thrown) {
+    return { error: thrown instanceof Fault ? thrown.info() : { message: String(thrown) } };
+  }
+}
+
+globalThis.harness = new Harness();

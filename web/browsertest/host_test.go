@@ -1,0 +1,161 @@
+package browsertest_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/gpu"
+	"nextquill/core/session"
+	"nextquill/wasm/conformance"
+	"nextquill/wasm/guest"
+	"nextquill/wasm/host"
+	"nextquill/web/browsertest"
+)
+
+const oracle = "../../testdata/oracle"
+
+// TestHost runs the browser's host in one Chromium: the same suites, the same
+// guest and the same golden files as the headless host's.
+func TestHost(t *testing.T) {
+	b := start(t)
+	t.Run("policy", b.policy)
+	t.Run("batches", b.batches)
+	t.Run("conformance", b.conformance)
+	t.Run("step", b.step)
+	t.Run("weakest device", b.weakestDevice)
+	t.Run("cancel", b.cancel)
+	t.Run("device lost", b.deviceLost)
+	t.Run("wrong guests", b.wrongGuests)
+	t.Run("stored blobs", b.storedBlobs)
+	t.Run("killed while writing", b.killed)
+	t.Run("kernels", b.kernels)
+}
+
+// hostPage is the harness page with the guest that the headless tests run.
+type hostPage struct {
+	*browsertest.Browser
+	sha256 string
+}
+
+type opened struct {
+	Adapter gpu.Info `json:"adapter"`
+	SHA256  string   `json:"sha256"`
+	Bytes   int      `json:"bytes"`
+}
+
+func start(t *testing.T) *hostPage {
+	root, err := guest.Root(t.Context())
+	require.NoError(t, err)
+	wasm := loadGuest(t)
+	server, err := browsertest.Serve(root, map[string][]byte{"nextquill.wasm": wasm, "foreign.wasm": foreign}, os.DirFS(oracle))
+	require.NoError(t, err)
+	t.Cleanup(server.Close)
+	began := time.Now()
+	b, err := browsertest.Open(t.Context(), server.URL)
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
+	t.Logf("browser up in %v", time.Since(began).Round(time.Millisecond))
+	sum := sha256.Sum256(wasm)
+	return &hostPage{b, hex.EncodeToString(sum[:])}
+}
+
+// loadGuest takes the artifact that NEXTQUILL_WASM names, as the headless tests
+// do, else builds the guest from this source.
+func loadGuest(t *testing.T) []byte {
+	path := os.Getenv(host.GuestVariable)
+	if path == "" {
+		path = filepath.Join(t.TempDir(), "nextquill.wasm")
+		require.NoError(t, guest.Build(t.Context(), path))
+	}
+	wasm, err := host.LoadGuest(path)
+	require.NoError(t, err)
+	return wasm
+}
+
+// open starts a session anew; what the last one left in memory is gone.
+func (b *hostPage) open(t *testing.T, options map[string]any) opened {
+	t.Helper()
+	all := map[string]any{"wasm": "nextquill.wasm", "sha256": b.sha256, "blobs": map[string]any{"kind": "memory"}}
+	for k, v := range options {
+		all[k] = v
+	}
+	var o opened
+	began := time.Now()
+	require.NoError(t, b.Harness(t.Context(), &o, "open", all))
+	t.Logf("session on %q in %v", o.Adapter.Name, time.Since(began).Round(time.Millisecond))
+	return o
+}
+
+// policy: what the tests below pass under is in force.
+func (b *hostPage) policy(t *testing.T) {
+	var possible []string
+	require.NoError(t, b.Harness(t.Context(), &possible, "escape"))
+	require.Empty(t, possible)
+	require.NotEmpty(t, b.Said())
+}
+
+func (b *hostPage) conformance(t *testing.T) {
+	o := b.open(t, nil)
+	require.Equal(t, b.sha256, o.SHA256, "another guest runs than the headless one")
+	require.True(t, o.Adapter.CPU, "the kernels would take variants for a GPU: %+v", o.Adapter)
+	var report conformance.Report
+	events := 0
+	err := b.Call(t.Context(), "conformance", nil, &report, func(name string, raw json.RawMessage) {
+		if name == "conformance" {
+			events++
+		}
+	})
+	require.NoError(t, err)
+	for _, c := range report.Cases {
+		t.Logf("%-60s %.0f ms", c.Case, 1000*c.Seconds)
+		t.Run(c.Case, func(t *testing.T) { require.Empty(t, c.Message) })
+	}
+	require.Equal(t, len(report.Cases), events)
+	require.Greater(t, events, 25)
+	b.requireNothingLeft(t)
+}
+
+func (b *hostPage) kernels(t *testing.T) {
+	b.open(t, nil)
+	began := time.Now()
+	var failed []string
+	var worst float64
+	var slowest session.KernelCaseEvent
+	var sum session.KernelCasesResult
+	err := b.Call(t.Context(), "kernel-cases", nil, &sum, func(_ string, raw json.RawMessage) {
+		var e session.KernelCaseEvent
+		if err := json.Unmarshal(raw, &e); err != nil || e.Message != "" {
+			failed = append(failed, string(raw))
+		}
+		t.Logf("%s: error %.2g, %.0f ms", e.Case, e.Error, 1000*e.Seconds)
+		worst = max(worst, e.Error)
+		if e.Seconds > slowest.Seconds {
+			slowest = e
+		}
+	})
+	require.NoError(t, err)
+	t.Logf("%d kernel cases in %.1f s, largest error %.2g of its tolerance, slowest %s (%.1f s)",
+		sum.Passed, time.Since(began).Seconds(), worst, slowest.Case, slowest.Seconds)
+	require.Empty(t, failed)
+	require.Positive(t, sum.Passed)
+	require.Zero(t, sum.LiveBuffers)
+	b.requireNothingLeft(t)
+}
+
+// requireNothingLeft releases the session's caches and sees that nothing was
+// leaked, printed or refused.
+func (b *hostPage) requireNothingLeft(t *testing.T) {
+	t.Helper()
+	var left session.ReleaseResult
+	require.NoError(t, b.Call(context.Background(), "release", nil, &left, nil))
+	require.Empty(t, left.Leaked)
+	require.Empty(t, b.Said())
+}

@@ -1,0 +1,47 @@
+package browsertest
+
+import (
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+
+	"nextquill/web/bundle"
+)
+
+// Policy is the strictest that the product works under: pages and workers load
+// their own files and reach nothing else, and no text becomes code.
+const Policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
+	"img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types nextquill"
+
+const harnessPage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
+<script type="module" src="harness.js"></script></html>`
+
+// Serve gives a server on this machine, for the caller to close, with the harness
+// page, the worker, given files of WASM by their names, and those of a folder
+// under files/.
+func Serve(root string, wasm map[string][]byte, files fs.FS) (*httptest.Server, error) {
+	mux := http.NewServeMux()
+	serve := func(pattern, kind string, data []byte) {
+		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			_, _ = w.Write(data)
+		})
+	}
+	serve("/{$}", "text/html; charset=utf-8", []byte(harnessPage))
+	for name, module := range wasm {
+		serve("/"+name, "application/wasm", module)
+	}
+	for entry, name := range map[string]string{"browsertest/harness.ts": "harness.js", "worker.ts": "worker.js"} {
+		b, err := bundle.Make(root, entry, nil)
+		if err != nil {
+			return nil, err
+		}
+		serve("/"+name, "text/javascript; charset=utf-8", b.JS)
+	}
+	mux.Handle("GET /files/", http.StripPrefix("/files/", http.FileServerFS(files)))
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", Policy)
+		mux.ServeHTTP(w, r)
+	})), nil
+}

@@ -1,0 +1,41 @@
+package bundle_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/fault"
+	"nextquill/web/bundle"
+)
+
+// TestBundles: strict pages load them, so nothing in them makes code from text or
+// a worker from a blob.
+func TestBundles(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	for _, entry := range []string{"client.ts", "worker.ts"} {
+		b, err := bundle.Make(root, entry, nil)
+		require.NoError(t, err)
+		require.NotEmpty(t, b.JS)
+		require.Less(t, len(b.JS), 64<<10, entry)
+		require.Contains(t, b.Metafile, "web/"+entry)
+		for _, banned := range []string{"eval(", "new Function", "createObjectURL", "importScripts", "innerHTML"} {
+			require.NotContains(t, string(b.JS), banned, entry)
+		}
+		again, err := bundle.Make(root, entry, nil)
+		require.NoError(t, err)
+		require.Equal(t, b.JS, again.JS, "the same source gives the same bytes")
+	}
+}
+
+func TestErrorsNameTheLine(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(root, "web"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "web", "broken.ts"), []byte("\nconst x: = 1\n"), 0o644))
+	_, err := bundle.Make(root, "broken.ts", nil)
+	require.ErrorIs(t, err, fault.Malformed)
+	require.ErrorContains(t, err, "web/broken.ts:2")
+}

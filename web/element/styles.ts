@@ -1,0 +1,87 @@
+// The element's own look. Pages change it by the custom properties on :host and
+// by ::part(…); nothing of a page's style leaks in.
+
+const css = `
+:host {
+  --nq-accent: light-dark(#7a3b12, #e5a36f);
+  --nq-ink: light-dark(#1d1b18, #ece7df);
+  --nq-muted: light-dark(#65605a, #a79f94);
+  --nq-paper: light-dark(#fffdf9, #1b1a18);
+  --nq-line: light-dark(#d9d3c9, #3d3a36);
+  --nq-error: light-dark(#9c1c1c, #ff9d8f);
+  --nq-font: system-ui, sans-serif;
+  --nq-font-draft: Georgia, "Iowan Old Style", serif;
+  --nq-radius: 0.5rem;
+  --nq-gap: 0.75rem;
+  display: block;
+  max-inline-size: 44rem;
+  color: var(--nq-ink);
+  font-family: var(--nq-font);
+  line-height: 1.5;
+}
+:host([hidden]) { display: none; }
+* { box-sizing: border-box; }
+.box {
+  display: grid;
+  gap: var(--nq-gap);
+  padding: calc(var(--nq-gap) * 1.5);
+  background: var(--nq-paper);
+  border: 1px solid var(--nq-line);
+  border-radius: var(--nq-radius);
+}
+.row { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: end; }
+.field { display: grid; gap: 0.25rem; flex: 1 1 14rem; min-inline-size: 0; }
+label, summary { font-size: 0.875rem; color: var(--nq-muted); }
+summary { cursor: pointer; padding-block: 0.25rem; }
+details > * + * { margin-block-start: 0.5rem; }
+input, textarea, button { font: inherit; color: inherit; }
+input[type="text"], textarea {
+  inline-size: 100%;
+  padding: 0.5rem 0.625rem;
+  background: transparent;
+  border: 1px solid var(--nq-line);
+  border-radius: calc(var(--nq-radius) * 0.75);
+}
+textarea { resize: vertical; min-block-size: 4.5rem; field-sizing: content; }
+.draft { font-family: var(--nq-font-draft); font-size: 1.125rem; line-height: 1.6; min-block-size: 6rem; }
+button {
+  min-block-size: 2.5rem;
+  padding: 0.375rem 0.875rem;
+  background: transparent;
+  border: 1px solid var(--nq-line);
+  border-radius: calc(var(--nq-radius) * 0.75);
+  cursor: pointer;
+}
+button:hover:not(:disabled) { border-color: var(--nq-accent); }
+button:disabled, input:disabled, textarea:disabled { opacity: 0.55; cursor: default; }
+button.main { background: var(--nq-accent); border-color: var(--nq-accent); color: var(--nq-paper); }
+:is(button, input, textarea, summary):focus-visible { outline: 2px solid var(--nq-accent); outline-offset: 2px; }
+input[type="range"] { inline-size: 100%; accent-color: var(--nq-accent); }
+progress { inline-size: 100%; block-size: 0.5rem; accent-color: var(--nq-accent); }
+.status { min-block-size: 1.5em; margin: 0; font-size: 0.875rem; color: var(--nq-muted); }
+.status.wrong { color: var(--nq-error); }
+ul { list-style: none; margin-block-end: 0; padding: 0; max-block-size: 14rem; overflow: auto; }
+li { display: flex; gap: 0.5rem; align-items: start; padding-block: 0.375rem; border-block-start: 1px solid var(--nq-line); font-size: 0.875rem; }
+li span { flex: 1; min-inline-size: 0; overflow-wrap: anywhere; white-space: pre-line; }
+li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
+.explained { margin: 0; font-family: var(--nq-font-draft); font-size: 1.125rem; line-height: 1.9; white-space: pre-wrap; overflow-wrap: anywhere; }
+.explained span {
+  background: color-mix(in oklab, var(--nq-accent) calc(var(--effect, 0) * 45%), transparent);
+  border-radius: 0.2em;
+  padding-block: 0.15em;
+}
+[hidden] { display: none !important; }
+@media (prefers-reduced-motion: no-preference) { button { transition: border-color 120ms; } }
+@media (forced-colors: active) { .explained span { text-decoration: underline; } }
+`;
+
+let sheet: CSSStyleSheet | undefined;
+
+/** One sheet for all elements, constructed: a policy without 'unsafe-inline' lets it be. */
+export function styles(): CSSStyleSheet {
+  if (sheet === undefined) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+  }
+  return sheet;
+}

@@ -1,0 +1,72 @@
+// The element's controls, without their behaviour.
+
+import { button, make } from "./dom.js";
+import type { Strings } from "./strings.js";
+
+export interface Actions {
+  add(): void;
+  files(files: FileList): void;
+  personalize(): void;
+  pause(): void;
+  cancel(): void;
+  write(): void;
+  explain(): void;
+  forget(): void;
+  edited(): void;
+}
+
+export type View = ReturnType<typeof makeView>;
+
+/** Builds the controls. Parts: box, texts, items, item, text, file, about, steer, draft, explained, token, progress, status, button and one per button. */
+export function makeView(s: Strings, accept: string, on: Actions) {
+  const summary = make("summary", { part: "summary" }, s.texts(0));
+  const text = make("textarea", { id: "text", part: "text", rows: "3" });
+  const file = make("input", { id: "file", part: "file", type: "file", multiple: true, accept });
+  const items = make("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });
+  const about = make("input", { id: "about", part: "about", type: "text", autocomplete: "off" });
+  const steer = make("input", { id: "steer", part: "steer", type: "range", min: "0", max: "2", step: "0.1", value: "0" });
+  const draft = make("textarea", { id: "draft", part: "draft", class: "draft", rows: "4" });
+  const explained = make("p", { part: "explained", class: "explained", hidden: true });
+  const progress = make("progress", { part: "progress", max: "1", value: "0", hidden: true, "aria-label": s.personalize });
+  const status = make("p", { part: "status", class: "status", role: "status" }, s.idle);
+  const buttons = {
+    add: button("add", s.addButton, on.add),
+    personalize: button("personalize", s.personalize, on.personalize),
+    pause: button("pause", s.pause, on.pause),
+    cancel: button("cancel", s.cancel, on.cancel),
+    write: button("write", s.write, on.write),
+    explain: button("explain", s.explain, on.explain),
+    forget: button("forget", s.forget, on.forget),
+  };
+  buttons.write.classList.add("main");
+  buttons.pause.hidden = buttons.cancel.hidden = true;
+
+  const field = (label: string, control: HTMLElement) => make("div", { class: "field" }, make("label", { for: control.id }, label), control);
+  const row = (...children: HTMLElement[]) => make("div", { class: "row" }, ...children);
+  const texts = make("details", { part: "texts" }, summary, row(field(s.add, text), buttons.add), field(s.file, file), items);
+  const box = make("div", { class: "box", part: "box" },
+    texts,
+    row(buttons.personalize, buttons.pause, buttons.cancel),
+    progress,
+    row(field(s.about, about), buttons.write),
+    field(s.steer, steer),
+    field(s.draft, draft),
+    explained,
+    row(buttons.explain, buttons.forget),
+    status,
+  );
+  file.addEventListener("change", () => {
+    if (file.files !== null && file.files.length > 0) on.files(file.files);
+    file.value = "";
+  });
+  text.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) on.add();
+  });
+  about.addEventListener("keydown", (e) => {
+    if (e.key !== "Enter") return;
+    e.preventDefault(); // it would submit the form around
+    on.write();
+  });
+  draft.addEventListener("input", on.edited);
+  return { box, texts, summary, text, file, items, about, steer, draft, explained, progress, status, buttons };
+}

@@ -1,0 +1,155 @@
+// The person's adapter, as a file to take along: a zip with the two files that
+// PEFT's from_pretrained reads.
+
+import { unzipSync, zipSync } from "../vendor/fflate/index.js";
+
+import type { Bytes, Session } from "../client.js";
+import { describe, Fault } from "../fault.js";
+import type { History } from "../store/history.js";
+import type { Model } from "./download.js";
+import { adapterKey, type AdapterRecord } from "./records.js";
+
+/** The adapter in use. */
+export interface AdapterInfo {
+  preset: string;
+  epochs: number;
+  /** Texts that it was made from; 0 for one that was imported. */
+  items: number;
+  /** Best loss on the held-out texts, nats per token; 0 when unknown. */
+  heldout: number;
+  /** ISO 8601. */
+  made: string;
+  /** Bytes on the device. */
+  bytes: number;
+}
+
+const configName = "adapter_config.json";
+const weightsName = "adapter_model.safetensors";
+const names = [configName, weightsName] as const;
+const maxZip = 1 << 30;
+const maxFile: Record<string, number> = { [configName]: 1 << 20, [weightsName]: 1 << 30 };
+
+/** What the adapters need of the module. @internal */
+export interface AdapterContext {
+  model: Model;
+  history: History;
+  session(): Promise<Session>;
+  /** Throws unless the guest takes the adapter in this folder for the model. */
+  check(folder: string): Promise<void>;
+  /** Throws a Fault of kind "busy" while a run is under way. */
+  idle(where: string): void;
+}
+
+/** The adapter that writes as the person: what personalize makes, or import brings. */
+export class Adapters {
+  readonly #context: AdapterContext;
+
+  /** @internal */
+  constructor(context: AdapterContext) {
+    this.#context = context;
+  }
+
+  /** The adapter in use, or undefined when nothing was learnt yet. */
+  async info(): Promise<AdapterInfo | undefined> {
+    const record = await this.#record();
+    if (record === undefined) return undefined;
+    const { blobs } = await this.#context.session();
+    let bytes = 0;
+    for (const name of names) bytes += await blobs.size(`${record.folder}/${name}`);
+    const { preset, epochs, items, heldout, made } = record;
+    return { preset, epochs, items, heldout, made, bytes };
+  }
+
+  /** The adapter as a zip of adapter_config.json and adapter_model.safetensors, stored. Throws "missing" when there is none. */
+  async export(): Promise<Blob> {
+    const record = await this.#record();
+    if (record === undefined) {
+      throw new Fault("missing", { where: "adapter", detail: "nothing was learnt yet", remedy: "personalize first" });
+    }
+    const { blobs } = await this.#context.session();
+    const config = JSON.parse(new TextDecoder().decode(await blobs.read(`${record.folder}/${configName}`))) as Record<string, unknown>;
+    config["base_model_name_or_path"] = this.#context.model.name; // the folder's name means nothing elsewhere
+    const files = {
+      [configName]: new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`),
+      [weightsName]: await blobs.read(`${record.folder}/${weightsName}`),
+    };
+    // Weights are noise to a compressor: stored, the zip is made at once.
+    const zip = zipSync(files, { level: 0, mtime: new Date(record.made) });
+    return new Blob([zip as Bytes], { type: "application/zip" });
+  }
+
+  /**
+   * Takes an adapter from a zip into use, in place of the one there is. Throws "malformed", "unsupported", "mismatch" (made for
+   * another model) or "too-large"; the adapter that was in use then stays.
+   */
+  async import(zip: Blob): Promise<AdapterInfo> {
+    this.#context.idle("adapter.import");
+    const files = await open(zip);
+    const { model, history } = this.#context;
+    const { blobs } = await this.#context.session();
+    const folder = `adapters/${crypto.randomUUID().slice(0, 8)}`;
+    try {
+      for (const name of [weightsName, configName] as const) await blobs.write(`${folder}/${name}`, files[name]!);
+      await this.#context.check(folder);
+    } catch (thrown) {
+      await removeAll(blobs, folder);
+      throw thrown;
+    }
+    const old = await this.#record();
+    await history.setRecord(adapterKey(model), {
+      folder, preset: "imported", epochs: 0, items: 0, heldout: 0, made: new Date().toISOString(),
+    } satisfies AdapterRecord);
+    if (old !== undefined) await removeAll(blobs, old.folder);
+    return (await this.info())!;
+  }
+
+  /** Removes the adapter: what is written from then on is the base model's, with the history in the prompt. */
+  async remove(): Promise<void> {
+    this.#context.idle("adapter.remove");
+    const old = await this.#record();
+    await this.#context.history.setRecord(adapterKey(this.#context.model), undefined);
+    if (old !== undefined) await removeAll((await this.#context.session()).blobs, old.folder);
+  }
+
+  /** The blob folder of the adapter in use, or "". @internal */
+  async folder(): Promise<string> {
+    return (await this.#record())?.folder ?? "";
+  }
+
+  async #record(): Promise<AdapterRecord | undefined> {
+    return await this.#context.history.record<AdapterRecord>(adapterKey(this.#context.model));
+  }
+}
+
+async function removeAll(blobs: Session["blobs"], folder: string): Promise<void> {
+  for (const name of await blobs.list(`${folder}/`)) await blobs.delete(name);
+}
+
+// open finds PEFT's two files in a zip, in whatever folder they are, and bounds
+// what is unpacked: a small zip can claim to hold anything.
+async function open(zip: Blob): Promise<Record<string, Bytes>> {
+  const where = zip instanceof File ? zip.name : "zip";
+  if (zip.size > maxZip) throw new Fault("too-large", { where, detail: `${zip.size} bytes`, limit: `${maxZip} bytes` });
+  const base = (path: string) => path.split("/").at(-1)!;
+  let unpacked: Record<string, Uint8Array>;
+  try {
+    unpacked = unzipSync(new Uint8Array(await zip.arrayBuffer()), {
+      filter: ({ name, originalSize }) => {
+        const limit = maxFile[base(name)];
+        if (limit !== undefined && originalSize > limit) {
+          throw new Fault("too-large", { where: `${where}: ${name}`, detail: `${originalSize} bytes`, limit: `${limit} bytes` });
+        }
+        return limit !== undefined;
+      },
+    });
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown;
+    throw new Fault("malformed", { where, detail: "is no zip that can be read", remedy: "choose the file that export made, or zip PEFT's two files", cause: new Error(describe(thrown)) });
+  }
+  const files: Record<string, Bytes> = {};
+  for (const [path, data] of Object.entries(unpacked)) files[base(path)] ??= data as Bytes;
+  for (const name of names) {
+    if (files[name] === undefined) throw new Fault("missing", { where, field: name, detail: "is not in the zip", remedy: "zip the folder that PEFT's save_pretrained makes" });
+  }
+  return files;
+}

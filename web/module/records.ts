@@ -1,0 +1,46 @@
+// The small records beside the history. They point at blob folders, so that an
+// adapter comes into use by one transaction.
+
+import type { Model } from "./download.js";
+
+/** The adapter in use. */
+export interface AdapterRecord {
+  folder: string;
+  preset: string;
+  epochs: number;
+  /** Texts that it was made from; 0 for one that was imported. */
+  items: number;
+  /** Held-out loss, nats per token; 0 when unknown. */
+  heldout: number;
+  /** ISO 8601. */
+  made: string;
+}
+
+/** A run that is not finished. */
+export interface RunRecord {
+  id: string;
+  preset: string;
+  epochs: number;
+  lora: { rank?: number; alpha?: number; targets?: string[] } | undefined;
+  training: { lr?: number; batchSize?: number; seed?: number; checkpointEvery?: number; recompute?: boolean; patience?: number } | undefined;
+  maxItems: number | undefined;
+  heldout: number | undefined;
+  /** Phases that are done. */
+  phase: number;
+  step: number;
+  steps: number;
+  items: number;
+  made: string;
+}
+
+export function adapterKey(model: Pick<Model, "id">): string {
+  return `adapter:${model.id}`;
+}
+
+export function runKey(model: Pick<Model, "id">): string {
+  return `run:${model.id}`;
+}
+
+export function runFolder(record: Pick<RunRecord, "id">): string {
+  return `runs/${record.id}`;
+}

@@ -1,0 +1,156 @@
+// Package moduletest serves the module to a page of its own and tests it in
+// Chromium, from the first download to the last deletion.
+package moduletest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"time"
+
+	"nextquill/web/browsertest"
+	"nextquill/web/bundle"
+)
+
+const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
+<script type="module" src="main.js"></script></html>`
+
+// main gives the scripts of a test what a page would import.
+const main = `import * as module from "./nextquill.js";
+import "./element.js";
+globalThis.module = module;
+globalThis.settled = async (promise) => {
+  try {
+    return { value: await promise };
+  } catch (thrown) {
+    return { fault: { kind: thrown.kind ?? thrown.name, message: thrown.message } };
+  }
+};
+globalThis.ready = true;`
+
+// Site is a static site with the module, and a model under model/.
+type Site struct {
+	*httptest.Server
+
+	mu    sync.Mutex
+	files map[string][]byte
+	asked []string
+	fail  map[string][]int
+}
+
+// Serve starts a site with the guest and a model's files.
+func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
+	s := &Site{files: map[string][]byte{"": []byte(page), "main.js": []byte(main), "nextquill.wasm": guest}}
+	for _, name := range []string{"nextquill", "element", "worker"} {
+		b, err := bundle.Make(root, name+".ts", nil)
+		if err != nil {
+			return nil, err
+		}
+		s.files[name+".js"] = b.JS
+	}
+	type file struct {
+		Path   string `json:"path"`
+		Size   int    `json:"size"`
+		SHA256 string `json:"sha256"`
+	}
+	manifest := struct {
+		Name    string `json:"name"`
+		Version int    `json:"version"`
+		Files   []file `json:"files"`
+	}{Name: "default", Version: 1}
+	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors"} {
+		data, err := fs.ReadFile(model, name)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(data)
+		manifest.Files = append(manifest.Files, file{name, len(data), hex.EncodeToString(sum[:])})
+		s.files["model/"+name] = data
+	}
+	raw, err := json.Marshal(manifest)
+	if err != nil {
+		return nil, err
+	}
+	s.files["model/manifest.json"] = raw
+	s.Server = httptest.NewServer(s)
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Path[1:]
+	s.mu.Lock()
+	data, ok := s.files[name]
+	s.asked = append(s.asked, name+r.Header.Get("Range"))
+	failures := s.fail[name]
+	if len(failures) > 0 {
+		s.fail[name] = failures[1:]
+	}
+	s.mu.Unlock()
+	if len(failures) > 0 {
+		breakOff(w, data, failures[0])
+		return
+	}
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", browsertest.Policy)
+	http.ServeContent(w, r, pageName(name), time.Time{}, bytes.NewReader(data))
+}
+
+// breakOff answers with the first n bytes and then no more, or with an error when n is 0.
+func breakOff(w http.ResponseWriter, data []byte, n int) {
+	if n == 0 {
+		http.Error(w, "later", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	_, _ = w.Write(data[:n])
+	_ = http.NewResponseController(w).Flush()
+	time.Sleep(500 * time.Millisecond) // the browser forgets what the page has not read by then
+	panic(http.ErrAbortHandler)
+}
+
+// Fail makes the next answers with a file fail, each after so many bytes.
+func (s *Site) Fail(name string, after ...int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = map[string][]int{name: after}
+}
+
+func pageName(name string) string {
+	if name == "" {
+		return "index.html"
+	}
+	return name
+}
+
+// Put replaces a file.
+func (s *Site) Put(name string, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[name] = data
+}
+
+// File is a file as it is served.
+func (s *Site) File(name string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.files[name])
+}
+
+// Asked gives, once, the paths that were asked for, each with its range.
+func (s *Site) Asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
+}

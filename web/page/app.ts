@@ -1,0 +1,109 @@
+// What the parts of the page share: the history, the opened model, and who is at work.
+
+import { Fault } from "../fault.js";
+import { openHistory, NextQuill, type History, type Item, type Progress } from "../nextquill.js";
+import { guestSHA256, urls } from "./assets.js";
+import { byId, h } from "./dom.js";
+
+/** Fires "items" when the texts changed, "ready" when the model opened or closed, "busy" when a job began or ended. */
+export class App extends EventTarget {
+  history: History = openHistory();
+  /** In order of time. */
+  items: readonly Item[] = [];
+  model: NextQuill | undefined;
+  /** There is no GPU, so there can be no model. */
+  unable = false;
+  #busy = false;
+  readonly #alert = byId("alert", HTMLElement);
+
+  /** A job is running: one worker does one thing at a time. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Reads the texts, now and whenever they change, here or in another tab. */
+  async start(): Promise<void> {
+    const { history } = this;
+    history.addEventListener("change", () => void this.guard(() => this.#read()));
+    await this.#read();
+  }
+
+  async #read(): Promise<void> {
+    this.items = await this.history.list();
+    this.dispatchEvent(new Event("items"));
+  }
+
+  /** Fetches what is missing of the model, and opens it. */
+  async open(onProgress: (event: Progress) => void): Promise<void> {
+    this.model = await NextQuill.open({ model: urls.model, worker: urls.worker, guest: urls.guest, guestSHA256, onProgress });
+    this.dispatchEvent(new Event("ready"));
+  }
+
+  /** Closes what holds on to storage, runs a task without it, and starts anew. */
+  async without(task: () => Promise<void>): Promise<void> {
+    const model = this.model;
+    this.model = undefined;
+    this.dispatchEvent(new Event("ready"));
+    await model?.dispose();
+    this.history.close();
+    try {
+      await task();
+    } finally {
+      this.history = openHistory();
+      await this.start();
+    }
+  }
+
+  /** Runs a job of the model's. What goes wrong is shown, and false is given; so it is when the person stopped it. */
+  async work(job: (model: NextQuill) => Promise<void>): Promise<boolean> {
+    const model = this.model;
+    if (model === undefined || this.#busy) return false;
+    this.#setBusy(true);
+    try {
+      return await this.guard(() => job(model));
+    } finally {
+      this.#setBusy(false);
+    }
+  }
+
+  #setBusy(busy: boolean): void {
+    this.#busy = busy;
+    this.dispatchEvent(new Event("busy"));
+  }
+
+  /** Runs something, and shows what goes wrong. */
+  async guard(task: () => Promise<void>): Promise<boolean> {
+    try {
+      await task();
+      this.#alert.hidden = true;
+      return true;
+    } catch (error) {
+      if (!(error instanceof Fault && error.kind === "cancelled")) this.complain(error);
+      return false;
+    }
+  }
+
+  /** Says what is wrong and what to do. */
+  complain(error: unknown): void {
+    const { sentence, remedy } = explain(error);
+    this.#alert.hidden = false;
+    this.#alert.replaceChildren(sentence, ...(remedy === "" ? [] : ["\n", h("span", { class: "quiet" }, remedy)]));
+    this.#alert.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/** An error for a person: what is wrong, and the remedy nearest to its root. */
+export function explain(error: unknown): { sentence: string; remedy: string } {
+  if (!(error instanceof Fault)) return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
+  const inner = error.cause === undefined ? undefined : explain(error.cause);
+  const parts = [error.where, error.field, error.detail].filter((p) => p !== "").join(": ");
+  return {
+    // What begins with a file's name keeps its letters.
+    sentence: (error.where === "" ? sentenceCase(parts) : parts) + (error.limit === "" ? "" : ` (limit ${error.limit})`) + (inner === undefined ? "." : `: ${inner.sentence}`),
+    remedy: inner?.remedy || (error.remedy === "" ? "" : `${sentenceCase(error.remedy)}.`),
+  };
+}
+
+function sentenceCase(s: string): string {
+  return s.charAt(0).toUpperCase() + s.slice(1);
+}

@@ -1,0 +1,216 @@
+// The person's texts: adding, importing, searching, editing, deleting.
+
+import { importAccept, type Item } from "../nextquill.js";
+import type { App } from "./app.js";
+import { urls } from "./assets.js";
+import { button, byId, h } from "./dom.js";
+import { fieldNames, Fields } from "./fields.js";
+import { cut, date, plural } from "./format.js";
+import { explain } from "./app.js";
+
+const pageSize = 8;
+const shownProblems = 3;
+
+export function historyPanel(app: App): void {
+  new HistoryPanel(app);
+}
+
+class HistoryPanel {
+  readonly #app: App;
+  readonly #form = byId("add", HTMLFormElement);
+  readonly #text = this.#form.elements.namedItem("text") as HTMLTextAreaElement;
+  readonly #fields = new Fields(this.#form);
+  readonly #note = byId("history-note", HTMLElement);
+  readonly #shelf = byId("shelf", HTMLElement);
+  readonly #search = byId("search", HTMLInputElement);
+  readonly #count = byId("count", HTMLElement);
+  readonly #list = byId("items", HTMLElement);
+  readonly #more = byId("more", HTMLButtonElement);
+  #shown = pageSize;
+  #editing = "";
+
+  constructor(app: App) {
+    this.#app = app;
+    app.addEventListener("items", () => this.#draw());
+    this.#form.addEventListener("submit", (e) => {
+      e.preventDefault();
+      void app.guard(() => this.#add());
+    });
+    this.#form.querySelector("[data-do=field]")!.addEventListener("click", () => this.#fields.extend());
+    this.#text.addEventListener("paste", (e) => this.#pasted(e));
+    this.#search.addEventListener("input", () => {
+      this.#shown = pageSize;
+      this.#draw();
+    });
+    this.#more.addEventListener("click", () => {
+      const before = this.#shown;
+      this.#shown += 4 * pageSize;
+      this.#draw();
+      this.#list.children[before]?.querySelector<HTMLElement>("button")?.focus();
+    });
+    const files = byId("files", HTMLInputElement);
+    files.accept = importAccept;
+    files.addEventListener("change", () => {
+      void app.guard(() => this.#import([...(files.files ?? [])])).then(() => (files.value = ""));
+    });
+    byId("sample", HTMLButtonElement).addEventListener("click", () => void app.guard(() => this.#sample()));
+    this.#acceptDrops();
+  }
+
+  async #add(): Promise<void> {
+    if (this.#text.value.trim() === "") {
+      this.#note.textContent = "Type or paste a text first.";
+      this.#text.focus();
+      return;
+    }
+    await this.#app.history.add({ context: this.#fields.values(), text: this.#text.value.trim(), time: new Date() });
+    this.#text.value = "";
+    this.#fields.clear();
+    this.#note.textContent = "Added.";
+    this.#text.focus();
+  }
+
+  // Paragraphs are likely texts of their own; the person says.
+  #pasted(event: ClipboardEvent): void {
+    const pasted = event.clipboardData?.getData("text/plain") ?? "";
+    const paragraphs = pasted.split(/\n\s*\n/).filter((p) => p.trim() !== "").length;
+    if (paragraphs < 2) return;
+    this.#note.replaceChildren(button(`Add as ${plural(paragraphs, "text")}, one a paragraph`, () => {
+      void this.#app.guard(async () => {
+        await this.#import([new File([pasted], "pasted.txt", { type: "text/plain" })]);
+        this.#text.value = "";
+      });
+    }, "link"));
+  }
+
+  async #sample(): Promise<void> {
+    const answer = await fetch(urls.sample);
+    if (!answer.ok) throw new Error(`The sample could not be fetched: ${answer.status} ${answer.statusText}.`);
+    await this.#import([new File([await answer.blob()], "bierce.jsonl")]);
+  }
+
+  async #import(files: readonly File[]): Promise<void> {
+    if (files.length === 0) return;
+    let [added, skipped] = [0, 0];
+    const problems: string[] = [];
+    for (const file of files) {
+      this.#note.textContent = `Reading ${file.name}…`;
+      try {
+        const result = await this.#app.history.import(file, { name: file.name });
+        added += result.added;
+        skipped += result.skipped;
+        problems.push(...result.problems.map((p) => explain(p).sentence));
+      } catch (error) { // one bad file is no reason to leave the others
+        const { sentence, remedy } = explain(error);
+        problems.push(`${sentence} ${remedy}`);
+      }
+    }
+    this.#note.textContent = `${plural(added, "text")} added` + (skipped > 0 ? `, ${skipped} already here.` : ".");
+    if (problems.length > 0) {
+      const more = problems.length - shownProblems;
+      this.#note.append(` ${problems.slice(0, shownProblems).join(" ")}${more > 0 ? ` And ${more} more.` : ""}`);
+    }
+  }
+
+  #acceptDrops(): void {
+    const zone = byId("drop", HTMLElement);
+    const over = (on: boolean) => zone.classList.toggle("over", on);
+    // A file that misses the zone must not replace the page.
+    for (const name of ["dragover", "drop"] as const) document.addEventListener(name, (e) => e.preventDefault());
+    document.addEventListener("dragover", (e) => over(e.dataTransfer?.types.includes("Files") ?? false));
+    document.addEventListener("dragleave", (e) => {
+      if (e.relatedTarget === null) over(false);
+    });
+    document.addEventListener("drop", (e) => {
+      over(false);
+      void this.#app.guard(() => this.#import([...(e.dataTransfer?.files ?? [])]));
+    });
+  }
+
+  #draw(): void {
+    const all = this.#app.items;
+    const names = fieldNames(all);
+    this.#fields.name(names);
+    this.#shelf.hidden = all.length === 0;
+    const query = this.#search.value.trim().toLowerCase();
+    const found = all.filter((item) => query === "" || matches(item, query)).toReversed();
+    const counted = query === "" ? plural(all.length, "text") : `${found.length} of ${plural(all.length, "text")}`;
+    if (this.#count.textContent !== counted) this.#count.textContent = counted;
+    this.#list.replaceChildren(...found.slice(0, this.#shown).map((item) => (item.id === this.#editing ? this.#editor(item, names) : this.#entry(item, query))));
+    this.#more.hidden = found.length <= this.#shown;
+  }
+
+  #entry(item: Item, query: string): HTMLElement {
+    const [first, ...others] = item.context;
+    const name = cut(first?.value ?? item.text, 40);
+    const about = h("p");
+    if (first !== undefined) about.append(h("dfn", {}, ...marked(first.value, query)));
+    for (const f of others) about.append(h("span", { class: "other", title: f.name }, ...marked(f.value, query)));
+    if (item.time !== undefined) about.append(h("span", { class: "quiet" }, date(item.time)));
+    const head = h("div", { class: "head" }, about, h("span", { class: "tools" },
+      button("Edit", () => this.#edit(item), "link", `Edit “${name}”`),
+      button("Delete", () => void this.#app.guard(() => this.#remove(item, name)), "link", `Delete “${name}”`)));
+    return h("li", {}, head, h("p", { class: "text" }, ...marked(item.text, query)));
+  }
+
+  #edit(item: Item): void {
+    this.#editing = item.id;
+    this.#draw();
+    this.#list.querySelector<HTMLElement>("form textarea")?.focus();
+  }
+
+  #editor(item: Item, names: readonly string[]): HTMLElement {
+    const text = h("textarea", { name: "text" });
+    text.value = item.text;
+    const form = h("form", { class: "sheet" }, h("div", { class: "fields" }), h("label", { class: "field" }, h("span", {}, "Text"), text));
+    const fields = new Fields(form);
+    fields.name(item.context.length > 0 ? item.context.map((f) => f.name) : names);
+    fields.set(item.context);
+    const done = () => {
+      this.#editing = "";
+      this.#draw();
+      this.#search.focus({ preventScroll: true });
+    };
+    form.append(h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save"), button("Keep as it was", done)));
+    form.addEventListener("submit", (e) => {
+      e.preventDefault();
+      void this.#app.guard(async () => {
+        await this.#app.history.update(item.id, { context: fields.values(), text: text.value.trim() });
+        done();
+      });
+    });
+    form.addEventListener("keydown", (e) => {
+      if (e.key === "Escape") done();
+    });
+    return h("li", {}, form);
+  }
+
+  async #remove(item: Item, name: string): Promise<void> {
+    await this.#app.history.remove(item.id);
+    this.#note.replaceChildren(`Deleted “${name}”. `, button("Undo", () => {
+      void this.#app.guard(async () => {
+        await this.#app.history.add(item);
+        this.#note.textContent = "It is back.";
+      });
+    }, "link"));
+    this.#search.focus({ preventScroll: true });
+  }
+}
+
+function matches(item: Item, query: string): boolean {
+  return item.text.toLowerCase().includes(query) || item.context.some((f) => f.value.toLowerCase().includes(query));
+}
+
+/** A text with what was searched for marked. */
+function marked(text: string, query: string): (Node | string)[] {
+  const lower = text.toLowerCase();
+  if (query === "" || lower.length !== text.length) return [text]; // some letters change length; then nothing is marked
+  const out: (Node | string)[] = [];
+  let at = 0;
+  for (let hit = lower.indexOf(query); hit >= 0; hit = lower.indexOf(query, at)) {
+    out.push(text.slice(at, hit), h("mark", {}, text.slice(hit, hit + query.length)));
+    at = hit + query.length;
+  }
+  out.push(text.slice(at));
+  return out;
+}

@@ -1,0 +1,34 @@
+// The service worker, through which a second visit needs no network.
+
+import { urls } from "./assets.js";
+
+interface PolicyFactory {
+  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): { createScriptURL(url: string): string };
+}
+
+// The site's policy takes script addresses from here only, and this gives one that the build fixed.
+const policy = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes?.createPolicy("nextquill-page", {
+  createScriptURL(url) {
+    if (url !== urls.serviceWorker) throw new TypeError(`${url} is no script of this page`);
+    return url;
+  },
+});
+
+/** Installs it. Without one (private windows, plain http) the page works, and needs the network next time. */
+export async function offline(): Promise<void> {
+  try {
+    await navigator.serviceWorker.register(policy?.createScriptURL(urls.serviceWorker) ?? urls.serviceWorker);
+    await navigator.serviceWorker.ready;
+  } catch (error) {
+    console.info("NextQuill: no offline use:", error);
+  }
+}
+
+/** Removes the service worker and what it keeps, and gives what is left. */
+export async function forgetProgram(): Promise<string[]> {
+  const mine = (name: string): boolean => name.startsWith("nextquill-page-");
+  if (!("serviceWorker" in navigator)) return [];
+  await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();
+  for (const name of (await caches.keys()).filter(mine)) await caches.delete(name);
+  return (await caches.keys()).filter(mine);
+}

@@ -1,0 +1,78 @@
+// The first section: what this machine can do, what will be fetched, and the button that fetches it.
+
+import { checkGPU, type GPUCheck, type Progress } from "../nextquill.js";
+import { explain, type App } from "./app.js";
+import { sizes } from "./assets.js";
+import { byId, facts } from "./dom.js";
+import { bytes } from "./format.js";
+import type { Requests } from "./requests.js";
+
+// Set when the person once agreed; from then on the model opens with the page.
+const agreed = "nextquill.agreed";
+
+export async function start(app: App, requests: Requests): Promise<void> {
+  const gpu = byId("gpu", HTMLElement);
+  const costs = byId("costs", HTMLElement);
+  const fetchButton = byId("fetch", HTMLButtonElement);
+  const note = byId("fetch-note", HTMLElement);
+  const bar = byId("fetch-bar", HTMLProgressElement);
+  const title = byId("start-title", HTMLElement);
+
+  facts(costs, [
+    ["The model, fetched once", bytes(sizes.model)],
+    ["The program", bytes(sizes.guest)],
+    ["Kept in this browser", `about ${bytes(sizes.model + sizes.guest)}`],
+    ["Sent anywhere", "nothing"],
+  ]);
+  const found = await checkGPU();
+  if (!found.ok) {
+    title.textContent = "No GPU here";
+    const { sentence, remedy } = explain(found.fault);
+    gpu.textContent = `${sentence} ${remedy} You can still collect, search and export your texts on this page.`;
+    costs.hidden = fetchButton.hidden = true;
+    app.unable = true;
+    app.dispatchEvent(new Event("ready"));
+    return;
+  }
+  gpu.textContent = describe(found);
+  fetchButton.disabled = false;
+
+  const open = async (): Promise<void> => {
+    fetchButton.disabled = true;
+    bar.hidden = false;
+    bar.removeAttribute("value");
+    note.textContent = "Opening…";
+    const opened = await app.guard(() => app.open((event) => show(event, bar, note)));
+    bar.hidden = true;
+    note.textContent = "";
+    fetchButton.disabled = opened;
+    if (!opened) return;
+    remember(true);
+    requests.restart("the model was fetched");
+  };
+  app.addEventListener("ready", () => {
+    const open = app.model !== undefined;
+    costs.hidden = fetchButton.hidden = open;
+    title.textContent = open ? "Ready" : "Before you start";
+    fetchButton.disabled = open;
+    if (!open) remember(false);
+  });
+  fetchButton.addEventListener("click", () => void open());
+  if (localStorage.getItem(agreed) !== null) await open();
+}
+
+function describe({ name, cpu }: GPUCheck): string {
+  const where = `This browser can compute on ${name === "" ? "a GPU" : name}.`;
+  return cpu ? `${where} That is a processor standing in for a GPU: everything works, slowly.` : `${where} That is all the page needs.`;
+}
+
+function show(event: Progress, bar: HTMLProgressElement, note: HTMLElement): void {
+  if (event.status !== "progress_total" || event.total === 0) return;
+  bar.value = event.loaded / event.total;
+  note.textContent = `${bytes(event.loaded)} of ${bytes(event.total)}`;
+}
+
+function remember(yes: boolean): void {
+  if (yes) localStorage.setItem(agreed, "1");
+  else localStorage.removeItem(agreed);
+}
