@@ -44,12 +44,18 @@ func find() (string, error) {
 
 // Open starts Chromium with WebGPU on the processor (SwiftShader) and loads a
 // page. Everything else is as by default; what would look for the network is off.
-func Open(ctx context.Context, url string) (*Browser, error) {
+// Features of Dawn's may be switched on: disable_workgroup_init makes shaders
+// compile many times faster.
+func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, error) {
 	path, err := find()
 	if err != nil {
 		return nil, err
 	}
-	allocator, closeAllocator := chromedp.NewExecAllocator(ctx,
+	var dawn []chromedp.ExecAllocatorOption
+	if len(dawnFeatures) > 0 {
+		dawn = append(dawn, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
+	}
+	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(dawn,
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("enable-unsafe-webgpu", true),
@@ -59,7 +65,7 @@ func Open(ctx context.Context, url string) (*Browser, error) {
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-extensions", true),
 		chromedp.WSURLReadTimeout(time.Minute),
-	)
+	)...)
 	page, closePage := chromedp.NewContext(allocator)
 	b := &Browser{ctx: page, close: func() { closePage(); closeAllocator() }}
 	err = chromedp.Listen(page, b.listen)

@@ -93,7 +93,6 @@ function fromBase64(text: string): string {
 }
 
 function inCharset(binary: string, charset: string): string {
-  // eslint-disable-next-line no-control-regex
   if (/^[\x00-\x7f]*$/.test(binary) && !/^(utf-16|utf-7|iso-2022)/i.test(charset)) return binary;
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) {
