@@ -16,7 +16,8 @@ run: build ## Personalize on the sample writer and show what changed (ARGS="--hi
 	build/nextquill run $(ARGS)
 
 .PHONY: test
-test: setup ## Check everything: format, vet on three systems, tests, the guest on this machine's GPU adapter
+test: ## Check everything: format, vet on three systems, tests, the guest on this machine's GPU adapter and in Chromium
+	@scripts/setup test
 	GO=$(GO) scripts/test
 
 .PHONY: build
@@ -30,6 +31,10 @@ guest:
 .PHONY: bench
 bench: build ## Measure kernels and training steps (ARGS="--history 400")
 	build/nextquill bench $(ARGS)
+
+.PHONY: typecheck
+typecheck: ## Check the types of web/ strictly; needs Node and npm
+	cd web && npm ci --silent && npm run --silent check
 
 .PHONY: fuzz
 fuzz: setup ## Run every fuzz target for FUZZTIME (20s)
@@ -48,7 +53,7 @@ setup:
 	@scripts/setup
 
 .PHONY: site
-site: ## Write the static site into dist/
+site: setup ## Write the static site into dist/
 	$(GO) run ./cmd/buildwasm site
 
 .PHONY: serve

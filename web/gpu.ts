@@ -164,7 +164,13 @@ export class Device {
             this.#flush();
             return { rest: bytes.slice(start), until };
           }
-          this.#execute(command);
+          try {
+            this.#execute(command);
+          } catch (thrown) {
+            this.#abandon();
+            this.#destroyOnly(reader);
+            throw thrown;
+          }
         }
         this.#flush();
         return undefined;
@@ -173,6 +179,14 @@ export class Device {
         throw thrown;
       }
     });
+  }
+
+  // destroyOnly runs the destructions in the rest of a batch that failed:
+  // whoever sent them has forgotten the handles.
+  #destroyOnly(reader: BatchReader): void {
+    for (let c = reader.next(); c !== undefined; c = reader.next()) {
+      if (c.op === "destroyBuffer" || c.op === "destroyPipeline" || c.op === "destroyBindGroup") this.#execute(c);
+    }
   }
 
   // work runs what is queued, until nothing is.
