@@ -6,7 +6,7 @@ import "nextquill/core/session"
 // processor cores with the embedded model.
 var (
 	usualLoRA     = session.LoRA{Rank: 8, Alpha: 16}
-	usualTraining = session.Training{Epochs: 2, BatchSize: 8, LR: 1e-3, Decay: "cosine"}
+	usualTraining = session.Training{Epochs: 3, BatchSize: 8, LR: 1e-3, Decay: "cosine"}
 )
 
 // showcase is what else `nextquill run` does. The subjects were chosen before any model had written about them.

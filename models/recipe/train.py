@@ -2,6 +2,7 @@
 
     python train.py --rows build --out build --seconds 4500
 
+With --init it goes on from a checkpoint's weights, with fresh optimizers and a schedule of its own.
 Writes checkpoint.pt (weights so far) every few minutes and at the end. Uses a GPU where there is one.
 """
 import argparse
@@ -60,6 +61,7 @@ def main():
     a.add_argument("--rows", required=True)
     a.add_argument("--out", required=True)
     a.add_argument("--seconds", type=float, required=True)
+    a.add_argument("--init", help="checkpoint.pt to start from")
     a.add_argument("--optimizer", choices=["adamw", "muon"], default="muon")
     a.add_argument("--lr", type=float, default=4e-3)
     a.add_argument("--adam-lr", type=float, default=4e-3)
@@ -77,6 +79,8 @@ def main():
     train, held = (np.load(os.path.join(a.rows, n + ".npy")) for n in ("train", "held"))
     some = held[np.random.default_rng(1).permutation(len(held))[:64]]
     model = Llama().to(device)
+    if a.init:
+        model.load_state_dict(torch.load(a.init, map_location=device)["model"])
     step_loss = torch.compile(model)
     opts = optimizers(model, a.optimizer, a.lr, a.adam_lr, a.decay)
     for o in opts:
