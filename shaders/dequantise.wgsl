@@ -12,6 +12,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let i = id.x + id.y * groups.x * 64u;
     if (i >= shape.rows * shape.vecs) { return; }
     let k = i % shape.vecs;
-    let base = row0(i / shape.vecs, shape.vecs);
+    let base = row_start0(i / shape.vecs, shape.vecs);
     out[i] = weights0(base, k, scales0(base, k / SPAN0));
 }

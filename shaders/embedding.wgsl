@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     // Unsigned: an id before the part wraps to a large one.
     let token = min(ids[row], shape.vocab - 1u) - shape.first;
     if (token >= shape.count) { return; }
-    let base = row0(token, lanes);
+    let base = row_start0(token, lanes);
     let k = i - row * lanes;
     out[i] = weights0(base, k, scales0(base, k / SPAN0));
 }

@@ -54,7 +54,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let r{t}_{i} = min(row + {i}u, rows - 1u) * depth{t};
 //#endfor
 //#for j TN
-    let c{t}_{j} = row{t}(min(col + {j}u, shape.out - 1u), depth{t});
+    let c{t}_{j} = row_start{t}(min(col + {j}u, shape.out - 1u), depth{t});
 //#endfor
     for (var span = 0u; span * SPAN{t} < depth{t}; span++) {
 //#for j TN

@@ -35,7 +35,7 @@ fn main(
     let scale0 = 1.0;
     let scale1 = shape.scale;
 //#for t TERMS
-    let c{t} = row{t}(min(col, shape.out - 1u), depth{t});
+    let c{t} = row_start{t}(min(col, shape.out - 1u), depth{t});
     for (var k = lane % 16u; k < depth{t}; k += 16u) {
         let q{t} = scale{t} * weights{t}(c{t}, k, scales{t}(c{t}, k / SPAN{t}));
 //#for i TM

@@ -55,7 +55,7 @@ fn main(
         }
         for (var i = lane; i < {TX*16}u; i += {TX*TY}u) {
             let k = min(start + i % 4u, depth{t} - 1u);
-            let c = row{t}(min(col0 + i / 4u, shape.out - 1u), depth{t});
+            let c = row_start{t}(min(col0 + i / 4u, shape.out - 1u), depth{t});
             ws[(i / 4u) * 5u + i % 4u] = weights{t}(c, k, scales{t}(c, k / SPAN{t}));
         }
         workgroupBarrier();

@@ -60,7 +60,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let p{i} = scale{t} * dy{t}[r{t}_{i} + k];
 //#endfor
 //#for e 4
-        let o{e} = row{t}(min(4u * k + {e}u, last{t}), shape.in4);
+        let o{e} = row_start{t}(min(4u * k + {e}u, last{t}), shape.in4);
         let g{e} = scales{t}(o{e}, col / SPAN{t});
 //#endfor
 //#for q TN/4

@@ -56,7 +56,7 @@ fn main(
             ys[(i / 4u) * 5u + i % 4u] = select(vec4<f32>(0.0), scale{t} * dy{t}[at], k < depth{t});
         }
         for (var i = lane; i < {TX*16}u; i += {TX*TY}u) {
-            let o = row{t}(min(4u * start + i / {TX}u, last{t}), shape.in4);
+            let o = row_start{t}(min(4u * start + i / {TX}u, last{t}), shape.in4);
             let c = min(col0 + i % {TX}u, shape.in4 - 1u);
             ws[i] = weights{t}(o, c, scales{t}(o, c / SPAN{t}));
         }

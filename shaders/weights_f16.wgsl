@@ -4,7 +4,7 @@
 
 const SPAN{t}: u32 = 0x40000000u;
 
-fn row{t}(row: u32, vecs: u32) -> u32 { return row * vecs; }
+fn row_start{t}(row: u32, vecs: u32) -> u32 { return row * vecs; }
 
 fn scales{t}(base: u32, span: u32) -> vec2<f32> { return vec2<f32>(1.0, 0.0); }
 

@@ -6,7 +6,7 @@
 
 const SPAN{t}: u32 = 8u;
 
-fn row{t}(row: u32, vecs: u32) -> u32 { return row * ((vecs + 7u) / 8u * 5u); }
+fn row_start{t}(row: u32, vecs: u32) -> u32 { return row * ((vecs + 7u) / 8u * 5u); }
 
 fn scales{t}(base: u32, span: u32) -> vec2<f32> { return unpack2x16float(w{t}[base + span * 5u]); }
 

@@ -4,7 +4,7 @@
 
 const SPAN{t}: u32 = 8u;
 
-fn row{t}(row: u32, vecs: u32) -> u32 { return row * ((vecs + 7u) / 8u * 9u); }
+fn row_start{t}(row: u32, vecs: u32) -> u32 { return row * ((vecs + 7u) / 8u * 9u); }
 
 fn scales{t}(base: u32, span: u32) -> vec2<f32> { return vec2<f32>(bitcast<f32>(w{t}[base + span * 9u]), 0.0); }
 
