@@ -69,6 +69,7 @@ type Training struct {
 // to it in no time. Calling it again reads the adapters anew; for another model, it
 // takes that one's place.
 type LoadParams struct {
+	Loading
 	Model    string   `json:"model"`
 	Adapters []string `json:"adapters,omitempty"`
 }
@@ -84,6 +85,7 @@ type LoadResult struct {
 // write the adapter to Out+"/adapter_config.json" and
 // Out+"/adapter_model.safetensors", keep checkpoints under Out+"/checkpoint".
 type PersonalizeParams struct {
+	Loading
 	Model     string    `json:"model"` // folder of the model
 	Source    Source    `json:"source"`
 	Template  string    `json:"template,omitempty"` // "plain"
@@ -174,6 +176,7 @@ type TokenEvent struct {
 // EvaluateParams are the parameters of "evaluate": held-out loss of a model with
 // an optional adapter.
 type EvaluateParams struct {
+	Loading
 	Model     string    `json:"model"`
 	Adapter   string    `json:"adapter,omitempty"`
 	Source    Source    `json:"source"`
@@ -218,6 +221,7 @@ type Sampling struct {
 // WriteParams are the parameters of "write": stream a text for Context as the
 // writer of Source would, with TokenEvents.
 type WriteParams struct {
+	Loading
 	Model     string    `json:"model"`
 	Adapter   string    `json:"adapter,omitempty"`
 	Source    Source    `json:"source"`
@@ -239,6 +243,7 @@ type WriteResult struct {
 // ExplainParams are the parameters of "explain": how much of each token of Text
 // is the writer's. With Item >= 0 it explains that held-out item instead.
 type ExplainParams struct {
+	Loading
 	Model     string    `json:"model"`
 	Adapter   string    `json:"adapter,omitempty"`
 	Source    Source    `json:"source"`
@@ -275,6 +280,7 @@ type TokenCause struct {
 // StepParams are the parameters of "step": one forward and backward over a
 // batch, no update. Result and gradients are written as blobs under Out.
 type StepParams struct {
+	Loading
 	Model   string `json:"model"`
 	Batch   string `json:"batch"`   // blob: {"samples":[{"with","without","response"}]}
 	Options string `json:"options"` // blob, see causal.StepOptions
@@ -288,6 +294,7 @@ type StepParams struct {
 
 // BenchParams are the parameters of "bench".
 type BenchParams struct {
+	Loading
 	Model string `json:"model"`
 	LoRA  LoRA   `json:"lora"`
 	// Lengths of the sample that is stepped, in tokens.

@@ -9,6 +9,7 @@ import (
 	"nextquill/core/generate"
 	"nextquill/core/history"
 	"nextquill/core/kernels"
+	"nextquill/core/model"
 )
 
 func init() { Register("write", serveWrite) }
@@ -18,21 +19,24 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval)
+	s := p.Sampling
+	var prompt prompt
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset) (n model.Needs, err error) {
+		items, at := history.WithQuery(d.items, fieldsOf(p.Context))
+		var chosen []int
+		if !p.NoHistory {
+			chosen = d.retrieve.Select(items, at, d.k)
+		}
+		if prompt, err = d.prompt(items, items[at].Context, chosen); err != nil {
+			return n, err
+		}
+		n.Decode = generate.DecodeSpec(prompt.with, prompt.without, max(1, cmp.Or(s.MaxTokens, 64)), s.Steer != 0)
+		return n, nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	items, at := history.WithQuery(data.items, fieldsOf(p.Context))
-	var chosen []int
-	if !p.NoHistory {
-		chosen = data.retrieve.Select(items, at, data.k)
-	}
-	prompt, err := data.prompt(items, items[at].Context, chosen)
-	if err != nil {
-		return nil, err
-	}
-	s := p.Sampling
 	o := generate.Options{
 		Sampling: kernels.SampleParams{
 			Temperature: float32(s.Temperature), TopK: uint32(max(0, s.TopK)), TopP: float32(cmp.Or(s.TopP, 1)),
