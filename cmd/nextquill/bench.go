@@ -38,7 +38,7 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 
 	var r session.BenchResult
 	params := session.BenchParams{
-		Model: modelDir, LoRA: session.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
+		Loading: j.loading(), Model: modelDir, LoRA: session.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
 		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats,
 	}
 	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Adapter }, nil); err != nil || a.JSON {

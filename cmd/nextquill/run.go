@@ -164,7 +164,7 @@ func (c runCmd) show(ctx context.Context, s *study, r *report.Run) error {
 	all := s.source
 	all.MaxHeldout = 0 // any of them may be explained
 	explained, err := s.explain(ctx, session.ExplainParams{
-		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval,
+		Loading: s.loading(), Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval,
 		Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained
