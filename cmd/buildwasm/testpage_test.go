@@ -56,7 +56,7 @@ func whole(t *testing.T) (*site, []byte) {
 }
 
 func stages(s *site) error {
-	for _, stage := range []func() error{s.model, s.sample, s.scripts} {
+	for _, stage := range []func() error{func() error { return s.model(context.Background()) }, s.sample, s.scripts} {
 		if err := stage(); err != nil {
 			return err
 		}
