@@ -92,7 +92,7 @@ func (j *journey) visit() {
 func (j *journey) fetchModel() {
 	began := time.Now()
 	j.press("#fetch")
-	j.untilFor(time.Minute, `shown("#write-start")`)
+	j.untilFor(2*time.Minute, `shown("#write-start")`)
 	j.Logf("model fetched and opened in %v", time.Since(began).Round(time.Millisecond))
 }
 
@@ -145,7 +145,7 @@ func (j *journey) writePlain() {
 	j.press("#write-start")
 	j.until(`document.querySelector("#draft-plain").textContent !== "" || document.querySelector("#draft-you").textContent !== ""`)
 	first := time.Since(began)
-	j.untilFor(time.Minute, `shown("#write-start") && shown("#draft-copy")`)
+	j.untilFor(2*time.Minute, `shown("#write-start") && shown("#draft-copy")`)
 	j.Logf("time to the first draft: its first words after %v, whole, with the plain one beside it, after %v",
 		first.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	require.NotEmpty(j, j.text("#draft-plain"))
@@ -171,7 +171,7 @@ func (j *journey) learnWriteExplain() {
 	began = time.Now()
 	j.do(`fill("#write .fields input", "ambition"); document.querySelector("#write .fields input").focus()`)
 	j.press("#write-start")
-	j.untilFor(time.Minute, `shown("#write-start") && shown("#draft-explain")`)
+	j.untilFor(2*time.Minute, `shown("#write-start") && shown("#draft-explain")`)
 	j.Logf("time to the personalized draft: %v of learning from %d texts, then %v of writing, the plain one included",
 		learnt.Round(time.Millisecond), journeyTexts+2, time.Since(began).Round(time.Millisecond))
 
