@@ -23,16 +23,17 @@ type Model struct {
 	// Params are the tensors that train: none, LoRA factors, or all weights.
 	Params *Params
 
-	g       *gpu.Context
-	tune    *kernels.Tune
-	buffers []gpu.Buffer
-	rope    *gpu.Tensor
-	embed   *gpu.Tensor
-	layers  []layer
-	norm    gain
-	head    *gpu.Tensor
-	full    bool
-	adapter *adapterState
+	g        *gpu.Context
+	tune     *kernels.Tune
+	buffers  []gpu.Buffer
+	rope     *gpu.Tensor
+	embed    *gpu.Tensor
+	layers   []layer
+	norm     gain
+	head     *gpu.Tensor
+	full     bool
+	adapter  *Adapter   // in use, or nil
+	adapters []*Adapter // on the device
 
 	embedGrad, headGrad *gpu.Tensor
 }
@@ -209,10 +210,14 @@ func (m *Model) Full() bool { return m.full }
 
 // Free destroys everything the model has on the device.
 func (m *Model) Free() {
-	if m.Params != nil {
-		m.Params.Free()
-		m.Params = nil
+	for _, a := range m.adapters {
+		a.params.Free()
 	}
+	m.adapter, m.adapters = nil, nil
+	if m.full && m.Params != nil {
+		m.Params.Free()
+	}
+	m.Params = nil
 	for _, b := range m.buffers {
 		m.g.Free(b)
 	}
