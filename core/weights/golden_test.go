@@ -195,6 +195,11 @@ func TestFamilies(t *testing.T) {
 		require.Equal(t, RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192}, c.RopeScaling)
 		require.Equal(t, 500000.0, c.RopeTheta)
 	}
+	c = parse(`{"model_type":"llama","rope_scaling":{"type":"linear","factor":2.0}}`)
+	require.Equal(t, RopeScaling{Factor: 2}, c.RopeScaling)
+	require.Equal(t, .5, c.RopeFrequencies()[0])
+	c = parse(`{"model_type":"llama","rope_scaling":{"rope_type":"dynamic","factor":2.0}}`)
+	require.Zero(t, c.RopeScaling)
 }
 
 // The expected values are transformers' _compute_llama3_parameters, in float32, for the shape of Llama-3.2-1B.
