@@ -13,6 +13,7 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/history"
 	"nextquill/core/model"
+	"nextquill/core/weights"
 	"nextquill/models"
 	"nextquill/native/nativetest"
 	"nextquill/samples"
@@ -36,7 +37,7 @@ func TestAnothersHistoryIsLessCausal(t *testing.T) {
 	}
 	env := &Env{GPU: nativetest.Open(t, store), Blobs: store, Emit: func(any) error { return nil }}
 	src := Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}
-	m, data, err := openTask(ctx, env, "model", "", src, "", Retrieval{}, Loading{}, func(*dataset) (model.Needs, error) { return model.Needs{}, nil })
+	m, data, err := openTask(ctx, env, "model", "", src, "", Retrieval{}, Loading{}, func(*dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
 	require.NoError(t, err)
 	defer m.Free()
 	o, err := causal.Preset("nextquill")
@@ -63,7 +64,9 @@ func effects(ctx context.Context, t *testing.T, env *Env, m *model.Model, data *
 	for _, it := range data.items[n : n+24] {
 		p, err := data.prompt(data.items, it.Context, []int{n - 1, n - 2, n - 3, n - 4})
 		require.NoError(t, err)
-		samples = append(samples, causal.Sample{With: p.with, Without: p.without, Response: data.response(it.Text)})
+		y, err := data.response(it.Text)
+		require.NoError(t, err)
+		samples = append(samples, causal.Sample{With: p.with, Without: p.without, Response: y})
 	}
 	records, err := score(ctx, env, m, samples, true, "test")
 	require.NoError(t, err)

@@ -93,7 +93,7 @@ func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadO
 // writer's items. needs makes of the items what the model is to work on, and says what
 // that takes on the device, before the model is loaded.
 func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval,
-	l Loading, needs func(*dataset) (model.Needs, error)) (*lease, *dataset, error) {
+	l Loading, needs func(*dataset, weights.Config) (model.Needs, error)) (*lease, *dataset, error) {
 	cfg, err := weights.ReadModelConfig(ctx, env.Blobs, dir)
 	if err != nil {
 		return nil, nil, err
@@ -102,7 +102,7 @@ func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, te
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err := needs(d)
+	n, err := needs(d, cfg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
+	"nextquill/core/weights"
 )
 
 func init() { Register("evaluate", serveEvaluate) }
@@ -20,7 +21,7 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	}
 	var samples []causal.Sample
 	var index []int
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset) (n model.Needs, err error) {
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
 		if samples, index, _, err = d.samples(ctx, env, d.train, len(d.items), p.NoHistory); err != nil {
 			return n, err
 		}

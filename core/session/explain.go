@@ -3,11 +3,13 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
 	"nextquill/core/model"
+	"nextquill/core/weights"
 )
 
 func init() { Register("explain", serveExplain) }
@@ -22,7 +24,7 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	var all prompt
 	var response []int32
 	var samples []causal.Sample
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset) (n model.Needs, err error) {
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
 		var at int
 		if items, at, err = p.item(d); err != nil {
 			return n, err
@@ -31,7 +33,9 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 		if all, err = d.prompt(items, item.Context, d.retrieve.Select(items, at, d.k)); err != nil {
 			return n, err
 		}
-		response = d.response(item.Text)
+		if response, err = d.response(item.Text); err != nil {
+			return n, err
+		}
 		samples = []causal.Sample{{With: all.with, Without: all.without, Response: response}}
 		for i := range all.items {
 			if !p.Influence {
@@ -65,7 +69,7 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	for t, id := range response {
 		rec := records[0][t]
 		c := TokenCause{ID: id, Text: stream.Push(id), LogpWith: float64(rec.LogpWith), LogpWithout: float64(rec.LogpWithout), DCE: float64(rec.DCE)}
-		if id == data.eos {
+		if slices.Contains(data.layout.ends(), id) {
 			c.Text = "⏎"
 		}
 		for i := range samples[1:] {

@@ -70,9 +70,12 @@ func (l Loading) fits(ctx context.Context, env *Env, w workload) error {
 
 func (w workload) estimate(ctx context.Context, env *Env, recompute bool, budget int) (MemoryEvent, error) {
 	m, err := model.Estimate(ctx, env.GPU.Info(), env.Blobs, w.dir, w.options, w.phases(recompute, budget)...)
-	e := MemoryEvent{Event: "memory", Memory: m, Held: env.GPU.LiveBytes()}
-	if h := heldBy(env); h != nil && h.path == w.dir && h.options == w.options {
-		e.Base, e.Loading = 0, 0
+	e := MemoryEvent{Event: "memory", Memory: m}
+	if h := heldBy(env); h != nil {
+		e.Held = env.GPU.LiveBytes()
+		if h.path == w.dir && h.options == w.options {
+			e.Base, e.Loading = 0, 0
+		}
 	}
 	e.Peak = e.Held + e.Memory.Peak()
 	return e, err
