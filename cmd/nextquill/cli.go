@@ -75,6 +75,15 @@ func settings() []kong.Option {
 type promptFlags struct {
 	Retrieve string `group:"texts" enum:"latest,bm25" default:"latest" help:"Which earlier texts stand in the prompt: the latest, or those that match best (bm25)."`
 	K        int    `group:"texts" default:"3" help:"How many earlier texts stand in the prompt."`
+	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"How a prompt is laid out: plain, by the model's own chat template (chat), or so if it has one (auto). An adapter wants what it was trained with."`
+}
+
+// template is the name as a session takes it.
+func (p promptFlags) template() string {
+	if p.Template == "auto" {
+		return ""
+	}
+	return p.Template
 }
 
 func (p promptFlags) retrieval() session.Retrieval {

@@ -49,7 +49,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval(), lora: c.lora(), training: c.training(), resume: c.Resume}
+	s := &study{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(), resume: c.Resume}
 	if s.corpus, err = c.texts(ctx, j); err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 	all := s.source
 	all.MaxHeldout = 0 // any of them may be explained
 	explained, err := s.explain(ctx, session.ExplainParams{
-		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval,
+		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval, Template: s.template,
 		Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained
