@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"nextquill/cmd/nextquill/internal/ui"
 	"nextquill/core/blob"
-	"nextquill/core/session"
 	"nextquill/core/weights"
 	"nextquill/report"
 )
@@ -144,7 +142,7 @@ func (i adapterInfo) print(t report.Terminal) {
 	line("base", "%s", base)
 	line("rank", "%d, alpha %g, scaled by %s", i.Rank, i.Alpha, scaling)
 	line("targets", "%s", strings.Join(i.Targets, ", "))
-	line("size", "%d parameters in %d layers, %.1f MB", i.Parameters, len(i.Modules), float64(i.Bytes)/1e6)
+	line("size", "%d parameters in %d layers, %s", i.Parameters, len(i.Modules), size(i.Bytes))
 	fmt.Fprintln(t.Out)
 	columns, rows := normTable(i.Modules)
 	t.Table(columns, rows)
@@ -202,14 +200,6 @@ func lastBlock(modules []moduleInfo) int {
 		}
 	}
 	return last
-}
-
-// stage tells the progress how far a piece of work of the command's own is.
-func (j *job) stage(name string, done, total int64) {
-	raw, err := json.Marshal(session.StageEvent{Event: "stage", Stage: name, Done: int(done), Total: int(total)})
-	if err == nil {
-		j.progress.Event("stage", raw)
-	}
 }
 
 // small reads a text file of a model's folder, or nil where there is none.

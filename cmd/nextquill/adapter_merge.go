@@ -12,6 +12,7 @@ import (
 	"nextquill/core/fault"
 	"nextquill/core/tokenizer"
 	"nextquill/core/weights"
+	"nextquill/models/store"
 )
 
 type adapterMergeCmd struct {
@@ -49,6 +50,9 @@ func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := j.mountFolder(adapterDir, c.Adapter); err != nil {
 		return err
 	}
+	if err := j.checkModel(ctx); err != nil {
+		return err
+	}
 	adapter, err := weights.ReadAdapter(ctx, j.table, adapterDir)
 	if err != nil {
 		return err
@@ -71,34 +75,30 @@ func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer dir.Discard()
 
-	j.progress.Begin("merge")
-	size, err := c.fill(ctx, j, dir, base, adapter, dtype, texts)
-	if err == nil {
-		err = dir.Commit()
-	}
-	if err != nil {
-		why := "failed"
-		if fault.KindOf(err) == fault.Cancelled {
-			why = "stopped"
+	var written int64
+	err = j.transfer("merge", func(tell store.Progress) (string, error) {
+		if written, err = c.fill(ctx, dir, base, adapter, dtype, texts, tell); err != nil {
+			return "", err
 		}
-		j.progress.End(why, true)
+		return fmt.Sprintf("%d layers changed, %s", len(adapter.Pairs), size(written)), dir.Commit()
+	})
+	if err != nil {
 		return err
 	}
-	j.progress.End(fmt.Sprintf("%d layers changed, %.1f MB", len(adapter.Pairs), float64(size)/1e6), false)
 	if a.JSON {
 		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "merge", "method": "adapter merge",
-			"result": map[string]any{"path": target, "changed": len(adapter.Pairs), "bytes": size}})
+			"result": map[string]any{"path": target, "changed": len(adapter.Pairs), "bytes": written}})
 	}
 	fmt.Fprintf(a.stdout, "The model is in %s. Try: nextquill write \"…\" --model %s --adapter none\n", target, target)
 	return nil
 }
 
 // fill writes the weights and then what is beside them, and gives the bytes of the former.
-func (c adapterMergeCmd) fill(ctx context.Context, j *job, dir *wholedir.Dir, base weights.Source, adapter *weights.Adapter, dtype weights.DType, texts map[string][]byte) (size int64, err error) {
+func (c adapterMergeCmd) fill(ctx context.Context, dir *wholedir.Dir, base weights.Source, adapter *weights.Adapter, dtype weights.DType, texts map[string][]byte, tell store.Progress) (written int64, err error) {
 	err = dir.Write(weights.SingleName, func(w io.Writer) error {
 		return weights.Merge(ctx, base, adapter, dtype, w, func(done, total int64) {
-			size = total
-			j.stage("write", done, total)
+			written = total
+			tell("write", weights.SingleName, done, total)
 		})
 	})
 	for name, data := range texts {
@@ -107,7 +107,7 @@ func (c adapterMergeCmd) fill(ctx context.Context, j *job, dir *wholedir.Dir, ba
 		}
 		err = dir.Write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
 	}
-	return size, err
+	return written, err
 }
 
 // besideModel gathers the files that a model folder has beside its weights.

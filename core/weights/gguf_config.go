@@ -128,7 +128,7 @@ func (w *ggufWriter) write() {
 		w.json["bos_token_id"], w.keys["bos_token_id"] = id, gguf.Field(ggufBOS)
 	}
 	ends := []any{}
-	for _, key := range []string{ggufEOS, "tokenizer.ggml.eot_token_id"} {
+	for _, key := range ggufEnds {
 		if id, ok := w.token(key); ok && !slices.Contains(ends, id) {
 			ends = append(ends, id)
 		}

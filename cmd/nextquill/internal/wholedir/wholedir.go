@@ -12,6 +12,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/native/dirstore"
 )
 
 // Dir is a folder in the making.
@@ -101,9 +102,5 @@ func (d *Dir) Commit() error {
 func (d *Dir) Discard() { _ = os.RemoveAll(d.temp) }
 
 func storage(where string, err error) error {
-	remedy := "check the disk and the folder's permissions"
-	if errors.Is(err, syscall.ENOSPC) {
-		remedy = "the disk is full: free some space and run again"
-	}
-	return fault.New(fault.Storage, where, "", "cannot be written").WithCause(err).WithRemedy("%s", remedy)
+	return dirstore.Fault(where, "cannot be written", err)
 }
