@@ -115,8 +115,10 @@ func (l learningFlags) lora() session.LoRA {
 	return d
 }
 
-func (l learningFlags) training() session.Training {
-	d := usualTraining
+func (l learningFlags) training() session.Training { return l.trainingFrom(usualTraining) }
+
+// trainingFrom puts the flags over what is done without them.
+func (l learningFlags) trainingFrom(d session.Training) session.Training {
 	if l.Epochs != 0 {
 		d.Epochs = l.Epochs
 	}
