@@ -14,7 +14,6 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/session"
-	"nextquill/models/store"
 	"nextquill/native/dirstore"
 	"nextquill/report"
 )
@@ -79,7 +78,7 @@ type job struct {
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
-	kept     *store.Model // the base model where it has a manifest, which start holds its files against
+	base     baseModel
 }
 
 // newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted before start.
