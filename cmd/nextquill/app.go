@@ -14,7 +14,6 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/session"
-	"nextquill/models/store"
 	"nextquill/native/dirstore"
 	"nextquill/report"
 )
@@ -79,8 +78,8 @@ type job struct {
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
-	peak     int64        // the largest estimate of GPU memory that was shown
-	kept     *store.Model // the base model where it has a manifest, which start holds its files against
+	peak     int64 // the largest estimate of GPU memory that was shown
+	base     baseModel
 }
 
 // newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted before start.

@@ -43,7 +43,7 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 	}
 	params := session.PersonalizeParams{
 		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: preset, Override: override, Expert: expert,
-		LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
+		BaseName: s.Model, LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
 	}
 	saved := 0
 	err = s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {
