@@ -315,6 +315,8 @@ type BenchParams struct {
 	Response int `json:"response"`
 	// Repeats of each step; the best counts. 0 means 5.
 	Repeats int `json:"repeats,omitempty"`
+	// Bases are timed against each other, instead of the kernels of one.
+	Bases []string `json:"bases,omitempty"`
 }
 
 // BenchResult has a row per kernel and the figures of whole steps.
@@ -323,6 +325,7 @@ type BenchResult struct {
 	MatmulGFLOPS float64       `json:"matmul_gflops"`
 	Kernels      []KernelBench `json:"kernels"`
 	Steps        []StepBench   `json:"steps"`
+	Bases        []BaseBench   `json:"bases,omitempty"`
 	// Ratio is seconds of a `nextquill-code` step over a `contextsft` step.
 	Ratio     float64 `json:"ratio"`
 	PeakBytes int64   `json:"peak_bytes"`

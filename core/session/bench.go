@@ -31,7 +31,11 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 			return nil, fault.New(fault.OutOfRange, "bench", name, "%d tokens", n).WithLimit("1 to %d", maxBenchLength)
 		}
 	}
-	options := model.LoadOptions{Base: p.Base, Positions: p.Prefix + p.History + p.Suffix + p.Response}
+	if len(p.Bases) > 0 {
+		bases, err := p.compareBases(ctx, env)
+		return &BenchResult{Adapter: env.GPU.Info().Name, Bases: bases, PeakBytes: env.GPU.PeakBytes()}, err
+	}
+	options := model.LoadOptions{Base: p.Base, Positions: p.positions()}
 	if err := p.fits(ctx, env, workload{dir: p.Model, options: options, phases: p.needs}); err != nil {
 		return nil, err
 	}
@@ -57,6 +61,11 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	r.PeakBytes = env.GPU.PeakBytes()
 	return r, nil
 }
+
+// positions is the length of the sample.
+func (p *BenchParams) positions() int { return p.Prefix + p.History + p.Suffix + p.Response }
+
+func (p *BenchParams) repeats() int { return cmp.Or(p.Repeats, 5) }
 
 // benchPresets are timed against each other: one branch, and two.
 var benchPresets = []string{"contextsft", "nextquill-code"}
@@ -95,7 +104,7 @@ func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *Be
 		}
 		runs = append(runs, b)
 	}
-	repeats := cmp.Or(p.Repeats, 5)
+	repeats := p.repeats()
 	// The first turn compiles the shaders and is not counted.
 	for turn := range repeats + 1 {
 		if err := env.Emit(StageEvent{Event: "stage", Stage: "steps", Done: turn, Total: repeats + 1}); err != nil {
