@@ -4,12 +4,12 @@ import (
 	"context"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/regex"
 )
 
 // The names PEFT gives an adapter's two files.
@@ -132,13 +132,12 @@ func (a *Adapter) matcher(where string) (func(path string) bool, error) {
 	case a.TargetPattern == allLinear:
 		return func(string) bool { return true }, nil
 	case a.TargetPattern != "":
-		// Go's regexp rather than a backtracking one: an adapter's pattern must not be able to hang the reader.
-		re, err := regexp.Compile(`^(?:` + a.TargetPattern + `)$`)
+		re, err := regex.Compile(`^(?:` + a.TargetPattern + `)$`) // PEFT's re.fullmatch; a module's path is one line
 		if err != nil {
 			return nil, fault.New(fault.Unsupported, where, "target_modules", "%s", fault.Quote(a.TargetPattern)).WithCause(err).
 				WithRemedy("write it as a list of module names")
 		}
-		return re.MatchString, nil
+		return re.Match, nil
 	}
 	return func(path string) bool {
 		return slices.ContainsFunc(a.Targets, func(t string) bool { return path == t || strings.HasSuffix(path, "."+t) })
