@@ -63,13 +63,32 @@ type Training struct {
 	CheckpointEvery int `json:"checkpoint_every,omitempty"`
 }
 
+// LoadParams are the parameters of "load": keep a base model on the device, with the
+// adapters in these folders. Until "unload" or "release", methods that name this
+// model find it there, and one that names one of the folders as its adapter switches
+// to it in no time. Calling it again reads the adapters anew; for another model, it
+// takes that one's place.
+type LoadParams struct {
+	Model    string   `json:"model"`
+	Adapters []string `json:"adapters,omitempty"`
+}
+
+// LoadResult tells what "load" took, and what lies on the device after it or after
+// "unload".
+type LoadResult struct {
+	Seconds   float64 `json:"seconds"`
+	LiveBytes int64   `json:"live_bytes"`
+}
+
 // PersonalizeParams are the parameters of "personalize": fine-tune on Source,
 // write the adapter to Out+"/adapter_config.json" and
 // Out+"/adapter_model.safetensors", keep checkpoints under Out+"/checkpoint".
 type PersonalizeParams struct {
-	Model     string    `json:"model"` // folder of the model
-	Source    Source    `json:"source"`
-	Template  string    `json:"template,omitempty"` // "plain"
+	Model  string `json:"model"` // folder of the model
+	Source Source `json:"source"`
+	// Template is "plain" or "chat"; empty means the model's own chat template if
+	// it has one, else plain. Write with the one that was learnt with.
+	Template  string    `json:"template,omitempty"`
 	Retrieval Retrieval `json:"retrieval"`
 	Preset    string    `json:"preset"` // see causal.Presets
 	// Override replaces the preset's options when set.
@@ -77,6 +96,12 @@ type PersonalizeParams struct {
 	// Expert is the folder of the frozen θ_D adapter, for presets that want one.
 	Expert string `json:"expert,omitempty"`
 	LoRA   LoRA   `json:"lora"`
+	// From is the folder of an adapter to start from, trained here or by PEFT. Rank, α
+	// and layers are its own, so LoRA is left empty; the optimizer starts afresh.
+	From string `json:"from,omitempty"`
+	// BaseName is what a new adapter calls its base model; empty is Model. One that
+	// starts From another keeps the name that it has there.
+	BaseName string `json:"base_name,omitempty"`
 	// Full trains all weights instead of an adapter; Out then becomes a model
 	// folder: config.json, tokenizer.json, model.safetensors (F32).
 	Full     bool     `json:"full,omitempty"`
@@ -192,6 +217,12 @@ type Sampling struct {
 	MaxTokens int     `json:"max_tokens,omitempty"` // 64
 }
 
+// ChatMessage is one turn of a conversation.
+type ChatMessage struct {
+	Role    string `json:"role"` // "system", "user" or "assistant"
+	Content string `json:"content"`
+}
+
 // WriteParams are the parameters of "write": stream a text for Context as the
 // writer of Source would, with TokenEvents.
 type WriteParams struct {
@@ -202,7 +233,10 @@ type WriteParams struct {
 	Retrieval Retrieval `json:"retrieval"`
 	NoHistory bool      `json:"no_history,omitempty"`
 	Context   []Field   `json:"context"`
-	Sampling  Sampling  `json:"sampling"`
+	// Messages is a conversation to go on with, by the model's chat template, in
+	// place of Source and Context.
+	Messages []ChatMessage `json:"messages,omitempty"`
+	Sampling Sampling      `json:"sampling"`
 }
 
 // WriteResult is the whole text.

@@ -4,9 +4,7 @@ package moduletest
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"context"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"nextquill/core/blob"
+	"nextquill/models/manifest"
 	"nextquill/web/browsertest"
 	"nextquill/web/bundle"
 )
@@ -54,30 +54,17 @@ func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
 		}
 		s.files[name+".js"] = b.JS
 	}
-	type file struct {
-		Path   string `json:"path"`
-		Size   int    `json:"size"`
-		SHA256 string `json:"sha256"`
-	}
-	manifest := struct {
-		Name    string `json:"name"`
-		Version int    `json:"version"`
-		Files   []file `json:"files"`
-	}{Name: "default", Version: 1}
-	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors"} {
-		data, err := fs.ReadFile(model, name)
-		if err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(data)
-		manifest.Files = append(manifest.Files, file{name, len(data), hex.EncodeToString(sum[:])})
-		s.files["model/"+name] = data
-	}
-	raw, err := json.Marshal(manifest)
+	names := []string{"config.json", "tokenizer.json", "model.safetensors"}
+	m, err := manifest.Of(context.Background(), "default", blob.FromFS(model), names, nil)
 	if err != nil {
 		return nil, err
 	}
-	s.files["model/manifest.json"] = raw
+	for _, name := range names {
+		if s.files["model/"+name], err = fs.ReadFile(model, name); err != nil {
+			return nil, err
+		}
+	}
+	s.files["model/manifest.json"] = m.Encode()
 	s.Server = httptest.NewServer(s)
 	return s, nil
 }
