@@ -108,3 +108,45 @@ export class MemoryStore implements BlobStore {
     return data;
   }
 }
+
+/** Names that begin so are kept in the worker's memory, for as long as it lives: what a call needs, and no one else. */
+export const scratch = "scratch/";
+
+/** A store that keeps the names under `scratch` in memory, so that they need no space on the device and leave nothing there. */
+export class WithScratch implements BlobStore {
+  readonly #kept: BlobStore;
+  readonly #memory = new MemoryStore();
+
+  constructor(kept: BlobStore) {
+    this.#kept = kept;
+  }
+
+  size(name: string): Promise<number> {
+    return this.#of(name).size(name);
+  }
+
+  read(name: string, offset: number, into: Bytes): Promise<void> {
+    return this.#of(name).read(name, offset, into);
+  }
+
+  write(name: string, data: Bytes): Promise<void> {
+    return this.#of(name).write(name, data);
+  }
+
+  delete(name: string): Promise<void> {
+    return this.#of(name).delete(name);
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    return sortNames([...(await this.#kept.list(prefix)), ...(await this.#memory.list(prefix))]);
+  }
+
+  close(): void {
+    this.#kept.close();
+    this.#memory.close();
+  }
+
+  #of(name: string): BlobStore {
+    return name.startsWith(scratch) ? this.#memory : this.#kept;
+  }
+}

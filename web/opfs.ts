@@ -11,7 +11,7 @@
 // that is being written is locked, which is how a scan in another tab knows it.
 
 import { checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
-import { describe, Fault } from "./fault.js";
+import { storageFault } from "./quota.js";
 
 interface File {
   readonly handle: FileSystemFileHandle;
@@ -57,7 +57,7 @@ export class OPFSStore implements BlobStore {
       await store.#scan();
       return store;
     } catch (thrown) {
-      throw refused(thrown, folder, "cannot open the browser's private storage");
+      throw await storageFault(thrown, folder, "the browser's private storage cannot be opened");
     }
   }
 
@@ -78,7 +78,7 @@ export class OPFSStore implements BlobStore {
       } catch (thrown) {
         this.#forget();
         // Another tab may have replaced the blob: then a newer file is there.
-        if (attempt > 0 || !isNotFound(thrown)) throw refused(thrown, name, "cannot be read");
+        if (attempt > 0 || !isNotFound(thrown)) throw await storageFault(thrown, name, "cannot be read");
         await this.#scan();
       }
     }
@@ -95,7 +95,7 @@ export class OPFSStore implements BlobStore {
         break;
       } catch (thrown) {
         // A scan in another tab may look into a file, or remove it, that is not locked yet.
-        if (attempt === attempts || !(isNotFound(thrown) || isLocked(thrown))) throw refused(thrown, name, `${data.byteLength} bytes cannot be written`);
+        if (attempt === attempts || !(isNotFound(thrown) || isLocked(thrown))) throw await storageFault(thrown, name, "cannot be written", data.byteLength);
       }
     }
     if (before !== undefined) {
@@ -113,7 +113,7 @@ export class OPFSStore implements BlobStore {
     try {
       await this.#folder.removeEntry(file.name);
     } catch (thrown) {
-      if (!isNotFound(thrown)) throw refused(thrown, name, "cannot be deleted");
+      if (!isNotFound(thrown)) throw await storageFault(thrown, name, "cannot be deleted");
     }
     this.#files.delete(name);
     this.#others.postMessage(null);
@@ -332,17 +332,4 @@ function isNotFound(thrown: unknown): boolean {
 
 function isLocked(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "NoModificationAllowedError";
-}
-
-function refused(thrown: unknown, where: string, detail: string): Fault {
-  if (thrown instanceof Fault) return thrown;
-  const full = thrown instanceof DOMException && thrown.name === "QuotaExceededError";
-  return new Fault("storage", {
-    where,
-    detail: full ? `${detail}: the storage that the browser gives this site is full` : detail,
-    remedy: full
-      ? "remove models or adapters that you no longer need, or free space on this device"
-      : "check that this is no private window and that the browser may store site data",
-    cause: new Error(describe(thrown)),
-  });
 }

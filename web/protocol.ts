@@ -40,4 +40,6 @@ export type Answer =
   | { type: "result"; id: number; value: unknown }
   | { type: "error"; id: number; error: ErrorInfo }
   | { type: "event"; id: number; event: Event }
+  /** The GPU is gone; calls fail from now on. */
+  | { type: "lost"; error: ErrorInfo }
   | { type: "log"; line: string };

@@ -2,7 +2,7 @@
 // page's requests one after the other.
 
 import { openDevice } from "./adapter.js";
-import { checkName, MemoryStore, type BlobStore, type Bytes } from "./blobs.js";
+import { checkName, MemoryStore, WithScratch, type BlobStore, type Bytes } from "./blobs.js";
 import { cancelled, describe, Fault } from "./fault.js";
 import { Device } from "./gpu.js";
 import { Host } from "./host.js";
@@ -88,8 +88,8 @@ async function open(o: OpenRequest): Promise<Opened> {
   if (session !== undefined) throw new Fault("internal", { where: "worker", detail: "a session is open already" });
   const [wasm, gpu, blobs] = await all([
     load(o),
-    openDevice(o.baseline).then(({ device, info }) => new Device(device, info)),
-    o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : OPFSStore.open(o.blobs.folder ?? "nextquill"),
+    openDevice(o.baseline).then(({ device, info }) => new Device(device, info, (why) => post({ type: "lost", error: why.info() }))),
+    o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : OPFSStore.open(o.blobs.folder ?? "nextquill").then((store) => new WithScratch(store)),
   ]);
   try {
     const host = await Host.open(wasm.module, gpu, blobs, (line) => post({ type: "log", line }));

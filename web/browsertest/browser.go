@@ -68,15 +68,21 @@ func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, er
 	)...)
 	page, closePage := chromedp.NewContext(allocator)
 	b := &Browser{ctx: page, close: func() { closePage(); closeAllocator() }}
-	err = chromedp.Listen(page, b.listen)
-	if err == nil {
-		err = chromedp.Do(page, chromedp.Func(enable), chromedp.Navigate(url))
-	}
-	if err != nil {
-		b.close()
+	if err := b.load(url); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
+}
+
+func (b *Browser) load(url string) error {
+	err := chromedp.Listen(b.ctx, b.listen)
+	if err == nil {
+		err = chromedp.Do(b.ctx, chromedp.Func(enable), chromedp.Navigate(url))
+	}
+	if err != nil {
+		b.close()
+	}
+	return err
 }
 
 func enable(ctx context.Context, t *chromedp.Target) error {
@@ -192,6 +198,10 @@ func (b *Browser) Call(ctx context.Context, method string, params, result any, o
 	defer stop()
 	return b.Harness(context.WithoutCancel(ctx), result, "call", method, params)
 }
+
+// OnReport has f take what the page gives to the function report. It must return
+// soon, as Call's onEvent.
+func (b *Browser) OnReport(f func(json string)) { b.setOnEvent(f) }
 
 func (b *Browser) setOnEvent(f func(json string)) {
 	b.mu.Lock()

@@ -45,6 +45,7 @@ func TestModule(t *testing.T) {
 type testPage struct {
 	site    *moduletest.Site
 	browser *browsertest.Browser
+	root    *browsertest.Browser // the browser's first tab, which other tabs are opened from
 }
 
 func start(t *testing.T) *testPage {
@@ -56,7 +57,7 @@ func start(t *testing.T) *testPage {
 	b, err := browsertest.Open(t.Context(), site.URL, "disable_workgroup_init") // half the time; the host's own tests do without
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
-	p := &testPage{site, b}
+	p := &testPage{site, b, b}
 	p.run(t, nil, `while (!globalThis.ready) await new Promise((r) => setTimeout(r, 20));`)
 	return p
 }

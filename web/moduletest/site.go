@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -32,6 +34,28 @@ globalThis.settled = async (promise) => {
     return { fault: { kind: thrown.kind ?? thrown.name, message: thrown.message } };
   }
 };
+// The database's writes can be made to fail from here on, as faulty.go does with files.
+globalThis.databaseWrites = {
+  failAfter(n, told) { [this.left, this.told] = [n, told]; },
+  left: 0,
+};
+for (const name of ["add", "put"]) {
+  const write = IDBObjectStore.prototype[name];
+  IDBObjectStore.prototype[name] = function (...args) {
+    const writes = globalThis.databaseWrites;
+    if (writes.left > 0 && --writes.left === 0) {
+      writes.told();
+      throw new DOMException("no space is left", "QuotaExceededError");
+    }
+    return write.apply(this, args);
+  };
+}
+globalThis.exported = async (nq) => {
+  const bytes = new Uint8Array(await (await nq.adapter.export()).arrayBuffer());
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(text);
+};
 globalThis.ready = true;`
 
 // Site is a static site with the module, and a model under model/.
@@ -46,7 +70,7 @@ type Site struct {
 
 // Serve starts a site with the guest and a model's files.
 func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
-	s := &Site{files: map[string][]byte{"": []byte(page), "main.js": []byte(main), "nextquill.wasm": guest}}
+	s := &Site{files: map[string][]byte{"": []byte(page), "main.js": []byte(main), "faulty.js": []byte(faulty), "nextquill.wasm": guest}}
 	for _, name := range []string{"nextquill", "element", "worker"} {
 		b, err := bundle.Make(root, name+".ts", nil)
 		if err != nil {
@@ -54,32 +78,57 @@ func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
 		}
 		s.files[name+".js"] = b.JS
 	}
+	if err := s.AddModel("model", "default", model, 0); err != nil {
+		return nil, err
+	}
+	s.Server = httptest.NewServer(s)
+	return s, nil
+}
+
+// AddModel serves a model's files in a folder, with a manifest. With shardSize above 0
+// larger files are served in parts of so many bytes.
+func (s *Site) AddModel(folder, name string, model fs.FS, shardSize int) error {
 	type file struct {
-		Path   string `json:"path"`
+		Path   string `json:"path,omitempty"`
+		URL    string `json:"url,omitempty"`
 		Size   int    `json:"size"`
 		SHA256 string `json:"sha256"`
+		Shards []file `json:"shards,omitempty"`
+	}
+	about := func(data []byte) file {
+		sum := sha256.Sum256(data)
+		return file{Size: len(data), SHA256: hex.EncodeToString(sum[:])}
 	}
 	manifest := struct {
 		Name    string `json:"name"`
 		Version int    `json:"version"`
 		Files   []file `json:"files"`
-	}{Name: "default", Version: 1}
+	}{Name: name, Version: 1}
 	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors"} {
 		data, err := fs.ReadFile(model, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		sum := sha256.Sum256(data)
-		manifest.Files = append(manifest.Files, file{name, len(data), hex.EncodeToString(sum[:])})
-		s.files["model/"+name] = data
+		f := about(data)
+		f.Path = name
+		if shardSize > 0 && len(data) > shardSize {
+			for part := range slices.Chunk(data, shardSize) {
+				shard := about(part)
+				shard.URL = fmt.Sprintf("%s.%d", name, len(f.Shards))
+				f.Shards = append(f.Shards, shard)
+				s.Put(folder+"/"+shard.URL, part)
+			}
+		} else {
+			s.Put(folder+"/"+name, data)
+		}
+		manifest.Files = append(manifest.Files, f)
 	}
 	raw, err := json.Marshal(manifest)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.files["model/manifest.json"] = raw
-	s.Server = httptest.NewServer(s)
-	return s, nil
+	s.Put(folder+"/manifest.json", raw)
+	return nil
 }
 
 // ServeHTTP implements http.Handler.
