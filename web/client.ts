@@ -57,6 +57,13 @@ export class Session {
     read: (name: string) => this.#ask<Bytes>({ type: "blob read", name }),
     write: (name: string, data: Bytes) => this.#ask<void>({ type: "blob write", name, data }),
     delete: (name: string) => this.#ask<void>({ type: "blob delete", name }),
+    /** The SHA-256 in hexadecimal; a blob of any size. */
+    hash: (name: string) => this.#ask<string>({ type: "blob hash", name }),
+    // A large blob in pieces, see BlobStore. append takes the bytes' buffer with it.
+    partial: (name: string) => this.#ask<number>({ type: "blob partial", name }),
+    append: (name: string, offset: number, data: Bytes) => this.#ask<void>({ type: "blob append", name, offset, data }, {}, [data.buffer]),
+    hashPartial: (name: string, offset: number, size: number) => this.#ask<string>({ type: "blob hash partial", name, offset, size }),
+    finish: (name: string, sha256?: string) => this.#ask<string>({ type: "blob finish", name, sha256 }),
     list: (prefix = "") => this.#ask<string[]>({ type: "blob list", prefix }),
   };
 

@@ -25,6 +25,7 @@ func TestRobust(t *testing.T) {
 	t.Run("kills", p.kills)
 	t.Run("lost devices", p.losses)
 	t.Run("full", p.quota)
+	t.Run("download", p.download)
 }
 
 // tab opens another tab.

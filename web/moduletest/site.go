@@ -9,10 +9,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -169,9 +171,26 @@ func breakOff(w http.ResponseWriter, data []byte, n int) {
 
 // Fail makes the next answers with a file fail, each after so many bytes.
 func (s *Site) Fail(name string, after ...int) {
+	s.FailAll(map[string][]int{name: after})
+}
+
+// FailAll makes the next answers with each of several files fail so.
+func (s *Site) FailAll(after map[string][]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fail = map[string][]int{name: after}
+	s.fail = maps.Clone(after)
+}
+
+// Size is that of a file, whether it is served whole or in parts.
+func (s *Site) Size(name string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for file, data := range s.files {
+		if file == name || strings.HasPrefix(file, name+".") {
+			n += len(data)
+		}
+	}
+	return n
 }
 
 func pageName(name string) string {

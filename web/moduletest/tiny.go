@@ -14,7 +14,17 @@ import (
 // vocabulary: it trains in a second, and what it computes is as exact as
 // what a large one does. The same seed gives the same model.
 func Tiny(tokenizer fs.FS, vocab int, seed uint64) (fs.FS, error) {
-	const hidden, middle, heads, layers, positions = 32, 48, 2, 2, 160
+	return llama(tokenizer, vocab, 32, seed)
+}
+
+// Large gives one of some ten megabytes.
+func Large(tokenizer fs.FS, vocab int, seed uint64) (fs.FS, error) {
+	return llama(tokenizer, vocab, 512, seed)
+}
+
+func llama(tokenizer fs.FS, vocab, hidden int, seed uint64) (fs.FS, error) {
+	const middle, layers, positions = 48, 2, 160
+	heads := max(2, hidden/64)
 	config, err := json.Marshal(map[string]any{
 		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu",
 		"bos_token_id": 0, "eos_token_id": 1, "rms_norm_eps": 1e-5, "rope_theta": 10000, "tie_word_embeddings": true,
