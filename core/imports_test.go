@@ -14,7 +14,7 @@ import (
 
 // allowed are the modules outside the standard library that the core may use.
 // Everything else would be a host's business.
-var allowed = []string{"nextquill/core/", "nextquill/shaders", "github.com/dlclark/regexp2", "golang.org/x/text/"}
+var allowed = []string{"nextquill/core/", "nextquill/shaders", "golang.org/x/text/"}
 
 // forbidden are parts of the standard library that reach past the host's imports.
 var forbidden = []string{"net", "os", "os/exec", "syscall", "syscall/js", "unsafe", "C", "plugin"}

@@ -17,12 +17,12 @@ struct Shape {
     rank4: u32,      // rank / 4
     accumulate: u32, // 1: Y += …
     scale: f32,
+    offset4: u32,    // first column of Y / 4
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
-@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>; // W, B
 //#endfor
 
 fn store(at: u32, col: u32, v: vec4<f32>) {
@@ -54,24 +54,29 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let r{t}_{i} = min(row + {i}u, rows - 1u) * depth{t};
 //#endfor
 //#for j TN
-    let c{t}_{j} = min(col + {j}u, shape.out - 1u) * depth{t};
+    let c{t}_{j} = row_start{t}(min(col + {j}u, shape.out - 1u), depth{t});
 //#endfor
-    for (var k = 0u; k < depth{t}; k++) {
+    for (var span = 0u; span * SPAN{t} < depth{t}; span++) {
+//#for j TN
+        let g{j} = scales{t}(c{t}_{j}, span);
+//#endfor
+        for (var k = span * SPAN{t}; k < min((span + 1u) * SPAN{t}, depth{t}); k++) {
 //#for i TM
-        let p{i} = scale{t} * x{t}[r{t}_{i} + k];
+            let p{i} = scale{t} * x{t}[r{t}_{i} + k];
 //#endfor
 //#for j TN
-        let q{j} = w{t}[c{t}_{j} + k];
+            let q{j} = weights{t}(c{t}_{j}, k, g{j});
 //#for i TM
-        s{i}_{j} += dot(p{i}, q{j});
+            s{i}_{j} += dot(p{i}, q{j});
 //#endfor
 //#endfor
+        }
     }
 //#endfor
     // One row at a time is stored and the rest moves up: a loop, since 16×16
     // guarded stores would be most of what there is to compile.
     for (var i = row; i < min(row + {TM}u, rows); i++) {
-        let at = i * shape.stride4 + col / 4u;
+        let at = i * shape.stride4 + shape.offset4 + col / 4u;
 //#for q TN/4
         if (col + {q*4}u < shape.out) {
             store(at + {q}u, col + {q*4}u, vec4<f32>(s0_{q*4}, s0_{q*4+1}, s0_{q*4+2}, s0_{q*4+3}));

@@ -12,12 +12,12 @@ struct Shape {
     rank4: u32,      // rank / 4
     accumulate: u32, // 1: Y += …
     scale: f32,
+    offset4: u32,    // first column of Y / 4
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
-@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>; // W, B
 //#endfor
 var<workgroup> sums: array<vec4<f32>, 64>; // a component per row
 
@@ -35,8 +35,9 @@ fn main(
     let scale0 = 1.0;
     let scale1 = shape.scale;
 //#for t TERMS
+    let c{t} = row_start{t}(min(col, shape.out - 1u), depth{t});
     for (var k = lane % 16u; k < depth{t}; k += 16u) {
-        let q{t} = scale{t} * w{t}[min(col, shape.out - 1u) * depth{t} + k];
+        let q{t} = scale{t} * weights{t}(c{t}, k, scales{t}(c{t}, k / SPAN{t}));
 //#for i TM
         sum[{i}] += dot(x{t}[min({i}u, rows - 1u) * depth{t} + k], q{t});
 //#endfor
@@ -44,11 +45,11 @@ fn main(
 //#endfor
     sums[lane] = sum;
     workgroupBarrier();
-    if (lane % 16u != 0u || col >= shape.stride4 * 4u) { return; }
+    if (lane % 16u != 0u || col >= (shape.out + 3u) / 4u * 4u) { return; }
     for (var i = 1u; i < 16u; i++) { sum += sums[lane + i]; }
 //#for i TM
     if ({i}u < rows) {
-        let at = {i}u * shape.stride4 * 4u + col;
+        let at = ({i}u * shape.stride4 + shape.offset4) * 4u + col;
         var v = sum[{i}];
         if (shape.accumulate == 1u) { v += y[at]; }
         y[at] = select(0.0, v, col < shape.out);

@@ -13,12 +13,12 @@ struct Shape {
     rank4: u32,      // rank / 4
     accumulate: u32, // 1: Y += …
     scale: f32,
+    offset4: u32,    // first column of Y / 4
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
-@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>; // W, B
 //#endfor
 var<workgroup> xs: array<vec4<f32>, {TY*20}>;
 var<workgroup> ws: array<vec4<f32>, {TX*20}>;
@@ -55,7 +55,8 @@ fn main(
         }
         for (var i = lane; i < {TX*16}u; i += {TX*TY}u) {
             let k = min(start + i % 4u, depth{t} - 1u);
-            ws[(i / 4u) * 5u + i % 4u] = w{t}[min(col0 + i / 4u, shape.out - 1u) * depth{t} + k];
+            let c = row_start{t}(min(col0 + i / 4u, shape.out - 1u), depth{t});
+            ws[(i / 4u) * 5u + i % 4u] = weights{t}(c, k, scales{t}(c, k / SPAN{t}));
         }
         workgroupBarrier();
         for (var k = 0u; k < 4u; k++) {
@@ -79,7 +80,7 @@ fn main(
         let row = row0 + ty + {i*TY}u;
         let col = col0 + tx + {j*TX}u;
         if (row < rows && col < width) {
-            let at = row * shape.stride4 * 4u + col;
+            let at = (row * shape.stride4 + shape.offset4) * 4u + col;
             var sum = s{i}_{j};
             if (shape.accumulate == 1u) { sum += y[at]; }
             y[at] = select(0.0, sum, col < shape.out);

@@ -13,12 +13,12 @@ struct Shape {
     rank4: u32,      // rank / 4
     accumulate: u32, // 1: dX += …
     scale: f32,
+    offset4: u32,    // first column of dY / 4
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> dy{t}: array<vec4<f32>>; // dY, V
-@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>;  // W, A
 //#endfor
 
 fn store(at: u32, v: vec4<f32>) {
@@ -43,6 +43,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#endfor
     let stride0 = shape.stride4;
     let stride1 = shape.rank4;
+    let offset0 = shape.offset4;
+    let offset1 = 0u;
     let depth0 = (shape.out + 3u) / 4u;
     let depth1 = shape.rank4;
     let last0 = shape.out - 1u;
@@ -51,18 +53,19 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let scale1 = shape.scale;
 //#for t TERMS
 //#for i TM
-    let r{t}_{i} = min(row + {i}u, rows - 1u) * stride{t};
+    let r{t}_{i} = min(row + {i}u, rows - 1u) * stride{t} + offset{t};
 //#endfor
     for (var k = 0u; k < depth{t}; k++) {
 //#for i TM
         let p{i} = scale{t} * dy{t}[r{t}_{i} + k];
 //#endfor
 //#for e 4
-        let o{e} = min(4u * k + {e}u, last{t}) * shape.in4;
+        let o{e} = row_start{t}(min(4u * k + {e}u, last{t}), shape.in4);
+        let g{e} = scales{t}(o{e}, col / SPAN{t});
 //#endfor
 //#for q TN/4
 //#for e 4
-        let q{e}_{q} = w{t}[o{e} + c{q}];
+        let q{e}_{q} = weights{t}(o{e}, c{q}, g{e});
 //#endfor
 //#for i TM
         s{i}_{q} += p{i}.x * q0_{q} + p{i}.y * q1_{q} + p{i}.z * q2_{q} + p{i}.w * q3_{q};

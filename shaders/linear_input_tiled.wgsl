@@ -11,12 +11,12 @@ struct Shape {
     rank4: u32,      // rank / 4
     accumulate: u32, // 1: dX += …
     scale: f32,
+    offset4: u32,    // first column of dY / 4
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> dy{t}: array<vec4<f32>>; // dY, V
-@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>;  // W, A
 //#endfor
 var<workgroup> ys: array<vec4<f32>, {TY*20}>;
 var<workgroup> ws: array<vec4<f32>, {TX*16}>;
@@ -40,6 +40,8 @@ fn main(
 //#endfor
     let stride0 = shape.stride4;
     let stride1 = shape.rank4;
+    let offset0 = shape.offset4;
+    let offset1 = 0u;
     let depth0 = (shape.out + 3u) / 4u;
     let depth1 = shape.rank4;
     let last0 = shape.out - 1u;
@@ -50,12 +52,13 @@ fn main(
     for (var start = 0u; start < depth{t}; start += 4u) {
         for (var i = lane; i < {TY*16}u; i += {TX*TY}u) {
             let k = start + i % 4u;
-            let at = min(row0 + i / 4u, rows - 1u) * stride{t} + min(k, depth{t} - 1u);
+            let at = min(row0 + i / 4u, rows - 1u) * stride{t} + offset{t} + min(k, depth{t} - 1u);
             ys[(i / 4u) * 5u + i % 4u] = select(vec4<f32>(0.0), scale{t} * dy{t}[at], k < depth{t});
         }
         for (var i = lane; i < {TX*16}u; i += {TX*TY}u) {
-            let k = min(4u * start + i / {TX}u, last{t});
-            ws[i] = w{t}[k * shape.in4 + min(col0 + i % {TX}u, shape.in4 - 1u)];
+            let o = row_start{t}(min(4u * start + i / {TX}u, last{t}), shape.in4);
+            let c = min(col0 + i % {TX}u, shape.in4 - 1u);
+            ws[i] = weights{t}(o, c, scales{t}(o, c / SPAN{t}));
         }
         workgroupBarrier();
         for (var k = 0u; k < 4u; k++) {

@@ -2,56 +2,25 @@
 // a binary16 scale d, with MINIMUM a binary16 m, with FIFTH 32 bits, then the quants: with BYTES 32 signed
 // bytes, else 16 bytes with the first 16 values in their low halves. x = d·(q - OFFSET) + m.
 //
-// raw [n/32 · BLOCK bytes] u32, out [n] f32. A block may start in the middle of a word, at an even byte. d·q has
-// at most 19 bits, so that the one rounding is that of the sum, fused or not: exact to the bit on every device.
-//
-// paired > 0: llama.cpp has put the rows of a head (paired of them) that rotate together next to each other; row
-// 2i+j is stored for row j·paired/2+i. One invocation writes four values.
+// raw (raw.wgsl) [n/32 · BLOCK bytes], out [n] f32. d·q has at most 19 bits, so that the one rounding is that of the
+// sum, fused or not: exact to the bit on every device. One invocation writes four values.
 struct Shape {
     vecs: u32,      // n/4
     width: u32,     // values a row, a multiple of 32
     paired: u32,    // rows a head, or 0
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> raw: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
 const BLOCK: u32 = 18u;     // bytes of a block
 const QUANTS: u32 = 2u;     // where its quants start
 const OFFSET: f32 = 8.0;
 
-fn octet(at: u32) -> u32 { return (raw[at >> 2u] >> ((at & 3u) * 8u)) & 255u; }
-
-fn octets(at: u32) -> vec4<u32> { return vec4<u32>(octet(at), octet(at + 1u), octet(at + 2u), octet(at + 3u)); }
-
-// pair reads 16 bits at an even byte.
-fn pair(at: u32) -> u32 { return (raw[at >> 2u] >> ((at & 2u) * 8u)) & 0xffffu; }
-
-fn binary16(at: u32) -> f32 {
-    let bits = pair(at);
-    let sign = (bits & 0x8000u) << 16u;
-    let exponent = (bits >> 10u) & 31u;
-    let mantissa = bits & 1023u;
-    if (exponent == 0u) { return bitcast<f32>(sign | bitcast<u32>(f32(mantissa) * 5.9604644775390625e-8)); }
-    // An infinity or NaN stays one: the check of the loaded weights finds it.
-    let wide = select(exponent + 112u, 255u, exponent == 31u);
-    return bitcast<f32>(sign | (wide << 23u) | (mantissa << 13u));
-}
-
-// stored is where value n lies in the file.
-fn stored(n: u32) -> u32 {
-    if (shape.paired == 0u) { return n; }
-    let row = n / shape.width;
-    let r = row % shape.paired;
-    let half_rows = shape.paired / 2u;
-    return (row - r + 2u * (r % half_rows) + r / half_rows) * shape.width + n % shape.width;
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.x + id.y * groups.x * 64u;
     if (i >= shape.vecs) { return; }
-    let n = stored(4u * i);
+    let n = stored(4u * i / shape.width, shape.paired) * shape.width + 4u * i % shape.width;
     let block = (n / 32u) * BLOCK;
     let j = n % 32u;
 //#if BYTES

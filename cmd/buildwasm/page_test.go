@@ -102,7 +102,7 @@ var built = sync.OnceValues(func() (*site, error) {
 	}
 	s := newSite(root)
 	s.addHashed("nextquill.wasm", []byte("\x00asm\x01\x00\x00\x00"))
-	for _, stage := range []func() error{s.model, s.sample, s.scripts} {
+	for _, stage := range []func() error{func() error { return s.model(context.Background()) }, s.sample, s.scripts} {
 		if err := stage(); err != nil {
 			return nil, err
 		}

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/models"
+	"nextquill/models/manifest"
 	"nextquill/samples"
 	"nextquill/wasm/guest"
 )
@@ -35,7 +37,7 @@ func (c siteCmd) Run(ctx context.Context) error {
 	s := newSite(root)
 	for _, stage := range []func() error{
 		func() error { return s.guest(wasm.path) },
-		s.model,
+		func() error { return s.model(ctx) },
 		s.sample,
 		s.scripts,
 		func() error { return s.notices(ctx) },
@@ -113,37 +115,22 @@ func (s *site) guest(built string) error {
 	return nil
 }
 
-// modelFile is a file of a model as its manifest names it; see web/module/manifest.ts.
-type modelFile struct {
-	Path   string `json:"path"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-}
-
 // model puts the embedded model under model/, with the manifest by which a browser checks it.
-func (s *site) model() error {
-	manifest := struct {
-		Name    string      `json:"name"`
-		Version int         `json:"version"`
-		Files   []modelFile `json:"files"`
-	}{Name: "default", Version: 1}
-	err := fs.WalkDir(models.DefaultFS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
+func (s *site) model(ctx context.Context) error {
+	store := blob.FromFS(models.DefaultFS())
+	names, err := store.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
 		data, err := fs.ReadFile(models.DefaultFS(), name)
 		if err != nil {
 			return err
 		}
 		s.add("model/"+name, data)
-		manifest.Files = append(manifest.Files, modelFile{name, int64(len(data)), sum(data)})
-		return nil
-	})
-	if err != nil {
-		return err
 	}
-	text, err := json.MarshalIndent(manifest, "", "  ")
-	s.add("model/manifest.json", append(text, '\n'))
+	m, err := manifest.Of(ctx, "default", store, names, nil)
+	s.add("model/"+manifest.FileName, m.Encode())
 	return err
 }
 

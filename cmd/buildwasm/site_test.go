@@ -82,7 +82,7 @@ func TestNotices(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.notices(t.Context()))
 	text := string(s.files["LICENSES.txt"])
-	for _, want := range []string{"NextQuill\n=", "Apache License", "WordNet 3.0 Copyright 2006", "Go's runtime", "The Go Authors", "idb", "fflate", "regexp2"} {
+	for _, want := range []string{"NextQuill\n=", "Apache License", "WordNet 3.0 Copyright 2006", "Go's runtime", "The Go Authors", "idb", "fflate", "golang.org/x/text"} {
 		require.Contains(t, text, want)
 	}
 	delete(s.files, "LICENSES.txt")

@@ -95,6 +95,7 @@ type CaseTensor struct {
 type expectation struct {
 	t         *CaseTensor
 	tolerance float64
+	bits      bool // compared as words
 }
 
 // CaseResult is how far a kernel was from its reference.
@@ -182,7 +183,12 @@ func (c *Case) Record(ds ...gpu.Dispatch) {
 // Expect compares t's device content with t.Host after the run: every element
 // within tolerance·(1+|want|).
 func (c *Case) Expect(t *CaseTensor, tolerance float64) {
-	c.expect = append(c.expect, expectation{t, tolerance})
+	c.expect = append(c.expect, expectation{t: t, tolerance: tolerance})
+}
+
+// ExpectBits is Expect for words that are no numbers.
+func (c *Case) ExpectBits(t *CaseTensor) {
+	c.expect = append(c.expect, expectation{t: t, bits: true})
 }
 
 // RunCase runs one case on ctx's device.
@@ -229,6 +235,13 @@ func RunCase(ctx context.Context, g *gpu.Context, spec CaseSpec) (res CaseResult
 
 func (c *Case) compare(res *CaseResult, e expectation, got []float32) {
 	for i, want := range e.t.Host {
+		if e.bits {
+			if g, w := math.Float32bits(got[i]), math.Float32bits(want); g != w {
+				res.Message, res.Error = fmt.Sprintf("%s[%d] = %#x, want %#x", e.t.GPU.Name, i, g, w), 2
+				return
+			}
+			continue
+		}
 		diff := math.Abs(float64(got[i]) - float64(want))
 		if got[i] == want {
 			continue

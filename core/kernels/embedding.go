@@ -6,16 +6,26 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Embedding records out[r] = table[ids[r]]: ids [rows] u32, table [vocab,
-// features], out [rows, features]. Ids are below vocab.
-func Embedding(rows Rows, features, vocab int, ids, table, out *gpu.Tensor) gpu.Dispatch {
-	vecs := RowStride(features) / 4
+// EmbeddingSpec is the shape of an embedding table [Vocab, Features], or of the part of
+// one that has Count rows from First on.
+type EmbeddingSpec struct {
+	Rows            Rows // of the result
+	Features, Vocab int
+	First, Count    int
+	Format          Format // of the table
+}
+
+// Embedding records out[r] = table[ids[r]]: ids [rows] u32, table [Count, features],
+// out [rows, features]. Ids are below Vocab; rows with ids outside of the part stay as
+// they are.
+func Embedding(s EmbeddingSpec, ids, table, out *gpu.Tensor) gpu.Dispatch {
+	vecs := RowStride(s.Features) / 4
 	return gpu.Dispatch{
-		Program: program("embedding", nil, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
-		Shape:   gpu.Shape{uint32(rows), uint32(features), uint32(vocab)},
+		Program: s.Format.unrolled("embedding", map[string]int{"TERMS": 1}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Shape:   gpu.Shape{uint32(s.Rows), uint32(s.Features), uint32(s.Vocab), uint32(s.First), uint32(s.Count)},
 		Args:    []*gpu.Tensor{ids, table, out},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*vecs, 64) },
-		Flops:   func(d *gpu.Dyn) float64 { return float64(rows.Count(d) * features) },
+		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(s.Rows.Count(d)*vecs, 64) },
+		Flops:   func(d *gpu.Dyn) float64 { return float64(s.Rows.Count(d) * s.Features) },
 	}
 }
 
@@ -92,11 +102,19 @@ func (c *Case) randomIDs(n, vocab int) []uint32 {
 func init() {
 	register("embedding", func(c *Case) {
 		n, f, v := c.Size("rows"), c.Size("features"), c.Size("vocab")
-		ids, table, out := c.randomIDs(n, v), c.RandomRows("table", v, f), c.GarbageRows("out", n, f)
+		ids, out := c.randomIDs(n, v), c.GarbageRows("out", n, f)
 		ids[n-1] = uint32(v - 1)
 		c.Dyn.Tokens = uint32(n)
-		c.Record(Embedding(PerToken, f, v, c.Words("ids", ids), table.GPU, out.GPU))
-		EmbeddingRef(f, ids, table.Host, out.Host)
+		index, parts := c.Words("ids", ids), max(1, c.Spec.Sizes["parts"])
+		var whole []float32
+		for p := range parts {
+			s := EmbeddingSpec{Rows: PerToken, Features: f, Vocab: v, First: p * v / parts, Format: c.format()}
+			s.Count = (p+1)*v/parts - s.First
+			table, values := c.matrix("table", s.Format, s.Count, RowStride(f))
+			c.Record(Embedding(s, index, table, out.GPU))
+			whole = append(whole, values...)
+		}
+		EmbeddingRef(f, ids, whole, out.Host)
 		c.Expect(out, 0)
 	})
 	register("embedding_grad", func(c *Case) {

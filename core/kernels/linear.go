@@ -16,6 +16,11 @@ type LinearSpec struct {
 	// OutStride is the row stride of Y and DY in elements: a multiple of 4, at
 	// least Out. 0 means Out, which then is a multiple of 4.
 	OutStride int
+	// Offset is the first column of Y and DY, in elements: a multiple of 4. It lets
+	// the parts of a matrix that is split by rows work on columns of one tensor.
+	Offset int
+	// Format is how W is stored; LinearWeightGrad does not look at it.
+	Format Format
 	// Accumulate adds to the output instead of replacing it.
 	Accumulate bool
 	// Rank is that of the low-rank term, a multiple of 4; 0 means no such term.
@@ -44,7 +49,7 @@ func LinearInputGrad(t *Tune, s LinearSpec, dy, w, dx, v, a *gpu.Tensor) gpu.Dis
 // LinearWeightGrad records DW (=|+=) Scale·DYᵀ·X, summed over rows in their
 // order: DY [rows, Out], X [rows, In], DW [Out, In]. Rank is not looked at.
 func LinearWeightGrad(t *Tune, s LinearSpec, dy, x, dw *gpu.Tensor) gpu.Dispatch {
-	s.Rank = 0
+	s.Rank, s.Format = 0, F32
 	s = s.checked(false)
 	return s.dispatch(linearWeight, t, []*gpu.Tensor{dy, x, dw}, nil, nil)
 }
@@ -71,8 +76,8 @@ func (s LinearSpec) checked(lowRank bool) LinearSpec {
 	switch {
 	case s.In <= 0 || s.In%4 != 0:
 		panic(fmt.Sprintf("kernels: linear: In %d must be a positive multiple of 4", s.In))
-	case s.Out <= 0 || s.OutStride < s.Out || s.OutStride%4 != 0:
-		panic(fmt.Sprintf("kernels: linear: Out %d needs an OutStride that is a multiple of 4 and no less, not %d", s.Out, s.OutStride))
+	case s.Out <= 0 || s.OutStride < s.Offset+RowStride(s.Out) || s.OutStride%4 != 0 || s.Offset%4 != 0:
+		panic(fmt.Sprintf("kernels: linear: Out %d at %d needs multiples of 4, and an OutStride that is no less, not %d", s.Out, s.Offset, s.OutStride))
 	case s.Rank < 0 || s.Rank%4 != 0:
 		panic(fmt.Sprintf("kernels: linear: Rank %d must be a multiple of 4", s.Rank))
 	case lowRank != (s.Rank > 0):
@@ -90,15 +95,15 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 		args = append(args, low, rank)
 		access = append(access, gpu.ReadStorage, gpu.ReadStorage)
 	}
-	accumulate := uint32(0)
-	if s.Accumulate {
-		accumulate = 1
+	program := s.Format.unrolled
+	if kind == linearWeight {
+		program = plain
 	}
 	return gpu.Dispatch{
-		Program: unrolled(block.file, block.sizes, nil, access...),
+		Program: program(block.file, block.sizes, access...),
 		Shape: gpu.Shape{
 			uint32(s.Rows), uint32(s.In / 4), uint32(s.Out), uint32(s.OutStride / 4),
-			uint32(s.Rank / 4), accumulate, gpu.F(s.Scale),
+			uint32(s.Rank / 4), flag(s.Accumulate), gpu.F(s.Scale), uint32(s.Offset / 4),
 		},
 		Args: args,
 		Groups: func(d *gpu.Dyn) [3]uint32 {

@@ -5,14 +5,15 @@ package kernels
 const linearTolerance = 5e-5
 
 // linearCase reads the sizes that all three products share. Rows: "rows", counted
-// by tokens, or fixed with the flag "fixed". "stride" is OutStride; "variant" is an
-// index of linearVariants, without which the adapter's default runs.
+// by tokens, or fixed with the flag "fixed". "stride" is OutStride, "offset" Offset,
+// "format" the weights' Format; "variant" is an index of linearVariants, without which
+// the adapter's default runs.
 func linearCase(c *Case) (s LinearSpec, n int, t Tune) {
 	n = c.Size("rows")
 	s = LinearSpec{
 		Rows: PerToken, In: c.Size("in"), Out: c.Size("out"),
 		OutStride: c.Spec.Sizes["stride"], Accumulate: c.Flag("accumulate"),
-		Rank: c.Spec.Sizes["rank"], Scale: c.Param("scale"),
+		Rank: c.Spec.Sizes["rank"], Scale: c.Param("scale"), Offset: c.Spec.Sizes["offset"], Format: c.format(),
 	}
 	if c.Flag("fixed") {
 		s.Rows = FixedRows(n)
@@ -34,12 +35,13 @@ func (s LinearSpec) output(c *Case, name string, n int) *CaseTensor {
 	return c.Garbage(name, n)
 }
 
-// padded makes [n, OutStride] values whose columns past Out are 0.
+// padded makes [n, OutStride] values with zeros from Out up to the next multiple of 4.
 func (s LinearSpec) padded(c *Case, name string, n int) *CaseTensor {
 	t := c.Random(name, n*s.OutStride)
 	v := append([]float32(nil), t.Host...)
 	for r := range n {
-		clear(v[r*s.OutStride+s.Out : (r+1)*s.OutStride])
+		row := v[r*s.OutStride+s.Offset : (r+1)*s.OutStride]
+		clear(row[s.Out:min(len(row), RowStride(s.Out))])
 	}
 	return c.Values(name, v)
 }
@@ -47,27 +49,29 @@ func (s LinearSpec) padded(c *Case, name string, n int) *CaseTensor {
 func init() {
 	register("linear_forward", func(c *Case) {
 		s, n, t := linearCase(c)
-		x, w := c.Random("x", n*s.In), c.Random("w", s.Out*s.In)
+		x := c.Random("x", n*s.In)
+		w, values := c.matrix("w", s.Format, s.Out, s.In)
 		// Random, not garbage: columns past the next multiple of 4 stay.
 		y := c.Random("y", n*s.OutStride)
 		u, b := &CaseTensor{}, &CaseTensor{}
 		if s.Rank > 0 {
 			u, b = c.Random("u", n*s.Rank), c.Random("b", s.Out*s.Rank)
 		}
-		c.Record(LinearForward(&t, s, x.GPU, w.GPU, y.GPU, u.GPU, b.GPU))
-		LinearForwardRef(s, n, x.Host, w.Host, y.Host, u.Host, b.Host)
+		c.Record(LinearForward(&t, s, x.GPU, w, y.GPU, u.GPU, b.GPU))
+		LinearForwardRef(s, n, x.Host, values, y.Host, u.Host, b.Host)
 		c.Expect(y, linearTolerance)
 	})
 	register("linear_input", func(c *Case) {
 		s, n, t := linearCase(c)
-		dy, w := s.padded(c, "dy", n), c.Random("w", s.Out*s.In)
+		dy := s.padded(c, "dy", n)
+		w, values := c.matrix("w", s.Format, s.Out, s.In)
 		dx := s.output(c, "dx", n*s.In)
 		v, a := &CaseTensor{}, &CaseTensor{}
 		if s.Rank > 0 {
 			v, a = c.Random("v", n*s.Rank), c.Random("a", s.Rank*s.In)
 		}
-		c.Record(LinearInputGrad(&t, s, dy.GPU, w.GPU, dx.GPU, v.GPU, a.GPU))
-		LinearInputGradRef(s, n, dy.Host, w.Host, dx.Host, v.Host, a.Host)
+		c.Record(LinearInputGrad(&t, s, dy.GPU, w, dx.GPU, v.GPU, a.GPU))
+		LinearInputGradRef(s, n, dy.Host, values, dx.Host, v.Host, a.Host)
 		c.Expect(dx, linearTolerance)
 	})
 	register("linear_weight", func(c *Case) {

@@ -4,12 +4,10 @@ package kernels
 func LinearForwardRef(s LinearSpec, n int, x, w, y, u, b []float32) {
 	s = s.checked(s.Rank > 0)
 	for r := range n {
-		for o := range s.OutStride {
-			at := r*s.OutStride + o
+		for o := range RowStride(s.Out) {
+			at := r*s.OutStride + s.Offset + o
 			if o >= s.Out {
-				if o < (s.Out+3)&^3 {
-					y[at] = 0
-				}
+				y[at] = 0
 				continue
 			}
 			sum := dot64(x[r*s.In:], w[o*s.In:], s.In)
@@ -28,7 +26,7 @@ func LinearInputGradRef(s LinearSpec, n int, dy, w, dx, v, a []float32) {
 		for i := range s.In {
 			var sum, low float64
 			for o := range s.Out {
-				sum += float64(dy[r*s.OutStride+o]) * float64(w[o*s.In+i])
+				sum += float64(dy[r*s.OutStride+s.Offset+o]) * float64(w[o*s.In+i])
 			}
 			for k := range s.Rank {
 				low += float64(v[r*s.Rank+k]) * float64(a[k*s.In+i])

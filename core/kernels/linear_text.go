@@ -21,6 +21,16 @@ import (
 
 // unrolled is program for a template with integer sizes; consts are flags only.
 func unrolled(file string, sizes map[string]int, consts Consts, args ...gpu.Access) *gpu.Program {
+	return unrolledText(file, shaders.Text(file), sizes, consts, args...)
+}
+
+// plain is unrolled without conditionals.
+func plain(file string, sizes map[string]int, args ...gpu.Access) *gpu.Program {
+	return unrolled(file, sizes, nil, args...)
+}
+
+// unrolledText is unrolled for a text that is put together first; file names it.
+func unrolledText(file, text string, sizes map[string]int, consts Consts, args ...gpu.Access) *gpu.Program {
 	all := Consts{}
 	for k, v := range sizes {
 		all[k] = v
@@ -32,7 +42,7 @@ func unrolled(file string, sizes map[string]int, consts Consts, args ...gpu.Acce
 	if p, ok := programCache[key]; ok {
 		return p
 	}
-	lines := unroll(file, strings.Split(shaders.Text(file), "\n"), sizes)
+	lines := unroll(file, strings.Split(text, "\n"), sizes)
 	p := &gpu.Program{
 		Name: key,
 		WGSL: shaders.Text("common") + conditionals(file, strings.Join(lines, "\n"), consts),

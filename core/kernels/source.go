@@ -27,6 +27,11 @@ var (
 
 // program returns shader file, specialised by consts, with its bindings from 2 on.
 func program(file string, consts Consts, args ...gpu.Access) *gpu.Program {
+	return programAfter("", file, consts, args...)
+}
+
+// programAfter is program with a text that the file builds on put before it.
+func programAfter(prelude, file string, consts Consts, args ...gpu.Access) *gpu.Program {
 	key := file + constsKey(consts)
 	programMutex.Lock()
 	defer programMutex.Unlock()
@@ -35,7 +40,7 @@ func program(file string, consts Consts, args ...gpu.Access) *gpu.Program {
 	}
 	p := &gpu.Program{
 		Name: file + constsKey(consts),
-		WGSL: shaders.Text("common") + specialise(file, shaders.Text(file), consts),
+		WGSL: shaders.Text("common") + prelude + specialise(file, shaders.Text(file), consts),
 		Args: args,
 	}
 	programCache[key] = p

@@ -92,7 +92,7 @@ func (d *Decoder) record() error {
 		tokens: dim{kernels.PerToken, d.Spec.MaxPrompt}, queries: dim{kernels.PerHeadRow, branches},
 	}
 	x := p.temp("embedded", p.tokens, m.Config.HiddenSize)
-	p.plan.Add(kernels.Embedding(p.tokens.rows, m.Config.HiddenSize, m.Config.VocabSize, p.in.ids, m.embed, x))
+	p.embedding(m.embed, p.tokens.rows, p.in.ids, x)
 	d.recordLogits(p, x)
 	if err := d.prompt.Compile(); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (d *Decoder) record() error {
 	p = &pass{m: m, plan: d.token, in: d.tokenIn, cache: d.cache, tokens: dim{kernels.FixedRows(branches), branches}}
 	p.queries = p.tokens
 	one := p.temp("embedded", dim{capacity: 1}, m.Config.HiddenSize)
-	p.plan.Add(kernels.Embedding(kernels.FixedRows(1), m.Config.HiddenSize, m.Config.VocabSize, d.next, m.embed, one))
+	p.embedding(m.embed, kernels.FixedRows(1), d.next, one)
 	d.recordLogits(p, p.gather(p.tokens, same, one))
 	return d.token.Compile()
 }
@@ -123,7 +123,7 @@ func (d *Decoder) recordLogits(p *pass, x *gpu.Tensor) {
 	stride := d.stride()
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
 		p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{
-			Rows: p.queries.rows, In: p.m.Config.HiddenSize, Out: cols, OutStride: stride,
+			Rows: p.queries.rows, In: p.m.Config.HiddenSize, Out: cols, OutStride: stride, Format: p.m.head.format,
 		}, hs, w, d.logits.Slice(int64(4*c0), d.logits.Bytes-int64(4*c0)), nil, nil))
 	})
 	p.plan.Add(kernels.Sample(p.m.Config.VocabSize, stride, d.Spec.Dual, d.logits, d.params, d.seen, d.scratch, d.out, d.next))

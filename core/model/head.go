@@ -23,10 +23,11 @@ type lossTensors struct {
 
 // chunks calls f for every piece of the vocabulary.
 func (p *pass) chunks(f func(c0, cols int, w *gpu.Tensor)) {
-	vocab, hidden := p.m.Config.VocabSize, p.m.Config.HiddenSize
-	for c0 := 0; c0 < vocab; c0 += vocabChunk {
-		cols := min(vocabChunk, vocab-c0)
-		f(c0, cols, p.m.head.Slice(int64(4*c0*hidden), int64(4*cols*hidden)))
+	for _, part := range p.m.head.parts {
+		for at := 0; at < part.rows; at += vocabChunk {
+			c0, cols := part.first+at, min(vocabChunk, part.rows-at)
+			f(c0, cols, p.m.head.slice(part, c0, cols))
+		}
 	}
 }
 
@@ -36,7 +37,7 @@ func (p *pass) headStride() int { return (min(vocabChunk, p.m.Config.VocabSize) 
 func (p *pass) logits(cols int, hs, w *gpu.Tensor) *gpu.Tensor {
 	z := p.temp("logits chunk", p.queries, p.headStride())
 	p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{
-		Rows: p.queries.rows, In: p.m.Config.HiddenSize, Out: cols, OutStride: p.headStride(),
+		Rows: p.queries.rows, In: p.m.Config.HiddenSize, Out: cols, OutStride: p.headStride(), Format: p.m.head.format,
 	}, hs, w, z, nil, nil))
 	return z
 }
@@ -64,7 +65,7 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
 		z := p.logits(cols, hs, w)
 		p.plan.Add(kernels.HeadGrad(dual, c0, cols, p.headStride(), o.CounterfactualGrad, z, p.in.targets, t.state, t.coef))
-		spec := kernels.LinearSpec{Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0}
+		spec := kernels.LinearSpec{Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0, Format: p.m.head.format}
 		p.plan.Add(kernels.LinearInputGrad(p.m.tune, spec, z, w, dhs, nil, nil))
 		if p.m.headGrad != nil {
 			spec.Accumulate, spec.Scale = true, 1

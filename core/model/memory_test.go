@@ -24,10 +24,16 @@ import (
 // random makes a small model of the given vocabulary and depth.
 func random(t *testing.T, store blob.Store, vocab, layers int) {
 	t.Helper()
+	randomOf(t, store, vocab, layers, 16, 24)
+}
+
+// randomOf is random with other widths.
+func randomOf(t *testing.T, store blob.Store, vocab, layers, hidden, mlp int) {
+	t.Helper()
 	ctx := context.Background()
-	config := fmt.Sprintf(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":16,"intermediate_size":24,
+	config := fmt.Sprintf(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":%d,"intermediate_size":%d,
 		"num_hidden_layers":%d,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":%d,"max_position_embeddings":128,
-		"rms_norm_eps":1e-5,"rope_theta":10000,"tie_word_embeddings":false,"bos_token_id":0,"eos_token_id":1}`, layers, vocab)
+		"rms_norm_eps":1e-5,"rope_theta":10000,"tie_word_embeddings":false,"bos_token_id":0,"eos_token_id":1}`, hidden, mlp, layers, vocab)
 	require.NoError(t, store.Write(ctx, "m/config.json", []byte(config)))
 	cfg, err := weights.ReadConfig(ctx, store, "m")
 	require.NoError(t, err)
@@ -114,7 +120,7 @@ func (w weak) Info() gpu.Info {
 	return i
 }
 
-// TestWeakDevice loads a model whose embedding is larger than a binding, and one
+// TestWeakDevice loads a model of whose embedding not even 64 rows fit a binding, and one
 // whose kernels need more buffers than a stage may have: faults that name what and
 // the limit.
 func TestWeakDevice(t *testing.T) {
@@ -124,12 +130,12 @@ func TestWeakDevice(t *testing.T) {
 	dev, err := native.Open(store)
 	require.NoError(t, err)
 	defer dev.Close()
-	g := gpu.NewContext(weak{dev, 100_000, 8})
+	g := gpu.NewContext(weak{dev, 4000, 8})
 	tune := kernels.DefaultTune(g.Info())
 	_, err = model.Load(ctx, g, &tune, store, "m", model.LoadOptions{})
 	require.ErrorIs(t, err, fault.DeviceLimit)
 	require.ErrorContains(t, err, "embed_tokens")
-	require.ErrorContains(t, err, "100000")
+	require.ErrorContains(t, err, "4000")
 	require.Zero(t, g.LiveBuffers())
 
 	g = gpu.NewContext(weak{dev, 1 << 27, 4})

@@ -23,16 +23,17 @@ type Model struct {
 	// Params are the tensors that train: none, LoRA factors, or all weights.
 	Params *Params
 
-	g       *gpu.Context
-	tune    *kernels.Tune
-	buffers []gpu.Buffer
-	rope    *gpu.Tensor
-	embed   *gpu.Tensor
-	layers  []layer
-	norm    gain
-	head    *gpu.Tensor
-	full    bool
-	adapter *adapterState
+	g        *gpu.Context
+	tune     *kernels.Tune
+	buffers  []gpu.Buffer
+	rope     *gpu.Tensor
+	embed    *matrix
+	layers   []layer
+	norm     gain
+	head     *matrix
+	full     bool
+	adapter  *Adapter   // in use, or nil
+	adapters []*Adapter // on the device
 
 	embedGrad, headGrad *gpu.Tensor
 }
@@ -56,7 +57,7 @@ type gain struct {
 type linear struct {
 	path     string // module path, such as model.layers.0.self_attn.q_proj
 	in, out  int
-	w        *gpu.Tensor
+	w        *matrix
 	grad     *gpu.Tensor // nil when frozen
 	bias     *gpu.Tensor // nil without
 	biasGrad *gpu.Tensor // nil without, or when frozen
@@ -71,6 +72,9 @@ func (l *layer) linears() []*linear {
 type LoadOptions struct {
 	// Full makes all weights train; else none does until an adapter is attached.
 	Full bool
+	// Base says how the matrices of a frozen model stay on the device: one of
+	// BaseNames, or empty for BaseAuto.
+	Base string
 	// Positions raises the longest sequence past what the model was made for,
 	// for measurements of speed; 0 leaves it.
 	Positions int
@@ -79,6 +83,9 @@ type LoadOptions struct {
 // Load reads a model of store onto the device: path is an HF folder, a folder
 // with a GGUF file, or a GGUF file.
 func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions) (*Model, error) {
+	if err := CheckBase(o.Base, o.Full); err != nil {
+		return nil, err
+	}
 	source, err := weights.OpenModel(ctx, store, path)
 	if err != nil {
 		return nil, err
@@ -89,7 +96,11 @@ func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.St
 	}
 	cfg.MaxPositions = max(cfg.MaxPositions, o.Positions)
 	m := &Model{Config: cfg, g: g, tune: tune, full: o.Full}
-	if err := m.load(ctx, source.File); err != nil {
+	pieces, err := m.allocate(source.File, o)
+	if err == nil {
+		err = m.upload(ctx, source.File, pieces)
+	}
+	if err != nil {
 		m.Free()
 		return nil, err
 	}
@@ -116,11 +127,10 @@ func supported(c weights.Config, where string) error {
 	return nil
 }
 
-func (m *Model) load(ctx context.Context, file *weights.File) error {
-	cfg := m.Config
-	shapes := weights.LlamaTensors(cfg)
-	tensors := map[string]*gpu.Tensor{}
-	grads := map[string]*gpu.Tensor{}
+// allocate makes all tensors of the model, and says what is to be loaded into them.
+func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
+	shapes := weights.LlamaTensors(m.Config)
+	values, grads := map[string]*gpu.Tensor{}, map[string]*gpu.Tensor{}
 	if m.full {
 		entries := make([]Param, len(shapes))
 		for i, s := range shapes {
@@ -131,35 +141,42 @@ func (m *Model) load(ctx context.Context, file *weights.File) error {
 		}
 		params, err := newParams(m.g, entries)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		m.Params = params
 		for _, e := range params.Entries {
-			tensors[e.Name], grads[e.Name] = e.Value, e.Grad
-		}
-	} else {
-		limit := min(m.g.Info().MaxBindingSize, m.g.Info().MaxBufferSize)
-		for _, s := range shapes {
-			bytes := int64(4)
-			for _, n := range s.Shape {
-				bytes *= int64(n)
-			}
-			if bytes > limit {
-				return fault.New(fault.DeviceLimit, m.g.Info().Name, s.Name, "needs a binding of %d bytes", bytes).
-					WithLimit("%d", limit).WithRemedy("use a smaller model or another adapter")
-			}
-			tensors[s.Name] = m.newTensor(s.Name, bytes)
+			values[e.Name], grads[e.Name] = e.Value, e.Grad
 		}
 	}
-	if err := m.upload(ctx, file, shapes, tensors); err != nil {
-		return err
+	var pieces []piece
+	matrices := map[string]*matrix{}
+	for _, s := range shapes {
+		info, _ := file.Tensor(s.Name)
+		t, trains := values[s.Name]
+		if len(s.Shape) < 2 {
+			if !trains {
+				t = m.newTensor(s.Name, int64(4*s.Shape[0]))
+				values[s.Name] = t
+			}
+			pieces = append(pieces, vectorPiece(info, t))
+			continue
+		}
+		w := whole(s.Name, s.Shape[0], s.Shape[1], t)
+		if !trains {
+			var err error
+			if w, err = m.newMatrix(s.Name, s.Shape[0], s.Shape[1], rowAlign(info), formatOf(o.Base, m.full, info)); err != nil {
+				return nil, err
+			}
+		}
+		matrices[s.Name] = w
+		pieces = append(pieces, w.pieces(info, bindingLimit(m.g.Info()))...)
 	}
-	m.assemble(tensors, grads)
-	table := kernels.RopeTable(cfg.RopeFrequencies(), cfg.MaxPositions)
+	m.assemble(matrices, values, grads)
+	table := kernels.RopeTable(m.Config.RopeFrequencies(), m.Config.MaxPositions)
 	m.rope = m.newTensor("rope", int64(4*len(table)))
 	b, _ := m.rope.Handle()
 	m.g.WriteF32(b, 0, table)
-	return m.g.Flush()
+	return pieces, m.g.Flush()
 }
 
 // newTensor makes a persistent tensor that the model owns.
@@ -170,11 +187,11 @@ func (m *Model) newTensor(name string, bytes int64) *gpu.Tensor {
 }
 
 // assemble wires the tensors into layers.
-func (m *Model) assemble(t, grads map[string]*gpu.Tensor) {
+func (m *Model) assemble(w map[string]*matrix, t, grads map[string]*gpu.Tensor) {
 	cfg := m.Config
-	m.embed, m.embedGrad = t[weights.EmbedName], grads[weights.EmbedName]
+	m.embed, m.embedGrad = w[weights.EmbedName], grads[weights.EmbedName]
 	m.norm = gain{t[weights.NormName], grads[weights.NormName]}
-	m.head, m.headGrad = t[weights.HeadName], grads[weights.HeadName]
+	m.head, m.headGrad = w[weights.HeadName], grads[weights.HeadName]
 	if cfg.TieEmbeddings {
 		m.head, m.headGrad = m.embed, m.embedGrad
 	}
@@ -184,7 +201,7 @@ func (m *Model) assemble(t, grads map[string]*gpu.Tensor) {
 			path := weights.LayerPath(i, part)
 			out, in, _ := cfg.LinearShape(part)
 			return &linear{
-				path: path, in: in, out: out, w: t[path+".weight"], grad: grads[path+".weight"],
+				path: path, in: in, out: out, w: w[path+".weight"], grad: grads[path+".weight"],
 				bias: t[path+".bias"], biasGrad: grads[path+".bias"],
 			}
 		}
@@ -209,10 +226,14 @@ func (m *Model) Full() bool { return m.full }
 
 // Free destroys everything the model has on the device.
 func (m *Model) Free() {
-	if m.Params != nil {
-		m.Params.Free()
-		m.Params = nil
+	for _, a := range m.adapters {
+		a.params.Free()
 	}
+	m.adapter, m.adapters = nil, nil
+	if m.full && m.Params != nil {
+		m.Params.Free()
+	}
+	m.Params = nil
 	for _, b := range m.buffers {
 		m.g.Free(b)
 	}

@@ -8,7 +8,7 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Params are trainable tensors, laid one after the other in flat buffers, so
+// Params are tensors that train, or the frozen ones of an adapter, laid one after the other in flat buffers, so
 // that clipping and AdamW take one dispatch per segment instead of one per
 // tensor, and a checkpoint is a few copies.
 //
@@ -40,9 +40,12 @@ type Segment struct {
 
 const paramAlign = 256
 
-// newParams lays out tensors given as name and shape. The order is kept; it is
-// the order of checkpoints.
-func newParams(g *gpu.Context, shapes []Param) (*Params, error) {
+// newParams lays out tensors that train, given as name and shape. The order is
+// kept; it is the order of checkpoints.
+func newParams(g *gpu.Context, shapes []Param) (*Params, error) { return layParams(g, shapes, true) }
+
+// layParams is newParams for tensors that need not train: those have values only.
+func layParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 	p := &Params{g: g, Entries: shapes}
 	limit := int(min(g.Info().MaxBindingSize, g.Info().MaxBufferSize))
 	used := 0
@@ -65,14 +68,16 @@ func newParams(g *gpu.Context, shapes []Param) (*Params, error) {
 	for i, size := range sizes {
 		name := func(what string) string { return fmt.Sprintf("params%d.%s", i, what) }
 		s := Segment{Count: size / 4}
-		s.Value = g.NewBuffer(name("value"), int64(size), gpu.Storage)
-		s.Grad = g.NewBuffer(name("grad"), int64(size), gpu.Storage)
-		s.Mean = g.NewBuffer(name("mean"), int64(size), gpu.Storage)
-		s.Var = g.NewBuffer(name("var"), int64(size), gpu.Storage)
-		s.ValueT = gpu.Persistent(name("value"), s.Value, 0, int64(size))
-		s.GradT = gpu.Persistent(name("grad"), s.Grad, 0, int64(size))
-		s.MeanT = gpu.Persistent(name("mean"), s.Mean, 0, int64(size))
-		s.V = gpu.Persistent(name("var"), s.Var, 0, int64(size))
+		flat := func(what string) (gpu.Buffer, *gpu.Tensor) {
+			b := g.NewBuffer(name(what), int64(size), gpu.Storage)
+			return b, gpu.Persistent(name(what), b, 0, int64(size))
+		}
+		s.Value, s.ValueT = flat("value")
+		if train {
+			s.Grad, s.GradT = flat("grad")
+			s.Mean, s.MeanT = flat("mean")
+			s.Var, s.V = flat("var")
+		}
 		p.Segments = append(p.Segments, s)
 	}
 	for i := range p.Entries {
@@ -80,7 +85,9 @@ func newParams(g *gpu.Context, shapes []Param) (*Params, error) {
 		s := p.Segments[e.Segment]
 		bytes := int64(4 * e.Rows * e.Columns)
 		e.Value = gpu.Persistent(e.Name, s.Value, int64(e.Offset), bytes)
-		e.Grad = gpu.Persistent(e.Name+".grad", s.Grad, int64(e.Offset), bytes)
+		if train {
+			e.Grad = gpu.Persistent(e.Name+".grad", s.Grad, int64(e.Offset), bytes)
+		}
 	}
 	return p, nil
 }
@@ -183,7 +190,9 @@ func (p *Params) WriteState(states []State) error {
 func (p *Params) Free() {
 	for _, s := range p.Segments {
 		for _, b := range []gpu.Buffer{s.Value, s.Grad, s.Mean, s.Var} {
-			p.g.Free(b)
+			if b != 0 {
+				p.g.Free(b)
+			}
 		}
 	}
 	p.Segments, p.Entries = nil, nil

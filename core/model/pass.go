@@ -45,22 +45,22 @@ func (p *pass) linear(l *linear, d dim, x, y *gpu.Tensor) (u *gpu.Tensor) {
 
 // product is linear without the bias.
 func (p *pass) product(l *linear, d dim, x, y *gpu.Tensor) (u *gpu.Tensor) {
-	spec := kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out}
+	spec := kernels.LinearSpec{Rows: d.rows}
 	if l.lora == nil {
-		p.plan.Add(kernels.LinearForward(p.m.tune, spec, x, l.w, y, nil, nil))
+		p.forward(l.w, spec, x, y, nil, nil)
 		return nil
 	}
 	u = p.temp(l.path+".u", d, l.lora.rank)
 	p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.lora.rank}, x, l.lora.a, u, nil, nil))
 	spec.Rank, spec.Scale = l.lora.rank, l.lora.scale
-	p.plan.Add(kernels.LinearForward(p.m.tune, spec, x, l.w, y, u, l.lora.b))
+	p.forward(l.w, spec, x, y, u, l.lora.b)
 	return u
 }
 
 // linearGrad records the gradients of y = linear(x) given dy: those of the
 // layer's parameters, added to what is there, and that of x unless dx is nil.
 func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate bool) {
-	spec := kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out, Accumulate: accumulate}
+	spec := kernels.LinearSpec{Rows: d.rows, Accumulate: accumulate}
 	var v, a *gpu.Tensor
 	if lora := l.lora; lora != nil {
 		v, a = p.temp(l.path+".v", d, lora.rank), lora.a
@@ -76,7 +76,7 @@ func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate
 		p.plan.Add(kernels.ColumnSums(d.rows, l.out, dy, l.biasGrad))
 	}
 	if dx != nil {
-		p.plan.Add(kernels.LinearInputGrad(p.m.tune, spec, dy, l.w, dx, v, a))
+		p.inputGrad(l.w, spec, dy, dx, v, a)
 	}
 }
 

@@ -76,7 +76,7 @@ func (s *Step) tensor(name string, words int) *gpu.Tensor {
 func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 	m, hidden := p.m, p.m.Config.HiddenSize
 	x := p.temp("embedded", p.tokens, hidden)
-	p.plan.Add(kernels.Embedding(p.tokens.rows, hidden, m.Config.VocabSize, p.in.ids, m.embed, x))
+	p.embedding(m.embed, p.tokens.rows, p.in.ids, x)
 	layers := make([]*saved, len(m.layers))
 	for i := range m.layers {
 		x, layers[i] = p.layerForward(i, x)

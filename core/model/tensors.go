@@ -14,13 +14,13 @@ func (m *Model) Gradients(ctx context.Context) ([]weights.Tensor, error) {
 		return nil, err
 	}
 	var out []weights.Tensor
-	if m.adapter != nil {
+	if !m.full {
 		a := m.AdapterFrom(values)
 		for i, path := range m.adapter.paths {
 			p := a.Pairs[path]
 			out = append(out,
-				weights.Tensor{Name: m.Params.Entries[2*i].Name, Shape: []int{a.Rank, p.In}, Data: p.A},
-				weights.Tensor{Name: m.Params.Entries[2*i+1].Name, Shape: []int{p.Out, a.Rank}, Data: p.B})
+				weights.Tensor{Name: m.Params.Entries[2*i].Name, Shape: []int{p.Rank(), p.In}, Data: p.A},
+				weights.Tensor{Name: m.Params.Entries[2*i+1].Name, Shape: []int{p.Out, p.Rank()}, Data: p.B})
 		}
 		return out, nil
 	}

@@ -63,6 +63,23 @@ type Training struct {
 	CheckpointEvery int `json:"checkpoint_every,omitempty"`
 }
 
+// LoadParams are the parameters of "load": keep a base model on the device, with the
+// adapters in these folders. Until "unload" or "release", methods that name this
+// model find it there, and one that names one of the folders as its adapter switches
+// to it in no time. Calling it again reads the adapters anew; for another model, it
+// takes that one's place.
+type LoadParams struct {
+	Model    string   `json:"model"`
+	Adapters []string `json:"adapters,omitempty"`
+}
+
+// LoadResult tells what "load" took, and what lies on the device after it or after
+// "unload".
+type LoadResult struct {
+	Seconds   float64 `json:"seconds"`
+	LiveBytes int64   `json:"live_bytes"`
+}
+
 // PersonalizeParams are the parameters of "personalize": fine-tune on Source,
 // write the adapter to Out+"/adapter_config.json" and
 // Out+"/adapter_model.safetensors", keep checkpoints under Out+"/checkpoint".
@@ -77,6 +94,12 @@ type PersonalizeParams struct {
 	// Expert is the folder of the frozen θ_D adapter, for presets that want one.
 	Expert string `json:"expert,omitempty"`
 	LoRA   LoRA   `json:"lora"`
+	// From is the folder of an adapter to start from, trained here or by PEFT. Rank, α
+	// and layers are its own, so LoRA is left empty; the optimizer starts afresh.
+	From string `json:"from,omitempty"`
+	// BaseName is what the adapter calls its base model; empty keeps From's name for
+	// it, or takes Model.
+	BaseName string `json:"base_name,omitempty"`
 	// Full trains all weights instead of an adapter; Out then becomes a model
 	// folder: config.json, tokenizer.json, model.safetensors (F32).
 	Full     bool     `json:"full,omitempty"`

@@ -48,7 +48,7 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	if r.MatmulGFLOPS, err = kernels.MatmulBest(ctx, env.GPU, tune); err != nil {
 		return nil, err
 	}
-	if err := p.steps(ctx, env, m, r); err != nil {
+	if err := p.steps(ctx, env, m.Model, r); err != nil {
 		return nil, err
 	}
 	r.PeakBytes = env.GPU.PeakBytes()

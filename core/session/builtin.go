@@ -46,6 +46,7 @@ type ReleaseResult struct {
 }
 
 func release(_ context.Context, env *Env, _ json.RawMessage) (any, error) {
+	letGo(env)
 	leaked, err := env.GPU.Close()
 	return ReleaseResult{Leaked: leaked}, err
 }

@@ -42,13 +42,13 @@ func TestAnothersHistoryIsLessCausal(t *testing.T) {
 	o, err := causal.Preset("nextquill")
 	require.NoError(t, err)
 
-	own, ownGain := effects(ctx, t, env, m, data, o.Delta)
+	own, ownGain := effects(ctx, t, env, m.Model, data, o.Delta)
 	items := append([]history.Item{}, data.items...)
 	for i := range items[:data.train] {
 		other := items[(37*i+11)%data.train].Context
 		data.items[i].Text = other[len(other)-1].Value // the gloss is the last field
 	}
-	others, othersGain := effects(ctx, t, env, m, data, o.Delta)
+	others, othersGain := effects(ctx, t, env, m.Model, data, o.Delta)
 	t.Logf("tokens above δ: %.3f with the writer's history, %.3f with another's; gain %.3f and %.3f nats", own, others, ownGain, othersGain)
 	require.Less(t, others, own)
 	require.Less(t, othersGain, ownGain-.05)

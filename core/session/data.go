@@ -60,7 +60,7 @@ func openData(ctx context.Context, env *Env, modelDir string, src Source, templa
 	default:
 		return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).WithRemedy("use latest or bm25")
 	}
-	if d.tok, err = tokenizer.LoadModel(ctx, env.Blobs, modelDir); err != nil {
+	if d.tok, err = tokenizerOf(ctx, env, modelDir); err != nil {
 		return nil, err
 	}
 	if d.tok.VocabSize() > cfg.VocabSize {

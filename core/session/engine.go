@@ -8,7 +8,6 @@ import (
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
-	"nextquill/core/weights"
 )
 
 // tuneCache is the blob that keeps the kernel variants chosen per adapter, so
@@ -63,8 +62,8 @@ func submitFlops(info gpu.Info) float64 {
 	return 1e10
 }
 
-// openModel loads a model and, when adapter is not empty, attaches that adapter.
-func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadOptions) (*model.Model, error) {
+// loadModel loads a model onto the device.
+func loadModel(ctx context.Context, env *Env, dir string, o model.LoadOptions) (*model.Model, error) {
 	tune, err := tuneFor(ctx, env)
 	if err != nil {
 		return nil, err
@@ -72,22 +71,26 @@ func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadO
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "load"}); err != nil {
 		return nil, err
 	}
-	m, err := model.Load(ctx, env.GPU, tune, env.Blobs, dir, o)
+	return model.Load(ctx, env.GPU, tune, env.Blobs, dir, o)
+}
+
+// openModel finds or loads a model and uses the adapter in the folder of that name,
+// unless it is empty.
+func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadOptions) (*lease, error) {
+	m, err := leaseModel(ctx, env, dir, o)
 	if err != nil {
 		return nil, err
 	}
-	if adapter != "" {
-		if err := attachAdapter(ctx, env, m, adapter); err != nil {
-			m.Free()
-			return nil, err
-		}
+	if err := m.use(ctx, env, adapter); err != nil {
+		m.Free()
+		return nil, err
 	}
 	return m, nil
 }
 
-// openTask loads what most methods work with: a model with its adapter, and the
+// openTask opens what most methods work with: a model with its adapter, and the
 // writer's items.
-func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval) (*model.Model, *dataset, error) {
+func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval) (*lease, *dataset, error) {
 	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{})
 	if err != nil {
 		return nil, nil, err
@@ -98,13 +101,4 @@ func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, te
 		return nil, nil, err
 	}
 	return m, d, nil
-}
-
-// attachAdapter reads a PEFT adapter and puts it on the model.
-func attachAdapter(ctx context.Context, env *Env, m *model.Model, dir string) error {
-	a, err := weights.ReadAdapter(ctx, env.Blobs, dir)
-	if err != nil {
-		return err
-	}
-	return m.SetAdapter(a)
 }

@@ -31,7 +31,7 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 		return nil, fault.New(fault.Missing, "evaluate", "held-out items", "there are none").
 			WithRemedy("name a held-out file, or add more items")
 	}
-	records, err := score(ctx, env, m, samples, false, "evaluate")
+	records, err := score(ctx, env, m.Model, samples, false, "evaluate")
 	if err != nil {
 		return nil, err
 	}

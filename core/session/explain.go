@@ -42,7 +42,7 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 			samples = append(samples, causal.Sample{With: left.with, Without: left.without, Response: response})
 		}
 	}
-	records, err := score(ctx, env, m, samples, true, "explain")
+	records, err := score(ctx, env, m.Model, samples, true, "explain")
 	if err != nil {
 		return nil, err
 	}

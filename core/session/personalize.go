@@ -95,31 +95,29 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 	if err := tc.Check(); err != nil {
 		return nil, err
 	}
-	expert, err := p.expertRecords(ctx, env, o, samples, tc)
-	if err != nil {
-		return nil, err
-	}
-	if o.Weights == causal.Quantile {
-		if tc.Objective.Delta, err = p.quantile(ctx, env, o, samples, expert, tc); err != nil {
-			return nil, err
-		}
-	}
 	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{Full: p.Full})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	if !p.Full {
-		spec := model.LoRASpec{Rank: cmp.Or(p.LoRA.Rank, 16), Alpha: cmp.Or(p.LoRA.Alpha, 32), Targets: p.LoRA.Targets}
-		if err := m.AttachLoRA(spec, tc.Seed); err != nil {
-			return nil, err
-		}
-	}
-	r, err := p.train(ctx, env, m, tc, samples, heldout, expert)
+	origin, err := p.attach(ctx, env, m, tc.Seed)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.save(ctx, env, m); err != nil {
+	expert, err := p.expertRecords(ctx, env, m, o, samples, tc)
+	if err != nil {
+		return nil, err
+	}
+	if o.Weights == causal.Quantile {
+		if tc.Objective.Delta, err = p.quantile(ctx, env, m, o, samples, expert, tc); err != nil {
+			return nil, err
+		}
+	}
+	r, err := p.train(ctx, env, m.Model, tc, samples, heldout, expert, origin)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.save(ctx, env, m.Model); err != nil {
 		return nil, err
 	}
 	out := PersonalizeResult{
@@ -132,30 +130,55 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 	return out, nil
 }
 
+// attach puts on the model what is to be trained, unless all of it is, and gives the
+// fingerprint of an adapter that it starts from.
+func (p *PersonalizeParams) attach(ctx context.Context, env *Env, m *lease, seed uint64) (origin string, err error) {
+	if p.From != "" {
+		if p.Full {
+			return "", fault.New(fault.Unsupported, "personalize", "from", "an adapter, but all weights are to be trained").
+				WithRemedy("merge the adapter into the model and train that, or train the adapter alone")
+		}
+		if p.LoRA.Rank != 0 || p.LoRA.Alpha != 0 || len(p.LoRA.Targets) > 0 {
+			return "", fault.New(fault.Mismatch, "personalize", "lora", "a shape is given, and an adapter to start from has its own").
+				WithRemedy("leave rank, alpha and targets out")
+		}
+		a, err := m.train(ctx, env, p.From)
+		if err != nil {
+			return "", err
+		}
+		p.BaseName = cmp.Or(p.BaseName, a.BaseModel)
+		return a.Digest(), nil
+	}
+	if p.Full {
+		return "", nil
+	}
+	return "", m.AttachLoRA(model.LoRASpec{Rank: cmp.Or(p.LoRA.Rank, 16), Alpha: cmp.Or(p.LoRA.Alpha, 32), Targets: p.LoRA.Targets}, seed)
+}
+
 // expertRecords scores the samples under the frozen θ_D, if the objective has one.
-func (p *PersonalizeParams) expertRecords(ctx context.Context, env *Env, o causal.Options, samples []causal.Sample, tc train.Config) ([][]float32, error) {
+func (p *PersonalizeParams) expertRecords(ctx context.Context, env *Env, m *lease, o causal.Options, samples []causal.Sample, tc train.Config) ([][]float32, error) {
 	if !o.Frozen() || !o.Dual() {
 		return nil, nil
 	}
-	return p.score(ctx, env, o.Expert, samples, tc)
+	return expertRecords(ctx, env, m, o.Expert, samples, p.limits(env, samples, tc), stageProgress(env, "expert", len(samples)))
 }
 
 // quantile is the δ that leaves the share QuantileShare of the tokens above it,
 // under θ_D: the frozen adapter, or the model before training.
-func (p *PersonalizeParams) quantile(ctx context.Context, env *Env, o causal.Options, samples []causal.Sample, expert [][]float32, tc train.Config) (float64, error) {
+func (p *PersonalizeParams) quantile(ctx context.Context, env *Env, m *lease, o causal.Options, samples []causal.Sample, expert [][]float32, tc train.Config) (float64, error) {
 	if expert == nil {
 		var err error
-		if expert, err = p.score(ctx, env, "", samples, tc); err != nil {
+		if expert, err = pairRecords(ctx, m, samples, p.limits(env, samples, tc), stageProgress(env, "expert", len(samples))); err != nil {
 			return 0, err
 		}
 	}
 	return causal.QuantileDelta(expert, o.QuantileShare), nil
 }
 
-func (p *PersonalizeParams) score(ctx context.Context, env *Env, adapter string, samples []causal.Sample, tc train.Config) ([][]float32, error) {
+func (p *PersonalizeParams) limits(env *Env, samples []causal.Sample, tc train.Config) train.Limits {
 	limits := train.Fit(samples, true, tc.TokenBudget, len(samples))
 	limits.SubmitFlops = submitFlops(env.GPU.Info())
-	return expertRecords(ctx, env, p.Model, adapter, samples, limits, stageProgress(env, "expert", len(samples)))
+	return limits
 }
 
 // stageProgress reports progress of a stage. An event that nobody takes ends the
@@ -166,10 +189,10 @@ func stageProgress(env *Env, stage string, total int) func(int) {
 	}
 }
 
-func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model, tc train.Config, samples, heldout []causal.Sample, expert [][]float32) (train.Result, error) {
+func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model, tc train.Config, samples, heldout []causal.Sample, expert [][]float32, origin string) (train.Result, error) {
 	t := &train.Trainer{
 		Model: m, GPU: env.GPU, Store: env.Blobs, Dir: p.Out, CheckpointEvery: cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
-		Config: tc, Train: samples, Heldout: heldout, Expert: expert, Budget: submitFlops(env.GPU.Info()), Now: env.Now,
+		Config: tc, Train: samples, Heldout: heldout, Expert: expert, Origin: origin, Budget: submitFlops(env.GPU.Info()), Now: env.Now,
 		OnStep: func(s train.Stats) {
 			_ = env.Emit(StepEvent{
 				Event: "step", Step: s.Step, Steps: s.Steps, Epoch: s.Epoch, Loss: s.Loss, NTP: s.NTP, Align: s.Align, Causal: s.Causal,
@@ -194,6 +217,7 @@ func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) 
 	if p.Full {
 		write = p.saveModel
 	}
+	forgetFolder(env, p.Out)
 	if err := write(ctx, env, m); err != nil || p.KeepCheckpoint {
 		return err
 	}
@@ -205,7 +229,7 @@ func (p *PersonalizeParams) saveAdapter(ctx context.Context, env *Env, m *model.
 	if err != nil {
 		return err
 	}
-	a.BaseModel = p.Model
+	a.BaseModel = cmp.Or(p.BaseName, p.Model)
 	sort.Strings(a.Targets)
 	return weights.WriteAdapter(ctx, env.Blobs, p.Out, a)
 }

@@ -24,7 +24,7 @@ type Response struct {
 
 // Handler serves one method. It runs on the only goroutine that may touch env,
 // and returns a value that JSON can carry. It frees what it creates on the GPU:
-// nothing there but caches outlives a call.
+// nothing there but caches, and the model that "load" keeps, outlives a call.
 type Handler func(ctx context.Context, env *Env, params json.RawMessage) (any, error)
 
 var handlers = map[string]Handler{}
@@ -74,6 +74,7 @@ func recoverGPU(env *Env, err error) {
 	switch fault.KindOf(err) {
 	case fault.Device, fault.DeviceLimit, fault.DeviceLost, Internal:
 		if env.GPU != nil {
+			letGo(env)
 			_ = env.GPU.Flush() // else what is queued could fail, and take the destruction with it
 			_, _ = env.GPU.Close()
 		}

@@ -88,11 +88,16 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 		// The options name θ_D's folder beside them.
 		o.Expert = path.Join(path.Dir(p.Options), o.Expert)
 	}
-	m, err := openModel(ctx, env, p.Model, p.Adapter, model.LoadOptions{Full: p.Full})
+	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{Full: p.Full})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
+	if p.Adapter != "" {
+		if _, err := m.train(ctx, env, p.Adapter); err != nil {
+			return nil, err
+		}
+	}
 	samples, err := readBatch(ctx, env.Blobs, p.Batch, m.Config.VocabSize, m.Config.MaxPositions)
 	if err != nil {
 		return nil, err
@@ -109,30 +114,34 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 	limits.SubmitFlops = submitFlops(env.GPU.Info())
 	var expert [][]float32
 	if o.Frozen() {
-		if expert, err = expertRecords(ctx, env, p.Model, o.Expert, samples, limits, nil); err != nil {
+		if expert, err = expertRecords(ctx, env, m, o.Expert, samples, limits, nil); err != nil {
 			return nil, err
 		}
 	}
-	result, err := runStep(ctx, m, env.GPU, o, samples, expert, limits, p.Recompute)
+	result, err := runStep(ctx, m.Model, env.GPU, o, samples, expert, limits, p.Recompute)
 	if err != nil {
 		return nil, err
 	}
-	return result, writeStep(ctx, env, m, p.Out, result)
+	return result, writeStep(ctx, env, m.Model, p.Out, result)
 }
 
 // DefaultTokenBudget is the packed tokens of a micro-batch when none is set.
 const DefaultTokenBudget = 4096
 
 // expertRecords returns [responses, 2] log-probabilities per sample under the
-// frozen adapter in folder dir: its own copy of the model, so that adapters of
-// another shape are welcome.
-func expertRecords(ctx context.Context, env *Env, modelDir, dir string, samples []causal.Sample, limits train.Limits, progress func(int)) ([][]float32, error) {
-	m, err := openModel(ctx, env, modelDir, dir, model.LoadOptions{})
-	if err != nil {
-		return nil, err
-	}
-	defer m.Free()
-	scorer, err := train.NewScorer(m, limits, true)
+// frozen adapter in folder dir, which stands on m's weights beside what trains.
+func expertRecords(ctx context.Context, env *Env, m *lease, dir string, samples []causal.Sample, limits train.Limits, progress func(int)) (out [][]float32, err error) {
+	err = m.with(ctx, env, dir, func() error {
+		out, err = pairRecords(ctx, m, samples, limits, progress)
+		return err
+	})
+	return out, err
+}
+
+// pairRecords returns [responses, 2] log-probabilities per sample under m as it is:
+// with history and without.
+func pairRecords(ctx context.Context, m *lease, samples []causal.Sample, limits train.Limits, progress func(int)) ([][]float32, error) {
+	scorer, err := train.NewScorer(m.Model, limits, true)
 	if err != nil {
 		return nil, err
 	}

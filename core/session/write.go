@@ -47,7 +47,7 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	}
 	begun := env.Now()
 	first := true
-	r, err := generate.Stream(ctx, m, data.tok, prompt.with, prompt.without, o, func(text string) error {
+	r, err := generate.Stream(ctx, m.Model, data.tok, prompt.with, prompt.without, o, func(text string) error {
 		if first {
 			// The template's space between label and response is no part of the text.
 			text = strings.TrimPrefix(text, " ")

@@ -10,7 +10,7 @@ import (
 	"nextquill/core/blob"
 )
 
-var goldenNames = []string{"gpt2", "qwen", "llama3", "other", "removed"}
+var goldenNames = []string{"gpt2", "qwen", "llama3", "other", "removed", "chain"}
 
 func golden(t testing.TB, name string) *Tokenizer {
 	t.Helper()

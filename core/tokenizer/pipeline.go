@@ -122,18 +122,10 @@ func (l *loader) patternSplit(c component) (stage, error) {
 	case len(*c.Pattern.Regex) > maxPattern:
 		return nil, l.fault(fault.TooLarge, field, "Split has a pattern of %d bytes", len(*c.Pattern.Regex)).WithLimit("%d", maxPattern)
 	default:
-		refuse := func(err error) error {
-			return l.fault(fault.Unsupported, field, "Split has the pattern %s", fault.Quote(*c.Pattern.Regex)).WithCause(err).
-				WithRemedy("use a model with a common pattern (GPT-2, Qwen, Llama 3)")
-		}
 		f, err := compile(*c.Pattern.Regex)
 		if err != nil {
-			return nil, refuse(err)
-		}
-		if p, ok := f.(pattern); ok {
-			if err := p.probe(); err != nil {
-				return nil, refuse(err)
-			}
+			return nil, l.fault(fault.Unsupported, field, "Split has the pattern %s", fault.Quote(*c.Pattern.Regex)).WithCause(err).
+				WithRemedy("use a model with a common pattern (GPT-2, Qwen, Llama 3)")
 		}
 		s.finder = f
 	}

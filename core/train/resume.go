@@ -10,7 +10,11 @@ import (
 
 // identity is the fingerprint that a checkpoint must share with the run.
 func (t *Trainer) identity() string {
-	return fingerprint(t.Config, t.Train, t.Heldout, t.Expert, t.Model.Config)
+	parts := []any{t.Config, t.Train, t.Heldout, t.Expert, t.Model.Config}
+	if t.Origin != "" {
+		parts = append(parts, t.Origin)
+	}
+	return fingerprint(parts...)
 }
 
 func (t *Trainer) resume(ctx context.Context) error {

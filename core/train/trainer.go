@@ -31,6 +31,9 @@ type Trainer struct {
 	// Expert holds [responses, 2] log-probabilities under a frozen θ_D per
 	// sample, when the objective wants them.
 	Expert [][]float32
+	// Origin identifies the adapter that the run starts from, "" for a new one: a
+	// checkpoint belongs to one of them.
+	Origin string
 	// Budget is the work of one submit in flops, see gpu.Plan.Run.
 	Budget float64
 

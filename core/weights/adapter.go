@@ -2,10 +2,12 @@ package weights
 
 import (
 	"context"
+	"encoding/binary"
+	"hash/fnv"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"nextquill/core/blob"
@@ -20,14 +22,18 @@ const (
 
 // Limits on adapters.
 const (
-	maxRankR  = 4096
-	peftRoot  = "base_model.model."
-	suffixA   = ".lora_A.weight"
-	suffixB   = ".lora_B.weight"
-	allLinear = "all-linear"
+	maxRankR        = 4096
+	maxAdapterBytes = 1 << 30
+	// maxUpdate bounds scaling·‖A‖·‖B‖, which is at least the norm of what a pair adds to its layer. The product of a gate and an
+	// up projection is squared by the next norm, so from about 1e9 on float32 overflows; trained updates have norms below 100.
+	maxUpdate = 1e6
+
+	peftRoot = "base_model.model."
+	suffixA  = ".lora_A.weight"
+	suffixB  = ".lora_B.weight"
 )
 
-// Pair is the low-rank update of one linear layer: the layer computes W·x + Scaling·B·(A·x).
+// Pair is the low-rank update of one linear layer: the layer computes W·x + scaling·B·(A·x).
 type Pair struct {
 	A   []float32 // [rank, In], row-major
 	B   []float32 // [Out, rank], row-major
@@ -35,27 +41,50 @@ type Pair struct {
 	Out int
 }
 
+// Rank is the pair's own rank.
+func (p Pair) Rank() int { return len(p.A) / p.In }
+
 // Adapter is a LoRA adapter (Hu et al. 2021) in PEFT's terms.
 type Adapter struct {
 	Rank          int
 	Alpha         float64
-	RSLoRA        bool            // scale by α/√r (Kalajdzievski 2023) instead of α/r
-	Targets       []string        // target_modules as a list: a layer whose path ends in one of them is adapted
-	TargetPattern string          // target_modules as one string: a pattern for whole paths, or "all-linear"
-	BaseModel     string          // base_model_name_or_path
-	Pairs         map[string]Pair // by module path: "model.layers.0.self_attn.q_proj"
+	RSLoRA        bool       // scale by α/√r (Kalajdzievski 2023) instead of α/r
+	RankPattern   []Override // rank_pattern: modules with a rank of their own
+	AlphaPattern  []Override // alpha_pattern: modules with an α of their own
+	Targets       []string   // target_modules as a list: a layer whose path ends in one of them is adapted
+	TargetPattern string     // target_modules as one string: a regular expression for whole paths, or "all-linear"
+	Layers        []int      // layers_to_transform: the blocks that Targets means; nil is all
+	LayersPattern []string   // layers_pattern: what a list of blocks is called, where it is not found by itself
+	Exclude       []string   // exclude_modules as a list
+	ExcludeRegexp string     // exclude_modules as one string
+	BaseModel     string     // base_model_name_or_path
+	Pairs         map[string]Pair
 }
 
-// Scaling is the factor on B·A.
-func (a *Adapter) Scaling() float64 {
+// RankOf is the rank of a module's pair.
+func (a *Adapter) RankOf(path string) int { return int(override(a.RankPattern, path, float64(a.Rank))) }
+
+// AlphaOf is α of a module's pair.
+func (a *Adapter) AlphaOf(path string) float64 { return override(a.AlphaPattern, path, a.Alpha) }
+
+// Scaling is the factor on a module's B·A.
+func (a *Adapter) Scaling(path string) float64 {
+	r := float64(a.RankOf(path))
 	if a.RSLoRA {
-		return a.Alpha / math.Sqrt(float64(a.Rank))
+		r = math.Sqrt(r)
 	}
-	return a.Alpha / float64(a.Rank)
+	return a.AlphaOf(path) / r
 }
 
-// Paths lists the adapted modules in a fixed order.
+// Paths lists the adapted modules in a fixed order, such as "model.layers.0.self_attn.q_proj".
 func (a *Adapter) Paths() []string { return slices.Sorted(maps.Keys(a.Pairs)) }
+
+// Shape is the adapter without its pairs: what a new adapter of the same form starts from.
+func (a *Adapter) Shape() Adapter {
+	s := *a
+	s.Pairs = map[string]Pair{}
+	return s
+}
 
 // ReadAdapter reads a PEFT adapter folder. What it asks for and we cannot honour is refused by name.
 func ReadAdapter(ctx context.Context, store blob.Store, dir string) (*Adapter, error) {
@@ -78,71 +107,144 @@ func ReadAdapter(ctx context.Context, store blob.Store, dir string) (*Adapter, e
 	return a, nil
 }
 
+// readPairs checks all names and shapes before it reads the first value.
 func (a *Adapter) readPairs(ctx context.Context, f *File) error {
-	matches, err := a.matcher(f.Name())
-	if err != nil {
-		return err
-	}
+	total := 0
 	for _, t := range f.Tensors() {
-		path, ok := strings.CutPrefix(t.Name, peftRoot)
-		if !ok {
-			return fault.New(fault.Unsupported, f.Name(), t.Field(), "does not start with %s", peftRoot).WithRemedy("save the adapter with PEFT")
-		}
-		isA := strings.HasSuffix(path, suffixA)
-		if !isA && !strings.HasSuffix(path, suffixB) {
-			return fault.New(fault.Unsupported, f.Name(), t.Field(), "is neither lora_A nor lora_B of a linear layer").
-				WithRemedy("train the adapter with plain LoRA on linear layers only")
-		}
-		path = path[:len(path)-len(suffixA)]
-		if !matches(path) {
-			return fault.New(fault.Mismatch, f.Name(), t.Field(), "is for a module that target_modules does not name").
-				WithRemedy("take both files of the adapter from the same place")
-		}
-		if len(t.Shape) != 2 || isA && t.Shape[0] != a.Rank || !isA && t.Shape[1] != a.Rank {
-			return fault.New(fault.Mismatch, f.Name(), t.Field(), "has shape %v, which is not of rank r=%d", t.Shape, a.Rank).
-				WithRemedy("take both files of the adapter from the same place")
-		}
-		data, err := f.ReadF32(ctx, t.Name)
+		path, _, err := a.place(f.Name(), t)
 		if err != nil {
 			return err
 		}
 		p := a.Pairs[path]
-		if isA {
-			p.A, p.In = data, t.Shape[1]
+		if strings.HasSuffix(t.Name, suffixA) {
+			p.In = t.Shape[1]
 		} else {
-			p.B, p.Out = data, t.Shape[0]
+			p.Out = t.Shape[0]
 		}
 		a.Pairs[path] = p
-	}
-	for path, p := range a.Pairs {
-		if p.In == 0 || p.Out == 0 {
-			return fault.New(fault.Missing, f.Name(), "module "+fault.Quote(path), "has only one of lora_A and lora_B, or an empty one").
-				WithRemedy(fetchAgain)
-		}
+		total += 4 * t.Elements()
 	}
 	if len(a.Pairs) == 0 {
 		return fault.New(fault.Missing, f.Name(), "", "holds no LoRA tensor").WithRemedy(fetchAgain)
 	}
+	if total > maxAdapterBytes {
+		return fault.New(fault.TooLarge, f.Name(), "", "unpacks to %d bytes", total).WithLimit("%d", maxAdapterBytes).
+			WithRemedy("train an adapter of a lower rank, or merge this one into its base with PEFT")
+	}
+	for _, path := range a.Paths() {
+		if p := a.Pairs[path]; p.In == 0 || p.Out == 0 {
+			return fault.New(fault.Missing, f.Name(), "module "+fault.Quote(path), "has only one of lora_A and lora_B, or an empty one").
+				WithRemedy(fetchAgain)
+		}
+	}
+	for _, t := range f.Tensors() {
+		data, err := f.ReadF32(ctx, t.Name)
+		if err != nil {
+			return err
+		}
+		path, isA, _ := a.place(f.Name(), t)
+		p := a.Pairs[path]
+		if isA {
+			p.A = data
+		} else {
+			p.B = data
+		}
+		a.Pairs[path] = p
+	}
+	return a.checkUpdates(f.Name())
+}
+
+// place gives the module that a tensor belongs to and which factor of it the tensor is.
+func (a *Adapter) place(file string, t Info) (path string, isA bool, err error) {
+	const together = "take both files of the adapter from the same place"
+	path, ok := strings.CutPrefix(t.Name, peftRoot)
+	if !ok {
+		return "", false, fault.New(fault.Unsupported, file, t.Field(), "does not start with %s", peftRoot).WithRemedy("save the adapter with PEFT")
+	}
+	isA = strings.HasSuffix(path, suffixA)
+	if !isA && !strings.HasSuffix(path, suffixB) {
+		return "", false, fault.New(fault.Unsupported, file, t.Field(), "is neither lora_A nor lora_B of a linear layer").
+			WithRemedy("train the adapter with plain LoRA on linear layers only")
+	}
+	path = path[:len(path)-len(suffixA)]
+	if !a.targets(path) {
+		return "", false, fault.New(fault.Mismatch, file, t.Field(), "is for a module that target_modules does not name").WithRemedy(together)
+	}
+	r := a.RankOf(path)
+	if len(t.Shape) != 2 || isA && t.Shape[0] != r || !isA && t.Shape[1] != r {
+		return "", false, fault.New(fault.Mismatch, file, t.Field(), "has shape %v, which is not of rank r=%d", t.Shape, r).WithRemedy(together)
+	}
+	return path, isA, nil
+}
+
+// targets is PEFT's test of a module path against a list of target_modules. A pattern is not interpreted: which modules have
+// tensors says which modules it meant, and Python's expressions do more than any linear-time matcher may.
+func (a *Adapter) targets(path string) bool {
+	if a.TargetPattern != "" || slices.Contains(a.Targets, path) {
+		return true
+	}
+	if !slices.ContainsFunc(a.Targets, func(t string) bool { return strings.HasSuffix(path, "."+t) }) {
+		return false
+	}
+	i, ok := layerIndex(path)
+	return a.Layers == nil || len(a.LayersPattern) > 0 || !ok || slices.Contains(a.Layers, i)
+}
+
+// checkUpdates refuses factors whose product would drown the layer it is added to.
+func (a *Adapter) checkUpdates(file string) error {
+	for _, path := range a.Paths() {
+		p := a.Pairs[path]
+		if bound := math.Abs(a.Scaling(path)) * norm(p.A) * norm(p.B); !(bound <= maxUpdate) {
+			return fault.New(fault.OutOfRange, file, "module "+fault.Quote(path), "changes its layer by a norm of up to %.3g", bound).
+				WithLimit("%.0e", maxUpdate).WithRemedy("the training that made it diverged, or the file is altered: use another checkpoint")
+		}
+	}
 	return nil
 }
 
-// matcher gives PEFT's test of a module path against target_modules.
-func (a *Adapter) matcher(where string) (func(path string) bool, error) {
-	switch {
-	case a.TargetPattern == allLinear:
-		return func(string) bool { return true }, nil
-	case a.TargetPattern != "":
-		// Go's regexp rather than a backtracking one: an adapter's pattern must not be able to hang the reader.
-		re, err := regexp.Compile(`^(?:` + a.TargetPattern + `)$`)
-		if err != nil {
-			return nil, fault.New(fault.Unsupported, where, "target_modules", "%s", fault.Quote(a.TargetPattern)).WithCause(err).
-				WithRemedy("write it as a list of module names")
-		}
-		return re.MatchString, nil
+func norm(v []float32) float64 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
 	}
-	return func(path string) bool {
-		return slices.ContainsFunc(a.Targets, func(t string) bool { return path == t || strings.HasSuffix(path, "."+t) })
-	}, nil
+	return math.Sqrt(sum)
+}
+
+// UpdateNorm is the Frobenius norm of what the adapter adds to a module's weight: scaling·‖B·A‖, from the two Gram matrices
+// [rank, rank], so that the product itself is never made.
+func (a *Adapter) UpdateNorm(path string) float64 {
+	p := a.Pairs[path]
+	r := p.Rank()
+	var sum float64
+	for i := range r {
+		for j := range r {
+			var rows, columns float64
+			for k := range p.In {
+				rows += float64(p.A[i*p.In+k]) * float64(p.A[j*p.In+k])
+			}
+			for k := range p.Out {
+				columns += float64(p.B[k*r+i]) * float64(p.B[k*r+j])
+			}
+			sum += rows * columns
+		}
+	}
+	return math.Abs(a.Scaling(path)) * math.Sqrt(max(sum, 0))
+}
+
+// Digest tells adapters apart: FNV-1a over the config and all values. It is no protection against anyone.
+func (a *Adapter) Digest() string {
+	h := fnv.New64a()
+	h.Write(a.configJSON())
+	var word [4]byte
+	for _, path := range a.Paths() {
+		for _, factor := range [][]float32{a.Pairs[path].A, a.Pairs[path].B} {
+			for _, v := range factor {
+				binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
+				h.Write(word[:])
+			}
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // CheckAdapter checks that every module an adapter updates exists in the model, in the same size.
@@ -176,8 +278,8 @@ func WriteAdapter(ctx context.Context, store blob.Store, dir string, a *Adapter)
 	for _, path := range a.Paths() {
 		p := a.Pairs[path]
 		tensors = append(tensors,
-			Tensor{peftRoot + path + suffixA, []int{a.Rank, p.In}, p.A},
-			Tensor{peftRoot + path + suffixB, []int{p.Out, a.Rank}, p.B})
+			Tensor{peftRoot + path + suffixA, []int{p.Rank(), p.In}, p.A},
+			Tensor{peftRoot + path + suffixB, []int{p.Out, p.Rank()}, p.B})
 	}
 	err := Write(ctx, store, blob.Join(dir, AdapterWeightsName), tensors, map[string]string{"format": "pt"})
 	if err != nil {

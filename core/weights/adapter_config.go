@@ -2,7 +2,9 @@ package weights
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,7 +14,7 @@ import (
 
 // ignorable are the fields of an adapter config that do not change what the adapter computes once its tensors are loaded.
 var ignorable = []string{"task_type", "auto_mapping", "peft_version", "revision", "inference_mode", "lora_dropout",
-	"megatron_core", "qalora_group_size", "layers_to_transform", "layers_pattern", "exclude_modules", "eva_config"}
+	"megatron_core", "qalora_group_size", "eva_config"}
 
 // ParseAdapterConfig reads an adapter_config.json; name is used in messages. The result has no Pairs yet.
 func ParseAdapterConfig(name string, data []byte) (*Adapter, error) {
@@ -23,18 +25,31 @@ func ParseAdapterConfig(name string, data []byte) (*Adapter, error) {
 	f.only("peft_type", "", "LORA")
 	a := &Adapter{
 		Rank:      f.int("r", 8, 1, maxRankR),
-		Alpha:     f.float("lora_alpha", 8, -1e6, 1e6),
+		Alpha:     f.float("lora_alpha", 8, -maxAlpha, maxAlpha),
 		RSLoRA:    f.bool("use_rslora", false),
 		BaseModel: f.string("base_model_name_or_path", ""),
 		Pairs:     map[string]Pair{},
 	}
 	f.only("bias", "none", "none")
 	f.readTargets(a)
-	f.onlyTrivial("rank_pattern", float64(a.Rank))
-	f.onlyTrivial("alpha_pattern", a.Alpha)
+	f.readLayers(a)
+	a.RankPattern = f.overrides("rank_pattern", func(r *jsonx.Reader) (float64, error) {
+		n, err := r.Int()
+		if err == nil && (n < 1 || n > maxRankR) {
+			err = fmt.Errorf("%d is no rank from 1 to %d", n, maxRankR)
+		}
+		return float64(n), err
+	})
+	a.AlphaPattern = f.overrides("alpha_pattern", func(r *jsonx.Reader) (float64, error) {
+		v, err := r.Float()
+		if err == nil && !(math.Abs(v) <= maxAlpha) {
+			err = fmt.Errorf("%v is no alpha up to %.0e", v, maxAlpha)
+		}
+		return v, err
+	})
 	f.checkInit()
 	known := append([]string{"peft_type", "r", "lora_alpha", "use_rslora", "base_model_name_or_path", "bias", "target_modules",
-		"rank_pattern", "alpha_pattern", "init_lora_weights"}, ignorable...)
+		"rank_pattern", "alpha_pattern", "init_lora_weights", "layers_to_transform", "layers_pattern", "exclude_modules"}, ignorable...)
 	for _, key := range slices.Sorted(maps.Keys(f.raw)) {
 		// PEFT grows fields with each release. One that is switched on may change the arithmetic, so it is refused even if unknown.
 		if !slices.Contains(known, key) && !f.off(key) {
@@ -48,35 +63,37 @@ func ParseAdapterConfig(name string, data []byte) (*Adapter, error) {
 	return a, nil
 }
 
+const maxAlpha = 1e6
+
 func (f *fields) readTargets(a *Adapter) {
-	if f.err != nil {
-		return
-	}
-	if strings.HasPrefix(string(f.raw["target_modules"]), `"`) {
-		a.TargetPattern = f.string("target_modules", "")
-	} else {
-		a.Targets = f.strings("target_modules")
-		slices.Sort(a.Targets) // PEFT keeps a set: its order means nothing
-	}
+	a.TargetPattern, a.Targets = f.modules("target_modules")
 	if f.err == nil && a.TargetPattern == "" && len(a.Targets) == 0 {
 		f.fail(fault.Missing, "target_modules", "names no module").WithRemedy(`name the adapted modules, such as ["q_proj", "v_proj"]`)
 	}
+	a.ExcludeRegexp, a.Exclude = f.modules("exclude_modules")
 }
 
-// onlyTrivial accepts a per-module pattern that repeats the adapter-wide value.
-func (f *fields) onlyTrivial(key string, value float64) {
-	if f.err != nil || f.off(key) {
-		return
+// modules reads a pattern for modules, or a list of them.
+func (f *fields) modules(key string) (pattern string, list []string) {
+	if strings.HasPrefix(string(f.raw[key]), `"`) {
+		return f.string(key, ""), nil
 	}
-	r := jsonx.NewReader(f.raw[key])
-	trivial := true
-	err := r.Object(func(string) error {
-		v, err := r.Float()
-		trivial = trivial && v == value
-		return err
-	})
-	if err != nil || !trivial {
-		f.fail(fault.Unsupported, key, "is %s", f.shown(key)).WithRemedy("train every module with the same rank and alpha")
+	list = f.strings(key)
+	slices.Sort(list) // PEFT keeps a set: its order means nothing
+	return "", list
+}
+
+// readLayers reads which blocks a list of target_modules means: a number or a list, in blocks called by a name or by several.
+func (f *fields) readLayers(a *Adapter) {
+	if !f.off("layers_to_transform") {
+		a.Layers = f.intOrList("layers_to_transform", maxLayers)
+	}
+	if strings.HasPrefix(string(f.raw["layers_pattern"]), `"`) {
+		if name := f.string("layers_pattern", ""); name != "" {
+			a.LayersPattern = []string{name}
+		}
+	} else if !f.off("layers_pattern") {
+		a.LayersPattern = f.strings("layers_pattern")
 	}
 }
 
@@ -96,10 +113,6 @@ func (f *fields) checkInit() {
 
 // configJSON is the adapter_config.json of a, in the fields that PEFT's LoraConfig reads.
 func (a *Adapter) configJSON() []byte {
-	var targets any = a.Targets
-	if a.TargetPattern != "" {
-		targets = a.TargetPattern
-	}
 	var base any
 	if a.BaseModel != "" {
 		base = a.BaseModel
@@ -107,12 +120,21 @@ func (a *Adapter) configJSON() []byte {
 	config := map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
 		"r": a.Rank, "lora_alpha": a.Alpha, "lora_dropout": 0.0, "bias": "none", "use_rslora": a.RSLoRA, "use_dora": false,
-		"target_modules": targets, "modules_to_save": nil, "fan_in_fan_out": false, "init_lora_weights": true,
-		"rank_pattern": map[string]any{}, "alpha_pattern": map[string]any{},
+		"target_modules": modulesJSON(a.TargetPattern, a.Targets), "exclude_modules": modulesJSON(a.ExcludeRegexp, a.Exclude),
+		"modules_to_save": nil, "fan_in_fan_out": false, "init_lora_weights": true,
+		"layers_to_transform": a.Layers, "layers_pattern": a.LayersPattern,
+		"rank_pattern": json.RawMessage(overrideJSON(a.RankPattern)), "alpha_pattern": json.RawMessage(overrideJSON(a.AlphaPattern)),
 	}
 	b, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
 		panic(err) // only NaN or infinite Alpha could cause it, and no reader or option admits those
 	}
 	return append(b, '\n')
+}
+
+func modulesJSON(pattern string, list []string) any {
+	if pattern != "" {
+		return pattern
+	}
+	return list
 }

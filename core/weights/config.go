@@ -26,12 +26,13 @@ type Config struct {
 	RMSNormEps       float64 // rms_norm_eps
 	RopeTheta        float64 // rope_theta
 	RopeScaling      RopeScaling
-	QKVBias          bool    // q_proj, k_proj and v_proj have a bias: all of Qwen2, others by attention_bias
-	OutputBias       bool    // o_proj has one, too: attention_bias
-	QKNorm           bool    // each head of q and k passes an RMSNorm before it is rotated: Qwen3
-	TieEmbeddings    bool    // tie_word_embeddings: the head is the embedding table
-	BOS              int32   // bos_token_id, or -1
-	EOS              []int32 // eos_token_id, possibly several, possibly none
+	RopeDivisors     []float32 `json:",omitempty"` // [HeadDim/2] by which frequencies are divided, as a GGUF file lists them, or nil
+	QKVBias          bool      // q_proj, k_proj and v_proj have a bias: all of Qwen2, others by attention_bias
+	OutputBias       bool      // o_proj has one, too: attention_bias
+	QKNorm           bool      // each head of q and k passes an RMSNorm before it is rotated: Qwen3
+	TieEmbeddings    bool      // tie_word_embeddings: the head is the embedding table
+	BOS              int32     // bos_token_id, or -1
+	EOS              []int32   // eos_token_id, possibly several, possibly none
 }
 
 // Limits on a config. Together they keep every product of two sizes far below 2⁶³, and far above any model that fits on the

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -81,9 +82,34 @@ func FuzzAdapterConfig(f *testing.F) {
 		again, err := ParseAdapterConfig("c", a.configJSON())
 		require.NoError(t, err)
 		require.Equal(t, a, again)
-		if matches, err := a.matcher("c"); err == nil {
-			matches("model.layers.0.self_attn.q_proj")
+		path := "model.layers.0.self_attn.q_proj"
+		a.targets(path)
+		require.Positive(t, a.RankOf(path))
+		require.False(t, math.IsNaN(a.Scaling(path)))
+	})
+}
+
+// FuzzAdapter holds that any bytes as an adapter's weights give a typed fault, or pairs that are whole and can be written again.
+func FuzzAdapter(f *testing.F) {
+	seeds(f, ".adapter.safetensors")
+	f.Add([]byte(pairOf("\x00\x00\x80\x3f")))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		store := blob.NewMem(map[string][]byte{"a/" + AdapterConfigName: []byte(adapter("")), "a/" + AdapterWeightsName: data})
+		a, err := ReadAdapter(t.Context(), store, "a")
+		if err != nil {
+			require.NotEmpty(t, fault.KindOf(err))
+			return
 		}
+		for _, path := range a.Paths() {
+			p := a.Pairs[path]
+			require.Equal(t, a.Rank, p.Rank())
+			require.Len(t, p.B, p.Out*a.Rank)
+			require.LessOrEqual(t, a.UpdateNorm(path), maxUpdate*(1+1e-6))
+		}
+		require.NoError(t, WriteAdapter(t.Context(), store, "b", a))
+		again, err := ReadAdapter(t.Context(), store, "b")
+		require.NoError(t, err)
+		require.Equal(t, a, again)
 	})
 }
 

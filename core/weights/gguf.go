@@ -22,6 +22,12 @@ func OpenGGUF(ctx context.Context, store blob.Store, name string) (Config, *File
 	}
 	f := &File{store: store, name: name, byName: map[string]int{}}
 	for _, t := range g.Tensors {
+		if t.Name == ggufDivisors {
+			if c.RopeDivisors, err = readDivisors(ctx, store, g, t, c.HeadDim/2); err != nil {
+				return Config{}, nil, err
+			}
+			continue
+		}
 		info := Info{Name: ggufName(t.Name), DType: DType(t.Type), Shape: t.Shape, Blob: name, Begin: t.Begin, End: t.End}
 		if _, twice := f.byName[info.Name]; twice {
 			return Config{}, nil, fault.New(fault.Malformed, name, t.Field(), "is there under another name, too").WithRemedy(fetchAgain)

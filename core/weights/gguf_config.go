@@ -121,17 +121,14 @@ func (w *ggufWriter) write() {
 	}
 	w.refuse("split.count", 1, "use the file that gguf-split --merge makes of the parts")
 	w.refuse(w.arch+".expert_count", 0, "use a model without experts")
-	w.refuse(w.arch+".rope.scale_linear", 1, "use a model without rope scaling")
-	if s, _ := w.g.Metadata[w.arch+".rope.scaling.type"].Text(); s != "" && s != "none" {
-		w.fail(fault.Unsupported, w.arch+".rope.scaling.type", "is %s", fault.Quote(s)).WithRemedy("use a model without rope scaling")
-	}
+	w.ropeScaling()
 	w.tensors()
 	w.json["bos_token_id"] = nil
 	if id, ok := w.token(ggufBOS); ok {
 		w.json["bos_token_id"], w.keys["bos_token_id"] = id, gguf.Field(ggufBOS)
 	}
 	ends := []any{}
-	for _, key := range []string{ggufEOS, "tokenizer.ggml.eot_token_id"} {
+	for _, key := range ggufEnds {
 		if id, ok := w.token(key); ok && !slices.Contains(ends, id) {
 			ends = append(ends, id)
 		}
@@ -157,11 +154,6 @@ func (w *ggufWriter) tensors() {
 			w.json["tie_word_embeddings"] = false
 		case t.Name == "token_embd.weight":
 			w.json["vocab_size"], w.keys["vocab_size"] = t.Shape[0], t.Field()
-		case t.Name == "rope_freqs.weight":
-			if w.err == nil {
-				w.err = fault.New(fault.Unsupported, w.g.Name, t.Field(), "scales the rotary frequencies").
-					WithRemedy("use the model's safetensors, or one without rope scaling")
-			}
 		case strings.HasSuffix(t.Name, ".attn_q.bias"):
 			w.json["attention_bias"], w.keys["attention_bias"] = true, t.Field()
 		}

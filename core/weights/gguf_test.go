@@ -132,7 +132,12 @@ func TestGGUFThatIsNoModelOfOurs(t *testing.T) {
 		"split":           {with("split.count", uint32(3)), nil, fault.Unsupported, "gguf-split --merge"},
 		"end":             {with("tokenizer.ggml.eos_token_id", uint32(4)), nil, fault.OutOfRange, `metadata "tokenizer.ggml.eos_token_id": 4 is no token id`},
 		"no table":        {small(), []g.Tensor{{Name: "x", Dims: []uint64{4}}}, fault.Missing, `tensor "token_embd.weight"`},
-		"frequencies":     {small(), smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{2}}), fault.Unsupported, `tensor "rope_freqs.weight": scales`},
+		"scaling factor":  {with("llama.rope.scaling.factor", "4"), nil, fault.Malformed, `"llama.rope.scaling.factor": is no number`},
+		"scaling shrinks": {with("llama.rope.scale_linear", float32(.5)), nil, fault.OutOfRange, `metadata "llama.rope.scale_linear": is 0.5`},
+		"scaled scores":   {with("llama.rope.scaling.attn_factor", float32(.5)), nil, fault.Unsupported, "llama.rope.scaling.attn_factor"},
+		"divisors":        {small(), smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{2}}), fault.OutOfRange, `tensor "rope_freqs.weight": element 0 is 0`},
+		"more divisors":   {small(), smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{4}}), fault.Mismatch, "is F32[4], the heads have 2 pairs"},
+		"packed divisors": {small(), smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{2}, Type: 1}), fault.Mismatch, "is F16[2]"},
 		"query rows":      {small(), smallTensors(g.Tensor{Name: "blk.0.attn_q.weight", Dims: []uint64{8, 6}}), fault.Mismatch, "no number of heads of width 4"},
 		"two names": {small(), smallTensors(g.Tensor{Name: "blk.0.attn_v.weight", Dims: []uint64{8, 8}},
 			g.Tensor{Name: "model.layers.0.self_attn.v_proj.weight", Dims: []uint64{8, 8}}), fault.Malformed, "under another name"},
@@ -149,4 +154,32 @@ func TestGGUFThatIsNoModelOfOurs(t *testing.T) {
 			require.ErrorContains(t, err, "m.gguf: ")
 		})
 	}
+}
+
+// TestGGUFRopeScaling reads scaling as llama.cpp does: its factor is linear unless a type says otherwise.
+func TestGGUFRopeScaling(t *testing.T) {
+	entry := func(key string, value any) g.Entry { return g.Entry{Key: "llama.rope." + key, Value: value} }
+	for name, c := range map[string]struct {
+		metadata []g.Entry
+		want     RopeScaling
+	}{
+		"none":      {small(entry("scaling.type", "none"), entry("scaling.factor", float32(4))), RopeScaling{}},
+		"zero":      {small(entry("scaling.factor", float32(0))), RopeScaling{}},
+		"no factor": {small(entry("scaling.type", "linear")), RopeScaling{}},
+		"untyped":   {small(entry("scaling.factor", float32(4)), entry("scaling.original_context_length", uint32(8))), RopeScaling{Factor: 4}},
+		"old":       {small(entry("scale_linear", float32(2))), RopeScaling{Factor: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := g.File{Metadata: c.metadata, Tensors: smallTensors(), Data: make([]byte, 4096)}.Encode()
+			config, _, err := OpenGGUF(t.Context(), blob.NewMem(map[string][]byte{"m.gguf": []byte(data)}), "m.gguf")
+			require.NoError(t, err)
+			require.Equal(t, c.want, config.RopeScaling)
+		})
+	}
+	llama3, _, err := OpenGGUF(t.Context(), golden, "rope/llama3/model.gguf")
+	require.NoError(t, err)
+	hf, err := ReadConfig(t.Context(), golden, "rope/llama3/hf")
+	require.NoError(t, err)
+	require.Equal(t, hf.HeadDim, llama3.HeadDim, "attention.key_length, not embedding_length / head_count")
+	require.InEpsilonSlice(t, hf.RopeFrequencies(), llama3.RopeFrequencies(), 1e-6)
 }

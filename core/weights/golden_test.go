@@ -2,9 +2,9 @@ package weights
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,7 +88,7 @@ func TestAdapterOfPEFT(t *testing.T) {
 		"model.layers.1.mlp.down_proj", "model.layers.1.self_attn.q_proj"}, a.Paths())
 	scaling, err := os.ReadFile("testdata/peft/scaling.txt")
 	require.NoError(t, err)
-	require.Equal(t, string(scaling), strconv.FormatFloat(a.Scaling(), 'g', -1, 64))
+	require.Equal(t, string(scaling), strconv.FormatFloat(a.Scaling(a.Paths()[0]), 'g', -1, 64))
 	down := a.Pairs["model.layers.0.mlp.down_proj"]
 	require.Equal(t, []int{24, 16, 72, 48}, []int{down.In, down.Out, len(down.A), len(down.B)})
 	config, err := ReadConfig(ctx, golden, "bf16_tied_sharded")
@@ -195,6 +195,11 @@ func TestFamilies(t *testing.T) {
 		require.Equal(t, RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192}, c.RopeScaling)
 		require.Equal(t, 500000.0, c.RopeTheta)
 	}
+	c = parse(`{"model_type":"llama","rope_scaling":{"type":"linear","factor":2.0}}`)
+	require.Equal(t, RopeScaling{Factor: 2}, c.RopeScaling)
+	require.Equal(t, .5, c.RopeFrequencies()[0])
+	c = parse(`{"model_type":"llama","rope_scaling":{"rope_type":"dynamic","factor":2.0}}`)
+	require.Zero(t, c.RopeScaling)
 }
 
 // The expected values are transformers' _compute_llama3_parameters, in float32, for the shape of Llama-3.2-1B.
@@ -247,21 +252,70 @@ func TestCheckLlamaNamesWhatDisagrees(t *testing.T) {
 }
 
 func TestAdapterTargets(t *testing.T) {
-	path := "model.layers.0.self_attn.q_proj"
-	for targets, want := range map[string]bool{`["q_proj"]`: true, `["self_attn.q_proj"]`: true, `["proj"]`: false, `"all-linear"`: true,
-		`".*\\.(q|v)_proj"`: true, `"q_proj"`: false} {
-		a, err := ParseAdapterConfig("c", []byte(`{"peft_type":"LORA","target_modules":`+targets+`}`))
+	path := "model.layers.1.self_attn.q_proj"
+	for config, want := range map[string]bool{
+		`"target_modules":["q_proj"]`: true, `"target_modules":["self_attn.q_proj"]`: true, `"target_modules":["proj"]`: false,
+		`"target_modules":"all-linear"`: true, `"target_modules":".*\\.(q|v)_proj","exclude_modules":"lm_head"`: true,
+		`"target_modules":["q_proj"],"layers_to_transform":[0,2]`: false, `"target_modules":["q_proj"],"layers_to_transform":1`: true,
+		`"target_modules":["model.layers.1.self_attn.q_proj"],"layers_to_transform":[0]`:   true, // as PEFT does
+		`"target_modules":["q_proj"],"layers_to_transform":[0],"layers_pattern":"h"`:       true, // for its names the tensors speak
+		`"target_modules":["q_proj"],"layers_to_transform":[],"layers_pattern":["layers"]`: true,
+	} {
+		a, err := ParseAdapterConfig("c", []byte(`{"peft_type":"LORA",`+config+`}`))
 		require.NoError(t, err)
-		matches, err := a.matcher("c")
-		require.NoError(t, err)
-		require.Equal(t, want, matches(path), targets)
+		require.Equal(t, want, a.targets(path), config)
 		again, err := ParseAdapterConfig("c", a.configJSON())
 		require.NoError(t, err)
 		require.Equal(t, a, again)
 	}
 	a := &Adapter{Rank: 4, Alpha: 8}
-	require.Equal(t, 2.0, a.Scaling())
+	require.Equal(t, 2.0, a.Scaling(path))
 	a.RSLoRA = true
-	require.Equal(t, 4.0, a.Scaling())
-	require.True(t, strings.HasPrefix(peftRoot, "base_model."))
+	require.Equal(t, 4.0, a.Scaling(path))
+}
+
+// The expected values are those of PEFT's get_pattern_key.
+func TestOverrides(t *testing.T) {
+	for _, c := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"q_proj", "model.layers.0.self_attn.q_proj", true},
+		{"_proj", "model.layers.0.self_attn.q_proj", false},
+		{"self_attn.q_proj", "model.layers.0.self_attn.q_proj", true},
+		{`layers\.1\.self_attn\.q_proj`, "model.layers.1.self_attn.q_proj", true},
+		{`layers\.1\.self_attn\.q_proj`, "model.layers.11.self_attn.q_proj", false},
+		{"layers.1.self_attn.q_proj", "model.layers.11.self_attn.q_proj", false},
+		{"q.proj", "m.q_proj", true},
+		{`q\.proj`, "m.q_proj", false},
+		{"^q_proj", "m.q_proj", false},
+		{"^m.q_proj", "m.q_proj", true},
+		{"m.q_proj", "m.q_proj", true},
+		{"a.m.q_proj", "m.q_proj", false},
+	} {
+		require.Equal(t, c.want, Override{Pattern: c.pattern}.fits(c.path), "%s on %s", c.pattern, c.path)
+	}
+	a, err := ParseAdapterConfig("c", []byte(adapter(`,"lora_alpha":8,"rank_pattern":{"1.q_proj":2,"q_proj":16},"alpha_pattern":{"k_proj":1.5}`)))
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 16, 4}, []int{a.RankOf("l.1.q_proj"), a.RankOf("l.0.q_proj"), a.RankOf("l.0.k_proj")})
+	require.Equal(t, []float64{8. / 16, 1.5 / 4}, []float64{a.Scaling("l.0.q_proj"), a.Scaling("l.0.k_proj")})
+}
+
+// The norm from the Gram matrices is that of the product written out.
+func TestUpdateNorm(t *testing.T) {
+	a, err := ReadAdapter(t.Context(), golden, "peft")
+	require.NoError(t, err)
+	for _, path := range a.Paths() {
+		p, sum := a.Pairs[path], 0.0
+		for o := range p.Out {
+			for i := range p.In {
+				w := 0.0
+				for r := range p.Rank() {
+					w += float64(p.B[o*p.Rank()+r]) * float64(p.A[r*p.In+i])
+				}
+				sum += w * w
+			}
+		}
+		require.InEpsilon(t, a.Scaling(path)*math.Sqrt(sum), a.UpdateNorm(path), 1e-9)
+	}
 }

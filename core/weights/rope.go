@@ -6,11 +6,10 @@ import (
 	"nextquill/core/fault"
 )
 
-// RopeScaling stretches rotary positions for longer texts, as Llama 3 does ("rope_type": "llama3"). The zero value stretches
-// nothing.
+// RopeScaling stretches rotary positions for longer texts. The zero value stretches nothing.
 type RopeScaling struct {
-	Factor            float64 // factor: by how much slow waves are slowed down; 0: no scaling
-	LowFreqFactor     float64 // low_freq_factor: waves longer than OriginalPositions/LowFreqFactor are slowed down
+	Factor            float64 // factor: by how much waves are slowed down, all of them or the slow ones; 0: no scaling
+	LowFreqFactor     float64 // low_freq_factor: waves longer than OriginalPositions/LowFreqFactor are slowed down; 0: all are
 	HighFreqFactor    float64 // high_freq_factor: waves shorter than OriginalPositions/HighFreqFactor stay
 	OriginalPositions int     // original_max_position_embeddings: the positions before scaling
 }
@@ -21,15 +20,21 @@ func (c Config) RopeFrequencies() []float64 {
 	freqs := make([]float64, c.HeadDim/2)
 	for i := range freqs {
 		freqs[i] = c.RopeScaling.scale(math.Pow(c.RopeTheta, -2*float64(i)/float64(c.HeadDim)))
+		if c.RopeDivisors != nil {
+			freqs[i] /= float64(c.RopeDivisors[i])
+		}
 	}
 	return freqs
 }
 
-// scale follows transformers' _compute_llama3_parameters: between the two bounds the frequency is mixed, in proportion to the
-// turns that it makes within the original positions.
+// scale follows transformers' _compute_linear_scaling_rope_parameters and _compute_llama3_parameters. In the latter a
+// frequency between the two bounds is mixed, in proportion to the turns that it makes within the original positions.
 func (s RopeScaling) scale(freq float64) float64 {
 	if s.Factor == 0 {
 		return freq
+	}
+	if s.LowFreqFactor == 0 {
+		return freq / s.Factor
 	}
 	turns := float64(s.OriginalPositions) * freq / (2 * math.Pi)
 	keep := (turns - s.LowFreqFactor) / (s.HighFreqFactor - s.LowFreqFactor)
@@ -71,28 +76,32 @@ func (f *fields) ropeScaling(positions int) (s RopeScaling) {
 	}
 	switch kind := f.string(key, "default"); {
 	case f.err != nil || kind == "default":
-		return s
-	case kind != "llama3":
-		f.fail(fault.Unsupported, key, "is %s", fault.Quote(kind)).WithRemedy(`use a model where it is "default" or "llama3"`)
-		return s
-	}
-	for _, p := range []struct {
-		key string
-		lo  float64
-		v   *float64
-	}{{"factor", 1, &s.Factor}, {"low_freq_factor", 1e-3, &s.LowFreqFactor}, {"high_freq_factor", 1e-3, &s.HighFreqFactor}} {
-		if f.err == nil && f.null(p.key) {
-			f.fail(fault.Missing, p.key, "is not there, and scaling by llama3 needs it").WithRemedy("fetch config.json again")
+	case kind == "dynamic":
+		// It stretches nothing until a text is longer than max_position_embeddings, and none may be here.
+	case kind == "linear":
+		s.Factor = f.ropeFactor(kind, "factor", 1)
+	case kind == "llama3":
+		s.Factor = f.ropeFactor(kind, "factor", 1)
+		s.LowFreqFactor = f.ropeFactor(kind, "low_freq_factor", 1e-3)
+		s.HighFreqFactor = f.ropeFactor(kind, "high_freq_factor", 1e-3)
+		s.OriginalPositions = f.int("original_max_position_embeddings", positions, 1, maxPositions)
+		if f.err == nil && s.HighFreqFactor <= s.LowFreqFactor {
+			f.fail(fault.Mismatch, "high_freq_factor", "%v is not above low_freq_factor %v", s.HighFreqFactor, s.LowFreqFactor).
+				WithRemedy("fetch config.json again")
 		}
-		*p.v = f.float(p.key, 1, p.lo, 1e6)
-	}
-	s.OriginalPositions = f.int("original_max_position_embeddings", positions, 1, maxPositions)
-	if f.err == nil && s.HighFreqFactor <= s.LowFreqFactor {
-		f.fail(fault.Mismatch, "high_freq_factor", "%v is not above low_freq_factor %v", s.HighFreqFactor, s.LowFreqFactor).
-			WithRemedy("fetch config.json again")
+	default:
+		f.fail(fault.Unsupported, key, "is %s", fault.Quote(kind)).WithRemedy(`use a model where it is "default", "linear", "dynamic" or "llama3"`)
 	}
 	if f.err != nil {
 		return RopeScaling{}
 	}
 	return s
+}
+
+// ropeFactor reads a number that this kind of scaling cannot do without.
+func (f *fields) ropeFactor(kind, key string, lo float64) float64 {
+	if f.err == nil && f.null(key) {
+		f.fail(fault.Missing, key, "is not there, and scaling by %s needs it", kind).WithRemedy("fetch config.json again")
+	}
+	return f.float(key, 1, lo, 1e6)
 }

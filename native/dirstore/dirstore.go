@@ -31,12 +31,12 @@ var _ blob.Store = (*Store)(nil)
 func Open(dir string) (*Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, storageError(dir, "cannot be located", err)
+		return nil, Fault(dir, "cannot be located", err)
 	}
 	switch info, err := os.Stat(abs); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, storageError(dir, "cannot be opened", err)
+		return nil, Fault(dir, "cannot be opened", err)
 	case !info.IsDir():
 		return nil, fault.New(fault.Mismatch, dir, "", "is a file, not a folder").WithRemedy("name the folder that holds it")
 	}
@@ -112,7 +112,7 @@ func (s *Store) Write(ctx context.Context, name string, data []byte) error {
 		return err
 	}
 	if err := replaceFile(path, data); err != nil {
-		return storageError(name, "cannot be written; the earlier file, if any, is whole", err)
+		return Fault(name, "cannot be written; the earlier file, if any, is whole", err)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 		return err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return storageError(name, "cannot be deleted", err)
+		return Fault(name, "cannot be deleted", err)
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 		if fault.KindOf(err) != "" {
 			return nil, err
 		}
-		return nil, storageError(s.dir, "cannot be listed", err)
+		return nil, Fault(s.dir, "cannot be listed", err)
 	}
 	slices.Sort(names)
 	return names, nil
@@ -213,10 +213,11 @@ func readError(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return blob.NotExist(name)
 	}
-	return storageError(name, "cannot be read", err)
+	return Fault(name, "cannot be read", err)
 }
 
-func storageError(where, detail string, err error) error {
+// Fault says in words why storage failed: a full disk, a folder of another's.
+func Fault(where, detail string, err error) error {
 	remedy := "check the disk and the folder's permissions"
 	switch {
 	case errors.Is(err, syscall.ENOSPC):

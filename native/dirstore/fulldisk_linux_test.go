@@ -48,7 +48,7 @@ func TestFullDiskIsNamed(t *testing.T) {
 	defer f.Close()
 	_, err = f.Write([]byte("x"))
 	require.ErrorIs(t, err, syscall.ENOSPC)
-	got := dirstore.StorageError("adapter", "cannot be written", err)
+	got := dirstore.Fault("adapter", "cannot be written", err)
 	require.ErrorIs(t, got, fault.Storage)
 	require.ErrorContains(t, got, "the disk is full: free some space")
 }

@@ -4,9 +4,7 @@ package moduletest
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -18,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"nextquill/core/blob"
+	"nextquill/models/manifest"
 	"nextquill/web/browsertest"
 	"nextquill/web/bundle"
 )
@@ -90,46 +90,28 @@ func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
 // AddModel serves a model's files in a folder, with a manifest. With shardSize above 0
 // larger files are served in parts of so many bytes.
 func (s *Site) AddModel(folder, name string, model fs.FS, shardSize int) error {
-	type file struct {
-		Path   string `json:"path,omitempty"`
-		URL    string `json:"url,omitempty"`
-		Size   int    `json:"size"`
-		SHA256 string `json:"sha256"`
-		Shards []file `json:"shards,omitempty"`
-	}
-	about := func(data []byte) file {
-		sum := sha256.Sum256(data)
-		return file{Size: len(data), SHA256: hex.EncodeToString(sum[:])}
-	}
-	manifest := struct {
-		Name    string `json:"name"`
-		Version int    `json:"version"`
-		Files   []file `json:"files"`
-	}{Name: name, Version: 1}
-	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors"} {
-		data, err := fs.ReadFile(model, name)
-		if err != nil {
-			return err
-		}
-		f := about(data)
-		f.Path = name
-		if shardSize > 0 && len(data) > shardSize {
-			for part := range slices.Chunk(data, shardSize) {
-				shard := about(part)
-				shard.URL = fmt.Sprintf("%s.%d", name, len(f.Shards))
-				f.Shards = append(f.Shards, shard)
-				s.Put(folder+"/"+shard.URL, part)
-			}
-		} else {
-			s.Put(folder+"/"+name, data)
-		}
-		manifest.Files = append(manifest.Files, f)
-	}
-	raw, err := json.Marshal(manifest)
+	names := []string{"config.json", "tokenizer.json", "model.safetensors"}
+	m, err := manifest.Of(context.Background(), name, blob.FromFS(model), names, nil)
 	if err != nil {
 		return err
 	}
-	s.Put(folder+"/manifest.json", raw)
+	for i := range m.Files {
+		f := &m.Files[i]
+		data, err := fs.ReadFile(model, f.Path)
+		if err != nil {
+			return err
+		}
+		if shardSize == 0 || len(data) <= shardSize {
+			s.Put(folder+"/"+f.Path, data)
+			continue
+		}
+		for part := range slices.Chunk(data, shardSize) {
+			shard := manifest.Shard{URL: fmt.Sprintf("%s.%d", f.Path, len(f.Shards)), Size: int64(len(part)), SHA256: manifest.Sum(part)}
+			f.Shards = append(f.Shards, shard)
+			s.Put(folder+"/"+shard.URL, part)
+		}
+	}
+	s.Put(folder+"/manifest.json", m.Encode())
 	return nil
 }
 

@@ -1,4 +1,4 @@
-// Package half widens IEEE 754 binary16 numbers.
+// Package half widens IEEE 754 binary16 numbers, and rounds to them.
 package half
 
 import "math"
@@ -19,3 +19,19 @@ func Bits(h uint16) uint32 {
 
 // Float is Bits as a number.
 func Float(h uint16) float32 { return math.Float32frombits(Bits(h)) }
+
+// Round gives the nearest binary16, of two equally near the even one. What is too large becomes an infinity.
+func Round(f float32) uint16 {
+	b := math.Float32bits(f)
+	sign := uint16(b>>16) & 0x8000
+	abs := b & 0x7fffffff
+	switch {
+	case abs > 0x7f800000: // NaN stays one
+		return sign | 0x7e00
+	case abs >= 0x477ff000: // 65520 and above
+		return sign | 0x7c00
+	case abs < 0x38800000: // below the smallest normal: a multiple of 2⁻²⁴, rounded by the float32 addition
+		return sign | uint16(math.Float32bits(math.Float32frombits(abs)+0.5)-math.Float32bits(0.5))
+	}
+	return sign | uint16((abs-0x38000000+0xfff+abs>>13&1)>>13)
+}

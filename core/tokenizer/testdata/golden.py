@@ -101,3 +101,9 @@ train("other", normalizers.Sequence([normalizers.NFKD(), normalizers.NFC()]), pr
     split(r"\d+", "contiguous", True), pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False)]), 300, IM)
 train("removed", None, pre_tokenizers.Sequence([split(r"\s+", "removed"), split("l*", "isolated"),
                                                 pre_tokenizers.ByteLevel(add_prefix_space=True)]), 300, IM)
+# DeepSeek's kind: patterns one after another. Then what of the syntax the others do not use: lines, possessive and lazy repetition, case.
+train("chain", None, pre_tokenizers.Sequence([
+    split(r"\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"),
+    split("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"),
+    split(r"\s+$"), split(r"^\S"), split(r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+?(?=[a-f])|\p{Han}|\w{2}+\d??[^\s\p{L}\p{N}]++|(?i:ÉÀ|é\u0301)"),
+    bytes_only]), 300, IM)

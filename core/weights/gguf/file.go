@@ -43,6 +43,14 @@ type File struct {
 	Version  int
 	Metadata map[string]Value
 	Tensors  []Tensor // in the order of their bytes
+
+	spans []span // of the metadata, in the file's order
+}
+
+// span is where a metadata entry's value lies, its kind before it.
+type span struct {
+	key        string
+	begin, end int64
 }
 
 // Tensor is one tensor of a file.
@@ -120,7 +128,9 @@ func (f *File) readMetadata(c *cursor) {
 			c.fail(fault.Malformed, "is given twice").WithRemedy(fetchAgain)
 			return
 		}
+		begin := c.at
 		f.Metadata[key] = r.value(Kind(c.u32()), 0)
+		f.spans = append(f.spans, span{key, begin, c.at})
 	}
 }
 

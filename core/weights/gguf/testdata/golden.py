@@ -1,4 +1,5 @@
 """Writes blocks.gguf with the reference implementation: metadata of every kind, and a tensor of every type with what it unpacks to.
+And quantised.gguf: values, and what they are packed to in every type that we write.
 
     python golden.py        # from this folder; needs gguf
 
@@ -9,7 +10,7 @@ import pathlib
 import numpy as np
 from gguf import GGMLQuantizationType as T, GGUFValueType as V, GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES
-from gguf.quants import dequantize
+from gguf.quants import dequantize, quantize
 
 here = pathlib.Path(__file__).parent
 rng = np.random.default_rng(5)
@@ -62,6 +63,27 @@ for kind in SCALES:
     assert np.isfinite(values).all()
     writer.add_tensor(kind.name, raw, raw_dtype=kind)
     writer.add_tensor(kind.name + ".values", values)
+writer.write_header_to_file()
+writer.write_kv_data_to_file()
+writer.write_tensors_to_file()
+writer.close()
+
+# Ordinary weights, rows of outliers, halves that are rounded either way, zeros, the smallest f32 and the largest that fit.
+values = rng.normal(0, 0.05, (64, 64)).astype(np.float32)
+values[8:16] *= rng.choice([1, 40], (8, 64), p=[0.95, 0.05])
+values[16:20] = rng.integers(-254, 255, (4, 64)) / 2
+values[20] = 0
+values[21, :32], values[21, 32:] = 0.25, -0.25
+values[22] = rng.normal(0, 1e-6, 64)
+values[23] = rng.normal(0, 1e-9, 64)
+values[24] = rng.uniform(-60000, 60000, 64)
+values[25] = np.where(rng.random(64) < 0.5, -0.0, 0.0)
+values[26, ::2] = 3
+writer = GGUFWriter(here / "quantised.gguf", "none")
+writer.add_tensor("values", values)
+for kind in [T.F16, T.BF16, T.Q4_0, T.Q4_1, T.Q8_0]:
+    raw = quantize(values, kind)
+    writer.add_tensor(kind.name, raw if kind == T.F16 else raw.view(np.uint8), raw_dtype=kind)
 writer.write_header_to_file()
 writer.write_kv_data_to_file()
 writer.write_tensors_to_file()

@@ -1,0 +1,80 @@
+package kernels
+
+import (
+	"maps"
+	"strings"
+
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/shaders"
+)
+
+// Format is how a matrix of frozen weights lies on the device. Kernels that read
+// one turn it into f32 as they load it; shaders/weights_*.wgsl say how each is laid
+// out. Results are those of the same values in f32, to the bit on CPU adapters.
+type Format uint8
+
+const (
+	// F32 is 4 bytes a weight, and what all weights that train have.
+	F32 Format = iota
+	// F16 is 2 bytes a weight.
+	F16
+	// Q8 is 9/8 bytes a weight: blocks of 32 signed bytes with an f32 scale.
+	Q8
+	// Q4 is 5/8 bytes a weight: blocks of 32 half bytes with a binary16 scale and
+	// minimum, GGUF's Q4_1.
+	Q4
+)
+
+// formatNames are the formats as people write them.
+var formatNames = [...]string{F32: "f32", F16: "f16", Q8: "q8", Q4: "q4"}
+
+// Formats are all formats.
+var Formats = []Format{F32, F16, Q8, Q4}
+
+func (f Format) String() string { return formatNames[f] }
+
+// ParseFormat is the format of a name.
+func ParseFormat(name string) (Format, error) {
+	for i, n := range formatNames {
+		if n == name {
+			return Format(i), nil
+		}
+	}
+	return 0, fault.New(fault.OutOfRange, "base", "format", "%q", name).WithLimit("%s", strings.Join(formatNames[:], ", "))
+}
+
+// blockValues is the values of a block of Q8 and Q4.
+const blockValues = 32
+
+// blockWords is the words of a block, or 0 for formats without blocks.
+func (f Format) blockWords() int { return [...]int{Q8: 9, Q4: 5}[f] }
+
+// RowBytes is the size of a row of columns values, a multiple of 4. The last block
+// of a row may be part empty.
+func (f Format) RowBytes(columns int) int {
+	switch f {
+	case F32:
+		return 4 * columns
+	case F16:
+		return 2 * columns
+	}
+	return 4 * f.blockWords() * ceilDiv(columns, blockValues)
+}
+
+// unrolled is the program of a template whose first matrix of weights is in format f,
+// and whose second, where sizes has TERMS 2, in F32.
+func (f Format) unrolled(file string, sizes map[string]int, args ...gpu.Access) *gpu.Program {
+	text := shaders.Text(file)
+	for t := range sizes["TERMS"] {
+		operand := maps.Clone(sizes)
+		operand["t"] = t
+		name := "weights_" + [...]Format{f, F32}[t].String()
+		text = strings.Join(unroll(name, strings.Split(shaders.Text(name), "\n"), operand), "\n") + text
+	}
+	name := file
+	if f != F32 {
+		name += "." + f.String()
+	}
+	return unrolledText(name, text, sizes, nil, args...)
+}

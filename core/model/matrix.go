@@ -1,0 +1,95 @@
+package model
+
+import (
+	"fmt"
+
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+)
+
+// matrix is a weight [rows, columns] on the device, in parts where it is larger than
+// one binding may be.
+type matrix struct {
+	name          string
+	rows, columns int
+	format        kernels.Format
+	parts         []part
+}
+
+// part is the rows of a matrix from first on.
+type part struct {
+	first, rows int
+	t           *gpu.Tensor
+}
+
+// partAlign is what the first rows of parts are multiples of: 64 rows of whole words
+// are a multiple of WebGPU's offset alignment in every format and for every rank.
+const partAlign = 64
+
+// bindingLimit is how large a tensor may be.
+func bindingLimit(info gpu.Info) int64 { return min(info.MaxBindingSize, info.MaxBufferSize) }
+
+// newMatrix makes the buffers of a matrix; its parts begin at multiples of align rows.
+func (m *Model) newMatrix(name string, rows, columns, align int, f kernels.Format) (*matrix, error) {
+	w := &matrix{name: name, rows: rows, columns: columns, format: f}
+	limit, rowBytes := bindingLimit(m.g.Info()), int64(f.RowBytes(columns))
+	most := rows
+	if int64(rows)*rowBytes > limit {
+		if most = int(limit/rowBytes) / align * align; most == 0 {
+			return nil, fault.New(fault.DeviceLimit, m.g.Info().Name, name, "%d rows of it need a binding of %d bytes", align, int64(align)*rowBytes).
+				WithLimit("%d", limit).WithRemedy("use a smaller model or another adapter")
+		}
+	}
+	for first := 0; first < rows; first += most {
+		n := min(most, rows-first)
+		w.parts = append(w.parts, part{first, n, m.newTensor(fmt.Sprintf("%s[%d:]", name, first), int64(n)*rowBytes)})
+	}
+	return w, nil
+}
+
+// whole is a matrix in F32 that lies in one tensor.
+func whole(name string, rows, columns int, t *gpu.Tensor) *matrix {
+	return &matrix{name: name, rows: rows, columns: columns, parts: []part{{0, rows, t}}}
+}
+
+// slice is rows of a part, from a multiple of partAlign on.
+func (w *matrix) slice(p part, first, rows int) *gpu.Tensor {
+	rowBytes := int64(w.format.RowBytes(w.columns))
+	return p.t.Slice(int64(first-p.first)*rowBytes, int64(rows)*rowBytes)
+}
+
+// forward records y = x·Wᵀ + scale·u·bᵀ, part by part; see kernels.LinearForward.
+func (p *pass) forward(w *matrix, s kernels.LinearSpec, x, y, u, b *gpu.Tensor) {
+	s.In, s.OutStride, s.Format = w.columns, kernels.RowStride(w.rows), w.format
+	for _, part := range w.parts {
+		s.Out, s.Offset = part.rows, part.first
+		low := b
+		if b != nil && len(w.parts) > 1 {
+			low = b.Slice(int64(4*part.first*s.Rank), int64(4*part.rows*s.Rank))
+		}
+		p.plan.Add(kernels.LinearForward(p.m.tune, s, x, part.t, y, u, low))
+	}
+}
+
+// inputGrad records dx (=|+=) dy·W + scale·v·a; see kernels.LinearInputGrad.
+func (p *pass) inputGrad(w *matrix, s kernels.LinearSpec, dy, dx, v, a *gpu.Tensor) {
+	s.In, s.OutStride, s.Format = w.columns, kernels.RowStride(w.rows), w.format
+	for i, part := range w.parts {
+		s.Out, s.Offset = part.rows, part.first
+		if i > 0 {
+			// The low-rank term and what was there before are in.
+			s.Accumulate, s.Rank, v, a = true, 0, nil, nil
+		}
+		p.plan.Add(kernels.LinearInputGrad(p.m.tune, s, dy, part.t, dx, v, a))
+	}
+}
+
+// embedding records out[r] = W[ids[r]].
+func (p *pass) embedding(w *matrix, rows kernels.Rows, ids, out *gpu.Tensor) {
+	for _, part := range w.parts {
+		p.plan.Add(kernels.Embedding(kernels.EmbeddingSpec{
+			Rows: rows, Features: w.columns, Vocab: w.rows, First: part.first, Count: part.rows, Format: w.format,
+		}, ids, part.t, out))
+	}
+}

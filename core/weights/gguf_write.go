@@ -1,0 +1,99 @@
+package weights
+
+import (
+	"strings"
+
+	"nextquill/core/fault"
+	"nextquill/core/weights/gguf"
+)
+
+// ggufEnds are where a GGUF file keeps the tokens that end a text, in config.json's order.
+var ggufEnds = []string{ggufEOS, "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}
+
+// GGUFArchitecture is the architecture by which a GGUF file of this config is read again. Mistral goes by llama's.
+func (c Config) GGUFArchitecture() string {
+	switch {
+	case c.QKNorm:
+		return "qwen3"
+	case c.QKVBias && !c.OutputBias:
+		return "qwen2"
+	}
+	return "llama"
+}
+
+// GGUFPairedRows is the Info.PairedRows that a tensor has in a GGUF file of this config: the rows of a head that llama.cpp's
+// rotary kernel wants in another order, or 0.
+func (c Config) GGUFPairedRows(name string) int {
+	if c.GGUFArchitecture() == "llama" && (strings.Contains(name, ".self_attn.q_proj.") || strings.Contains(name, ".self_attn.k_proj.")) {
+		return c.HeadDim
+	}
+	return 0
+}
+
+// GGUFMetadata says in a GGUF file's metadata what the config says, the tokenizer excepted.
+func (c Config) GGUFMetadata(where string) ([]gguf.Entry, error) {
+	if c.RopeScaling != (RopeScaling{}) {
+		return nil, fault.New(fault.Unsupported, where, "rope_scaling", "has no place in the GGUF files that are written here").
+			WithRemedy("leave the weights in the types that they have")
+	}
+	if len(c.EOS) > len(ggufEnds) {
+		return nil, fault.New(fault.Unsupported, where, "eos_token_id", "lists %d tokens", len(c.EOS)).WithLimit("%d", len(ggufEnds)).
+			WithRemedy("leave out the ends that are never written")
+	}
+	arch := c.GGUFArchitecture()
+	entries := []gguf.Entry{gguf.NewEntry(ggufArchitecture, arch)}
+	number := func(key string, n int) { entries = append(entries, gguf.NewEntry(key, uint32(n))) }
+	for _, f := range []struct {
+		key string
+		n   int
+	}{
+		{"embedding_length", c.HiddenSize}, {"feed_forward_length", c.IntermediateSize}, {"block_count", c.Layers},
+		{"attention.head_count", c.Heads}, {"attention.head_count_kv", c.KVHeads}, {"attention.key_length", c.HeadDim},
+		{"attention.value_length", c.HeadDim}, {"rope.dimension_count", c.HeadDim}, {"context_length", c.MaxPositions},
+		{"vocab_size", c.VocabSize},
+	} {
+		number(arch+"."+f.key, f.n)
+	}
+	entries = append(entries,
+		gguf.NewEntry(arch+".attention.layer_norm_rms_epsilon", float32(c.RMSNormEps)), gguf.NewEntry(arch+".rope.freq_base", float32(c.RopeTheta)))
+	if c.BOS >= 0 {
+		number(ggufBOS, int(c.BOS))
+	}
+	for i, id := range c.EOS {
+		number(ggufEnds[i], int(id))
+	}
+	return entries, nil
+}
+
+// GGUFName gives the name in a GGUF file of a tensor that transformers names so: model.layers.3.self_attn.q_proj.weight is
+// blk.3.attn_q.weight.
+func GGUFName(name string) string {
+	i := strings.LastIndexByte(name, '.')
+	module, suffix := name[:i], name[i:]
+	for theirs, hf := range ggufTop {
+		if module == hf {
+			return theirs + suffix
+		}
+	}
+	rest := strings.TrimPrefix(module, "model.layers.")
+	n, part, _ := strings.Cut(rest, ".")
+	for theirs, hf := range ggufBlock {
+		if part == hf {
+			return "blk." + n + "." + theirs + suffix
+		}
+	}
+	return name
+}
+
+// PairRows is the opposite of what ReadF32At does to the rows of a tensor with PairedRows: it brings whole heads of values, of so
+// many rows each, into the order of a GGUF file. width is the length of a row.
+func PairRows(values []float32, rows, width int) []float32 {
+	out := make([]float32, len(values))
+	for h := 0; h < len(out); h += rows * width {
+		for r := range rows {
+			to := 2*(r%(rows/2)) + r/(rows/2)
+			copy(out[h+to*width:][:width], values[h+r*width:])
+		}
+	}
+	return out
+}

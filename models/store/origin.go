@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/models/convert"
+	"nextquill/models/manifest"
+	"nextquill/native/dirstore"
+)
+
+// webOrigin is a manifest at an address.
+type webOrigin struct {
+	client *http.Client
+	at     *url.URL
+}
+
+func (o *webOrigin) String() string { return o.at.Redacted() }
+
+func (o *webOrigin) manifest(ctx context.Context, _ Progress) (m manifest.Manifest, err error) {
+	body, _, err := o.get(ctx, o.at, 0)
+	if err != nil {
+		return m, err
+	}
+	defer body.Close()
+	const limit = 1 << 20
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err != nil {
+		return m, fault.New(fault.Missing, o.String(), "", "the connection broke off").WithCause(err).WithRemedy("try again")
+	}
+	if m, err = manifest.Parse(o.String(), data); err != nil {
+		return m, err
+	}
+	for _, f := range m.Files {
+		for _, p := range f.Pieces() {
+			if _, err := o.resolve(p.URL); err != nil {
+				return m, err
+			}
+		}
+	}
+	return m, nil
+}
+
+// resolve gives a piece's address. Only the web is fetched from, whatever a manifest says.
+func (o *webOrigin) resolve(ref string) (*url.URL, error) {
+	u, err := o.at.Parse(ref)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fault.New(fault.Unsupported, o.String(), "url", "%s is no address of the web", fault.Quote(ref)).
+			WithRemedy("make the manifest anew, or get the model from another place")
+	}
+	return u, nil
+}
+
+func (o *webOrigin) open(ctx context.Context, piece manifest.Shard, from int64) (io.ReadCloser, int64, error) {
+	u, err := o.resolve(piece.URL)
+	if err != nil {
+		return nil, 0, &finalError{err}
+	}
+	return o.get(ctx, u, from)
+}
+
+func (o *webOrigin) get(ctx context.Context, u *url.URL, from int64) (io.ReadCloser, int64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	request.Header.Set("User-Agent", "nextquill")
+	if from > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+	}
+	response, err := o.client.Do(request)
+	if err != nil {
+		return nil, 0, fault.New(fault.Missing, u.Redacted(), "", "cannot be reached").WithCause(unwrapURL(err)).
+			WithRemedy("check the address and the connection, and try again: it goes on from there")
+	}
+	switch {
+	case response.StatusCode == http.StatusOK:
+		return response.Body, 0, nil
+	case response.StatusCode == http.StatusPartialContent && strings.HasPrefix(response.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)):
+		return response.Body, from, nil
+	}
+	response.Body.Close()
+	if response.StatusCode == http.StatusRequestedRangeNotSatisfiable && from > 0 {
+		return o.get(ctx, u, 0) // what is there has less than what was fetched of it before
+	}
+	f := fault.New(fault.Missing, u.Redacted(), "", "the server answers %s", response.Status).WithRemedy("check the address")
+	if s := response.StatusCode; s >= 400 && s < 500 && s != http.StatusRequestTimeout && s != http.StatusTooManyRequests {
+		return nil, 0, &finalError{f}
+	}
+	return nil, 0, f
+}
+
+// unwrapURL leaves out the address that http's errors repeat.
+func unwrapURL(err error) error {
+	if e, ok := err.(*url.Error); ok {
+		return e.Err
+	}
+	return err
+}
+
+// diskOrigin is a folder of this machine: with a manifest, or with files that are taken as they are.
+type diskOrigin struct {
+	dir   string
+	path  string // what the person named
+	store *dirstore.Store
+	model *manifest.Manifest // nil: none is there
+	only  string             // the one GGUF file that was named
+}
+
+func newDiskOrigin(path string) (*diskOrigin, error) {
+	o := &diskOrigin{dir: path, path: path}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		o.dir, o.only = filepath.Dir(path), filepath.Base(path)
+	}
+	var err error
+	if o.store, err = dirstore.Open(o.dir); err != nil || o.only != "" {
+		return o, err
+	}
+	file := filepath.Join(o.dir, manifest.FileName)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return o, nil // OpenModel finds out what else is there
+	}
+	m, err := manifest.Parse(file, data)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range m.Files {
+		for _, p := range f.Pieces() {
+			if blob.CheckName(p.URL) != nil {
+				return nil, fault.New(fault.OutOfRange, file, "url", "%s is no path inside the model's folder", fault.Quote(p.URL)).
+					WithRemedy("get the model from its address on the web")
+			}
+		}
+	}
+	o.model = &m
+	return o, nil
+}
+
+func (o *diskOrigin) String() string { return o.path }
+
+func (o *diskOrigin) manifest(ctx context.Context, progress Progress) (manifest.Manifest, error) {
+	if o.model != nil {
+		return *o.model, nil
+	}
+	names, err := convert.Files(ctx, o.store, o.only)
+	if err != nil {
+		return manifest.Manifest{}, err
+	}
+	var done, total int64
+	for _, name := range names {
+		n, err := o.store.Size(ctx, name)
+		if err != nil {
+			return manifest.Manifest{}, err
+		}
+		total += n
+	}
+	return manifest.Of(ctx, filepath.Base(o.path), o.store, names, func(n int64) {
+		done += n
+		progress.tell("read", o.path, done, total)
+	})
+}
+
+func (o *diskOrigin) open(_ context.Context, piece manifest.Shard, from int64) (io.ReadCloser, int64, error) {
+	f, err := os.Open(filepath.Join(o.dir, filepath.FromSlash(piece.URL)))
+	if err == nil {
+		_, err = f.Seek(from, io.SeekStart)
+	}
+	if err != nil {
+		return nil, 0, &finalError{fault.New(fault.Missing, o.path, piece.URL, "cannot be read").WithCause(err).
+			WithRemedy("the folder is not whole: get the model from where it came from")}
+	}
+	return f, from, nil
+}

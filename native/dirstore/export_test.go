@@ -1,4 +1,0 @@
-package dirstore
-
-// StorageError is storageError, for tests.
-var StorageError = storageError

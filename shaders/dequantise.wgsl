@@ -1,0 +1,17 @@
+// A matrix in any format of a frozen base to f32: out [rows, 4·vecs]. Binding 3 is what weights_*.wgsl declares. One
+// invocation writes four values.
+struct Shape {
+    rows: u32,
+    vecs: u32,      // values a row / 4
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.x + id.y * groups.x * 64u;
+    if (i >= shape.rows * shape.vecs) { return; }
+    let k = i % shape.vecs;
+    let base = row_start0(i / shape.vecs, shape.vecs);
+    out[i] = weights0(base, k, scales0(base, k / SPAN0));
+}

@@ -1,0 +1,58 @@
+// GGUF's blocks of 32 to those of a frozen base (weights_q8.wgsl, weights_q4.wgsl) that hold the same values exactly:
+// Q8_0 and, with FIFTH, Q5_0 become Q8; Q4_0 and, with MINIMUM, Q4_1 become Q4 (Q4_0 with the minimum −8·d). The files'
+// blocks are described in unpack_blocks.wgsl.
+//
+// raw (raw.wgsl) [rows·blocks · BLOCK bytes], out u32. One invocation writes one block.
+struct Shape {
+    rows: u32,
+    blocks: u32,    // blocks a row
+    paired: u32,    // rows a head, or 0
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(3) var<storage, read_write> out: array<u32>;
+
+const BLOCK: u32 = 18u;     // bytes of a block
+const QUANTS: u32 = 2u;     // where its quants start
+
+fn word(at: u32) -> u32 { return pair(at) | (pair(at + 2u) << 16u); }
+
+// eight adds 3 to the exponent of −d: binary16 has room for it, or it becomes an infinity that the check after loading finds.
+fn eight(d: u32) -> u32 {
+    let sign = (d & 0x8000u) ^ 0x8000u;
+    let magnitude = d & 0x7fffu;
+    if (magnitude >= 0x7000u) { return sign | 0x7c00u; }
+    if (magnitude >= 0x0400u) { return sign | (magnitude + 0x0c00u); }
+    // Subnormal: so many times 2⁻²⁴, now eight times as many.
+    let steps = f32(magnitude * 8u);
+    if (steps < 1024.0) { return sign | (magnitude * 8u); }
+    return sign | ((bitcast<u32>(steps * 5.9604644775390625e-8) - 0x38000000u) >> 13u);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = id.x + id.y * groups.x * 64u;
+    if (i >= shape.rows * shape.blocks) { return; }
+    let block = (stored(i / shape.blocks, shape.paired) * shape.blocks + i % shape.blocks) * BLOCK;
+//#if BYTES
+    out[i * 9u] = bitcast<u32>(binary16(block));
+    for (var k = 0u; k < 8u; k++) {
+//#if FIFTH
+        let low = (word(block + QUANTS + k % 4u * 4u) >> (k / 4u * 4u)) & 0x0f0f0f0fu;
+        let fifth = (word(block + 2u) >> (4u * k)) & 15u;
+        let spread = (fifth & 1u) | ((fifth & 2u) << 7u) | ((fifth & 4u) << 14u) | ((fifth & 8u) << 21u);
+        // q − 16 in a byte: the fifth bit clear is bits 4 to 7 set.
+        out[i * 9u + 1u + k] = low | ((spread ^ 0x01010101u) * 0xf0u);
+//#else
+        out[i * 9u + 1u + k] = word(block + QUANTS + 4u * k);
+//#endif
+    }
+//#else
+    let d = pair(block);
+//#if MINIMUM
+    out[i * 5u] = d | (pair(block + 2u) << 16u);
+//#else
+    out[i * 5u] = d | (eight(d) << 16u);
+//#endif
+    for (var k = 0u; k < 4u; k++) { out[i * 5u + 1u + k] = word(block + QUANTS + 4u * k); }
+//#endif
+}

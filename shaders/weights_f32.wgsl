@@ -1,0 +1,15 @@
+// A matrix of weights [rows, columns] as f32, a vec4 at a time. Every weights_*.wgsl says the same four things about
+// the operand {t} of a product, so that one shader text serves all formats of a frozen base (kernels.Format):
+//   SPAN         vec4s that share their scales
+//   row_start    where a row of so many vec4s starts
+//   scales       what the vec4s of span number n of a row share
+//   weights      vec4 k of a row
+@group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>;
+
+const SPAN{t}: u32 = 0x40000000u;
+
+fn row_start{t}(row: u32, vecs: u32) -> u32 { return row * vecs; }
+
+fn scales{t}(base: u32, span: u32) -> vec2<f32> { return vec2<f32>(1.0, 0.0); }
+
+fn weights{t}(base: u32, k: u32, s: vec2<f32>) -> vec4<f32> { return w{t}[base + k]; }
