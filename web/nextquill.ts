@@ -15,7 +15,7 @@ import { Draft, samplingOf, seedOf, Told, type WriteOptions, type WriteResult } 
 import { estimate as estimateOf, type Estimate } from "./module/estimate.js";
 import { explanationOf, type Explanation, type ExplainOptions, type RawExplanation } from "./module/explain.js";
 import { forget, type Forgotten } from "./module/forget.js";
-import type { ModelSource } from "./module/manifest.js";
+import { stopped, type ModelSource } from "./module/manifest.js";
 import type { OnProgress } from "./module/progress.js";
 import { runKey, type RunRecord } from "./module/records.js";
 import { lost, Run, type PersonalizeOptions, type Preset } from "./module/run.js";
@@ -169,7 +169,7 @@ export class NextQuill extends EventTarget {
     } catch (thrown) {
       history.close();
       await session.then((s) => s.close(), () => {});
-      throw Fault.from(thrown, "internal");
+      throw options.signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : Fault.from(thrown, "internal");
     }
   }
 

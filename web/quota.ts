@@ -2,11 +2,12 @@
 
 import { describe, Fault } from "./fault.js";
 
-const unit = 1 << 20;
+const [kB, MB] = [1 << 10, 1 << 20];
 
 /** A size for people: "3.2 MB". */
-function megabytes(bytes: number): string {
-  return `${(bytes / unit).toFixed(bytes < 10 * unit ? 1 : 0)} MB`;
+function size(bytes: number): string {
+  if (bytes < MB) return `${Math.ceil(bytes / kB)} kB`;
+  return `${(bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)} MB`;
 }
 
 /**
@@ -21,10 +22,10 @@ export async function storageFault(thrown: unknown, where: string, what: string,
       where, detail: what, remedy: "check that this is no private window and that the browser may store site data", cause,
     });
   }
-  const size = bytes === undefined ? "" : ` (${megabytes(bytes)})`;
+  const wanted = bytes === undefined ? "" : ` (${size(bytes)})`;
   return new Fault("storage", {
     where,
-    detail: `${what}${size}: the storage that the browser gives this site is full`,
+    detail: `${what}${wanted}: the storage that the browser gives this site is full`,
     limit: await used(bytes ?? 0),
     remedy: "free space on this device, or remove models or adapters that you no longer need, and try again; nothing that was stored is lost",
     cause,
@@ -40,8 +41,8 @@ async function used(wanted: number): Promise<string> {
   try {
     const { usage = 0, quota = 0 } = await navigator.storage.estimate();
     // Browsers report a quota far above the true one, so that sites cannot tell devices apart by it.
-    const likely = quota < usage + Math.max(2 * wanted, 64 * unit);
-    return `${megabytes(usage)} used${likely ? ` of ${megabytes(quota)}` : ""}`;
+    const likely = quota < usage + Math.max(2 * wanted, 64 * MB);
+    return `${size(usage)} used${likely ? ` of ${size(quota)}` : ""}`;
   } catch {
     return ""; // not in every browser
   }

@@ -47,18 +47,25 @@ func find() (string, error) {
 // Features of Dawn's may be switched on: disable_workgroup_init makes shaders
 // compile many times faster.
 func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, error) {
+	options := []chromedp.ExecAllocatorOption{chromedp.Flag("enable-unsafe-webgpu", true)}
+	if len(dawnFeatures) > 0 {
+		options = append(options, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
+	}
+	return open(ctx, url, options...)
+}
+
+// OpenWithoutGPU starts Chromium as it is on a device whose GPU it does not trust:
+// WebGPU offers no adapter.
+func OpenWithoutGPU(ctx context.Context, url string) (*Browser, error) { return open(ctx, url) }
+
+func open(ctx context.Context, url string, options ...chromedp.ExecAllocatorOption) (*Browser, error) {
 	path, err := find()
 	if err != nil {
 		return nil, err
 	}
-	var dawn []chromedp.ExecAllocatorOption
-	if len(dawnFeatures) > 0 {
-		dawn = append(dawn, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
-	}
-	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(dawn,
+	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(options,
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("enable-unsafe-webgpu", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),

@@ -17,7 +17,7 @@ channel.onmessage = ({data}) => {
   if (data.tear !== undefined) tear = data.tear;
   if (data.doomed !== undefined) doomed = data.doomed;
   if (data.destroy) for (const device of devices.splice(0)) device.destroy();
-  if (data.count) channel.postMessage({counted: made - gone});
+  if (data.count) channel.postMessage({live: made - gone});
 };
 
 channel.postMessage({hello: true});
@@ -67,8 +67,14 @@ patch(GPUDevice, "createBuffer", (f) => function (...args) {
   made++;
   return f.apply(this, args);
 });
+const destroyed = new WeakSet();
 patch(GPUBuffer, "destroy", (f) => function () {
-  gone++;
+  if (!destroyed.has(this)) gone++;
+  destroyed.add(this);
+  return f.call(this);
+});
+patch(GPUDevice, "destroy", (f) => function () {
+  channel.postMessage({left: made - gone}); // what goes with the device only
   return f.call(this);
 });
 `

@@ -26,6 +26,8 @@ func TestRobust(t *testing.T) {
 	t.Run("lost devices", p.losses)
 	t.Run("full", p.quota)
 	t.Run("download", p.download)
+	t.Run("tabs", p.tabs)
+	t.Run("leaks", p.leaks)
 }
 
 // tab opens another tab.

@@ -59,7 +59,7 @@ func (p *testPage) full(t *testing.T) {
 		const wrote = (await nq.write({context: "ambition", maxTokens: 2}).result).tokens > 0;
 		return {run: fault, same, wrote, left: (await nq.unfinished()) !== undefined};`)
 	r.Run.check(t)
-	require.Regexp(t, `checkpoint/[01].ckpt: cannot be written \([\d.]+ MB\)`, r.Run.Message)
+	require.Regexp(t, `checkpoint/[01].ckpt: cannot be written \([\d.]+ [kM]B\)`, r.Run.Message)
 	require.True(t, r.Same)
 	require.True(t, r.Left)
 	require.True(t, r.Wrote, "the adapter that was in use writes")
@@ -82,7 +82,7 @@ func (f fullFault) check(t *testing.T) {
 	t.Helper()
 	t.Log(f.Message)
 	require.Equal(t, "storage", f.Kind)
-	require.Regexp(t, `full \(limit [\d.]+ MB used( of [\d.]+ MB)?\)`, f.Message)
+	require.Regexp(t, `full \(limit [\d.]+ [kM]B used( of [\d.]+ MB)?\)`, f.Message)
 	require.Contains(t, f.Message, "free space on this device")
 	require.Contains(t, f.Message, "nothing that was stored is lost")
 }

@@ -52,6 +52,18 @@ for (const name of ["add", "put"]) {
     return write.apply(this, args);
   };
 }
+// The workers that live.
+globalThis.workers = new Set();
+globalThis.Worker = class extends Worker {
+  constructor(...args) {
+    super(...args);
+    workers.add(this);
+  }
+  terminate() {
+    workers.delete(this);
+    super.terminate();
+  }
+};
 globalThis.exported = async (nq) => {
   const bytes = new Uint8Array(await (await nq.adapter.export()).arrayBuffer());
   let text = "";
