@@ -5,6 +5,7 @@ SHELL := bash
 
 GO ?= go
 ARGS ?=
+MODEL ?=
 FUZZTIME ?= 20s
 
 .PHONY: help
@@ -12,8 +13,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Personalize on the sample writer and show what changed (ARGS="--history my.jsonl" for your own texts)
-	build/nextquill run $(ARGS)
+run: build ## Personalize on the sample writer and show what changed (MODEL=smollm2-135m; ARGS="--history my.jsonl" for your own texts)
+	@$(if $(MODEL),scripts/setup model)
+	build/nextquill run $(if $(MODEL),--get --model $(MODEL)) $(ARGS)
 
 .PHONY: test
 test: ## Check everything: format, vet on three systems, tests, the guest on this machine's GPU adapter and in Chromium
@@ -55,6 +57,10 @@ setup:
 .PHONY: site
 site: setup ## Write the static site into dist/
 	$(GO) run ./cmd/buildwasm site
+
+.PHONY: package
+package: site ## Complete dist/lib to the npm package, check it with tsc, publint and attw, and pack it; needs Node and npm
+	scripts/package
 
 .PHONY: serve
 serve: site ## Build the site and serve it on this machine (ARGS="--addr 127.0.0.1:9000")

@@ -14,7 +14,7 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/session"
-	"nextquill/models"
+	"nextquill/models/store"
 	"nextquill/native/dirstore"
 	"nextquill/report"
 )
@@ -79,6 +79,7 @@ type job struct {
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
+	kept     *store.Model // the base model where it has a manifest, which start holds its files against
 }
 
 // newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted before start.
@@ -89,9 +90,7 @@ func (a *app) newJob(g globals) (*job, error) {
 	say := j.progress.Note
 	a.notes.Store(&say)
 	j.table.Add(inDir, j.in, "")
-	if a.Model == "" {
-		j.table.Add(modelDir, blob.FromFS(models.DefaultFS()), "")
-	} else if err := j.mountFolder(modelDir, a.Model); err != nil {
+	if err := j.mountModel(); err != nil {
 		return nil, err
 	}
 	out, err := dirstore.Open(a.Out)
@@ -146,6 +145,9 @@ func (j *job) give(ctx context.Context, name string, data []byte, source string)
 
 // start opens the engine. The caller closes the job.
 func (j *job) start(ctx context.Context) error {
+	if err := j.checkModel(ctx); err != nil {
+		return err
+	}
 	e, err := j.open(ctx, j.globals, j.table, j.stderr)
 	j.engine = e
 	return err

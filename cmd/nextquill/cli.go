@@ -17,6 +17,7 @@ type cli struct {
 	Personalize personalizeCmd   `cmd:"" group:"work" help:"Learn from your texts: writes an adapter."`
 	Write       writeCmd         `cmd:"" group:"work" help:"Write a text as the writer would."`
 	Explain     explainCmd       `cmd:"" group:"work" help:"Show which words of a text are the writer's own."`
+	Model       modelCmd         `cmd:"" group:"models" help:"Get, list, check, convert and remove models."`
 	Serve       serveCmd         `cmd:"" group:"work" help:"Serve the page that does all this in a browser, on this machine."`
 	Step        stepCmd          `cmd:"" group:"check" help:"Do one exact training step and write its loss and gradients."`
 	Bench       benchCmd         `cmd:"" group:"check" help:"Measure kernels and training steps on this machine."`
@@ -25,7 +26,8 @@ type cli struct {
 
 // globals are the flags of every command. Commands embed them last, so that help shows their own flags first.
 type globals struct {
-	Model  string `group:"common" placeholder:"DIR" help:"Base model: a folder with config.json, tokenizer.json and safetensors, or with one GGUF file. Default: the embedded model."`
+	Model  string `group:"common" placeholder:"MODEL" help:"Base model: the name of one that 'nextquill model get' brought, a folder in Hugging Face's form or with a manifest, or a GGUF file. Default: the embedded model."`
+	Models string `group:"common" env:"NEXTQUILL_MODELS" placeholder:"DIR" help:"Where models are kept. Default: nextquill/models among the user's data."`
 	Out    string `group:"common" default:"out" help:"Where results go."`
 	Engine string `group:"common" enum:"wazero,native" default:"wazero" help:"What runs the core: wazero (the WASM guest, as it ships) or native (the same code in this process)."`
 	Wasm   string `group:"common" placeholder:"FILE" help:"The guest for --engine wazero. Default: build/nextquill.wasm."`
@@ -56,6 +58,7 @@ func settings() []kong.Option {
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "start", Title: "Start here"},
 			{Key: "work", Title: "With your own texts"},
+			{Key: "models", Title: "Models"},
 			{Key: "check", Title: "For engineers and researchers"},
 			{Key: "texts", Title: "Texts"},
 			{Key: "learning", Title: "Learning"},
@@ -72,6 +75,15 @@ func settings() []kong.Option {
 type promptFlags struct {
 	Retrieve string `group:"texts" enum:"latest,bm25" default:"latest" help:"Which earlier texts stand in the prompt: the latest, or those that match best (bm25)."`
 	K        int    `group:"texts" default:"3" help:"How many earlier texts stand in the prompt."`
+	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"How a prompt is laid out: plain, by the model's own chat template (chat), or so if it has one (auto). An adapter wants what it was trained with."`
+}
+
+// template is the name as a session takes it.
+func (p promptFlags) template() string {
+	if p.Template == "auto" {
+		return ""
+	}
+	return p.Template
 }
 
 func (p promptFlags) retrieval() session.Retrieval {

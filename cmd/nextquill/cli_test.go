@@ -32,15 +32,15 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "run", "personalize", "write", "explain", "serve", "step", "bench"} {
+	for _, command := range []string{"", "run", "personalize", "write", "explain", "serve", "step", "bench", "model", "model get", "model list", "model verify", "model info", "model convert", "model remove"} {
 		args := []string{"--help"}
 		if command != "" {
-			args = []string{command, "--help"}
+			args = append(strings.Fields(command), "--help")
 		}
 		r := invoke(t, t.Context(), &scripted{}, args...)
 		require.Equal(t, exitOK, r.code)
 		require.Empty(t, r.stderr)
-		golden(t, "help"+strings.TrimSuffix("-"+command, "-")+".txt", r.stdout)
+		golden(t, "help"+strings.TrimSuffix("-"+strings.ReplaceAll(command, " ", "-"), "-")+".txt", r.stdout)
 		for line := range strings.Lines(r.stdout) {
 			require.LessOrEqual(t, len([]rune(line)), 140, line)
 		}

@@ -43,12 +43,12 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval()}
+	s := &study{job: j, retrieval: c.retrieval(), template: c.template()}
 	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
 		return err
 	}
 	params := session.ExplainParams{
-		Model: modelDir, Source: s.source, Retrieval: s.retrieval, Item: c.Item, Text: c.Text, Influence: c.Influence,
+		Model: modelDir, Source: s.source, Retrieval: s.retrieval, Template: s.template, Item: c.Item, Text: c.Text, Influence: c.Influence,
 	}
 	if c.Item < 0 {
 		if params.Context, err = c.request("", s.learn); err != nil {

@@ -54,7 +54,7 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval(), lora: c.lora(), training: c.training(), resume: c.Resume}
+	s := &study{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(), resume: c.Resume}
 	if s.corpus, err = j.giveCorpus(ctx, learn, heldout, c.History, true); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type runCmd struct {
 	MaxHeldout int     `group:"texts" placeholder:"N" help:"Test on so many texts at most (${maxHeldout})."`
 	Heldout    float64 `group:"texts" default:"0.2" help:"Share of the newest texts to keep for testing, with --history."`
 	Writer     string  `group:"texts" placeholder:"NAME" help:"Whose texts they are, for the report."`
+	Get        bool    `group:"common" help:"Get the model first, where it is known by name and not here yet."`
 	globals
 }
 
@@ -38,12 +39,17 @@ Without --history the writer is Ambrose Bierce, and the texts are entries of The
 }
 
 func (c runCmd) Run(ctx context.Context, a *app) (err error) {
+	if c.Get {
+		if err := a.getKnown(ctx, c.globals); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval(), lora: c.lora(), training: c.training(), resume: c.Resume}
+	s := &study{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(), resume: c.Resume}
 	if s.corpus, err = c.texts(ctx, j); err != nil {
 		return err
 	}
@@ -158,7 +164,7 @@ func (c runCmd) show(ctx context.Context, s *study, r *report.Run) error {
 	all := s.source
 	all.MaxHeldout = 0 // any of them may be explained
 	explained, err := s.explain(ctx, session.ExplainParams{
-		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval,
+		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval, Template: s.template,
 		Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained

@@ -34,7 +34,7 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval()}
+	s := &study{job: j, retrieval: c.retrieval(), template: c.template()}
 	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
 		return err
 	}

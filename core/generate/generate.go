@@ -4,6 +4,7 @@ package generate
 
 import (
 	"context"
+	"strings"
 
 	"nextquill/core/fault"
 	"nextquill/core/kernels"
@@ -71,7 +72,7 @@ func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with,
 		return Result{}, err
 	}
 	var r Result
-	stream := tok.Stream()
+	stream := tok.TextStream()
 	for read := 0; ; {
 		if d.Made()-read >= max(1, o.ReadEvery) || d.Made() == o.MaxTokens {
 			tokens, err := d.Sampled(ctx, read)
@@ -83,9 +84,7 @@ func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with,
 				return r, err
 			}
 			if read == o.MaxTokens {
-				tail := stream.Flush()
-				r.Text += tail
-				return r, onText(tail)
+				return r, nil
 			}
 		}
 		if ctx.Err() != nil {
@@ -97,19 +96,20 @@ func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with,
 	}
 }
 
-// take appends drawn tokens up to an end token.
+// take appends drawn tokens up to an end token. Only whole characters come out: what the stream still holds when the text ends is
+// the beginning of one, and bytes that are no character become U+FFFD.
 func (r *Result) take(tokens []kernels.SampledToken, stream *tokenizer.Stream, onText func(string) error) (done bool, err error) {
 	var text string
 	for _, t := range tokens {
 		if t.End {
 			r.Ended, done = true, true
-			text += stream.Flush()
 			break
 		}
 		r.IDs = append(r.IDs, int32(t.ID))
 		r.LogPs = append(r.LogPs, t.LogP)
 		text += stream.Push(int32(t.ID))
 	}
+	text = strings.ToValidUTF8(text, "\ufffd")
 	r.Text += text
 	if text == "" {
 		return done, nil

@@ -22,8 +22,18 @@ type Template struct {
 // Plain is the template of the models trained here.
 var Plain = Template{Name: "plain", Prefix: "History:\n", Erased: "None\n\n", Now: "Now:\n", Label: "text:"}
 
+// Chat is what a request says where the model has a chat template: the content of the user's turn. The response is the turn that
+// follows.
+var Chat = Template{
+	Name:   "chat",
+	Prefix: "Texts that I have written, each with what it was for:\n\n",
+	Erased: "None\n\n",
+	Now:    "Write my next text, in my own words and style. Answer with the text alone.\n\n",
+	Label:  "text:",
+}
+
 // Templates are the known templates.
-var Templates = []Template{Plain}
+var Templates = []Template{Plain, Chat}
 
 // TemplateByName finds a template.
 func TemplateByName(name string) (Template, error) {

@@ -84,9 +84,11 @@ type LoadResult struct {
 // write the adapter to Out+"/adapter_config.json" and
 // Out+"/adapter_model.safetensors", keep checkpoints under Out+"/checkpoint".
 type PersonalizeParams struct {
-	Model     string    `json:"model"` // folder of the model
-	Source    Source    `json:"source"`
-	Template  string    `json:"template,omitempty"` // "plain"
+	Model  string `json:"model"` // folder of the model
+	Source Source `json:"source"`
+	// Template is "plain" or "chat"; empty means the model's own chat template if
+	// it has one, else plain. Write with the one that was learnt with.
+	Template  string    `json:"template,omitempty"`
 	Retrieval Retrieval `json:"retrieval"`
 	Preset    string    `json:"preset"` // see causal.Presets
 	// Override replaces the preset's options when set.
@@ -219,6 +221,12 @@ type Sampling struct {
 	MaxTokens int     `json:"max_tokens,omitempty"` // 64
 }
 
+// ChatMessage is one turn of a conversation.
+type ChatMessage struct {
+	Role    string `json:"role"` // "system", "user" or "assistant"
+	Content string `json:"content"`
+}
+
 // WriteParams are the parameters of "write": stream a text for Context as the
 // writer of Source would, with TokenEvents.
 type WriteParams struct {
@@ -229,7 +237,10 @@ type WriteParams struct {
 	Retrieval Retrieval `json:"retrieval"`
 	NoHistory bool      `json:"no_history,omitempty"`
 	Context   []Field   `json:"context"`
-	Sampling  Sampling  `json:"sampling"`
+	// Messages is a conversation to go on with, by the model's chat template, in
+	// place of Source and Context.
+	Messages []ChatMessage `json:"messages,omitempty"`
+	Sampling Sampling      `json:"sampling"`
 }
 
 // WriteResult is the whole text.

@@ -63,7 +63,9 @@ func effects(ctx context.Context, t *testing.T, env *Env, m *model.Model, data *
 	for _, it := range data.items[n : n+24] {
 		p, err := data.prompt(data.items, it.Context, []int{n - 1, n - 2, n - 3, n - 4})
 		require.NoError(t, err)
-		samples = append(samples, causal.Sample{With: p.with, Without: p.without, Response: data.response(it.Text)})
+		y, err := data.response(it.Text)
+		require.NoError(t, err)
+		samples = append(samples, causal.Sample{With: p.with, Without: p.without, Response: y})
 	}
 	records, err := score(ctx, env, m, samples, true, "test")
 	require.NoError(t, err)

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"slices"
 
@@ -19,10 +18,10 @@ type dataset struct {
 	items    []history.Item // learn, then held out; oldest first
 	train    int            // items[:train] are learnt from
 	template history.Template
+	layout   layout
 	retrieve history.Retriever
 	k        int
 	tok      *tokenizer.Tokenizer
-	bos, eos int32
 
 	maxPrompt, maxResponse int
 }
@@ -49,9 +48,6 @@ func openData(ctx context.Context, env *Env, modelDir string, src Source, templa
 		return nil, fault.New(fault.OutOfRange, "retrieval", "k", "%d", r.K).WithLimit("0 to 1000")
 	}
 	var err error
-	if d.template, err = history.TemplateByName(cmp.Or(template, history.Plain.Name)); err != nil {
-		return nil, err
-	}
 	switch r.Kind {
 	case "", "latest":
 		d.retrieve = history.LatestK{}
@@ -67,13 +63,8 @@ func openData(ctx context.Context, env *Env, modelDir string, src Source, templa
 		return nil, fault.New(fault.Mismatch, modelDir, "vocabulary", "has %d tokens, the model %d", d.tok.VocabSize(), cfg.VocabSize).
 			WithRemedy("use the tokenizer that belongs to the model")
 	}
-	d.bos, d.eos = cfg.BOS, -1
-	if len(cfg.EOS) > 0 {
-		d.eos = cfg.EOS[0]
-	}
-	if d.eos < 0 {
-		return nil, fault.New(fault.Missing, modelDir, "eos_token_id", "there is none").
-			WithRemedy("add the id of the end token")
+	if d.template, d.layout, err = openLayout(ctx, env, modelDir, template, d.tok, cfg); err != nil {
+		return nil, err
 	}
 	if err := d.limits(r, cfg); err != nil {
 		return nil, err
@@ -143,34 +134,43 @@ type prompt struct {
 // first; what does not fit is left out, the worst first, and a single item that
 // is longer than the prompt is cut.
 func (d *dataset) prompt(items []history.Item, context []history.Field, chosen []int) (prompt, error) {
-	limit := d.maxPrompt - len(d.start())
-	for n := len(chosen); n > 1; n-- {
-		p := prompt{items: slices.Sorted(slices.Values(chosen[:n]))}
-		var picked []history.Item
-		for _, i := range p.items {
-			picked = append(picked, items[i])
+	empty, _, err := d.layout.prompts(history.Segments{})
+	if err != nil {
+		return prompt{}, err
+	}
+	for limit := d.maxPrompt - len(empty); ; {
+		s, kept, err := d.fit(items, context, chosen, limit)
+		if err != nil {
+			return prompt{}, err
 		}
-		if e := d.template.Prompt(picked, context).Encode(d.tok); e.Len() <= limit {
-			p.with, p.without = append(d.start(), e.With()...), append(d.start(), e.Without()...)
+		p := prompt{items: kept}
+		if p.with, p.without, err = d.layout.prompts(s); err != nil {
+			return prompt{}, err
+		}
+		over := max(len(p.with), len(p.without)) - d.maxPrompt
+		if over <= 0 {
 			return p, nil
 		}
+		limit -= over // segments take more tokens together than apart
 	}
-	p := prompt{items: chosen[:min(1, len(chosen))]}
-	s, err := d.template.Fit(d.tok, items, p.items, context, limit)
-	if err != nil {
-		return p, err
-	}
-	e := s.Encode(d.tok)
-	p.with, p.without = append(d.start(), e.With()...), append(d.start(), e.Without()...)
-	return p, nil
 }
 
-// start is what stands before every prompt.
-func (d *dataset) start() []int32 {
-	if d.bos < 0 {
-		return nil
+// fit lays out as many of the chosen items as limit tokens hold.
+func (d *dataset) fit(items []history.Item, context []history.Field, chosen []int, limit int) (history.Segments, []int, error) {
+	encoder := plainLayout{tok: d.tok}
+	for n := len(chosen); n > 1; n-- {
+		kept := slices.Sorted(slices.Values(chosen[:n]))
+		var picked []history.Item
+		for _, i := range kept {
+			picked = append(picked, items[i])
+		}
+		if s := d.template.Prompt(picked, context); s.Encode(encoder).Len() <= limit {
+			return s, kept, nil
+		}
 	}
-	return []int32{d.bos}
+	kept := chosen[:min(1, len(chosen))]
+	s, err := d.template.Fit(encoder, items, kept, context, limit)
+	return s, kept, err
 }
 
 // sample tokenises item i as one training example. A response is cut at
@@ -181,12 +181,16 @@ func (d *dataset) sample(i int, noHistory bool) (causal.Sample, error) {
 		chosen = d.retrieve.Select(d.items, i, d.k)
 	}
 	p, err := d.prompt(d.items, d.items[i].Context, chosen)
-	return causal.Sample{With: p.with, Without: p.without, Response: d.response(d.items[i].Text)}, err
+	if err != nil {
+		return causal.Sample{}, err
+	}
+	y, err := d.response(d.items[i].Text)
+	return causal.Sample{With: p.with, Without: p.without, Response: y}, err
 }
 
-func (d *dataset) response(text string) []int32 {
-	ids := append(d.tok.Encode(d.template.Response(text)), d.eos)
-	return ids[:min(len(ids), d.maxResponse)]
+func (d *dataset) response(text string) ([]int32, error) {
+	ids, err := d.layout.response(text)
+	return ids[:min(len(ids), d.maxResponse)], err
 }
 
 // samples tokenises items from..to; those whose context does not fit are left
@@ -197,9 +201,12 @@ func (d *dataset) samples(ctx context.Context, env *Env, from, to int, noHistory
 			return nil, nil, 0, err
 		}
 		s, err := d.sample(i, noHistory)
-		if err != nil {
+		if fault.KindOf(err) == fault.TooLarge {
 			skipped++
 			continue
+		}
+		if err != nil {
+			return nil, nil, 0, err
 		}
 		out = append(out, s)
 		index = append(index, i)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"nextquill/core/causal"
 	"nextquill/core/fault"
@@ -30,7 +31,10 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	if err != nil {
 		return nil, err
 	}
-	response := data.response(item.Text)
+	response, err := data.response(item.Text)
+	if err != nil {
+		return nil, err
+	}
 	samples := []causal.Sample{{With: all.with, Without: all.without, Response: response}}
 	if p.Influence {
 		for i := range all.items {
@@ -57,7 +61,7 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	for t, id := range response {
 		rec := records[0][t]
 		c := TokenCause{ID: id, Text: stream.Push(id), LogpWith: float64(rec.LogpWith), LogpWithout: float64(rec.LogpWithout), DCE: float64(rec.DCE)}
-		if id == data.eos {
+		if slices.Contains(data.layout.ends(), id) {
 			c.Text = "⏎"
 		}
 		for i := range samples[1:] {

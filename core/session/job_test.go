@@ -117,7 +117,7 @@ func TestFullFineTuning(t *testing.T) {
 	require.InDelta(t, r.Heldout, tuned.Loss, 1e-5)
 	left, err := j.store.List(ctx, "out/full")
 	require.NoError(t, err)
-	require.Len(t, left, 3, "%v", left)
+	require.Len(t, left, 4, "%v", left) // config, generation config, tokenizer, weights
 }
 
 // TestCancelAndResume stops a run at its second checkpoint and resumes it: the

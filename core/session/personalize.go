@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"sort"
 
 	"nextquill/core/blob"
 	"nextquill/core/causal"
+	"nextquill/core/chat"
 	"nextquill/core/fault"
 	"nextquill/core/model"
 	"nextquill/core/tokenizer"
@@ -237,8 +240,12 @@ func (p *PersonalizeParams) saveAdapter(ctx context.Context, env *Env, m *model.
 // maxModelText bounds config.json and tokenizer.json, which are copied.
 const maxModelText = 64 << 20
 
-// copied are the files of a model folder that training leaves as they are.
-var copied = []string{tokenizer.FileName, weights.ConfigName}
+// copied are the files of a model folder that training leaves as they are, and
+// copiedIfThere those that it may have.
+var (
+	copied        = []string{tokenizer.FileName, weights.ConfigName}
+	copiedIfThere = []string{weights.GenerationName, chat.ConfigName, chat.TemplateName}
+)
 
 // checkCopied refuses before training a model whose folder could not be written
 // after it: a GGUF file has neither of the copied files.
@@ -262,8 +269,11 @@ func (p *PersonalizeParams) saveModel(ctx context.Context, env *Env, m *model.Mo
 	if err := weights.Write(ctx, env.Blobs, blob.Join(p.Out, weights.SingleName), tensors, map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
-	for _, name := range copied {
+	for _, name := range slices.Concat(copiedIfThere, copied) {
 		raw, err := blob.ReadAll(ctx, env.Blobs, blob.Join(p.Model, name), maxModelText)
+		if errors.Is(err, blob.ErrNotExist) && slices.Contains(copiedIfThere, name) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"nextquill/core/chat"
+	"nextquill/core/fault"
 	"nextquill/core/generate"
 	"nextquill/core/history"
 	"nextquill/core/kernels"
@@ -23,20 +25,19 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 		return nil, err
 	}
 	defer m.Free()
-	items, at := history.WithQuery(data.items, fieldsOf(p.Context))
-	var chosen []int
-	if !p.NoHistory {
-		chosen = data.retrieve.Select(items, at, data.k)
-	}
-	prompt, err := data.prompt(items, items[at].Context, chosen)
+	prompt, err := p.prompt(data)
 	if err != nil {
 		return nil, err
+	}
+	var ends []uint32
+	for _, id := range data.layout.ends()[:min(maxEnds, len(data.layout.ends()))] {
+		ends = append(ends, uint32(id))
 	}
 	s := p.Sampling
 	o := generate.Options{
 		Sampling: kernels.SampleParams{
 			Temperature: float32(s.Temperature), TopK: uint32(max(0, s.TopK)), TopP: float32(cmp.Or(s.TopP, 1)),
-			RepetitionPenalty: float32(cmp.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: []uint32{uint32(data.eos)},
+			RepetitionPenalty: float32(cmp.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: ends,
 		},
 		Seed: s.Seed, SubmitFlops: submitFlops(env.GPU.Info()),
 		MaxTokens: min(cmp.Or(s.MaxTokens, 64), m.Config.MaxPositions-max(len(prompt.with), len(prompt.without))),
@@ -47,9 +48,10 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	}
 	begun := env.Now()
 	first := true
+	// The space between what precedes a response and its first word is no part of
+	// the text.
 	r, err := generate.Stream(ctx, m.Model, data.tok, prompt.with, prompt.without, o, func(text string) error {
 		if first {
-			// The template's space between label and response is no part of the text.
 			text = strings.TrimPrefix(text, " ")
 			first = false
 		}
@@ -69,4 +71,41 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 		w.TokensPS = float64(len(r.IDs)) / sec
 	}
 	return w, nil
+}
+
+// prompt is the conversation so far, or the request with the writer's history.
+func (p *WriteParams) prompt(d *dataset) (prompt, error) {
+	if len(p.Messages) > 0 {
+		return p.conversation(d)
+	}
+	items, at := history.WithQuery(d.items, fieldsOf(p.Context))
+	var chosen []int
+	if !p.NoHistory {
+		chosen = d.retrieve.Select(items, at, d.k)
+	}
+	return d.prompt(items, items[at].Context, chosen)
+}
+
+func (p *WriteParams) conversation(d *dataset) (prompt, error) {
+	l, ok := d.layout.(*chatLayout)
+	switch {
+	case !ok:
+		return prompt{}, noChatTemplate(p.Model)
+	case p.Source.History != "" || len(p.Context) > 0 || p.Sampling.Steer != 0:
+		return prompt{}, fault.New(fault.Mismatch, "write", "messages", "come with a source, a context or steering").
+			WithRemedy("give either a conversation or a request with a history")
+	}
+	turns := make([]chat.Message, len(p.Messages))
+	for i, m := range p.Messages {
+		turns[i] = chat.Message(m)
+	}
+	ids, err := l.conversation(turns)
+	if err == nil && len(ids) == 0 {
+		err = fault.New(fault.Missing, "write", "messages", "nothing to answer").WithRemedy("end with a turn of the user")
+	}
+	if err == nil && len(ids) > d.maxPrompt {
+		err = fault.New(fault.TooLarge, "write", "messages", "take %d tokens", len(ids)).WithLimit("%d", d.maxPrompt).
+			WithRemedy("leave out the oldest turns")
+	}
+	return prompt{with: ids, without: ids}, err
 }

@@ -1,6 +1,9 @@
 package tokenizer
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Added is a token outside the merges: <|endoftext|>, <|im_start|>, or words a model's makers put in.
 type Added struct {
@@ -49,10 +52,15 @@ func (t *trie) longest(s string) (found *Added, n int) {
 	}
 }
 
-// cut calls text and token for the parts of s, in order.
-func (t *trie) cut(s string, text func(string), token func(*Added)) {
+// cut calls text and token for the parts of s, in order. With escaped, no token begins at a character behind an escape.
+func (t *trie) cut(s string, escaped bool, text func(string), token func(*Added)) {
 	done := 0
 	for i := 0; i < len(s); {
+		if escaped && s[i] == escape[0] {
+			_, n := utf8.DecodeRuneInString(s[i+1:])
+			i += 1 + n
+			continue
+		}
 		a, n := t.longest(s[i:])
 		if a == nil {
 			i++

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -27,6 +28,18 @@ func splitBy(pattern string) string {
 	return piped("null", `{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"`+pattern+`"},"behavior":"Isolated"},`+levelled+`]}`, levelled)
 }
 
+const meta = `{"type":"Metaspace","replacement":"▁"}`
+
+// fallback is the tokenizer.json of a vocabulary with byte fallback.
+func fallback(normalizer, pre, decoder string) string {
+	var b strings.Builder
+	for i := range 256 {
+		fmt.Fprintf(&b, `,"<0x%02X>":%d`, i, i+3)
+	}
+	return `{"normalizer":` + normalizer + `,"pre_tokenizer":` + pre + `,"decoder":` + decoder +
+		`,"model":{"type":"BPE","byte_fallback":true,"fuse_unk":true,` + strings.TrimSuffix(vocabAB, "}") + b.String() + `},"merges":["a b"]}}`
+}
+
 // attacks are hostile or broken tokenizer files and the fault that must come of each; see core/weights.
 var attacks = []struct {
 	name, content string
@@ -40,7 +53,17 @@ var attacks = []struct {
 	{"no-model", `{}`, fault.Missing, "model.vocab"},
 	{"no-merges", `{"model":{"vocab":{"a":0}}}`, fault.Missing, "model.merges: is not there"},
 	{"unigram", `{"model":{"type":"Unigram"}}`, fault.Unsupported, `model.type: is "Unigram"`},
-	{"byte-fallback", string(tiny(vocabAB+`,"byte_fallback":true`, ``, ``)), fault.Unsupported, "model.byte_fallback: is true"},
+	{"byte-fallback", string(tiny(vocabAB+`,"byte_fallback":true`, ``, ``)), fault.Missing, "no token <0x00>, which byte_fallback needs"},
+	{"fuse-unknown", string(tiny(vocabAB+`,"fuse_unk":true`, ``, ``)), fault.Unsupported, "model.fuse_unk: is true without byte_fallback"},
+	{"spm-normalizer", fallback(`{"type":"Prepend","prepend":"_"}`, `null`, `null`), fault.Unsupported, `normalizer: is "Prepend"`},
+	{"spm-replace", fallback(`{"type":"Replace","pattern":{"Regex":" "},"content":"▁"}`, `null`, `null`), fault.Unsupported, `normalizer: is "Replace"`},
+	{"spm-pre", fallback(`null`, levelled, `null`), fault.Unsupported, `the step "ByteLevel"`},
+	{"spm-mark", fallback(`null`, `{"type":"Metaspace","replacement":"_"}`, `null`), fault.Unsupported, `the step "Metaspace"`},
+	{"spm-twice", fallback(`null`, `{"type":"Sequence","pretokenizers":[`+meta+`,`+meta+`]}`, `null`), fault.Unsupported, `the step "Metaspace"`},
+	{"spm-scheme", fallback(`null`, `{"type":"Metaspace","replacement":"▁","prepend_scheme":"often"}`, `null`), fault.Unsupported, `the prepend_scheme "often"`},
+	{"spm-decoder", fallback(`null`, `null`, levelled), fault.Unsupported, `decoder: is "ByteLevel"`},
+	{"spm-decoder-null", fallback(`null`, `null`, `null`), fault.Unsupported, `decoder: is null`},
+	{"spm-strip", fallback(`null`, `null`, `{"type":"Strip","content":" ","start":2,"stop":0}`), fault.Unsupported, `decoder: is "Strip"`},
 	{"dropout", string(tiny(vocabAB+`,"dropout":0.1`, ``, ``)), fault.Unsupported, "model.dropout: is 0.1"},
 	{"suffix", string(tiny(vocabAB+`,"end_of_word_suffix":"</w>"`, ``, ``)), fault.Unsupported, "model.end_of_word_suffix"},
 	{"no-unknown", string(tiny(vocabAB+`,"unk_token":"<unk>"`, ``, ``)), fault.Missing, "model.unk_token"},
@@ -116,6 +139,8 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(a.content), "ab ba")
 	}
 	f.Add(tiny(vocabAB, `"a b"`, `{"id":3,"content":"<s>","special":true,"lstrip":true,"rstrip":true}`), "ab <s> ba")
+	f.Add([]byte(fallback(`{"type":"Prepend","prepend":"▁"}`, `null`, `{"type":"Fuse"}`)), "ab ba")
+	f.Add([]byte(fallback(`null`, meta, `{"type":"Fuse"}`)), "ab ba")
 	f.Add([]byte(piped(`{"type":"NFC"}`, levelled, levelled)), "a\u0301b")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		tok, err := Parse("t", data)

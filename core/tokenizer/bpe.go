@@ -1,13 +1,17 @@
 package tokenizer
 
-import "sync"
+import (
+	"sync"
+	"unicode/utf8"
+)
 
-// bpe is byte-pair encoding (Sennrich et al. 2016) over bytes: of all neighbouring pairs that have a merge, the one of
+// bpe is byte-pair encoding (Sennrich et al. 2016) over bytes, or over characters with bytes for those that have no token: of all neighbouring pairs that have a merge, the one of
 // lowest rank is joined first, the leftmost of equals, until none is left.
 type bpe struct {
 	byteID       [256]int32        // the token of each single byte, or -1
 	merges       map[uint64]merged // by pairKey
-	whole        map[string]int32  // tokens by the bytes they stand for
+	whole        map[string]int32  // tokens by the bytes they stand for; by spelling if characters is set
+	characters   bool              // begins with characters (byte_fallback), not with bytes
 	ignoreMerges bool              // a word that is itself a token is not built from merges
 	unknown      int32             // stands for a byte without token; -1 leaves it out, as the reference does
 	cache        wordCache
@@ -27,8 +31,12 @@ const maxWord = 4 << 20
 // encode appends the tokens of one word, a piece that the pre-tokenizer made.
 func (m *bpe) encode(ids []int32, word string) []int32 {
 	for len(word) > maxWord {
-		ids = m.merge(ids, word[:maxWord])
-		word = word[maxWord:]
+		n := maxWord
+		for m.characters && n > maxWord-utf8.UTFMax && !utf8.RuneStart(word[n]) {
+			n--
+		}
+		ids = m.merge(ids, word[:n])
+		word = word[n:]
 	}
 	if m.ignoreMerges {
 		if id, ok := m.whole[word]; ok {
@@ -53,20 +61,40 @@ type symbol struct {
 	prev, next int32 // -1 at the ends
 }
 
-// merge takes O(n log n) for n bytes: a heap holds the pairs that can merge, and an entry that another merge has overtaken
-// is recognised, and dropped, when it comes up.
-func (m *bpe) merge(ids []int32, word string) []int32 {
+// symbols is a word before its first merge.
+func (m *bpe) symbols(word string) []symbol {
 	chain := make([]symbol, 0, len(word))
-	for i := range len(word) {
-		id := m.byteID[word[i]]
-		if id < 0 {
-			if id = m.unknown; id < 0 {
-				continue
-			}
-		}
+	add := func(id int32) {
 		n := int32(len(chain))
 		chain = append(chain, symbol{id: id, prev: n - 1, next: n + 1})
 	}
+	for i := 0; i < len(word); {
+		if m.characters {
+			_, n := utf8.DecodeRuneInString(word[i:])
+			if id, ok := m.whole[word[i:i+n]]; ok {
+				add(id)
+				i += n
+				continue
+			}
+			for end := i + n; i < end; i++ {
+				add(m.byteID[word[i]])
+			}
+			continue
+		}
+		if id := m.byteID[word[i]]; id >= 0 {
+			add(id)
+		} else if m.unknown >= 0 {
+			add(m.unknown)
+		}
+		i++
+	}
+	return chain
+}
+
+// merge takes O(n log n) for n bytes: a heap holds the pairs that can merge, and an entry that another merge has overtaken
+// is recognised, and dropped, when it comes up.
+func (m *bpe) merge(ids []int32, word string) []int32 {
+	chain := m.symbols(word)
 	if len(chain) == 0 {
 		return ids
 	}

@@ -33,17 +33,11 @@ func (l *loader) buildVocab() error {
 			return l.fault(fault.Malformed, "model.vocab", "gives the id %d to both %s and %s", id, fault.Quote(min(other, spelled)),
 				fault.Quote(max(other, spelled))).WithRemedy(fetchAgain)
 		}
-		raw, ok := spelledBytes(spelled)
-		if ok {
-			t.bpe.whole[raw] = id
-			if len(raw) == 1 {
-				t.bpe.byteID[raw[0]] = id
-			}
-		} else {
-			raw = spelled
-		}
-		t.tokens[id] = token{spelled: spelled, raw: raw}
+		t.tokens[id] = token{spelled: spelled, raw: l.enter(spelled, id)}
 		t.ids[spelled] = id
+	}
+	if b := slices.Index(t.bpe.byteID[:], -1); b >= 0 && t.bpe.characters {
+		return l.fault(fault.Missing, "model.vocab", "has no token <0x%02X>, which byte_fallback needs", b).WithRemedy(fetchAgain)
 	}
 	for i, a := range t.added {
 		field := fmt.Sprintf("added_tokens[%d] %s", i, fault.Quote(a.Content))
@@ -54,8 +48,12 @@ func (l *loader) buildVocab() error {
 			return l.fault(fault.Malformed, field, "has the id %d of %s", a.ID, fault.Quote(other)).WithRemedy(fetchAgain)
 		}
 		t.tokens[a.ID] = token{spelled: a.Content, raw: a.Content, special: a.Special}
-		if raw, ok := spelledBytes(a.Content); ok && a.Special {
-			delete(t.bpe.whole, raw) // ordinary text must not become a control token, even where it spells one
+		if a.Special { // ordinary text must not become a control token, even where it spells one
+			if t.bpe.characters {
+				delete(t.bpe.whole, a.Content)
+			} else if raw, ok := spelledBytes(a.Content); ok {
+				delete(t.bpe.whole, raw)
+			}
 		}
 		t.ids[a.Content] = a.ID
 	}
@@ -71,6 +69,27 @@ func (l *loader) buildVocab() error {
 		t.bpe.unknown = id
 	}
 	return nil
+}
+
+// enter makes a token of the vocabulary known to the merges and gives the bytes that it stands for.
+func (l *loader) enter(spelled string, id int32) (raw string) {
+	m := &l.t.bpe
+	if m.characters {
+		m.whole[spelled] = id
+		if b, ok := byteToken(spelled); ok {
+			m.byteID[b] = id
+		}
+		return sentencePieceBytes(spelled)
+	}
+	raw, ok := spelledBytes(spelled)
+	if !ok {
+		return spelled
+	}
+	m.whole[raw] = id
+	if len(raw) == 1 {
+		m.byteID[raw[0]] = id
+	}
+	return raw
 }
 
 func (l *loader) buildMerges() error {
@@ -100,7 +119,7 @@ func (l *loader) buildAdded() error {
 	for i := range l.t.added {
 		a := &l.t.added[i]
 		if a.Normalized {
-			l.t.normAdded.insert(l.t.normalize(a.Content), a)
+			l.t.normAdded.insert(l.t.normalize(a.Content, atStart), a)
 		} else {
 			l.t.rawAdded.insert(a.Content, a)
 		}

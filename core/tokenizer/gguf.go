@@ -58,6 +58,7 @@ const (
 
 // The types of tokens that are not plain text, by llama.cpp's numbers.
 const (
+	ggufUnknown = 2
 	ggufControl = 3
 	ggufUser    = 4
 )
@@ -73,18 +74,22 @@ type pipeline struct {
 var ggufPipelines = map[string]pipeline{
 	"gpt-2":     {stages: []stage{byteLevel{useRegex: true}}},
 	"smollm":    {stages: []stage{digits{individual: true}, byteLevel{useRegex: true}}},
-	"qwen2":     {normalizers: []normalizer{{norm.NFC}}, stages: []stage{words(patternQwen), byteLevel{}}},
+	"qwen2":     {normalizers: []normalizer{normalForm{norm.NFC}}, stages: []stage{words(patternQwen), byteLevel{}}},
 	"llama-bpe": {stages: []stage{words(patternLlama3), byteLevel{}}, ignoreMerges: true},
 }
 
 func words(pattern string) stage { return patternSplit{finder: scanners[pattern], behavior: isolated} }
 
-// FromGGUF builds the tokenizer that a GGUF file's metadata describes: byte-level BPE with a pipeline we know by name. Control
+// FromGGUF builds the tokenizer that a GGUF file's metadata describes: byte-level BPE with a pipeline we know by name, or
+// SentencePiece's BPE. Control
 // tokens are special. What a tokenizer.json says of added tokens beyond that (white space around them, whole words) is not kept in
 // such files.
 func FromGGUF(f *gguf.File) (*Tokenizer, error) {
 	l := &loader{where: f.Name, t: &Tokenizer{}, fields: map[string]string{
 		"model.vocab": gguf.Field(ggufTokens), "added_tokens": gguf.Field(ggufTokens), "model.merges": gguf.Field(ggufMerges)}}
+	if name, _ := f.Metadata[ggufModel].Text(); name == ggufSentencePiece {
+		return l.t, l.loadSentencePiece(f)
+	}
 	for _, step := range []func(*gguf.File) error{l.readPipeline, l.readTokens, l.readGGUFMerges} {
 		if err := step(f); err != nil {
 			return nil, err
@@ -102,7 +107,7 @@ func (l *loader) readPipeline(f *gguf.File) error {
 	for _, need := range []struct {
 		key   string
 		known []string
-	}{{ggufModel, []string{"gpt2"}}, {ggufPre, slices.Sorted(maps.Keys(ggufPipelines))}} {
+	}{{ggufModel, []string{"gpt2", ggufSentencePiece}}, {ggufPre, slices.Sorted(maps.Keys(ggufPipelines))}} {
 		v, ok := f.Metadata[need.key].Text()
 		if !ok {
 			return l.fault(fault.Missing, gguf.Field(need.key), "is not there").
@@ -150,8 +155,8 @@ func (l *loader) readTokens(f *gguf.File) error {
 		}
 		seen[spelled] = id
 		switch types[id] {
-		case ggufControl, ggufUser:
-			l.t.added = append(l.t.added, Added{ID: int32(id), Content: spelled, Special: types[id] == ggufControl})
+		case ggufControl, ggufUser, ggufUnknown:
+			l.t.added = append(l.t.added, Added{ID: int32(id), Content: spelled, Special: types[id] != ggufUser})
 		default:
 			l.vocab[spelled] = int32(id)
 		}

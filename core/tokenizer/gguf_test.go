@@ -120,7 +120,7 @@ func TestGGUFTokenizersWeRefuse(t *testing.T) {
 		kind    fault.Kind
 		message string
 	}{
-		{"model", "llama", fault.Unsupported, `metadata "tokenizer.ggml.model": is "llama"; use a model of byte-level BPE`},
+		{"model", "bert", fault.Unsupported, `metadata "tokenizer.ggml.model": is "bert"; use a model of byte-level BPE`},
 		{"model", nil, fault.Missing, "tokenizer.ggml.model"},
 		{"pre", "tekken", fault.Unsupported, `metadata "tokenizer.ggml.pre": is "tekken"; use a model of byte-level BPE, where it is one of [gpt-2`},
 		{"pre", nil, fault.Missing, "tokenizer.json beside it"},

@@ -23,6 +23,7 @@ type goldenCase struct {
 	Text      string  `json:"text"`
 	IDs       []int32 `json:"ids"`
 	WithAdded []int32 `json:"with_added"`
+	Decoded   string  `json:"decoded"`
 }
 
 func goldenCases(t testing.TB, name string) (cases []goldenCase) {
@@ -34,7 +35,7 @@ func goldenCases(t testing.TB, name string) (cases []goldenCase) {
 }
 
 func TestIDsAreThoseOfTheReference(t *testing.T) {
-	for _, name := range goldenNames {
+	for _, name := range append(pieceNames, goldenNames...) {
 		t.Run(name, func(t *testing.T) {
 			tok := golden(t, name)
 			for _, c := range goldenCases(t, name) {

@@ -45,16 +45,18 @@ func Parse(name string, data []byte) (*Tokenizer, error) {
 
 // loader holds what is known while the file is read. Its parts come in any order, so each is put aside before it is put together.
 type loader struct {
-	where      string
-	t          *Tokenizer
-	vocab      map[string]int32
-	merges     [][2]string
-	unknown    string
-	normalizer json.RawMessage
-	pre        json.RawMessage
-	decoder    json.RawMessage
-	hasModel   bool
-	fields     map[string]string // how the file at hand calls model.vocab and model.merges, if otherwise
+	where   string
+	t       *Tokenizer
+	vocab   map[string]int32
+	merges  [][2]string
+	unknown string
+	// fuseUnknown matters where characters can be unknown: not with byte_fallback, whose bytes are all there.
+	fuseUnknown bool
+	normalizer  json.RawMessage
+	pre         json.RawMessage
+	decoder     json.RawMessage
+	hasModel    bool
+	fields      map[string]string // how the file at hand calls model.vocab and model.merges, if otherwise
 }
 
 func (l *loader) fault(kind fault.Kind, field, format string, args ...any) *fault.Error {
@@ -104,7 +106,11 @@ func (l *loader) load(data []byte) error {
 	if l.merges == nil {
 		return l.fault(fault.Missing, "model.merges", "is not there").WithRemedy("use the tokenizer.json of a byte-level BPE model")
 	}
-	for _, step := range []func() error{l.buildVocab, l.buildMerges, l.buildNormalizer, l.buildStages, l.checkDecoder, l.buildAdded} {
+	if l.fuseUnknown && !l.t.bpe.characters {
+		return l.fault(fault.Unsupported, "model.fuse_unk", "is true without byte_fallback").
+			WithRemedy("use the tokenizer.json of a byte-level BPE model")
+	}
+	for _, step := range []func() error{l.buildVocab, l.buildMerges, l.buildNormalizer, l.buildStages, l.buildDecoder, l.buildAdded} {
 		if err := step(); err != nil {
 			return err
 		}

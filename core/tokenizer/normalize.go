@@ -7,14 +7,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// normalizer is a Unicode normal form. It must not be norm.Form itself: that inserts U+034F into long runs of combining marks
+// normalizer rewrites a text before it is cut.
+type normalizer interface{ apply(s string) string }
+
+// normalForm is a Unicode normal form. It must not be norm.Form itself: that inserts U+034F into long runs of combining marks
 // (the Stream-Safe Text Format), which no tokenizer was trained on.
-type normalizer struct{ form norm.Form }
+type normalForm struct{ form norm.Form }
 
 // maxMarks is the run of combining marks up to which norm.Form and the Unicode standard agree.
 const maxMarks = 30
 
-func (n normalizer) apply(s string) string {
+func (n normalForm) apply(s string) string {
 	if n.form.IsNormalString(s) {
 		return s
 	}
@@ -43,7 +46,7 @@ func longMarks(s string) bool {
 }
 
 // slow is the algorithm of the standard (UAX #15), with norm.Form asked about single characters and pairs only.
-func (n normalizer) slow(s string) string {
+func (n normalForm) slow(s string) string {
 	compose := n.form == norm.NFC || n.form == norm.NFKC
 	apart := norm.NFD
 	if n.form == norm.NFKC || n.form == norm.NFKD {

@@ -24,6 +24,14 @@ type component struct {
 	} `json:"pattern"`
 	Behavior behavior `json:"behavior"`
 	Invert   bool     `json:"invert"`
+	// Of Prepend, Replace, Strip and Metaspace.
+	Prepend     string  `json:"prepend"`
+	Content     string  `json:"content"`
+	Start       int     `json:"start"`
+	Stop        int     `json:"stop"`
+	Replacement string  `json:"replacement"`
+	Scheme      *string `json:"prepend_scheme"`
+	Split       *bool   `json:"split"`
 }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
@@ -55,19 +63,35 @@ func (l *loader) buildNormalizer() error {
 	}
 	forms := map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
 	return l.steps("normalizer", l.normalizer, 2, func(c component) error {
+		var n normalizer
 		form, ok := forms[c.Type]
-		if !ok {
+		switch {
+		case ok:
+			n = normalForm{form}
+		case c.Type == "Prepend" && c.Prepend == spaceMark:
+			n = prepend{}
+		case c.Type == "Replace" && c.isReplace(" ", spaceMark):
+			n = markSpaces{}
+		default:
 			return l.fault(fault.Unsupported, "normalizer", "is %s", fault.Quote(c.Type)).
-				WithRemedy("use a model whose normalizer is null or a Unicode normal form")
+				WithRemedy("use a model whose normalizer is null, a Unicode normal form or that of Llama 2")
 		}
-		l.t.normalizers = append(l.t.normalizers, normalizer{form})
+		l.t.normalizers = append(l.t.normalizers, n)
 		return nil
 	})
+}
+
+// isReplace tells whether a step replaces this plain string by that.
+func (c component) isReplace(old, new string) bool {
+	return c.Pattern.String != nil && *c.Pattern.String == old && c.Content == new
 }
 
 func (l *loader) buildStages() error {
 	const field = "pre_tokenizer"
 	const remedy = "use a model of byte-level BPE, whose pre_tokenizer is ByteLevel or ends in it"
+	if l.t.bpe.characters {
+		return l.buildMetaspace()
+	}
 	if isNull(l.pre) {
 		return l.fault(fault.Unsupported, field, "is null").WithRemedy(remedy)
 	}
@@ -132,14 +156,76 @@ func (l *loader) patternSplit(c component) (stage, error) {
 	return s, nil
 }
 
-func (l *loader) checkDecoder() error {
-	const remedy = "use a model of byte-level BPE, whose decoder is ByteLevel"
+// buildMetaspace reads the pre-tokenizer of a model with byte_fallback: none, or Metaspace.
+func (l *loader) buildMetaspace() error {
+	const field = "pre_tokenizer"
+	const remedy = "use a model whose pre_tokenizer is null or Metaspace, or one of byte-level BPE"
+	if !isNull(l.pre) {
+		err := l.steps(field, l.pre, 2, func(c component) error {
+			if c.Type != "Metaspace" || l.t.metaspace != nil || c.Replacement != spaceMark {
+				return l.fault(fault.Unsupported, field, "has the step %s", fault.Quote(c.Type)).WithRemedy(remedy)
+			}
+			m := metaspace{scheme: prependAlways, split: c.Split == nil || *c.Split}
+			switch {
+			case c.Scheme != nil:
+				m.scheme = *c.Scheme
+			case c.AddPrefixSpace != nil && !*c.AddPrefixSpace: // as files were before prepend_scheme
+				m.scheme = prependNever
+			}
+			if m.scheme != prependAlways && m.scheme != prependFirst && m.scheme != prependNever {
+				return l.fault(fault.Unsupported, field, "Metaspace has the prepend_scheme %s", fault.Quote(m.scheme)).WithRemedy(fetchAgain)
+			}
+			l.t.metaspace = &m
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	l.cutAtMarks()
+	return nil
+}
+
+// cutAtMarks cuts texts before spaces: where Metaspace asks for it, or where it changes nothing.
+func (l *loader) cutAtMarks() {
+	if m := l.t.metaspace; m != nil && m.split {
+		l.t.stages = []stage{beforeMarks{}}
+	} else if l.t.wordwise() {
+		l.t.stages = []stage{beforeMarks{runs: true}}
+	}
+}
+
+// buildDecoder reads how tokens become text again. Byte-level tokens stand for their bytes; those of SentencePiece do, too, once
+// the mark is a space, but a space that encoding has put before the text may have to go.
+func (l *loader) buildDecoder() error {
+	want := "ByteLevel"
+	if l.t.bpe.characters {
+		want = "Metaspace, or Replace, ByteFallback, Fuse and Strip"
+	}
+	refuse := func(is string) error {
+		return l.fault(fault.Unsupported, "decoder", "is %s", is).WithRemedy("use a model whose decoder is %s", want)
+	}
 	if isNull(l.decoder) {
-		return l.fault(fault.Unsupported, "decoder", "is null").WithRemedy(remedy)
+		return refuse("null")
 	}
 	return l.steps("decoder", l.decoder, 2, func(c component) error {
-		if c.Type != "ByteLevel" {
-			return l.fault(fault.Unsupported, "decoder", "is %s", fault.Quote(c.Type)).WithRemedy(remedy)
+		ok := c.Type == "ByteLevel" && !l.t.bpe.characters
+		if l.t.bpe.characters {
+			switch c.Type {
+			case "Replace":
+				ok = c.isReplace(spaceMark, " ")
+			case "ByteFallback", "Fuse":
+				ok = true
+			case "Strip":
+				ok = c.Content == " " && c.Start <= 1 && c.Stop == 0
+				l.t.dropsSpace = c.Start == 1
+			case "Metaspace":
+				ok = c.Replacement == spaceMark
+				l.t.dropsSpace = c.Scheme == nil || *c.Scheme != prependNever
+			}
+		}
+		if !ok {
+			return refuse(fault.Quote(c.Type))
 		}
 		return nil
 	})

@@ -51,14 +51,19 @@ func (l *loader) readModel(r *jsonx.Reader) error {
 				return unsupported(fmt.Sprint(p))
 			}
 			return err
-		case "byte_fallback", "fuse_unk":
+		case "byte_fallback":
 			if r.Null() {
 				return nil
 			}
 			on, err := r.Bool()
-			if err == nil && on {
-				return unsupported("true")
+			l.t.bpe.characters = on
+			return err
+		case "fuse_unk":
+			if r.Null() {
+				return nil
 			}
+			on, err := r.Bool()
+			l.fuseUnknown = on
 			return err
 		case "ignore_merges":
 			if r.Null() {

@@ -1,10 +1,11 @@
-// Package tokenizer turns text into token ids and back, as a Hugging Face tokenizer.json of the byte-level BPE kind describes.
+// Package tokenizer turns text into token ids and back, as a Hugging Face tokenizer.json or the metadata of a GGUF file describes:
+// byte-level BPE (GPT-2, Llama 3, Qwen), and the BPE of SentencePiece with byte fallback (Llama 2, TinyLlama, Mistral).
 //
 // The ids are those of the reference implementation (the tokenizers library) on every text that is valid Unicode, but for
 // characters younger than this Go's Unicode tables, which count as symbols when the text is cut into words. A text that is not
 // valid is encoded byte for byte: bytes outside UTF-8 count as U+FFFD when the text is cut into words, but it is they that are
-// encoded, so that Decode(Encode(x)) = x holds for any bytes, as long as the file asks for no normalizer and no prefix space and
-// its vocabulary has all 256 bytes (MissingBytes).
+// encoded, so that Decode(Encode(x)) = x holds for any bytes, as long as the file asks for no Unicode normal form and no prefix space
+// that it does not take away again, and its vocabulary has all 256 bytes (MissingBytes). SentencePiece itself confuses ▁ with a space.
 //
 // Encode never produces a special token (unless a file declares one of the 256 byte tokens special): a person's text cannot
 // smuggle in an end of turn.
@@ -19,6 +20,8 @@ import (
 type Tokenizer struct {
 	normalizers []normalizer
 	stages      []stage
+	metaspace   *metaspace // nil: none
+	dropsSpace  bool       // decoding takes one space from the start of a text
 	bpe         bpe
 	tokens      []token          // by id
 	ids         map[string]int32 // by spelling
@@ -35,30 +38,64 @@ type token struct {
 
 // Encode gives the ids of a text. Added tokens in it are ordinary text, special or not.
 func (t *Tokenizer) Encode(text string) []int32 {
-	return t.encodeNormal(nil, t.normalize(text))
+	return t.encodePart(nil, t.normalize(text, atStart), atStart)
+}
+
+// EncodeNext is Encode for a text that goes on from others: no prefix space is put before it.
+func (t *Tokenizer) EncodeNext(text string) []int32 {
+	return t.encodePart(nil, t.normalize(text, goesOn), goesOn)
 }
 
 // EncodeWithSpecials gives the ids of a text in which added tokens, "<|im_end|>" say, stand for themselves, as in the reference.
-// It is for text that we or the model's makers wrote (templates), not for text from outside. No token is put around it.
+// It is for text that we or the model's makers wrote (templates), not for text from outside: see Escape. No token is put around it.
 func (t *Tokenizer) EncodeWithSpecials(text string) []int32 {
+	return t.encodeParts(text, atStart, false)
+}
+
+// place tells what precedes a part of a text, for those who put a space before it.
+type place uint8
+
+const (
+	atStart    place = iota // nothing
+	afterToken              // an added token, or a part before one
+	goesOn                  // text that was encoded by itself
+)
+
+func (t *Tokenizer) encodeParts(text string, at place, escaped bool) []int32 {
 	var ids []int32
-	token := func(a *Added) { ids = append(ids, a.ID) }
-	t.rawAdded.cut(text, func(raw string) {
-		t.normAdded.cut(t.normalize(raw), func(s string) { ids = t.encodeNormal(ids, s) }, token)
+	token := func(a *Added) {
+		ids = append(ids, a.ID)
+		at = afterToken
+	}
+	t.rawAdded.cut(text, escaped, func(raw string) {
+		t.normAdded.cut(t.normalize(raw, at), escaped, func(s string) {
+			if escaped {
+				s = Unescape(s)
+			}
+			ids = t.encodePart(ids, s, at)
+			at = afterToken
+		}, token)
 	}, token)
 	return ids
 }
 
-func (t *Tokenizer) normalize(s string) string {
+func (t *Tokenizer) normalize(s string, at place) string {
 	for _, n := range t.normalizers {
+		if n == (prepend{}) && at == goesOn {
+			continue
+		}
 		s = n.apply(s)
 	}
 	return s
 }
 
-func (t *Tokenizer) encodeNormal(ids []int32, s string) []int32 {
+// encodePart appends the ids of a normalised text.
+func (t *Tokenizer) encodePart(ids []int32, s string, at place) []int32 {
 	if s == "" {
 		return ids
+	}
+	if t.metaspace != nil {
+		s = t.metaspace.mark(s, at)
 	}
 	apply(t.stages, s, func(word string) { ids = t.bpe.encode(ids, word) })
 	return ids
@@ -66,10 +103,20 @@ func (t *Tokenizer) encodeNormal(ids []int32, s string) []int32 {
 
 // Decode gives the bytes that ids stand for, special tokens as they are spelled. Ids without a token are left out: models pad
 // their vocabulary. The result need not be valid UTF-8 if the ids are cut from a longer text.
-func (t *Tokenizer) Decode(ids []int32) string {
+func (t *Tokenizer) Decode(ids []int32) string { return t.decode(ids, false) }
+
+// DecodeText is Decode without special tokens: what a person is shown.
+func (t *Tokenizer) DecodeText(ids []int32) string { return t.decode(ids, true) }
+
+func (t *Tokenizer) decode(ids []int32, skip bool) string {
 	var b strings.Builder
 	for _, id := range ids {
-		b.WriteString(t.raw(id))
+		if !skip || !t.IsSpecial(id) {
+			b.WriteString(t.raw(id))
+		}
+	}
+	if t.dropsSpace {
+		return strings.TrimPrefix(b.String(), " ")
 	}
 	return b.String()
 }
@@ -118,18 +165,33 @@ func (t *Tokenizer) MissingBytes() []byte {
 }
 
 // Stream decodes ids one at a time for display. A character whose bytes are spread over several tokens comes out whole, with
-// the last of them. All that Push and Flush return, joined, is Decode of the ids.
+// the last of them. All that Push and Flush return, joined, is Decode of the ids, or DecodeText.
 type Stream struct {
 	t    *Tokenizer
+	skip bool
+	went bool   // something has been pushed
 	held []byte // an unfinished character, at most 3 bytes
 }
 
 // Stream starts a stream.
 func (t *Tokenizer) Stream() *Stream { return &Stream{t: t} }
 
+// TextStream starts a stream without special tokens.
+func (t *Tokenizer) TextStream() *Stream { return &Stream{t: t, skip: true} }
+
 // Push adds a token and returns the text that is now complete, possibly none.
 func (s *Stream) Push(id int32) string {
-	b := append(s.held, s.t.raw(id)...)
+	raw := s.t.raw(id)
+	if s.skip && s.t.IsSpecial(id) {
+		raw = ""
+	}
+	if !s.went && raw != "" {
+		s.went = true
+		if s.t.dropsSpace {
+			raw = strings.TrimPrefix(raw, " ")
+		}
+	}
+	b := append(s.held, raw...)
 	n := len(b) - unfinished(b)
 	out := string(b[:n])
 	s.held = append(s.held[:0], b[n:]...)
@@ -139,7 +201,7 @@ func (s *Stream) Push(id int32) string {
 // Flush returns what is held back, which is not a whole character, and starts anew.
 func (s *Stream) Flush() string {
 	out := string(s.held)
-	s.held = s.held[:0]
+	s.held, s.went = s.held[:0], false
 	return out
 }
 

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"math"
 	"strings"
 
 	"nextquill/core/fault"
@@ -32,10 +33,6 @@ func (c Config) GGUFPairedRows(name string) int {
 
 // GGUFMetadata says in a GGUF file's metadata what the config says, the tokenizer excepted.
 func (c Config) GGUFMetadata(where string) ([]gguf.Entry, error) {
-	if c.RopeScaling != (RopeScaling{}) {
-		return nil, fault.New(fault.Unsupported, where, "rope_scaling", "has no place in the GGUF files that are written here").
-			WithRemedy("leave the weights in the types that they have")
-	}
 	if len(c.EOS) > len(ggufEnds) {
 		return nil, fault.New(fault.Unsupported, where, "eos_token_id", "lists %d tokens", len(c.EOS)).WithLimit("%d", len(ggufEnds)).
 			WithRemedy("leave out the ends that are never written")
@@ -56,6 +53,9 @@ func (c Config) GGUFMetadata(where string) ([]gguf.Entry, error) {
 	}
 	entries = append(entries,
 		gguf.NewEntry(arch+".attention.layer_norm_rms_epsilon", float32(c.RMSNormEps)), gguf.NewEntry(arch+".rope.freq_base", float32(c.RopeTheta)))
+	if s := c.RopeScaling; s.Factor != 0 && s.LowFreqFactor == 0 {
+		entries = append(entries, gguf.NewEntry(arch+".rope.scaling.type", "linear"), gguf.NewEntry(arch+".rope.scaling.factor", float32(s.Factor)))
+	}
 	if c.BOS >= 0 {
 		number(ggufBOS, int(c.BOS))
 	}
@@ -63,6 +63,21 @@ func (c Config) GGUFMetadata(where string) ([]gguf.Entry, error) {
 		number(ggufEnds[i], int(id))
 	}
 	return entries, nil
+}
+
+// GGUFDivisors is the tensor rope_freqs.weight of a GGUF file of this config, or nil where it has none: scaling by llama3 as a divisor
+// for each pair of a head.
+func (c Config) GGUFDivisors() (name string, values []float32) {
+	switch {
+	case c.RopeDivisors != nil:
+		values = c.RopeDivisors
+	case c.RopeScaling.LowFreqFactor != 0:
+		for _, scaled := range c.RopeFrequencies() {
+			plain := math.Pow(c.RopeTheta, -2*float64(len(values))/float64(c.HeadDim))
+			values = append(values, float32(plain/scaled))
+		}
+	}
+	return ggufDivisors, values
 }
 
 // GGUFName gives the name in a GGUF file of a tensor that transformers names so: model.layers.3.self_attn.q_proj.weight is

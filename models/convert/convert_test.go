@@ -43,7 +43,8 @@ var within = map[string]float64{"f32": 0, "f16": 1e-3, "bf16": 8e-3, "q8": 8e-3,
 // TestEveryFormToEveryType converts models of each family and form and reads them back as the same model, by the same names: the
 // rows of Llama's heads go there and back.
 func TestEveryFormToEveryType(t *testing.T) {
-	for _, path := range []string{"gguf/llama", "gguf/qwen2", "gguf/qwen3/model.gguf", "bf16_tied_sharded", "f16_untied"} {
+	for _, path := range []string{"gguf/llama", "gguf/qwen2", "gguf/qwen3/model.gguf", "bf16_tied_sharded", "f16_untied",
+		"rope/llama3/hf", "rope/llama3/model.gguf", "rope/linear/hf", "rope/linear/model.gguf"} {
 		source, err := weights.OpenModel(t.Context(), golden, path)
 		require.NoError(t, err)
 		for _, to := range convert.Types {
@@ -62,6 +63,11 @@ func TestEveryFormToEveryType(t *testing.T) {
 			require.NoError(t, err, "%s to %s", path, to)
 			want := source.Config
 			want.RMSNormEps, want.RopeTheta = float64(float32(want.RMSNormEps)), float64(float32(want.RopeTheta))
+			for i, f := range source.Config.RopeFrequencies() {
+				require.InEpsilon(t, f, again.Config.RopeFrequencies()[i], 1e-6)
+			}
+			// A file of this form has divisors for the scaling of Llama 3.
+			want.RopeScaling, want.RopeDivisors = again.Config.RopeScaling, again.Config.RopeDivisors
 			require.Equal(t, want, again.Config)
 			for _, shape := range weights.LlamaTensors(source.Config) {
 				before, err := source.ReadF32(t.Context(), shape.Name)
@@ -178,10 +184,4 @@ func TestWhatIsRefused(t *testing.T) {
 	_, err = convert.Folder(t.Context(), store, "", out, convert.Options{To: "f16"})
 	require.ErrorIs(t, err, fault.OutOfRange)
 	require.ErrorContains(t, err, `tensor "model.embed_tokens.weight": element 5 is 100000, which F16 cannot hold`)
-	config["rope_scaling"] = map[string]any{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 1024}
-	raw, err = json.Marshal(config)
-	require.NoError(t, err)
-	require.NoError(t, store.Write(t.Context(), "config.json", raw))
-	_, err = convert.Folder(t.Context(), store, "", out, convert.Options{To: "bf16"})
-	require.ErrorContains(t, err, "rope_scaling: has no place in the GGUF files")
 }

@@ -29,7 +29,8 @@ const WeightsName = "model.gguf"
 type target struct {
 	gguf.Layout
 	from   weights.Info
-	paired int // rows of a head that change places in the file; 0: none does
+	paired int       // rows of a head that change places in the file; 0: none does
+	values []float32 // instead of from
 }
 
 // planGGUF turns the weights into a GGUF file.
@@ -44,9 +45,13 @@ func (c *converter) planGGUF(path string) (func() error, error) {
 	}
 	var targets []target
 	var layouts []gguf.Layout
+	if name, values := c.source.Config.GGUFDivisors(); values != nil {
+		t := target{Layout: gguf.Layout{Name: name, Type: gguf.F32, Shape: []int{len(values)}}, values: values}
+		targets, layouts = append(targets, t), append(layouts, t.Layout)
+	}
 	for _, want := range weights.LlamaTensors(c.source.Config) {
 		from, _ := c.source.Tensor(want.Name) // OpenModel has checked that it is there
-		t := target{gguf.Layout{Name: weights.GGUFName(want.Name), Type: kind.matrix, Shape: want.Shape}, from, 0}
+		t := target{Layout: gguf.Layout{Name: weights.GGUFName(want.Name), Type: kind.matrix, Shape: want.Shape}, from: from}
 		switch {
 		case len(want.Shape) == 1:
 			t.Type = gguf.F32
@@ -131,6 +136,13 @@ func (c *converter) writeGGUF(w io.Writer, header []byte, targets []target) erro
 const chunkValues = 1 << 18
 
 func (c *converter) writeTensor(w io.Writer, t target) error {
+	if t.values != nil {
+		p := make([]byte, t.Bytes())
+		gguf.Quantise(t.Type, p, t.values)
+		_, err := w.Write(p)
+		c.wrote(t.Bytes())
+		return err
+	}
 	if gguf.Type(t.from.DType) == t.Type && t.from.PairedRows == t.paired {
 		return c.copyRange(w, t.from.Blob, t.from.Begin, t.Bytes()) // the same blocks: packing them again could only lose
 	}

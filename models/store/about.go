@@ -113,8 +113,8 @@ func (m *Model) Describe(ctx context.Context) (About, error) {
 	return a, err
 }
 
-// HasTokenizer tells whether a model can be used for text at all: what is wrong, if anything.
-func HasTokenizer(ctx context.Context, store blob.Store, path string) (tokens int, err error) {
+// Tokens gives the size of a model's vocabulary as its tokenizer has it: a model without one cannot be used for text.
+func Tokens(ctx context.Context, store blob.Store, path string) (int, error) {
 	t, err := tokenizer.LoadModel(ctx, store, path)
 	if err != nil {
 		return 0, err

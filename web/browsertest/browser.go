@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/remote"
 
 	"nextquill/core/fault"
 	"nextquill/core/session"
@@ -22,8 +23,9 @@ import (
 
 // Browser is one page in a Chromium of its own, with an empty profile.
 type Browser struct {
-	ctx   context.Context
-	close func()
+	ctx     context.Context
+	close   func()
+	address string // of the browser's protocol, for a second connection
 
 	mu      sync.Mutex
 	onEvent func(json string)
@@ -63,7 +65,13 @@ func open(ctx context.Context, url string, options ...chromedp.ExecAllocatorOpti
 	if err != nil {
 		return nil, err
 	}
+	b := &Browser{}
+	dial := func(ctx context.Context, address string) (chromedp.Transport, error) {
+		b.address = address
+		return remote.DialContext(ctx, address)
+	}
 	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(options,
+		chromedp.WithDialer(dial),
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-quic", true),
@@ -74,7 +82,7 @@ func open(ctx context.Context, url string, options ...chromedp.ExecAllocatorOpti
 		chromedp.WSURLReadTimeout(time.Minute),
 	)...)
 	page, closePage := chromedp.NewContext(allocator)
-	b := &Browser{ctx: page, close: func() { closePage(); closeAllocator() }}
+	b.ctx, b.close = page, func() { closePage(); closeAllocator() }
 	if err := b.load(url); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

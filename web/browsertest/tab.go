@@ -16,7 +16,7 @@ import (
 // the same storage, in a process of its own. Close closes the tab.
 func (b *Browser) NewTab(url string) (*Browser, error) {
 	ctx, stop := chromedp.NewContext(b.ctx)
-	tab := &Browser{ctx: ctx, close: stop}
+	tab := &Browser{ctx: ctx, close: stop, address: b.address}
 	if err := tab.load(url); err != nil {
 		return nil, err
 	}

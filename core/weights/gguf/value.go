@@ -104,6 +104,9 @@ func (v Value) Ints() ([]int64, bool) {
 	return nil, false
 }
 
+// Floats gives an array of floats.
+func (v Value) Floats() ([]float64, bool) { a, ok := v.data.([]float64); return a, ok }
+
 // values reads metadata values; elements counts those of all arrays, which bounds memory.
 type values struct {
 	*cursor

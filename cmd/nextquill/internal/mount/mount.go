@@ -176,3 +176,36 @@ func (readOnly) Delete(_ context.Context, name string) error { return refuse(nam
 func refuse(name string) error {
 	return fault.New(fault.Unsupported, name, "", "this folder is only read").WithRemedy("write below the output folder")
 }
+
+// Only shows one file of a store and nothing beside it.
+func Only(s blob.Store, name string) blob.Store { return only{s, name} }
+
+type only struct {
+	blob.Store
+	name string
+}
+
+func (o only) Size(ctx context.Context, name string) (int64, error) {
+	if name != o.name {
+		return 0, blob.NotExist(name)
+	}
+	return o.Store.Size(ctx, name)
+}
+
+func (o only) ReadAt(ctx context.Context, name string, p []byte, off int64) error {
+	if name != o.name {
+		return blob.NotExist(name)
+	}
+	return o.Store.ReadAt(ctx, name, p, off)
+}
+
+func (o only) Write(_ context.Context, name string, _ []byte) error { return refuse(name) }
+
+func (o only) Delete(_ context.Context, name string) error { return refuse(name) }
+
+func (o only) List(ctx context.Context, prefix string) ([]string, error) {
+	if err := blob.Cancelled(ctx); err != nil || !strings.HasPrefix(o.name, prefix) {
+		return nil, err
+	}
+	return []string{o.name}, nil
+}

@@ -80,3 +80,21 @@ func TestOverlapsArePanics(t *testing.T) {
 	require.Panics(t, func() { table.Add("../a", &blob.Mem{}, "") })
 	require.NotPanics(t, func() { table.Add("a/c", &blob.Mem{}, "") })
 }
+
+func TestOnlyOneFile(t *testing.T) {
+	ctx := t.Context()
+	s := mount.Only(blob.NewMem(map[string][]byte{"a.gguf": []byte("abc"), "b.gguf": nil, "config.json": nil}), "a.gguf")
+	for prefix, want := range map[string][]string{"": {"a.gguf"}, "a": {"a.gguf"}, "b": nil} {
+		names, err := s.List(ctx, prefix)
+		require.NoError(t, err)
+		require.Equal(t, want, names)
+	}
+	p := make([]byte, 2)
+	require.NoError(t, s.ReadAt(ctx, "a.gguf", p, 1))
+	require.Equal(t, "bc", string(p))
+	_, err := s.Size(ctx, "config.json")
+	require.ErrorIs(t, err, blob.ErrNotExist)
+	require.ErrorIs(t, s.ReadAt(ctx, "b.gguf", nil, 0), blob.ErrNotExist)
+	require.ErrorIs(t, s.Write(ctx, "a.gguf", nil), fault.Unsupported)
+	require.ErrorIs(t, s.Delete(ctx, "a.gguf"), fault.Unsupported)
+}

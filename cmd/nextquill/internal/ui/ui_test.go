@@ -47,9 +47,22 @@ func TestTimeLeftOfAStage(t *testing.T) {
 	require.Equal(t, "evaluate  20/60  0:40 left", v.status(80))
 }
 
+// A download that is gone on with is as fast as what it has fetched since.
+func TestBytesOfADownloadThatIsGoneOnWith(t *testing.T) {
+	now := time.Unix(0, 0)
+	v := view{now: func() time.Time { return now }}
+	require.True(t, v.update("bytes", raw(t, BytesEvent{Event: "bytes", Stage: "fetch", Done: 40 << 20, Total: 100 << 20})))
+	require.Equal(t, "fetch  40.0 MiB of 100 MiB", v.status(80))
+	now = now.Add(4 * time.Second)
+	require.False(t, v.update("bytes", raw(t, BytesEvent{Event: "bytes", Stage: "fetch", Done: 60 << 20, Total: 100 << 20})))
+	require.Equal(t, "fetch  60.0 MiB of 100 MiB  5.0 MiB/s  0:08 left", v.status(80))
+	require.True(t, v.update("stage", raw(t, session.StageEvent{Event: "stage", Stage: "load", Total: 3})))
+	require.Equal(t, "load  0/3", v.status(80))
+}
+
 func TestMalformedEventsAreIgnored(t *testing.T) {
 	v := view{now: time.Now}
-	for _, name := range []string{"stage", "step", "eval", "checkpoint", "?"} {
+	for _, name := range []string{"stage", "step", "eval", "checkpoint", "bytes", "?"} {
 		v.update(name, json.RawMessage(`[`))
 	}
 	require.Empty(t, v.status(10))

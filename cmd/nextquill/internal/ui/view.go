@@ -10,7 +10,17 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"nextquill/core/session"
+	"nextquill/report"
 )
+
+// BytesEvent tells how much of a long copy is done. It is the command line's own, and no session sends it.
+type BytesEvent struct {
+	Event string `json:"event"` // "bytes"
+	Stage string `json:"stage"` // "fetch", "verify", "convert"
+	File  string `json:"file"`
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+}
 
 // view is what the events of one call add up to.
 type view struct {
@@ -19,6 +29,8 @@ type view struct {
 	done    int
 	total   int
 	since   time.Time // of the stage
+	first   int       // what was done when the stage began: a download that is gone on with
+	bytes   bool      // done and total are bytes
 	step    *session.StepEvent
 	heldout *session.EvalEvent
 	saved   int // step of the newest checkpoint
@@ -27,22 +39,31 @@ type view struct {
 // update takes an event in and tells whether a new stage began.
 func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 	switch name {
+	case "bytes":
+		var e BytesEvent
+		if json.Unmarshal(raw, &e) != nil {
+			return false
+		}
+		if e.Stage != v.stage {
+			v.stage, v.since, v.first, newStage = e.Stage, v.now(), int(e.Done), true
+		}
+		v.done, v.total, v.bytes = int(e.Done), int(e.Total), true
 	case "stage":
 		var e session.StageEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
 		if e.Stage != v.stage {
-			v.stage, v.since, newStage = e.Stage, v.now(), true
+			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
 		}
-		v.done, v.total = e.Done, e.Total
+		v.done, v.total, v.bytes = e.Done, e.Total, false
 	case "step":
 		e := new(session.StepEvent)
 		if json.Unmarshal(raw, e) != nil {
 			return false
 		}
 		newStage = v.stage != "train"
-		v.stage, v.step, v.done, v.total = "train", e, e.Step, e.Steps
+		v.stage, v.step, v.done, v.total, v.bytes = "train", e, e.Step, e.Steps, false
 	case "eval":
 		e := new(session.EvalEvent)
 		if json.Unmarshal(raw, e) == nil {
@@ -63,10 +84,10 @@ func (v *view) left() float64 {
 		return v.step.Remaining
 	}
 	passed := v.now().Sub(v.since).Seconds()
-	if v.done <= 0 || v.total <= v.done || passed < 1 {
+	if v.done <= v.first || v.total <= v.done || passed < 1 {
 		return -1
 	}
-	return passed * float64(v.total-v.done) / float64(v.done)
+	return passed * float64(v.total-v.done) / float64(v.done-v.first)
 }
 
 // part is a piece of the status; those of the lowest rank go first where the room is short.
@@ -78,7 +99,13 @@ type part struct {
 // status is the stage in words, as much of it as fits into width columns.
 func (v *view) status(width int) string {
 	parts := []part{{v.stage, 7}}
-	if v.total > 0 {
+	switch passed := v.now().Sub(v.since).Seconds(); {
+	case v.bytes:
+		parts = append(parts, part{report.Bytes(int64(v.done)) + " of " + report.Bytes(int64(v.total)), 9})
+		if passed >= 1 && v.done > v.first {
+			parts = append(parts, part{report.Bytes(int64(float64(v.done-v.first)/passed)) + "/s", 5})
+		}
+	case v.total > 0:
 		parts = append(parts, part{fmt.Sprintf("%d/%d", v.done, v.total), 9})
 	}
 	if s := v.step; v.stage == "train" && s != nil {

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"nextquill/cmd/nextquill/internal/mount"
+	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/models"
+	"nextquill/models/manifest"
+	"nextquill/models/store"
+	"nextquill/native/dirstore"
+	"nextquill/report"
+)
+
+// baseModel is what a model's name or path means: its files, the folder they lie in, and its manifest where it has one.
+type baseModel struct {
+	files  blob.Store
+	source string
+	kept   *store.Model // nil where there is no manifest to hold the files against
+}
+
+// modelStore is the store of the user's models.
+func modelStore(dir string, getenv func(string) string) (*store.Store, error) {
+	if dir == "" {
+		var err error
+		if dir, err = store.DefaultDir(getenv); err != nil {
+			return nil, err
+		}
+	}
+	return store.Open(dir), nil
+}
+
+// resolveModel finds a model: the embedded one by no name at all, a kept one by its name, others by their path. A text with a slash
+// in it, or one that ends in .gguf, is a path.
+func resolveModel(known *store.Store, name string) (baseModel, error) {
+	if name == "" {
+		return baseModel{files: blob.FromFS(models.DefaultFS())}, nil
+	}
+	if store.IsName(name) {
+		kept, err := known.Find(name)
+		if err == nil {
+			return baseModel{kept.Files(), kept.Dir, kept}, nil
+		}
+		if !errors.Is(err, fault.Missing) {
+			return baseModel{}, err
+		}
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil && store.IsKnown(name):
+		return baseModel{}, fault.New(fault.Missing, "model", "", "%s is not on this machine yet", name).
+			WithRemedy("get it first: nextquill model get %s", name)
+	case err != nil && !strings.ContainsAny(name, `/\`):
+		return baseModel{}, fault.New(fault.Missing, "model", "", "%s is no name of one that is here, and no folder or file", fault.Quote(name)).
+			WithRemedy("check the path; `nextquill model list` shows the models that have names")
+	case err != nil:
+		return baseModel{}, fault.New(fault.Missing, name, "", "there is no such folder").WithCause(err).WithRemedy("check the path")
+	case !info.IsDir():
+		return oneFile(name)
+	}
+	kept, err := store.OpenFolder(name)
+	if err == nil {
+		return baseModel{kept.Files(), name, kept}, nil
+	}
+	if !errors.Is(err, fault.Missing) {
+		return baseModel{}, err
+	}
+	s, err := dirstore.Open(name)
+	return baseModel{files: mount.ReadOnly(s), source: name}, err
+}
+
+// oneFile shows a GGUF file as a folder of its own.
+func oneFile(path string) (baseModel, error) {
+	dir, file := splitPath(path)
+	if file == manifest.FileName {
+		return resolveModel(nil, dir+string(filepath.Separator))
+	}
+	if !strings.EqualFold(filepath.Ext(file), ".gguf") {
+		return baseModel{}, fault.New(fault.Unsupported, path, "", "is no model that we read").
+			WithRemedy("name a GGUF file, or the folder of a model in safetensors form")
+	}
+	s, err := dirstore.Open(dir)
+	return baseModel{files: mount.Only(s, file), source: dir}, err
+}
+
+// mountModel shows the session the base model.
+func (j *job) mountModel() error {
+	kept, err := modelStore(j.Models, j.getenv)
+	if err != nil {
+		return err
+	}
+	m, err := resolveModel(kept, j.Model)
+	if err != nil {
+		return err
+	}
+	j.kept = m.kept
+	j.table.Add(modelDir, m.files, m.source)
+	return nil
+}
+
+// worthABar is how many bytes of hashing a person would wait for.
+const worthABar = 256 << 20
+
+// checkModel holds the base model's files against its manifest, each time that they are used: hashing is cheap beside what follows.
+func (j *job) checkModel(ctx context.Context) error {
+	if j.kept == nil {
+		return nil
+	}
+	if j.kept.Manifest.Size() < worthABar {
+		return j.altered(j.kept.Check(ctx, nil))
+	}
+	return j.transfer("check the model", func(tell store.Progress) (string, error) {
+		return "whole", j.altered(j.kept.Check(ctx, tell))
+	})
+}
+
+// altered says how to heal a kept model.
+func (j *job) altered(err error) error {
+	if !errors.Is(err, fault.Mismatch) && !errors.Is(err, fault.Missing) {
+		return err
+	}
+	again := j.kept.Name
+	if from := j.kept.Manifest.From; from != "" && !store.IsKnown(again) {
+		again = fmt.Sprintf("%s --name %s", from, again)
+	}
+	return fault.New(fault.Mismatch, j.Model, "", "the model is not what its manifest says, and is not used").WithCause(err).
+		WithRemedy("get it again, which fetches what was altered: nextquill model get %s", again)
+}
+
+// transfer shows the progress of a copy or a check.
+func (j *job) transfer(label string, do func(store.Progress) (summary string, err error)) error {
+	return transfer(j.progress, label, do)
+}
+
+func transfer(p ui.Progress, label string, do func(store.Progress) (summary string, err error)) error {
+	p.Begin(label)
+	var limit pace
+	summary, err := do(func(stage, file string, done, total int64) {
+		if !limit.due(stage, done >= total) {
+			return
+		}
+		raw, err := json.Marshal(ui.BytesEvent{Event: "bytes", Stage: stage, File: file, Done: done, Total: total})
+		if err == nil {
+			p.Event("bytes", raw)
+		}
+	})
+	if err != nil {
+		why := "failed"
+		if fault.KindOf(err) == fault.Cancelled {
+			why = "stopped"
+		}
+		p.End(why, true)
+		return err
+	}
+	p.End(summary, false)
+	return nil
+}
+
+// size shows bytes as a download has them.
+func size(n int64) string { return report.Bytes(n) }

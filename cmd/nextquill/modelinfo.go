@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/models/store"
+	"nextquill/report"
+)
+
+type modelInfoCmd struct {
+	Source  string `arg:"" help:"A model: a name, a folder or a GGUF file; 'default' is the embedded one."`
+	Tensors bool   `help:"List the tensors, too."`
+	modelGlobals
+}
+
+func (modelInfoCmd) Help() string {
+	return `Reads headers only, and no weights.
+
+  nextquill model info smollm2-135m
+  nextquill model info model.gguf --tensors`
+}
+
+func (c modelInfoCmd) Run(ctx context.Context, a *app) error {
+	s, _, err := c.open(a)
+	if err != nil {
+		return err
+	}
+	name := c.Source
+	if name == "default" {
+		name = ""
+	}
+	m, err := resolveModel(s, name)
+	if err != nil {
+		return err
+	}
+	about, err := store.Describe(ctx, m.files, "")
+	if err != nil {
+		return err
+	}
+	if m.kept != nil && m.kept.Manifest.Licence != "" {
+		about.Licence = m.kept.Manifest.Licence
+	}
+	tokens, tokenizerErr := store.Tokens(ctx, m.files, "")
+	if a.JSON {
+		return ui.WriteJSON(a.stdout, map[string]any{"event": "info", "title": about.Title, "family": about.Family, "license": about.Licence,
+			"parameters": about.Parameters, "types": about.Types, "form": about.Form, "chat_template": about.Template, "tokens": tokens,
+			"config": about.Config, "tensors": about.Tensors})
+	}
+	t := a.terminal()
+	t.Title(c.Source)
+	for _, r := range c.rows(about, m, tokens, tokenizerErr) {
+		fmt.Fprintf(a.stdout, "  %-34s%s\n", r[0], report.Clean(r[1]))
+	}
+	if c.Tensors {
+		t.Title("Tensors")
+		var rows [][]string
+		for _, x := range about.Tensors {
+			rows = append(rows, []string{x.Name, string(x.DType), fmt.Sprint(x.Shape)})
+		}
+		t.Table([]report.Column{{Name: "name"}, {Name: "type"}, {Name: "shape"}}, rows)
+	}
+	return nil
+}
+
+// rows are what there is to say about a model.
+func (c modelInfoCmd) rows(about store.About, m baseModel, tokens int, tokenizerErr error) [][]string {
+	cfg := about.Config
+	var types []string
+	for _, kind := range slices.SortedFunc(maps.Keys(about.Types), func(a, b string) int { return int(about.Types[b] - about.Types[a]) }) {
+		types = append(types, fmt.Sprintf("%s %.1f %%", kind, 100*float64(about.Types[kind])/float64(about.Parameters)))
+	}
+	rows := [][]string{
+		{"title", about.Title},
+		{"family", about.Family},
+		{"licence", about.Licence},
+		{"parameters", amount(about.Parameters)},
+		{"types", strings.Join(types, ", ")},
+		{"form", about.Form},
+		{"layers, width, MLP", fmt.Sprintf("%d, %d, %d", cfg.Layers, cfg.HiddenSize, cfg.IntermediateSize)},
+		{"heads, of keys and values, width", fmt.Sprintf("%d, %d, %d", cfg.Heads, cfg.KVHeads, cfg.HeadDim)},
+		{"context", fmt.Sprintf("%d tokens", cfg.MaxPositions)},
+		{"rotary base", fmt.Sprintf("%g", cfg.RopeTheta)},
+		{"switches", switches(about)},
+		{"vocabulary", fmt.Sprintf("%d", cfg.VocabSize)},
+		{"begin, end", fmt.Sprintf("%d, %v", cfg.BOS, cfg.EOS)},
+		{"chat template", yes(about.Template)},
+	}
+	if tokenizerErr != nil {
+		rows = append(rows, []string{"tokenizer", tokenizerErr.Error()})
+	} else {
+		rows = append(rows, []string{"tokenizer", fmt.Sprintf("%d tokens", tokens)})
+	}
+	if m.source != "" {
+		rows = append(rows, []string{"folder", m.source})
+	}
+	if m.kept != nil {
+		rows = append(rows, []string{"files", fmt.Sprintf("%d, %s, with a manifest", len(m.kept.Manifest.Files), size(m.kept.Manifest.Size()))})
+		if from := m.kept.Manifest.From; from != "" {
+			rows = append(rows, []string{"from", from})
+		}
+	}
+	return slices.DeleteFunc(rows, func(r []string) bool { return r[1] == "" })
+}
+
+func switches(a store.About) string {
+	var on []string
+	for _, s := range []struct {
+		on   bool
+		name string
+	}{
+		{a.Config.TieEmbeddings, "tied head"}, {a.Config.QKVBias, "biases on q, k, v"}, {a.Config.OutputBias, "bias on o"}, {a.Config.QKNorm, "norms on q, k"},
+	} {
+		if s.on {
+			on = append(on, s.name)
+		}
+	}
+	return strings.Join(on, ", ")
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,228 @@
+package jinja
+
+import (
+	"slices"
+	"strings"
+)
+
+// parser builds the tree; its functions follow jinja2's parser one by one, so that precedence is the same in odd corners, too.
+type parser struct {
+	toks  []token
+	i     int
+	depth int
+	loops int // loops around this place, for break and continue
+}
+
+func (p *parser) peek() token { return p.toks[p.i] }
+
+func (p *parser) look() token { return p.toks[min(p.i+1, len(p.toks)-1)] }
+
+func (p *parser) next() token {
+	t := p.toks[p.i]
+	if p.i < len(p.toks)-1 {
+		p.i++
+	}
+	return t
+}
+
+func (p *parser) is(k kind, text string) bool { t := p.peek(); return t.kind == k && t.text == text }
+
+func (p *parser) skip(k kind, text string) bool {
+	if p.is(k, text) {
+		p.next()
+		return true
+	}
+	return false
+}
+
+func (p *parser) expect(k kind, text, what string) token {
+	t := p.next()
+	if t.kind != k || text != "" && t.text != text {
+		t.syntax("%s expected, found %s", what, t)
+	}
+	return t
+}
+
+func (p *parser) op(text string) token { return p.expect(tokOperator, text, text) }
+
+func (p *parser) word(text string) token { return p.expect(tokName, text, text) }
+
+// deeper guards recursion: its stack would grow with a hostile template.
+func (p *parser) deeper() func() {
+	if p.depth++; p.depth > maxNesting {
+		p.peek().exceeded("nested too deep", maxNesting)
+	}
+	return func() { p.depth-- }
+}
+
+func (p *parser) template() []stmt {
+	body := p.body()
+	if t := p.peek(); t.kind != tokEOF {
+		p.next()
+		t.syntax("%s has nothing to end here", p.peek())
+	}
+	return body
+}
+
+// body reads statements until the tag of one of ends, which is left at its name, or without ends to the end of the template.
+func (p *parser) body(ends ...string) (out []stmt) {
+	defer p.deeper()()
+	for {
+		t := p.peek()
+		switch t.kind {
+		case tokEOF:
+			if len(ends) > 0 {
+				t.syntax("%s expected, found %s", strings.Join(ends, " or "), t)
+			}
+			return out
+		case tokData:
+			p.next()
+			out = append(out, text{t.text})
+		case tokOpen:
+			p.next()
+			out = append(out, output{t.pos, p.tuple(tupleRules{})})
+			p.expect(tokClose, "", "}}")
+		case tokTag:
+			if name := p.look(); name.kind == tokName && slices.Contains(ends, name.text) {
+				p.next()
+				return out
+			}
+			if len(ends) == 0 && p.look().kind == tokName && (strings.HasPrefix(p.look().text, "end") || isClause(p.look().text)) {
+				return out // template refuses it
+			}
+			p.next()
+			out = append(out, p.statement())
+			p.expect(tokTagEnd, "", "%}")
+		default:
+			t.syntax("unexpected %s", t)
+		}
+	}
+}
+
+func isClause(s string) bool { return s == "else" || s == "elif" }
+
+// block reads the rest of an opening tag, a body, and the name of its end.
+func (p *parser) block(ends ...string) ([]stmt, token) {
+	p.skip(tokOperator, ":")
+	p.expect(tokTagEnd, "", "%}")
+	body := p.body(ends...)
+	return body, p.next()
+}
+
+func (p *parser) statement() stmt {
+	t := p.expect(tokName, "", "the name of a tag")
+	switch t.text {
+	case "if":
+		return p.branch()
+	case "for":
+		return p.loop(t)
+	case "set":
+		return p.set(t)
+	case "with":
+		return p.with()
+	case "generation": // marks what the model wrote, for masks; it renders as its body
+		body, _ := p.block("endgeneration")
+		return scoped{body: body}
+	case "break", "continue":
+		if p.loops == 0 {
+			t.syntax("%s stands outside a loop", t.text)
+		}
+		return jump{map[string]signal{"break": breaks, "continue": continues}[t.text]}
+	case "print", "macro", "call", "filter", "block", "extends", "include", "import", "from", "autoescape", "do", "trans", "debug":
+		t.unsupported("the tag %s", t.text)
+	}
+	t.syntax("%s is no tag", t)
+	return nil
+}
+
+func (p *parser) branch() stmt {
+	var b branch
+	for {
+		b.conds = append(b.conds, p.tuple(tupleRules{noCondition: true}))
+		body, end := p.block("elif", "else", "endif")
+		b.bodies = append(b.bodies, body)
+		switch end.text {
+		case "else":
+			b.otherwise, _ = p.block("endif")
+			return b
+		case "endif":
+			return b
+		}
+	}
+}
+
+func (p *parser) loop(at token) stmt {
+	l := loop{pos: at.pos}
+	for {
+		t := p.expect(tokName, "", "the name of a loop variable")
+		if t.text == "loop" {
+			t.syntax("loop cannot be a loop variable")
+		}
+		l.targets = append(l.targets, t.text)
+		if !p.skip(tokOperator, ",") {
+			break
+		}
+		l.unpack = true
+		if p.is(tokName, "in") {
+			break
+		}
+	}
+	p.word("in")
+	l.in = p.tuple(tupleRules{noCondition: true, ends: "recursive"})
+	if p.skip(tokName, "if") {
+		l.cond = p.expression(true)
+	}
+	if p.is(tokName, "recursive") {
+		p.peek().unsupported("a recursive loop")
+	}
+	p.loops++
+	body, end := p.block("endfor", "else")
+	p.loops--
+	l.body = body
+	if end.text == "else" {
+		l.empty, _ = p.block("endfor")
+	}
+	return l
+}
+
+func (p *parser) set(at token) stmt {
+	a := assign{pos: at.pos}
+	for {
+		t := p.expect(tokName, "", "a name")
+		to := target{pos: t.pos, name: t.text}
+		if p.skip(tokOperator, ".") {
+			to.attr = p.expect(tokName, "", "an attribute").text
+		}
+		a.targets = append(a.targets, to)
+		if !p.skip(tokOperator, ",") {
+			break
+		}
+		a.unpack = true
+		if p.is(tokOperator, "=") {
+			break
+		}
+	}
+	if p.skip(tokOperator, "=") {
+		a.x = p.tuple(tupleRules{})
+		return a
+	}
+	for p.is(tokOperator, "|") {
+		a.filters = append(a.filters, p.filter(nil))
+	}
+	a.body, _ = p.block("endset")
+	return a
+}
+
+func (p *parser) with() stmt {
+	var s scoped
+	for p.peek().kind != tokTagEnd {
+		if len(s.targets) > 0 {
+			p.op(",")
+		}
+		s.targets = append(s.targets, p.expect(tokName, "", "a name").text)
+		p.op("=")
+		s.values = append(s.values, p.expression(true))
+	}
+	s.body, _ = p.block("endwith")
+	return s
+}
