@@ -35,33 +35,41 @@ func (p *testPage) losses(t *testing.T) {
 	t.Run("run", func(t *testing.T) {
 		var moments []int
 		for range times {
-			moments = append(moments, 1+random.IntN(8))
+			moments = append(moments, 3+random.IntN(6)) // there is a checkpoint among any three reports
 		}
 		var r struct {
-			Zip        []byte
-			Heard      []string
-			Recovering int
-			Resumed    int
+			Zip   []byte
+			Heard []string
+			// Went has, per loss, the newest checkpoint and the first step after it, both as phase and step.
+			Went []struct{ Saved, Step place }
 		}
 		began := time.Now()
 		tab.run(t, &r, lossScript+`
 			const moments = %s;
 			const run = nq.personalize(`+tinyRun+`);
-			let recovering = 0, n = 0, steps = 0;
-			let at = moments.shift();
+			const went = [];
+			let n = 0, broken = false, recovered = false, saved = {phase: 0, step: 0};
 			for await (const e of run) {
-				if (e.event === "state" && e.state === "recovering") recovering++;
+				if (e.event === "state" && e.state === "recovering") recovered = true;
 				if (e.event !== "step" && e.event !== "checkpoint") continue;
-				if (++n === at) { n = 0; at = moments.shift(); destroy(); }
+				const at = {phase: e.phase, step: e.step};
+				if (recovered) {
+					went.push({saved, step: at});
+					[n, broken, recovered] = [0, false, false];
+				}
+				if (e.event === "checkpoint") saved = at;
+				if (!broken && ++n === moments[went.length]) { broken = true; destroy(); }
 			}
-			const {resumed} = await run.result;
-			return {zip: await exported(nq), heard, recovering, resumed};`, quote(t, moments))
-		t.Logf("the GPU is lost after %v reports: %v, gone on %d times, at last from step %d, in %.1f s",
-			moments, r.Heard, r.Recovering, r.Resumed, time.Since(began).Seconds())
+			await run.result;
+			return {zip: await exported(nq), heard, went};`, quote(t, moments))
+		t.Logf("the GPU is lost after %v reports each: %v, newest checkpoint and next step %v, in %.1f s",
+			moments, r.Heard, r.Went, time.Since(began).Seconds())
 		require.Equal(t, unzip(t, whole.Zip), unzip(t, r.Zip))
-		require.Equal(t, times, r.Recovering)
-		require.Positive(t, r.Resumed)
-		require.Len(t, r.Heard, 2*r.Recovering)
+		require.Len(t, r.Went, times)
+		require.Len(t, r.Heard, 2*times)
+		for _, w := range r.Went {
+			require.True(t, w.Saved.before(w.Step), "it goes on from step %v, though %v was stored", w.Step, w.Saved)
+		}
 	})
 
 	t.Run("draft and explanation", func(t *testing.T) {
