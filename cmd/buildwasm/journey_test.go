@@ -11,10 +11,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/blob"
@@ -56,7 +58,7 @@ func TestJourney(t *testing.T) {
 	j.addTexts()
 	j.writePlain()
 	j.learnWriteExplain()
-	j.lookAt("5-explained")
+	j.lookAt("3-explained")
 	j.save()
 	j.hostile()
 	j.learnAgain()
@@ -156,6 +158,9 @@ func (j *journey) learnWriteExplain() {
 	j.do(`performance.mark("learning");
 		globalThis.longTasks = [];
 		new PerformanceObserver((list) => { for (const { duration, attribution } of list.getEntries()) longTasks.push({ duration, of: attribution.map((a) => a.containerType + " " + a.name).join() }); }).observe({ type: "longtask" });`)
+	j.do(`globalThis.seen = { left: new Set(), pieces: 0 };
+		new MutationObserver(() => seen.left.add(document.querySelector("#learn-left").textContent)).observe(document.querySelector("#learn-left"), { childList: true, characterData: true, subtree: true });
+		new MutationObserver((all) => { seen.pieces += all.length; }).observe(document.querySelector("#draft-you"), { characterData: true, subtree: true });`)
 	stop, err := j.browser.MainThread(j.Context())
 	require.NoError(j, err)
 	began := time.Now()
@@ -167,11 +172,18 @@ func (j *journey) learnWriteExplain() {
 	require.Contains(j, j.text("#learn-stage"), "Learnt", j.text("#alert"))
 	learnt := time.Since(began)
 	require.NotEqual(j, "0", j.value(`document.querySelectorAll("#charts path").length`))
+	require.Equal(j, "true", j.value(`[...seen.left].some((text) => / left$/.test(text))`), "it says how long it will take")
 
 	began = time.Now()
 	j.do(`fill("#write .fields input", "ambition"); document.querySelector("#write .fields input").focus()`)
+	j.tabTo("#steer")
+	require.NoError(j, j.browser.Press(kb.ArrowRight+kb.ArrowRight))
+	require.Equal(j, "0.2", j.text("#write output"))
 	j.press("#write-start")
+	j.until(`document.querySelector(".writing") !== null`)
+	require.Equal(j, "0", j.value(`document.getAnimations().length`), "nothing moves for those who asked for that")
 	j.untilFor(2*time.Minute, `shown("#write-start") && shown("#draft-explain")`)
+	require.NotContains(j, []string{"0", "1"}, j.value(`seen.pieces`), "a draft comes piece by piece")
 	j.Logf("time to the personalized draft: %v of learning from %d texts, then %v of writing, the plain one included",
 		learnt.Round(time.Millisecond), journeyTexts+2, time.Since(began).Round(time.Millisecond))
 
@@ -192,14 +204,23 @@ func (j *journey) learnWriteExplain() {
 
 	j.tabTo("#passage .t")
 	require.Contains(j, j.text("#passage .about"), "points")
+	j.do(`document.querySelectorAll("#passage .t")[1].dispatchEvent(new PointerEvent("pointerenter"))`)
+	require.Equal(j, "true", j.value(`document.querySelectorAll("#passage .t")[1].matches(".on")`))
+	require.Regexp(j, `nats`, j.text("#passage .about"), "the texts that moved it")
 	j.textIsText()
 }
 
-// save exports the adapter to the disk.
+// save exports the adapter and the texts to the disk.
 func (j *journey) save() {
 	j.press("#export-adapter")
 	j.until(`/adapter is exported/.test(document.querySelector("#data-note").textContent)`)
 	require.Eventually(j, func() bool { return j.adapter() != nil }, 30*time.Second, 50*time.Millisecond)
+	j.do(`document.querySelector("#search").focus()`)
+	j.press("#export-history")
+	require.Eventually(j, func() bool {
+		texts, err := os.ReadFile(filepath.Join(j.saved, "nextquill-texts.jsonl"))
+		return err == nil && bytes.Count(texts, []byte("\n")) == journeyTexts+2 && bytes.Contains(texts, []byte(canary))
+	}, 30*time.Second, 50*time.Millisecond)
 }
 
 // adapter is the exported zip's content, once it is there.
@@ -268,7 +289,7 @@ func (j *journey) learnAgain() {
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#learn-pause")
 	j.untilFor(time.Minute, `document.querySelector("#learn-pause").textContent === "Resume" && shown("#learn-pause")`)
-	j.lookAt("3-learning")
+	j.lookAt("4-learning")
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#learn-pause")
 	j.until(`document.querySelector("#learn-pause").textContent === "Pause"`)
@@ -276,7 +297,7 @@ func (j *journey) learnAgain() {
 	j.untilFor(time.Minute, `document.querySelector("#learn-stage").textContent === "Stopped." && shown("#learn-start")`)
 	j.press("#forget")
 	j.until(`document.querySelector("#sure").open`)
-	j.lookAt("6-forget")
+	j.lookAt("5-forget")
 	j.press("#sure [value=no]")
 	j.until(`!document.querySelector("#sure").open`)
 	j.until(`shown("#export-adapter")`)
@@ -293,6 +314,8 @@ func (j *journey) nothingLeft() {
 		require.True(j, r.Update(), "a request while the page was to be quiet: %v", r)
 	}
 	require.Equal(j, "0", j.value(`document.querySelector("#requests").dataset.count`))
+	j.browserSaidNothing()
+	require.Empty(j, j.record.Said(), "nor did the policy refuse anything to a worker")
 	require.Empty(j, browsertest.Leaks(requests, canary))
 	require.Empty(j, browsertest.Leaks(j.got.all(), canary))
 	j.Logf("%d requests to load the page and the model; then, in %v, none but %d for a newer service worker; the canary is in none",
@@ -317,9 +340,19 @@ func (j *journey) plant() {
 	require.GreaterOrEqual(j, len(browsertest.Leaks(j.got.all()[before:], canary)), 3)
 	// The page's own line sees what it and its worker do.
 	j.until(`Number(document.querySelector("#requests").dataset.count) >= 2`)
-	j.do(`new Image().src = "https://example.org/%s"`, canary)
-	require.Eventually(j, func() bool { return strings.Contains(strings.Join(j.browser.Said(), "\n"), "Content Security Policy") }, 10*time.Second, 20*time.Millisecond,
-		"the policy refuses other hosts")
+	require.Empty(j, j.record.Said())
+	for kind, script := range map[string]string{
+		"page":           fmt.Sprintf(`new Image().src = "https://example.org/%s"`, canary),
+		"worker":         fmt.Sprintf(`fetch("https://example.org/%s").catch(() => {})`, canary),
+		"service_worker": fmt.Sprintf(`fetch("https://example.org/%s").catch(() => {})`, canary),
+	} {
+		require.NoError(j, j.record.Evaluate(j.Context(), kind, script))
+		require.Eventually(j, func() bool {
+			return slices.ContainsFunc(j.record.Said(), func(said string) bool {
+				return strings.HasPrefix(said, kind+": ") && strings.Contains(said, "Content Security Policy")
+			})
+		}, 10*time.Second, 20*time.Millisecond, "the policy refuses other hosts to a %s", kind)
+	}
 }
 
 const evaluatePage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"><script type="module" src="evaluate.js"></script></html>`

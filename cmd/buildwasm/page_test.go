@@ -30,7 +30,21 @@ func TestPage(t *testing.T) {
 	require.Equal(t, "bereavement", p.text("#items mark"))
 	p.do(`fill("#search", "")`)
 
+	p.tabOrder()
 	p.browserSaidNothing()
+}
+
+// tabOrder goes through the whole page with the tab key, and comes by what can be done in the order in which one does it.
+func (p testPage) tabOrder() {
+	p.Helper()
+	p.do(`document.activeElement.blur(); getSelection().collapse(document.body, 0)`)
+	for _, at := range []string{
+		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#sample", "#search", "#items button", "#more",
+		"#learn summary", "#write .fields input", "#steer", "#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
+	} {
+		p.tabTo(at)
+		require.NotEqual(p, "none", p.value(`(({ outlineStyle }) => outlineStyle)(getComputedStyle(document.activeElement.matches("#files") ? document.querySelector("#drop label") : document.activeElement))`), "%s: the focus is seen", at)
+	}
 }
 
 // TestPageTakesTextAsText adds what would be markup, and looks for a trace of it having been taken for such.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"unicode/utf16"
 
+	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/target"
 
@@ -54,6 +55,7 @@ type Network struct {
 	mu       sync.Mutex
 	kinds    map[target.SessionID]string
 	requests []Request
+	said     []string
 	fault    error // a watched target could not be watched
 }
 
@@ -92,7 +94,8 @@ func (n *Network) watch(e *target.EventAttachedToTarget) []answer {
 	// Bodies of answers are of no interest; what is sent is wanted whole.
 	enabled := n.wire.send(context.Background(), e.SessionID, network.Enable.Method,
 		map[string]any{"maxTotalBufferSize": 1 << 16, "maxResourceBufferSize": 1 << 12, "maxPostDataSize": 64 << 20})
-	return []answer{func(ctx context.Context, _ any) error {
+	logged := n.wire.send(context.Background(), e.SessionID, log.Enable.Method, nil)
+	return []answer{logged, func(ctx context.Context, _ any) error {
 		err := enabled(ctx, nil)
 		if err != nil && networked[kind] && !strings.Contains(err.Error(), "Session with given id not found") {
 			n.mu.Lock()
@@ -107,6 +110,10 @@ func (n *Network) watch(e *target.EventAttachedToTarget) []answer {
 var networked = map[string]bool{"page": true, "iframe": true, "worker": true, "shared_worker": true, "service_worker": true}
 
 func (n *Network) hear(from target.SessionID, method string, params []byte) {
+	if method == "Log.entryAdded" {
+		n.hearSaid(from, params)
+		return
+	}
 	if !outgoing[method] {
 		return
 	}
@@ -129,6 +136,25 @@ func (n *Network) hear(from target.SessionID, method string, params []byte) {
 	defer n.mu.Unlock()
 	r.From = n.kinds[from]
 	n.requests = append(n.requests, r)
+}
+
+func (n *Network) hearSaid(from target.SessionID, params []byte) {
+	var e log.EventEntryAdded
+	if json.Unmarshal(params, &e) != nil || e.Entry == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if kind := n.kinds[from]; networked[kind] {
+		n.said = append(n.said, fmt.Sprintf("%s: %s: %s %s", kind, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+	}
+}
+
+// Said is what the browser had to say of pages and of all workers: what their policy refused, what failed to load.
+func (n *Network) Said() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.said)
 }
 
 // Requests are all so far, in order. It fails when something that runs in the browser could not be watched.
