@@ -62,6 +62,10 @@ setup:
 site: setup ## Write the static site into dist/
 	$(GO) run ./cmd/buildwasm site
 
+.PHONY: package
+package: site ## Complete dist/lib to the npm package, check it with tsc, publint and attw, and pack it; needs Node and npm
+	scripts/package
+
 .PHONY: serve
 serve: site ## Build the site and serve it on this machine (ARGS="--addr 127.0.0.1:9000")
 	$(GO) build -o build/nextquill ./cmd/nextquill

@@ -7,9 +7,10 @@ import (
 )
 
 // Default is the embedded base model, a Hugging Face folder under default/: config.json,
-// generation_config.json, tokenizer.json (byte-level BPE, 4096 tokens) and model.safetensors (F16).
+// generation_config.json, tokenizer.json (byte-level BPE, 4096 tokens) and the weights, in
+// model.safetensors or model.gguf.
 //
-//go:embed default/config.json default/generation_config.json default/tokenizer.json default/model.safetensors
+//go:embed default/config.json default/generation_config.json default/tokenizer.json default/model.*
 var Default embed.FS
 
 // DefaultFS is Default rooted at the model's folder.

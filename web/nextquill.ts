@@ -13,6 +13,7 @@ import { Adapters } from "./module/adapters.js";
 import { fetchModel, lookUp, type Model } from "./module/download.js";
 import { Draft, samplingOf, seedOf, type WriteOptions, type WriteResult } from "./module/draft.js";
 import { estimate as estimateOf, type Estimate } from "./module/estimate.js";
+import { evaluated, evaluationOf, withTexts, type EvaluateOptions, type Evaluation, type RawEvaluation } from "./module/evaluate.js";
 import { explanationOf, type Explanation, type ExplainOptions, type RawExplanation } from "./module/explain.js";
 import { forget, type Forgotten } from "./module/forget.js";
 import type { ModelSource } from "./module/manifest.js";
@@ -27,6 +28,7 @@ export { Fault, type FaultKind } from "./fault.js";
 export { type AdapterInfo, type Adapters } from "./module/adapters.js";
 export { Draft, type WriteOptions, type WriteResult } from "./module/draft.js";
 export type { Estimate } from "./module/estimate.js";
+export type { EvaluateOptions, Evaluation } from "./module/evaluate.js";
 export type { CheckpointEvent, EvalEvent, Phase, RunEvent, RunState, StageEvent, StateEvent, StepEvent } from "./module/events.js";
 export type { Explanation, ExplainOptions, TokenCause } from "./module/explain.js";
 export { forget, type Forgotten } from "./module/forget.js";
@@ -227,6 +229,24 @@ export class NextQuill {
     return explanationOf(raw, history);
   }
 
+  /**
+   * Tests the model, with the adapter and the history in the prompt, on texts that it has not learnt from. Throws "busy" while a run
+   * is training in this instance, "missing" when no text fits the model's context.
+   */
+  async evaluate(options: EvaluateOptions): Promise<Evaluation> {
+    this.#idle("evaluate");
+    const { plain = false, signal } = options;
+    const texts = await evaluated(options.texts);
+    return await withTexts(await this.#open(), texts, async (heldout) => evaluationOf(await this.#call<RawEvaluation>("evaluate", signal, async (session) => {
+      const { items, params } = await promptSource(session, this.history, !plain);
+      const alone = plain || items.length === 0; // the guest wants a history; one that is not shown may be any
+      return {
+        model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), retrieval: {}, no_history: alone,
+        source: alone ? { history: heldout, heldout } : { ...params.source, heldout },
+      };
+    })));
+  }
+
   /** What is used and what it takes: download, storage, GPU memory, in bytes. */
   async estimate(): Promise<Estimate> {
     const { plan, kept } = await lookUp(this.#options.model, this.history);
@@ -257,7 +277,7 @@ export class NextQuill {
   #idle(where: string): void {
     if (this.#disposed) throw disposed();
     const state = this.#run?.state;
-    if (state === "running" || state === "recovering" || (state === "paused" && where !== "write" && where !== "explain")) {
+    if (state === "running" || state === "recovering" || (state === "paused" && !["write", "explain", "evaluate"].includes(where))) {
       throw new Fault("busy", { where, detail: "a run is under way in this instance", remedy: "pause it to write, or wait until it is done" });
     }
   }

@@ -1,18 +1,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,11 +30,21 @@ func TestPage(t *testing.T) {
 	require.Equal(t, "bereavement", p.text("#items mark"))
 	p.do(`fill("#search", "")`)
 
-	p.look("desktop", browsertest.Look{Width: 1280, Height: 900})
-	p.look("phone", browsertest.Look{Width: 390, Height: 844, Phone: true})
-	require.Equal(t, "true", p.value(`document.documentElement.scrollWidth <= innerWidth`), "a phone scrolls one way")
-	p.look("dark", browsertest.Look{Width: 1280, Height: 900, Dark: true})
+	p.tabOrder()
 	p.browserSaidNothing()
+}
+
+// tabOrder goes through the whole page with the tab key, and comes by what can be done in the order in which one does it.
+func (p testPage) tabOrder() {
+	p.Helper()
+	p.do(`document.activeElement.blur(); getSelection().collapse(document.body, 0)`)
+	for _, at := range []string{
+		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#sample", "#search", "#items button", "#more",
+		"#learn summary", "#write .fields input", "#steer", "#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
+	} {
+		p.tabTo(at)
+		require.NotEqual(p, "none", p.value(`(({ outlineStyle }) => outlineStyle)(getComputedStyle(document.activeElement.matches("#files") ? document.querySelector("#drop label") : document.activeElement))`), "%s: the focus is seen", at)
+	}
 }
 
 // TestPageTakesTextAsText adds what would be markup, and looks for a trace of it having been taken for such.
@@ -66,6 +69,57 @@ func TestPageTakesTextAsText(t *testing.T) {
 	p.browserSaidNothing()
 }
 
+// TestPageTakesEveryFormat drops a file of each, all of them with what would be markup, and pastes.
+func TestPageTakesEveryFormat(t *testing.T) {
+	p := openPage(t)
+	const bad = `<img src=x onerror="document.title='bad'">`
+	dir := t.TempDir()
+	var names []string
+	for name, text := range map[string]string{
+		"a.jsonl":        `{"context":{"<i>to</i>":"<b>Ann</b>"},"text":"json <b>` + strings.ReplaceAll(bad, `"`, `\"`) + `"}` + "\n{\"text\":\"<b>\",\"time\":\"<b>never</b>\"}\n",
+		"b.csv":          "text,subject\n\"csv " + strings.ReplaceAll(bad, `"`, `""`) + "\",<b>subject</b>\n",
+		"c.txt":          "txt " + bad + "\n",
+		"d.md":           "---\ntitle: <b>title</b>\n---\nmd " + bad + "\n",
+		"e.eml":          "From: a@example.org\nTo: <b>Ann</b> <ann@example.org>\nSubject: <b>mail</b>\nDate: Fri, 17 May 2024 12:00:00 +0200\n\neml " + bad + "\n",
+		"f.mbox":         "From a@example.org Fri May 17 10:00:00 2024\nSubject: <b>box</b>\nDate: Fri, 17 May 2024 12:00:00 +0200\n\nmbox " + bad + "\n",
+		bad[:9] + ".exe": "unknown",
+	} {
+		names = append(names, filepath.Join(dir, name))
+		require.NoError(t, os.WriteFile(names[len(names)-1], []byte(text), 0o644))
+	}
+	p.drop(names...)
+
+	p.until(`document.querySelector("#count").textContent === "6 texts"`)
+	p.until(`/6 texts added/.test(document.querySelector("#history-note").textContent)`)
+	require.Contains(t, p.text("#history-note"), "<img src")
+	p.do(`document.querySelector("#more").click()`)
+	for _, format := range []string{"json", "csv", "txt", "md", "eml", "mbox"} {
+		require.Equal(t, "true", p.value(`[...document.querySelectorAll("#items .text")].some((e) => e.textContent.startsWith("`+format+` <"))`), format)
+	}
+	p.textIsText()
+
+	p.do(`const data = new DataTransfer();
+		data.setData("text/plain", "one\n\n<b>two</b>\n\nthree");
+		document.querySelector("#add textarea").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }))`)
+	require.Equal(t, "Add as 3 texts, one a paragraph", p.text("#history-note button"))
+	p.do(`document.querySelector("#history-note button").click()`)
+	p.until(`document.querySelector("#count").textContent === "9 texts"`)
+	p.textIsText()
+	p.browserSaidNothing()
+}
+
+// TestPageWithoutGPU says so, and keeps the texts usable.
+func TestPageWithoutGPU(t *testing.T) {
+	p := openPageAfter(t, `delete Navigator.prototype.gpu`)
+	require.Equal(t, "No GPU here", p.text("#start-title"))
+	require.Contains(t, p.text("#gpu"), "WebGPU")
+	require.Equal(t, "Needs a GPU.", p.text("#learn-note"))
+	p.do(`fill("#add textarea", "kept"); document.querySelector("#add").requestSubmit()`)
+	p.until(`document.querySelectorAll("#items li").length === 1 && shown("#export-history")`)
+	p.lookAt("no-gpu")
+	p.browserSaidNothing()
+}
+
 // TestPageOffline closes the server and reloads.
 func TestPageOffline(t *testing.T) {
 	p := openPage(t)
@@ -86,86 +140,4 @@ func TestPolicyIsEverywhereTheSame(t *testing.T) {
 	own := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindSubmatch(html)
 	require.NotNil(t, own)
 	require.Equal(t, strings.Replace(browsertest.Policy, "trusted-types nextquill", "trusted-types nextquill nextquill-page", 1), string(own[1]))
-}
-
-type testPage struct {
-	*testing.T
-	browser *browsertest.Browser
-	server  *httptest.Server
-}
-
-// the site is built once; nothing here runs the guest, so any module does for it.
-var built = sync.OnceValues(func() (*site, error) {
-	root, err := guest.Root(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	s := newSite(root)
-	s.addHashed("nextquill.wasm", []byte("\x00asm\x01\x00\x00\x00"))
-	for _, stage := range []func() error{func() error { return s.model(context.Background()) }, s.sample, s.scripts} {
-		if err := stage(); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-})
-
-func openPage(t *testing.T) testPage {
-	t.Helper()
-	s, err := built()
-	require.NoError(t, err)
-	dir := t.TempDir()
-	for name, data := range s.files {
-		require.NoError(t, put(filepath.Join(dir, "some", "folder", filepath.FromSlash(name)), data))
-	}
-	p := testPage{T: t, server: httptest.NewServer(http.FileServer(http.Dir(dir)))}
-	t.Cleanup(p.server.Close)
-	p.browser, err = browsertest.Open(t.Context(), p.server.URL+"/some/folder/")
-	require.NoError(t, err)
-	t.Cleanup(p.browser.Close)
-	p.until(`document.documentElement.dataset.settled === "true"`)
-	return p
-}
-
-// value is a script's value in JSON; strings come without quotes.
-func (p testPage) value(script string) string {
-	p.Helper()
-	ctx, stop := context.WithTimeout(p.Context(), 30*time.Second)
-	defer stop()
-	const fill = `const fill = (at, text) => { const e = document.querySelector(at); e.value = text; e.dispatchEvent(new Event("input", { bubbles: true })); };`
-	raw, err := p.browser.Evaluate(ctx, fmt.Sprintf("(() => { %s return %s; })()", fill, script))
-	require.NoError(p, err, script)
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	return string(raw)
-}
-
-func (p testPage) do(script string, args ...any) {
-	p.Helper()
-	p.value("(() => {" + fmt.Sprintf(script, args...) + "})() ?? 0")
-}
-
-func (p testPage) text(at string) string {
-	p.Helper()
-	return p.value(fmt.Sprintf("document.querySelector(%q).textContent", at))
-}
-
-func (p testPage) until(condition string) {
-	p.Helper()
-	require.Eventually(p, func() bool { return p.value(condition) == "true" }, 30*time.Second, 50*time.Millisecond, condition)
-}
-
-// look keeps a picture among the test's artefacts.
-func (p testPage) look(name string, l browsertest.Look) {
-	p.Helper()
-	png, err := p.browser.Screenshot(l)
-	require.NoError(p, err)
-	require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), name+".png"), png, 0o644))
-}
-
-func (p testPage) browserSaidNothing() {
-	p.Helper()
-	require.Empty(p, p.browser.Said(), "nothing is printed, and the policy refuses nothing")
 }

@@ -202,7 +202,7 @@ func (s *site) lib(name string, data []byte) {
 
 // npm completes lib/ to the package that bundlers take.
 func (s *site) npm() error {
-	for from, to := range map[string]string{"web/npm/package.json": "package.json", "web/custom-elements.json": "custom-elements.json", "LICENSE": "LICENSE"} {
+	for from, to := range map[string]string{"web/npm/package.json": "package.json", "web/npm/README.md": "README.md", "web/custom-elements.json": "custom-elements.json", "LICENSE": "LICENSE"} {
 		data, err := s.read(from)
 		if err != nil {
 			return err

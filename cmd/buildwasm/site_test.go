@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,4 +103,42 @@ func TestFirstLoadOfThePage(t *testing.T) {
 	}
 	t.Logf("page, style, scripts: %d bytes in brotli", total)
 	require.Less(t, total, 80<<10)
+}
+
+// TestPackage holds package.json to the files beside it; scripts/package does what needs Node.
+func TestPackage(t *testing.T) {
+	s, err := built()
+	require.NoError(t, err)
+	var p struct {
+		Exports map[string]json.RawMessage
+		Files   []string
+	}
+	require.NoError(t, json.Unmarshal(s.files["lib/package.json"], &p))
+	declarations, err := s.read("web/tsconfig.module.json")
+	require.NoError(t, err)
+	ships := func(name string) bool {
+		for _, pattern := range append(p.Files, "package.json") {
+			if ok, _ := path.Match(pattern, name); ok || strings.HasPrefix(name, pattern+"/") {
+				return true
+			}
+		}
+		return false
+	}
+	for entry, raw := range p.Exports {
+		target := map[string]string{}
+		if json.Unmarshal(raw, &target) != nil {
+			var one string
+			require.NoError(t, json.Unmarshal(raw, &one), entry)
+			target["default"] = one
+		}
+		name := strings.TrimPrefix(target["default"], "./")
+		require.True(t, ships(name), "%s: %s is packed", entry, name)
+		if name != "nextquill.wasm" {
+			require.Contains(t, s.files, "lib/"+name, entry)
+		}
+		if types := strings.TrimPrefix(target["types"], "./types/"); types != "" && entry != "./worker.js" {
+			require.Contains(t, string(declarations), `"`+strings.TrimSuffix(types, ".d.ts")+`.ts"`, "%s: its declarations are made", entry)
+		}
+	}
+	require.Contains(t, s.files, "lib/LICENSE")
 }

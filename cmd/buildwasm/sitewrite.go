@@ -153,7 +153,7 @@ func (s *site) writeFile(fresh, name string, known compressed) (siteFile, error)
 func (l *firstLoad) count(f siteFile, aside bool) {
 	switch {
 	case aside || strings.HasSuffix(f.Path, ".txt"):
-	case path.Ext(f.Path) == ".safetensors":
+	case path.Ext(f.Path) == ".safetensors", path.Ext(f.Path) == ".gguf":
 		l.Weights += f.Size
 	case strings.HasPrefix(f.Path, "model/") || path.Ext(f.Path) == ".jsonl":
 		// Parts of the model, and a sample that only comes when it is asked for.

@@ -14,7 +14,6 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/session"
-	"nextquill/models/store"
 	"nextquill/native/dirstore"
 	"nextquill/report"
 )
@@ -69,6 +68,7 @@ const (
 	inDir      = "in" // what the command line hands over, in memory
 	adapterDir = "adapter"
 	expertDir  = "expert"
+	fromDir    = "from"
 	cacheDir   = "cache"
 )
 
@@ -79,7 +79,7 @@ type job struct {
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
-	kept     *store.Model // the base model where it has a manifest, which start holds its files against
+	base     baseModel
 }
 
 // newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted before start.

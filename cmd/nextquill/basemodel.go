@@ -101,7 +101,7 @@ func (j *job) mountModel() error {
 	if err != nil {
 		return err
 	}
-	j.kept = m.kept
+	j.base = m
 	j.table.Add(modelDir, m.files, m.source)
 	return nil
 }
@@ -111,14 +111,14 @@ const worthABar = 256 << 20
 
 // checkModel holds the base model's files against its manifest, each time that they are used: hashing is cheap beside what follows.
 func (j *job) checkModel(ctx context.Context) error {
-	if j.kept == nil {
+	if j.base.kept == nil {
 		return nil
 	}
-	if j.kept.Manifest.Size() < worthABar {
-		return j.altered(j.kept.Check(ctx, nil))
+	if j.base.kept.Manifest.Size() < worthABar {
+		return j.altered(j.base.kept.Check(ctx, nil))
 	}
 	return j.transfer("check the model", func(tell store.Progress) (string, error) {
-		return "whole", j.altered(j.kept.Check(ctx, tell))
+		return "whole", j.altered(j.base.kept.Check(ctx, tell))
 	})
 }
 
@@ -127,8 +127,8 @@ func (j *job) altered(err error) error {
 	if !errors.Is(err, fault.Mismatch) && !errors.Is(err, fault.Missing) {
 		return err
 	}
-	again := j.kept.Name
-	if from := j.kept.Manifest.From; from != "" && !store.IsKnown(again) {
+	again := j.base.kept.Name
+	if from := j.base.kept.Manifest.From; from != "" && !store.IsKnown(again) {
 		again = fmt.Sprintf("%s --name %s", from, again)
 	}
 	return fault.New(fault.Mismatch, j.Model, "", "the model is not what its manifest says, and is not used").WithCause(err).

@@ -17,6 +17,7 @@ type cli struct {
 	Personalize personalizeCmd   `cmd:"" group:"work" help:"Learn from your texts: writes an adapter."`
 	Write       writeCmd         `cmd:"" group:"work" help:"Write a text as the writer would."`
 	Explain     explainCmd       `cmd:"" group:"work" help:"Show which words of a text are the writer's own."`
+	Adapter     adapterCmd       `cmd:"" group:"work" help:"Look into an adapter, check it, or merge it into its base model."`
 	Model       modelCmd         `cmd:"" group:"models" help:"Get, list, check, convert and remove models."`
 	Serve       serveCmd         `cmd:"" group:"work" help:"Serve the page that does all this in a browser, on this machine."`
 	Step        stepCmd          `cmd:"" group:"check" help:"Do one exact training step and write its loss and gradients."`
@@ -114,8 +115,10 @@ func (l learningFlags) lora() session.LoRA {
 	return d
 }
 
-func (l learningFlags) training() session.Training {
-	d := usualTraining
+func (l learningFlags) training() session.Training { return l.trainingFrom(usualTraining) }
+
+// trainingFrom puts the flags over what is done without them.
+func (l learningFlags) trainingFrom(d session.Training) session.Training {
 	if l.Epochs != 0 {
 		d.Epochs = l.Epochs
 	}

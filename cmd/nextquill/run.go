@@ -53,13 +53,6 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if s.corpus, err = c.texts(ctx, j); err != nil {
 		return err
 	}
-	s.source.MaxItems, s.source.MaxHeldout = showcase.maxItems, showcase.maxHeldout
-	if c.MaxItems != 0 {
-		s.source.MaxItems = c.MaxItems
-	}
-	if c.MaxHeldout != 0 {
-		s.source.MaxHeldout = c.MaxHeldout
-	}
 	if err := j.start(ctx); err != nil {
 		return err
 	}
@@ -68,17 +61,21 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	effort, model, err := c.plan(ctx, s, info)
+	if err != nil {
+		return err
+	}
 	r := report.Run{Writer: c.writer(), Device: info.Adapter.Name, Command: c.command(a), Delta: usualDelta}
 	if !a.JSON {
 		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d texts to learn from, %d to judge by",
 			r.Writer, min(len(s.learn), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout)))
-		a.terminal().Text(fmt.Sprintf("on %s, by %s", info.Adapter.Name, a.Engine))
+		a.terminal().Text(fmt.Sprintf("on %s, by %s, with %s", info.Adapter.Name, a.Engine, model))
 		fmt.Fprintln(a.stdout)
 	}
 	if err := c.learn(ctx, s, &r); err != nil {
 		return err
 	}
-	if err := c.show(ctx, s, &r); err != nil {
+	if err := c.show(ctx, s, effort, &r); err != nil {
 		return err
 	}
 	r.When, r.Seconds = time.Now(), time.Since(began).Seconds()
@@ -145,9 +142,10 @@ func (c runCmd) learn(ctx context.Context, s *study, r *report.Run) error {
 }
 
 // show writes on unseen subjects and explains a text.
-func (c runCmd) show(ctx context.Context, s *study, r *report.Run) error {
+func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) error {
 	sampling := showcase.sampling
-	for _, i := range c.subjects(s.heldout) {
+	sampling.MaxTokens = e.maxTokens
+	for _, i := range c.subjects(s.heldout, e.subjects) {
 		item := s.heldout[i]
 		w := report.Written{Context: fields(item.Context), Own: item.Text}
 		for _, version := range []struct{ name, label, adapter string }{
@@ -202,11 +200,11 @@ func (c runCmd) writer() string {
 }
 
 // subjects are the held-out texts to write anew: the preferred ones, then the first others, in order.
-func (c runCmd) subjects(heldout []history.Item) []int {
+func (c runCmd) subjects(heldout []history.Item, n int) []int {
 	var out []int
 	taken := map[int]bool{}
 	take := func(i int) {
-		if len(out) < showcase.unseen && !taken[i] && len(heldout[i].Context) > 0 {
+		if len(out) < n && !taken[i] && len(heldout[i].Context) > 0 {
 			taken[i] = true
 			out = append(out, i)
 		}

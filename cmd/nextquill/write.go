@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/core/session"
 	"nextquill/report"
 )
 
@@ -15,7 +16,9 @@ type writeCmd struct {
 	contextFlags
 	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: those of the last run."`
 	promptFlags
-	Adapter string `group:"texts" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model. Default: OUT/adapter."`
+	Adapter []string `group:"texts" sep:"none" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model; repeat it to compare drafts. Default: OUT/adapter."`
+	Chat    bool     `group:"texts" help:"TEXT is a message to the model, to be answered by its chat template. So it is without this flag, too, where --model names a model with such a template and nothing was learnt on it."`
+	System  string   `group:"texts" placeholder:"TEXT" help:"What the model is told before the message; implies --chat."`
 	samplingFlags
 	globals
 }
@@ -26,12 +29,20 @@ func (writeCmd) Help() string {
   nextquill write "ambition"
   nextquill write "ambition" -c part=noun -c meaning="a strong drive for success"
   nextquill write "ambition" --steer 0.5 --seed 7
-  nextquill write "ambition" --adapter none      the base model, for comparison`
+  nextquill write "ambition" --adapter none      the base model, for comparison
+  nextquill write "ambition" --adapter none --adapter out/adapter --adapter mine      a draft by each
+  nextquill write "Why is the sky blue?" --model smollm2-135m      an answer of the model itself`
 }
 
 func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	j, err := a.newJob(c.globals)
 	if err != nil {
+		return err
+	}
+	if chat, err := c.converses(ctx, j); chat || err != nil {
+		if err == nil {
+			err = c.converse(ctx, j)
+		}
 		return err
 	}
 	s := &study{job: j, retrieval: c.retrieval(), template: c.template()}
@@ -42,7 +53,7 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	adapter, err := j.adapterFor(c.Adapter)
+	voices, err := j.voicesFor(c.Adapter)
 	if err != nil {
 		return err
 	}
@@ -51,23 +62,29 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	if a.JSON {
-		_, err = s.compose(ctx, "write", adapter, about, c.sampling(), nil)
+	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (session.WriteResult, error) {
+		return s.compose(ctx, "write", adapter, about, c.sampling(), onToken)
+	})
+}
+
+// stream shows a text as it comes: it is its own progress.
+func (writeCmd) stream(j *job, write func(onToken func(string)) (session.WriteResult, error)) error {
+	if j.JSON {
+		_, err := write(nil)
 		return err
 	}
-	// The text itself is the progress.
 	j.progress = ui.Quiet()
-	out := &flow{t: a.terminal()}
-	r, err := s.compose(ctx, "write", adapter, about, c.sampling(), out.add)
+	out := &flow{t: j.terminal()}
+	r, err := write(out.add)
 	out.end()
 	if err != nil {
 		return err
 	}
-	note := fmt.Sprintf("%d tokens, %.0f a second", r.Tokens, r.TokensPS)
+	note := fmt.Sprintf("%d tokens, %.1f a second", r.Tokens, r.TokensPS)
 	if r.Stopped == "length" {
 		note += "; cut at --max-tokens"
 	}
-	fmt.Fprintln(a.stderr, note)
+	fmt.Fprintln(j.stderr, note)
 	return nil
 }
 

@@ -51,11 +51,14 @@ func ReadModelConfig(ctx context.Context, store blob.Store, path string) (Config
 	return c, err
 }
 
-// findGGUF gives the GGUF file that a path names, or "" for a folder in HF form or an empty one.
+// findGGUF gives the GGUF file that a path names, or "" for a folder in HF form or an empty one. A folder may have a config.json
+// beside a GGUF file, which then says the same: weights in safetensors decide what it is.
 func findGGUF(ctx context.Context, store blob.Store, path string) (string, error) {
 	if !gguf.Is(path) {
-		if _, err := store.Size(ctx, blob.Join(path, ConfigName)); !errors.Is(err, blob.ErrNotExist) {
-			return "", err
+		for _, name := range []string{SingleName, IndexName} {
+			if _, err := store.Size(ctx, blob.Join(path, name)); !errors.Is(err, blob.ErrNotExist) {
+				return "", err
+			}
 		}
 	}
 	return gguf.Find(ctx, store, path)

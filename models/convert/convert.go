@@ -31,7 +31,7 @@ type Options struct {
 }
 
 // extras are the files that go with a model into any form. A LICENSE goes, too, whatever its ending.
-var extras = []string{tokenizer.FileName, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+var extras = []string{weights.ConfigName, tokenizer.FileName, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
 	"chat_template.jinja", "README.md"}
 
 // Folder converts the model at path of a store into the folder out, which is written anew beside its place and put there when it
@@ -39,7 +39,7 @@ var extras = []string{tokenizer.FileName, "tokenizer_config.json", "special_toke
 //
 // Without Options.To the model's files stay what they are. With it the weights are written as one GGUF file of version 3: matrices
 // in the type, the embedding table and the head in Q8_0 where the type is q4, everything of one dimension in F32. A GGUF file's
-// metadata goes over unchanged; a tokenizer.json stays beside the weights. Memory holds a few megabytes of weights at a time.
+// metadata goes over unchanged; config.json and tokenizer.json, where there are any, stay beside the weights. Memory holds a few megabytes of weights at a time.
 func Folder(ctx context.Context, store blob.Store, path, out string, o Options) (m manifest.Manifest, err error) {
 	source, err := weights.OpenModel(ctx, store, path)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/remote"
 
 	"nextquill/core/fault"
 	"nextquill/core/session"
@@ -22,8 +23,9 @@ import (
 
 // Browser is one page in a Chromium of its own, with an empty profile.
 type Browser struct {
-	ctx   context.Context
-	close func()
+	ctx     context.Context
+	close   func()
+	address string // of the browser's protocol, for a second connection
 
 	mu      sync.Mutex
 	onEvent func(json string)
@@ -55,7 +57,13 @@ func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, er
 	if len(dawnFeatures) > 0 {
 		dawn = append(dawn, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
 	}
+	b := &Browser{}
+	dial := func(ctx context.Context, address string) (chromedp.Transport, error) {
+		b.address = address
+		return remote.DialContext(ctx, address)
+	}
 	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(dawn,
+		chromedp.WithDialer(dial),
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("enable-unsafe-webgpu", true),
@@ -67,7 +75,7 @@ func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, er
 		chromedp.WSURLReadTimeout(time.Minute),
 	)...)
 	page, closePage := chromedp.NewContext(allocator)
-	b := &Browser{ctx: page, close: func() { closePage(); closeAllocator() }}
+	b.ctx, b.close = page, func() { closePage(); closeAllocator() }
 	err = chromedp.Listen(page, b.listen)
 	if err == nil {
 		err = chromedp.Do(page, chromedp.Func(enable), chromedp.Navigate(url))

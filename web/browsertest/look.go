@@ -15,8 +15,8 @@ type Look struct {
 	Phone, Dark   bool
 }
 
-// Screenshot gives the whole page as PNG.
-func (b *Browser) Screenshot(l Look) ([]byte, error) {
+// LookAs changes how the page is looked at, for good.
+func (b *Browser) LookAs(l Look) error {
 	scheme := "light"
 	if l.Dark {
 		scheme = "dark"
@@ -25,12 +25,15 @@ func (b *Browser) Screenshot(l Look) ([]byte, error) {
 	if l.Phone {
 		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
-	if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(l.Width, l.Height, options...), media("prefers-color-scheme", scheme)); err != nil {
-		return nil, err
-	}
+	return chromedp.Do(b.ctx, chromedp.EmulateViewport(l.Width, l.Height, options...), media(map[string]string{
+		"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce", // pictures of things at rest
+	}))
+}
+
+// Screenshot gives a PNG of what is in the window, or of the whole page.
+func (b *Browser) Screenshot(whole bool) ([]byte, error) {
 	return chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
-		beyond := true
-		r, err := cdp.Call(ctx, t, pagedomain.CaptureScreenshot, pagedomain.CaptureScreenshotParams{CaptureBeyondViewport: &beyond})
+		r, err := cdp.Call(ctx, t, pagedomain.CaptureScreenshot, pagedomain.CaptureScreenshotParams{CaptureBeyondViewport: &whole})
 		if err != nil {
 			return nil, err
 		}
@@ -38,11 +41,13 @@ func (b *Browser) Screenshot(l Look) ([]byte, error) {
 	})
 }
 
-func media(name, value string) chromedp.Action[chromedp.Void] {
+func media(features map[string]string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: name, Value: value}},
-		})
+		var p emulation.SetEmulatedMediaParams
+		for name, value := range features {
+			p.Features = append(p.Features, &emulation.MediaFeature{Name: name, Value: value})
+		}
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, p)
 		return err
 	})
 }

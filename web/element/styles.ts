@@ -52,6 +52,17 @@ button {
   border-radius: calc(var(--nq-radius) * 0.75);
   cursor: pointer;
 }
+input[type="file"] { inline-size: 100%; font-size: 0.875rem; }
+input[type="file"]::file-selector-button {
+  margin-inline-end: 0.75rem;
+  padding: 0.25rem 0.75rem;
+  font: inherit;
+  color: inherit;
+  background: transparent;
+  border: 1px solid var(--nq-line);
+  border-radius: calc(var(--nq-radius) * 0.75);
+  cursor: pointer;
+}
 button:hover:not(:disabled) { border-color: var(--nq-accent); }
 button:disabled, input:disabled, textarea:disabled { opacity: 0.55; cursor: default; }
 button.main { background: var(--nq-accent); border-color: var(--nq-accent); color: var(--nq-paper); }

@@ -24,7 +24,7 @@ export class App extends EventTarget {
   /** Reads the texts, now and whenever they change, here or in another tab. */
   async start(): Promise<void> {
     const { history } = this;
-    history.addEventListener("change", () => void this.guard(() => this.#read()));
+    history.addEventListener("change", () => void this.watch(() => this.#read()));
     await this.#read();
   }
 
@@ -71,11 +71,16 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event("busy"));
   }
 
-  /** Runs something, and shows what goes wrong. */
+  /** Runs what the person asked for, and shows what goes wrong. What was wrong before is no longer shown. */
   async guard(task: () => Promise<void>): Promise<boolean> {
+    this.#alert.hidden = true;
+    return await this.watch(task);
+  }
+
+  /** Runs what nobody asked for, such as drawing anew, and shows what goes wrong. */
+  async watch(task: () => Promise<void>): Promise<boolean> {
     try {
       await task();
-      this.#alert.hidden = true;
       return true;
     } catch (error) {
       if (!(error instanceof Fault && error.kind === "cancelled")) this.complain(error);

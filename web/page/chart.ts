@@ -19,6 +19,7 @@ export class Chart {
   readonly #svg = svg("svg", { viewBox: `0 0 ${size.width} ${size.height}`, role: "img" });
   readonly #title: string;
   readonly #dots: boolean;
+  readonly #key = h("small", { class: "key" });
   readonly #lines = new Map<string, Point[]>();
   #steps = 1;
   #asked = false;
@@ -27,7 +28,7 @@ export class Chart {
   constructor(title: string, note: string, dots = false) {
     this.#title = title;
     this.#dots = dots;
-    this.figure = h("figure", { class: "chart" }, h("figcaption", {}, title, " ", h("small", {}, note)), this.#svg);
+    this.figure = h("figure", { class: "chart" }, h("figcaption", {}, title, " ", h("small", {}, note), this.#key), this.#svg);
   }
 
   /** Adds a point to the line of this name; steps is where the axis ends. */
@@ -66,15 +67,14 @@ export class Chart {
     for (const t of new Set([0, this.#steps >= 4 ? Math.round(this.#steps / 2) : 0, this.#steps])) {
       this.#svg.append(svg("text", { class: t === this.#steps ? "y" : "x", x: place({ x: t, y: 0 }).x, y: plot.bottom + 18 }, t === this.#steps ? `step ${t}` : `${t}`));
     }
+    if (this.#lines.size > 1) this.#key.replaceChildren(...[...this.#lines.keys()].map((name, i) => h("span", { class: `s${i}` }, name)));
     let i = 0;
-    for (const [name, points] of this.#lines) {
+    for (const points of this.#lines.values()) {
       const placed = points.map(place);
       const g = svg("g", { class: `s${i}` });
       if (!this.#dots && placed.length >= fewestToSmooth) g.append(svg("path", { class: "raw", d: path(placed) }), svg("path", { d: path(smooth(placed)) }));
       else g.append(svg("path", { d: path(placed) }));
       if (this.#dots || placed.length === 1) for (const p of placed) g.append(svg("circle", { cx: p.x, cy: p.y, r: 2.8 }));
-      // Losses fall, so the upper right corner is free.
-      if (this.#lines.size > 1) g.append(svg("text", { class: "label", x: plot.right, y: plot.top + 14 + 14 * i }, name));
       this.#svg.append(g);
       i++;
     }

@@ -35,7 +35,7 @@ export function dataPanel(app: App): void {
   // Looking on storage takes a moment; looks must not overtake each other.
   let drawing = Promise.resolve();
   const redraw = (): void => {
-    drawing = drawing.then(() => app.guard(draw)).then(() => undefined);
+    drawing = drawing.then(() => app.watch(draw)).then(() => undefined);
   };
   for (const event of ["items", "ready", "busy", "learnt"]) app.addEventListener(event, redraw);
   redraw();

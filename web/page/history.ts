@@ -8,7 +8,7 @@ import { fieldNames, Fields } from "./fields.js";
 import { cut, date, plural } from "./format.js";
 import { explain } from "./app.js";
 
-const pageSize = 8;
+const pageSize = 5;
 const shownProblems = 3;
 
 export function historyPanel(app: App): void {

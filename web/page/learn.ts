@@ -1,6 +1,6 @@
 // Personalize: the job, its progress, and the buttons that hold it.
 
-import type { Preset, Run, RunEvent, StepEvent } from "../nextquill.js";
+import type { EvalEvent, Preset, Run, RunEvent, StepEvent } from "../nextquill.js";
 import type { App } from "./app.js";
 import { Chart } from "./chart.js";
 import { byId, facts } from "./dom.js";
@@ -14,7 +14,15 @@ const stages: Readonly<Record<string, string>> = {
   evaluate: "Testing on texts it has not seen", save: "Saving",
 };
 
-const names: Readonly<Record<string, string>> = { nextquill: "NextQuill", "nextquill-code": "NextQuill", contextsft: "ContextSFT" };
+// What each phase does, and what the method is called.
+const phases: Readonly<Record<string, { title: string; name: string }>> = {
+  contextsft: { title: "Learning how you write", name: "ContextSFT" },
+  nextquill: { title: "Learning what is yours", name: "NextQuill" },
+  "nextquill-code": { title: "Learning what is yours", name: "NextQuill" },
+};
+
+const factNames = ["Loss", "Loss on texts held back", "Tokens that are yours", "Tokens a second"] as const;
+type FactName = (typeof factNames)[number];
 
 export function learnPanel(app: App): void {
   new LearnPanel(app);
@@ -36,6 +44,8 @@ class LearnPanel {
   // Each phase has its own objective, and so its own scale; tests are alike in all.
   #losses: Chart[] = [];
   #tests: Chart | undefined;
+  #held: { name: string; step: number; loss: number }[] = [];
+  #facts: Partial<Record<FactName, string>> = {};
   #steps = 1;
   #run: Run | undefined;
   #unfinished = false;
@@ -44,7 +54,7 @@ class LearnPanel {
   constructor(app: App) {
     this.#app = app;
     for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => this.#enable());
-    app.addEventListener("ready", () => void app.guard(() => this.#look()));
+    app.addEventListener("ready", () => void app.watch(() => this.#look()));
     byId("learn-form", HTMLFormElement).addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#start();
@@ -104,7 +114,7 @@ class LearnPanel {
       this.#stage.textContent = "Stopped.";
       this.#say("Learning stopped.");
     }
-    await this.#app.guard(() => this.#look());
+    await this.#app.watch(() => this.#look());
     this.#app.dispatchEvent(new Event("learnt"));
   }
 
@@ -112,6 +122,8 @@ class LearnPanel {
     this.#charts.replaceChildren();
     this.#losses = [];
     this.#tests = undefined;
+    this.#held = [];
+    this.#facts = {};
     this.#told = 0;
     this.#panel.hidden = false;
     this.#startButton.hidden = true;
@@ -128,17 +140,16 @@ class LearnPanel {
   }
 
   #show(event: RunEvent): void {
-    const name = names[event.preset] ?? event.preset;
+    const { title, name } = phases[event.preset] ?? { title: "Learning", name: event.preset };
     switch (event.event) {
       case "stage":
         this.#stage.textContent = stages[event.stage] ?? event.stage;
         break;
       case "step":
-        this.#showStep(event, name);
+        this.#showStep(event, title, name);
         break;
       case "eval":
-        this.#tests ??= this.#chart("Texts held back", "nats per token, lower is better", true);
-        this.#tests.add(name, event.step, this.#steps, event.loss);
+        this.#showTest(event, name);
         break;
       case "state":
         this.#showState();
@@ -146,9 +157,9 @@ class LearnPanel {
     }
   }
 
-  #showStep(e: StepEvent, name: string): void {
+  #showStep(e: StepEvent, title: string, name: string): void {
     this.#steps = e.steps;
-    const chart = (this.#losses[e.phase - 1] ??= this.#chart(name, "loss, lower is better", false));
+    const chart = (this.#losses[e.phase - 1] ??= this.#chart(title, `${name} loss, lower is better`, false));
     chart.add(name, e.step, e.steps, e.loss);
     const done = (e.phase - 1 + e.step / e.steps) / e.phases;
     this.#bar.value = done;
@@ -157,15 +168,26 @@ class LearnPanel {
     // A later phase takes about what this one takes in all.
     const left = e.remaining + (e.phases - e.phase) * (e.seconds + e.remaining);
     this.#left.textContent = `${duration(left)} left`;
-    facts(this.#figures, [
-      ["Loss", e.loss.toFixed(3)],
-      ...(e.preset === "contextsft" ? [] : [["Tokens that are yours", percent(e.causalShare)] as const]),
-      ["Tokens a second", Math.round(e.tokensPerSecond).toLocaleString("en")],
-    ]);
+    this.#tell({
+      "Loss": e.loss.toFixed(3),
+      "Tokens a second": Math.round(e.tokensPerSecond).toLocaleString("en"),
+      ...(e.preset !== "contextsft" && { "Tokens that are yours": percent(e.causalShare) }),
+    });
     if (done >= this.#told + tellEvery) {
       this.#told = Math.floor(done / tellEvery) * tellEvery;
       this.#say(`${percent(this.#told)} learnt, ${duration(left)} left.`);
     }
+  }
+
+  // One test a phase is a figure; several are a line.
+  #showTest(e: EvalEvent, name: string): void {
+    this.#tell({ "Loss on texts held back": e.loss.toFixed(3) });
+    const again = this.#held.some((one) => one.name === name);
+    this.#held.push({ name, step: e.step, loss: e.loss });
+    if (this.#tests === undefined && !again) return;
+    const waiting = this.#tests === undefined ? this.#held : this.#held.slice(-1);
+    this.#tests ??= this.#chart("Texts held back", "nats per token, lower is better", true);
+    for (const one of waiting) this.#tests.add(one.name, one.step, this.#steps, one.loss);
   }
 
   #chart(title: string, note: string, dots: boolean): Chart {
@@ -173,6 +195,11 @@ class LearnPanel {
     if (this.#tests === undefined || dots) this.#charts.append(chart.figure);
     else this.#charts.insertBefore(chart.figure, this.#tests.figure);
     return chart;
+  }
+
+  #tell(news: Partial<Record<FactName, string>>): void {
+    Object.assign(this.#facts, news);
+    facts(this.#figures, factNames.flatMap((name) => (this.#facts[name] === undefined ? [] : [[name, this.#facts[name]] as const])));
   }
 
   #showState(): void {

@@ -17,7 +17,7 @@ historyPanel(app);
 learnPanel(app);
 writePanel(app, explainPanel(app));
 dataPanel(app);
-await app.guard(() => app.start());
+await app.watch(() => app.start());
 // For tests and the curious: the page is quiet from here on.
 void Promise.all([start(app, requests), "serviceWorker" in navigator ? offline() : undefined])
   .then(() => (document.documentElement.dataset["settled"] = "true"));

@@ -62,8 +62,9 @@ export async function start(app: App, requests: Requests): Promise<void> {
 }
 
 function describe({ name, cpu }: GPUCheck): string {
-  const where = `This browser can compute on ${name === "" ? "a GPU" : name}.`;
-  return cpu ? `${where} That is a processor standing in for a GPU: everything works, slowly.` : `${where} That is all the page needs.`;
+  const called = name === "" ? "" : ` (${name})`;
+  return cpu ? `There is no GPU for this page to use, but a processor can stand in for one${called}. Everything works, slowly.`
+    : `There is a GPU that this page can use${called}. That is all it needs.`;
 }
 
 function show(event: Progress, bar: HTMLProgressElement, note: HTMLElement): void {

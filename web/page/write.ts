@@ -16,6 +16,7 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
   const drafts = byId("drafts", HTMLElement);
   const plain = byId("draft-plain", HTMLElement);
   const you = byId("draft-you", HTMLElement);
+  const youNote = byId("draft-you-note", HTMLElement);
   const why = byId("draft-explain", HTMLButtonElement);
   const copy = byId("draft-copy", HTMLButtonElement);
   let stopping: AbortController | undefined;
@@ -60,6 +61,7 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
     you.replaceChildren();
     stop.focus({ preventScroll: true });
     const finished = await app.work(async (model) => {
+      youNote.textContent = (await model.adapter.info()) === undefined ? ", not learnt yet: your texts are only shown to the model" : "";
       const draft = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
         into.replaceChildren(text);

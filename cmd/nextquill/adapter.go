@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/core/blob"
+	"nextquill/core/weights"
+	"nextquill/report"
+)
+
+type adapterCmd struct {
+	Info   adapterInfoCmd   `cmd:"" help:"Say what an adapter is, and how much it changes each layer."`
+	Verify adapterVerifyCmd `cmd:"" help:"Check that an adapter is whole and fits a model."`
+	Merge  adapterMergeCmd  `cmd:"" help:"Add an adapter to its base model and save that as a model of its own."`
+}
+
+// adapterArg names an adapter's folder.
+type adapterArg struct {
+	Dir string `arg:"" optional:"" help:"Adapter in PEFT's format. Default: OUT/adapter."`
+}
+
+type adapterInfoCmd struct {
+	adapterArg
+	globals
+}
+
+func (adapterInfoCmd) Help() string {
+	return `Reads an adapter whole, checks it, and shows its form and the norm ‖scaling·B·A‖ of what it adds to each layer.
+
+  nextquill adapter info
+  nextquill adapter info ~/adapters/mine --json`
+}
+
+func (c adapterInfoCmd) Run(ctx context.Context, a *app) error {
+	_, adapter, path, err := c.read(ctx, a, c.globals)
+	if err != nil {
+		return err
+	}
+	info := describeAdapter(adapter, path)
+	if a.JSON {
+		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter info", "result": info})
+	}
+	info.print(a.terminal())
+	return nil
+}
+
+// read mounts an adapter and reads it.
+func (c adapterArg) read(ctx context.Context, a *app, g globals) (j *job, adapter *weights.Adapter, path string, err error) {
+	if j, err = a.newJob(g); err != nil {
+		return nil, nil, "", err
+	}
+	name, err := j.adapterFor(c.Dir)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	adapter, err = weights.ReadAdapter(ctx, j.table, name)
+	return j, adapter, j.table.Path(name), err
+}
+
+type adapterVerifyCmd struct {
+	adapterArg
+	globals
+}
+
+func (adapterVerifyCmd) Help() string {
+	return `Reads every value, and holds every module's name and size to the model. What is wrong is named.
+
+  nextquill adapter verify
+  nextquill adapter verify ~/adapters/mine --model ~/models/SmolLM2-135M-Instruct`
+}
+
+func (c adapterVerifyCmd) Run(ctx context.Context, a *app) error {
+	j, adapter, path, err := c.read(ctx, a, c.globals)
+	if err != nil {
+		return err
+	}
+	config, err := weights.ReadModelConfig(ctx, j.table, modelDir)
+	if err != nil {
+		return err
+	}
+	if err := weights.CheckAdapter(config, adapter); err != nil {
+		return err
+	}
+	if a.JSON {
+		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter verify",
+			"result": map[string]any{"path": path, "modules": len(adapter.Pairs), "fits": true}})
+	}
+	fmt.Fprintf(a.stdout, "%s is whole and fits the model: rank %d on %d layers.\n", path, adapter.Rank, len(adapter.Pairs))
+	return nil
+}
+
+// adapterInfo is an adapter in figures.
+type adapterInfo struct {
+	Path       string       `json:"path"`
+	Rank       int          `json:"rank"`
+	Alpha      float64      `json:"alpha"`
+	RSLoRA     bool         `json:"rslora"`
+	Targets    []string     `json:"targets"`
+	Base       string       `json:"base"`
+	Parameters int          `json:"parameters"`
+	Bytes      int64        `json:"bytes"` // in float32, on the device
+	Modules    []moduleInfo `json:"modules"`
+}
+
+type moduleInfo struct {
+	Module  string  `json:"module"`
+	Rank    int     `json:"rank"`
+	Scaling float64 `json:"scaling"`
+	Norm    float64 `json:"norm"` // ‖scaling·B·A‖, Frobenius
+}
+
+func describeAdapter(a *weights.Adapter, path string) adapterInfo {
+	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Base: a.BaseModel}
+	if a.TargetPattern != "" {
+		info.Targets = []string{a.TargetPattern}
+	}
+	for _, module := range a.Paths() {
+		p := a.Pairs[module]
+		info.Parameters += len(p.A) + len(p.B)
+		info.Modules = append(info.Modules, moduleInfo{module, p.Rank(), a.Scaling(module), a.UpdateNorm(module)})
+	}
+	info.Bytes = 4 * int64(info.Parameters)
+	return info
+}
+
+func (i adapterInfo) print(t report.Terminal) {
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(t.Out, "%-12s%s\n", name, report.Clean(fmt.Sprintf(format, args...)))
+	}
+	scaling := "alpha/rank"
+	if i.RSLoRA {
+		scaling = "alpha/√rank"
+	}
+	base := i.Base
+	if base == "" {
+		base = "not named"
+	}
+	line("adapter", "%s", i.Path)
+	line("base", "%s", base)
+	line("rank", "%d, alpha %g, scaled by %s", i.Rank, i.Alpha, scaling)
+	line("targets", "%s", strings.Join(i.Targets, ", "))
+	line("size", "%d parameters in %d layers, %s", i.Parameters, len(i.Modules), size(i.Bytes))
+	fmt.Fprintln(t.Out)
+	columns, rows := normTable(i.Modules)
+	t.Table(columns, rows)
+}
+
+// normTable has a row for each block of the model and a column for each of its layers that is adapted.
+func normTable(modules []moduleInfo) ([]report.Column, [][]string) {
+	byName := map[string]moduleInfo{}
+	for _, m := range modules {
+		byName[m.Module] = m
+	}
+	columns := []report.Column{{Name: "norm of the change"}}
+	var parts []string
+	for _, part := range weights.LinearParts {
+		for _, m := range modules {
+			if strings.HasSuffix(m.Module, "."+part) {
+				parts = append(parts, part)
+				columns = append(columns, report.Column{Name: part[strings.LastIndexByte(part, '.')+1:], Right: true})
+				break
+			}
+		}
+	}
+	var rows [][]string
+	for n, last := 0, lastBlock(modules); n <= last; n++ {
+		row := []string{fmt.Sprintf("block %d", n)}
+		for _, part := range parts {
+			cell := ""
+			if m, ok := byName[weights.LayerPath(n, part)]; ok {
+				cell = fmt.Sprintf("%.3g", m.Norm)
+				delete(byName, m.Module)
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	for _, m := range modules { // of a model whose parts have other names
+		if _, left := byName[m.Module]; left {
+			row := make([]string, 1+len(parts))
+			row[0] = fmt.Sprintf("%s  %.3g", report.Clean(m.Module), m.Norm)
+			rows = append(rows, row)
+		}
+	}
+	return columns, rows
+}
+
+// maxBlocks is more than any model that loads has.
+const maxBlocks = 256
+
+func lastBlock(modules []moduleInfo) int {
+	last := -1
+	for _, m := range modules {
+		var n int
+		if _, err := fmt.Sscanf(m.Module, "model.layers.%d.", &n); err == nil && n < maxBlocks {
+			last = max(last, n)
+		}
+	}
+	return last
+}
+
+// small reads a text file of a model's folder, or nil where there is none.
+func (j *job) small(ctx context.Context, name string) ([]byte, error) {
+	if _, err := j.table.Size(ctx, name); err != nil {
+		return nil, nil
+	}
+	return blob.ReadAll(ctx, j.table, name, maxInput)
+}

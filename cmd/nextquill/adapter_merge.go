@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/cmd/nextquill/internal/wholedir"
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/tokenizer"
+	"nextquill/core/weights"
+	"nextquill/models/store"
+)
+
+type adapterMergeCmd struct {
+	Adapter string `placeholder:"DIR" help:"Adapter in PEFT's format. Required."`
+	DType   string `name:"dtype" enum:"keep,f32,f16,bf16" default:"keep" help:"Type of the weights that are written: keep (the base's own; packed ones become f16), f32, f16 or bf16."`
+	globals
+}
+
+func (adapterMergeCmd) Help() string {
+	return `Writes a model folder to OUT that does without the adapter: config.json, tokenizer.json and what else is beside them, and
+model.safetensors with W + scaling·B·A in place of W. Any program that reads Hugging Face folders takes it.
+
+OUT must not be there yet: it appears when it is whole, and not at all after Ctrl-C or on a full disk. Memory does not grow with
+the model, and no GPU is used.
+
+  nextquill adapter merge --adapter out/adapter --out mine
+  nextquill adapter merge --model ~/models/SmolLM2-135M-Instruct --adapter out/adapter --dtype f16 --out mine
+  nextquill write "ambition" --model mine --adapter none`
+}
+
+// beside are the files of a model folder that go along with its weights; all but the first are optional.
+var beside = []string{tokenizer.FileName, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json",
+	"chat_template.jinja", "vocab.json", "merges.txt"}
+
+func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
+	if c.Adapter == "" {
+		return fault.New(fault.Missing, "--adapter", "", "no adapter was named").WithRemedy("name its folder, such as --adapter out/adapter")
+	}
+	target := c.Out
+	c.Out = "." // the job's own output folder is not used, and must not be made beside the one that is
+	j, err := a.newJob(c.globals)
+	if err != nil {
+		return err
+	}
+	if err := j.mountFolder(adapterDir, c.Adapter); err != nil {
+		return err
+	}
+	if err := j.checkModel(ctx); err != nil {
+		return err
+	}
+	adapter, err := weights.ReadAdapter(ctx, j.table, adapterDir)
+	if err != nil {
+		return err
+	}
+	base, err := weights.OpenModel(ctx, j.table, modelDir)
+	if err != nil {
+		return err
+	}
+	dtype := weights.DType("")
+	if c.DType != "keep" {
+		dtype = weights.DType(strings.ToUpper(c.DType))
+	}
+	texts, err := j.besideModel(ctx, base, dtype)
+	if err != nil {
+		return err
+	}
+	dir, err := wholedir.Create(target)
+	if err != nil {
+		return err
+	}
+	defer dir.Discard()
+
+	var written int64
+	err = j.transfer("merge", func(tell store.Progress) (string, error) {
+		if written, err = c.fill(ctx, dir, base, adapter, dtype, texts, tell); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%d layers changed, %s", len(adapter.Pairs), size(written)), dir.Commit()
+	})
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "merge", "method": "adapter merge",
+			"result": map[string]any{"path": target, "changed": len(adapter.Pairs), "bytes": written}})
+	}
+	fmt.Fprintf(a.stdout, "The model is in %s. Try: nextquill write \"…\" --model %s --adapter none\n", target, target)
+	return nil
+}
+
+// fill writes the weights and then what is beside them, and gives the bytes of the former.
+func (c adapterMergeCmd) fill(ctx context.Context, dir *wholedir.Dir, base weights.Source, adapter *weights.Adapter, dtype weights.DType, texts map[string][]byte, tell store.Progress) (written int64, err error) {
+	err = dir.Write(weights.SingleName, func(w io.Writer) error {
+		return weights.Merge(ctx, base, adapter, dtype, w, func(done, total int64) {
+			written = total
+			tell("write", weights.SingleName, done, total)
+		})
+	})
+	for name, data := range texts {
+		if err != nil {
+			break
+		}
+		err = dir.Write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
+	}
+	return written, err
+}
+
+// besideModel gathers the files that a model folder has beside its weights.
+func (j *job) besideModel(ctx context.Context, base weights.Source, dtype weights.DType) (map[string][]byte, error) {
+	texts := map[string][]byte{}
+	for _, name := range beside {
+		data, err := j.small(ctx, blob.Join(modelDir, name))
+		if err != nil {
+			return nil, err
+		}
+		if data != nil {
+			texts[name] = data
+		}
+	}
+	if texts[tokenizer.FileName] == nil {
+		return nil, fault.New(fault.Unsupported, modelDir, tokenizer.FileName, "is not there, and a model folder needs one").
+			WithRemedy("put the tokenizer.json of the model's safetensors form beside its file")
+	}
+	data, err := j.small(ctx, blob.Join(modelDir, weights.ConfigName))
+	if err != nil {
+		return nil, err
+	}
+	if data != nil {
+		texts[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(modelDir, weights.ConfigName), data, dtype)
+	} else {
+		if dtype == "" {
+			dtype = weights.F16
+		}
+		texts[weights.ConfigName], err = weights.ConfigJSON(base.Config, dtype)
+	}
+	return texts, err
+}

@@ -1,0 +1,52 @@
+package browsertest_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/web/browsertest"
+)
+
+// TestMainThread plants a task that works and one that waits, and finds how long each took.
+func TestMainThread(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	b, err := browsertest.Open(t.Context(), server.URL)
+	require.NoError(t, err)
+	defer b.Close()
+	stop, err := b.MainThread(t.Context())
+	require.NoError(t, err)
+	_, err = b.Evaluate(t.Context(), `new Promise((done) => setTimeout(() => {
+		const end = performance.now() + 120;
+		while (performance.now() < end);
+		done();
+	}))`)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tasks, err := stop(ctx)
+	require.NoError(t, err)
+	longest, _ := tasks.Longest()
+	t.Logf("%d tasks, queued for %v; longest: %v", len(tasks.All), tasks.Queued, longest)
+	require.GreaterOrEqual(t, longest.Wall, 120*time.Millisecond)
+	require.LessOrEqual(t, longest.CPU, longest.Wall+5*time.Millisecond)
+	require.Contains(t, tasks.Over(10*time.Millisecond), longest, "it worked for all of its time, a twelfth of which at least is on the processor")
+}
+
+func TestTasksOver(t *testing.T) {
+	const ms = time.Millisecond
+	quick, works, late := browsertest.Task{Wall: 49 * ms, CPU: 49 * ms}, browsertest.Task{Wall: 90 * ms, CPU: 60 * ms}, browsertest.Task{Wall: 90 * ms, CPU: 10 * ms}
+	for _, c := range []struct {
+		queued time.Duration
+		over   []browsertest.Task
+	}{{0, []browsertest.Task{works, late}}, {79 * ms, []browsertest.Task{works, late}}, {80 * ms, []browsertest.Task{works}}} {
+		tasks := browsertest.Tasks{All: []browsertest.Task{quick, works, late}, Queued: c.queued}
+		require.Equal(t, c.over, tasks.Over(50*ms))
+	}
+	require.Empty(t, browsertest.Tasks{All: []browsertest.Task{quick}}.Over(50*ms))
+}

@@ -1,0 +1,23 @@
+// What a page of somebody else's does with the package: that it compiles, strictly and with all declarations looked
+// into, says that they are whole. scripts/package tries it against the packed files.
+
+import { Fault, NextQuill, type Evaluation, type StepEvent } from "nextquill";
+import { NextQuillElement } from "nextquill/element";
+
+const quill = await NextQuill.open({ model: "model/", onProgress: (e) => console.log(e.status) });
+await quill.history.add({ context: { to: "Ann" }, text: "Noon?", time: new Date() });
+for await (const event of quill.personalize({ preset: "nextquill", epochs: 1 })) {
+  if (event.event === "step") step(event);
+}
+for await (const piece of quill.write({ context: "lunch", steer: 1 })) console.log(piece);
+const { tokens } = await quill.explain({ text: "Noon?" });
+const tested: Evaluation = await quill.evaluate({ texts: [{ text: "Later." }] });
+console.log(tokens[0]?.dce, tested.loss, (await quill.adapter.export()).size);
+
+function step(event: StepEvent): void {
+  console.log(event.loss, event.remaining);
+}
+
+const element: NextQuillElement = document.createElement("next-quill");
+element.addEventListener("nq-error", (event) => console.log((event as CustomEvent<Fault>).detail.kind));
+console.log(element.value);
