@@ -22,6 +22,8 @@ type Checkpoint struct {
 	Step   int    `json:"step"` // steps done
 	Run    string `json:"run"`  // fingerprint of the run's settings and data
 	Tokens int64  `json:"tokens"`
+	// Last is the loss of the last step.
+	Last float64 `json:"last"`
 	// Best is the lowest held-out loss so far, Since the tests after it.
 	Best    float64 `json:"best"`
 	HasBest bool    `json:"has_best"`
