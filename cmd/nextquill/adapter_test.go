@@ -121,3 +121,25 @@ func TestAdapterMerge(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 }
+
+func TestWriteWithSeveralAdapters(t *testing.T) {
+	root := t.TempDir()
+	texts, mine, theirs := filepath.Join(root, "h.txt"), filepath.Join(root, "mine"), filepath.Join(root, "theirs")
+	require.NoError(t, os.WriteFile(texts, []byte("a\n\nb\n"), 0o644))
+	makeAdapter(t, mine)
+	makeAdapter(t, theirs)
+	r := invoke(t, t.Context(), &scripted{}, "write", "ambition", "--history", texts, "--adapter", "none", "--adapter", mine, "--adapter", theirs, "--out", root)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	loads := r.calls(t, "load")
+	require.Len(t, loads, 1)
+	require.Equal(t, []any{"out/mine", "out/theirs"}, loads[0]["adapters"], "they lie below the output folder")
+	writes := r.calls(t, "write")
+	require.Len(t, writes, 3)
+	require.Nil(t, writes[0]["adapter"])
+	require.Equal(t, "out/theirs", writes[2]["adapter"])
+	requireLines(t, r.stdout, "the base model", mine, theirs)
+
+	r = invoke(t, t.Context(), &scripted{}, "write", "ambition", "--history", texts, "--adapter", mine, "--adapter", theirs, "--out", filepath.Join(root, "x"))
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Equal(t, []any{"adapter", "adapter2"}, r.calls(t, "load")[0]["adapters"])
+}

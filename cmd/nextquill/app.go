@@ -68,6 +68,7 @@ const (
 	inDir      = "in" // what the command line hands over, in memory
 	adapterDir = "adapter"
 	expertDir  = "expert"
+	fromDir    = "from"
 	cacheDir   = "cache"
 )
 

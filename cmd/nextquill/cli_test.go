@@ -126,6 +126,30 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 	requireLines(t, r.stderr, "nextquil", "→ use one of contextsft")
 }
 
+// A run may go on from an adapter: its form is kept, and only the adapter itself starts there, not the expert that judges.
+func TestPersonalizeFromAnAdapter(t *testing.T) {
+	dir := t.TempDir()
+	texts, out, from := filepath.Join(dir, "mine.txt"), filepath.Join(dir, "out"), filepath.Join(dir, "earlier")
+	require.NoError(t, os.WriteFile(texts, []byte(strings.Repeat("a text of mine\n\n", 20)), 0o644))
+	makeAdapter(t, from)
+	r := invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--from", from)
+	require.Equal(t, exitOK, r.code, r.stderr)
+	train := r.calls(t, "personalize")
+	require.Len(t, train, 2)
+	require.Nil(t, train[0]["from"])
+	require.NotZero(t, train[0]["lora"].(map[string]any)["rank"])
+	require.Equal(t, "from", train[1]["from"])
+	require.Zero(t, train[1]["lora"].(map[string]any)["rank"])
+	require.Len(t, r.calls(t, "evaluate"), 3, "base, start, end")
+	requireLines(t, r.stdout, "From")
+
+	for _, extra := range [][]string{{"--rank", "4"}, {"--full"}} {
+		r = invoke(t, t.Context(), &scripted{}, append([]string{"personalize", "--history", texts, "--out", out, "--from", from}, extra...)...)
+		require.Equal(t, exitFault, r.code)
+		requireLines(t, r.stderr, "has its own rank and alpha", "nextquill adapter merge")
+	}
+}
+
 // An early stop chooses the adapter, so it must not see the texts of the final test.
 func TestEarlyStopWatchesTextsOfItsOwn(t *testing.T) {
 	s := &scripted{}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"nextquill/core/fault"
@@ -21,15 +22,18 @@ func (c writeCmd) converses(ctx context.Context, j *job) (bool, error) {
 	if c.Chat || c.System != "" {
 		return true, c.onlyMessage()
 	}
-	if c.Model == "" || c.Text == "" || c.History != "" || len(c.Context) > 0 || c.Template == "plain" || c.Adapter != "" && c.Adapter != "none" {
+	if c.Model == "" || c.Text == "" || c.History != "" || len(c.Context) > 0 || c.Template == "plain" || slices.ContainsFunc(c.Adapter, named) {
 		return false, nil
 	}
 	about, err := store.Describe(ctx, j.base.files, "")
 	if err != nil || !about.Template {
 		return false, err
 	}
-	return c.Adapter == "none" || !learntOn(ctx, c.Out, about.Config), nil
+	return len(c.Adapter) > 0 || !learntOn(ctx, c.Out, about.Config), nil
 }
+
+// named tells whether an adapter is one, and not the word for none.
+func named(adapter string) bool { return adapter != "none" }
 
 // onlyMessage refuses what a conversation has no place for.
 func (c writeCmd) onlyMessage() error {
@@ -55,9 +59,9 @@ func learntOn(ctx context.Context, out string, model weights.Config) bool {
 
 // converse streams the model's answer.
 func (c writeCmd) converse(ctx context.Context, j *job) (err error) {
-	adapter := ""
-	if c.Adapter != "" && c.Adapter != "none" {
-		if adapter, err = j.adapterFor(c.Adapter); err != nil {
+	voices := []voice{{}}
+	if len(c.Adapter) > 0 {
+		if voices, err = j.voicesFor(c.Adapter); err != nil {
 			return err
 		}
 	}
@@ -70,7 +74,7 @@ func (c writeCmd) converse(ctx context.Context, j *job) (err error) {
 		turns = append(turns, session.ChatMessage{Role: "system", Content: c.System})
 	}
 	turns = append(turns, session.ChatMessage{Role: "user", Content: c.Text})
-	return c.stream(j, func(onToken func(string)) (session.WriteResult, error) {
+	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (session.WriteResult, error) {
 		return j.answer(ctx, adapter, turns, c.sampling(), onToken)
 	})
 }

@@ -87,6 +87,8 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 			return err
 		}
 		return answer(session.PersonalizeResult{Steps: 2, Tokens: 2000, Seconds: 2, Loss: 4, Heldout: 3.9, Stopped: "done"})
+	case "load":
+		return answer(session.LoadResult{Seconds: 1, LiveBytes: 1 << 20})
 	case "write":
 		for _, piece := range []string{"A long", "ing for what", " others", " have.\n"} {
 			emit("token", session.TokenEvent{Event: "token", Text: piece})

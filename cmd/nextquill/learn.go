@@ -23,7 +23,8 @@ type study struct {
 	lora      session.LoRA
 	training  session.Training
 	resume    bool
-	full      bool // train all weights; fit then writes a model folder
+	from      string // blob name of an adapter to start from, or ""
+	full      bool   // train all weights; fit then writes a model folder
 }
 
 // fit fine-tunes by a preset into a folder of the output. expert is the blob name of a frozen adapter, or "".
@@ -44,6 +45,9 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 	params := session.PersonalizeParams{
 		Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: preset, Override: override, Expert: expert,
 		BaseName: s.Model, LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
+	}
+	if s.from != "" {
+		params.From, params.LoRA = s.from, session.LoRA{}
 	}
 	saved := 0
 	err = s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {

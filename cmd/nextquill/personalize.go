@@ -20,6 +20,7 @@ type personalizeCmd struct {
 	Preset   string  `group:"learning" default:"nextquill" help:"Objective: ${presets}."`
 	Options  string  `group:"learning" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset's."`
 	Full     bool    `group:"learning" help:"Train all weights instead of an adapter; writes a model to OUT/model. Wants a lower --lr, such as 2e-4."`
+	From     string  `group:"learning" placeholder:"DIR" help:"Start from this adapter instead of a new one: it may be an earlier run's or PEFT's, and keeps its rank, alpha and layers."`
 	Expert   string  `group:"learning" placeholder:"DIR" help:"Frozen adapter that judges which tokens are the writer's. Default: one is trained first, where the preset wants it."`
 	globals
 }
@@ -33,6 +34,7 @@ Ctrl-C stops after the current step and leaves a whole checkpoint; the same comm
   nextquill personalize --history posts.jsonl
   nextquill personalize --history notes/ --epochs 5 --rank 16
   nextquill personalize --history posts.jsonl --preset contextsft --out out/plain
+  nextquill personalize --history newer.jsonl --from out/adapter --out out/further
 
 A line of posts.jsonl: {"context": {"subject": "lunch"}, "text": "Let's meet at noon.", "time": "2024-05-17"}`
 }
@@ -49,6 +51,10 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	learn, heldout, err := history.SplitFraction(items, c.Heldout)
 	if err != nil {
 		return err
+	}
+	if c.From != "" && (c.Full || c.Rank != 0 || c.Alpha != 0) {
+		return fault.New(fault.Mismatch, "--from", "", "an adapter to start from has its own rank and alpha, and is what is trained").
+			WithRemedy("leave out --rank, --alpha and --full; to train all weights, merge it first: nextquill adapter merge")
 	}
 	j, err := a.newJob(c.globals)
 	if err != nil {
@@ -69,6 +75,12 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 			return err
 		}
 	}
+	from := ""
+	if c.From != "" {
+		if from, err = j.mountAdapter(fromDir, c.From); err != nil {
+			return err
+		}
+	}
 	if err := j.start(ctx); err != nil {
 		return err
 	}
@@ -78,17 +90,26 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	models := []scored{base}
+	if from != "" {
+		start, err := s.score(ctx, "From", from, options.NoHistory)
+		if err != nil {
+			return err
+		}
+		models = append(models, start)
+	}
 	if options.Expert == causal.WantsExpert && expert == "" {
 		expert = outDir + "/contextsft"
 		if _, err := s.fit(ctx, "ContextSFT", "contextsft", "contextsft", "", nil); err != nil {
 			return err
 		}
 	}
+	s.from = from // the expert above learns from scratch: it judges by these texts alone
 	after, made, err := c.learn(ctx, s, options, expert, override)
 	if err != nil || a.JSON {
 		return err
 	}
-	table, err := compare([]scored{base, after}, 0, 1)
+	table, err := compare(append(models, after), 0, len(models))
 	if err != nil {
 		return err
 	}

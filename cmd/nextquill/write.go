@@ -16,9 +16,9 @@ type writeCmd struct {
 	contextFlags
 	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: those of the last run."`
 	promptFlags
-	Adapter string `group:"texts" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model. Default: OUT/adapter."`
-	Chat    bool   `group:"texts" help:"TEXT is a message to the model, to be answered by its chat template. So it is without this flag, too, where --model names a model with such a template and nothing was learnt on it."`
-	System  string `group:"texts" placeholder:"TEXT" help:"What the model is told before the message; implies --chat."`
+	Adapter []string `group:"texts" sep:"none" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model; repeat it to compare drafts. Default: OUT/adapter."`
+	Chat    bool     `group:"texts" help:"TEXT is a message to the model, to be answered by its chat template. So it is without this flag, too, where --model names a model with such a template and nothing was learnt on it."`
+	System  string   `group:"texts" placeholder:"TEXT" help:"What the model is told before the message; implies --chat."`
 	samplingFlags
 	globals
 }
@@ -30,6 +30,7 @@ func (writeCmd) Help() string {
   nextquill write "ambition" -c part=noun -c meaning="a strong drive for success"
   nextquill write "ambition" --steer 0.5 --seed 7
   nextquill write "ambition" --adapter none      the base model, for comparison
+  nextquill write "ambition" --adapter none --adapter out/adapter --adapter mine      a draft by each
   nextquill write "Why is the sky blue?" --model smollm2-135m      an answer of the model itself`
 }
 
@@ -52,7 +53,7 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	adapter, err := j.adapterFor(c.Adapter)
+	voices, err := j.voicesFor(c.Adapter)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	return c.stream(j, func(onToken func(string)) (session.WriteResult, error) {
+	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (session.WriteResult, error) {
 		return s.compose(ctx, "write", adapter, about, c.sampling(), onToken)
 	})
 }

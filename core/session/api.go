@@ -99,8 +99,8 @@ type PersonalizeParams struct {
 	// From is the folder of an adapter to start from, trained here or by PEFT. Rank, α
 	// and layers are its own, so LoRA is left empty; the optimizer starts afresh.
 	From string `json:"from,omitempty"`
-	// BaseName is what the adapter calls its base model; empty keeps From's name for
-	// it, or takes Model.
+	// BaseName is what a new adapter calls its base model; empty is Model. One that
+	// starts From another keeps the name that it has there.
 	BaseName string `json:"base_name,omitempty"`
 	// Full trains all weights instead of an adapter; Out then becomes a model
 	// folder: config.json, tokenizer.json, model.safetensors (F32).

@@ -149,7 +149,7 @@ func (p *PersonalizeParams) attach(ctx context.Context, env *Env, m *lease, seed
 		if err != nil {
 			return "", err
 		}
-		p.BaseName = cmp.Or(p.BaseName, a.BaseModel)
+		p.BaseName = cmp.Or(a.BaseModel, p.BaseName)
 		return a.Digest(), nil
 	}
 	if p.Full {
