@@ -22,6 +22,8 @@ export interface OpenOptions {
   baseline?: boolean;
   /** Takes what the guest prints; by default it is dropped. */
   onLog?: (line: string) => void;
+  /** Told once when the GPU or the worker is gone, whether or not a call was under way. */
+  onLost?: ((why: Fault) => void) | undefined;
   /** Gives up opening. */
   signal?: AbortSignal;
 }
@@ -55,23 +57,33 @@ export class Session {
     read: (name: string) => this.#ask<Bytes>({ type: "blob read", name }),
     write: (name: string, data: Bytes) => this.#ask<void>({ type: "blob write", name, data }),
     delete: (name: string) => this.#ask<void>({ type: "blob delete", name }),
+    /** The SHA-256 in hexadecimal; a blob of any size. */
+    hash: (name: string) => this.#ask<string>({ type: "blob hash", name }),
+    // A large blob in pieces, see BlobStore. append takes the bytes' buffer with it.
+    partial: (name: string) => this.#ask<number>({ type: "blob partial", name }),
+    append: (name: string, offset: number, data: Bytes) => this.#ask<void>({ type: "blob append", name, offset, data }, {}, [data.buffer]),
+    hashPartial: (name: string, offset: number, size: number) => this.#ask<string>({ type: "blob hash partial", name, offset, size }),
+    finish: (name: string, sha256?: string) => this.#ask<string>({ type: "blob finish", name, sha256 }),
     list: (prefix = "") => this.#ask<string[]>({ type: "blob list", prefix }),
   };
 
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  readonly #onLog: ((line: string) => void) | undefined;
-  #opened!: Opened;
+  readonly #options: OpenOptions;
+  #opened: Opened | undefined;
   #lastID = 0;
   #closed: Fault | undefined;
+  #lost = false;
 
-  private constructor(worker: Worker, onLog: ((line: string) => void) | undefined) {
+  private constructor(worker: Worker, options: OpenOptions) {
     this.#worker = worker;
-    this.#onLog = onLog;
+    this.#options = options;
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#take(data);
     worker.onerror = (e) => {
       e.preventDefault();
-      this.#end(new Fault("internal", { where: "worker", detail: e.message || "its script cannot be loaded", remedy: "reload the page" }));
+      const why = new Fault("internal", { where: "worker", detail: e.message || "its script cannot be loaded", remedy: "reload the page" });
+      this.#lose(why);
+      this.#end(why);
     };
   }
 
@@ -80,7 +92,7 @@ export class Session {
     const { wasm, sha256, blobs = { kind: "opfs" }, baseline = false, signal } = options;
     if (signal?.aborted) throw cancelled();
     const url = new URL(options.worker ?? "./worker.js", import.meta.url);
-    const session = new Session(new Worker(trusted(url), { type: "module", name: "nextquill" }), options.onLog);
+    const session = new Session(new Worker(trusted(url), { type: "module", name: "nextquill" }), options);
     const stop = () => session.#end(cancelled());
     signal?.addEventListener("abort", stop);
     try {
@@ -98,13 +110,18 @@ export class Session {
 
   /** The GPU. */
   get adapter(): AdapterInfo {
-    return this.#opened.adapter;
+    return this.#opened!.adapter;
   }
 
   /** The guest that runs: its hash and size. */
   get guest(): { sha256: string; bytes: number } {
-    const { sha256, bytes } = this.#opened;
+    const { sha256, bytes } = this.#opened!;
     return { sha256, bytes };
+  }
+
+  /** Whether the worker is gone: closed, or broken down. One whose GPU is lost still serves blobs. */
+  get ended(): boolean {
+    return this.#closed !== undefined;
   }
 
   /** Runs a method of core/session and returns its result. */
@@ -158,7 +175,10 @@ export class Session {
   #take(answer: Answer): void {
     switch (answer.type) {
       case "log":
-        this.#onLog?.(answer.line);
+        this.#options.onLog?.(answer.line);
+        return;
+      case "lost":
+        this.#lose(Fault.fromInfo(answer.error));
         return;
       case "event":
         this.#pending.get(answer.id)?.onEvent?.(answer.event);
@@ -170,6 +190,13 @@ export class Session {
         this.#pending.get(answer.id)?.reject(Fault.fromInfo(answer.error));
         return;
     }
+  }
+
+  // What is lost before it was open, open itself throws.
+  #lose(why: Fault): void {
+    if (this.#lost || this.#closed !== undefined || this.#opened === undefined) return;
+    this.#lost = true;
+    this.#options.onLost?.(why);
   }
 
   #end(why: Fault): void {

@@ -54,7 +54,10 @@ export class Device {
   #lost: Fault | undefined;
   #staging: GPUBuffer | undefined;
 
-  constructor(device: GPUDevice, info: AdapterInfo) {
+  #closed = false;
+
+  /** `onLost` is told when the GPU goes away, but not by close. */
+  constructor(device: GPUDevice, info: AdapterInfo, onLost: (why: Fault) => void = () => {}) {
     this.#device = device;
     this.info = info;
     void device.lost.then((loss) => {
@@ -63,6 +66,7 @@ export class Device {
         detail: loss.message || "the GPU went away",
         remedy: "open the session again: training resumes from the newest checkpoint",
       });
+      if (!this.#closed) onLost(this.#lost);
     });
     device.addEventListener("uncapturederror", (e) => {
       this.#keep(this.#refused("command", (e as GPUUncapturedErrorEvent).error.message));
@@ -146,6 +150,8 @@ export class Device {
     this.#buffers.clear();
     this.#pipelines.clear();
     this.#groups.clear();
+    this.#staging?.destroy();
+    this.#closed = true;
     this.#device.destroy();
   }
 

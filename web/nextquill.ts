@@ -11,15 +11,15 @@ import { Session, type AdapterInfo as GPUInfo } from "./client.js";
 import { Fault } from "./fault.js";
 import { Adapters } from "./module/adapters.js";
 import { fetchModel, lookUp, type Model } from "./module/download.js";
-import { Draft, samplingOf, seedOf, type WriteOptions, type WriteResult } from "./module/draft.js";
+import { Draft, samplingOf, seedOf, Told, type WriteOptions, type WriteResult } from "./module/draft.js";
 import { estimate as estimateOf, type Estimate } from "./module/estimate.js";
 import { evaluated, evaluationOf, withTexts, type EvaluateOptions, type Evaluation, type RawEvaluation } from "./module/evaluate.js";
 import { explanationOf, type Explanation, type ExplainOptions, type RawExplanation } from "./module/explain.js";
 import { forget, type Forgotten } from "./module/forget.js";
-import type { ModelSource } from "./module/manifest.js";
+import { stopped, type ModelSource } from "./module/manifest.js";
 import type { OnProgress } from "./module/progress.js";
 import { runKey, type RunRecord } from "./module/records.js";
-import { Run, type PersonalizeOptions, type Preset } from "./module/run.js";
+import { lost, Run, type PersonalizeOptions, type Preset } from "./module/run.js";
 import { aboutFields, promptSource } from "./module/source.js";
 import { farewell, storeName } from "./store/db.js";
 import { History, openHistory } from "./store/history.js";
@@ -106,12 +106,23 @@ export async function estimate(model: ModelSource, signal?: AbortSignal): Promis
   }
 }
 
+/** What a NextQuill fires when the GPU, or the worker, is gone ("lost"), and when another is there in its place ("reopened"). */
+export class LossEvent extends Event {
+  constructor(type: "lost" | "reopened", /** Why it was lost. */ readonly fault: Fault) {
+    super(type);
+  }
+}
+
 /**
  * A model on this device's GPU, and the person's texts. Methods throw Faults: `kind` says what sort of thing is wrong, `message`
  * what, where and what to do about it. Instances share what is stored, also with other tabs; each has its own worker and GPU
  * memory, which dispose() frees.
+ *
+ * A GPU that goes away (a driver that starts anew, a laptop that slept) is opened again by the call under way or by the next one:
+ * a run goes on from its newest checkpoint, a draft and an explanation are made again. Nobody needs to do anything; who wants to
+ * know listens to "lost" and "reopened", which are LossEvents.
  */
-export class NextQuill {
+export class NextQuill extends EventTarget {
   /** The person's texts. They work without a GPU, too: see openHistory. */
   readonly history: History;
   /** The adapter that writes as the person. */
@@ -122,12 +133,14 @@ export class NextQuill {
   readonly #options: OpenOptions;
   readonly #channel: BroadcastChannel;
   #session: Promise<Session>;
+  #lost: Fault | undefined; // why the session is of no use, until another is there
   #run: Run | undefined;
   #disposed = false;
   // Calls under way: dispose stops them.
   readonly #calls = new Set<AbortController>();
 
   private constructor(options: OpenOptions, history: History, session: Promise<Session>, model: Model) {
+    super();
     this.#options = options;
     this.history = history;
     this.#session = session;
@@ -148,15 +161,17 @@ export class NextQuill {
    */
   static async open(options: OpenOptions): Promise<NextQuill> {
     const history = openHistory();
-    const session = openSession(options, options.signal);
+    let made: NextQuill | undefined;
+    const session = openSession(options, options.signal, (why) => void (made !== undefined && made.#lose(why)));
     session.catch(() => {}); // awaited below
     try {
       const model = await fetchModel(options.model, session, history, options.onProgress, options.signal);
-      return new NextQuill(options, history, session, model);
+      made = new NextQuill(options, history, session, model);
+      return made;
     } catch (thrown) {
       history.close();
       await session.then((s) => s.close(), () => {});
-      throw Fault.from(thrown, "internal");
+      throw options.signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : Fault.from(thrown, "internal");
     }
   }
 
@@ -175,7 +190,7 @@ export class NextQuill {
     this.#idle("personalize");
     void persist();
     const run = new Run({
-      model: this.model, history: this.history, session: () => this.#open(), reopen: () => this.#reopen(),
+      model: this.model, history: this.history, session: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
     }, options);
     this.#run = run;
     return run;
@@ -198,6 +213,7 @@ export class NextQuill {
     return new Draft(async (onText, stop) => {
       this.#idle("write");
       const seed = seedOf(options.seed);
+      const told = new Told(onText);
       const raw = await this.#call<{ text: string; tokens: number; stopped: string; tokens_per_second: number }>("write", stop, async (session) => {
         const { items, params } = await promptSource(session, this.history, !plain);
         return {
@@ -205,8 +221,9 @@ export class NextQuill {
           context: aboutFields(context, items), sampling: samplingOf(options, seed),
         };
       }, (e) => {
-        if (e.event === "token") onText(String(e["text"]));
-      });
+        if (e.event === "token") told.take(String(e["text"]));
+      }, () => told.again());
+      if (told.broken !== undefined) throw told.broken;
       return { text: raw.text, tokens: raw.tokens, stopped: raw.stopped, tokensPerSecond: raw.tokens_per_second, seed } satisfies WriteResult;
     }, signal);
   }
@@ -285,40 +302,64 @@ export class NextQuill {
   async #open(): Promise<Session> {
     // The run that dispose() ends may still wind up.
     if (this.#disposed && this.#run === undefined) throw disposed();
-    return await this.#session;
+    let session: Session | undefined;
+    try {
+      session = await this.#session;
+      if (!session.ended || this.#disposed) return session;
+    } catch (thrown) {
+      if (this.#disposed) throw thrown;
+    }
+    return await this.#reopen(session, this.#lost ?? disposed());
   }
 
-  async #reopen(): Promise<Session> {
+  // reopen gives another session in place of one that is lost. Of several calls that lost the same one the first opens it.
+  async #reopen(lost: Session | undefined, why: Fault): Promise<Session> {
     if (this.#disposed) throw disposed();
-    const old = this.#session;
-    this.#session = old.then((session) => session.close(), () => {}).then(() => openSession(this.#options, undefined));
+    const before = this.#session;
+    const now = await before.catch(() => undefined);
+    if (before === this.#session && now === lost) {
+      this.#lose(why);
+      this.#session = (async () => {
+        await lost?.close();
+        const session = await openSession(this.#options, undefined, (fault) => this.#lose(fault));
+        this.#lost = undefined;
+        this.dispatchEvent(new LossEvent("reopened", why));
+        return session;
+      })();
+      this.#session.catch(() => {}); // awaited below, and by whoever comes next
+    }
     return await this.#session;
   }
 
-  // call runs a method of the guest; when the GPU is lost before anything came of it, once more in a new session.
+  #lose(why: Fault): void {
+    if (this.#lost !== undefined || this.#disposed) return;
+    this.#lost = why;
+    this.dispatchEvent(new LossEvent("lost", why));
+  }
+
+  // call runs a method of the guest; when the GPU is lost, once more in a new session. onEvent gets the events of both.
   async #call<Result>(
     method: string, signal: AbortSignal | undefined, params: (session: Session) => Promise<object>,
-    onEvent: (e: { event: string } & Record<string, unknown>) => void = () => {},
+    onEvent: (e: { event: string } & Record<string, unknown>) => void = () => {}, onAgain: () => void = () => {},
   ): Promise<Result> {
     const stop = new AbortController();
     const abort = () => stop.abort();
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
     this.#calls.add(stop);
-    let heard = false;
-    const attempt = async (session: Session) =>
-      await session.call<Result>(method, await params(session), {
-        signal: stop.signal,
-        onEvent: (e) => {
-          heard ||= e.event === "token";
-          onEvent(e);
-        },
-      });
+    let session: Session | undefined;
+    const attempt = async () => {
+      session = await this.#open();
+      return await session.call<Result>(method, await params(session), { signal: stop.signal, onEvent });
+    };
     try {
-      return await attempt(await this.#open());
+      return await attempt();
     } catch (thrown) {
-      if (!(thrown instanceof Fault) || thrown.kind !== "device-lost" || heard || stop.signal.aborted) throw thrown;
-      return await attempt(await this.#reopen());
+      if (!(thrown instanceof Fault) || stop.signal.aborted) throw thrown;
+      if (lost(thrown)) await this.#reopen(session, thrown);
+      else if (thrown.kind !== "missing") throw thrown; // another tab may have replaced what was just named
+      onAgain();
+      return await attempt();
     } finally {
       signal?.removeEventListener("abort", abort);
       this.#calls.delete(stop);
@@ -334,8 +375,9 @@ export class NextQuill {
   }
 }
 
-function openSession({ worker, guest, guestSHA256 }: OpenOptions, signal: AbortSignal | undefined): Promise<Session> {
+function openSession({ worker, guest, guestSHA256 }: OpenOptions, signal: AbortSignal | undefined, onLost: (why: Fault) => void): Promise<Session> {
   return Session.open({
+    onLost,
     wasm: guest ?? new URL("./nextquill.wasm", import.meta.url),
     worker: worker === undefined ? new URL("./worker.js", import.meta.url) : new URL(worker, document.baseURI),
     blobs: { kind: "opfs", folder: storeName },

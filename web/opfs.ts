@@ -9,15 +9,28 @@
 // without a seal, which the next scan removes; or two whole ones, of which the
 // newer counts. No browser's own notion of an atomic rename is relied on. A file
 // that is being written is locked, which is how a scan in another tab knows it.
+//
+// A blob that is put together in pieces is a file whose name ends in "p". Without
+// its seal it is no blob yet, but is kept; with it, it is one like the others.
 
-import { checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
-import { describe, Fault } from "./fault.js";
+import { checkAppend, checkHash, checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
+import { storageFault } from "./quota.js";
+import { sha256Of } from "./store/hash.js";
 
 interface File {
   readonly handle: FileSystemFileHandle;
   readonly name: string;
   readonly version: number;
   readonly size: number; // of the blob: without the seal
+}
+
+/** A blob that is not whole yet. */
+interface Partial {
+  readonly handle: FileSystemFileHandle;
+  readonly name: string;
+  readonly version: number;
+  readonly mark: number;
+  size: number;
 }
 
 const attempts = 5; // of what another tab may thwart
@@ -34,6 +47,7 @@ interface Reader {
 export class OPFSStore implements BlobStore {
   readonly #folder: FileSystemDirectoryHandle;
   #files = new Map<string, File>();
+  #partials = new Map<string, Partial>();
   // The file read last stays open: weights are read in many ranges.
   #open: { file: File; reader: Reader } | undefined;
   // Stores on the same folder, in other tabs, tell each other of changes.
@@ -57,7 +71,7 @@ export class OPFSStore implements BlobStore {
       await store.#scan();
       return store;
     } catch (thrown) {
-      throw refused(thrown, folder, "cannot open the browser's private storage");
+      throw await storageFault(thrown, folder, "the browser's private storage cannot be opened");
     }
   }
 
@@ -78,7 +92,7 @@ export class OPFSStore implements BlobStore {
       } catch (thrown) {
         this.#forget();
         // Another tab may have replaced the blob: then a newer file is there.
-        if (attempt > 0 || !isNotFound(thrown)) throw refused(thrown, name, "cannot be read");
+        if (attempt > 0 || !isNotFound(thrown)) throw await storageFault(thrown, name, "cannot be read");
         await this.#scan();
       }
     }
@@ -89,13 +103,11 @@ export class OPFSStore implements BlobStore {
     const before = this.#files.get(name);
     for (let attempt = 1; ; attempt++) {
       try {
-        // By the clock, so that it is also newer than what a worker writes that was ended a moment ago.
-        const version = Math.max((before?.version ?? 0) + 1, Date.now());
-        this.#files.set(name, await this.#writeFile(name, version, data));
+        this.#files.set(name, await this.#writeFile(name, this.#nextVersion(name), data));
         break;
       } catch (thrown) {
         // A scan in another tab may look into a file, or remove it, that is not locked yet.
-        if (attempt === attempts || !(isNotFound(thrown) || isLocked(thrown))) throw refused(thrown, name, `${data.byteLength} bytes cannot be written`);
+        if (attempt === attempts || !(isNotFound(thrown) || isLocked(thrown))) throw await storageFault(thrown, name, "cannot be written", data.byteLength);
       }
     }
     if (before !== undefined) {
@@ -107,16 +119,89 @@ export class OPFSStore implements BlobStore {
 
   async delete(name: string): Promise<void> {
     await this.#refresh();
-    const file = this.#files.get(name);
-    if (file === undefined) return;
+    const files = [this.#files.get(name), this.#partials.get(name)].filter((file) => file !== undefined);
+    if (files.length === 0) return;
     this.#forget();
-    try {
-      await this.#folder.removeEntry(file.name);
-    } catch (thrown) {
-      if (!isNotFound(thrown)) throw refused(thrown, name, "cannot be deleted");
+    for (const file of files) {
+      try {
+        await this.#folder.removeEntry(file.name);
+      } catch (thrown) {
+        if (!isNotFound(thrown)) throw await storageFault(thrown, name, "cannot be deleted");
+      }
     }
     this.#files.delete(name);
+    this.#partials.delete(name);
     this.#others.postMessage(null);
+  }
+
+  async partial(name: string): Promise<number> {
+    await this.#refresh();
+    return this.#partials.get(name)?.size ?? 0;
+  }
+
+  async append(name: string, offset: number, data: Bytes): Promise<void> {
+    await this.#refresh();
+    let partial = this.#partials.get(name);
+    checkAppend(name, offset, partial?.size ?? 0);
+    try {
+      if (partial === undefined) {
+        const [version, mark] = [this.#nextVersion(name), randomMark()];
+        const fileName = `${fileNameOf(name, version, mark)}p`;
+        const handle = await this.#folder.getFileHandle(fileName, { create: true });
+        partial = { handle, name: fileName, version, mark, size: 0 };
+        this.#partials.set(name, partial);
+      }
+      await writeParts(partial.handle, [[offset, data]], false);
+      partial.size = offset + data.byteLength;
+    } catch (thrown) {
+      throw await storageFault(thrown, name, "cannot be written", data.byteLength);
+    }
+  }
+
+  async hashPartial(name: string, offset: number, size: number): Promise<string> {
+    await this.#refresh();
+    const partial = this.#partials.get(name);
+    checkRange(name, size, offset, partial?.size ?? 0);
+    if (partial === undefined) return await sha256Of(0, async () => new Uint8Array(0));
+    const reader = await openReader(partial.handle);
+    try {
+      return await sha256Of(size, async (at, n) => {
+        const data = new Uint8Array(n);
+        if ((await reader.read(offset + at, data)) !== n) throw new Error("it is cut short");
+        return data;
+      });
+    } catch (thrown) {
+      throw await storageFault(thrown, name, "cannot be read");
+    } finally {
+      reader.close();
+    }
+  }
+
+  async finish(name: string, want?: string): Promise<string> {
+    if ((await this.partial(name)) === 0) await this.append(name, 0, new Uint8Array(0));
+    const { handle, name: fileName, version, mark, size } = this.#partials.get(name)!;
+    const got = await this.hashPartial(name, 0, size);
+    try {
+      checkHash(name, got, want);
+    } catch (thrown) {
+      this.#partials.delete(name);
+      await this.#remove(fileName);
+      throw thrown;
+    }
+    try {
+      await writeParts(handle, [[size, new Uint8Array(0)], [size, seal(size, version, mark)]], true);
+    } catch (thrown) {
+      throw await storageFault(thrown, name, "cannot be written", sealSize);
+    }
+    const before = this.#files.get(name);
+    this.#partials.delete(name);
+    this.#files.set(name, { handle, name: fileName, version, size });
+    if (before !== undefined) {
+      if (this.#open?.file === before) this.#forget();
+      await this.#remove(before.name);
+    }
+    this.#others.postMessage(null);
+    return got;
   }
 
   async list(prefix: string): Promise<string[]> {
@@ -133,12 +218,17 @@ export class OPFSStore implements BlobStore {
     if (this.#stale) await this.#scan();
   }
 
+  // nextVersion is by the clock, so that it is also newer than what a worker writes that was ended a moment ago.
+  #nextVersion(name: string): number {
+    return Math.max((this.#files.get(name)?.version ?? 0) + 1, Date.now());
+  }
+
   async #writeFile(name: string, version: number, data: Bytes): Promise<File> {
-    const mark = crypto.getRandomValues(new Uint32Array(1))[0]!;
-    const fileName = `${escape(name)}~${version}.${mark.toString(16)}`;
+    const mark = randomMark();
+    const fileName = fileNameOf(name, version, mark);
     const handle = await this.#folder.getFileHandle(fileName, { create: true });
     try {
-      await writeSealed(handle, data, seal(data.byteLength, version, mark));
+      await writeParts(handle, [[0, data], [data.byteLength, seal(data.byteLength, version, mark)]], true);
     } catch (thrown) {
       await this.#remove(fileName);
       throw thrown;
@@ -171,14 +261,21 @@ export class OPFSStore implements BlobStore {
   async #scanOnce(): Promise<boolean> {
     this.#stale = false;
     const files = new Map<string, File>();
+    const partials = new Map<string, Partial>();
     const older: string[] = [];
     const unsealed: (() => Promise<boolean>)[] = [];
     for await (const [fileName, handle] of this.#folder.entries()) {
-      const parsed = /^(.+)~(\d{1,15})\.([0-9a-f]{1,8})$/.exec(fileName);
+      const parsed = /^(.+)~(\d{1,15})\.([0-9a-f]{1,8})(p?)$/.exec(fileName);
       const name = parsed === null ? undefined : unescape(parsed[1]!);
       if (parsed === null || name === undefined || !(handle instanceof FileSystemFileHandle)) continue; // not ours
       const [version, mark] = [Number(parsed[2]), parseInt(parsed[3]!, 16)];
       const size = await sealedSize(handle, version, mark);
+      if (size < 0 && parsed[4] === "p") {
+        const other = partials.get(name);
+        if (other === undefined || version > other.version) partials.set(name, { handle, name: fileName, version, mark, size: (await handle.getFile()).size });
+        if (other !== undefined) older.push(version > other.version ? other.name : fileName);
+        continue;
+      }
       if (size < 0) {
         unsealed.push(() => this.#clear(fileName, handle, version, mark));
         continue;
@@ -193,6 +290,7 @@ export class OPFSStore implements BlobStore {
       if (!(await clear())) return false;
     }
     this.#files = files;
+    this.#partials = partials;
     for (const fileName of older) await this.#remove(fileName);
     return true;
   }
@@ -253,6 +351,14 @@ function unescape(fileName: string): string | undefined {
   }
 }
 
+function randomMark(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
+function fileNameOf(name: string, version: number, mark: number): string {
+  return `${escape(name)}~${version}.${mark.toString(16)}`;
+}
+
 function seal(size: number, version: number, mark: number): Bytes {
   const words = new DataView(new ArrayBuffer(sealSize));
   words.setBigUint64(0, sealMagic);
@@ -306,20 +412,23 @@ async function openReader(handle: FileSystemFileHandle): Promise<Reader> {
   };
 }
 
-async function writeSealed(handle: FileSystemFileHandle, data: Bytes, end: Bytes): Promise<void> {
+// writeParts puts bytes at offsets, and cuts off what followed the first. With `flush` each part is on the device before the
+// next is written.
+async function writeParts(handle: FileSystemFileHandle, parts: readonly (readonly [at: number, data: Bytes])[], flush: boolean): Promise<void> {
   if (!hasSyncHandles) {
-    const stream = await handle.createWritable(); // the file changes when it is closed
-    await stream.write(data);
-    await stream.write(end);
+    const stream = await handle.createWritable({ keepExistingData: true }); // the file changes when it is closed
+    await stream.truncate(parts[0]![0]);
+    for (const [position, data] of parts) await stream.write({ type: "write", position, data });
     await stream.close();
     return;
   }
   const sync = await handle.createSyncAccessHandle();
   try {
-    for (const [at, part] of [[0, data], [data.byteLength, end]] as const) {
-      const n = sync.write(part, { at });
-      if (n !== part.byteLength) throw new DOMException(`${n} of ${part.byteLength} bytes were taken`, "QuotaExceededError");
-      sync.flush();
+    sync.truncate(parts[0]![0]);
+    for (const [at, data] of parts) {
+      const n = data.byteLength === 0 ? 0 : sync.write(data, { at });
+      if (n !== data.byteLength) throw new DOMException(`${n} of ${data.byteLength} bytes were taken`, "QuotaExceededError");
+      if (flush) sync.flush();
     }
   } finally {
     sync.close();
@@ -332,17 +441,4 @@ function isNotFound(thrown: unknown): boolean {
 
 function isLocked(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "NoModificationAllowedError";
-}
-
-function refused(thrown: unknown, where: string, detail: string): Fault {
-  if (thrown instanceof Fault) return thrown;
-  const full = thrown instanceof DOMException && thrown.name === "QuotaExceededError";
-  return new Fault("storage", {
-    where,
-    detail: full ? `${detail}: the storage that the browser gives this site is full` : detail,
-    remedy: full
-      ? "remove models or adapters that you no longer need, or free space on this device"
-      : "check that this is no private window and that the browser may store site data",
-    cause: new Error(describe(thrown)),
-  });
 }

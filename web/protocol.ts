@@ -30,6 +30,11 @@ export type Request =
   | { id: number; type: "blob read"; name: string }
   | { id: number; type: "blob write"; name: string; data: Bytes }
   | { id: number; type: "blob delete"; name: string }
+  | { id: number; type: "blob hash"; name: string }
+  | { id: number; type: "blob partial"; name: string }
+  | { id: number; type: "blob append"; name: string; offset: number; data: Bytes }
+  | { id: number; type: "blob hash partial"; name: string; offset: number; size: number }
+  | { id: number; type: "blob finish"; name: string; sha256: string | undefined }
   | { id: number; type: "blob list"; prefix: string }
   | { id: number; type: "close" };
 
@@ -40,4 +45,6 @@ export type Answer =
   | { type: "result"; id: number; value: unknown }
   | { type: "error"; id: number; error: ErrorInfo }
   | { type: "event"; id: number; event: Event }
+  /** The GPU is gone; calls fail from now on. */
+  | { type: "lost"; error: ErrorInfo }
   | { type: "log"; line: string };

@@ -2,11 +2,12 @@
 // page's requests one after the other.
 
 import { openDevice } from "./adapter.js";
-import { checkName, MemoryStore, type BlobStore, type Bytes } from "./blobs.js";
+import { checkName, MemoryStore, WithScratch, type BlobStore, type Bytes } from "./blobs.js";
 import { cancelled, describe, Fault } from "./fault.js";
 import { Device } from "./gpu.js";
 import { Host } from "./host.js";
 import { OPFSStore } from "./opfs.js";
+import { sha256Of } from "./store/hash.js";
 import type { Answer, Notice, Opened, OpenRequest, Request } from "./protocol.js";
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -63,6 +64,20 @@ async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
       return await readWhole(blobs, request.name);
     case "blob write":
       return await blobs.write(request.name, request.data);
+    case "blob hash":
+      return await sha256Of(await blobs.size(request.name), async (offset, size) => {
+        const data = new Uint8Array(size);
+        await blobs.read(request.name, offset, data);
+        return data;
+      });
+    case "blob partial":
+      return await blobs.partial(request.name);
+    case "blob append":
+      return await blobs.append(request.name, request.offset, request.data);
+    case "blob hash partial":
+      return await blobs.hashPartial(request.name, request.offset, request.size);
+    case "blob finish":
+      return await blobs.finish(request.name, request.sha256);
     case "blob delete":
       return await blobs.delete(request.name);
     case "blob list":
@@ -88,8 +103,8 @@ async function open(o: OpenRequest): Promise<Opened> {
   if (session !== undefined) throw new Fault("internal", { where: "worker", detail: "a session is open already" });
   const [wasm, gpu, blobs] = await all([
     load(o),
-    openDevice(o.baseline).then(({ device, info }) => new Device(device, info)),
-    o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : OPFSStore.open(o.blobs.folder ?? "nextquill"),
+    openDevice(o.baseline).then(({ device, info }) => new Device(device, info, (why) => post({ type: "lost", error: why.info() }))),
+    o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : OPFSStore.open(o.blobs.folder ?? "nextquill").then((store) => new WithScratch(store)),
   ]);
   try {
     const host = await Host.open(wasm.module, gpu, blobs, (line) => post({ type: "log", line }));

@@ -289,7 +289,13 @@ func (j *journey) learnAgain() {
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#learn-pause")
 	j.untilFor(time.Minute, `document.querySelector("#learn-pause").textContent === "Resume" && shown("#learn-pause")`)
+	require.Equal(j, "true", j.value(`document.querySelector("#forget").disabled`))
 	j.lookAt("4-learning")
+	j.press("#write-start") // while learning is paused there is time for it
+	j.untilFor(time.Minute, `document.querySelector("#draft-you").textContent !== ""`)
+	j.do(`document.querySelector("#write-stop").click()`)
+	j.until(`shown("#write-start")`)
+	require.Regexp(j, `^(Stopped|Done)\.`, j.text("#draft-said"))
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#learn-pause")
 	j.until(`document.querySelector("#learn-pause").textContent === "Pause"`)

@@ -109,6 +109,10 @@ type PersonalizeParams struct {
 	Out      string   `json:"out"`
 	// Resume goes on from the newest checkpoint in Out when there is one.
 	Resume bool `json:"resume,omitempty"`
+	// KeepCheckpoint leaves the checkpoint of the last step in place, for a caller
+	// that notes elsewhere that the run is done and removes it then: resumed after
+	// a kill in between, the run ends at once, in the same adapter.
+	KeepCheckpoint bool `json:"keep_checkpoint,omitempty"`
 }
 
 // PersonalizeResult sums a run up.

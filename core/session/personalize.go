@@ -214,26 +214,27 @@ func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model,
 }
 
 // save writes the adapter, or the model when all weights trained, and drops the
-// checkpoints, which it replaces.
+// checkpoints, which it replaces, unless the caller does.
 func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) error {
+	write := p.saveAdapter
 	if p.Full {
-		forgetFolder(env, p.Out)
-		if err := p.saveModel(ctx, env, m); err != nil {
-			return err
-		}
-		return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+		write = p.saveModel
 	}
+	forgetFolder(env, p.Out)
+	if err := write(ctx, env, m); err != nil || p.KeepCheckpoint {
+		return err
+	}
+	return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+}
+
+func (p *PersonalizeParams) saveAdapter(ctx context.Context, env *Env, m *model.Model) error {
 	a, err := m.Adapter(ctx)
 	if err != nil {
 		return err
 	}
 	a.BaseModel = cmp.Or(p.BaseName, p.Model)
 	sort.Strings(a.Targets)
-	forgetFolder(env, p.Out)
-	if err := weights.WriteAdapter(ctx, env.Blobs, p.Out, a); err != nil {
-		return err
-	}
-	return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+	return weights.WriteAdapter(ctx, env.Blobs, p.Out, a)
 }
 
 // maxModelText bounds config.json and tokenizer.json, which are copied.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"math"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
@@ -32,7 +33,8 @@ func (t *Trainer) resume(ctx context.Context) error {
 		return err
 	}
 	t.resumed = c.Step
-	t.done, t.tokens, t.best, t.hasBest, t.since, t.bestVal = c.Step, c.Tokens, c.Best, c.HasBest, c.Since, c.BestValues
+	t.done, t.tokens, t.last = c.Step, c.Tokens, c.Last
+	t.best, t.hasBest, t.since, t.bestVal = c.Best, c.HasBest, c.Since, c.BestValues
 	return nil
 }
 
@@ -48,8 +50,12 @@ func (t *Trainer) save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	last := t.last
+	if math.IsNaN(last) || math.IsInf(last, 0) {
+		last = 0 // JSON has no such number; the step was dropped
+	}
 	c := &Checkpoint{
-		Step: t.done, Run: t.identity(), Tokens: t.tokens, State: state,
+		Step: t.done, Run: t.identity(), Tokens: t.tokens, Last: last, State: state,
 		Best: t.best, HasBest: t.hasBest, Since: t.since, BestValues: t.bestVal,
 	}
 	if err := c.Save(ctx, t.Store, t.Dir); err != nil {

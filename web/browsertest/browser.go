@@ -49,24 +49,31 @@ func find() (string, error) {
 // Features of Dawn's may be switched on: disable_workgroup_init makes shaders
 // compile many times faster.
 func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, error) {
+	options := []chromedp.ExecAllocatorOption{chromedp.Flag("enable-unsafe-webgpu", true)}
+	if len(dawnFeatures) > 0 {
+		options = append(options, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
+	}
+	return open(ctx, url, options...)
+}
+
+// OpenWithoutGPU starts Chromium as it is on a device whose GPU it does not trust:
+// WebGPU offers no adapter.
+func OpenWithoutGPU(ctx context.Context, url string) (*Browser, error) { return open(ctx, url) }
+
+func open(ctx context.Context, url string, options ...chromedp.ExecAllocatorOption) (*Browser, error) {
 	path, err := find()
 	if err != nil {
 		return nil, err
-	}
-	var dawn []chromedp.ExecAllocatorOption
-	if len(dawnFeatures) > 0 {
-		dawn = append(dawn, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
 	}
 	b := &Browser{}
 	dial := func(ctx context.Context, address string) (chromedp.Transport, error) {
 		b.address = address
 		return remote.DialContext(ctx, address)
 	}
-	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(dawn,
+	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, append(options,
 		chromedp.WithDialer(dial),
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("enable-unsafe-webgpu", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
@@ -76,15 +83,21 @@ func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, er
 	)...)
 	page, closePage := chromedp.NewContext(allocator)
 	b.ctx, b.close = page, func() { closePage(); closeAllocator() }
-	err = chromedp.Listen(page, b.listen)
-	if err == nil {
-		err = chromedp.Do(page, chromedp.Func(enable), chromedp.Navigate(url))
-	}
-	if err != nil {
-		b.close()
+	if err := b.load(url); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
+}
+
+func (b *Browser) load(url string) error {
+	err := chromedp.Listen(b.ctx, b.listen)
+	if err == nil {
+		err = chromedp.Do(b.ctx, chromedp.Func(enable), chromedp.Navigate(url))
+	}
+	if err != nil {
+		b.close()
+	}
+	return err
 }
 
 func enable(ctx context.Context, t *chromedp.Target) error {
@@ -200,6 +213,10 @@ func (b *Browser) Call(ctx context.Context, method string, params, result any, o
 	defer stop()
 	return b.Harness(context.WithoutCancel(ctx), result, "call", method, params)
 }
+
+// OnReport has f take what the page gives to the function report. It must return
+// soon, as Call's onEvent.
+func (b *Browser) OnReport(f func(json string)) { b.setOnEvent(f) }
 
 func (b *Browser) setOnEvent(f func(json string)) {
 	b.mu.Lock()

@@ -4,7 +4,6 @@
 
 import type { Bytes, Session } from "../client.js";
 import { describe, Fault } from "../fault.js";
-import { sha256 } from "../store/hash.js";
 import type { History } from "../store/history.js";
 import { limits, planOf, planOfFiles, refused, request, stopped, type ModelFile, type ModelPlan, type ModelSource } from "./manifest.js";
 import { ProgressReport, type OnProgress } from "./progress.js";
@@ -27,9 +26,9 @@ interface Kept {
 
 export type Blobs = Session["blobs"];
 
-// What is fetched is kept in parts of this size until the file is whole, so that a
-// break costs no more than one.
-const partSize = 4 << 20;
+// What arrives goes to the device in pieces of this size: a file is never whole in
+// the page's memory, and a break costs no more than one.
+const pieceSize = 1 << 20;
 const attempts = 4;
 
 export function modelFolder(id: string): string {
@@ -74,7 +73,7 @@ export async function fetchModel(
       const kept = await keptOf(plan.source, history);
       const sizes: Record<string, number> = {};
       const hashes: Record<string, string> = {};
-      for (const [i, file] of plan.files.entries()) {
+      for (const file of plan.files) {
         signal?.throwIfAborted();
         const name = `${modelFolder(plan.id)}/${file.path}`;
         report.initiate(file.path);
@@ -82,10 +81,7 @@ export async function fetchModel(
         let got = await onDevice(blobs, name, wanted);
         if (got === undefined) {
           report.download(file.path);
-          const whole = await new Download(plan, file, `parts/${plan.id}/${i}`, blobs, report, signal).run(given?.[file.path]);
-          await blobs.write(name, whole.data);
-          await discard(blobs, `parts/${plan.id}/${i}/`);
-          got = { size: whole.data.byteLength, sha256: whole.sha256 };
+          got = await new Download(plan, file, name, blobs, report, signal).run(given?.[file.path]);
         }
         sizes[file.path] = got.size;
         hashes[file.path] = got.sha256;
@@ -114,7 +110,7 @@ async function onDevice(blobs: Blobs, name: string, file: { size?: number | unde
   if (file.size === undefined || file.sha256 === undefined) return undefined;
   try {
     if ((await blobs.size(name)) !== file.size) return undefined;
-    const hash = await sha256(await blobs.read(name));
+    const hash = await blobs.hash(name);
     return hash === file.sha256 ? { size: file.size, sha256: hash } : undefined;
   } catch (thrown) {
     if (thrown instanceof Fault && thrown.kind === "missing") return undefined;
@@ -122,131 +118,120 @@ async function onDevice(blobs: Blobs, name: string, file: { size?: number | unde
   }
 }
 
-async function discard(blobs: Blobs, prefix: string): Promise<void> {
-  for (const name of await blobs.list(prefix)) await blobs.delete(name);
-}
-
 /** One file on its way. */
 class Download {
   readonly #plan: ModelPlan;
   readonly #file: ModelFile;
-  readonly #parts: string; // folder of the parts that are kept until the file is whole
+  readonly #name: string; // of the blob
   readonly #blobs: Blobs;
   readonly #report: ProgressReport;
   readonly #signal: AbortSignal | undefined;
-  #chunks: Bytes[] = []; // of the file so far
-  #loaded = 0;
-  #kept = 0; // bytes that are in parts on the device
+  #stored = 0; // bytes on the device
+  #piece: Bytes | undefined; // what follows them
+  #held = 0; // bytes in it
 
-  constructor(plan: ModelPlan, file: ModelFile, parts: string, blobs: Blobs, report: ProgressReport, signal: AbortSignal | undefined) {
+  constructor(plan: ModelPlan, file: ModelFile, name: string, blobs: Blobs, report: ProgressReport, signal: AbortSignal | undefined) {
     this.#plan = plan;
     this.#file = file;
-    this.#parts = parts;
+    this.#name = name;
     this.#blobs = blobs;
     this.#report = report;
     this.#signal = signal;
   }
 
-  /** Gives the file, whole and with the right hash. */
-  async run(given: Blob | undefined): Promise<{ data: Bytes; sha256: string }> {
-    if (given !== undefined) {
-      this.#take(new Uint8Array(await given.arrayBuffer()));
-    } else if (this.#file.shards !== undefined) {
-      for (const shard of this.#file.shards) await this.#fetchShard(shard);
-    } else {
-      await this.#takeParts();
-      await this.#fetchRange(new URL(this.#file.url ?? this.#file.path, this.#plan.base));
+  /** Makes the file a blob, whole and with the right hash. */
+  async run(given: Blob | undefined): Promise<{ size: number; sha256: string }> {
+    const left = await this.#takeUp();
+    try {
+      return await this.#fetch(given);
+    } catch (thrown) {
+      if (left === 0 || !(thrown instanceof Fault) || thrown.kind !== "mismatch") throw thrown;
+      // What an earlier visit left may be what is wrong.
+      this.#cut(0);
+      return await this.#fetch(given);
     }
-    const data = join(this.#chunks, this.#loaded);
-    this.#chunks = [];
-    const { path, size, sha256: want } = this.#file;
-    if (size !== undefined && data.byteLength !== size) throw await this.#spoilt("size", `${data.byteLength} bytes`, `${size} bytes`);
-    const got = await sha256(data);
-    if (want !== undefined && got !== want) throw await this.#spoilt("sha256", got, want);
-    this.#report.loaded(path, data.byteLength, data.byteLength);
-    return { data, sha256: got };
   }
 
-  async #spoilt(field: string, detail: string, limit: string): Promise<Fault> {
-    await discard(this.#blobs, `${this.#parts}/`);
+  // takeUp goes on from where an earlier visit was broken off.
+  async #takeUp(): Promise<number> {
+    const { size, sha256 } = this.#file;
+    if (size !== undefined && sha256 !== undefined) this.#stored = Math.min(size, await this.#blobs.partial(this.#name));
+    else this.#cut(0); // nothing would tell whether the pieces belong together
+    return this.#stored;
+  }
+
+  async #fetch(given: Blob | undefined): Promise<{ size: number; sha256: string }> {
+    const { path, size, sha256: want, shards, url } = this.#file;
+    if (given !== undefined) await this.#copy(given);
+    else if (shards !== undefined) await this.#fetchShards(shards);
+    else if (this.#loaded !== size) await this.#fetchRange(new URL(url ?? path, this.#plan.base), 0, size);
+    await this.#keep();
+    if (size !== undefined && this.#stored !== size) throw await this.#spoilt(path, 0, "size", `${this.#stored} bytes`, `${size} bytes`);
+    await this.#blobs.append(this.#name, this.#stored, new Uint8Array(0)); // cuts off what a kill may have left behind it
+    const got = await this.#blobs.finish(this.#name, want);
+    this.#report.loaded(path, this.#stored, this.#stored);
+    return { size: this.#stored, sha256: got };
+  }
+
+  async #copy(given: Blob): Promise<void> {
+    while (this.#loaded < given.size) {
+      this.#signal?.throwIfAborted();
+      await this.#take(new Uint8Array(await given.slice(this.#loaded, this.#loaded + pieceSize).arrayBuffer()));
+      this.#report.loaded(this.#file.path, this.#loaded, given.size);
+    }
+  }
+
+  async #fetchShards(shards: NonNullable<ModelFile["shards"]>): Promise<void> {
+    let from = 0;
+    for (const { url, size, sha256: want } of shards) {
+      const end = from + size;
+      if (this.#loaded < end) {
+        await this.#fetchRange(new URL(url, this.#plan.base), from, end);
+        await this.#keep();
+        if (this.#stored !== end) throw await this.#spoilt(url, from, "size", `${this.#stored - from} bytes`, `${size} bytes`);
+        const got = await this.#blobs.hashPartial(this.#name, from, size);
+        if (got !== want) throw await this.#spoilt(url, from, "sha256", got, want);
+      }
+      from = end;
+    }
+  }
+
+  // spoilt drops what came from `from` on, so that the next attempt fetches it anew.
+  async #spoilt(where: string, from: number, field: string, detail: string, limit: string): Promise<Fault> {
+    this.#cut(from);
+    await this.#blobs.append(this.#name, from, new Uint8Array(0));
     return new Fault("mismatch", {
-      where: this.#file.path, field, detail, limit, remedy: "the file was altered or cut short on its way: open the model again, or make its manifest anew",
+      where, field, detail, limit, remedy: "the file was altered or cut short on its way: open the model again, or make its manifest anew",
     });
   }
 
-  async #fetchShard({ url, size, sha256: want }: NonNullable<ModelFile["shards"]>[number]): Promise<void> {
-    const name = `${this.#parts}/${want}`;
-    let data: Bytes | undefined;
-    try {
-      data = await this.#blobs.read(name);
-    } catch (thrown) {
-      if (!(thrown instanceof Fault) || thrown.kind !== "missing") throw thrown;
-    }
-    if (data === undefined || (await sha256(data)) !== want) {
-      const before = this.#loaded;
-      const address = new URL(url, this.#plan.base);
-      const chunks: Bytes[] = [];
-      let n = 0;
-      await this.#patiently(async () => {
-        [chunks.length, n] = [0, 0];
-        for await (const chunk of this.#body(await this.#get(address, 0), address)) {
-          chunks.push(chunk);
-          n += chunk.byteLength;
-          if (n > size) break;
-          this.#report.loaded(this.#file.path, before + n, this.#file.size ?? 0);
-        }
-      });
-      data = join(chunks, n);
-      const got = await sha256(data);
-      if (n !== size || got !== want) throw await this.#spoilt(url, `${n} bytes of sha256 ${got}`, `${size} bytes of ${want}`);
-      await this.#blobs.write(name, data);
-    }
-    this.#take(data);
-  }
-
-  // takeParts goes on from where an earlier visit was broken off.
-  async #takeParts(): Promise<void> {
-    if (this.#file.sha256 === undefined) return; // nothing would tell whether the parts belong together
-    for (let n = 0; ; n++) {
-      try {
-        const part = await this.#blobs.read(`${this.#parts}/${n}`);
-        if (part.byteLength !== partSize) return;
-        this.#take(part);
-        this.#kept = this.#loaded;
-      } catch (thrown) {
-        if (thrown instanceof Fault && thrown.kind === "missing") return;
-        throw thrown;
-      }
-    }
-  }
-
-  async #fetchRange(url: URL): Promise<void> {
-    if (this.#loaded === this.#file.size) return;
+  // fetchRange fetches what is at `url` as the file's bytes from `from` to `end`, on from what is there of it.
+  async #fetchRange(url: URL, from: number, end: number | undefined): Promise<void> {
     await this.#patiently(async () => {
-      const response = await this.#get(url, this.#loaded);
-      if (response.status !== 206) this.#reset(); // the server sends it from the start
+      const response = await this.#get(url, this.#loaded - from, () => this.#cut(from));
+      if (response.status !== 206) this.#cut(from); // the server sends it from the start
       const length = Number(response.headers.get("Content-Length") ?? 0);
       const total = this.#file.size ?? (response.headers.has("Content-Encoding") ? 0 : this.#loaded + length);
-      let whole = false;
       try {
         for await (const chunk of this.#body(response, url)) {
-          this.#take(chunk);
+          await this.#take(chunk);
           this.#report.loaded(this.#file.path, this.#loaded, total);
-          if (this.#loaded > (this.#file.size ?? limits.file)) break;
-          await this.#keepParts();
+          if (end !== undefined && this.#loaded > end) break; // more than there should be
+          if (this.#loaded > limits.file) {
+            throw new Fault("too-large", { where: url.href, detail: `more than ${limits.file} bytes`, limit: `${limits.file} bytes` });
+          }
         }
-        whole = true;
       } finally {
-        if (!whole) await this.#keepParts();
+        await this.#keep();
       }
     });
   }
 
-  async #get(url: URL, from: number): Promise<Response> {
+  async #get(url: URL, from: number, restart: () => void): Promise<Response> {
     const response = await request(url, this.#signal, from > 0 ? { headers: { Range: `bytes=${from}-` } } : {});
     const starts = response.headers.get("Content-Range")?.startsWith(`bytes ${from}-`);
     if (response.status === 416 || (response.status === 206 && !starts)) {
-      this.#reset();
+      restart();
       throw refused(url, response);
     }
     if (!response.ok) throw refused(url, response);
@@ -285,41 +270,35 @@ class Download {
     }
   }
 
-  #take(chunk: Bytes): void {
-    this.#chunks.push(chunk);
-    this.#loaded += chunk.byteLength;
+  get #loaded(): number {
+    return this.#stored + this.#held;
   }
 
-  #reset(): void {
-    this.#chunks = [];
-    this.#loaded = 0;
-    this.#kept = 0;
-  }
-
-  // keepParts puts whole parts on the device. A file of one part is not worth it.
-  async #keepParts(): Promise<void> {
-    if (this.#file.sha256 === undefined || (this.#file.size ?? 0) <= partSize) return;
-    while (this.#loaded - this.#kept >= partSize) {
-      await this.#blobs.write(`${this.#parts}/${this.#kept / partSize}`, slice(this.#chunks, this.#kept, partSize));
-      this.#kept += partSize;
+  async #take(chunk: Bytes): Promise<void> {
+    for (let at = 0; at < chunk.byteLength; ) {
+      this.#piece ??= new Uint8Array(pieceSize);
+      const part = chunk.subarray(at, at + pieceSize - this.#held);
+      this.#piece.set(part, this.#held);
+      this.#held += part.byteLength;
+      at += part.byteLength;
+      if (this.#held === pieceSize) await this.#keep();
     }
   }
-}
 
-function join(chunks: readonly Bytes[], size: number): Bytes {
-  if (chunks.length === 1) return chunks[0]!;
-  return slice(chunks, 0, size);
-}
-
-function slice(chunks: readonly Bytes[], from: number, size: number): Bytes {
-  const out = new Uint8Array(size);
-  let at = -from; // of the chunk, in out
-  for (const chunk of chunks) {
-    if (at + chunk.byteLength > 0 && at < size) {
-      const part = chunk.subarray(Math.max(0, -at), Math.min(chunk.byteLength, size - at));
-      out.set(part, Math.max(0, at));
-    }
-    at += chunk.byteLength;
+  // keep puts what is held on the device.
+  async #keep(): Promise<void> {
+    if (this.#piece === undefined) return;
+    const [piece, at] = [this.#held === pieceSize ? this.#piece : this.#piece.slice(0, this.#held), this.#stored];
+    this.#piece = undefined;
+    this.#held = 0;
+    this.#stored += piece.byteLength;
+    await this.#blobs.append(this.#name, at, piece);
   }
-  return out;
+
+  // cut forgets what came after the first bytes.
+  #cut(size: number): void {
+    this.#piece = undefined;
+    this.#held = 0;
+    this.#stored = size;
+  }
 }

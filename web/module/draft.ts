@@ -93,6 +93,45 @@ export class Draft implements AsyncIterable<string> {
   }
 }
 
+/**
+ * The text that a reader has been given. When it is made again, because the GPU was lost, the same seed gives the same text:
+ * what was given already is left out.
+ */
+export class Told {
+  /** Set when the text came out otherwise the second time. */
+  broken: Fault | undefined;
+  readonly #to: (text: string) => void;
+  #given = "";
+  #repeated = ""; // of what was given
+  #repeating = false;
+
+  constructor(to: (text: string) => void) {
+    this.#to = to;
+  }
+
+  take(text: string): void {
+    if (this.#repeating) {
+      this.#repeated += text;
+      if (this.#given.startsWith(this.#repeated)) return;
+      if (!this.#repeated.startsWith(this.#given)) {
+        this.broken ??= new Fault("device-lost", {
+          where: "write", detail: "the GPU went away, and the text cannot be gone on with: the adapter was replaced meanwhile", remedy: "write it again",
+        });
+        return;
+      }
+      text = this.#repeated.slice(this.#given.length);
+      this.#repeating = false;
+    }
+    this.#given += text;
+    if (text !== "") this.#to(text);
+  }
+
+  again(): void {
+    this.#repeated = "";
+    this.#repeating = true;
+  }
+}
+
 /** Sampling as the guest takes it, with the defaults of the command line. */
 export function samplingOf(o: WriteOptions, seed: number): object {
   return {

@@ -46,7 +46,7 @@ export async function estimate(plan: ModelPlan, fetched: boolean): Promise<Estim
 }
 
 function kindOf(name: string): "models" | "adapters" | "checkpoints" | "other" {
-  if (/^(models|parts)\//.test(name)) return "models";
+  if (name.startsWith("models/")) return "models";
   if (name.includes("/checkpoint/")) return "checkpoints";
   if (/adapter_(model|config)/.test(name)) return "adapters";
   return "other";

@@ -2,7 +2,7 @@
 
 import { checkName } from "../blobs.js";
 import { describe, Fault, quote } from "../fault.js";
-import { sha256 } from "../store/hash.js";
+import { sha256, sha256Of } from "../store/hash.js";
 
 /** A model: a folder's or manifest's URL, or its files by name (config.json, tokenizer.json, model.safetensors). */
 export type ModelSource = string | URL | Readonly<Record<string, Blob>>;
@@ -71,7 +71,7 @@ export async function planOfFiles(files: Readonly<Record<string, Blob>>): Promis
   for (const [path, blob] of Object.entries(files)) {
     checkName(path);
     bounded(blob.size, path);
-    list.push({ path, size: blob.size, sha256: await sha256(await blob.arrayBuffer()) });
+    list.push({ path, size: blob.size, sha256: await sha256Of(blob.size, async (at, n) => new Uint8Array(await blob.slice(at, at + n).arrayBuffer())) });
   }
   if (list.length === 0) throw new Fault("missing", { where: "model", detail: "has no files", remedy: "give config.json, tokenizer.json and model.safetensors" });
   const made = await plan("", { name: "local model", version: 1, files: list }, "");

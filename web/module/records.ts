@@ -41,6 +41,12 @@ export function runKey(model: Pick<Model, "id">): string {
   return `run:${model.id}`;
 }
 
-export function runFolder(record: Pick<RunRecord, "id">): string {
-  return `runs/${record.id}`;
+/** The blob folder of a run: its texts, its checkpoints, and in the end its adapter. */
+export function runFolder(model: Pick<Model, "id">, record: Pick<RunRecord, "id">): string {
+  return `${runsFolder(model)}${record.id}`;
+}
+
+/** What the folders of a model's runs begin with. */
+export function runsFolder(model: Pick<Model, "id">): string {
+  return `runs/${model.id}/`;
 }

@@ -3,7 +3,7 @@
 
 import type { Session } from "../client.js";
 import { cancelled, Fault } from "../fault.js";
-import { adapterKey, runFolder, runKey, type AdapterRecord, type RunRecord } from "./records.js";
+import { adapterKey, runFolder, runKey, runsFolder, type AdapterRecord, type RunRecord } from "./records.js";
 import type { History } from "../store/history.js";
 import { chronological, toLine } from "../store/item.js";
 import type { Model } from "./download.js";
@@ -61,8 +61,8 @@ export interface RunContext {
   model: Model;
   history: History;
   session(): Promise<Session>;
-  /** Opens another session in place of one whose GPU is lost. */
-  reopen(): Promise<Session>;
+  /** Gives another session in place of one whose GPU or worker is lost; `why` goes to whoever listens. */
+  reopen(lost: Session | undefined, why: Fault): Promise<Session>;
 }
 
 interface Stage {
@@ -73,6 +73,10 @@ interface Stage {
 
 // So many losses of the GPU without a checkpoint between them end the run.
 const maxLosses = 3;
+
+// A GPU whose driver starts anew gives no device for a while: it is asked for
+// again after so many milliseconds.
+const waits = [250, 1000, 4000];
 
 /**
  * A run under way. Iterate over it for its events: each iterator gets all of them, from the first on, and throws what the run
@@ -94,6 +98,8 @@ export class Run implements AsyncIterable<RunEvent> {
   #resumed: PromiseWithResolvers = withResolvers();
   #quiet: PromiseWithResolvers = withResolvers(); // settles once paused
   #losses = 0;
+  // The writes of the record, one after the other.
+  #noted: Promise<void> = Promise.resolve();
 
   /** @internal */
   constructor(context: RunContext, options: PersonalizeOptions) {
@@ -173,23 +179,24 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 
   async #train(): Promise<RunResult> {
-    const { model, history } = this.#context;
+    const { model } = this.#context;
     const record = await this.#begin();
     this.#setState("running"); // options and phases are known from here on
     try {
-      const stages = stagesOf(record);
+      const stages = stagesOf(model, record);
       let raw: Record<string, unknown> = {};
       for (const [i, stage] of stages.entries()) {
         if (i < record.phase) continue;
         this.#phase = { phase: i + 1, phases: stages.length, preset: stage.preset };
         raw = await this.#serve(record, stage);
+        // The guest has left the checkpoint of the last step: a kill before this is noted costs no work.
         record.phase = i + 1;
         record.step = 0;
-        if (record.phase < stages.length) await history.setRecord(runKey(model), record);
+        if (record.phase < stages.length) await this.#note(record);
       }
       return await this.#adopt(record, raw);
     } catch (thrown) {
-      if (this.#intent === "cancel") await this.#discard(record);
+      if (this.#intent === "cancel") await this.#discard();
       throw thrown;
     }
   }
@@ -204,7 +211,6 @@ export class Run implements AsyncIterable<RunEvent> {
       }
       return left;
     }
-    if (left !== undefined) await this.#discard(left);
     const items = chronological(await history.list());
     if (items.length < 2) {
       throw new Fault("missing", { where: "history", detail: `${items.length} texts`, limit: "at least 2", remedy: "add texts of yours: one is kept to test on, the others are learnt from" });
@@ -216,17 +222,41 @@ export class Run implements AsyncIterable<RunEvent> {
     };
     const { blobs } = await this.#context.session();
     // The run learns from the texts as they are now, whatever is edited meanwhile: only so can it go on bit for bit.
-    await blobs.write(`${runFolder(record)}/history.jsonl`, new TextEncoder().encode(items.map(toLine).join("")));
-    await history.setRecord(runKey(model), record);
+    await blobs.write(`${runFolder(model, record)}/history.jsonl`, new TextEncoder().encode(items.map(toLine).join("")));
+    // In place of a run that was left: until here that one stays whole.
+    await this.#note(record);
+    await this.#sweep(record);
     return record;
+  }
+
+  // note puts the run's record where the next visit finds it.
+  async #note(record: RunRecord): Promise<void> {
+    const { model, history } = this.#context;
+    const copy = { ...record };
+    const written = this.#noted.then(() => history.setRecord(runKey(model), copy));
+    this.#noted = written.catch(() => {});
+    await written;
+  }
+
+  // sweep removes what no record names any more: other runs, and what a kill has left of them.
+  async #sweep(record: RunRecord | undefined): Promise<void> {
+    const { model, history } = this.#context;
+    const adapter = await history.record<AdapterRecord>(adapterKey(model));
+    const under = (name: string, folder: string | undefined) => folder !== undefined && name.startsWith(`${folder}/`);
+    const { blobs } = await this.#context.session();
+    for (const name of await blobs.list(runsFolder(model))) {
+      const inUse = under(name, adapter?.folder) && !name.includes("/checkpoint/");
+      if (!inUse && !under(name, record && runFolder(model, record))) await blobs.delete(name);
+    }
   }
 
   // serve trains one stage to its end, through pauses and losses of the GPU.
   async #serve(record: RunRecord, stage: Stage): Promise<Record<string, unknown>> {
     for (;;) {
       await this.#mayRun();
+      let session: Session | undefined;
       try {
-        const session = await this.#context.session();
+        session = await this.#context.session();
         const { signal } = this.#stop;
         return await session.call<Record<string, unknown>>("personalize", paramsOf(this.#context.model, record, stage), {
           signal, onEvent: (e) => this.#take(fromGuest(e, this.#phase), record),
@@ -236,8 +266,22 @@ export class Run implements AsyncIterable<RunEvent> {
         if (this.#stop.signal.aborted && fault.kind === "cancelled") continue; // mayRun knows what for
         if (this.#ended || !lost(fault) || ++this.#losses > maxLosses) throw fault;
         this.#setState("recovering", fault);
-        await this.#context.reopen();
+        await this.#recover(session, fault);
         if (this.#intent === "run") this.#setState("running");
+      }
+    }
+  }
+
+  async #recover(lost: Session | undefined, why: Fault): Promise<void> {
+    for (let n = 0; ; n++) {
+      try {
+        await this.#context.reopen(lost, why);
+        return;
+      } catch (thrown) {
+        const stopped = this.#intent === "cancel" || this.#intent === "leave";
+        if (stopped || n === waits.length || !(thrown instanceof Fault) || thrown.kind !== "no-adapter") throw thrown;
+        lost = undefined;
+        await new Promise((later) => setTimeout(later, waits[n]));
       }
     }
   }
@@ -263,7 +307,7 @@ export class Run implements AsyncIterable<RunEvent> {
     if (event.event === "checkpoint") {
       this.#losses = 0;
       // Only shown after a reload: the checkpoint itself knows where it is.
-      void this.#context.history.setRecord(runKey(this.#context.model), { ...record, step: event.step }).catch(() => {});
+      this.#note({ ...record, step: event.step }).catch(() => {});
     }
     this.#emit(event);
   }
@@ -273,27 +317,33 @@ export class Run implements AsyncIterable<RunEvent> {
     const { model, history } = this.#context;
     const number = (key: string) => Number(raw[key] ?? 0);
     const old = await history.record<AdapterRecord>(adapterKey(model));
-    await history.setRecord(adapterKey(model), {
-      folder: `${runFolder(record)}/adapter`, preset: record.preset, epochs: record.epochs, items: record.items,
-      heldout: number("heldout"), made: new Date().toISOString(),
-    } satisfies AdapterRecord);
-    await history.setRecord(runKey(model), undefined);
-    const { blobs } = await this.#context.session();
-    for (const name of await blobs.list(`${runFolder(record)}/`)) {
-      if (!name.startsWith(`${runFolder(record)}/adapter/`)) await blobs.delete(name);
-    }
-    if (old !== undefined) for (const name of await blobs.list(`${old.folder}/`)) await blobs.delete(name);
+    await this.#noted;
+    await history.setRecords([
+      [adapterKey(model), {
+        folder: `${runFolder(model, record)}/adapter`, preset: record.preset, epochs: record.epochs, items: record.items,
+        heldout: number("heldout"), made: new Date().toISOString(),
+      } satisfies AdapterRecord],
+      [runKey(model), undefined],
+    ]);
+    // The run is done: what is still there is only in the way, and the next run removes it if this one cannot.
+    await this.#tidy(old?.folder).catch(() => {});
     return {
       preset: record.preset as Preset, steps: number("steps"), tokens: number("tokens"), seconds: number("seconds"), loss: number("loss"), heldout: number("heldout"),
       stopped: String(raw["stopped"] ?? "done"), peakBytes: number("peak_bytes"), resumed: number("resumed"), skipped: number("skipped"),
     };
   }
 
-  async #discard(record: RunRecord): Promise<void> {
+  async #discard(): Promise<void> {
     const { model, history } = this.#context;
+    await this.#noted;
     await history.setRecord(runKey(model), undefined);
+    await this.#tidy(undefined);
+  }
+
+  async #tidy(adapter: string | undefined): Promise<void> {
+    await this.#sweep(undefined);
     const { blobs } = await this.#context.session();
-    for (const name of await blobs.list(`${runFolder(record)}/`)) await blobs.delete(name);
+    if (adapter !== undefined) for (const name of await blobs.list(`${adapter}/`)) await blobs.delete(name);
   }
 
   #setState(state: RunState, fault?: Fault): void {
@@ -320,8 +370,8 @@ async function alone<T>(model: Model, train: () => Promise<T>): Promise<T> {
   });
 }
 
-function stagesOf(record: RunRecord): Stage[] {
-  const folder = runFolder(record);
+function stagesOf(model: Model, record: RunRecord): Stage[] {
+  const folder = runFolder(model, record);
   const last: Stage = { preset: record.preset as Preset, out: `${folder}/adapter` };
   if (record.preset !== "nextquill") return [last];
   const expert = `${folder}/expert`;
@@ -333,7 +383,7 @@ function paramsOf(model: Model, record: RunRecord, stage: Stage): object {
   const { lr, batchSize, seed = 1, checkpointEvery, recompute, patience } = training;
   return {
     model: model.folder,
-    source: { history: `${runFolder(record)}/history.jsonl`, heldout_fraction: heldout, max_items: maxItems },
+    source: { history: `${runFolder(model, record)}/history.jsonl`, heldout_fraction: heldout, max_items: maxItems },
     retrieval: {},
     preset: stage.preset,
     expert: stage.expert,
@@ -341,12 +391,13 @@ function paramsOf(model: Model, record: RunRecord, stage: Stage): object {
     training: { epochs: record.epochs, batch_size: batchSize, lr, seed, checkpoint_every: checkpointEvery, recompute, patience },
     out: stage.out,
     resume: true, // goes on from a checkpoint when there is one
+    keep_checkpoint: true, // until its end is noted
   };
 }
 
-// lost tells whether another session can go on from the last checkpoint.
-function lost(fault: Fault): boolean {
-  return fault.kind === "device-lost" || (fault.kind === "internal" && fault.where === "worker");
+/** Whether a call failed because its GPU, guest or worker is gone, so that another session can do it. @internal */
+export function lost(fault: Fault): boolean {
+  return fault.kind === "device-lost" || (fault.kind === "internal" && (fault.where === "worker" || fault.where === "guest"));
 }
 
 interface PromiseWithResolvers {

@@ -1,12 +1,13 @@
-// The history as the guest reads it: a blob named by its content, so that tabs
-// never write different texts under one name.
+// The history as the guest reads it: a blob in the worker's memory, named by its
+// content.
 
 import type { Session } from "../client.js";
 import { sha256 } from "../store/hash.js";
 import type { History } from "../store/history.js";
 import { chronological, fieldsOf, toLine, type ContextInput, type Field, type Item } from "../store/item.js";
 
-const folder = "prompt";
+const folder = "scratch/prompt/";
+const most = 16; // prompts in memory
 
 /** The history, its blob, and the parameters that name it to the guest. */
 export interface PromptSource {
@@ -21,11 +22,12 @@ export async function promptSource(session: Session, history: History, use: bool
   const items = at < 0 ? all : all.slice(0, at);
   if (!use || items.length === 0) return { items, params: { source: { history: "" }, retrieval: {} } };
   const bytes = new TextEncoder().encode(items.map(toLine).join(""));
-  const name = `${folder}/${(await sha256(bytes)).slice(0, 24)}.jsonl`;
-  const there = await session.blobs.list(`${folder}/`);
+  const name = `${folder}${(await sha256(bytes)).slice(0, 24)}.jsonl`;
+  const there = await session.blobs.list(folder);
   if (!there.includes(name)) {
+    // Calls that wait their turn have named theirs.
+    if (there.length >= most) for (const old of there) await session.blobs.delete(old);
     await session.blobs.write(name, bytes);
-    for (const old of there) await session.blobs.delete(old);
   }
   // A source is split into texts to learn from and texts to test on, and has at least one of each; a prompt may
   // show both. One text alone is therefore named as both, and shown once.

@@ -5,10 +5,14 @@ package moduletest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +36,40 @@ globalThis.settled = async (promise) => {
     return { fault: { kind: thrown.kind ?? thrown.name, message: thrown.message } };
   }
 };
+// The database's writes can be made to fail from here on, as faulty.go does with files.
+globalThis.databaseWrites = {
+  failAfter(n, told) { [this.left, this.told] = [n, told]; },
+  left: 0,
+};
+for (const name of ["add", "put"]) {
+  const write = IDBObjectStore.prototype[name];
+  IDBObjectStore.prototype[name] = function (...args) {
+    const writes = globalThis.databaseWrites;
+    if (writes.left > 0 && --writes.left === 0) {
+      writes.told();
+      throw new DOMException("no space is left", "QuotaExceededError");
+    }
+    return write.apply(this, args);
+  };
+}
+// The workers that live.
+globalThis.workers = new Set();
+globalThis.Worker = class extends Worker {
+  constructor(...args) {
+    super(...args);
+    workers.add(this);
+  }
+  terminate() {
+    workers.delete(this);
+    super.terminate();
+  }
+};
+globalThis.exported = async (nq) => {
+  const bytes = new Uint8Array(await (await nq.adapter.export()).arrayBuffer());
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(text);
+};
 globalThis.ready = true;`
 
 // Site is a static site with the module, and a model under model/.
@@ -46,7 +84,7 @@ type Site struct {
 
 // Serve starts a site with the guest and a model's files.
 func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
-	s := &Site{files: map[string][]byte{"": []byte(page), "main.js": []byte(main), "nextquill.wasm": guest}}
+	s := &Site{files: map[string][]byte{"": []byte(page), "main.js": []byte(main), "faulty.js": []byte(faulty), "nextquill.wasm": guest}}
 	for _, name := range []string{"nextquill", "element", "worker"} {
 		b, err := bundle.Make(root, name+".ts", nil)
 		if err != nil {
@@ -54,19 +92,39 @@ func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
 		}
 		s.files[name+".js"] = b.JS
 	}
-	names := []string{"config.json", "tokenizer.json", "model.safetensors"}
-	m, err := manifest.Of(context.Background(), "default", blob.FromFS(model), names, nil)
-	if err != nil {
+	if err := s.AddModel("model", "default", model, 0); err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		if s.files["model/"+name], err = fs.ReadFile(model, name); err != nil {
-			return nil, err
-		}
-	}
-	s.files["model/manifest.json"] = m.Encode()
 	s.Server = httptest.NewServer(s)
 	return s, nil
+}
+
+// AddModel serves a model's files in a folder, with a manifest. With shardSize above 0
+// larger files are served in parts of so many bytes.
+func (s *Site) AddModel(folder, name string, model fs.FS, shardSize int) error {
+	names := []string{"config.json", "tokenizer.json", "model.safetensors"}
+	m, err := manifest.Of(context.Background(), name, blob.FromFS(model), names, nil)
+	if err != nil {
+		return err
+	}
+	for i := range m.Files {
+		f := &m.Files[i]
+		data, err := fs.ReadFile(model, f.Path)
+		if err != nil {
+			return err
+		}
+		if shardSize == 0 || len(data) <= shardSize {
+			s.Put(folder+"/"+f.Path, data)
+			continue
+		}
+		for part := range slices.Chunk(data, shardSize) {
+			shard := manifest.Shard{URL: fmt.Sprintf("%s.%d", f.Path, len(f.Shards)), Size: int64(len(part)), SHA256: manifest.Sum(part)}
+			f.Shards = append(f.Shards, shard)
+			s.Put(folder+"/"+shard.URL, part)
+		}
+	}
+	s.Put(folder+"/manifest.json", m.Encode())
+	return nil
 }
 
 // ServeHTTP implements http.Handler.
@@ -107,9 +165,26 @@ func breakOff(w http.ResponseWriter, data []byte, n int) {
 
 // Fail makes the next answers with a file fail, each after so many bytes.
 func (s *Site) Fail(name string, after ...int) {
+	s.FailAll(map[string][]int{name: after})
+}
+
+// FailAll makes the next answers with each of several files fail so.
+func (s *Site) FailAll(after map[string][]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fail = map[string][]int{name: after}
+	s.fail = maps.Clone(after)
+}
+
+// Size is that of a file, whether it is served whole or in parts.
+func (s *Site) Size(name string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for file, data := range s.files {
+		if file == name || strings.HasPrefix(file, name+".") {
+			n += len(data)
+		}
+	}
+	return n
 }
 
 func pageName(name string) string {

@@ -5,7 +5,7 @@ import { openHistory, NextQuill, type History, type Item, type Progress } from "
 import { guestSHA256, urls } from "./assets.js";
 import { byId, h } from "./dom.js";
 
-/** Fires "items" when the texts changed, "ready" when the model opened or closed, "busy" when a job began or ended. */
+/** Fires "items" when the texts changed, "ready" when the model opened or closed, "busy" when a job began, paused or ended. */
 export class App extends EventTarget {
   history: History = openHistory();
   /** In order of time. */
@@ -13,12 +13,24 @@ export class App extends EventTarget {
   model: NextQuill | undefined;
   /** There is no GPU, so there can be no model. */
   unable = false;
-  #busy = false;
+  #jobs = 0;
+  #held = false;
   readonly #alert = byId("alert", HTMLElement);
 
-  /** A job is running: one worker does one thing at a time. */
+  /** A job is running: one worker does one thing at a time. While learning is paused, there is time for another. */
   get busy(): boolean {
-    return this.#busy;
+    return this.#jobs > (this.#held ? 1 : 0);
+  }
+
+  /** No job is running, not even one that is paused. */
+  get idle(): boolean {
+    return this.#jobs === 0;
+  }
+
+  /** Says that the job is paused, or goes on. */
+  hold(held: boolean): void {
+    this.#held = held;
+    this.dispatchEvent(new Event("busy"));
   }
 
   /** Reads the texts, now and whenever they change, here or in another tab. */
@@ -57,17 +69,17 @@ export class App extends EventTarget {
   /** Runs a job of the model's. What goes wrong is shown, and false is given; so it is when the person stopped it. */
   async work(job: (model: NextQuill) => Promise<void>): Promise<boolean> {
     const model = this.model;
-    if (model === undefined || this.#busy) return false;
-    this.#setBusy(true);
+    if (model === undefined || this.busy) return false;
+    this.#count(1);
     try {
       return await this.guard(() => job(model));
     } finally {
-      this.#setBusy(false);
+      this.#count(-1);
     }
   }
 
-  #setBusy(busy: boolean): void {
-    this.#busy = busy;
+  #count(change: 1 | -1): void {
+    this.#jobs += change;
     this.dispatchEvent(new Event("busy"));
   }
 

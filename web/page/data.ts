@@ -29,8 +29,8 @@ export function dataPanel(app: App): void {
     ]);
     exportTexts.disabled = app.items.length === 0;
     exportAdapter.disabled = learnt === undefined;
-    importAdapter.disabled = app.model === undefined || app.busy;
-    forgetButton.disabled = app.busy;
+    importAdapter.disabled = app.model === undefined || !app.idle;
+    forgetButton.disabled = !app.idle;
   };
   // Looking on storage takes a moment; looks must not overtake each other.
   let drawing = Promise.resolve();

@@ -87,7 +87,7 @@ class LearnPanel {
     const { model, items, busy, unable } = this.#app;
     const enough = items.length >= fewest;
     this.#startButton.disabled = model === undefined || !enough || busy;
-    if (busy || this.#unfinished) return;
+    if (busy || this.#unfinished || this.#run !== undefined) return;
     this.#note.textContent = unable ? "Needs a GPU." : !enough ? `Add ${fewest} texts or more first.`
       : model === undefined ? "Fetch the model first." : `Learns from ${plural(items.length, "text")}.`;
   }
@@ -103,6 +103,7 @@ class LearnPanel {
       await run.result;
     });
     this.#run = undefined;
+    this.#app.hold(false);
     for (const b of [this.#pause, this.#cancel]) b.hidden = true;
     this.#startButton.hidden = false;
     this.#left.textContent = "";
@@ -204,6 +205,7 @@ class LearnPanel {
 
   #showState(): void {
     const state = this.#run?.state;
+    this.#app.hold(state === "paused");
     this.#pause.textContent = state === "paused" ? "Resume" : "Pause";
     this.#pause.disabled = state !== "paused" && state !== "running";
     if (state === "paused") {

@@ -4,7 +4,7 @@
 
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "../vendor/idb/index.js";
 
-import { describe, Fault } from "../fault.js";
+import { storageFault } from "../quota.js";
 import type { Item } from "./item.js";
 
 /** The name of the database, of the blob folder, and of the channel between tabs. */
@@ -67,15 +67,6 @@ export async function guarded<T>(what: string, operation: () => Promise<T>): Pro
   try {
     return await operation();
   } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown;
-    const full = thrown instanceof DOMException && thrown.name === "QuotaExceededError";
-    throw new Fault("storage", {
-      where: "history",
-      detail: full ? `${what}: the storage that the browser gives this site is full` : what,
-      remedy: full
-        ? "remove models or adapters that you no longer need, or free space on this device; nothing that was stored is lost"
-        : "check that this is no private window and that the browser may store site data",
-      cause: new Error(describe(thrown)),
-    });
+    throw await storageFault(thrown, "history", what);
   }
 }

@@ -133,11 +133,15 @@ export class History extends EventTarget {
 
   /** Sets a record, or removes it when the value is undefined. @internal */
   async setRecord(key: string, value: unknown): Promise<void> {
-    await this.#run("a record cannot be written", async (db) => {
-      const tx = db.transaction("records", "readwrite", { durability: "strict" });
-      await (value === undefined ? tx.store.delete(key) : tx.store.put(value, key));
-      await tx.done;
-    });
+    await this.setRecords([[key, value]]);
+  }
+
+  /** Sets or removes several records at once: all of them, or none. @internal */
+  async setRecords(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
+    await this.#run("a record cannot be written", (db) =>
+      whole(db.transaction("records", "readwrite", { durability: "strict" }), async (tx) => {
+        for (const [key, value] of entries) await (value === undefined ? tx.store.delete(key) : tx.store.put(value, key));
+      }));
   }
 
   /** Closes the connection. The history stays. */
@@ -154,22 +158,8 @@ export class History extends EventTarget {
   }
 
   async #change<T>(operation: (tx: ItemsTransaction) => Promise<T>): Promise<T> {
-    const result = await this.#run("the change cannot be stored", async (db) => {
-      const tx = db.transaction("items", "readwrite", { durability: "strict" });
-      try {
-        const value = await operation(tx);
-        await tx.done;
-        return value;
-      } catch (thrown) {
-        tx.done.catch(() => {}); // it fails as the operation did
-        try {
-          tx.abort();
-        } catch {
-          // it has ended already
-        }
-        throw tx.error ?? thrown;
-      }
-    });
+    const result = await this.#run("the change cannot be stored", (db) =>
+      whole(db.transaction("items", "readwrite", { durability: "strict" }), operation));
     this.dispatchEvent(new Event("change"));
     this.#channel?.postMessage("change");
     return result;
@@ -190,6 +180,25 @@ export class History extends EventTarget {
       });
       return await operation(await this.#db);
     });
+  }
+}
+
+// whole runs an operation in a transaction, to its end or without any effect.
+async function whole<T, Tx extends { done: Promise<void>; abort(): void; error: DOMException | null }>(
+  tx: Tx, operation: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  try {
+    const value = await operation(tx);
+    await tx.done;
+    return value;
+  } catch (thrown) {
+    tx.done.catch(() => {}); // it fails as the operation did
+    try {
+      tx.abort();
+    } catch {
+      // it has ended already
+    }
+    throw tx.error ?? thrown;
   }
 }
 

@@ -49,7 +49,7 @@ export async function readFile(
 ): Promise<{ items: Item[]; problems: Fault[] }> {
   const name = options.name ?? (input instanceof File ? input.name : "text");
   const format = options.format ?? (input instanceof Blob ? formatOf(name) : guess(input));
-  if (format === undefined) {
+  if (format === undefined || !Object.hasOwn(readers, format)) {
     throw new Fault("unsupported", {
       where: name, field: "file ending", detail: "is not known", remedy: `use one of ${Object.keys(endings).map((e) => `.${e}`).join(", ")}`,
     });
