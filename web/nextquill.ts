@@ -43,9 +43,17 @@ export type { ContextInput, Field, Item, NewItem } from "./store/item.js";
 /** The presets that personalize knows; the first is the default. */
 export const presets: readonly Preset[] = ["nextquill", "nextquill-code", "contextsft", "mce-dce", "mce", "dce", "sft"];
 
+/** The formats of a model's weights on the GPU. */
+export type Base = "auto" | "f32" | "f16" | "q8" | "q4";
+
 export interface OpenOptions {
   /** A folder or manifest.json by its URL (relative to the page), or the model's files by name. */
   model: ModelSource;
+  /**
+   * How the model's weights stay on the GPU: "f32", "f16", "q8", "q4", or "auto", the default, which is the smallest that holds
+   * exactly what the files have. A smaller base takes less memory and is no slower.
+   */
+  base?: Base | undefined;
   /** Stops opening. What was fetched is gone on with the next time. */
   signal?: AbortSignal | undefined;
   /** Takes the progress of the download, in the words of transformers.js. */
@@ -191,6 +199,7 @@ export class NextQuill extends EventTarget {
     void persist();
     const run = new Run({
       model: this.model, history: this.history, session: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
+      base: this.#options.base,
     }, options);
     this.#run = run;
     return run;
@@ -217,7 +226,7 @@ export class NextQuill extends EventTarget {
       const raw = await this.#call<{ text: string; tokens: number; stopped: string; tokens_per_second: number }>("write", stop, async (session) => {
         const { items, params } = await promptSource(session, this.history, !plain);
         return {
-          model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), ...params, no_history: plain,
+          base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), ...params, no_history: plain,
           context: aboutFields(context, items), sampling: samplingOf(options, seed),
         };
       }, (e) => {
@@ -239,7 +248,7 @@ export class NextQuill extends EventTarget {
       const { items, params } = await promptSource(session, this.history, true, options.text);
       history = items;
       return {
-        model: this.model.folder, adapter: options.plain ? "" : await this.adapter.folder(), ...params,
+        base: this.#options.base, model: this.model.folder, adapter: options.plain ? "" : await this.adapter.folder(), ...params,
         context: aboutFields(options.context, items), text: options.text.toWellFormed(), item: -1, influence: options.influence ?? true,
       };
     });
@@ -258,7 +267,7 @@ export class NextQuill extends EventTarget {
       const { items, params } = await promptSource(session, this.history, !plain);
       const alone = plain || items.length === 0; // the guest wants a history; one that is not shown may be any
       return {
-        model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), retrieval: {}, no_history: alone,
+        base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), retrieval: {}, no_history: alone,
         source: alone ? { history: heldout, heldout } : { ...params.source, heldout },
       };
     })));
@@ -267,7 +276,13 @@ export class NextQuill extends EventTarget {
   /** What is used and what it takes: download, storage, GPU memory, in bytes. */
   async estimate(): Promise<Estimate> {
     const { plan, kept } = await lookUp(this.#options.model, this.history);
-    return await estimateOf(plan, kept !== undefined);
+    const told = await estimateOf(plan, kept !== undefined);
+    const state = this.#run?.state;
+    if (this.#disposed || state === "running" || state === "recovering" || state === "paused") return told; // the guest is at work
+    const gpu = await this.#call<{ write: { peak: number }; train: { peak: number } }>("estimate", undefined, async () => ({
+      base: this.#options.base, model: this.model.folder, lora: {}, training: {},
+    }));
+    return { ...told, gpu: { write: gpu.write.peak, train: gpu.train.peak } };
   }
 
   /**
@@ -369,7 +384,7 @@ export class NextQuill extends EventTarget {
   // checkAdapter has the guest load an adapter for the model: the one check that leaves nothing out.
   async #checkAdapter(folder: string): Promise<void> {
     await this.#call("write", undefined, async () => ({
-      model: this.model.folder, adapter: folder, source: { history: "" }, retrieval: {}, no_history: true,
+      base: this.#options.base, model: this.model.folder, adapter: folder, source: { history: "" }, retrieval: {}, no_history: true,
       context: [], sampling: { max_tokens: 1 },
     }));
   }

@@ -14,7 +14,10 @@ export interface Estimate {
   quota: number;
   /** Whether the browser promised to keep it when space runs short. */
   persisted: boolean;
-  /** GPU memory: for writing, and for training. Undefined when the model's size is not known. */
+  /**
+   * GPU memory: for writing, and for training. What an open model says is what the device will count; before that it is a rule of
+   * thumb, undefined when the model's size is not known.
+   */
   gpu: { write: number; train: number } | undefined;
 }
 

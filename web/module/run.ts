@@ -61,6 +61,8 @@ export interface RunContext {
   model: Model;
   history: History;
   session(): Promise<Session>;
+  /** The format of the model's weights on the GPU; undefined for "auto". */
+  base: string | undefined;
   /** Gives another session in place of one whose GPU or worker is lost; `why` goes to whoever listens. */
   reopen(lost: Session | undefined, why: Fault): Promise<Session>;
 }
@@ -258,7 +260,7 @@ export class Run implements AsyncIterable<RunEvent> {
       try {
         session = await this.#context.session();
         const { signal } = this.#stop;
-        return await session.call<Record<string, unknown>>("personalize", paramsOf(this.#context.model, record, stage), {
+        return await session.call<Record<string, unknown>>("personalize", paramsOf(this.#context, record, stage), {
           signal, onEvent: (e) => this.#take(fromGuest(e, this.#phase), record),
         });
       } catch (thrown) {
@@ -378,10 +380,11 @@ function stagesOf(model: Model, record: RunRecord): Stage[] {
   return [{ preset: "contextsft", out: expert }, { ...last, expert }];
 }
 
-function paramsOf(model: Model, record: RunRecord, stage: Stage): object {
+function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage): object {
   const { lora = {}, training = {}, maxItems, heldout } = record;
   const { lr, batchSize, seed = 1, checkpointEvery, recompute, patience } = training;
   return {
+    base,
     model: model.folder,
     source: { history: `${runFolder(model, record)}/history.jsonl`, heldout_fraction: heldout, max_items: maxItems },
     retrieval: {},

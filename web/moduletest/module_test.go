@@ -315,7 +315,9 @@ func (p *testPage) personalize(t *testing.T) {
 		Estimate struct {
 			Download int
 			Storage  struct{ Models, Adapters, Checkpoints, Other int }
+			GPU      struct{ Write, Train int }
 		}
+		Small   struct{ Write, Train int } // on a q4 base
 		Cached  []string
 		Longest float64
 	}
@@ -330,7 +332,8 @@ func (p *testPage) personalize(t *testing.T) {
 		observer.observe({entryTypes: ["longtask"]});
 		const t1 = performance.now();
 		const run = nq.personalize({epochs: 1, training: {batchSize: 2, checkpointEvery: 1}});
-		const other = await module.NextQuill.open({model: "model/"});
+		const other = await module.NextQuill.open({model: "model/", base: "q4"});
+		const small = (await other.estimate()).gpu;
 		const busy = [];
 		busy.push((await settled(other.personalize().result)).fault.kind);
 		busy.push((await settled(nq.write().result)).fault.kind);
@@ -341,7 +344,7 @@ func (p *testPage) personalize(t *testing.T) {
 		const result = await run.result;
 		observer.disconnect();
 		const estimate = await nq.estimate();
-		return {progress: [...new Set(progress)], opened, seconds: (performance.now() - t1) / 1000, result, events, phases, busy, estimate, longest};`,
+		return {progress: [...new Set(progress)], opened, seconds: (performance.now() - t1) / 1000, result, events, phases, busy, estimate, small, longest};`,
 		quote(t, strings.Join(strings.SplitAfter(string(p.sample(t)), "\n")[:6], "")))
 	t.Logf("opened in %.0f ms; 6 texts, 1 epoch of both phases in %.1f s: %+v; longest task %.0f ms", r.Opened, r.Seconds, r.Result, r.Longest)
 	for _, status := range []string{"initiate", "download", "progress", "progress_total", "done", "ready"} {
@@ -357,6 +360,9 @@ func (p *testPage) personalize(t *testing.T) {
 	require.Zero(t, r.Estimate.Storage.Checkpoints)
 	require.Positive(t, r.Estimate.Storage.Adapters)
 	require.Greater(t, r.Estimate.Storage.Models, 7<<20)
+	require.Greater(t, r.Estimate.GPU.Train, r.Estimate.GPU.Write)
+	require.Greater(t, r.Estimate.GPU.Write, r.Small.Write+4<<20)
+	require.Greater(t, r.Estimate.GPU.Train, r.Small.Train+4<<20)
 }
 
 func (p *testPage) sample(t *testing.T) []byte {
