@@ -11,6 +11,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/weights"
+	"nextquill/core/weights/gguf"
 	"nextquill/models"
 	"nextquill/native/dirstore"
 )
@@ -91,6 +92,8 @@ func TestAdapterMerge(t *testing.T) {
 	require.NoError(t, err)
 	base, err := weights.OpenModel(t.Context(), blob.FromFS(models.DefaultFS()), "")
 	require.NoError(t, err)
+	require.InEpsilon(t, base.Config.RMSNormEps, merged.Config.RMSNormEps, 1e-6) // GGUF keeps it in 32 bits
+	base.Config.RMSNormEps = merged.Config.RMSNormEps
 	require.Equal(t, base.Config, merged.Config)
 	for _, info := range base.Tensors() {
 		before, err := base.ReadF32(t.Context(), info.Name)
@@ -101,6 +104,13 @@ func TestAdapterMerge(t *testing.T) {
 			require.InDelta(t, before[0]+6, after[0], 4e-3)
 			require.InDelta(t, before[p.In+1]+4, after[p.In+1], 4e-3)
 			after[0], after[p.In+1] = before[0], before[p.In+1]
+		}
+		if elements, _ := info.DType.Block(); elements > 1 { // blocks go over in F16
+			packed := make([]byte, 2*len(before))
+			gguf.Quantise(gguf.F16, packed, before)
+			gguf.Dequantise(gguf.F16, before, packed)
+			gguf.Quantise(gguf.F16, packed, after)
+			gguf.Dequantise(gguf.F16, after, packed)
 		}
 		require.Equal(t, before, after, info.Name)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
@@ -68,7 +67,16 @@ func ReadMarkdown(fsys fs.FS, name string, lim Limits) ([]Item, error) {
 	return c.done()
 }
 
-var dateInName = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}`)
+// dateInName gives the date at the start of a file's name, if there is one.
+func dateInName(name string) time.Time {
+	const layout = "2006-01-02"
+	t, err := time.Parse(layout, name[:min(len(name), len(layout))])
+	if err != nil {
+		return time.Time{}
+	}
+	t, _ = inRange(t)
+	return t
+}
 
 func (s *source) markdownItem(data, file string, changed time.Time) (Item, error) {
 	data = strings.ReplaceAll(strings.TrimPrefix(data, "\ufeff"), "\r\n", "\n")
@@ -90,7 +98,7 @@ func (s *source) markdownItem(data, file string, changed time.Time) (Item, error
 		it.Context = append(it.Context, f)
 	}
 	if it.Time.IsZero() {
-		it.Time, _ = parseTime(dateInName.FindString(path.Base(file)))
+		it.Time = dateInName(path.Base(file))
 	}
 	if it.Time.IsZero() && !changed.IsZero() {
 		it.Time = changed.UTC()

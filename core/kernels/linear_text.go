@@ -3,7 +3,6 @@ package kernels
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -52,8 +51,6 @@ func unrolledText(file, text string, sizes map[string]int, consts Consts, args .
 	return p
 }
 
-var placeholder = regexp.MustCompile(`\{[A-Za-z0-9+*/-]+\}`)
-
 // unroll expands loops and placeholders of a template.
 func unroll(file string, lines []string, sizes map[string]int) []string {
 	var out []string
@@ -72,11 +69,33 @@ func unroll(file string, lines []string, sizes map[string]int) []string {
 			n = end
 			continue
 		}
-		out = append(out, placeholder.ReplaceAllStringFunc(lines[n], func(s string) string {
-			return strconv.Itoa(evaluate(file, s[1:len(s)-1], sizes))
-		}))
+		out = append(out, fill(file, lines[n], sizes))
 	}
 	return out
+}
+
+// fill replaces a line's placeholders. Braces around anything but names, numbers and operators are WGSL's own.
+func fill(file, line string, sizes map[string]int) string {
+	var b strings.Builder
+	for {
+		open := strings.IndexByte(line, '{')
+		if open < 0 {
+			b.WriteString(line)
+			return b.String()
+		}
+		size := strings.IndexFunc(line[open+1:], func(c rune) bool {
+			return !(c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.ContainsRune("+-*/", c))
+		})
+		end := open + 1 + size
+		if size > 0 && line[end] == '}' {
+			b.WriteString(line[:open])
+			b.WriteString(strconv.Itoa(evaluate(file, line[open+1:end], sizes)))
+		} else {
+			end = open
+			b.WriteString(line[:open+1])
+		}
+		line = line[end+1:]
+	}
 }
 
 func loopEnd(file string, lines []string, start int) int {

@@ -5,7 +5,6 @@ package kernels
 
 import (
 	"fmt"
-	"regexp"
 	"sort"
 	"strings"
 	"sync"
@@ -62,15 +61,17 @@ func constsKey(consts Consts) string {
 func specialise(file, text string, consts Consts) string {
 	text = conditionals(file, text, consts)
 	for name, value := range consts {
-		re := regexp.MustCompile(`(?m)^const ` + regexp.QuoteMeta(name) + `: (\w+) = [^;]*;`)
-		m := re.FindStringSubmatch(text)
-		if m == nil {
+		head := "const " + name + ": "
+		at := strings.Index("\n"+text, "\n"+head)
+		if at < 0 {
 			if _, flag := value.(bool); flag {
 				continue
 			}
 			panic(fmt.Sprintf("kernels: %s.wgsl has no constant %s", file, name))
 		}
-		text = re.ReplaceAllLiteralString(text, fmt.Sprintf("const %s: %s = %s;", name, m[1], literal(m[1], value)))
+		typ, rest, _ := strings.Cut(text[at+len(head):], " = ")
+		_, rest, _ = strings.Cut(rest, ";")
+		text = text[:at] + head + typ + " = " + literal(typ, value) + ";" + rest
 	}
 	return text
 }

@@ -3,11 +3,11 @@ package session
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/kernels"
+	"nextquill/core/regex"
 )
 
 // KernelCasesParams are the parameters of "kernel-cases": every kernel against
@@ -39,7 +39,7 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	filter, err := regexp.Compile(p.Filter)
+	filter, err := regex.Compile(p.Filter)
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "kernel-cases", "filter", "%s", fault.Quote(p.Filter)).WithCause(err)
 	}
@@ -49,7 +49,7 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 	}
 	var sum KernelCasesResult
 	for _, spec := range cases {
-		if !filter.MatchString(spec.String()) {
+		if !filter.Match(spec.String()) {
 			continue
 		}
 		if err := blob.Cancelled(ctx); err != nil {

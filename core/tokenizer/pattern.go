@@ -3,7 +3,7 @@ package tokenizer
 import (
 	"strings"
 
-	"nextquill/core/tokenizer/regex"
+	"nextquill/core/regex"
 )
 
 // finder reports the matches of a pattern in s, in order, as byte ranges; empty matches included, as the reference has them.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/unicode/norm"
 
-	"nextquill/core/tokenizer/regex"
+	"nextquill/core/regex"
 )
 
 // exact are the golden tokenizers that ask for nothing that changes a text.

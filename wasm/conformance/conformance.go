@@ -7,11 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
+	"nextquill/core/regex"
 	"nextquill/core/session"
 )
 
@@ -70,13 +70,13 @@ func run(ctx context.Context, env *session.Env, raw json.RawMessage) (any, error
 	if p.RoundTrips == 0 {
 		p.RoundTrips = 1000
 	}
-	filter, err := regexp.Compile(p.Filter)
+	filter, err := regex.Compile(p.Filter)
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "conformance", "filter", "%s", fault.Quote(p.Filter)).WithCause(err)
 	}
 	var report Report
 	for _, c := range cases {
-		if !filter.MatchString(c.name) {
+		if !filter.Match(c.name) {
 			continue
 		}
 		start := env.Now()

@@ -50,6 +50,13 @@ func (re *Regex) All(s string, match func(from, to int)) error {
 	return nil
 }
 
+// Match tells whether there is a match in s.
+func (re *Regex) Match(s string) bool {
+	m := matcher{program: re.program, text: s, seen: make([]int, len(re.program)), looks: len(s) + 1}
+	_, _, ok := m.search(re.entry, 0)
+	return ok
+}
+
 // search finds the first match at or behind a place.
 func (m *matcher) search(entry, at int) (from, to int, ok bool) {
 	m.now = m.now[:0]

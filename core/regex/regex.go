@@ -1,5 +1,5 @@
-// Package regex finds the matches of a pre-tokenizer's pattern: the part of Oniguruma's syntax that tokenizer.json files use, with
-// Oniguruma's meaning. Anything else is refused by name.
+// Package regex finds the matches of patterns that come in models' files: the part of Oniguruma's syntax that tokenizer.json files
+// use, with Oniguruma's meaning. Anything else is refused by name.
 //
 //	x|y  xy  (x)  (?:x)  (?i:x)            groups; (?i) ignores case by simple folding
 //	x?  x*  x+  x{n}  x{n,}  x{n,m}  x*?   repetition, lazy ones included; [a]++ possessive, of single characters
