@@ -8,6 +8,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -34,7 +35,18 @@ type Store struct {
 
 // Open gives the store in a folder, which need not be there yet.
 func Open(dir string) *Store {
-	return &Store{dir: dir, client: &http.Client{Transport: transport()}, pause: 500 * time.Millisecond}
+	return &Store{dir: dir, client: &http.Client{Transport: transport(), CheckRedirect: redirect}, pause: 500 * time.Millisecond}
+}
+
+// redirect follows a server's word, but not from a connection that nobody can alter to one that anybody can: a manifest has no sum.
+func redirect(to *http.Request, via []*http.Request) error {
+	if via[0].URL.Scheme == "https" && to.URL.Scheme != "https" {
+		return fmt.Errorf("it sends us on to %s, which is not encrypted", to.URL.Redacted())
+	}
+	if len(via) >= 10 {
+		return errors.New("it sends us on and on")
+	}
+	return nil
 }
 
 // transport gives up on a server that is silent, but not on one that is slow.
