@@ -331,7 +331,9 @@ func TestNoManifest(t *testing.T) {
 func TestRedirects(t *testing.T) {
 	files, _ := sharded(t)
 	web := serve(t, files)
-	there := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, web.URL+r.URL.Path, http.StatusFound) })
+	there := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, web.URL+r.URL.Path, http.StatusFound)
+	})
 	plain, secret := httptest.NewServer(there), httptest.NewTLSServer(there)
 	t.Cleanup(plain.Close)
 	t.Cleanup(secret.Close)
