@@ -8,6 +8,7 @@ import (
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
+	"nextquill/core/weights"
 )
 
 // tuneCache is the blob that keeps the kernel variants chosen per adapter, so
@@ -89,16 +90,25 @@ func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadO
 }
 
 // openTask opens what most methods work with: a model with its adapter, and the
-// writer's items.
-func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval) (*lease, *dataset, error) {
-	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{})
+// writer's items. needs makes of the items what the model is to work on, and says what
+// that takes on the device, before the model is loaded.
+func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval,
+	l Loading, needs func(*dataset, weights.Config) (model.Needs, error)) (*lease, *dataset, error) {
+	cfg, err := weights.ReadModelConfig(ctx, env.Blobs, dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := openData(ctx, env, dir, src, template, r, m.Config)
+	d, err := openData(ctx, env, dir, src, template, r, cfg)
 	if err != nil {
-		m.Free()
 		return nil, nil, err
 	}
-	return m, d, nil
+	n, err := needs(d, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := l.reads(ctx, env, dir, adapter, n); err != nil {
+		return nil, nil, err
+	}
+	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{Base: l.Base})
+	return m, d, err
 }

@@ -323,4 +323,15 @@ func TestBench(t *testing.T) {
 		share += k.Share
 	}
 	require.InDelta(t, 1, share, 1e-6)
+
+	p.Bases = []string{"f32", "q8", "q4"}
+	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
+	require.Len(t, r.Bases, 3)
+	for i, b := range r.Bases {
+		require.Equal(t, p.Bases[i], b.Base)
+		require.Positive(t, b.Train)
+		require.Greater(t, b.Forward, b.Train)
+	}
+	require.Less(t, r.Bases[2].Bytes, r.Bases[1].Bytes)
+	require.Zero(t, j.gpu.LiveBuffers())
 }
