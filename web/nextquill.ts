@@ -151,7 +151,7 @@ export class NextQuill extends EventTarget {
     });
     this.#channel = new BroadcastChannel(storeName);
     this.#channel.onmessage = ({ data }) => {
-      if (data === farewell) void this.dispose(); // another tab forgets: let go of what it removes
+      if (data === farewell) this.#farewell();
     };
   }
 
@@ -308,6 +308,13 @@ export class NextQuill extends EventTarget {
     await this.#run?.leave();
     this.history.close();
     await this.#session.then((session) => session.close(), () => {});
+  }
+
+  // farewell lets go of what another tab removes, at once: a last checkpoint or record would bring back what is to be forgotten.
+  #farewell(): void {
+    this.history.close();
+    void this.#session.then((session) => session.terminate(), () => {});
+    void this.dispose();
   }
 
   #idle(where: string): void {
