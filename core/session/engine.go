@@ -22,6 +22,9 @@ const maxTuneCache = 1 << 16
 // tunes are the variants chosen in the life of the guest.
 var tunes = map[string]kernels.Tune{}
 
+// tunesKept is false while the cache lacks some of them.
+var tunesKept = true
+
 // tuneFor returns the kernel variants for env's adapter: chosen before, or
 // measured now.
 func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
@@ -33,6 +36,9 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 		}
 	}
 	if t, ok := tunes[name]; ok && t.Valid() {
+		if !tunesKept {
+			keepTunes(ctx, env)
+		}
 		return &t, nil
 	}
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "tune"}); err != nil {
@@ -46,12 +52,16 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 		tunes = map[string]kernels.Tune{}
 	}
 	tunes[name] = t
-	raw, err := json.Marshal(tunes)
-	if err != nil {
-		return nil, err
-	}
-	_ = env.Blobs.Write(ctx, tuneCache, raw)
+	keepTunes(ctx, env)
 	return &t, nil
+}
+
+// keepTunes writes the cache. Where it cannot be written now, because a device is
+// full, the next model that is opened tries again: a run that a later process
+// takes up repeats exactly only with the same variants.
+func keepTunes(ctx context.Context, env *Env) {
+	raw, err := json.Marshal(tunes)
+	tunesKept = err == nil && env.Blobs.Write(ctx, tuneCache, raw) == nil
 }
 
 // submitFlops is the work of one submit: about 50 ms of a CPU adapter or of a
