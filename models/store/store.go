@@ -31,11 +31,13 @@ type Store struct {
 	client *http.Client
 	// pause is how long to wait before a try after a break; it grows with each.
 	pause time.Duration
+	// idle is how long a server may send nothing in the middle of an answer.
+	idle time.Duration
 }
 
 // Open gives the store in a folder, which need not be there yet.
 func Open(dir string) *Store {
-	return &Store{dir: dir, client: &http.Client{Transport: transport(), CheckRedirect: redirect}, pause: 500 * time.Millisecond}
+	return &Store{dir: dir, client: &http.Client{Transport: transport(), CheckRedirect: redirect}, pause: 500 * time.Millisecond, idle: time.Minute}
 }
 
 // redirect follows a server's word, but not from a connection that nobody can alter to one that anybody can: a manifest has no sum.

@@ -350,6 +350,31 @@ func TestRedirects(t *testing.T) {
 	require.ErrorContains(t, err, "on and on")
 }
 
+// TestSilentServer gives up an answer that has stopped in the middle, and asks for the rest.
+func TestSilentServer(t *testing.T) {
+	data, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	files, silent := whole(data), true
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := files[r.URL.Path[1:]]
+		if strings.HasSuffix(r.URL.Path, ".gguf") && silent {
+			silent = false
+			w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+			_, _ = w.Write(body[:1000])
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			return
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	}))
+	t.Cleanup(web.Close)
+	s := quick(t)
+	s.idle = 200 * time.Millisecond
+	_, err = s.Get(t.Context(), web.URL+"/m", "", nil)
+	require.NoError(t, err)
+	requireWhole(t, s, "m")
+}
+
 func flipped(data []byte) []byte {
 	data = bytes.Clone(data)
 	data[len(data)/2] ^= 0x10
