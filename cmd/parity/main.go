@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -120,10 +121,14 @@ func report(tok *tokenizer.Tokenizer, name string, doc int, got, want []int32) {
 }
 
 // roundTrips counts texts that decoding does not give back, broken ones among them. A model that asks for a normal form gives back a
-// text that is canonically the same.
+// text that is canonically the same, one without a token for some byte (SmolLM2: all that no UTF-8 has, and more) a text without that byte.
 func roundTrips(tok *tokenizer.Tokenizer, docs []string) (lost int) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	spaced := strings.NewReplacer("▁", " ")
+	var missing []string
+	for _, b := range tok.MissingBytes() {
+		missing = append(missing, string([]byte{b}), "")
+	}
+	kept, spaced := strings.NewReplacer(missing...), strings.NewReplacer("▁", " ")
 	for _, doc := range docs {
 		broken := []byte(doc)
 		for range len(broken) / 100 {
@@ -131,12 +136,31 @@ func roundTrips(tok *tokenizer.Tokenizer, docs []string) (lost int) {
 		}
 		for _, text := range []string{doc, string(broken)} {
 			back := tok.Decode(tok.Encode(text))
-			if back != text && norm.NFD.String(back) != norm.NFD.String(text) && back != spaced.Replace(text) {
+			if back != text && back != kept.Replace(text) && back != spaced.Replace(text) && !canonical(back, text) {
 				lost++
 			}
 		}
 	}
 	return lost
+}
+
+// canonical tells whether two texts have the same characters once these are taken apart, the order of marks aside: norm.NFD stops
+// ordering at 30 in a row, and puts U+034F there.
+func canonical(a, b string) bool {
+	apart := func(s string) string {
+		chars := []rune(strings.ReplaceAll(norm.NFD.String(s), "\u034f", ""))
+		for i, j := 0, 0; i < len(chars); i = j {
+			for j = i + 1; j < len(chars) && unicode.Is(unicode.M, chars[j]); j++ {
+			}
+			first := i // a text may begin with marks
+			if !unicode.Is(unicode.M, chars[i]) {
+				first++
+			}
+			slices.Sort(chars[first:j])
+		}
+		return string(chars)
+	}
+	return apart(a) == apart(b)
 }
 
 // conversations counts those whose ids are not transformers'.

@@ -96,8 +96,12 @@ func (p *WriteParams) prompt(d *dataset) (prompt, error) {
 func (p *WriteParams) conversation(d *dataset) (prompt, error) {
 	l, ok := d.layout.(*chatLayout)
 	switch {
+	case !ok && p.Template != "":
+		return prompt{}, fault.New(fault.Mismatch, "write", "messages", "cannot be laid out by the template %s", fault.Quote(p.Template)).
+			WithRemedy("leave the template out")
 	case !ok:
-		return prompt{}, noChatTemplate(p.Model)
+		return prompt{}, fault.New(fault.Missing, p.Model, chat.ConfigName, "there is no chat template").
+			WithRemedy("use a model that was taught to chat")
 	case p.Source.History != "" || len(p.Context) > 0 || p.Sampling.Steer != 0:
 		return prompt{}, fault.New(fault.Mismatch, "write", "messages", "come with a source, a context or steering").
 			WithRemedy("give either a conversation or a request with a history")

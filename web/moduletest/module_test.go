@@ -35,6 +35,7 @@ func TestModule(t *testing.T) {
 	t.Run("personalize", p.personalize)
 	t.Run("write and explain", p.writes)
 	t.Run("adapter", p.adapter)
+	t.Run("kept adapters", p.keeps)
 	t.Run("pause and resume", p.pauses)
 	t.Run("many instances", p.many)
 	t.Run("element", p.element)
