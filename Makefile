@@ -46,6 +46,10 @@ fuzz: setup ## Run every fuzz target for FUZZTIME (20s)
 goldens: ## Make the golden files again; needs Python, and VENV=DIR for its packages
 	GO=$(GO) scripts/goldens "$(VENV)"
 
+.PHONY: parity
+parity: ## Compare tokenizers and chat templates with the reference on megabytes of text; needs npm, Python, VENV=DIR
+	GO=$(GO) ARGS="$(ARGS)" scripts/parity "$(VENV)"
+
 .PHONY: clean
 clean: ## Remove what was built and what runs left in out/
 	rm -rf build dist out

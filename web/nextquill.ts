@@ -25,7 +25,7 @@ import { farewell, storeName } from "./store/db.js";
 import { History, openHistory } from "./store/history.js";
 
 export { Fault, type FaultKind } from "./fault.js";
-export { type AdapterInfo, type Adapters } from "./module/adapters.js";
+export { type AdapterInfo, type Adapters, type KeptAdapter } from "./module/adapters.js";
 export { Draft, type WriteOptions, type WriteResult } from "./module/draft.js";
 export type { Estimate } from "./module/estimate.js";
 export type { EvaluateOptions, Evaluation } from "./module/evaluate.js";
@@ -133,6 +133,7 @@ export class NextQuill extends EventTarget {
   readonly #options: OpenOptions;
   readonly #channel: BroadcastChannel;
   #session: Promise<Session>;
+  #resident: Session | undefined; // whose GPU has the model that load() keeps there
   #lost: Fault | undefined; // why the session is of no use, until another is there
   #run: Run | undefined;
   #disposed = false;
@@ -150,7 +151,7 @@ export class NextQuill extends EventTarget {
     });
     this.#channel = new BroadcastChannel(storeName);
     this.#channel.onmessage = ({ data }) => {
-      if (data === farewell) void this.dispose(); // another tab forgets: let go of what it removes
+      if (data === farewell) this.#farewell();
     };
   }
 
@@ -190,7 +191,7 @@ export class NextQuill extends EventTarget {
     this.#idle("personalize");
     void persist();
     const run = new Run({
-      model: this.model, history: this.history, session: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
+      model: this.model, history: this.history, adapter: this.adapter, session: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
     }, options);
     this.#run = run;
     return run;
@@ -217,7 +218,7 @@ export class NextQuill extends EventTarget {
       const raw = await this.#call<{ text: string; tokens: number; stopped: string; tokens_per_second: number }>("write", stop, async (session) => {
         const { items, params } = await promptSource(session, this.history, !plain);
         return {
-          model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), ...params, no_history: plain,
+          model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(options.adapter), ...params, no_history: plain,
           context: aboutFields(context, items), sampling: samplingOf(options, seed),
         };
       }, (e) => {
@@ -239,7 +240,7 @@ export class NextQuill extends EventTarget {
       const { items, params } = await promptSource(session, this.history, true, options.text);
       history = items;
       return {
-        model: this.model.folder, adapter: options.plain ? "" : await this.adapter.folder(), ...params,
+        model: this.model.folder, adapter: options.plain ? "" : await this.adapter.folder(options.adapter), ...params,
         context: aboutFields(options.context, items), text: options.text.toWellFormed(), item: -1, influence: options.influence ?? true,
       };
     });
@@ -262,6 +263,24 @@ export class NextQuill extends EventTarget {
         source: alone ? { history: heldout, heldout } : { ...params.source, heldout },
       };
     })));
+  }
+
+  /**
+   * Keeps the model on the GPU from now on, with all adapters there are, so that a call starts at once and switching between
+   * adapters loads nothing. It costs the model's size in GPU memory until unload() or dispose(). Without it each call loads what
+   * it needs and gives it back. Call it again for adapters that came later. Throws "busy" while a run is under way here.
+   */
+  async load(signal?: AbortSignal): Promise<void> {
+    this.#idle("load");
+    await this.#call("load", signal, async () => await this.#loadParams());
+    this.#resident = await this.#open();
+  }
+
+  /** Frees the GPU memory that load() holds. */
+  async unload(): Promise<void> {
+    this.#idle("unload");
+    this.#resident = undefined;
+    await this.#call("unload", undefined, async () => ({}));
   }
 
   /** What is used and what it takes: download, storage, GPU memory, in bytes. */
@@ -289,6 +308,13 @@ export class NextQuill extends EventTarget {
     await this.#run?.leave();
     this.history.close();
     await this.#session.then((session) => session.close(), () => {});
+  }
+
+  // farewell lets go of what another tab removes, at once: a last checkpoint or record would bring back what is to be forgotten.
+  #farewell(): void {
+    this.history.close();
+    void this.#session.then((session) => session.terminate(), () => {});
+    void this.dispose();
   }
 
   #idle(where: string): void {
@@ -331,6 +357,10 @@ export class NextQuill extends EventTarget {
     return await this.#session;
   }
 
+  async #loadParams(): Promise<object> {
+    return { model: this.model.folder, adapters: await this.adapter.folders() };
+  }
+
   #lose(why: Fault): void {
     if (this.#lost !== undefined || this.#disposed) return;
     this.#lost = why;
@@ -350,6 +380,10 @@ export class NextQuill extends EventTarget {
     let session: Session | undefined;
     const attempt = async () => {
       session = await this.#open();
+      if (this.#resident !== undefined && this.#resident !== session && method !== "unload") { // another session, after a loss
+        await session.call("load", await this.#loadParams(), { signal: stop.signal });
+        this.#resident = session;
+      }
       return await session.call<Result>(method, await params(session), { signal: stop.signal, onEvent });
     };
     try {

@@ -269,6 +269,7 @@ func (j *journey) hostile() {
 	j.until(`shown("#alert") && shown("#import-adapter")`)
 	require.Contains(j, j.text("#alert"), "<b>x</b>")
 	j.textIsText()
+	j.noBarriers("html", "something is wrong")
 	name += ".jpeg"
 	require.NoError(j, os.WriteFile(name, []byte("no zip"), 0o644))
 	require.NoError(j, j.browser.Choose("#adapter-file", name))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"nextquill/wasm/guest"
@@ -31,6 +32,11 @@ func TestPage(t *testing.T) {
 	p.do(`fill("#search", "")`)
 
 	p.tabOrder()
+	p.do(`document.querySelector("#items .tools button").click()`)
+	require.Equal(t, "TEXTAREA", p.value(`document.activeElement.tagName`))
+	p.noBarriers("html", "a text is edited")
+	require.NoError(t, p.browser.Press(kb.Escape))
+	p.until(`document.querySelector("#items form") === null`)
 	p.browserSaidNothing()
 }
 

@@ -234,10 +234,15 @@ func (p testPage) lookAtPart(state, part string) {
 		png, err := p.browser.Screenshot(p.value(`document.querySelector("dialog[open]") === null`) == "true")
 		require.NoError(p, err)
 		require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), state+"-"+l.name+".png"), png, 0o644))
-		violations, err := p.browser.Violations(part)
-		require.NoError(p, err)
-		require.Empty(p, violations, "%s, %s: barriers", state, l.name)
+		p.noBarriers(part, state+" "+l.name)
 	}
+}
+
+func (p testPage) noBarriers(part string, state ...any) {
+	p.Helper()
+	violations, err := p.browser.Violations(part)
+	require.NoError(p, err)
+	require.Empty(p, violations, state...)
 }
 
 // drop lets files fall on the place that is for them.

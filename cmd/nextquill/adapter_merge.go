@@ -12,6 +12,7 @@ import (
 	"nextquill/core/fault"
 	"nextquill/core/tokenizer"
 	"nextquill/core/weights"
+	"nextquill/core/weights/gguf"
 	"nextquill/models/store"
 )
 
@@ -33,8 +34,10 @@ the model, and no GPU is used.
   nextquill write "ambition" --model mine --adapter none`
 }
 
-// beside are the files of a model folder that go along with its weights; all but the first are optional.
-var beside = []string{tokenizer.FileName, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json",
+const tokenizerConfig = "tokenizer_config.json"
+
+// beside are the files of a model folder that go along with its weights.
+var beside = []string{tokenizer.FileName, tokenizerConfig, "special_tokens_map.json", "added_tokens.json", "generation_config.json",
 	"chat_template.jinja", "vocab.json", "merges.txt"}
 
 func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
@@ -122,21 +125,36 @@ func (j *job) besideModel(ctx context.Context, base weights.Source, dtype weight
 			texts[name] = data
 		}
 	}
-	if texts[tokenizer.FileName] == nil {
-		return nil, fault.New(fault.Unsupported, modelDir, tokenizer.FileName, "is not there, and a model folder needs one").
-			WithRemedy("put the tokenizer.json of the model's safetensors form beside its file")
-	}
 	data, err := j.small(ctx, blob.Join(modelDir, weights.ConfigName))
 	if err != nil {
 		return nil, err
 	}
 	if data != nil {
 		texts[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(modelDir, weights.ConfigName), data, dtype)
-	} else {
-		if dtype == "" {
-			dtype = weights.F16
+		if texts[tokenizer.FileName] == nil && err == nil {
+			err = fault.New(fault.Unsupported, modelDir, tokenizer.FileName, "is not there, and a model folder needs one").
+				WithRemedy("fetch the model's tokenizer.json")
 		}
-		texts[weights.ConfigName], err = weights.ConfigJSON(base.Config, dtype)
+		return texts, err
 	}
-	return texts, err
+	return texts, j.besideGGUF(ctx, base, dtype, texts)
+}
+
+// besideGGUF writes what a GGUF file keeps in its metadata as the files of a model folder; those that lie beside it count more.
+func (j *job) besideGGUF(ctx context.Context, base weights.Source, dtype weights.DType, texts map[string][]byte) (err error) {
+	if dtype == "" {
+		dtype = weights.F16
+	}
+	if texts[weights.ConfigName], err = weights.ConfigJSON(base.Config, dtype); err != nil || texts[tokenizer.FileName] != nil {
+		return err
+	}
+	f, err := gguf.Open(ctx, j.table, base.Where)
+	if err != nil {
+		return err
+	}
+	if texts[tokenizer.FileName], err = tokenizer.JSONOfGGUF(f); err != nil || texts[tokenizerConfig] != nil {
+		return err
+	}
+	texts[tokenizerConfig], err = tokenizer.ConfigJSONOfGGUF(f)
+	return err
 }

@@ -79,6 +79,7 @@ type job struct {
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
+	peak     int64 // the largest estimate of GPU memory that was shown
 	base     baseModel
 }
 
@@ -165,6 +166,9 @@ func (j *job) close() error {
 func (j *job) call(ctx context.Context, label, method string, params, result any, summary func() string, also func(name string, raw json.RawMessage)) error {
 	j.progress.Begin(label)
 	err := j.engine.Call(ctx, method, params, result, func(name string, raw json.RawMessage) {
+		if name == "memory" {
+			j.noteMemory(raw)
+		}
 		j.progress.Event(name, raw)
 		if also != nil {
 			also(name, raw)

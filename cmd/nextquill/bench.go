@@ -10,12 +10,13 @@ import (
 )
 
 type benchCmd struct {
-	Prefix   int `group:"bench" default:"200" help:"Tokens before the history."`
-	History  int `group:"bench" default:"1000" help:"Tokens of history."`
-	Suffix   int `group:"bench" default:"60" help:"Tokens between history and response."`
-	Response int `group:"bench" default:"200" help:"Tokens of the response."`
-	Repeats  int `group:"bench" default:"3" help:"Measure so often; the best counts."`
-	Rank     int `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
+	Prefix   int      `group:"bench" default:"200" help:"Tokens before the history."`
+	History  int      `group:"bench" default:"1000" help:"Tokens of history."`
+	Suffix   int      `group:"bench" default:"60" help:"Tokens between history and response."`
+	Response int      `group:"bench" default:"200" help:"Tokens of the response."`
+	Repeats  int      `group:"bench" default:"3" help:"Measure so often; the best counts."`
+	Rank     int      `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
+	Bases    []string `group:"bench" placeholder:"BASE" help:"Time these bases against each other instead, taking turns: f32,q8,q4."`
 	globals
 }
 
@@ -23,7 +24,8 @@ func (benchCmd) Help() string {
 	return `Times every kernel of a training step and whole steps, against the best matmul on the same adapter.
 
   nextquill bench
-  nextquill bench --history 400 --repeats 5`
+  nextquill bench --history 400 --repeats 5
+  nextquill bench --bases f32,f16,q8,q4`
 }
 
 func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
@@ -38,14 +40,29 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 
 	var r session.BenchResult
 	params := session.BenchParams{
-		Model: modelDir, LoRA: session.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
-		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats,
+		Loading: j.loading(), Model: modelDir, LoRA: session.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
+		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats, Bases: c.Bases,
 	}
 	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Adapter }, nil); err != nil || a.JSON {
 		return err
 	}
+	if len(c.Bases) > 0 {
+		showBases(a.terminal(), r)
+		return nil
+	}
 	showBench(a.terminal(), c, r)
 	return nil
+}
+
+// showBases sets each base against the first.
+func showBases(t report.Terminal, r session.BenchResult) {
+	t.Title("Bases on " + r.Adapter + ", packed tokens a second")
+	var rows [][]string
+	for _, b := range r.Bases {
+		rate := func(v, first float64) string { return fmt.Sprintf("%.0f (%.2f×)", v, v/first) }
+		rows = append(rows, []string{b.Base, report.Bytes(b.Bytes), rate(b.Train, r.Bases[0].Train), rate(b.Forward, r.Bases[0].Forward)})
+	}
+	t.Table([]report.Column{{Name: "base"}, {Name: "weights", Right: true}, {Name: "training step", Right: true}, {Name: "forward", Right: true}}, rows)
 }
 
 func showBench(t report.Terminal, c benchCmd, r session.BenchResult) {

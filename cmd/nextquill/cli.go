@@ -27,12 +27,14 @@ type cli struct {
 
 // globals are the flags of every command. Commands embed them last, so that help shows their own flags first.
 type globals struct {
-	Model  string `group:"common" placeholder:"MODEL" help:"Base model: the name of one that 'nextquill model get' brought, a folder in Hugging Face's form or with a manifest, or a GGUF file. Default: the embedded model."`
-	Models string `group:"common" env:"NEXTQUILL_MODELS" placeholder:"DIR" help:"Where models are kept. Default: nextquill/models among the user's data."`
-	Out    string `group:"common" default:"out" help:"Where results go."`
-	Engine string `group:"common" enum:"wazero,native" default:"wazero" help:"What runs the core: wazero (the WASM guest, as it ships) or native (the same code in this process)."`
-	Wasm   string `group:"common" placeholder:"FILE" help:"The guest for --engine wazero. Default: build/nextquill.wasm."`
-	JSON   bool   `group:"common" name:"json" help:"Write events and results to stdout as lines of JSON."`
+	Model  string   `group:"common" placeholder:"MODEL" help:"Base model: the name of one that 'nextquill model get' brought, a folder in Hugging Face's form or with a manifest, or a GGUF file. Default: the embedded model."`
+	Models string   `group:"common" env:"NEXTQUILL_MODELS" placeholder:"DIR" help:"Where models are kept. Default: nextquill/models among the user's data."`
+	Base   string   `group:"common" enum:"auto,f32,f16,q8,q4" default:"auto" help:"How the model's weights stay on the GPU: f32, f16, q8 or q4, or auto, the smallest that holds what the file has exactly."`
+	Memory byteSize `group:"common" placeholder:"SIZE" help:"The most to take of the GPU's memory, such as 600MB; what would take more is refused, with what would fit."`
+	Out    string   `group:"common" default:"out" help:"Where results go."`
+	Engine string   `group:"common" enum:"wazero,native" default:"wazero" help:"What runs the core: wazero (the WASM guest, as it ships) or native (the same code in this process)."`
+	Wasm   string   `group:"common" placeholder:"FILE" help:"The guest for --engine wazero. Default: build/nextquill.wasm."`
+	JSON   bool     `group:"common" name:"json" help:"Write events and results to stdout as lines of JSON."`
 }
 
 const about = `Teach a small language model to write like one person, on this machine.

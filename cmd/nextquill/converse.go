@@ -82,7 +82,7 @@ func (c writeCmd) converse(ctx context.Context, j *job) (err error) {
 // answer goes on with a conversation.
 func (j *job) answer(ctx context.Context, adapter string, turns []session.ChatMessage, sampling session.Sampling, onToken func(string)) (session.WriteResult, error) {
 	var r session.WriteResult
-	err := j.call(ctx, "answer", "write", session.WriteParams{Model: modelDir, Adapter: adapter, Messages: turns, Sampling: sampling}, &r,
+	err := j.call(ctx, "answer", "write", session.WriteParams{Loading: j.loading(), Model: modelDir, Adapter: adapter, Messages: turns, Sampling: sampling}, &r,
 		func() string { return fmt.Sprintf("%d tokens  %.1f tok/s", r.Tokens, r.TokensPS) },
 		func(name string, raw json.RawMessage) {
 			var e session.TokenEvent

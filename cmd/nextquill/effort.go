@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 
 	"nextquill/core/history"
 	"nextquill/core/session"
 	"nextquill/core/weights"
 	"nextquill/models/store"
-	"nextquill/report"
 )
 
 // effort is how much of the job `run` does where no flag says otherwise.
@@ -115,5 +115,16 @@ func (c runCmd) plan(ctx context.Context, s *study, info session.InfoResult) (ef
 	if !info.Adapter.CPU {
 		return e, model, nil
 	}
-	return e, fmt.Sprintf("%s; on this processor alone it takes about %s", model, report.Duration(processorSeconds(s, e, layers))), nil
+	return e, fmt.Sprintf("%s; on this processor alone it takes about %s", model, roughly(processorSeconds(s, e, layers))), nil
+}
+
+// roughly shows a time that is only estimated.
+func roughly(seconds float64) string {
+	switch minutes := math.Round(seconds / 60); {
+	case minutes < 2:
+		return "a minute"
+	case minutes < 100:
+		return fmt.Sprintf("%.0f minutes", minutes)
+	}
+	return fmt.Sprintf("%.0f hours", math.Ceil(seconds/3600))
 }

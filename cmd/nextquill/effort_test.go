@@ -29,6 +29,12 @@ func TestEstimateOfTheJob(t *testing.T) {
 	require.Less(t, seconds, 300.)
 }
 
+func TestRoughTimes(t *testing.T) {
+	for seconds, want := range map[float64]string{5: "a minute", 100: "2 minutes", 862: "14 minutes", 5939: "99 minutes", 7300: "3 hours"} {
+		require.Equal(t, want, roughly(seconds))
+	}
+}
+
 func TestEffortSuitsModelAndDevice(t *testing.T) {
 	const large = 106e6
 	require.Equal(t, smallEffort(), effortFor(large, true))

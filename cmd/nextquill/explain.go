@@ -48,7 +48,7 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	params := session.ExplainParams{
-		Model: modelDir, Source: s.source, Retrieval: s.retrieval, Template: s.template, Item: c.Item, Text: c.Text, Influence: c.Influence,
+		Loading: j.loading(), Model: modelDir, Source: s.source, Retrieval: s.retrieval, Template: s.template, Item: c.Item, Text: c.Text, Influence: c.Influence,
 	}
 	if c.Item < 0 {
 		if params.Context, err = c.request("", s.learn); err != nil {

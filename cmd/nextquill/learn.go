@@ -43,7 +43,7 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 		return t, err
 	}
 	params := session.PersonalizeParams{
-		Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: preset, Override: override, Expert: expert,
+		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: preset, Override: override, Expert: expert,
 		BaseName: s.Model, LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
 	}
 	if s.from != "" {
@@ -119,7 +119,7 @@ func (s *study) scoreModel(ctx context.Context, name, model, adapter string, noH
 	r := scored{name: name}
 	began := time.Now()
 	err := s.call(ctx, "test: "+name, "evaluate", session.EvaluateParams{
-		Model: model, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template, NoHistory: noHistory,
+		Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template, NoHistory: noHistory,
 	}, &r.result, func() string {
 		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, float64(r.result.Tokens)/time.Since(began).Seconds())
 	}, nil)
@@ -167,7 +167,7 @@ func compare(models []scored, baseline, ours int) (report.Heldout, error) {
 func (s *study) compose(ctx context.Context, label, adapter string, about []session.Field, sampling session.Sampling, onToken func(string)) (session.WriteResult, error) {
 	var r session.WriteResult
 	err := s.call(ctx, label, "write", session.WriteParams{
-		Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template, Context: about, Sampling: sampling,
+		Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template, Context: about, Sampling: sampling,
 	}, &r, func() string {
 		return fmt.Sprintf("%d tokens  %.0f tok/s", r.Tokens, r.TokensPS)
 	}, func(name string, raw json.RawMessage) {

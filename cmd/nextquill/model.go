@@ -91,6 +91,9 @@ func (c modelGetCmd) Run(ctx context.Context, a *app) error {
 		}
 		return oneLine(about) + ", " + size(m.Manifest.Size()), nil
 	})
+	if errors.Is(err, fault.Cancelled) && !a.JSON {
+		fmt.Fprintln(a.stderr, "  What has arrived is kept: the same command goes on from there.")
+	}
 	if err != nil {
 		return err
 	}

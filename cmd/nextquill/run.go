@@ -162,7 +162,7 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 	all := s.source
 	all.MaxHeldout = 0 // any of them may be explained
 	explained, err := s.explain(ctx, session.ExplainParams{
-		Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval, Template: s.template,
+		Loading: s.loading(), Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval, Template: s.template,
 		Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained

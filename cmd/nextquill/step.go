@@ -40,7 +40,7 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	params := session.StepParams{Model: modelDir, Out: outDir, Full: c.Full, TokenBudget: c.TokenBudget, Recompute: c.Recompute}
+	params := session.StepParams{Loading: j.loading(), Model: modelDir, Out: outDir, Full: c.Full, TokenBudget: c.TokenBudget, Recompute: c.Recompute}
 	if params.Batch, err = j.giveFile(ctx, "batch.json", c.Batch); err != nil {
 		return err
 	}

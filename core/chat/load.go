@@ -24,12 +24,14 @@ var specials = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad
 // Load reads the template of a model by path: an HF folder, a GGUF file, or a folder with one. It is nil where the model has none.
 func Load(ctx context.Context, store blob.Store, path string) (*Template, error) {
 	if !gguf.Is(path) {
-		t, found, err := loadFolder(ctx, store, path)
-		if found || err != nil {
+		if t, err := loadFolder(ctx, store, path); t != nil || err != nil {
 			return t, err
 		}
 	}
 	name, err := gguf.Find(ctx, store, path)
+	if fault.KindOf(err) == fault.Mismatch { // of several files none is the model, which then lies beside them
+		return nil, nil
+	}
 	if name == "" || err != nil {
 		return nil, err
 	}
@@ -40,8 +42,8 @@ func Load(ctx context.Context, store blob.Store, path string) (*Template, error)
 	return FromGGUF(f)
 }
 
-// loadFolder reads the two files. found tells whether one of them is there.
-func loadFolder(ctx context.Context, store blob.Store, dir string) (t *Template, found bool, err error) {
+// loadFolder reads the two files. It gives nil where neither has a template.
+func loadFolder(ctx context.Context, store blob.Store, dir string) (*Template, error) {
 	read := func(name string) ([]byte, error) {
 		data, err := blob.ReadAll(ctx, store, blob.Join(dir, name), maxConfig)
 		if errors.Is(err, blob.ErrNotExist) {
@@ -51,26 +53,23 @@ func loadFolder(ctx context.Context, store blob.Store, dir string) (t *Template,
 	}
 	source, err := read(TemplateName)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	config, err := read(ConfigName)
 	if err != nil {
-		return nil, false, err
-	}
-	if source == nil && config == nil {
-		return nil, false, nil
+		return nil, err
 	}
 	where := blob.Join(dir, ConfigName)
 	special, inConfig, err := parseConfig(where, config)
 	switch {
 	case err != nil:
-		return nil, true, err
+		return nil, err
 	case source != nil:
-		t, err = New(blob.Join(dir, TemplateName), string(source), special)
+		return New(blob.Join(dir, TemplateName), string(source), special)
 	case inConfig != "":
-		t, err = New(where+": chat_template", inConfig, special)
+		return New(where+": chat_template", inConfig, special)
 	}
-	return t, true, err
+	return nil, nil
 }
 
 // parseConfig reads a tokenizer_config.json. A special token is a string or an added token, a template a string or one of a list

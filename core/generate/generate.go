@@ -51,6 +51,15 @@ func (o Options) Check() error {
 	return nil
 }
 
+// DecodeSpec is the decoder of a text; dual for one that is steered.
+func DecodeSpec(with, without []int32, most int, dual bool) *model.DecodeSpec {
+	s := &model.DecodeSpec{MaxPrompt: len(with), MaxNew: most, Dual: dual}
+	if dual {
+		s.MaxPrompt += len(without)
+	}
+	return s
+}
+
 // Stream draws a text after the prompt with and hands its pieces to onText as
 // they become whole characters. without is the same prompt with history erased;
 // it counts only when Sampling.Steer is not 0.
@@ -58,12 +67,7 @@ func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with,
 	if err := o.Check(); err != nil {
 		return Result{}, err
 	}
-	dual := o.Sampling.Steer != 0
-	size := len(with)
-	if dual {
-		size += len(without)
-	}
-	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: size, MaxNew: o.MaxTokens, Dual: dual})
+	d, err := m.NewDecoder(*DecodeSpec(with, without, o.MaxTokens, o.Sampling.Steer != 0))
 	if err != nil {
 		return Result{}, err
 	}

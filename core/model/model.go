@@ -83,28 +83,37 @@ type LoadOptions struct {
 // Load reads a model of store onto the device: path is an HF folder, a folder
 // with a GGUF file, or a GGUF file.
 func Load(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions) (*Model, error) {
-	if err := CheckBase(o.Base, o.Full); err != nil {
-		return nil, err
-	}
-	source, err := weights.OpenModel(ctx, store, path)
+	m, pieces, err := prepare(ctx, g, tune, store, path, o)
 	if err != nil {
 		return nil, err
 	}
-	cfg := source.Config
-	if err := supported(cfg, source.Where); err != nil {
-		return nil, err
-	}
-	cfg.MaxPositions = max(cfg.MaxPositions, o.Positions)
-	m := &Model{Config: cfg, g: g, tune: tune, full: o.Full}
-	pieces, err := m.allocate(source.File, o)
-	if err == nil {
-		err = m.upload(ctx, source.File, pieces)
-	}
-	if err != nil {
+	if err := m.upload(ctx, pieces); err != nil {
 		m.Free()
 		return nil, err
 	}
 	return m, nil
+}
+
+// prepare is Load up to what is to be loaded.
+func prepare(ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions) (*Model, []piece, error) {
+	if err := CheckBase(o.Base, o.Full); err != nil {
+		return nil, nil, err
+	}
+	source, err := weights.OpenModel(ctx, store, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := source.Config
+	if err := supported(cfg, source.Where); err != nil {
+		return nil, nil, err
+	}
+	cfg.MaxPositions = max(cfg.MaxPositions, o.Positions)
+	m := &Model{Config: cfg, g: g, tune: tune, full: o.Full}
+	pieces, err := m.allocate(source.File, o)
+	if err != nil {
+		m.Free()
+	}
+	return m, pieces, err
 }
 
 // maxHeadDim is what the attention kernels keep of one query in registers.
@@ -158,7 +167,7 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 				t = m.newTensor(s.Name, int64(4*s.Shape[0]))
 				values[s.Name] = t
 			}
-			pieces = append(pieces, vectorPiece(info, t))
+			pieces = append(pieces, vectorPiece(file, info, t))
 			continue
 		}
 		w := whole(s.Name, s.Shape[0], s.Shape[1], t)
@@ -169,7 +178,7 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 			}
 		}
 		matrices[s.Name] = w
-		pieces = append(pieces, w.pieces(info, bindingLimit(m.g.Info()))...)
+		pieces = append(pieces, w.pieces(file, info, bindingLimit(m.g.Info()))...)
 	}
 	m.assemble(matrices, values, grads)
 	table := kernels.RopeTable(m.Config.RopeFrequencies(), m.Config.MaxPositions)

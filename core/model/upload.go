@@ -16,6 +16,7 @@ const pieceValues = 2 << 20
 
 // piece is rows of a file's tensor on their way into a tensor on the device.
 type piece struct {
+	file           *weights.File
 	info           weights.Info
 	first          int // row in the file's tensor
 	rows, columns  int
@@ -35,7 +36,7 @@ func rowAlign(info weights.Info) int {
 }
 
 // pieces cuts a matrix, so that no piece in f32 is larger than a binding of limit bytes.
-func (w *matrix) pieces(info weights.Info, limit int64) []piece {
+func (w *matrix) pieces(file *weights.File, info weights.Info, limit int64) []piece {
 	align := rowAlign(info)
 	step := max(1, int(min(pieceValues, limit/4))/w.columns/align) * align
 	elements, bytes := info.DType.Block()
@@ -44,7 +45,7 @@ func (w *matrix) pieces(info weights.Info, limit int64) []piece {
 		for at := 0; at < p.rows; at += step {
 			rows := min(step, p.rows-at)
 			out = append(out, piece{
-				info: info, first: p.first + at, rows: rows, columns: w.columns, format: w.format,
+				file: file, info: info, first: p.first + at, rows: rows, columns: w.columns, format: w.format,
 				to: w.slice(p, p.first+at, rows), rawBytes: rows * w.columns / elements * bytes, size: rows * w.columns,
 			})
 		}
@@ -53,8 +54,8 @@ func (w *matrix) pieces(info weights.Info, limit int64) []piece {
 }
 
 // vectorPiece is a tensor that is no matrix: one row.
-func vectorPiece(info weights.Info, to *gpu.Tensor) piece {
-	return piece{info: info, rows: 1, columns: info.Elements(), to: to, rawBytes: int(info.End - info.Begin), size: info.Elements()}
+func vectorPiece(file *weights.File, info weights.Info, to *gpu.Tensor) piece {
+	return piece{file: file, info: info, rows: 1, columns: info.Elements(), to: to, rawBytes: int(info.End - info.Begin), size: info.Elements()}
 }
 
 // direct tells whether the device wants the very bytes that the file has.
@@ -78,35 +79,45 @@ func (p piece) plain() bool { elements, _ := p.info.DType.Block(); return elemen
 
 // loader is what loading needs on the device beside the weights.
 type loader struct {
-	m             *Model
-	file          *weights.File
-	raw, stage    gpu.Buffer
-	partials      gpu.Buffer
-	norms         gpu.Buffer
-	partialsBytes int64
+	m                           *Model
+	raw, stage, partials, norms gpu.Buffer
+	rawBytes, stageBytes        int64
+	partialsBytes, normsBytes   int64
 }
 
 // normBytes is the size of a slot for a piece's norm: WebGPU's offset alignment.
 const normBytes = 256
 
-// upload brings pieces from storage to the device, each by its range of the file: as it
-// is, repacked, or unpacked to f32 and quantised, all by kernels.
-func (m *Model) upload(ctx context.Context, file *weights.File, pieces []piece) error {
-	l := &loader{m: m, file: file}
-	raw, values := 0, 0
+// sized says how large a loader of these pieces is.
+func sized(pieces []piece) *loader {
+	l := &loader{normsBytes: int64(normBytes * len(pieces))}
 	for _, p := range pieces {
 		if !p.direct() {
-			raw = max(raw, p.rawBytes)
+			l.rawBytes = max(l.rawBytes, int64(p.rawBytes))
 		}
 		if p.format != kernels.F32 {
-			values = max(values, p.size)
+			l.stageBytes = max(l.stageBytes, int64(4*p.size))
 		}
 		l.partialsBytes = max(l.partialsBytes, int64(4*kernels.GradNormParts(p.size)))
 	}
-	l.raw = m.g.NewBuffer("raw weights", int64(raw), gpu.Storage)
-	l.stage = m.g.NewBuffer("unpacked weights", int64(4*values), gpu.Storage)
+	return l
+}
+
+// loadingBytes is the memory that loading takes beside the weights.
+func loadingBytes(pieces []piece) int64 {
+	l := sized(pieces)
+	return l.rawBytes + l.stageBytes + l.partialsBytes + l.normsBytes
+}
+
+// upload brings pieces from storage to the device, each by its range of the file: as it
+// is, repacked, or unpacked to f32 and quantised, all by kernels.
+func (m *Model) upload(ctx context.Context, pieces []piece) error {
+	l := sized(pieces)
+	l.m = m
+	l.raw = m.g.NewBuffer("raw weights", l.rawBytes, gpu.Storage)
+	l.stage = m.g.NewBuffer("unpacked weights", l.stageBytes, gpu.Storage)
 	l.partials = m.g.NewBuffer("partial norms", l.partialsBytes, gpu.Storage)
-	l.norms = m.g.NewBuffer("norms of weights", int64(normBytes*len(pieces)), gpu.Storage)
+	l.norms = m.g.NewBuffer("norms of weights", l.normsBytes, gpu.Storage)
 	defer func() {
 		for _, b := range []gpu.Buffer{l.raw, l.stage, l.partials, l.norms} {
 			m.g.Free(b)
@@ -137,7 +148,7 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	case p.info.PairedRows > 0 && len(p.info.Shape) < 2:
 		// A bias of some thousand values, whose order is put right on this side.
 		values := make([]float32, p.size)
-		if err := l.file.ReadF32At(ctx, p.info, values, 0); err != nil {
+		if err := p.file.ReadF32At(ctx, p.info, values, 0); err != nil {
 			return err
 		}
 		g.WriteF32(b, off, values)
@@ -190,7 +201,7 @@ func (l *loader) check(ctx context.Context, pieces []piece) error {
 		if norm := float64(norms[normBytes/4*i]); !math.IsNaN(norm) && !math.IsInf(norm, 0) {
 			continue
 		}
-		f := fault.New(fault.NaN, l.file.Name(), "tensor \""+p.info.Name+"\"", "holds values that are no finite numbers").
+		f := fault.New(fault.NaN, p.file.Name(), "tensor \""+p.info.Name+"\"", "holds values that are no finite numbers").
 			WithRemedy("the file is damaged or was saved after a run that diverged: fetch it again or use another checkpoint")
 		if p.format == kernels.F16 || p.format == kernels.Q4 {
 			f = f.WithLimit("±65504 with base %s", p.format)

@@ -69,6 +69,7 @@ type Training struct {
 // to it in no time. Calling it again reads the adapters anew; for another model, it
 // takes that one's place.
 type LoadParams struct {
+	Loading
 	Model    string   `json:"model"`
 	Adapters []string `json:"adapters,omitempty"`
 }
@@ -84,6 +85,7 @@ type LoadResult struct {
 // write the adapter to Out+"/adapter_config.json" and
 // Out+"/adapter_model.safetensors", keep checkpoints under Out+"/checkpoint".
 type PersonalizeParams struct {
+	Loading
 	Model  string `json:"model"` // folder of the model
 	Source Source `json:"source"`
 	// Template is "plain" or "chat"; empty means the model's own chat template if
@@ -180,6 +182,7 @@ type TokenEvent struct {
 // EvaluateParams are the parameters of "evaluate": held-out loss of a model with
 // an optional adapter.
 type EvaluateParams struct {
+	Loading
 	Model     string    `json:"model"`
 	Adapter   string    `json:"adapter,omitempty"`
 	Source    Source    `json:"source"`
@@ -230,6 +233,7 @@ type ChatMessage struct {
 // WriteParams are the parameters of "write": stream a text for Context as the
 // writer of Source would, with TokenEvents.
 type WriteParams struct {
+	Loading
 	Model     string    `json:"model"`
 	Adapter   string    `json:"adapter,omitempty"`
 	Source    Source    `json:"source"`
@@ -254,6 +258,7 @@ type WriteResult struct {
 // ExplainParams are the parameters of "explain": how much of each token of Text
 // is the writer's. With Item >= 0 it explains that held-out item instead.
 type ExplainParams struct {
+	Loading
 	Model     string    `json:"model"`
 	Adapter   string    `json:"adapter,omitempty"`
 	Source    Source    `json:"source"`
@@ -290,6 +295,7 @@ type TokenCause struct {
 // StepParams are the parameters of "step": one forward and backward over a
 // batch, no update. Result and gradients are written as blobs under Out.
 type StepParams struct {
+	Loading
 	Model   string `json:"model"`
 	Batch   string `json:"batch"`   // blob: {"samples":[{"with","without","response"}]}
 	Options string `json:"options"` // blob, see causal.StepOptions
@@ -303,6 +309,7 @@ type StepParams struct {
 
 // BenchParams are the parameters of "bench".
 type BenchParams struct {
+	Loading
 	Model string `json:"model"`
 	LoRA  LoRA   `json:"lora"`
 	// Lengths of the sample that is stepped, in tokens.
@@ -312,6 +319,8 @@ type BenchParams struct {
 	Response int `json:"response"`
 	// Repeats of each step; the best counts. 0 means 5.
 	Repeats int `json:"repeats,omitempty"`
+	// Bases are timed against each other, instead of the kernels of one.
+	Bases []string `json:"bases,omitempty"`
 }
 
 // BenchResult has a row per kernel and the figures of whole steps.
@@ -320,6 +329,7 @@ type BenchResult struct {
 	MatmulGFLOPS float64       `json:"matmul_gflops"`
 	Kernels      []KernelBench `json:"kernels"`
 	Steps        []StepBench   `json:"steps"`
+	Bases        []BaseBench   `json:"bases,omitempty"`
 	// Ratio is seconds of a `nextquill-code` step over a `contextsft` step.
 	Ratio     float64 `json:"ratio"`
 	PeakBytes int64   `json:"peak_bytes"`

@@ -31,13 +31,20 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 			return nil, fault.New(fault.OutOfRange, "bench", name, "%d tokens", n).WithLimit("1 to %d", maxBenchLength)
 		}
 	}
-	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{Positions: p.Prefix + p.History + p.Suffix + p.Response})
+	if len(p.Bases) > 0 {
+		bases, err := p.compareBases(ctx, env)
+		return &BenchResult{Adapter: env.GPU.Info().Name, Bases: bases, PeakBytes: env.GPU.PeakBytes()}, err
+	}
+	options := model.LoadOptions{Base: p.Base, Positions: p.positions()}
+	if err := p.fits(ctx, env, workload{dir: p.Model, options: options, phases: p.needs}); err != nil {
+		return nil, err
+	}
+	m, err := openModel(ctx, env, p.Model, "", options)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	spec := model.LoRASpec{Rank: cmp.Or(p.LoRA.Rank, 16), Alpha: cmp.Or(p.LoRA.Alpha, 32), Targets: p.LoRA.Targets}
-	if err := m.AttachLoRA(spec, 1); err != nil {
+	if err := m.AttachLoRA(*loraSpec(p.LoRA), 1); err != nil {
 		return nil, err
 	}
 	tune, err := tuneFor(ctx, env)
@@ -55,6 +62,31 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	return r, nil
 }
 
+// positions is the length of the sample.
+func (p *BenchParams) positions() int { return p.Prefix + p.History + p.Suffix + p.Response }
+
+func (p *BenchParams) repeats() int { return cmp.Or(p.Repeats, 5) }
+
+// benchPresets are timed against each other: one branch, and two.
+var benchPresets = []string{"contextsft", "nextquill-code"}
+
+// needs are those of the steps, which are there at once.
+func (p *BenchParams) needs(bool, int) []model.Needs {
+	n := model.Needs{LoRA: loraSpec(p.LoRA)}
+	for _, preset := range benchPresets {
+		_, spec := benchSpec(preset, p.sample(1))
+		n.Steps = append(n.Steps, spec)
+	}
+	return []model.Needs{n}
+}
+
+// benchSpec packs the sample for a preset, which exists.
+func benchSpec(preset string, s causal.Sample) (*causal.Packed, model.StepSpec) {
+	o, _ := causal.Preset(preset)
+	packed := causal.Pack([]causal.Sample{s}, 0, o.Dual())
+	return packed, model.StepSpec{MaxTokens: packed.Tokens(), MaxResponses: packed.Responses(), Objective: o, Dual: o.Dual(), Backward: true}
+}
+
 // steps times whole optimizer steps of two presets, and the kernels of the second.
 // They take turns, so that a machine that is busy for a while slows both.
 func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *BenchResult) error {
@@ -65,14 +97,14 @@ func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *Be
 			b.free()
 		}
 	}()
-	for _, preset := range []string{"contextsft", "nextquill-code"} {
+	for _, preset := range benchPresets {
 		b, err := newBenchRun(env, m, preset, sample)
 		if err != nil {
 			return err
 		}
 		runs = append(runs, b)
 	}
-	repeats := cmp.Or(p.Repeats, 5)
+	repeats := p.repeats()
 	// The first turn compiles the shaders and is not counted.
 	for turn := range repeats + 1 {
 		if err := env.Emit(StageEvent{Event: "stage", Stage: "steps", Done: turn, Total: repeats + 1}); err != nil {
@@ -125,16 +157,11 @@ type benchRun struct {
 }
 
 func newBenchRun(env *Env, m *model.Model, preset string, s causal.Sample) (*benchRun, error) {
-	o, err := causal.Preset(preset)
-	if err != nil {
-		return nil, err
-	}
-	b := &benchRun{packed: causal.Pack([]causal.Sample{s}, 0, o.Dual()), budget: submitFlops(env.GPU.Info())}
-	b.Preset, b.Tokens = preset, b.packed.Tokens()
-	b.model, err = m.NewStep(model.StepSpec{
-		MaxTokens: b.packed.Tokens(), MaxResponses: b.packed.Responses(), Objective: o, Dual: o.Dual(), Backward: true,
-	})
-	if err != nil {
+	packed, spec := benchSpec(preset, s)
+	b := &benchRun{packed: packed, budget: submitFlops(env.GPU.Info())}
+	b.Preset, b.Tokens = preset, packed.Tokens()
+	var err error
+	if b.model, err = m.NewStep(spec); err != nil {
 		return nil, err
 	}
 	if b.opt, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW); err != nil {

@@ -13,6 +13,7 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/history"
 	"nextquill/core/model"
+	"nextquill/core/weights"
 	"nextquill/models"
 	"nextquill/native/nativetest"
 	"nextquill/samples"
@@ -36,7 +37,7 @@ func TestAnothersHistoryIsLessCausal(t *testing.T) {
 	}
 	env := &Env{GPU: nativetest.Open(t, store), Blobs: store, Emit: func(any) error { return nil }}
 	src := Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}
-	m, data, err := openTask(ctx, env, "model", "", src, "", Retrieval{})
+	m, data, err := openTask(ctx, env, "model", "", src, "", Retrieval{}, Loading{}, func(*dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
 	require.NoError(t, err)
 	defer m.Free()
 	o, err := causal.Preset("nextquill")

@@ -8,6 +8,7 @@ import (
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
+	"nextquill/core/weights"
 )
 
 // tuneCache is the blob that keeps the kernel variants chosen per adapter, so
@@ -21,6 +22,9 @@ const maxTuneCache = 1 << 16
 // tunes are the variants chosen in the life of the guest.
 var tunes = map[string]kernels.Tune{}
 
+// tunesKept is false while the cache lacks some of them.
+var tunesKept = true
+
 // tuneFor returns the kernel variants for env's adapter: chosen before, or
 // measured now.
 func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
@@ -32,6 +36,9 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 		}
 	}
 	if t, ok := tunes[name]; ok && t.Valid() {
+		if !tunesKept {
+			keepTunes(ctx, env)
+		}
 		return &t, nil
 	}
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "tune"}); err != nil {
@@ -45,12 +52,16 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 		tunes = map[string]kernels.Tune{}
 	}
 	tunes[name] = t
-	raw, err := json.Marshal(tunes)
-	if err != nil {
-		return nil, err
-	}
-	_ = env.Blobs.Write(ctx, tuneCache, raw)
+	keepTunes(ctx, env)
 	return &t, nil
+}
+
+// keepTunes writes the cache. Where it cannot be written now, because a device is
+// full, the next model that is opened tries again: a run that a later process
+// takes up repeats exactly only with the same variants.
+func keepTunes(ctx context.Context, env *Env) {
+	raw, err := json.Marshal(tunes)
+	tunesKept = err == nil && env.Blobs.Write(ctx, tuneCache, raw) == nil
 }
 
 // submitFlops is the work of one submit: about 50 ms of a CPU adapter or of a
@@ -89,16 +100,25 @@ func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadO
 }
 
 // openTask opens what most methods work with: a model with its adapter, and the
-// writer's items.
-func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval) (*lease, *dataset, error) {
-	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{})
+// writer's items. needs makes of the items what the model is to work on, and says what
+// that takes on the device, before the model is loaded.
+func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval,
+	l Loading, needs func(*dataset, weights.Config) (model.Needs, error)) (*lease, *dataset, error) {
+	cfg, err := weights.ReadModelConfig(ctx, env.Blobs, dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := openData(ctx, env, dir, src, template, r, m.Config)
+	d, err := openData(ctx, env, dir, src, template, r, cfg)
 	if err != nil {
-		m.Free()
 		return nil, nil, err
 	}
-	return m, d, nil
+	n, err := needs(d, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := l.reads(ctx, env, dir, adapter, n); err != nil {
+		return nil, nil, err
+	}
+	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{Base: l.Base})
+	return m, d, err
 }

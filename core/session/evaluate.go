@@ -9,6 +9,7 @@ import (
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
+	"nextquill/core/weights"
 )
 
 func init() { Register("evaluate", serveEvaluate) }
@@ -18,19 +19,22 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval)
+	var samples []causal.Sample
+	var index []int
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
+		if samples, index, _, err = d.samples(ctx, env, d.train, len(d.items), p.NoHistory); err != nil {
+			return n, err
+		}
+		if len(samples) == 0 {
+			return n, fault.New(fault.Missing, "evaluate", "held-out items", "there are none").
+				WithRemedy("name a held-out file, or add more items")
+		}
+		return scoring(samples, false), nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	samples, index, _, err := data.samples(ctx, env, data.train, len(data.items), p.NoHistory)
-	if err != nil {
-		return nil, err
-	}
-	if len(samples) == 0 {
-		return nil, fault.New(fault.Missing, "evaluate", "held-out items", "there are none").
-			WithRemedy("name a held-out file, or add more items")
-	}
 	records, err := score(ctx, env, m.Model, samples, false, "evaluate")
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
+	"nextquill/core/model"
+	"nextquill/core/weights"
 )
 
 func init() { Register("explain", serveExplain) }
@@ -17,35 +19,41 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval)
+	var items []history.Item
+	var item history.Item
+	var all prompt
+	var response []int32
+	var samples []causal.Sample
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
+		var at int
+		if items, at, err = p.item(d); err != nil {
+			return n, err
+		}
+		item = items[at]
+		if all, err = d.prompt(items, item.Context, d.retrieve.Select(items, at, d.k)); err != nil {
+			return n, err
+		}
+		if response, err = d.response(item.Text); err != nil {
+			return n, err
+		}
+		samples = []causal.Sample{{With: all.with, Without: all.without, Response: response}}
+		for i := range all.items {
+			if !p.Influence {
+				break
+			}
+			rest := append(append([]int{}, all.items[:i]...), all.items[i+1:]...)
+			left, err := d.prompt(items, item.Context, rest)
+			if err != nil {
+				return n, err
+			}
+			samples = append(samples, causal.Sample{With: left.with, Without: left.without, Response: response})
+		}
+		return scoring(samples, true), nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	items, at, err := p.item(data)
-	if err != nil {
-		return nil, err
-	}
-	item := items[at]
-	all, err := data.prompt(items, item.Context, data.retrieve.Select(items, at, data.k))
-	if err != nil {
-		return nil, err
-	}
-	response, err := data.response(item.Text)
-	if err != nil {
-		return nil, err
-	}
-	samples := []causal.Sample{{With: all.with, Without: all.without, Response: response}}
-	if p.Influence {
-		for i := range all.items {
-			rest := append(append([]int{}, all.items[:i]...), all.items[i+1:]...)
-			left, err := data.prompt(items, item.Context, rest)
-			if err != nil {
-				return nil, err
-			}
-			samples = append(samples, causal.Sample{With: left.with, Without: left.without, Response: response})
-		}
-	}
 	records, err := score(ctx, env, m.Model, samples, true, "explain")
 	if err != nil {
 		return nil, err

@@ -71,13 +71,17 @@ func serveLoad(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 	}
 	begun := env.Now()
 	h := heldBy(env)
-	if h == nil || h.path != p.Model {
+	options := model.LoadOptions{Base: p.Base}
+	if h == nil || h.path != p.Model || h.options != options {
 		letGo(env) // before the other one: both might not fit
-		m, err := loadModel(ctx, env, p.Model, model.LoadOptions{})
+		if err := p.reads(ctx, env, p.Model, "", model.Needs{}); err != nil {
+			return nil, err
+		}
+		m, err := loadModel(ctx, env, p.Model, options)
 		if err != nil {
 			return nil, err
 		}
-		h = &held{path: p.Model, m: m, adapters: map[string]*model.Adapter{}}
+		h = &held{path: p.Model, options: options, m: m, adapters: map[string]*model.Adapter{}}
 		env.GPU.Resident = h
 	}
 	for dir, a := range h.adapters { // all are read again: a folder may have changed

@@ -17,6 +17,7 @@ import (
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/session"
+	"nextquill/core/weights"
 	"nextquill/models"
 	"nextquill/native/nativetest"
 	"nextquill/samples"
@@ -203,6 +204,19 @@ func TestExplain(t *testing.T) {
 	require.Equal(t, p.Text, r.Text)
 }
 
+// plainWeights is the embedded model as safetensors in F32, whatever form it ships in.
+func plainWeights(t *testing.T, store blob.Store) []byte {
+	source, err := weights.OpenModel(t.Context(), store, "model")
+	require.NoError(t, err)
+	var tensors []weights.Tensor
+	for _, info := range source.Tensors() {
+		values, err := source.ReadF32(t.Context(), info.Name)
+		require.NoError(t, err)
+		tensors = append(tensors, weights.Tensor{Name: info.Name, Shape: info.Shape, Data: values})
+	}
+	return weights.Encode(tensors, nil)
+}
+
 // TestBadInput gives each method what a stranger might: a typed error that names
 // the place, and earlier results left whole.
 func TestBadInput(t *testing.T) {
@@ -212,8 +226,7 @@ func TestBadInput(t *testing.T) {
 	j.write("latin1.jsonl", "{\"text\":\"caf\xe9\"}\n")
 	j.write("one.jsonl", `{"context":{"word":"Ink"},"text":"A compound."}`+"\n")
 	j.write("nan/adapter_config.json", `{"peft_type":"LORA"}`)
-	raw, err := blob.ReadAll(ctx, j.store, "model/model.safetensors", 1<<30)
-	require.NoError(t, err)
+	raw := plainWeights(t, j.store)
 	config, err := blob.ReadAll(ctx, j.store, "model/config.json", 1<<20)
 	require.NoError(t, err)
 	broken := func(dir string, weights []byte, config string) {
@@ -224,7 +237,7 @@ func TestBadInput(t *testing.T) {
 		j.write(dir+"/tokenizer.json", string(tok))
 	}
 	nan := append([]byte{}, raw...)
-	nan[len(nan)-1], nan[len(nan)-2] = 0x7e, 0x00 // an F16 NaN as the last value
+	nan[len(nan)-1], nan[len(nan)-2] = 0x7f, 0xc0 // an F32 NaN as the last value
 	broken("nan-model", nan, string(config))
 	broken("cut-model", raw[:len(raw)-100], string(config))
 	broken("other-model", raw, strings.Replace(string(config), `"num_hidden_layers": 4`, `"num_hidden_layers": 5`, 1))
@@ -310,4 +323,15 @@ func TestBench(t *testing.T) {
 		share += k.Share
 	}
 	require.InDelta(t, 1, share, 1e-6)
+
+	p.Bases = []string{"f32", "q8", "q4"}
+	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
+	require.Len(t, r.Bases, 3)
+	for i, b := range r.Bases {
+		require.Equal(t, p.Bases[i], b.Base)
+		require.Positive(t, b.Train)
+		require.Greater(t, b.Forward, b.Train)
+	}
+	require.Less(t, r.Bases[2].Bytes, r.Bases[1].Bytes)
+	require.Zero(t, j.gpu.LiveBuffers())
 }

@@ -50,7 +50,8 @@ func openLayout(ctx context.Context, env *Env, dir, name string, tok *tokenizer.
 	case t == nil && name == "":
 		return history.Plain, plain, plain.check(dir)
 	case t == nil:
-		return history.Template{}, nil, noChatTemplate(dir)
+		return history.Template{}, nil, fault.New(fault.Missing, dir, chat.ConfigName, "there is no chat template").
+			WithRemedy("use the plain template")
 	}
 	if id, ok := tok.ID(t.Special["eos_token"]); ok && !slices.Contains(ends, id) {
 		ends = append(ends, id)
@@ -63,10 +64,6 @@ func openLayout(ctx context.Context, env *Env, dir, name string, tok *tokenizer.
 		}
 	}
 	return history.Chat, l, plain.check(dir)
-}
-
-func noChatTemplate(dir string) error {
-	return fault.New(fault.Missing, dir, chat.ConfigName, "there is no chat template").WithRemedy("use the plain template")
 }
 
 // plainLayout is a text that goes on: for models that were not taught to chat.

@@ -228,5 +228,5 @@ func TestConversationsWeRefuse(t *testing.T) {
 	require.NoError(t, err)
 	p := WriteParams{Model: "m", Messages: hi}
 	_, err = p.prompt(d)
-	require.ErrorContains(t, err, "there is no chat template")
+	require.ErrorContains(t, err, "m: tokenizer_config.json: there is no chat template; use a model that was taught to chat")
 }

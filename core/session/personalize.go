@@ -98,7 +98,15 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 	if err := tc.Check(); err != nil {
 		return nil, err
 	}
-	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{Full: p.Full})
+	options := model.LoadOptions{Full: p.Full, Base: p.Base}
+	phases, err := p.trainingPhases(ctx, env, tc, samples, heldout)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.fits(ctx, env, workload{p.Model, options, phases, &tc}); err != nil {
+		return nil, err
+	}
+	m, err := openModel(ctx, env, p.Model, "", options)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +163,12 @@ func (p *PersonalizeParams) attach(ctx context.Context, env *Env, m *lease, seed
 	if p.Full {
 		return "", nil
 	}
-	return "", m.AttachLoRA(model.LoRASpec{Rank: cmp.Or(p.LoRA.Rank, 16), Alpha: cmp.Or(p.LoRA.Alpha, 32), Targets: p.LoRA.Targets}, seed)
+	return "", m.AttachLoRA(*loraSpec(p.LoRA), seed)
+}
+
+// loraSpec fills the shape of a new adapter in.
+func loraSpec(l LoRA) *model.LoRASpec {
+	return &model.LoRASpec{Rank: cmp.Or(l.Rank, 16), Alpha: cmp.Or(l.Alpha, 32), Targets: l.Targets}
 }
 
 // expertRecords scores the samples under the frozen θ_D, if the objective has one.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -88,7 +89,24 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 		// The options name θ_D's folder beside them.
 		o.Expert = path.Join(path.Dir(p.Options), o.Expert)
 	}
-	m, err := openModel(ctx, env, p.Model, "", model.LoadOptions{Full: p.Full})
+	cfg, err := weights.ReadModelConfig(ctx, env.Blobs, p.Model)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := readBatch(ctx, env.Blobs, p.Batch, cfg.VocabSize, cfg.MaxPositions)
+	if err != nil {
+		return nil, err
+	}
+	if p.Adapter == "" && !p.Full {
+		return nil, fault.New(fault.Missing, "step", "adapter", "nothing trains: there is no adapter").
+			WithRemedy("name an adapter, or take the gradients of all weights with --full")
+	}
+	limits := train.Fit(samples, true, cmp.Or(p.TokenBudget, DefaultTokenBudget), len(samples))
+	options := model.LoadOptions{Full: p.Full, Base: p.Base}
+	if err := p.fits(ctx, env, options, o, limits); err != nil {
+		return nil, err
+	}
+	m, err := openModel(ctx, env, p.Model, "", options)
 	if err != nil {
 		return nil, err
 	}
@@ -98,19 +116,6 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 			return nil, err
 		}
 	}
-	samples, err := readBatch(ctx, env.Blobs, p.Batch, m.Config.VocabSize, m.Config.MaxPositions)
-	if err != nil {
-		return nil, err
-	}
-	if m.Params == nil {
-		return nil, fault.New(fault.Missing, "step", "adapter", "nothing trains: there is no adapter").
-			WithRemedy("name an adapter, or take the gradients of all weights with --full")
-	}
-	budget := p.TokenBudget
-	if budget == 0 {
-		budget = DefaultTokenBudget
-	}
-	limits := train.Fit(samples, true, budget, len(samples))
 	limits.SubmitFlops = submitFlops(env.GPU.Info())
 	var expert [][]float32
 	if o.Frozen() {
@@ -123,6 +128,37 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 		return nil, err
 	}
 	return result, writeStep(ctx, env, m.Model, p.Out, result)
+}
+
+// fits estimates the step, and refuses one that does not fit.
+func (p *StepParams) fits(ctx context.Context, env *Env, options model.LoadOptions, o causal.Options, limits train.Limits) error {
+	n := model.Needs{}
+	var err error
+	if p.Adapter != "" {
+		if n.Train, err = weights.ReadAdapter(ctx, env.Blobs, p.Adapter); err != nil {
+			return err
+		}
+	}
+	judge := n
+	judge.Steps = []model.StepSpec{train.ScoreSpec(limits, true)}
+	if o.Frozen() {
+		if judge.Frozen, err = weights.ReadAdapter(ctx, env.Blobs, o.Expert); err != nil {
+			return err
+		}
+	}
+	n.Steps = []model.StepSpec{stepSpec(o, limits, p.Recompute)}
+	return p.Loading.fits(ctx, env, workload{dir: p.Model, options: options, phases: func(bool, int) []model.Needs {
+		if o.Frozen() {
+			return []model.Needs{n, judge}
+		}
+		return []model.Needs{n}
+	}})
+}
+
+func stepSpec(o causal.Options, limits train.Limits, recompute bool) model.StepSpec {
+	return model.StepSpec{
+		MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: o, Dual: true, Backward: true, Recompute: recompute,
+	}
 }
 
 // DefaultTokenBudget is the packed tokens of a micro-batch when none is set.
@@ -166,10 +202,7 @@ func runStep(ctx context.Context, m *model.Model, g *gpu.Context, o causal.Optio
 	if err != nil {
 		return nil, err
 	}
-	spec := model.StepSpec{
-		MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: o, Dual: true, Backward: true, Recompute: recompute,
-	}
-	step, err := m.NewStep(spec)
+	step, err := m.NewStep(stepSpec(o, limits, recompute))
 	if err != nil {
 		return nil, err
 	}

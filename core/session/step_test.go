@@ -53,6 +53,7 @@ func open(t *testing.T, dir string) (session.Client, blob.Store) {
 type goldenCase struct {
 	Model string `json:"model"`
 	Full  bool   `json:"full"`
+	Base  string `json:"base"`
 }
 
 func readJSON(t *testing.T, name string, v any) {
@@ -63,7 +64,8 @@ func readJSON(t *testing.T, name string, v any) {
 }
 
 // TestStepMatchesPyTorch runs every golden case: every preset, LoRA and full, on
-// models with grouped heads, tied and untied heads, F32, F16 and BF16.
+// models with grouped heads, tied and untied heads, F32, F16 and BF16, on bases in
+// f32, f16, q8 and q4.
 func TestStepMatchesPyTorch(t *testing.T) {
 	folders, err := filepath.Glob(oracle + "/cases/*")
 	require.NoError(t, err)
@@ -91,7 +93,7 @@ func checkCase(t *testing.T, client session.Client, store blob.Store, name strin
 	readJSON(t, filepath.Join(oracle, dir, "case.json"), &c)
 	p := session.StepParams{
 		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full,
-		Out: "out/" + name, TokenBudget: budget, Recompute: recompute,
+		Loading: session.Loading{Base: c.Base}, Out: "out/" + name, TokenBudget: budget, Recompute: recompute,
 	}
 	if !c.Full {
 		p.Adapter = dir + "/adapter"

@@ -11,6 +11,8 @@ import (
 	"nextquill/core/generate"
 	"nextquill/core/history"
 	"nextquill/core/kernels"
+	"nextquill/core/model"
+	"nextquill/core/weights"
 )
 
 func init() { Register("write", serveWrite) }
@@ -20,27 +22,32 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval)
+	s := p.Sampling
+	var prompt prompt
+	most := 0
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, cfg weights.Config) (n model.Needs, err error) {
+		if prompt, err = p.prompt(d); err != nil {
+			return n, err
+		}
+		most = min(cmp.Or(s.MaxTokens, 64), cfg.MaxPositions-max(len(prompt.with), len(prompt.without)))
+		n.Decode = generate.DecodeSpec(prompt.with, prompt.without, max(1, most), s.Steer != 0)
+		return n, nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	prompt, err := p.prompt(data)
-	if err != nil {
-		return nil, err
-	}
 	var ends []uint32
 	for _, id := range data.layout.ends()[:min(maxEnds, len(data.layout.ends()))] {
 		ends = append(ends, uint32(id))
 	}
-	s := p.Sampling
 	o := generate.Options{
 		Sampling: kernels.SampleParams{
 			Temperature: float32(s.Temperature), TopK: uint32(max(0, s.TopK)), TopP: float32(cmp.Or(s.TopP, 1)),
 			RepetitionPenalty: float32(cmp.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: ends,
 		},
 		Seed: s.Seed, SubmitFlops: submitFlops(env.GPU.Info()),
-		MaxTokens: min(cmp.Or(s.MaxTokens, 64), m.Config.MaxPositions-max(len(prompt.with), len(prompt.without))),
+		MaxTokens: most,
 	}
 	if !env.GPU.Info().CPU {
 		// A look at the tokens waits for the device: worth sharing on a real GPU.
@@ -89,8 +96,12 @@ func (p *WriteParams) prompt(d *dataset) (prompt, error) {
 func (p *WriteParams) conversation(d *dataset) (prompt, error) {
 	l, ok := d.layout.(*chatLayout)
 	switch {
+	case !ok && p.Template != "":
+		return prompt{}, fault.New(fault.Mismatch, "write", "messages", "cannot be laid out by the template %s", fault.Quote(p.Template)).
+			WithRemedy("leave the template out")
 	case !ok:
-		return prompt{}, noChatTemplate(p.Model)
+		return prompt{}, fault.New(fault.Missing, p.Model, chat.ConfigName, "there is no chat template").
+			WithRemedy("use a model that was taught to chat")
 	case p.Source.History != "" || len(p.Context) > 0 || p.Sampling.Steer != 0:
 		return prompt{}, fault.New(fault.Mismatch, "write", "messages", "come with a source, a context or steering").
 			WithRemedy("give either a conversation or a request with a history")

@@ -10,6 +10,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/weights/gguf"
 	g "nextquill/core/weights/gguf/gguftest"
 )
 
@@ -102,6 +103,48 @@ func TestGGUFMeansItsTokenizerJSON(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestJSONOfGGUF writes the tokenizer.json that GGUF metadata stands for and reads it again: the same ids.
+func TestJSONOfGGUF(t *testing.T) {
+	open := func(entries []g.Entry) *gguf.File {
+		f, err := gguf.Open(t.Context(), blob.NewMem(map[string][]byte{"m.gguf": []byte(g.File{Metadata: entries}.Encode())}), "m.gguf")
+		require.NoError(t, err)
+		return f
+	}
+	for pre := range ggufPipelines {
+		require.Contains(t, spelledOut, pre)
+		for _, name := range []string{"gpt2", "qwen", "llama3"} {
+			t.Run(pre+" "+name, func(t *testing.T) {
+				f := open(append(ggufOf(t, name, pre), g.Entry{Key: ggufAddBOS, Value: true}, g.Entry{Key: ggufBOS, Value: uint32(3)}))
+				want, err := FromGGUF(f)
+				require.NoError(t, err)
+				data, err := JSONOfGGUF(f)
+				require.NoError(t, err)
+				got, err := Parse("tokenizer.json", data)
+				require.NoError(t, err)
+				require.Equal(t, want.VocabSize(), got.VocabSize())
+				require.Equal(t, want.Added(), got.Added())
+				for _, text := range goldenCases(t, name) {
+					require.Equal(t, want.Encode(text.Text), got.Encode(text.Text), "%q", text.Text)
+				}
+				const template = "<|endoftext|>a<|im_start|>b"
+				require.Equal(t, want.EncodeWithSpecials(template), got.EncodeWithSpecials(template))
+				require.Contains(t, string(data), `"TemplateProcessing"`)
+			})
+		}
+	}
+	f := open(append(ggufOf(t, "gpt2", "gpt-2"), g.Entry{Key: "tokenizer.chat_template", Value: "{{ x }}"}, g.Entry{Key: "tokenizer.ggml.eos_token_id", Value: uint32(0)}))
+	config, err := ConfigJSONOfGGUF(f)
+	require.NoError(t, err)
+	var c map[string]any
+	require.NoError(t, json.Unmarshal(config, &c))
+	require.Equal(t, "{{ x }}", c["chat_template"])
+	require.NotEmpty(t, c["eos_token"])
+	_, err = JSONOfGGUF(open([]g.Entry{{Key: "tokenizer.ggml.model", Value: "llama"}}))
+	require.ErrorIs(t, err, fault.Unsupported)
+	_, err = JSONOfGGUF(open([]g.Entry{{Key: "tokenizer.ggml.model", Value: "gpt2"}, {Key: "tokenizer.ggml.pre", Value: "gpt-2"}}))
+	require.ErrorIs(t, err, fault.Missing)
 }
 
 // TestGGUFTokenizersWeRefuse names what is wrong with the metadata.

@@ -2,10 +2,13 @@
 // byte-level BPE (GPT-2, Llama 3, Qwen), and the BPE of SentencePiece with byte fallback (Llama 2, TinyLlama, Mistral).
 //
 // The ids are those of the reference implementation (the tokenizers library) on every text that is valid Unicode, but for
-// characters younger than this Go's Unicode tables, which count as symbols when the text is cut into words. A text that is not
-// valid is encoded byte for byte: bytes outside UTF-8 count as U+FFFD when the text is cut into words, but it is they that are
-// encoded, so that Decode(Encode(x)) = x holds for any bytes, as long as the file asks for no Unicode normal form and no prefix space
-// that it does not take away again, and its vocabulary has all 256 bytes (MissingBytes). SentencePiece itself confuses ▁ with a space.
+// characters younger than this Go's Unicode tables, which count as symbols when the text is cut into words, and for combining marks
+// younger than the reference's tables (Unicode 13), which it does not put in order.
+//
+// A text that is not valid is encoded byte for byte: bytes outside UTF-8 count as U+FFFD when the text is cut into words, but it is
+// they that are encoded. So Decode(Encode(x)) = x holds for any bytes, as long as the file asks for no Unicode normal form and no
+// prefix space that it does not take away again, and its vocabulary has all 256 bytes (MissingBytes). SentencePiece itself takes ▁ for
+// a space.
 //
 // Encode never produces a special token (unless a file declares one of the 256 byte tokens special): a person's text cannot
 // smuggle in an end of turn.

@@ -29,12 +29,32 @@ type Scorer struct {
 // NewScorer compiles a forward plan for the adapter the model carries now. dual
 // scores the erased branch too.
 func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
-	o, _ := causal.Preset("contextsft")
-	step, err := m.NewStep(model.StepSpec{MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: o, Dual: dual})
+	step, err := m.NewStep(ScoreSpec(limits, dual))
 	if err != nil {
 		return nil, err
 	}
 	return &Scorer{step, limits}, nil
+}
+
+// ScoreSpec is the step of a Scorer.
+func ScoreSpec(limits Limits, dual bool) model.StepSpec {
+	o, _ := causal.Preset("contextsft")
+	return model.StepSpec{MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: o, Dual: dual}
+}
+
+// StepSpecs are the steps that a training run on these samples has on the device: that
+// which trains, and that which scores the held-out samples when there are any.
+func (c Config) StepSpecs(samples, heldout []causal.Sample) []model.StepSpec {
+	dual := c.Objective.Dual()
+	limits := Fit(samples, dual, c.TokenBudget, c.BatchSize)
+	out := []model.StepSpec{{
+		MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: c.Objective,
+		Dual: dual, Backward: true, Recompute: c.Recompute,
+	}}
+	if len(heldout) > 0 {
+		out = append(out, ScoreSpec(Fit(heldout, false, c.TokenBudget, len(heldout)), false))
+	}
+	return out
 }
 
 // Score returns one record per response token of each sample. progress, which

@@ -107,14 +107,8 @@ func (t *Trainer) prepare(ctx context.Context) error {
 	t.begun = t.Now()
 	t.perEp = (len(t.Train) + c.BatchSize - 1) / c.BatchSize
 	t.steps = max(1, int(math.Ceil(c.Epochs*float64(t.perEp)-1e-9)))
-	dual := c.Objective.Dual()
-	limits := Fit(t.Train, dual, c.TokenBudget, c.BatchSize)
 	var err error
-	t.step, err = t.Model.NewStep(model.StepSpec{
-		MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: c.Objective,
-		Dual: dual, Backward: true, Recompute: c.Recompute,
-	})
-	if err != nil {
+	if t.step, err = t.Model.NewStep(c.StepSpecs(t.Train, nil)[0]); err != nil {
 		return err
 	}
 	if t.opt, err = NewOptimizer(t.GPU, t.Model.Params, c.AdamW); err != nil {

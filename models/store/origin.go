@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +28,10 @@ func (o *webOrigin) String() string { return o.at.Redacted() }
 
 func (o *webOrigin) manifest(ctx context.Context, _ Progress) (m manifest.Manifest, err error) {
 	body, _, err := o.get(ctx, o.at, 0)
+	var f *fault.Error
+	if errors.As(err, &f) && strings.Contains(f.Detail, "answers 404") {
+		f.Remedy = "name the address of a manifest, or of a folder with one: `nextquill model convert` writes them"
+	}
 	if err != nil {
 		return m, err
 	}

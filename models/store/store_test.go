@@ -304,6 +304,29 @@ func TestAlteredFiles(t *testing.T) {
 	}
 }
 
+// TestNoManifest says what an address must have.
+func TestNoManifest(t *testing.T) {
+	web := serve(t, nil)
+	_, err := quick(t).Get(t.Context(), web.URL+"/m", "", nil)
+	require.ErrorContains(t, err, "/m/manifest.json: the server answers 404")
+	require.ErrorContains(t, err, "`nextquill model convert` writes them")
+	web.files = map[string][]byte{"m/manifest.json": []byte(`{"version":1,"files":[{"path":"a","size":1,"sha256":"` + manifest.Sum(nil) + `","url":"file:///etc/passwd"}]}`)}
+	_, err = quick(t).Get(t.Context(), web.URL+"/m", "", nil)
+	require.ErrorIs(t, err, fault.Unsupported)
+	require.ErrorContains(t, err, `"file:///etc/passwd" is no address of the web`)
+
+	// A folder's manifest does not lead out of it.
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), bytes.ReplaceAll(web.files["m/manifest.json"], []byte("file:///etc"), []byte("../../etc")), 0o644))
+	_, err = quick(t).Get(t.Context(), dir, "", nil)
+	require.ErrorIs(t, err, fault.OutOfRange)
+	_, err = OpenFolder(dir)
+	require.NoError(t, err, "it can be read, and its files cannot")
+	m, err := OpenFolder(dir)
+	require.NoError(t, err)
+	require.ErrorIs(t, m.Check(t.Context(), nil), fault.OutOfRange)
+}
+
 func flipped(data []byte) []byte {
 	data = bytes.Clone(data)
 	data[len(data)/2] ^= 0x10

@@ -1,4 +1,4 @@
-"""Makes every golden file of this folder: python make.py [models] [cases] [trajectory] [kernels]   (default: all)."""
+"""Makes every golden file of this folder: python make.py [models] [cases] [trajectory] [kernels] [formats]   (default: all)."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, Qwen3Co
 from transformers.utils import logging
 
 import operations
+import quantise
 import reference as ref
 from jsonfiles import read_json, write_json
 
@@ -105,7 +106,18 @@ CASES = {
     "nextquill-code-qwen3-full": ("nextquill-code", "qwen3", "plain", None, {}),
     "nextquill-code-scaled-lora": ("nextquill-code", "scaled", "mixed", "all", {}),
     "nextquill-code-scaled-full": ("nextquill-code", "scaled", "plain", None, {}),
+    "q8-lora": ("nextquill", "gqa", "mixed", "all", {}),
+    "q4-lora": ("nextquill-code", "gqa", "plain", "all", {}),
+    "f16-tied-lora": ("nextquill-code", "tied", "mixed", "all", {}),
+    "q8-qwen2-lora": ("nextquill-code", "qwen2", "mixed", "all", {}),
+    "q4-qwen2-lora": ("nextquill-code", "qwen2", "plain", "all", {}),
+    "q8-qwen3-lora": ("nextquill-code", "qwen3", "plain", "all", {}),
+    "q4-qwen3-lora": ("nextquill-code", "qwen3", "mixed", "all", {}),
+    "q4-odd-lora": ("mce-dce", "odd", "noprefix", "all", {"delta": 0.0}),
 }
+
+# Cases whose frozen matrices are in a format; the reference computes with the values that it stands for.
+BASES = {name: name.split("-")[0] for name in CASES if name.split("-")[0] in ("f16", "q8", "q4")}
 
 # name: (preset, model, adapter, fresh (B = 0, as PEFT starts), changed options, optimizer)
 TRAJECTORIES = {
@@ -280,8 +292,9 @@ def make_case(name, seed):
     if options["expert"] != "self":
         make_adapter(model_name, os.path.join(out, options["expert"]), "all", seed + 500)
 
-    student = ref.load(model_dir, os.path.join(out, "adapter") if adapter else None, trainable=True)
-    expert = ref.load(model_dir, ref.expert_path(options, out)) if options["expert"] != "self" else None
+    base = BASES.get(name)
+    student = ref.load(model_dir, os.path.join(out, "adapter") if adapter else None, trainable=True, base=base)
+    expert = ref.load(model_dir, ref.expert_path(options, out), base=base) if options["expert"] != "self" else None
     for attempt in range(300):
         rng = random.Random(seed * 1000 + attempt)
         batch = draw_batch(student, BATCHES[shapes], rng, without_history=preset == "sft")
@@ -298,7 +311,9 @@ def make_case(name, seed):
     grads = {n: p.grad for n, p in ref.trainable(student).items()}
     norm = torch.sqrt(sum(g.pow(2).sum() for g in grads.values())).item()
 
-    write_json(os.path.join(out, "case.json"), {"preset": preset, "model": f"../../models/{model_name}", "full": not adapter})
+    write_json(os.path.join(out, "case.json"), {
+        "preset": preset, "model": f"../../models/{model_name}", "full": not adapter, **({"base": base} if base else {}),
+    })
     write_json(os.path.join(out, "batch.json"), batch)
     write_json(os.path.join(out, "options.json"), options)
     write_json(os.path.join(out, "result.json"), result)
@@ -378,7 +393,9 @@ def main(parts):
                 make_trajectory(name, 50 + i)
     if "kernels" in parts:
         operations.make(path("kernels.json"))
+    if "formats" in parts:
+        quantise.make(path("formats.json"))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["models", "cases", "trajectory", "kernels"])
+    main(sys.argv[1:] or ["models", "cases", "trajectory", "kernels", "formats"])

@@ -14,6 +14,8 @@ from transformers.models.llama import modeling_llama
 from transformers.models.qwen2 import modeling_qwen2
 from transformers.models.qwen3 import modeling_qwen3
 
+from quantise import quantise_model
+
 torch.set_num_threads(1)
 
 # A token whose DCE lies this close to delta could get the other weight in f32.
@@ -73,14 +75,16 @@ def float64_models():
         yield
 
 
-def load_base(path, dtype=torch.float64):
+def load_base(path, dtype=torch.float64, base=None):
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager")
+    if base:
+        quantise_model(model, base)
     return model.to(dtype).eval()
 
 
-def load(path, adapter=None, trainable=False, dtype=torch.float64):
+def load(path, adapter=None, trainable=False, dtype=torch.float64, base=None):
     """The base model, or the base model with a PEFT adapter on it. With an adapter only the adapter is trainable."""
-    model = load_base(path, dtype)
+    model = load_base(path, dtype, base)
     if adapter:
         model = PeftModel.from_pretrained(model, adapter, is_trainable=trainable).to(dtype).eval()
     elif not trainable:

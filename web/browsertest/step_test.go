@@ -19,7 +19,7 @@ import (
 // step runs golden cases of different presets, models and data types.
 func (b *hostPage) step(t *testing.T) {
 	b.open(t, nil)
-	for _, name := range []string{"nextquill-lora", "edges-full", "nextquill-code-brain-lora"} {
+	for _, name := range []string{"nextquill-lora", "edges-full", "nextquill-code-brain-lora", "q4-lora"} {
 		t.Run(name, func(t *testing.T) { b.golden(t, name) })
 	}
 	b.requireNothingLeft(t)
@@ -40,6 +40,7 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	var c struct {
 		Model string `json:"model"`
 		Full  bool   `json:"full"`
+		Base  string `json:"base"`
 	}
 	var options struct {
 		Expert string `json:"expert"`
@@ -48,6 +49,7 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	readJSON(t, path.Join(dir, "options.json"), &options)
 	p := session.StepParams{
 		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full, Out: "out/" + name,
+		Loading: session.Loading{Base: c.Base},
 	}
 	folders := []string{dir, p.Model}
 	if !c.Full {

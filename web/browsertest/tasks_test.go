@@ -22,7 +22,7 @@ func TestMainThread(t *testing.T) {
 	stop, err := b.MainThread(t.Context())
 	require.NoError(t, err)
 	_, err = b.Evaluate(t.Context(), `new Promise((done) => setTimeout(() => {
-		const end = performance.now() + 120;
+		const end = performance.now() + 400;
 		while (performance.now() < end);
 		done();
 	}))`)
@@ -33,9 +33,9 @@ func TestMainThread(t *testing.T) {
 	require.NoError(t, err)
 	longest, _ := tasks.Longest()
 	t.Logf("%d tasks, queued for %v; longest: %v", len(tasks.All), tasks.Queued, longest)
-	require.GreaterOrEqual(t, longest.Wall, 120*time.Millisecond)
+	require.GreaterOrEqual(t, longest.Wall, 400*time.Millisecond)
 	require.LessOrEqual(t, longest.CPU, longest.Wall+5*time.Millisecond)
-	require.Contains(t, tasks.Over(10*time.Millisecond), longest, "it worked for all of its time, a twelfth of which at least is on the processor")
+	require.Contains(t, tasks.Over(10*time.Millisecond), longest, "it works for as long as it is let")
 }
 
 func TestTasksOver(t *testing.T) {

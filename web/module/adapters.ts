@@ -1,5 +1,5 @@
-// The person's adapter, as a file to take along: a zip with the two files that
-// PEFT's from_pretrained reads.
+// The person's adapters: the one in use, those kept under a name beside it, and
+// the file to take along, a zip with the two files that PEFT's from_pretrained reads.
 
 import { unzipSync, zipSync } from "../vendor/fflate/index.js";
 
@@ -7,7 +7,7 @@ import type { Bytes, Session } from "../client.js";
 import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
 import type { Model } from "./download.js";
-import { adapterKey, type AdapterRecord } from "./records.js";
+import { adapterFolders, adapterKey, keptKey, type AdapterRecord, type KeptRecord } from "./records.js";
 
 /** The adapter in use. */
 export interface AdapterInfo {
@@ -23,9 +23,18 @@ export interface AdapterInfo {
   bytes: number;
 }
 
+/** An adapter kept under a name. */
+export interface KeptAdapter extends AdapterInfo {
+  name: string;
+  /** Whether it is the one in use. */
+  current: boolean;
+}
+
 const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
-const names = [configName, weightsName] as const;
+/** An adapter's two files. @internal */
+export const adapterFiles = [configName, weightsName] as const;
+const maxName = 100;
 const maxZip = 1 << 30;
 const maxFile: Record<string, number> = { [configName]: 1 << 20, [weightsName]: 1 << 30 };
 
@@ -40,7 +49,7 @@ export interface AdapterContext {
   idle(where: string): void;
 }
 
-/** The adapter that writes as the person: what personalize makes, or import brings. */
+/** The adapter that writes as the person, what personalize makes or import brings, and those that are kept beside it. */
 export class Adapters {
   readonly #context: AdapterContext;
 
@@ -52,20 +61,47 @@ export class Adapters {
   /** The adapter in use, or undefined when nothing was learnt yet. */
   async info(): Promise<AdapterInfo | undefined> {
     const record = await this.#record();
-    if (record === undefined) return undefined;
-    const { blobs } = await this.#context.session();
-    let bytes = 0;
-    for (const name of names) bytes += await blobs.size(`${record.folder}/${name}`);
-    const { preset, epochs, items, heldout, made } = record;
-    return { preset, epochs, items, heldout, made, bytes };
+    return record === undefined ? undefined : await this.#describe(record);
+  }
+
+  /** The adapters that are kept under a name, in the order of their names. */
+  async list(): Promise<KeptAdapter[]> {
+    const current = await this.folder();
+    const all = await this.#kept();
+    return await Promise.all(all.map(async (kept) => ({ ...(await this.#describe(kept)), name: kept.name, current: kept.folder === current })));
+  }
+
+  /**
+   * Keeps the adapter in use under a name, so that the next one does not take its place: use() goes back to it, and write,
+   * explain and personalize take it by its name. A name that is there already is given to this one.
+   */
+  async keep(name: string): Promise<void> {
+    if (name.trim() === "" || name.length > maxName) {
+      throw new Fault("out-of-range", { where: "adapter.keep", field: "name", detail: JSON.stringify(name), limit: `1 to ${maxName} characters` });
+    }
+    const record = await this.#record();
+    if (record === undefined) throw nothing();
+    const all = await this.#kept();
+    const old = all.find((kept) => kept.name === name);
+    const rest = all.filter((kept) => kept !== old);
+    await this.#setKept([...rest, { ...record, name }].sort((a, b) => (a.name < b.name ? -1 : 1)));
+    await this.#drop(old?.folder);
+  }
+
+  /** Takes an adapter that is kept under a name into use. Nothing is loaded anew: the next call writes with it. */
+  async use(name: string): Promise<AdapterInfo> {
+    this.#context.idle("adapter.use");
+    const { name: _, ...record } = await this.#find(name);
+    const old = await this.#record();
+    await this.#context.history.setRecord(adapterKey(this.#context.model), record);
+    await this.#drop(old?.folder);
+    return await this.#describe(record);
   }
 
   /** The adapter as a zip of adapter_config.json and adapter_model.safetensors, stored. Throws "missing" when there is none. */
   async export(): Promise<Blob> {
     const record = await this.#record();
-    if (record === undefined) {
-      throw new Fault("missing", { where: "adapter", detail: "nothing was learnt yet", remedy: "personalize first" });
-    }
+    if (record === undefined) throw nothing();
     const { blobs } = await this.#context.session();
     const config = JSON.parse(new TextDecoder().decode(await blobs.read(`${record.folder}/${configName}`))) as Record<string, unknown>;
     config["base_model_name_or_path"] = this.#context.model.name; // the folder's name means nothing elsewhere
@@ -79,8 +115,8 @@ export class Adapters {
   }
 
   /**
-   * Takes an adapter from a zip into use, in place of the one there is. Throws "malformed", "unsupported", "mismatch" (made for
-   * another model) or "too-large"; the adapter that was in use then stays.
+   * Takes an adapter from a zip into use, in place of the one there is, which is gone unless it was kept. Throws "malformed",
+   * "unsupported", "mismatch" (made for another model) or "too-large"; the adapter that was in use then stays.
    */
   async import(zip: Blob): Promise<AdapterInfo> {
     this.#context.idle("adapter.import");
@@ -99,26 +135,71 @@ export class Adapters {
     await history.setRecord(adapterKey(model), {
       folder, preset: "imported", epochs: 0, items: 0, heldout: 0, made: new Date().toISOString(),
     } satisfies AdapterRecord);
-    if (old !== undefined) await removeAll(blobs, old.folder);
+    await this.#drop(old?.folder);
     return (await this.info())!;
   }
 
-  /** Removes the adapter: what is written from then on is the base model's, with the history in the prompt. */
-  async remove(): Promise<void> {
+  /**
+   * Removes the adapter in use, unless it is kept under a name, or the one that is kept under this name, unless it is in use. With
+   * none in use what is written is the base model's, with the history in the prompt.
+   */
+  async remove(name?: string): Promise<void> {
     this.#context.idle("adapter.remove");
+    if (name !== undefined) {
+      const gone = await this.#find(name);
+      await this.#setKept((await this.#kept()).filter((kept) => kept.name !== name));
+      return await this.#drop(gone.folder);
+    }
     const old = await this.#record();
     await this.#context.history.setRecord(adapterKey(this.#context.model), undefined);
-    if (old !== undefined) await removeAll((await this.#context.session()).blobs, old.folder);
+    await this.#drop(old?.folder);
   }
 
-  /** The blob folder of the adapter in use, or "". @internal */
-  async folder(): Promise<string> {
+  /** The blob folder of the adapter of a name, or of the one in use, or "". @internal */
+  async folder(name?: string): Promise<string> {
+    if (name !== undefined) return (await this.#find(name)).folder;
     return (await this.#record())?.folder ?? "";
+  }
+
+  /** The folders of all adapters, in use or kept. @internal */
+  async folders(): Promise<string[]> {
+    return [...(await adapterFolders(this.#context.history, this.#context.model))];
   }
 
   async #record(): Promise<AdapterRecord | undefined> {
     return await this.#context.history.record<AdapterRecord>(adapterKey(this.#context.model));
   }
+
+  async #kept(): Promise<KeptRecord[]> {
+    return (await this.#context.history.record<KeptRecord[]>(keptKey(this.#context.model))) ?? [];
+  }
+
+  async #setKept(all: KeptRecord[]): Promise<void> {
+    await this.#context.history.setRecord(keptKey(this.#context.model), all.length === 0 ? undefined : all);
+  }
+
+  async #find(name: string): Promise<KeptRecord> {
+    const found = (await this.#kept()).find((kept) => kept.name === name);
+    if (found !== undefined) return found;
+    throw new Fault("missing", { where: "adapter", field: name, detail: "none is kept under this name", remedy: "list() gives the names there are" });
+  }
+
+  async #describe({ folder, preset, epochs, items, heldout, made }: AdapterRecord): Promise<AdapterInfo> {
+    const { blobs } = await this.#context.session();
+    let bytes = 0;
+    for (const name of adapterFiles) bytes += await blobs.size(`${folder}/${name}`);
+    return { preset, epochs, items, heldout, made, bytes };
+  }
+
+  // drop removes a folder that no record names any more.
+  async #drop(folder: string | undefined): Promise<void> {
+    if (folder === undefined || (await adapterFolders(this.#context.history, this.#context.model)).has(folder)) return;
+    await removeAll((await this.#context.session()).blobs, folder);
+  }
+}
+
+function nothing(): Fault {
+  return new Fault("missing", { where: "adapter", detail: "nothing was learnt yet", remedy: "personalize first" });
 }
 
 async function removeAll(blobs: Session["blobs"], folder: string): Promise<void> {
@@ -148,7 +229,7 @@ async function open(zip: Blob): Promise<Record<string, Bytes>> {
   }
   const files: Record<string, Bytes> = {};
   for (const [path, data] of Object.entries(unpacked)) files[base(path)] ??= data as Bytes;
-  for (const name of names) {
+  for (const name of adapterFiles) {
     if (files[name] === undefined) throw new Fault("missing", { where, field: name, detail: "is not in the zip", remedy: "zip the folder that PEFT's save_pretrained makes" });
   }
   return files;

@@ -22,6 +22,8 @@ export interface WriteOptions {
   seed?: number;
   /** The longest text, in tokens; 96 by default. */
   maxTokens?: number;
+  /** The name of a kept adapter to write with, instead of the one in use. */
+  adapter?: string;
   /** Write as anyone would: without the adapter and without history. For comparison. */
   plain?: boolean;
 }

@@ -11,6 +11,8 @@ export interface ExplainOptions {
   signal?: AbortSignal | undefined;
   /** Also tell, per token, what each item of the history moved, by leaving it out; true by default. */
   influence?: boolean;
+  /** The name of a kept adapter to judge by, instead of the one in use. */
+  adapter?: string;
   /** Judge by the base model instead of the person's adapter. */
   plain?: boolean;
 }

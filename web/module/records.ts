@@ -16,6 +16,18 @@ export interface AdapterRecord {
   made: string;
 }
 
+/** An adapter that is kept under a name, in use or not. */
+export interface KeptRecord extends AdapterRecord {
+  name: string;
+}
+
+/** The folders of all adapters of a model that a record names: what lies there is not to be removed. */
+export async function adapterFolders(history: { record<T>(key: string): Promise<T | undefined> }, model: Pick<Model, "id">): Promise<Set<string>> {
+  const current = await history.record<AdapterRecord>(adapterKey(model));
+  const kept = (await history.record<KeptRecord[]>(keptKey(model))) ?? [];
+  return new Set([...(current === undefined ? [] : [current]), ...kept].map(({ folder }) => folder));
+}
+
 /** A run that is not finished. */
 export interface RunRecord {
   id: string;
@@ -25,6 +37,8 @@ export interface RunRecord {
   training: { lr?: number; batchSize?: number; seed?: number; checkpointEvery?: number; recompute?: boolean; patience?: number } | undefined;
   maxItems: number | undefined;
   heldout: number | undefined;
+  /** Whether it starts from an adapter, whose copy lies in the run's folder. */
+  from?: boolean | undefined;
   /** Phases that are done. */
   phase: number;
   step: number;
@@ -35,6 +49,10 @@ export interface RunRecord {
 
 export function adapterKey(model: Pick<Model, "id">): string {
   return `adapter:${model.id}`;
+}
+
+export function keptKey(model: Pick<Model, "id">): string {
+  return `kept:${model.id}`;
 }
 
 export function runKey(model: Pick<Model, "id">): string {

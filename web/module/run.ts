@@ -3,7 +3,8 @@
 
 import type { Session } from "../client.js";
 import { cancelled, Fault } from "../fault.js";
-import { adapterKey, runFolder, runKey, runsFolder, type AdapterRecord, type RunRecord } from "./records.js";
+import { adapterFiles, type Adapters } from "./adapters.js";
+import { adapterFolders, adapterKey, runFolder, runKey, runsFolder, type AdapterRecord, type RunRecord } from "./records.js";
 import type { History } from "../store/history.js";
 import { chronological, toLine } from "../store/item.js";
 import type { Model } from "./download.js";
@@ -24,6 +25,11 @@ export interface PersonalizeOptions {
   signal?: AbortSignal | undefined;
   /** Go on with the run that an earlier visit left unfinished, with its own options; see unfinished(). */
   resume?: boolean;
+  /**
+   * Learn further from an adapter instead of from the plain model: true for the one in use, or the name of one that is kept. It
+   * keeps its rank, alpha and layers, so `lora` has no place beside it.
+   */
+  from?: boolean | string;
   /** The adapter's shape; rank 16 and alpha 32 by default, on all linear layers. */
   lora?: { rank?: number; alpha?: number; targets?: string[] };
   /** Step size (1e-3), texts a step (8), seed (1), checkpoint every so many steps (10). */
@@ -59,6 +65,7 @@ export interface RunResult {
 /** What a run needs of the module. @internal */
 export interface RunContext {
   model: Model;
+  adapter: Pick<Adapters, "folder">;
   history: History;
   session(): Promise<Session>;
   /** Gives another session in place of one whose GPU or worker is lost; `why` goes to whoever listens. */
@@ -69,6 +76,7 @@ interface Stage {
   preset: Preset;
   out: string;
   expert?: string;
+  from?: string;
 }
 
 // So many losses of the GPU without a checkpoint between them end the run.
@@ -215,14 +223,23 @@ export class Run implements AsyncIterable<RunEvent> {
     if (items.length < 2) {
       throw new Fault("missing", { where: "history", detail: `${items.length} texts`, limit: "at least 2", remedy: "add texts of yours: one is kept to test on, the others are learnt from" });
     }
-    const { epochs = 3, preset = "nextquill", lora, training, maxItems, heldout } = this.#options;
+    const { epochs = 3, preset = "nextquill", lora, training, maxItems, heldout, from = false } = this.#options;
+    const start = from === false ? "" : await this.#context.adapter.folder(from === true ? undefined : from);
+    if (from !== false && start === "") {
+      throw new Fault("missing", { where: "personalize", field: "from", detail: "no adapter is in use", remedy: "personalize without it first, or import an adapter" });
+    }
+    if (from !== false && lora !== undefined) {
+      throw new Fault("mismatch", { where: "personalize", field: "lora", detail: "the adapter to start from has a shape of its own", remedy: "leave out one of the two" });
+    }
     const record: RunRecord = {
-      id: crypto.randomUUID().slice(0, 8), preset, epochs, lora, training, maxItems, heldout,
+      id: crypto.randomUUID().slice(0, 8), preset, epochs, lora, training, maxItems, heldout, from: from !== false,
       phase: 0, step: 0, steps: 0, items: items.length, made: new Date().toISOString(),
     };
     const { blobs } = await this.#context.session();
     // The run learns from the texts as they are now, whatever is edited meanwhile: only so can it go on bit for bit.
     await blobs.write(`${runFolder(model, record)}/history.jsonl`, new TextEncoder().encode(items.map(toLine).join("")));
+    // So it has an adapter of its own to start from, too, whatever becomes of that one.
+    if (start !== "") for (const name of adapterFiles) await blobs.write(`${runFolder(model, record)}/from/${name}`, await blobs.read(`${start}/${name}`));
     // In place of a run that was left: until here that one stays whole.
     await this.#note(record);
     await this.#sweep(record);
@@ -241,11 +258,11 @@ export class Run implements AsyncIterable<RunEvent> {
   // sweep removes what no record names any more: other runs, and what a kill has left of them.
   async #sweep(record: RunRecord | undefined): Promise<void> {
     const { model, history } = this.#context;
-    const adapter = await history.record<AdapterRecord>(adapterKey(model));
+    const adapters = [...(await adapterFolders(history, model))];
     const under = (name: string, folder: string | undefined) => folder !== undefined && name.startsWith(`${folder}/`);
     const { blobs } = await this.#context.session();
     for (const name of await blobs.list(runsFolder(model))) {
-      const inUse = under(name, adapter?.folder) && !name.includes("/checkpoint/");
+      const inUse = adapters.some((folder) => under(name, folder)) && !name.includes("/checkpoint/");
       if (!inUse && !under(name, record && runFolder(model, record))) await blobs.delete(name);
     }
   }
@@ -342,8 +359,9 @@ export class Run implements AsyncIterable<RunEvent> {
 
   async #tidy(adapter: string | undefined): Promise<void> {
     await this.#sweep(undefined);
+    const { model, history } = this.#context;
     const { blobs } = await this.#context.session();
-    if (adapter !== undefined) for (const name of await blobs.list(`${adapter}/`)) await blobs.delete(name);
+    if (adapter !== undefined && !(await adapterFolders(history, model)).has(adapter)) for (const name of await blobs.list(`${adapter}/`)) await blobs.delete(name);
   }
 
   #setState(state: RunState, fault?: Fault): void {
@@ -372,7 +390,8 @@ async function alone<T>(model: Model, train: () => Promise<T>): Promise<T> {
 
 function stagesOf(model: Model, record: RunRecord): Stage[] {
   const folder = runFolder(model, record);
-  const last: Stage = { preset: record.preset as Preset, out: `${folder}/adapter` };
+  // The expert learns from scratch: it judges by these texts alone.
+  const last: Stage = { preset: record.preset as Preset, out: `${folder}/adapter`, ...(record.from && { from: `${folder}/from` }) };
   if (record.preset !== "nextquill") return [last];
   const expert = `${folder}/expert`;
   return [{ preset: "contextsft", out: expert }, { ...last, expert }];
@@ -387,6 +406,7 @@ function paramsOf(model: Model, record: RunRecord, stage: Stage): object {
     retrieval: {},
     preset: stage.preset,
     expert: stage.expert,
+    from: stage.from,
     lora: { rank: lora.rank ?? 0, alpha: lora.alpha ?? 0, targets: lora.targets },
     training: { epochs: record.epochs, batch_size: batchSize, lr, seed, checkpoint_every: checkpointEvery, recompute, patience },
     out: stage.out,

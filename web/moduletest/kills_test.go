@@ -23,6 +23,7 @@ func TestRobust(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, p.site.AddModel("tiny2", "default", other, 100_000))
 	t.Run("kills", p.kills)
+	t.Run("import killed", p.importKilled)
 	t.Run("lost devices", p.losses)
 	t.Run("full", p.quota)
 	t.Run("download", p.download)
@@ -198,6 +199,50 @@ func (p *testPage) kills(t *testing.T) {
 // firstTexts gives the first n lines of a history.
 func firstTexts(jsonl []byte, n int) string {
 	return strings.Join(strings.SplitAfter(string(jsonl), "\n")[:n], "")
+}
+
+// importKilled ends the page while it imports: all texts are there, or none.
+func (p *testPage) importKilled(t *testing.T) {
+	const seed = 5
+	random := rand.New(rand.NewPCG(seed, 0))
+	// A site of its own, as far as storage goes.
+	url := strings.Replace(p.site.URL, "127.0.0.1", "localhost", 1)
+	texts := quote(t, string(p.sample(t)))
+	open := func() *testPage {
+		b, err := p.root.NewTab(url)
+		require.NoError(t, err)
+		tab := &testPage{p.site, b, p.root}
+		tab.run(t, nil, waitReady)
+		return tab
+	}
+	var counts []int
+	for range 4 {
+		tab := open()
+		tab.run(t, nil, `
+			globalThis.history1 = module.openHistory();
+			await history1.clear();
+			void history1.import(%s);
+			await new Promise((r) => setTimeout(r, %d));`, texts, random.IntN(60))
+		require.NoError(t, tab.browser.Crash(t.Context()))
+		tab.browser.Close()
+		tab = open()
+		var r struct {
+			Count int
+			Same  bool
+		}
+		tab.run(t, &r, `
+			const history = module.openHistory();
+			const count = await history.count();
+			const {added, skipped} = await history.import(%s);
+			const all = await history.count();
+			history.close();
+			return {count, same: all === 160 && added + skipped === 160 && skipped === count};`, texts)
+		tab.browser.Close()
+		require.Contains(t, []int{0, 160}, r.Count)
+		require.True(t, r.Same)
+		counts = append(counts, r.Count)
+	}
+	t.Logf("texts there after the kills: %v", counts)
 }
 
 type kind string

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,6 +35,7 @@ func TestModule(t *testing.T) {
 	t.Run("personalize", p.personalize)
 	t.Run("write and explain", p.writes)
 	t.Run("adapter", p.adapter)
+	t.Run("kept adapters", p.keeps)
 	t.Run("pause and resume", p.pauses)
 	t.Run("many instances", p.many)
 	t.Run("element", p.element)
@@ -256,7 +258,7 @@ func (p *testPage) history(t *testing.T) {
 // alteredModel: a file that is not what its manifest says is never used, and
 // a whole one is fetched afterwards.
 func (p *testPage) alteredModel(t *testing.T) {
-	const name = "model/model.safetensors"
+	name := p.site.Weights("model")
 	whole := p.site.File(name)
 	altered := p.site.File(name)
 	altered[len(altered)/2]++
@@ -266,14 +268,15 @@ func (p *testPage) alteredModel(t *testing.T) {
 	}
 	p.run(t, &r, `return await settled(module.NextQuill.open({model: "model/"}));`)
 	require.Equal(t, "mismatch", r.Fault.Kind)
-	require.Contains(t, r.Fault.Message, "model.safetensors: sha256")
+	require.Contains(t, r.Fault.Message, path.Base(name)+": sha256")
 	p.site.Put(name, whole)
 }
 
 // brokenDownload: it goes on from where it was, in this visit and in the next.
 func (p *testPage) brokenDownload(t *testing.T) {
-	const name = "model/model.safetensors"
-	p.site.Fail(name, 5<<20, 0, 0, 0)
+	name := p.site.Weights("model")
+	half := len(p.site.File(name)) / 2
+	p.site.Fail(name, half, 0, 0, 0)
 	p.site.Asked()
 	var r struct {
 		Fault struct{ Kind, Message string }
@@ -289,7 +292,7 @@ func (p *testPage) brokenDownload(t *testing.T) {
 	p.run(t, &r, open)
 	require.Empty(t, r.Fault.Kind)
 	asked = p.site.Asked()
-	require.Contains(t, asked, name+"bytes=5242880-", "what came is kept from visit to visit")
+	require.Contains(t, asked, fmt.Sprintf("%sbytes=%d-", name, half), "what came is kept from visit to visit")
 	require.NotContains(t, asked, name)
 	p.run(t, &r, open)
 	require.Empty(t, r.Fault.Kind)
@@ -356,7 +359,7 @@ func (p *testPage) personalize(t *testing.T) {
 	require.Zero(t, r.Estimate.Download)
 	require.Zero(t, r.Estimate.Storage.Checkpoints)
 	require.Positive(t, r.Estimate.Storage.Adapters)
-	require.Greater(t, r.Estimate.Storage.Models, 7<<20)
+	require.Greater(t, r.Estimate.Storage.Models, p.site.Size(p.site.Weights("model")))
 }
 
 func (p *testPage) sample(t *testing.T) []byte {
@@ -606,7 +609,7 @@ func (p *testPage) forgets(t *testing.T) {
 		return {...forgotten, files, databases: (await indexedDB.databases()).length};`)
 	require.Empty(t, r.Left)
 	require.Empty(t, r.Files)
-	require.Greater(t, r.Removed.Bytes, 7<<20)
+	require.Greater(t, r.Removed.Bytes, p.site.Size(p.site.Weights("model")))
 	require.Equal(t, 1, r.Removed.Databases)
 	require.Zero(t, r.Databases)
 	require.Empty(t, p.site.Asked(), "forgetting asks nothing of the network")

@@ -13,7 +13,7 @@ const smallRun = `{preset: "nextquill-code", epochs: 1, lora: {rank: 4, alpha: 8
 // quotaScript has what is stored looked at.
 const quotaScript = `
 	const test = new BroadcastChannel("test");
-	const stored = async () => JSON.stringify([await (await nq.history.export()).text(), await exported(nq)]);
+	const stored = async () => JSON.stringify([await (await nq.history.export()).text(), (await nq.adapter.info()) && await exported(nq)]);
 	`
 
 // quota fills the device: really, and then at every single write of a run, of a
@@ -206,6 +206,7 @@ func (p *testPage) everyChange(t *testing.T) {
 			const updated = await settled(nq.history.update(first.id, {text: "other"}));
 			databaseWrites.failAfter(0);
 			for (const {fault} of [added, updated]) if (fault?.kind !== "storage") return problem("another fault: " + fault?.message);
+			if (!/the change cannot be stored \(\d+ [kM]B\): .* is full \(limit .* used\)/.test(added.fault.message)) return problem("no advice: " + added.fault.message);
 			if ((await stored()) !== before) return problem("something changed");
 		}`)
 	require.Empty(t, r.Problem)

@@ -102,7 +102,12 @@ func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
 // AddModel serves a model's files in a folder, with a manifest. With shardSize above 0
 // larger files are served in parts of so many bytes.
 func (s *Site) AddModel(folder, name string, model fs.FS, shardSize int) error {
-	names := []string{"config.json", "tokenizer.json", "model.safetensors"}
+	var names []string
+	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors", "model.gguf"} {
+		if _, err := fs.Stat(model, name); err == nil {
+			names = append(names, name)
+		}
+	}
 	m, err := manifest.Of(context.Background(), name, blob.FromFS(model), names, nil)
 	if err != nil {
 		return err
@@ -173,6 +178,18 @@ func (s *Site) FailAll(after map[string][]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = maps.Clone(after)
+}
+
+// Weights names the largest file of a model's folder.
+func (s *Site) Weights(folder string) (largest string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, data := range s.files {
+		if strings.HasPrefix(name, folder+"/") && len(data) > len(s.files[largest]) {
+			largest = name
+		}
+	}
+	return largest
 }
 
 // Size is that of a file, whether it is served whole or in parts.

@@ -1,6 +1,7 @@
 package moduletest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -90,5 +91,33 @@ func (p *testPage) tabs(t *testing.T) {
 			}
 		}`)
 	require.Greater(t, on.Step, at.Step)
-	second.run(t, nil, `await nq.dispose();`)
+
+	// A third tab forgets everything while the second is training: nothing of that comes back.
+	second.run(t, nil, `
+		globalThis.run = nq.personalize(`+tinyRun+`);
+		for await (const e of run) if (e.event === "checkpoint") break;
+		globalThis.other = module.openHistory();
+		await other.count();`)
+	third := p.tab(t)
+	defer third.browser.Close()
+	const look = `
+		const files = [];
+		for await (const name of (await navigator.storage.getDirectory()).keys()) files.push(name);
+		return {files, databases: (await indexedDB.databases()).map((db) => db.name)};`
+	type found struct{ Left, Files, Databases []string }
+	var forgotten, later found
+	third.run(t, &forgotten, `const {left} = await module.forget();`+strings.Replace(look, "return {", "return {left, ", 1))
+	var fault fullFault
+	second.run(t, &fault, `return (await settled(run.result)).fault;`)
+	require.Equal(t, "cancelled", fault.Kind)
+	second.run(t, &later, `
+		const count = await other.count();
+		other.close();
+		if (count !== 0) throw new Error("texts are left");
+		await new Promise((r) => setTimeout(r, 300));`+look)
+	for _, f := range []found{forgotten, later} {
+		require.Empty(t, f.Left)
+		require.Empty(t, f.Files)
+		require.Empty(t, f.Databases)
+	}
 }

@@ -62,11 +62,11 @@ export async function deleteDatabase(): Promise<void> {
   await guarded("the browser's database cannot be deleted", () => deleteDB(storeName));
 }
 
-/** Runs a database operation; what the medium refuses becomes a Fault of kind "storage". */
-export async function guarded<T>(what: string, operation: () => Promise<T>): Promise<T> {
+/** Runs a database operation, which writes about so many bytes; what the medium refuses becomes a Fault of kind "storage". */
+export async function guarded<T>(what: string, operation: () => Promise<T>, bytes?: () => number): Promise<T> {
   try {
     return await operation();
   } catch (thrown) {
-    throw await storageFault(thrown, "history", what);
+    throw await storageFault(thrown, "history", what, bytes?.());
   }
 }

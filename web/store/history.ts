@@ -70,7 +70,7 @@ export class History extends EventTarget {
       const stored: StoredItem = { ...ready, id, order: await nextOrder(tx.store) };
       await tx.store.add(stored);
       return stored;
-    });
+    }, () => sizeOf([ready]));
     return bare(added);
   }
 
@@ -117,7 +117,7 @@ export class History extends EventTarget {
         n++;
       }
       return n;
-    });
+    }, () => sizeOf(items));
     return { added, skipped: items.length - added, problems };
   }
 
@@ -157,9 +157,9 @@ export class History extends EventTarget {
     this.#db = undefined;
   }
 
-  async #change<T>(operation: (tx: ItemsTransaction) => Promise<T>): Promise<T> {
+  async #change<T>(operation: (tx: ItemsTransaction) => Promise<T>, bytes?: () => number): Promise<T> {
     const result = await this.#run("the change cannot be stored", (db) =>
-      whole(db.transaction("items", "readwrite", { durability: "strict" }), operation));
+      whole(db.transaction("items", "readwrite", { durability: "strict" }), operation), bytes);
     this.dispatchEvent(new Event("change"));
     this.#channel?.postMessage("change");
     return result;
@@ -171,7 +171,7 @@ export class History extends EventTarget {
     return await this.#run(what, operation);
   }
 
-  async #run<T>(what: string, operation: (db: Database) => Promise<T>): Promise<T> {
+  async #run<T>(what: string, operation: (db: Database) => Promise<T>, bytes?: () => number): Promise<T> {
     if (this.#closed) throw new Fault("cancelled", { where: "history", detail: "was closed", remedy: "open another one" });
     return await guarded(what, async () => {
       this.#db ??= openDatabase(() => (this.#db = undefined)).catch((thrown: unknown) => {
@@ -179,7 +179,7 @@ export class History extends EventTarget {
         throw thrown;
       });
       return await operation(await this.#db);
-    });
+    }, bytes);
   }
 }
 
@@ -205,6 +205,11 @@ async function whole<T, Tx extends { done: Promise<void>; abort(): void; error: 
 async function nextOrder(store: ItemsTransaction["store"]): Promise<number> {
   const cursor = await store.index("order").openKeyCursor(null, "prev");
   return cursor === null ? 1 : (cursor.key as number) + 1;
+}
+
+// sizeOf is about what items take.
+function sizeOf(items: readonly Item[]): number {
+  return new Blob(items.map(toLine)).size;
 }
 
 function bare({ order: _, ...item }: StoredItem): Item {

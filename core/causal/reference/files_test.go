@@ -6,9 +6,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"nextquill/core/kernels"
 )
 
 const oracle = "../../../testdata/oracle"
@@ -70,6 +73,32 @@ func readModel(t *testing.T, dir string) *Model {
 	return &Model{Config: readJSON[Config](t, dir, "config.json"), Weights: readTensors(t, dir, "model.safetensors")}
 }
 
+// putOnBase gives every matrix of a model the values that it has in a format. Matrices
+// are known by their sizes: vectors are as long as a norm or a bias.
+func putOnBase(t *testing.T, m *Model, base string) {
+	f, err := kernels.ParseFormat(base)
+	require.NoError(t, err)
+	for name, w := range m.Weights {
+		if strings.HasSuffix(name, "norm.weight") || strings.HasSuffix(name, ".bias") {
+			continue
+		}
+		columns := m.Config.Hidden
+		switch {
+		case strings.HasSuffix(name, "down_proj.weight"):
+			columns = m.Config.Intermediate
+		case strings.HasSuffix(name, "o_proj.weight"):
+			columns = len(w) / m.Config.Hidden
+		}
+		values := make([]float32, len(w))
+		for i, v := range w {
+			values[i] = float32(v)
+		}
+		for i, v := range kernels.DequantiseRef(f, len(w)/columns, columns, kernels.QuantiseRef(f, len(w)/columns, columns, values)) {
+			w[i] = float64(v)
+		}
+	}
+}
+
 func readAdapter(t *testing.T, dir string) *Adapter {
 	t.Helper()
 	c := readJSON[struct {
@@ -85,8 +114,12 @@ func readSetup(t *testing.T, dir, file string) (*Model, Options) {
 	setup := readJSON[struct {
 		Model string `json:"model"`
 		Full  bool   `json:"full"`
+		Base  string `json:"base"`
 	}](t, dir, file)
 	m := readModel(t, filepath.Join(dir, setup.Model))
+	if setup.Base != "" {
+		putOnBase(t, m, setup.Base)
+	}
 	if !setup.Full {
 		m.Adapter = readAdapter(t, filepath.Join(dir, "adapter"))
 	}

@@ -1,0 +1,245 @@
+// Parity compares our tokenizers with the reference on the corpus that scripts/parity has made: the ids of every document and of
+// whole conversations, what decoding gives back, and that time grows with the length of a text and not faster.
+//
+//	go run ./cmd/parity [-long] build/parity
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"nextquill/core/blob"
+	"nextquill/core/chat"
+	"nextquill/core/tokenizer"
+)
+
+var long = flag.Bool("long", false, "time texts of 50 MB, too: minutes")
+
+func main() {
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./cmd/parity [-long] DIR, where DIR is what scripts/parity made")
+		os.Exit(2)
+	}
+	wrong, err := run(context.Background(), flag.Arg(0))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if wrong > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, dir string) (wrong int, err error) {
+	corpus, err := readList(filepath.Join(dir, "corpus.bin"), 1)
+	if err != nil {
+		return 0, err
+	}
+	docs := make([]string, len(corpus))
+	for i, d := range corpus {
+		docs[i] = string(d)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		n, err := compare(ctx, dir, e.Name(), docs)
+		if err != nil {
+			return wrong, err
+		}
+		wrong += n
+	}
+	return wrong, nil
+}
+
+// compare checks one tokenizer and prints a line about it.
+func compare(ctx context.Context, dir, name string, docs []string) (wrong int, err error) {
+	store := blob.FromFS(os.DirFS(dir))
+	tok, err := tokenizer.LoadModel(ctx, store, name)
+	if err != nil {
+		return 0, err
+	}
+	want, err := readList(filepath.Join(dir, name, "ids.bin"), 4)
+	if err != nil {
+		return 0, err
+	}
+	if len(want) != len(docs) {
+		return 0, fmt.Errorf("%s: ids of %d documents, there are %d: run scripts/parity again", name, len(want), len(docs))
+	}
+	tokens, size := 0, 0
+	began := time.Now()
+	for i, doc := range docs {
+		ids := tok.EncodeWithSpecials(doc)
+		tokens += len(ids)
+		size += len(doc)
+		if !slices.Equal(ids, words(want[i])) {
+			wrong++
+			report(tok, name, i, ids, words(want[i]))
+		}
+	}
+	speed := float64(size) / 1e6 / time.Since(began).Seconds()
+	lost := roundTrips(tok, docs)
+	chats, off, err := conversations(ctx, store, dir, name, tok)
+	if err != nil {
+		return 0, err
+	}
+	fmt.Printf("%-14s %5.1f MB  %8d tokens  %d of %d documents differ  %d of %d conversations differ  %d do not come back  %.1f MB/s\n",
+		name, float64(size)/1e6, tokens, wrong, len(docs), off, chats, lost, speed)
+	if *long {
+		growth(tok, docs)
+	}
+	return wrong + off + lost, nil
+}
+
+// report shows the place of the first difference.
+func report(tok *tokenizer.Tokenizer, name string, doc int, got, want []int32) {
+	i := 0
+	for i < len(got) && i < len(want) && got[i] == want[i] {
+		i++
+	}
+	around := func(ids []int32) string { return tok.Decode(ids[max(0, min(i-4, len(ids))):min(len(ids), i+6)]) }
+	fmt.Printf("%s: document %d, token %d:\n  ours      %q\n  reference %q\n", name, doc, i, around(got), around(want))
+}
+
+// roundTrips counts texts that decoding does not give back, broken ones among them. A model that asks for a normal form gives back a
+// text that is canonically the same, one without a token for some byte (SmolLM2: all that no UTF-8 has, and more) a text without that byte.
+func roundTrips(tok *tokenizer.Tokenizer, docs []string) (lost int) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var missing []string
+	for _, b := range tok.MissingBytes() {
+		missing = append(missing, string([]byte{b}), "")
+	}
+	kept, spaced := strings.NewReplacer(missing...), strings.NewReplacer("▁", " ")
+	for _, doc := range docs {
+		broken := []byte(doc)
+		for range len(broken) / 100 {
+			broken[rng.IntN(len(broken))] = byte(rng.IntN(256))
+		}
+		for _, text := range []string{doc, string(broken)} {
+			back := tok.Decode(tok.Encode(text))
+			if back != text && back != kept.Replace(text) && back != spaced.Replace(text) && !canonical(back, text) {
+				lost++
+			}
+		}
+	}
+	return lost
+}
+
+// canonical tells whether two texts have the same characters once these are taken apart, the order of marks aside: norm.NFD stops
+// ordering at 30 in a row, and puts U+034F there.
+func canonical(a, b string) bool {
+	apart := func(s string) string {
+		chars := []rune(strings.ReplaceAll(norm.NFD.String(s), "\u034f", ""))
+		for i, j := 0, 0; i < len(chars); i = j {
+			for j = i + 1; j < len(chars) && unicode.Is(unicode.M, chars[j]); j++ {
+			}
+			slices.Sort(chars[i+1 : j])
+		}
+		return string(chars)
+	}
+	return apart(a) == apart(b)
+}
+
+// conversations counts those whose ids are not transformers'.
+func conversations(ctx context.Context, store blob.Store, dir, name string, tok *tokenizer.Tokenizer) (all, off int, err error) {
+	t, err := chat.Load(ctx, store, name)
+	if t == nil || err != nil {
+		return 0, 0, err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, name, "chats.json"))
+	if err != nil {
+		return 0, 0, err
+	}
+	var cases []struct {
+		Turns  [][2]string
+		Prompt bool
+		IDs    []int32
+	}
+	if err := json.Unmarshal(data, &cases); err != nil {
+		return 0, 0, err
+	}
+	for _, c := range cases {
+		var turns []chat.Message
+		for _, turn := range c.Turns {
+			turns = append(turns, chat.Message{Role: turn[0], Content: turn[1]})
+		}
+		text, err := t.Render(turns, chat.Options{Prompt: c.Prompt, Now: time.Now})
+		if err != nil {
+			return 0, 0, err
+		}
+		if ids := tok.EncodeWithSpecials(text); !slices.Equal(ids, c.IDs) {
+			off++
+			report(tok, name+" chat", off, ids, c.IDs)
+		}
+	}
+	return len(cases), off, nil
+}
+
+// growth prints how long texts of 50 MB take, and one word of that length, and how often a tenth of it would go into that.
+func growth(tok *tokenizer.Tokenizer, docs []string) {
+	const n = 50 << 20
+	for _, of := range []struct{ what, unit string }{{"text", strings.Join(docs, "")}, {"one word", "a"}} {
+		var seconds [2]float64
+		for i, n := range []int{n / 10, n} {
+			text := strings.Repeat(of.unit, n/len(of.unit)+1)[:n]
+			began := time.Now()
+			tok.Encode(text)
+			seconds[i] = time.Since(began).Seconds()
+		}
+		fmt.Printf("%14s 50 MB of %s take %.1f s, %.1f times as long as 5 MB\n", "", of.what, seconds[1], seconds[1]/seconds[0])
+	}
+}
+
+// readList reads what parity.py wrote: a count, and for each entry a count of words of the given size and the words.
+func readList(path string, width int) ([][]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; run scripts/parity", err)
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	var n uint32
+	if err := binary.Read(r, binary.LittleEndian, &n); err != nil {
+		return nil, err
+	}
+	var out [][]byte
+	for range n {
+		var size uint32
+		if err := binary.Read(r, binary.LittleEndian, &size); err != nil {
+			return nil, err
+		}
+		data := make([]byte, int(size)*width)
+		if _, err := io.ReadFull(r, data); err != nil {
+			return nil, err
+		}
+		out = append(out, data)
+	}
+	return out, nil
+}
+
+func words(b []byte) []int32 {
+	out := make([]int32, len(b)/4)
+	for i := range out {
+		out[i] = int32(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return out
+}

@@ -1,0 +1,115 @@
+package session
+
+import (
+	"context"
+
+	"nextquill/core/gpu"
+	"nextquill/core/model"
+	"nextquill/core/train"
+)
+
+// BaseBench is the speed of one base, in packed tokens a second.
+type BaseBench struct {
+	Base  string `json:"base"`
+	Bytes int64  `json:"bytes"` // of the weights on the device
+	// Train is whole optimizer steps, Forward scoring alone.
+	Train   float64 `json:"train_tokens_per_second"`
+	Forward float64 `json:"forward_tokens_per_second"`
+}
+
+// baseRun is a model on one base, with what is timed.
+type baseRun struct {
+	BaseBench
+	lease *lease
+	train *benchRun
+	score *model.Step
+}
+
+func (r *baseRun) free() {
+	if r.train != nil {
+		r.train.free()
+	}
+	if r.score != nil {
+		r.score.Free()
+	}
+	r.lease.Free()
+}
+
+// compareBases times a training step and a forward pass on several bases of one model,
+// which take turns, so that a machine that is busy for a while slows all. The best time
+// of each counts.
+func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, error) {
+	var runs []*baseRun
+	defer func() {
+		for _, r := range runs {
+			r.free()
+		}
+	}()
+	for _, base := range p.Bases {
+		r, err := p.baseRun(ctx, env, base)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	repeats := p.repeats()
+	for turn := range repeats + 1 {
+		if err := env.Emit(StageEvent{Event: "stage", Stage: "bases", Done: turn, Total: repeats + 1}); err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			if err := r.train.step(ctx, env, turn); err != nil {
+				return nil, err
+			}
+			begun := env.Now()
+			if err := r.score.Run(ctx, r.train.packed, nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, r.train.budget); err != nil {
+				return nil, err
+			}
+			if err := env.GPU.Wait(ctx); err != nil {
+				return nil, err
+			}
+			if rate := float64(r.train.Tokens) / env.Now().Sub(begun).Seconds(); turn > 0 {
+				r.Forward = max(r.Forward, rate)
+			}
+		}
+	}
+	var out []BaseBench
+	for _, r := range runs {
+		r.Train = float64(r.train.Tokens) / r.train.Seconds
+		out = append(out, r.BaseBench)
+	}
+	return out, nil
+}
+
+// baseRun loads the model on a base and makes its steps.
+func (p *BenchParams) baseRun(ctx context.Context, env *Env, base string) (*baseRun, error) {
+	const preset = "contextsft"
+	options := model.LoadOptions{Base: base, Positions: p.positions()}
+	packed, spec := benchSpec(preset, p.sample(1))
+	forward := train.ScoreSpec(train.Limits{Tokens: packed.Tokens(), Responses: packed.Responses()}, false)
+	l := p.Loading
+	l.Base = base
+	err := l.fits(ctx, env, workload{dir: p.Model, options: options, phases: func(bool, int) []model.Needs {
+		return []model.Needs{{LoRA: loraSpec(p.LoRA), Steps: []model.StepSpec{spec, forward}}}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	before := env.GPU.LiveBytes()
+	m, err := openModel(ctx, env, p.Model, "", options)
+	if err != nil {
+		return nil, err
+	}
+	r := &baseRun{BaseBench: BaseBench{Base: base, Bytes: env.GPU.LiveBytes() - before}, lease: m}
+	if err = m.AttachLoRA(*loraSpec(p.LoRA), 1); err == nil {
+		r.train, err = newBenchRun(env, m.Model, preset, p.sample(m.Config.VocabSize))
+	}
+	if err == nil {
+		r.score, err = m.NewStep(forward)
+	}
+	if err != nil {
+		r.free()
+		return nil, err
+	}
+	return r, nil
+}

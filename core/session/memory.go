@@ -1,0 +1,256 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"nextquill/core/causal"
+	"nextquill/core/fault"
+	"nextquill/core/model"
+	"nextquill/core/train"
+	"nextquill/core/weights"
+)
+
+func init() { Register("estimate", serveEstimate) }
+
+// Loading says how a model comes to the device, in the parameters of every method that
+// needs one.
+type Loading struct {
+	// Base is the format of its frozen matrices: "f32", "f16", "q8", "q4", or "auto",
+	// the default, which is the smallest that holds the file's values exactly.
+	Base string `json:"base,omitempty"`
+	// Memory is the most bytes that may be on the device at once; 0 sets no cap. A
+	// method that would take more is refused before it loads anything.
+	Memory int64 `json:"memory,omitempty"`
+}
+
+// MemoryEvent is the estimate of what a method takes on the device, before it loads.
+type MemoryEvent struct {
+	Event string `json:"event"` // "memory"
+	model.Memory
+	// Held is what is there already and stays, a held model and its adapters.
+	Held int64 `json:"held,omitempty"`
+	// Peak is the most at once, what is held included.
+	Peak int64 `json:"peak"`
+	Cap  int64 `json:"cap,omitempty"` // Loading.Memory
+}
+
+// workload is what a method does with a model, as far as it takes memory. A training
+// run can take less in other ways than by its base: phases gives its needs with
+// activations recomputed and a smaller token budget; others look at neither.
+type workload struct {
+	dir     string
+	options model.LoadOptions
+	phases  func(recompute bool, budget int) []model.Needs
+	train   *train.Config // nil for what is no training
+}
+
+// fits estimates a workload, tells the caller, and refuses what passes the cap.
+func (l Loading) fits(ctx context.Context, env *Env, w workload) error {
+	recompute, budget := false, DefaultTokenBudget
+	if w.train != nil {
+		recompute, budget = w.train.Recompute, w.train.TokenBudget
+	}
+	e, err := w.estimate(ctx, env, recompute, budget)
+	if err != nil {
+		return err
+	}
+	e.Cap = l.Memory
+	if err := env.Emit(e); err != nil {
+		return err
+	}
+	if l.Memory <= 0 || e.Peak <= l.Memory {
+		return nil
+	}
+	return fault.New(fault.TooLarge, "the device", "memory", "%s", e.sentence()).WithLimit("--memory %s", megabytes(l.Memory)).
+		WithRemedy("%s", w.advice(ctx, env, l.Memory, recompute, budget))
+}
+
+func (w workload) estimate(ctx context.Context, env *Env, recompute bool, budget int) (MemoryEvent, error) {
+	m, err := model.Estimate(ctx, env.GPU.Info(), env.Blobs, w.dir, w.options, w.phases(recompute, budget)...)
+	e := MemoryEvent{Event: "memory", Memory: m}
+	if h := heldBy(env); h != nil {
+		e.Held = env.GPU.LiveBytes()
+		if h.path == w.dir && h.options == w.options {
+			e.Base, e.Loading = 0, 0
+		}
+	}
+	e.Peak = e.Held + e.Memory.Peak()
+	return e, err
+}
+
+// smallBudget is the token budget that advice falls back on.
+const smallBudget = 1024
+
+// advice names the first way to take less that is enough.
+func (w workload) advice(ctx context.Context, env *Env, most int64, recompute bool, budget int) string {
+	type way struct {
+		base      string
+		recompute bool
+		budget    int
+	}
+	ways := []way{{"q8", recompute, budget}, {"q4", recompute, budget}}
+	if w.train != nil {
+		ways = append(ways, way{w.options.Base, true, budget}, way{"q8", true, budget}, way{"q4", true, budget},
+			way{"q4", true, min(budget, smallBudget)})
+	}
+	for _, c := range ways {
+		o := w
+		if !w.options.Full {
+			o.options.Base = c.base
+		} else if c.base != w.options.Base {
+			continue
+		}
+		e, err := o.estimate(ctx, env, c.recompute, c.budget)
+		if err != nil || e.Peak > most {
+			continue
+		}
+		var use []string
+		if o.options.Base != w.options.Base {
+			use = append(use, "base "+c.base)
+		}
+		if c.recompute && !recompute {
+			use = append(use, "recomputed activations")
+		}
+		if c.budget < budget {
+			use = append(use, fmt.Sprintf("a token budget of %d", c.budget))
+		}
+		if len(use) > 0 {
+			return fmt.Sprintf("use %s, which takes %s", strings.Join(use, " and "), megabytes(e.Peak))
+		}
+	}
+	return "use a smaller model, shorter texts or a larger cap"
+}
+
+// sentence says what takes the memory, what takes nothing left out.
+func (e MemoryEvent) sentence() string {
+	var parts []string
+	for _, k := range []struct {
+		name  string
+		bytes int64
+	}{{"held", e.Held}, {"base", e.Base}, {"adapter", e.Adapter}, {"optimizer", e.Optimizer}, {"activations", e.Activations}, {"cache", e.Cache}} {
+		if k.bytes > 0 {
+			parts = append(parts, k.name+" "+megabytes(k.bytes))
+		}
+	}
+	return fmt.Sprintf("needs %s (%s)", megabytes(e.Peak), strings.Join(parts, ", "))
+}
+
+// megabytes shows bytes in units of 10⁶.
+func megabytes(n int64) string {
+	if n < 10_000_000 {
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%d MB", (n+500_000)/1_000_000)
+}
+
+// trainingPhases are the needs of training on samples: those of the steps, and those of
+// judging the samples by θ_D first.
+func (p *PersonalizeParams) trainingPhases(ctx context.Context, env *Env, tc train.Config, samples, heldout []causal.Sample) (func(bool, int) []model.Needs, error) {
+	n := model.Needs{}
+	if p.From != "" {
+		a, err := weights.ReadAdapter(ctx, env.Blobs, p.From)
+		if err != nil {
+			return nil, err
+		}
+		n.Train = a
+	} else if !p.Full {
+		n.LoRA = loraSpec(p.LoRA)
+	}
+	judge, judged := n, tc.Objective.Dual() && (tc.Objective.Frozen() || tc.Objective.Weights == causal.Quantile)
+	if tc.Objective.Dual() && tc.Objective.Frozen() {
+		a, err := weights.ReadAdapter(ctx, env.Blobs, tc.Objective.Expert)
+		if err != nil {
+			return nil, err
+		}
+		judge.Frozen = a
+	}
+	return func(recompute bool, budget int) []model.Needs {
+		c := tc
+		c.Recompute, c.TokenBudget = recompute, budget
+		n.Steps = c.StepSpecs(samples, heldout)
+		out := []model.Needs{n}
+		if judged {
+			judge.Steps = []model.StepSpec{train.ScoreSpec(train.Fit(samples, true, budget, len(samples)), true)}
+			out = append(out, judge)
+		}
+		return out
+	}, nil
+}
+
+// scoring are the needs of running samples forward.
+func scoring(samples []causal.Sample, dual bool) model.Needs {
+	limits := train.Fit(samples, dual, DefaultTokenBudget, len(samples))
+	return model.Needs{Steps: []model.StepSpec{train.ScoreSpec(limits, dual)}}
+}
+
+// reads is the workload of using a model as it is, with the adapter in a folder.
+func (l Loading) reads(ctx context.Context, env *Env, dir, adapter string, n model.Needs) error {
+	if adapter != "" {
+		if h := heldBy(env); h == nil || h.path != dir || h.adapters[adapter] == nil {
+			a, err := weights.ReadAdapter(ctx, env.Blobs, adapter)
+			if err != nil {
+				return err
+			}
+			n.Frozen = a
+		}
+	}
+	return l.fits(ctx, env, workload{dir: dir, options: model.LoadOptions{Base: l.Base}, phases: func(bool, int) []model.Needs { return []model.Needs{n} }})
+}
+
+// EstimateParams are the parameters of "estimate": what writing with a model and
+// learning on it would take on this device. Nothing is loaded.
+type EstimateParams struct {
+	Loading
+	Model string `json:"model"`
+	LoRA  LoRA   `json:"lora"`
+	// Preset decides how many branches training has; empty is "nextquill-code".
+	Preset   string   `json:"preset,omitempty"`
+	Training Training `json:"training"`
+	Full     bool     `json:"full,omitempty"`
+}
+
+// EstimateResult has the estimate of a text of the model's whole context (at most 2,048
+// tokens), and of a step of the whole token budget, a quarter of which responses.
+type EstimateResult struct {
+	Write MemoryEvent `json:"write"`
+	Train MemoryEvent `json:"train"`
+}
+
+func serveEstimate(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
+	p := EstimateParams{Preset: "nextquill-code"}
+	if err := Decode(params, &p); err != nil {
+		return nil, err
+	}
+	o, err := causal.Preset(p.Preset)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := weights.ReadModelConfig(ctx, env.Blobs, p.Model)
+	if err != nil {
+		return nil, err
+	}
+	tc := p.Training.config(o)
+	length := min(cfg.MaxPositions, 2048)
+	var r EstimateResult
+	w := workload{dir: p.Model, options: model.LoadOptions{Base: p.Base}, phases: func(bool, int) []model.Needs {
+		return []model.Needs{{Decode: &model.DecodeSpec{MaxPrompt: length - length/4, MaxNew: length / 4}}}
+	}}
+	if r.Write, err = w.estimate(ctx, env, false, 0); err != nil {
+		return nil, err
+	}
+	w.options.Full = p.Full
+	w.phases = func(recompute bool, budget int) []model.Needs {
+		n := model.Needs{Steps: []model.StepSpec{{
+			MaxTokens: budget, MaxResponses: max(1, budget/4), Objective: o, Dual: o.Dual(), Backward: true, Recompute: recompute,
+		}}}
+		if !p.Full {
+			n.LoRA = loraSpec(p.LoRA)
+		}
+		return []model.Needs{n}
+	}
+	r.Train, err = w.estimate(ctx, env, tc.Recompute, tc.TokenBudget)
+	return r, err
+}
