@@ -395,10 +395,12 @@ func (j *journey) compare() {
 	files := j.adapter()
 	require.Len(j, files, 2)
 	files["history.jsonl"], files["tested.jsonl"] = []byte(browser.History), []byte(tested)
-	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors"} {
-		files["model/"+name], err = fs.ReadFile(models.DefaultFS(), name)
-		require.NoError(j, err)
-	}
+	require.NoError(j, fs.WalkDir(models.DefaultFS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files["model/"+name], err = fs.ReadFile(models.DefaultFS(), name)
+		}
+		return err
+	}))
 	headless, err := host.Open(j.Context(), host.NewConfig().WithGuest(j.wasm).WithBlobs(blob.NewMem(files)))
 	require.NoError(j, err)
 	defer headless.Close()

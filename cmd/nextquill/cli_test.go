@@ -294,7 +294,7 @@ func TestJSONIsOnlyJSON(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
 		events[e.Event]++
 	}
-	require.Equal(t, map[string]int{"begin": 15, "end": 15, "result": 15, "step": 4, "eval": 2, "checkpoint": 2, "token": 32}, events)
+	require.Equal(t, map[string]int{"begin": 16, "end": 16, "result": 16, "step": 4, "eval": 2, "checkpoint": 2, "token": 32}, events)
 }
 
 func TestInterruptSaysHowToGoOn(t *testing.T) {

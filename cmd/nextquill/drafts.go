@@ -42,17 +42,13 @@ func (j *job) voicesFor(paths []string) ([]voice, error) {
 // each writes one text with each voice. The base model is loaded once for all of them.
 func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(adapter string, onToken func(string)) (session.WriteResult, error)) error {
 	if len(voices) > 1 {
-		p := session.LoadParams{Model: modelDir}
+		var adapters []string
 		for _, v := range voices {
 			if v.adapter != "" {
-				p.Adapters = append(p.Adapters, v.adapter)
+				adapters = append(adapters, v.adapter)
 			}
 		}
-		var r session.LoadResult
-		err := j.call(ctx, "load", "load", p, &r, func() string {
-			return fmt.Sprintf("one base, %d adapters, %s", len(p.Adapters), size(r.LiveBytes))
-		}, nil)
-		if err != nil {
+		if err := j.hold(ctx, adapters...); err != nil {
 			return err
 		}
 	}
@@ -66,4 +62,11 @@ func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(a
 		}
 	}
 	return nil
+}
+
+// hold loads the base model once for all calls that follow, and adapters to switch between.
+func (j *job) hold(ctx context.Context, adapters ...string) error {
+	var r session.LoadResult
+	p := session.LoadParams{Loading: j.loading(), Model: modelDir, Adapters: adapters}
+	return j.call(ctx, "load", "load", p, &r, func() string { return size(r.LiveBytes) + " on the GPU" }, nil)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,7 +45,7 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 	}
 	params := session.PersonalizeParams{
 		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: preset, Override: override, Expert: expert,
-		BaseName: s.Model, LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
+		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
 	}
 	if s.from != "" {
 		params.From, params.LoRA = s.from, session.LoRA{}

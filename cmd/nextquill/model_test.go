@@ -42,7 +42,7 @@ func TestModelsFromShelfToShelf(t *testing.T) {
 	require.Contains(t, r.stdout, "tiny is in ")
 	requireLines(t, ok("model", "list").stdout, "tiny", "Q8_0", web.URL+"/tiny/manifest.json")
 	requireLines(t, ok("model", "verify", "tiny").stderr, "✓ verify tiny", "as its manifest says")
-	requireLines(t, ok("model", "info", "tiny", "--tensors").stdout, "2, 64, 96", "4, 2, 16", "128 tokens", "model.layers.1.self_attn.q_proj.weight")
+	requireLines(t, ok("model", "info", "tiny", "--tensors").stdout, "2, 64, 96", "4, 2, 16", "128 tokens", "GPU memory to write", "steps of 1024 tokens", "model.layers.1.self_attn.q_proj.weight")
 
 	// What is written as JSON is nothing else.
 	for _, args := range [][]string{{"list"}, {"verify"}, {"info", "tiny"}, {"get", web.URL + "/tiny"}} {

@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"nextquill/cmd/nextquill/internal/mount"
 	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/core/gpu"
+	"nextquill/core/session"
 	"nextquill/models/store"
 	"nextquill/report"
 )
@@ -15,6 +18,7 @@ import (
 type modelInfoCmd struct {
 	Source  string `arg:"" help:"A model: a name, a folder or a GGUF file; 'default' is the embedded one."`
 	Tensors bool   `help:"List the tensors, too."`
+	Base    string `enum:"auto,f32,f16,q8,q4" default:"auto" help:"How the weights are to stay on the GPU, for the estimate of its memory: f32, f16, q8, q4, or auto, the smallest that holds the file's exactly."`
 	modelGlobals
 }
 
@@ -46,14 +50,20 @@ func (c modelInfoCmd) Run(ctx context.Context, a *app) error {
 		about.Licence = m.kept.Manifest.Licence
 	}
 	tokens, tokenizerErr := store.Tokens(ctx, m.files, "")
+	need, err := c.estimate(ctx, m)
+	if err != nil {
+		return err
+	}
 	if a.JSON {
 		return ui.WriteJSON(a.stdout, map[string]any{"event": "info", "title": about.Title, "family": about.Family, "license": about.Licence,
-			"parameters": about.Parameters, "types": about.Types, "form": about.Form, "chat_template": about.Template, "tokens": tokens,
+			"parameters": about.Parameters, "types": about.Types, "form": about.Form, "chat_template": about.Template, "tokens": tokens, "memory": need,
 			"config": about.Config, "tensors": about.Tensors})
 	}
 	t := a.terminal()
 	t.Title(c.Source)
-	for _, r := range c.rows(about, m, tokens, tokenizerErr) {
+	for _, r := range append(c.rows(about, m, tokens, tokenizerErr),
+		[]string{"GPU memory to write", report.Bytes(need.Write.Peak) + ", of which weights " + report.Bytes(need.Write.Base)},
+		[]string{"GPU memory to learn", fmt.Sprintf("%s, with steps of %d tokens", report.Bytes(need.Train.Peak), estimatedBudget)}) {
 		fmt.Fprintf(a.stdout, "  %-34s%s\n", r[0], report.Clean(r[1]))
 	}
 	if c.Tensors {
@@ -65,6 +75,25 @@ func (c modelInfoCmd) Run(ctx context.Context, a *app) error {
 		t.Table([]report.Column{{Name: "name"}, {Name: "type"}, {Name: "shape"}}, rows)
 	}
 	return nil
+}
+
+// commonGPU has the limits of a usual GPU of a desktop. Only sums depend on them, and those hardly.
+var commonGPU = gpu.Info{
+	Name: "a common GPU", MaxBufferSize: 2 << 30, MaxBindingSize: 2<<30 - 4, MaxStorageBuffers: 8, MaxInvocations: 256, MaxWorkgroupSizeX: 256,
+	MaxWorkgroupMemory: 16 << 10, MaxGroupsPerDimension: 65535, StorageOffsetAlignment: 256,
+}
+
+// estimatedBudget is the packed tokens of a step in the estimate: a text with three others in its prompt.
+const estimatedBudget = 1024
+
+// estimate tells what writing and learning would take on a GPU, without one.
+func (c modelInfoCmd) estimate(ctx context.Context, m baseModel) (r session.EstimateResult, err error) {
+	table := &mount.Table{}
+	table.Add(modelDir, m.files, m.source)
+	env := &session.Env{GPU: gpu.NewContext(gpu.Dry{Limits: commonGPU}), Blobs: table}
+	return r, session.Local(env).Call(ctx, "estimate", session.EstimateParams{
+		Loading: session.Loading{Base: c.Base}, Model: modelDir, LoRA: usualLoRA, Training: session.Training{TokenBudget: estimatedBudget},
+	}, &r, nil)
 }
 
 // rows are what there is to say about a model.

@@ -86,6 +86,11 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
+	if !c.Full { // that one trains weights of its own
+		if err := j.hold(ctx); err != nil {
+			return err
+		}
+	}
 	base, err := s.score(ctx, "Base with history", "", false)
 	if err != nil {
 		return err

@@ -72,6 +72,9 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 		a.terminal().Text(fmt.Sprintf("on %s, by %s, with %s", info.Adapter.Name, a.Engine, model))
 		fmt.Fprintln(a.stdout)
 	}
+	if err := j.hold(ctx); err != nil {
+		return err
+	}
 	if err := c.learn(ctx, s, &r); err != nil {
 		return err
 	}

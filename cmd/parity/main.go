@@ -152,7 +152,11 @@ func canonical(a, b string) bool {
 		for i, j := 0, 0; i < len(chars); i = j {
 			for j = i + 1; j < len(chars) && unicode.Is(unicode.M, chars[j]); j++ {
 			}
-			slices.Sort(chars[i+1 : j])
+			first := i // a text may begin with marks
+			if !unicode.Is(unicode.M, chars[i]) {
+				first++
+			}
+			slices.Sort(chars[first:j])
 		}
 		return string(chars)
 	}

@@ -78,30 +78,26 @@ func (m *machine) member(of value, name string) (value, bool) {
 		_, none := v.(*undefined)
 		return v, !none || name == "previtem" || name == "nextitem"
 	case string:
-		if f, ok := stringMethods[name]; ok {
-			return function{name, func(m *machine, a *args) value {
-				m.scan(of)
-				return f(m, of, a)
-			}}, true
+		if among(stringMethods, name) {
+			return function{name, func(m *machine, a *args) value { return m.stringMethod(of, a) }}, true
 		}
-		if pythonStringMethods[name] {
-			m.at.unsupported("the method %s of a str", name)
-		}
+		m.refuse(otherStringMethods, name, of)
 	case *Dict:
-		if f, ok := dictMethods[name]; ok {
-			return function{name, func(m *machine, a *args) value { return f(m, of, a) }}, true
+		if among(dictMethods, name) {
+			return function{name, func(m *machine, a *args) value { return m.dictMethod(of, a) }}, true
 		}
-		switch name {
-		case "clear", "copy", "fromkeys", "pop", "popitem", "setdefault", "update":
-			m.at.unsupported("the method %s of a dict", name)
-		}
+		m.refuse(otherDictMethods, name, of)
 	case *List:
-		switch name {
-		case "append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort":
-			m.at.unsupported("the method %s of a list", name)
-		}
+		m.refuse(otherListMethods, name, of)
 	}
 	return nil, false
+}
+
+// refuse refuses a method that Python has and we have not.
+func (m *machine) refuse(methods, name string, of value) {
+	if among(methods, name) {
+		m.at.unsupported("the method %s of a %s", name, kindOf(of))
+	}
 }
 
 // rune finds the n-th character of a string, from its end if n is negative.
@@ -201,7 +197,7 @@ func (m *machine) slice(of value, low, high, step *int64) value {
 		}
 		var b strings.Builder
 		for ; count > 0; count-- {
-			b.WriteString(of[starts[first]:starts[first+1]])
+			put(&b, of[starts[first]:starts[first+1]])
 			first += by
 		}
 		return b.String()

@@ -7,15 +7,15 @@ import (
 	"nextquill/core/fault"
 )
 
-func (e literal) eval(m *machine) value { return e.v }
+func (e *literal) eval(m *machine) value { return e.v }
 
-func (e name) eval(m *machine) value {
+func (e *name) eval(m *machine) value {
 	m.step(1)
 	m.at = e.pos
 	return m.get(e.id)
 }
 
-func (e sequence) eval(m *machine) value {
+func (e *sequence) eval(m *machine) value {
 	items := make([]value, len(e.items))
 	for i, x := range e.items {
 		items[i] = x.eval(m)
@@ -28,7 +28,7 @@ func (e sequence) eval(m *machine) value {
 	return l
 }
 
-func (e mapping) eval(m *machine) value {
+func (e *mapping) eval(m *machine) value {
 	d := NewDict()
 	for i, x := range e.keys {
 		key, ok := x.eval(m).(string)
@@ -42,21 +42,21 @@ func (e mapping) eval(m *machine) value {
 	return d
 }
 
-func (e attribute) eval(m *machine) value {
+func (e *attribute) eval(m *machine) value {
 	of := e.of.eval(m)
 	m.step(1)
 	m.at = e.pos
 	return m.attribute(of, e.name)
 }
 
-func (e subscript) eval(m *machine) value {
+func (e *subscript) eval(m *machine) value {
 	of, index := e.of.eval(m), e.index.eval(m)
 	m.step(1)
 	m.at = e.pos
 	return m.item(of, index)
 }
 
-func (e slice) eval(m *machine) value {
+func (e *slice) eval(m *machine) value {
 	of := e.of.eval(m)
 	var bounds [3]*int64
 	for i, x := range []expr{e.low, e.high, e.step} {
@@ -78,7 +78,7 @@ func (e slice) eval(m *machine) value {
 	return m.slice(of, bounds[0], bounds[1], bounds[2])
 }
 
-func (e call) eval(m *machine) value {
+func (e *call) eval(m *machine) value {
 	of := e.of.eval(m)
 	a := e.args.eval(m, "")
 	m.step(1)
@@ -96,24 +96,24 @@ func (e call) eval(m *machine) value {
 	return nil
 }
 
-func (e filtered) eval(m *machine) value { return e.apply(m, e.of.eval(m)) }
+func (e *filtered) eval(m *machine) value { return e.apply(m, e.of.eval(m)) }
 
-func (e filtered) apply(m *machine, v value) value {
+func (e *filtered) apply(m *machine, v value) value {
 	a := e.args.eval(m, e.name)
 	m.step(1)
 	m.at = e.pos
-	return e.f(m, v, a)
+	return m.filter(v, a)
 }
 
-func (e tested) eval(m *machine) value {
+func (e *tested) eval(m *machine) value {
 	v := e.of.eval(m)
 	a := e.args.eval(m, e.name)
 	m.step(1)
 	m.at = e.pos
-	return e.f(m, v, a)
+	return m.test(v, a)
 }
 
-func (e logic) eval(m *machine) value {
+func (e *logic) eval(m *machine) value {
 	m.step(1)
 	x := e.x.eval(m)
 	if truth(x) == (e.op == "or") {
@@ -122,7 +122,7 @@ func (e logic) eval(m *machine) value {
 	return e.y.eval(m)
 }
 
-func (e conditional) eval(m *machine) value {
+func (e *conditional) eval(m *machine) value {
 	m.step(1)
 	if truth(e.cond.eval(m)) {
 		return e.then.eval(m)
@@ -133,7 +133,7 @@ func (e conditional) eval(m *machine) value {
 	return e.otherwise.eval(m)
 }
 
-func (e unary) eval(m *machine) value {
+func (e *unary) eval(m *machine) value {
 	x := e.x.eval(m)
 	m.step(1)
 	m.at = e.pos
@@ -164,7 +164,7 @@ func (m *machine) described(v value) string {
 	return kindOf(v)
 }
 
-func (e binary) eval(m *machine) value {
+func (e *binary) eval(m *machine) value {
 	x, y := e.x.eval(m), e.y.eval(m)
 	m.step(1)
 	m.at = e.pos
@@ -317,7 +317,7 @@ func (m *machine) floats(op string, x, y float64) value {
 	return f
 }
 
-func (e comparison) eval(m *machine) value {
+func (e *comparison) eval(m *machine) value {
 	x := e.x.eval(m)
 	for i, op := range e.ops {
 		y := e.ys[i].eval(m)

@@ -1,20 +1,20 @@
 package jinja
 
-func (s text) exec(m *machine) signal {
+func (s *text) exec(m *machine) signal {
 	m.write(s.s)
 	return goesOn
 }
 
-func (s output) exec(m *machine) signal {
+func (s *output) exec(m *machine) signal {
 	v := s.x.eval(m)
 	m.at = s.pos
 	m.write(m.str(v))
 	return goesOn
 }
 
-func (s jump) exec(*machine) signal { return s.signal }
+func (s *jump) exec(*machine) signal { return s.signal }
 
-func (s branch) exec(m *machine) signal {
+func (s *branch) exec(m *machine) signal {
 	for i, c := range s.conds {
 		if truth(c.eval(m)) {
 			return m.run(s.bodies[i])
@@ -23,26 +23,28 @@ func (s branch) exec(m *machine) signal {
 	return m.run(s.otherwise)
 }
 
-func (s scoped) exec(m *machine) signal {
+func (s *scoped) exec(m *machine) signal {
 	values := make([]value, len(s.values))
 	for i, x := range s.values {
 		values[i] = x.eval(m)
 	}
-	defer m.enter()()
+	m.enter()
 	for i, name := range s.targets {
 		m.scope.vars[name] = values[i]
 	}
-	return m.run(s.body)
+	sig := m.run(s.body)
+	m.leave()
+	return sig
 }
 
-func (s assign) exec(m *machine) signal {
+func (s *assign) exec(m *machine) signal {
 	var v value
 	if s.x != nil {
 		v = s.x.eval(m)
 	} else {
-		leave := m.enter()
+		m.enter()
 		text, sig := m.capture(s.body)
-		leave()
+		m.leave()
 		if sig != goesOn {
 			return sig
 		}
@@ -91,7 +93,7 @@ type iteration struct {
 	i     int
 }
 
-func (s loop) exec(m *machine) signal {
+func (s *loop) exec(m *machine) signal {
 	in := s.in.eval(m)
 	m.at = s.pos
 	items := m.iterate(in)
@@ -109,18 +111,20 @@ func (s loop) exec(m *machine) signal {
 		items = s.sift(m, items, bind)
 	}
 	if len(items) == 0 {
-		defer m.enter()()
-		return m.run(s.empty)
+		m.enter()
+		sig := m.run(s.empty)
+		m.leave()
+		return sig
 	}
 	it := &iteration{items: items}
 	for i, item := range items {
 		m.step(1)
 		it.i = i
-		leave := m.enter()
+		m.enter()
 		m.scope.vars["loop"] = it
 		bind(item)
 		sig := m.run(s.body)
-		leave()
+		m.leave()
 		if sig == breaks {
 			break
 		}
@@ -129,16 +133,16 @@ func (s loop) exec(m *machine) signal {
 }
 
 // sift keeps the items for which the loop's condition holds.
-func (s loop) sift(m *machine, items []value, bind func(value)) (kept []value) {
+func (s *loop) sift(m *machine, items []value, bind func(value)) (kept []value) {
 	for _, item := range items {
 		m.step(1)
-		leave := m.enter()
+		m.enter()
 		m.scope.vars["loop"] = &undefined{`"loop"`}
 		bind(item)
 		if truth(s.cond.eval(m)) {
 			kept = append(kept, item)
 		}
-		leave()
+		m.leave()
 	}
 	m.pay(16 * len(kept))
 	return kept

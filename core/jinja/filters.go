@@ -6,48 +6,58 @@ import (
 	"strings"
 )
 
-// filter is what stands behind a |.
-type filter func(m *machine, v value, a *args) value
+// filters are those that chat templates use.
+const filters = " trim upper lower capitalize title string length count list items first last reverse join replace default d int float " +
+	"abs tojson attr map select reject selectattr rejectattr "
 
-// filters are those that chat templates use. It is filled by init, since select looks filters and tests up itself.
-var filters map[string]filter
-
-func init() {
-	filters = map[string]filter{
-		"trim": func(m *machine, v value, a *args) value { return a.trim(m, m.scanned(v), true, true) },
-		"upper": func(m *machine, v value, a *args) value {
-			a.take(m)
-			return m.upper(m.scanned(v))
-		},
-		"lower":      func(m *machine, v value, a *args) value { a.take(m); return m.lower(m.scanned(v)) },
-		"capitalize": func(m *machine, v value, a *args) value { a.take(m); return m.capitalize(m.scanned(v)) },
-		"title": func(m *machine, v value, a *args) value {
-			a.take(m)
-			return m.title(m.scanned(v), func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
-		},
-		"string":     func(m *machine, v value, a *args) value { a.take(m); return m.str(v) },
-		"length":     func(m *machine, v value, a *args) value { a.take(m); return int64(m.length(v)) },
-		"count":      func(m *machine, v value, a *args) value { a.take(m); return int64(m.length(v)) },
-		"list":       func(m *machine, v value, a *args) value { a.take(m); return m.listOf(m.iterate(v)) },
-		"items":      filterItems,
-		"first":      func(m *machine, v value, a *args) value { a.take(m); return m.end(v, true) },
-		"last":       func(m *machine, v value, a *args) value { a.take(m); return m.end(v, false) },
-		"reverse":    filterReverse,
-		"join":       filterJoin,
-		"replace":    filterReplace,
-		"default":    filterDefault,
-		"d":          filterDefault,
-		"int":        filterInt,
-		"float":      filterFloat,
-		"abs":        filterAbs,
-		"tojson":     filterJSON,
-		"attr":       filterAttr,
-		"map":        filterMap,
-		"select":     func(m *machine, v value, a *args) value { return m.chosen(v, a, false, true) },
-		"reject":     func(m *machine, v value, a *args) value { return m.chosen(v, a, false, false) },
-		"selectattr": func(m *machine, v value, a *args) value { return m.chosen(v, a, true, true) },
-		"rejectattr": func(m *machine, v value, a *args) value { return m.chosen(v, a, true, false) },
+// filter is v|name(a), name being one of filters.
+func (m *machine) filter(v value, a *args) value {
+	switch a.name {
+	case "trim":
+		return a.trim(m, m.scanned(v), true, true)
+	case "join":
+		return filterJoin(m, v, a)
+	case "replace":
+		return filterReplace(m, v, a)
+	case "default", "d":
+		return filterDefault(m, v, a)
+	case "int":
+		return filterInt(m, v, a)
+	case "float":
+		return filterFloat(m, v, a)
+	case "tojson":
+		return filterJSON(m, v, a)
+	case "attr":
+		return filterAttr(m, v, a)
+	case "map":
+		return filterMap(m, v, a)
+	case "select", "reject", "selectattr", "rejectattr":
+		return m.chosen(v, a, strings.HasSuffix(a.name, "attr"), a.name[0] == 's')
 	}
+	a.take(m)
+	switch a.name {
+	case "upper":
+		return m.upper(m.scanned(v))
+	case "lower":
+		return m.lower(m.scanned(v))
+	case "capitalize":
+		return m.capitalize(m.scanned(v))
+	case "title":
+		return m.title(m.scanned(v), func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
+	case "string":
+		return m.str(v)
+	case "length", "count":
+		return int64(m.length(v))
+	case "list":
+		return m.listOf(m.iterate(v))
+	case "items":
+		return filterItems(m, v)
+	case "first", "last":
+		return m.end(v, a.name == "first")
+	case "reverse":
+		return filterReverse(m, v)
+	}
+	return filterAbs(m, v)
 }
 
 // scanned is the text of a value, paid for as read.
@@ -57,8 +67,7 @@ func (m *machine) scanned(v value) string {
 	return s
 }
 
-func filterItems(m *machine, v value, a *args) value {
-	a.take(m)
+func filterItems(m *machine, v value) value {
 	switch v := v.(type) {
 	case *Dict:
 		return m.listOf(m.items(v))
@@ -81,8 +90,7 @@ func (m *machine) end(v value, first bool) value {
 	return items[len(items)-1]
 }
 
-func filterReverse(m *machine, v value, a *args) value {
-	a.take(m)
+func filterReverse(m *machine, v value) value {
 	back := int64(-1)
 	if s, ok := v.(string); ok {
 		return m.slice(s, nil, nil, &back)
@@ -180,8 +188,7 @@ func filterFloat(m *machine, v value, a *args) value {
 	return 0.0
 }
 
-func filterAbs(m *machine, v value, a *args) value {
-	a.take(m)
+func filterAbs(m *machine, v value) value {
 	if n, ok := integer(v); ok {
 		if n < 0 {
 			return m.integers("-", 0, n)
@@ -239,15 +246,14 @@ func filterMap(m *machine, v value, a *args) value {
 		return m.listOf(out)
 	}
 	name := a.text(m, &a.list[0])
-	f, ok := filters[name]
-	if !ok {
+	if !among(filters, name) {
 		m.at.unsupported("the filter %s", name)
 	}
 	rest := &args{name: name, list: a.list[1:], names: a.names, named: a.named}
 	out := make([]value, len(items))
 	for i, item := range items {
 		m.step(1)
-		out[i] = f(m, item, rest)
+		out[i] = m.filter(item, rest)
 	}
 	return m.listOf(out)
 }
@@ -263,13 +269,10 @@ func (m *machine) chosen(v value, a *args, byAttribute, keep bool) value {
 		path = a.text(m, &list[0])
 		list = list[1:]
 	}
-	holds := test(func(_ *machine, v value, _ *args) bool { return truth(v) })
-	rest := &args{name: a.name}
+	rest := &args{}
 	if len(list) > 0 {
-		rest.name = a.text(m, &list[0])
-		rest.list, rest.names, rest.named = list[1:], a.names, a.named
-		var ok bool
-		if holds, ok = tests[rest.name]; !ok {
+		rest = &args{name: a.text(m, &list[0]), list: list[1:], names: a.names, named: a.named}
+		if !among(tests, rest.name) {
 			m.at.unsupported("the test %s", rest.name)
 		}
 	}
@@ -280,7 +283,8 @@ func (m *machine) chosen(v value, a *args, byAttribute, keep bool) value {
 		if byAttribute {
 			judged = m.path(item, path)
 		}
-		if holds(m, judged, rest) == keep {
+		holds := rest.name == "" && truth(judged) || rest.name != "" && m.test(judged, rest)
+		if holds == keep {
 			out = append(out, item)
 		}
 	}

@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -50,13 +49,13 @@ func (w *jsonWriter) write(v value, depth int) {
 	}
 	switch v := v.(type) {
 	case nil:
-		w.b.WriteString("null")
+		put(&w.b, "null")
 	case bool:
-		w.b.WriteString(strconv.FormatBool(v))
+		put(&w.b, strconv.FormatBool(v))
 	case int64:
-		w.b.WriteString(strconv.FormatInt(v, 10))
+		put(&w.b, strconv.FormatInt(v, 10))
 	case float64:
-		w.b.WriteString(float(v))
+		put(&w.b, float(v))
 	case string:
 		w.string(v)
 	case *List:
@@ -77,11 +76,11 @@ func (w *jsonWriter) write(v value, depth int) {
 
 func (w *jsonWriter) raw(s string) {
 	w.m.pay(len(s))
-	w.b.WriteString(s)
+	put(&w.b, s)
 }
 
 func (w *jsonWriter) container(open, end byte, n, depth int, item func(i int)) {
-	w.b.WriteByte(open)
+	putByte(&w.b, open)
 	line := func(depth int) {
 		if w.newlines {
 			w.raw("\n")
@@ -100,35 +99,36 @@ func (w *jsonWriter) container(open, end byte, n, depth int, item func(i int)) {
 	if n > 0 {
 		line(depth)
 	}
-	w.b.WriteByte(end)
+	putByte(&w.b, end)
 }
 
 func (w *jsonWriter) string(s string) {
 	w.m.scan(s)
 	w.m.pay(2 + 6*len(s))
-	w.b.WriteByte('"')
+	putByte(&w.b, '"')
 	for i, c := range s {
 		switch {
 		case c == '"' || c == '\\':
-			w.b.WriteByte('\\')
-			w.b.WriteByte(byte(c))
+			putByte(&w.b, '\\')
+			putByte(&w.b, byte(c))
 		case c == utf8.RuneError && s[i] != "\uFFFD"[0]:
-			w.b.WriteByte(s[i])
+			putByte(&w.b, s[i])
 		case c < 0x20:
 			if i := strings.IndexByte("\b\f\n\r\t", byte(c)); i >= 0 {
-				w.b.WriteByte('\\')
-				w.b.WriteByte("bfnrt"[i])
+				putByte(&w.b, '\\')
+				putByte(&w.b, "bfnrt"[i])
 			} else {
-				fmt.Fprintf(&w.b, `\u%04x`, c)
+				putHex(&w.b, `\u`, c, 4)
 			}
 		case w.ascii && c > 0xffff:
 			hi, lo := utf16.EncodeRune(c)
-			fmt.Fprintf(&w.b, `\u%04x\u%04x`, hi, lo)
+			putHex(&w.b, `\u`, hi, 4)
+			putHex(&w.b, `\u`, lo, 4)
 		case w.ascii && c >= 0x7f:
-			fmt.Fprintf(&w.b, `\u%04x`, c)
+			putHex(&w.b, `\u`, c, 4)
 		default:
-			w.b.WriteRune(c)
+			putRune(&w.b, c)
 		}
 	}
-	w.b.WriteByte('"')
+	putByte(&w.b, '"')
 }

@@ -69,8 +69,10 @@ func lex(source string) []token {
 	return l.toks
 }
 
+//go:noinline
 func (l *lexer) pos() pos { return pos{l.line, l.at - l.lineStart + 1} }
 
+//go:noinline
 func (l *lexer) emit(k kind, text string, p pos) { l.toks = append(l.toks, token{k, text, p}) }
 
 // move goes on to a place.
@@ -246,7 +248,7 @@ func (l *lexer) code(end kind, closer string, open pos) {
 		l.space()
 		p := l.pos()
 		if l.at == len(l.src) {
-			open.syntax("%s has no %s", map[kind]string{tokClose: "{{", tokTagEnd: "{%"}[end], closer)
+			open.syntax("%s is missing", closer)
 		}
 		if len(brackets) == 0 && l.closed(closer) {
 			l.emit(end, "", p)
@@ -276,7 +278,7 @@ func (l *lexer) code(end kind, closer string, open pos) {
 			case "(", "[", "{":
 				brackets = append(brackets, op[0])
 			case ")", "]", "}":
-				opener := map[byte]byte{')': '(', ']': '[', '}': '{'}[op[0]]
+				opener := "([{"[strings.Index(")]}", op)]
 				if len(brackets) == 0 || brackets[len(brackets)-1] != opener {
 					p.syntax("unexpected %q", op)
 				}

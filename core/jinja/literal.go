@@ -20,8 +20,11 @@ func (l *lexer) string(p pos, quote byte) {
 	l.move(i + 1)
 }
 
-var simpleEscapes = map[byte]string{'n': "\n", 't': "\t", 'r': "\r", '\\': "\\", '\'': "'", '"': "\"", 'a': "\a", 'b': "\b", 'f': "\f",
-	'v': "\v", '\n': ""}
+// The escapes of one letter, and what they stand for.
+const (
+	escapes   = "ntr\\'\"abfv"
+	unescaped = "\n\t\r\\'\"\a\b\f\v"
+)
 
 func unescape(p pos, s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
@@ -30,16 +33,20 @@ func unescape(p pos, s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
+			putByte(&b, s[i])
 			continue
 		}
 		i++
 		c := s[i]
-		if text, ok := simpleEscapes[c]; ok {
-			b.WriteString(text)
+		if at := strings.IndexByte(escapes, c); at >= 0 {
+			putByte(&b, unescaped[at])
 			continue
 		}
-		if n := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]; n > 0 {
+		if c == '\n' {
+			continue
+		}
+		if at := strings.IndexByte("xuU", c); at >= 0 {
+			n := 2 << at
 			v, used := digits(s[i+1:], 16, n)
 			if used < n {
 				p.syntax(`\%c wants %d hexadecimal digits`, c, n)
@@ -56,8 +63,8 @@ func unescape(p pos, s string) string {
 		if c == 'N' {
 			p.unsupported(`a character by name (\N)`)
 		}
-		b.WriteByte('\\') // an escape that is none stays as it is
-		b.WriteByte(c)
+		putByte(&b, '\\') // an escape that is none stays as it is
+		putByte(&b, c)
 	}
 	return b.String()
 }
@@ -78,7 +85,7 @@ func appendRune(p pos, b *strings.Builder, v uint64) {
 	if v > utf8.MaxRune || !utf8.ValidRune(rune(v)) {
 		p.syntax("the escape stands for no character")
 	}
-	b.WriteRune(rune(v))
+	putRune(b, rune(v))
 }
 
 // number reads an integer or a float, kept as written without underscores.

@@ -1,130 +1,151 @@
 package jinja
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// stringMethods are those of Python's str that templates use.
-var stringMethods = map[string]func(m *machine, s string, a *args) value{
-	"strip":  func(m *machine, s string, a *args) value { return a.trim(m, s, true, true) },
-	"lstrip": func(m *machine, s string, a *args) value { return a.trim(m, s, true, false) },
-	"rstrip": func(m *machine, s string, a *args) value { return a.trim(m, s, false, true) },
-	"upper":  func(m *machine, s string, a *args) value { a.take(m); return m.upper(s) },
-	"lower":  func(m *machine, s string, a *args) value { a.take(m); return m.lower(s) },
-	"title": func(m *machine, s string, a *args) value {
-		a.take(m)
-		return m.title(s, func(c rune) bool { return !unicode.IsLetter(c) })
-	},
-	"capitalize": func(m *machine, s string, a *args) value { a.take(m); return m.capitalize(s) },
-	"split": func(m *machine, s string, a *args) value {
-		p := a.take(m, "sep", "maxsplit")
-		limit := a.whole(m, p[1], -1)
-		if p[0] == nil || *p[0] == nil {
-			return m.fields(s, limit)
-		}
-		sep := a.text(m, p[0])
-		if sep == "" {
-			m.fail("split wants a separator that is not empty")
-		}
-		n := -1
-		if limit >= 0 && limit < int64(len(s)) {
-			n = int(limit) + 1
-		}
-		m.pay(16 * (strings.Count(s, sep) + 1))
-		return m.texts(strings.SplitN(s, sep, n))
-	},
-	"rsplit": func(m *machine, s string, a *args) value {
-		p := a.take(m, "sep", "maxsplit")
-		sep := a.text(m, p[0])
-		if sep == "" {
-			m.fail("rsplit wants a separator that is not empty")
-		}
-		parts := []string{}
-		limit := a.whole(m, p[1], -1)
-		for ; limit != 0; limit-- {
-			i := strings.LastIndex(s, sep)
-			if i < 0 {
-				break
-			}
-			m.scan(s[i:])
-			m.pay(16)
-			parts = append(parts, s[i+len(sep):])
-			s = s[:i]
-		}
-		parts = append(parts, s)
-		for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
-			parts[i], parts[j] = parts[j], parts[i]
-		}
-		return m.texts(parts)
-	},
-	"splitlines": func(m *machine, s string, a *args) value {
-		a.take(m)
-		return m.texts(lines(s))
-	},
-	"startswith": func(m *machine, s string, a *args) value { return a.affix(m, s, strings.HasPrefix) },
-	"endswith":   func(m *machine, s string, a *args) value { return a.affix(m, s, strings.HasSuffix) },
-	"removeprefix": func(m *machine, s string, a *args) value {
-		return strings.TrimPrefix(s, a.text(m, a.take(m, "prefix")[0]))
-	},
-	"removesuffix": func(m *machine, s string, a *args) value {
-		return strings.TrimSuffix(s, a.text(m, a.take(m, "suffix")[0]))
-	},
-	"replace": func(m *machine, s string, a *args) value {
+// stringMethods are those of Python's str that templates use, otherStringMethods those that are known to be meant, and refused.
+const (
+	stringMethods = " strip lstrip rstrip upper lower title capitalize split rsplit splitlines startswith endswith removeprefix " +
+		"removesuffix replace find count join isdigit isalpha isalnum isspace "
+	otherStringMethods = " casefold center encode expandtabs format format_map index isascii isdecimal isidentifier islower isnumeric " +
+		"isprintable istitle isupper ljust maketrans partition rfind rindex rjust rpartition swapcase translate zfill "
+	dictMethods      = " items keys values get "
+	otherDictMethods = " clear copy fromkeys pop popitem setdefault update "
+	otherListMethods = " append clear copy count extend index insert pop remove reverse sort "
+)
+
+// among tells whether a name is one of a list.
+func among(list, name string) bool {
+	return name != "" && strings.IndexByte(name, ' ') < 0 && strings.Contains(list, " "+name+" ")
+}
+
+func (m *machine) stringMethod(s string, a *args) value {
+	m.scan(s)
+	switch a.name {
+	case "strip":
+		return a.trim(m, s, true, true)
+	case "lstrip":
+		return a.trim(m, s, true, false)
+	case "rstrip":
+		return a.trim(m, s, false, true)
+	case "startswith":
+		return a.affix(m, s, strings.HasPrefix)
+	case "endswith":
+		return a.affix(m, s, strings.HasSuffix)
+	case "split":
+		return m.split(s, a)
+	case "rsplit":
+		return m.rsplit(s, a)
+	case "replace":
 		p := a.take(m, "old", "new", "count")
 		return m.replace(s, a.text(m, p[0]), a.text(m, p[1]), a.whole(m, p[2], -1))
-	},
-	"find": func(m *machine, s string, a *args) value {
-		i := strings.Index(s, a.text(m, a.take(m, "sub")[0]))
-		if i > 0 {
-			i = utf8.RuneCountInString(s[:i])
-		}
-		return int64(i)
-	},
-	"count": func(m *machine, s string, a *args) value {
-		return int64(strings.Count(s, a.text(m, a.take(m, "sub")[0])))
-	},
-	"join": func(m *machine, s string, a *args) value {
-		p := a.take(m, "iterable")
-		if p[0] == nil {
-			m.fail("join wants what to join")
-		}
-		items := m.iterate(*p[0])
-		for _, item := range items {
-			if _, ok := item.(string); !ok {
-				m.fail("join wants str items, not a %s", kindOf(item))
-			}
-		}
-		return m.joined(items, s)
-	},
-	"isdigit": func(m *machine, s string, a *args) value { a.take(m); return all(s, unicode.IsDigit) },
-	"isalpha": func(m *machine, s string, a *args) value { a.take(m); return all(s, unicode.IsLetter) },
-	"isalnum": func(m *machine, s string, a *args) value {
-		a.take(m)
-		return all(s, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) })
-	},
-	"isspace": func(m *machine, s string, a *args) value { a.take(m); return all(s, isSpace) },
-}
-
-// pythonStringMethods are the other ones: known to be meant, and refused.
-var pythonStringMethods = map[string]bool{}
-
-func init() {
-	for _, name := range strings.Fields(`casefold center encode expandtabs format format_map index isascii isdecimal isidentifier
-		islower isnumeric isprintable istitle isupper ljust maketrans partition rfind rindex rjust rpartition swapcase translate zfill`) {
-		pythonStringMethods[name] = true
+	case "join":
+		return m.joinMethod(s, a)
+	case "removeprefix", "removesuffix", "find", "count":
+		return m.searched(s, a)
 	}
+	a.take(m)
+	switch a.name {
+	case "upper":
+		return m.upper(s)
+	case "lower":
+		return m.lower(s)
+	case "title":
+		return m.title(s, func(c rune) bool { return !unicode.IsLetter(c) })
+	case "capitalize":
+		return m.capitalize(s)
+	case "splitlines":
+		return m.texts(lines(s))
+	case "isdigit":
+		return all(s, unicode.IsDigit)
+	case "isalpha":
+		return all(s, unicode.IsLetter)
+	case "isspace":
+		return all(s, isSpace)
+	}
+	return all(s, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }) // isalnum
 }
 
-var dictMethods = map[string]func(m *machine, d *Dict, a *args) value{
-	"items": func(m *machine, d *Dict, a *args) value { a.take(m); return m.view("dict_items", m.items(d)) },
-	"keys":  func(m *machine, d *Dict, a *args) value { a.take(m); return m.view("dict_keys", m.iterate(d)) },
-	"values": func(m *machine, d *Dict, a *args) value {
-		a.take(m)
-		return m.view("dict_values", m.column(m.items(d), 1))
-	},
-	"get": func(m *machine, d *Dict, a *args) value {
+// searched are the methods that take one string.
+func (m *machine) searched(s string, a *args) value {
+	other := a.text(m, a.take(m, "sub")[0])
+	switch a.name {
+	case "removeprefix":
+		return strings.TrimPrefix(s, other)
+	case "removesuffix":
+		return strings.TrimSuffix(s, other)
+	case "count":
+		return int64(strings.Count(s, other))
+	}
+	i := strings.Index(s, other)
+	if i > 0 {
+		i = utf8.RuneCountInString(s[:i])
+	}
+	return int64(i)
+}
+
+func (m *machine) split(s string, a *args) value {
+	p := a.take(m, "sep", "maxsplit")
+	limit := a.whole(m, p[1], -1)
+	if p[0] == nil || *p[0] == nil {
+		return m.fields(s, limit)
+	}
+	sep := a.separator(m, p[0])
+	n := -1
+	if limit >= 0 && limit < int64(len(s)) {
+		n = int(limit) + 1
+	}
+	m.pay(16 * (strings.Count(s, sep) + 1))
+	return m.texts(strings.SplitN(s, sep, n))
+}
+
+func (a *args) separator(m *machine, v *value) string {
+	sep := a.text(m, v)
+	if sep == "" {
+		m.fail("%s wants a separator that is not empty", a.name)
+	}
+	return sep
+}
+
+func (m *machine) rsplit(s string, a *args) value {
+	p := a.take(m, "sep", "maxsplit")
+	sep, limit := a.separator(m, p[0]), a.whole(m, p[1], -1)
+	var parts []string
+	for ; limit != 0; limit-- {
+		i := strings.LastIndex(s, sep)
+		if i < 0 {
+			break
+		}
+		m.scan(s[i:])
+		m.pay(16)
+		parts = append(parts, s[i+len(sep):])
+		s = s[:i]
+	}
+	parts = append(parts, s)
+	slices.Reverse(parts)
+	return m.texts(parts)
+}
+
+func (m *machine) joinMethod(s string, a *args) value {
+	p := a.take(m, "iterable")
+	if p[0] == nil {
+		m.fail("join wants what to join")
+	}
+	items := m.iterate(*p[0])
+	for _, item := range items {
+		if _, ok := item.(string); !ok {
+			m.fail("join wants str items, not a %s", kindOf(item))
+		}
+	}
+	return m.joined(items, s)
+}
+
+func (m *machine) dictMethod(d *Dict, a *args) value {
+	if a.name == "get" {
 		p := a.take(m, "key", "default")
 		if p[0] == nil {
 			m.fail("get wants a key")
@@ -134,11 +155,16 @@ var dictMethods = map[string]func(m *machine, d *Dict, a *args) value{
 				return v
 			}
 		}
-		if p[1] == nil {
-			return nil
-		}
-		return *p[1]
-	},
+		return *orNone(p[1])
+	}
+	a.take(m)
+	switch a.name {
+	case "keys":
+		return m.view("dict_keys", m.iterate(d))
+	case "values":
+		return m.view("dict_values", m.column(m.items(d), 1))
+	}
+	return m.view("dict_items", m.items(d))
 }
 
 // view is what keys, values and items give: nearly a list.
@@ -277,10 +303,10 @@ func (m *machine) each(s string, f func(i int, c rune) rune) string {
 	var b strings.Builder
 	for i, c := range s {
 		if c == utf8.RuneError && s[i] != "\uFFFD"[0] {
-			b.WriteByte(s[i])
+			putByte(&b, s[i])
 			continue
 		}
-		b.WriteRune(f(i, c))
+		putRune(&b, f(i, c))
 	}
 	return m.made(b.String())
 }

@@ -43,14 +43,12 @@ type (
 		pos
 		of   expr
 		name string
-		f    filter
 		args arguments
 	}
 	tested struct { // of is name(args)
 		pos
 		of   expr
 		name string
-		f    test
 		args arguments
 	}
 	unary struct { // not, -, +
@@ -111,7 +109,7 @@ type (
 		unpack  bool
 		x       expr   // nil for the form with a body
 		body    []stmt // its output is the value
-		filters []filtered
+		filters []*filtered
 	}
 	scoped struct { // with, generation: names set inside stay inside
 		targets []string

@@ -13,10 +13,13 @@ type parser struct {
 	loops int // loops around this place, for break and continue
 }
 
+//go:noinline
 func (p *parser) peek() token { return p.toks[p.i] }
 
+//go:noinline
 func (p *parser) look() token { return p.toks[min(p.i+1, len(p.toks)-1)] }
 
+//go:noinline
 func (p *parser) next() token {
 	t := p.toks[p.i]
 	if p.i < len(p.toks)-1 {
@@ -25,6 +28,7 @@ func (p *parser) next() token {
 	return t
 }
 
+//go:noinline
 func (p *parser) is(k kind, text string) bool { t := p.peek(); return t.kind == k && t.text == text }
 
 func (p *parser) skip(k kind, text string) bool {
@@ -43,16 +47,17 @@ func (p *parser) expect(k kind, text, what string) token {
 	return t
 }
 
+//go:noinline
 func (p *parser) op(text string) token { return p.expect(tokOperator, text, text) }
 
+//go:noinline
 func (p *parser) word(text string) token { return p.expect(tokName, text, text) }
 
-// deeper guards recursion: its stack would grow with a hostile template.
-func (p *parser) deeper() func() {
+// deeper guards recursion: its stack would grow with a hostile template. Who calls it takes p.depth down again; a failure ends all.
+func (p *parser) deeper() {
 	if p.depth++; p.depth > maxNesting {
 		p.peek().exceeded("nested too deep", maxNesting)
 	}
-	return func() { p.depth-- }
 }
 
 func (p *parser) template() []stmt {
@@ -65,8 +70,14 @@ func (p *parser) template() []stmt {
 }
 
 // body reads statements until the tag of one of ends, which is left at its name, or without ends to the end of the template.
-func (p *parser) body(ends ...string) (out []stmt) {
-	defer p.deeper()()
+func (p *parser) body(ends ...string) []stmt {
+	p.deeper()
+	out := p.statements(ends)
+	p.depth--
+	return out
+}
+
+func (p *parser) statements(ends []string) (out []stmt) {
 	for {
 		t := p.peek()
 		switch t.kind {
@@ -77,10 +88,10 @@ func (p *parser) body(ends ...string) (out []stmt) {
 			return out
 		case tokData:
 			p.next()
-			out = append(out, text{t.text})
+			out = append(out, &text{t.text})
 		case tokOpen:
 			p.next()
-			out = append(out, output{t.pos, p.tuple(tupleRules{})})
+			out = append(out, &output{t.pos, p.tuple(tupleRules{})})
 			p.expect(tokClose, "", "}}")
 		case tokTag:
 			if name := p.look(); name.kind == tokName && slices.Contains(ends, name.text) {
@@ -122,12 +133,15 @@ func (p *parser) statement() stmt {
 		return p.with()
 	case "generation": // marks what the model wrote, for masks; it renders as its body
 		body, _ := p.block("endgeneration")
-		return scoped{body: body}
+		return &scoped{body: body}
 	case "break", "continue":
 		if p.loops == 0 {
 			t.syntax("%s stands outside a loop", t.text)
 		}
-		return jump{map[string]signal{"break": breaks, "continue": continues}[t.text]}
+		if t.text == "break" {
+			return &jump{breaks}
+		}
+		return &jump{continues}
 	case "print", "macro", "call", "filter", "block", "extends", "include", "import", "from", "autoescape", "do", "trans", "debug":
 		t.unsupported("the tag %s", t.text)
 	}
@@ -136,7 +150,7 @@ func (p *parser) statement() stmt {
 }
 
 func (p *parser) branch() stmt {
-	var b branch
+	b := &branch{}
 	for {
 		b.conds = append(b.conds, p.tuple(tupleRules{noCondition: true}))
 		body, end := p.block("elif", "else", "endif")
@@ -152,7 +166,7 @@ func (p *parser) branch() stmt {
 }
 
 func (p *parser) loop(at token) stmt {
-	l := loop{pos: at.pos}
+	l := &loop{pos: at.pos}
 	for {
 		t := p.expect(tokName, "", "the name of a loop variable")
 		if t.text == "loop" {
@@ -186,7 +200,7 @@ func (p *parser) loop(at token) stmt {
 }
 
 func (p *parser) set(at token) stmt {
-	a := assign{pos: at.pos}
+	a := &assign{pos: at.pos}
 	for {
 		t := p.expect(tokName, "", "a name")
 		to := target{pos: t.pos, name: t.text}
@@ -214,7 +228,7 @@ func (p *parser) set(at token) stmt {
 }
 
 func (p *parser) with() stmt {
-	var s scoped
+	s := &scoped{}
 	for p.peek().kind != tokTagEnd {
 		if len(s.targets) > 0 {
 			p.op(",")

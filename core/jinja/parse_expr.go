@@ -36,25 +36,28 @@ func (p *parser) tuple(r tupleRules) expr {
 			at.syntax("an expression expected, found %s", at)
 		}
 	}
-	return sequence{pos: at.pos, items: items, tuple: true}
+	return &sequence{pos: at.pos, items: items, tuple: true}
 }
 
 func (p *parser) expression(conditions bool) expr {
-	defer p.deeper()()
+	p.deeper()
 	x := p.or()
 	for n := 0; conditions && p.is(tokName, "if"); n++ {
 		p.longer(n)
-		c := conditional{pos: p.next().pos, then: x}
+		c := &conditional{pos: p.next().pos, then: x}
 		c.cond = p.or()
 		if p.skip(tokName, "else") {
 			c.otherwise = p.expression(true)
 		}
 		x = c
 	}
+	p.depth--
 	return x
 }
 
 // longer guards chains: a + b + c nests to the left, and evaluating it recurses as deep as it is long.
+//
+//go:noinline
 func (p *parser) longer(n int) {
 	if n > maxChain {
 		p.peek().exceeded("too many operators in a row", maxChain)
@@ -66,7 +69,7 @@ func (p *parser) or() expr {
 	for n := 0; p.is(tokName, "or"); n++ {
 		p.longer(n)
 		at := p.next()
-		x = logic{at.pos, "or", x, p.and()}
+		x = &logic{at.pos, "or", x, p.and()}
 	}
 	return x
 }
@@ -76,22 +79,24 @@ func (p *parser) and() expr {
 	for n := 0; p.is(tokName, "and"); n++ {
 		p.longer(n)
 		at := p.next()
-		x = logic{at.pos, "and", x, p.not()}
+		x = &logic{at.pos, "and", x, p.not()}
 	}
 	return x
 }
 
 func (p *parser) not() expr {
 	if p.is(tokName, "not") {
-		defer p.deeper()()
+		p.deeper()
 		at := p.next()
-		return unary{at.pos, "not", p.not()}
+		x := p.not()
+		p.depth--
+		return &unary{at.pos, "not", x}
 	}
 	return p.compare()
 }
 
 func (p *parser) compare() expr {
-	c := comparison{pos: p.peek().pos, x: p.sum()}
+	c := &comparison{pos: p.peek().pos, x: p.sum()}
 	for {
 		op := p.peek().text
 		switch t := p.peek(); {
@@ -127,7 +132,7 @@ func (p *parser) chain(operand func() expr, ops ...string) expr {
 			return x
 		}
 		p.next()
-		x = binary{at.pos, at.text, x, operand()}
+		x = &binary{at.pos, at.text, x, operand()}
 	}
 }
 
@@ -140,9 +145,10 @@ func (p *parser) power() expr   { return p.chain(func() expr { return p.unary(tr
 func (p *parser) unary(filters bool) expr {
 	var x expr
 	if t := p.peek(); p.is(tokOperator, "-") || p.is(tokOperator, "+") {
-		defer p.deeper()()
+		p.deeper()
 		p.next()
-		x = unary{t.pos, t.text, p.unary(false)}
+		x = &unary{t.pos, t.text, p.unary(false)}
+		p.depth--
 	} else {
 		x = p.primary()
 	}
@@ -169,31 +175,31 @@ func (p *parser) primary() expr {
 	case tokName:
 		switch t.text {
 		case "true", "True":
-			return literal{true}
+			return &literal{true}
 		case "false", "False":
-			return literal{false}
+			return &literal{false}
 		case "none", "None":
-			return literal{nil}
+			return &literal{nil}
 		}
-		return name{t.pos, t.text}
+		return &name{t.pos, t.text}
 	case tokString:
 		s := t.text
 		for p.peek().kind == tokString { // neighbouring strings are one
 			s += p.next().text
 		}
-		return literal{s}
+		return &literal{s}
 	case tokInt:
 		n, err := strconv.ParseInt(t.text, 10, 64)
 		if err != nil {
 			t.unsupported("an integer of more than 64 bits")
 		}
-		return literal{n}
+		return &literal{n}
 	case tokFloat:
 		f, err := strconv.ParseFloat(t.text, 64)
 		if err != nil {
 			t.unsupported("the number %s", fault.Quote(t.text))
 		}
-		return literal{f}
+		return &literal{f}
 	case tokOperator:
 		switch t.text {
 		case "(":
@@ -211,7 +217,7 @@ func (p *parser) primary() expr {
 }
 
 func (p *parser) list(at token) expr {
-	s := sequence{pos: at.pos}
+	s := &sequence{pos: at.pos}
 	for !p.skip(tokOperator, "]") {
 		if len(s.items) > 0 {
 			p.op(",")
@@ -225,7 +231,7 @@ func (p *parser) list(at token) expr {
 }
 
 func (p *parser) dict(at token) expr {
-	d := mapping{pos: at.pos}
+	d := &mapping{pos: at.pos}
 	for !p.skip(tokOperator, "}") {
 		if len(d.keys) > 0 {
 			p.op(",")
@@ -250,10 +256,10 @@ func (p *parser) postfix(x expr) expr {
 			t := p.next()
 			switch t.kind {
 			case tokName:
-				x = attribute{at.pos, x, t.text}
+				x = &attribute{at.pos, x, t.text}
 			case tokInt:
 				n, _ := strconv.ParseInt(t.text, 10, 64)
-				x = subscript{at.pos, x, literal{n}}
+				x = &subscript{at.pos, x, &literal{n}}
 			default:
 				t.syntax("an attribute expected, found %s", t)
 			}
@@ -288,14 +294,14 @@ func (p *parser) subscript(x expr) expr {
 		if parts[0] == nil {
 			at.unsupported("an empty subscript")
 		}
-		return subscript{at.pos, x, parts[0]}
+		return &subscript{at.pos, x, parts[0]}
 	}
-	return slice{at.pos, x, parts[0], parts[1], parts[2]}
+	return &slice{at.pos, x, parts[0], parts[1], parts[2]}
 }
 
 func (p *parser) call(x expr) expr {
 	at := p.peek()
-	return call{at.pos, x, p.arguments()}
+	return &call{at.pos, x, p.arguments()}
 }
 
 func (p *parser) arguments() (a arguments) {
@@ -322,14 +328,13 @@ func (p *parser) arguments() (a arguments) {
 	return a
 }
 
-func (p *parser) filter(x expr) filtered {
+func (p *parser) filter(x expr) *filtered {
 	p.next()
 	t := p.expect(tokName, "", "the name of a filter")
-	f, ok := filters[t.text]
-	if !ok {
+	if !among(filters, t.text) {
 		t.unsupported("the filter %s", fault.Quote(t.text))
 	}
-	out := filtered{pos: t.pos, of: x, name: t.text, f: f}
+	out := &filtered{pos: t.pos, of: x, name: t.text}
 	if p.is(tokOperator, "(") {
 		out.args = p.arguments()
 	}
@@ -340,11 +345,10 @@ func (p *parser) test(x expr) expr {
 	p.next()
 	negated := p.skip(tokName, "not")
 	t := p.expect(tokName, "", "the name of a test")
-	f, ok := tests[t.text]
-	if !ok {
+	if !among(tests, t.text) {
 		t.unsupported("the test %s", fault.Quote(t.text))
 	}
-	out := tested{pos: t.pos, of: x, name: t.text, f: f}
+	out := &tested{pos: t.pos, of: x, name: t.text}
 	switch next := p.peek(); {
 	case p.is(tokOperator, "("):
 		out.args = p.arguments()
@@ -355,7 +359,7 @@ func (p *parser) test(x expr) expr {
 		out.args.list = []expr{p.postfix(p.primary())}
 	}
 	if negated {
-		return unary{t.pos, "not", out}
+		return &unary{t.pos, "not", out}
 	}
 	return out
 }

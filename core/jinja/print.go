@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -31,19 +30,23 @@ func (m *machine) repr(b *strings.Builder, v value, depth int) {
 	}
 	switch v := v.(type) {
 	case nil:
-		b.WriteString("None")
+		put(b, "None")
 	case bool:
-		b.WriteString(map[bool]string{true: "True", false: "False"}[v])
+		if v {
+			put(b, "True")
+		} else {
+			put(b, "False")
+		}
 	case int64:
-		b.WriteString(strconv.FormatInt(v, 10))
+		put(b, strconv.FormatInt(v, 10))
 	case float64:
-		b.WriteString(float(v))
+		put(b, float(v))
 	case string:
 		m.pay(4 * len(v))
 		m.scan(v)
 		quote(b, v)
 	case *undefined:
-		b.WriteString("Undefined")
+		put(b, "Undefined")
 	case *List:
 		open, end := "[", "]"
 		switch {
@@ -54,25 +57,25 @@ func (m *machine) repr(b *strings.Builder, v value, depth int) {
 		case v.kind == tuple:
 			open, end = "(", ")"
 		}
-		b.WriteString(open)
+		put(b, open)
 		for i, item := range v.items {
 			if i > 0 {
-				b.WriteString(", ")
+				put(b, ", ")
 			}
 			m.repr(b, item, depth-1)
 		}
-		b.WriteString(end)
+		put(b, end)
 	case *Dict:
-		b.WriteByte('{')
+		putByte(b, '{')
 		for i, key := range v.keys {
 			if i > 0 {
-				b.WriteString(", ")
+				put(b, ", ")
 			}
 			m.repr(b, key, depth-1)
-			b.WriteString(": ")
+			put(b, ": ")
 			m.repr(b, v.values[key], depth-1)
 		}
-		b.WriteByte('}')
+		putByte(b, '}')
 	default:
 		m.at.unsupported("printing a %s", kindOf(v))
 	}
@@ -96,29 +99,47 @@ func quote(b *strings.Builder, s string) {
 	if strings.IndexByte(s, '\'') >= 0 && strings.IndexByte(s, '"') < 0 {
 		q = '"'
 	}
-	b.WriteByte(q)
+	putByte(b, q)
 	for i, c := range s {
 		switch {
 		case c == '\n':
-			b.WriteString(`\n`)
+			put(b, `\n`)
 		case c == '\r':
-			b.WriteString(`\r`)
+			put(b, `\r`)
 		case c == '\t':
-			b.WriteString(`\t`)
+			put(b, `\t`)
 		case c == '\\' || c == rune(q):
-			b.WriteByte('\\')
-			b.WriteRune(c)
+			putByte(b, '\\')
+			putRune(b, c)
 		case c == utf8.RuneError && s[i] != "\uFFFD"[0]:
-			b.WriteByte(s[i])
+			putByte(b, s[i])
 		case c == ' ' || unicode.IsPrint(c):
-			b.WriteRune(c)
+			putRune(b, c)
 		case c < 0x100:
-			fmt.Fprintf(b, `\x%02x`, c)
+			putHex(b, `\x`, c, 2)
 		case c < 0x10000:
-			fmt.Fprintf(b, `\u%04x`, c)
+			putHex(b, `\u`, c, 4)
 		default:
-			fmt.Fprintf(b, `\U%08x`, c)
+			putHex(b, `\U`, c, 8)
 		}
 	}
-	b.WriteByte(q)
+	putByte(b, q)
+}
+
+// The writes of many small pieces, kept out of line: inlined, each takes hundreds of bytes of the guest.
+//
+//go:noinline
+func put(b *strings.Builder, s string) { b.WriteString(s) }
+
+//go:noinline
+func putByte(b *strings.Builder, c byte) { b.WriteByte(c) }
+
+//go:noinline
+func putRune(b *strings.Builder, c rune) { b.WriteRune(c) }
+
+func putHex(b *strings.Builder, escape string, c rune, digits int) {
+	put(b, escape)
+	for digits--; digits >= 0; digits-- {
+		putByte(b, "0123456789abcdef"[c>>(4*digits)&15])
+	}
 }

@@ -5,11 +5,51 @@ import (
 	"time"
 )
 
-// layouts are the directives of strftime that are a plain layout of Go's, in the C locale.
-var layouts = map[byte]string{
-	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'd': "02", 'H': "15", 'I': "03", 'j': "002", 'm': "01", 'M': "04", 'p': "PM",
-	'S': "05", 'y': "06", 'Y': "2006", 'h': "Jan", 'e': "_2", 'D': "01/02/06", 'F': "2006-01-02", 'T': "15:04:05", 'R': "15:04",
-	'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05",
+// layout gives a directive of strftime as a layout of Go's, in the C locale, or "".
+func layout(directive byte) string {
+	switch directive {
+	case 'a':
+		return "Mon"
+	case 'A':
+		return "Monday"
+	case 'b', 'h':
+		return "Jan"
+	case 'B':
+		return "January"
+	case 'd':
+		return "02"
+	case 'e':
+		return "_2"
+	case 'H':
+		return "15"
+	case 'I':
+		return "03"
+	case 'j':
+		return "002"
+	case 'm':
+		return "01"
+	case 'M':
+		return "04"
+	case 'p':
+		return "PM"
+	case 'S':
+		return "05"
+	case 'y':
+		return "06"
+	case 'Y':
+		return "2006"
+	case 'D', 'x':
+		return "01/02/06"
+	case 'F':
+		return "2006-01-02"
+	case 'T', 'X':
+		return "15:04:05"
+	case 'R':
+		return "15:04"
+	case 'c':
+		return "Mon Jan _2 15:04:05 2006"
+	}
+	return ""
 }
 
 func (m *machine) strftime(format string, t time.Time) string {
@@ -18,7 +58,7 @@ func (m *machine) strftime(format string, t time.Time) string {
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' || i+1 == len(format) {
-			b.WriteByte(format[i])
+			putByte(&b, format[i])
 			continue
 		}
 		i++
@@ -28,20 +68,20 @@ func (m *machine) strftime(format string, t time.Time) string {
 			i++
 			c = format[i]
 		}
-		layout, ok := layouts[c]
+		layout := layout(c)
 		switch {
 		case c == '%' && !unpadded:
-			b.WriteByte('%')
-		case !ok:
+			putByte(&b, '%')
+		case layout == "":
 			m.at.unsupported("the date format %%%c", c)
 		case unpadded:
 			if s := strings.TrimLeft(t.Format(layout), "0 "); s != "" {
-				b.WriteString(s)
+				put(&b, s)
 			} else {
-				b.WriteByte('0')
+				putByte(&b, '0')
 			}
 		default:
-			b.WriteString(t.Format(layout))
+			put(&b, t.Format(layout))
 		}
 	}
 	return b.String()

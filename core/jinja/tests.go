@@ -2,83 +2,88 @@ package jinja
 
 import "unicode"
 
-// test is what stands behind is.
-type test func(m *machine, v value, a *args) bool
+// tests are what can stand behind is.
+const tests = " defined undefined none string number integer float boolean true false mapping sequence iterable callable odd even " +
+	"divisibleby lower upper in eq equalto ne lt lessthan le gt greaterthan ge "
 
-var tests map[string]test
-
-// ofType is a test without arguments.
-func ofType(is func(v value) bool) test {
-	return func(m *machine, v value, a *args) bool {
-		a.take(m)
-		return is(v)
+// comparing gives what a test compares by, or "".
+func comparing(test string) string {
+	switch test {
+	case "in":
+		return "in"
+	case "eq", "equalto":
+		return "=="
+	case "ne":
+		return "!="
+	case "lt", "lessthan":
+		return "<"
+	case "le":
+		return "<="
+	case "gt", "greaterthan":
+		return ">"
+	case "ge":
+		return ">="
 	}
+	return ""
 }
 
-// byOperator is a test that compares with its argument.
-func byOperator(op string) test {
-	return func(m *machine, v value, a *args) bool {
+// test is v is name(a), name being one of tests.
+func (m *machine) test(v value, a *args) bool {
+	if op := comparing(a.name); op != "" {
 		p := a.take(m, "other")
 		if p[0] == nil {
 			m.fail("%s wants what to compare with", a.name)
 		}
 		return m.compare(op, v, *p[0])
 	}
+	if a.name == "divisibleby" {
+		return m.remainder(a.whole(m, &v, 0), a.whole(m, a.take(m, "num")[0], 0)) == 0
+	}
+	a.take(m)
+	is := kindOf(v)
+	switch a.name {
+	case "defined":
+		return is != "undefined"
+	case "undefined", "float":
+		return is == a.name
+	case "none", "string", "integer", "boolean", "mapping", "callable":
+		return is == pythonType(a.name)
+	case "number":
+		return among(" int float bool ", is)
+	case "true":
+		return is == "bool" && truth(v)
+	case "false":
+		return is == "bool" && !truth(v)
+	case "odd":
+		return m.remainder(a.whole(m, &v, 0), 2) == 1
+	case "even":
+		return m.remainder(a.whole(m, &v, 0), 2) == 0
+	case "lower":
+		return cased(m.scanned(v), unicode.IsLower, unicode.IsUpper)
+	case "upper":
+		return cased(m.scanned(v), unicode.IsUpper, unicode.IsLower)
+	}
+	return !among(" NoneType bool int float namespace function loop ", is) // sequence, iterable
 }
 
-func init() {
-	defined := func(v value) bool { _, un := v.(*undefined); return !un }
-	sized := func(v value) bool {
-		switch v.(type) {
-		case string, *List, *Dict, *undefined:
-			return true
-		}
-		return false
+// pythonType is what kindOf calls the values for which a test holds.
+func pythonType(test string) string {
+	switch test {
+	case "none":
+		return "NoneType"
+	case "string":
+		return "str"
+	case "integer":
+		return "int"
+	case "boolean":
+		return "bool"
+	case "mapping":
+		return "dict"
 	}
-	tests = map[string]test{
-		"defined":   ofType(defined),
-		"undefined": ofType(func(v value) bool { return !defined(v) }),
-		"none":      ofType(func(v value) bool { return v == nil }),
-		"string":    ofType(func(v value) bool { _, ok := v.(string); return ok }),
-		"number":    ofType(func(v value) bool { _, ok := number(v); return ok }),
-		"integer":   ofType(func(v value) bool { _, ok := v.(int64); return ok }),
-		"float":     ofType(func(v value) bool { _, ok := v.(float64); return ok }),
-		"boolean":   ofType(func(v value) bool { _, ok := v.(bool); return ok }),
-		"true":      ofType(func(v value) bool { return v == true }),
-		"false":     ofType(func(v value) bool { return v == false }),
-		"mapping":   ofType(func(v value) bool { _, ok := v.(*Dict); return ok }),
-		"sequence":  ofType(sized),
-		"iterable":  ofType(sized),
-		"callable":  ofType(func(v value) bool { _, ok := v.(function); return ok }),
-		"odd": func(m *machine, v value, a *args) bool {
-			a.take(m)
-			return m.integers("%", a.whole(m, &v, 0), 2) == int64(1)
-		},
-		"even": func(m *machine, v value, a *args) bool {
-			a.take(m)
-			return m.integers("%", a.whole(m, &v, 0), 2) == int64(0)
-		},
-		"divisibleby": func(m *machine, v value, a *args) bool {
-			p := a.take(m, "num")
-			return m.integers("%", a.whole(m, &v, 0), a.whole(m, p[0], 0)) == int64(0)
-		},
-		"lower": func(m *machine, v value, a *args) bool {
-			a.take(m)
-			return cased(m.scanned(v), unicode.IsLower, unicode.IsUpper)
-		},
-		"upper": func(m *machine, v value, a *args) bool {
-			a.take(m)
-			return cased(m.scanned(v), unicode.IsUpper, unicode.IsLower)
-		},
-		"in": byOperator("in"),
-	}
-	for op, names := range map[string][]string{"==": {"eq", "equalto"}, "!=": {"ne"}, "<": {"lt", "lessthan"}, "<=": {"le"},
-		">": {"gt", "greaterthan"}, ">=": {"ge"}} {
-		for _, name := range names {
-			tests[name] = byOperator(op)
-		}
-	}
+	return "function"
 }
+
+func (m *machine) remainder(i, j int64) int64 { return m.integers("%", i, j).(int64) }
 
 // cased tells whether s has letters of one case and none of the other.
 func cased(s string, is, not func(rune) bool) bool {

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"testing"
@@ -134,6 +135,8 @@ func FuzzGGUF(f *testing.F) {
 	f.Add([]byte(g.File{Metadata: small(), Tensors: smallTensors(), Data: make([]byte, 256)}.Encode()))
 	f.Add([]byte(g.File{Metadata: small(g.Entry{Key: "llama.attention.key_length", Value: uint32(2)}),
 		Tensors: smallTensors(g.Tensor{Name: "blk.0.attn_q.weight", Dims: []uint64{32, 4}, Type: 8}), Data: make([]byte, 512)}.Encode()))
+	f.Add([]byte(g.File{Metadata: small(g.Entry{Key: "llama.rope.scaling.type", Value: "linear"}, g.Entry{Key: "llama.rope.scaling.factor", Value: float32(2)}),
+		Tensors: smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{2}}), Data: bytes.Repeat([]byte{0, 0, 0x80, 0x3f}, 128)}.Encode()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, file, err := OpenGGUF(t.Context(), blob.NewMem(map[string][]byte{"f": data}), "f")
 		if err != nil {
@@ -141,6 +144,9 @@ func FuzzGGUF(f *testing.F) {
 			return
 		}
 		require.Positive(t, c.HeadDim)
+		for _, freq := range c.RopeFrequencies() {
+			require.True(t, freq > 0 && freq <= maxDivisor, freq)
+		}
 		for _, info := range file.Tensors() {
 			got, err := file.ReadF32(t.Context(), info.Name)
 			if err != nil {

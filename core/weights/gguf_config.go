@@ -122,6 +122,7 @@ func (w *ggufWriter) write() {
 	w.refuse("split.count", 1, "use the file that gguf-split --merge makes of the parts")
 	w.refuse(w.arch+".expert_count", 0, "use a model without experts")
 	w.ropeScaling()
+	w.window()
 	w.tensors()
 	w.json["bos_token_id"] = nil
 	if id, ok := w.token(ggufBOS); ok {
@@ -142,6 +143,21 @@ func (w *ggufWriter) refuse(key string, harmless float64, remedy string) {
 		if x, isNumber := v.Float(); !isNumber || x != harmless && x != 0 {
 			w.fail(fault.Unsupported, key, "is %v", v.Any()).WithRemedy("%s", remedy)
 		}
+	}
+}
+
+// window refuses attention over a sliding window, unless it is as long as the longest sequence and so hides nothing; 0 is none.
+func (w *ggufWriter) window() {
+	key := w.arch + ".attention.sliding_window"
+	v, ok := w.g.Metadata[key]
+	if !ok {
+		return
+	}
+	window, isInt := v.Int()
+	positions, _ := w.g.Metadata[w.arch+".context_length"].Int()
+	if !isInt || window != 0 && window < positions {
+		w.fail(fault.Unsupported, key, "lets a token see %v of up to %d positions", v.Any(), positions).
+			WithRemedy("use a model with full attention")
 	}
 }
 

@@ -128,6 +128,7 @@ func TestGGUFThatIsNoModelOfOurs(t *testing.T) {
 		"partial":         {with("llama.rope.dimension_count", uint32(2)), nil, fault.Unsupported, "heads have a width of 4"},
 		"values":          {with("llama.attention.value_length", uint32(8)), nil, fault.Unsupported, "llama.attention.value_length"},
 		"scaling":         {with("llama.rope.scaling.type", "yarn"), nil, fault.Unsupported, `"llama.rope.scaling.type": is "yarn"`},
+		"window":          {with("llama.attention.sliding_window", uint32(8)), nil, fault.Unsupported, "lets a token see 8 of up to 16 positions"},
 		"experts":         {with("llama.expert_count", uint32(8)), nil, fault.Unsupported, "llama.expert_count"},
 		"split":           {with("split.count", uint32(3)), nil, fault.Unsupported, "gguf-split --merge"},
 		"end":             {with("tokenizer.ggml.eos_token_id", uint32(4)), nil, fault.OutOfRange, `metadata "tokenizer.ggml.eos_token_id": 4 is no token id`},
@@ -175,6 +176,11 @@ func TestGGUFRopeScaling(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.want, config.RopeScaling)
 		})
+	}
+	for _, window := range []uint32{0, 16} { // none, and one that hides nothing
+		data := g.File{Metadata: small(g.Entry{Key: "llama.attention.sliding_window", Value: window}), Tensors: smallTensors(), Data: make([]byte, 4096)}.Encode()
+		_, _, err := OpenGGUF(t.Context(), blob.NewMem(map[string][]byte{"m.gguf": []byte(data)}), "m.gguf")
+		require.NoError(t, err)
 	}
 	llama3, _, err := OpenGGUF(t.Context(), golden, "rope/llama3/model.gguf")
 	require.NoError(t, err)

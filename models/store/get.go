@@ -128,7 +128,7 @@ func (s *Store) address(source string) (origin, string, error) {
 	if folder == "" || title == "/" || title == "." {
 		title = u.Hostname()
 	}
-	return &webOrigin{client: s.client, at: u}, NameFor(title), nil
+	return &webOrigin{client: s.client, idle: s.idle, at: u}, NameFor(title), nil
 }
 
 func storage(where string, err error) error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
@@ -21,6 +22,7 @@ import (
 // webOrigin is a manifest at an address.
 type webOrigin struct {
 	client *http.Client
+	idle   time.Duration // after which an answer without a byte is given up
 	at     *url.URL
 }
 
@@ -73,8 +75,10 @@ func (o *webOrigin) open(ctx context.Context, piece manifest.Shard, from int64) 
 }
 
 func (o *webOrigin) get(ctx context.Context, u *url.URL, from int64) (io.ReadCloser, int64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	live, cancel := context.WithCancel(ctx)
+	request, err := http.NewRequestWithContext(live, http.MethodGet, u.String(), nil)
 	if err != nil {
+		cancel()
 		return nil, 0, err
 	}
 	request.Header.Set("User-Agent", "nextquill")
@@ -83,16 +87,18 @@ func (o *webOrigin) get(ctx context.Context, u *url.URL, from int64) (io.ReadClo
 	}
 	response, err := o.client.Do(request)
 	if err != nil {
+		cancel()
 		return nil, 0, fault.New(fault.Missing, u.Redacted(), "", "cannot be reached").WithCause(unwrapURL(err)).
 			WithRemedy("check the address and the connection, and try again: it goes on from there")
 	}
 	switch {
 	case response.StatusCode == http.StatusOK:
-		return response.Body, 0, nil
+		return newStalling(response.Body, o.idle, cancel), 0, nil
 	case response.StatusCode == http.StatusPartialContent && strings.HasPrefix(response.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)):
-		return response.Body, from, nil
+		return newStalling(response.Body, o.idle, cancel), from, nil
 	}
 	response.Body.Close()
+	cancel()
 	if response.StatusCode == http.StatusRequestedRangeNotSatisfiable && from > 0 {
 		return o.get(ctx, u, 0) // what is there has less than what was fetched of it before
 	}

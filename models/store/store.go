@@ -8,6 +8,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -30,11 +31,24 @@ type Store struct {
 	client *http.Client
 	// pause is how long to wait before a try after a break; it grows with each.
 	pause time.Duration
+	// idle is how long a server may send nothing in the middle of an answer.
+	idle time.Duration
 }
 
 // Open gives the store in a folder, which need not be there yet.
 func Open(dir string) *Store {
-	return &Store{dir: dir, client: &http.Client{Transport: transport()}, pause: 500 * time.Millisecond}
+	return &Store{dir: dir, client: &http.Client{Transport: transport(), CheckRedirect: redirect}, pause: 500 * time.Millisecond, idle: time.Minute}
+}
+
+// redirect follows a server's word, but not from a connection that nobody can alter to one that anybody can: a manifest has no sum.
+func redirect(to *http.Request, via []*http.Request) error {
+	if via[0].URL.Scheme == "https" && to.URL.Scheme != "https" {
+		return fmt.Errorf("it sends us on to %s, which is not encrypted", to.URL.Redacted())
+	}
+	if len(via) >= 10 {
+		return errors.New("it sends us on and on")
+	}
+	return nil
 }
 
 // transport gives up on a server that is silent, but not on one that is slow.

@@ -327,6 +327,54 @@ func TestNoManifest(t *testing.T) {
 	require.ErrorIs(t, m.Check(t.Context(), nil), fault.OutOfRange)
 }
 
+// TestRedirects follows a server to another, and never from https to http.
+func TestRedirects(t *testing.T) {
+	files, _ := sharded(t)
+	web := serve(t, files)
+	there := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, web.URL+r.URL.Path, http.StatusFound)
+	})
+	plain, secret := httptest.NewServer(there), httptest.NewTLSServer(there)
+	t.Cleanup(plain.Close)
+	t.Cleanup(secret.Close)
+	s := quick(t)
+	s.client.Transport = secret.Client().Transport
+	_, err := s.Get(t.Context(), secret.URL+"/m", "", nil)
+	require.ErrorContains(t, err, "which is not encrypted")
+	_, err = s.Get(t.Context(), plain.URL+"/m", "", nil)
+	require.NoError(t, err)
+	requireWhole(t, s, "m")
+	around := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }))
+	t.Cleanup(around.Close)
+	_, err = s.Get(t.Context(), around.URL+"/m", "", nil)
+	require.ErrorContains(t, err, "on and on")
+}
+
+// TestSilentServer gives up an answer that has stopped in the middle, and asks for the rest.
+func TestSilentServer(t *testing.T) {
+	data, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	files, silent := whole(data), true
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := files[r.URL.Path[1:]]
+		if strings.HasSuffix(r.URL.Path, ".gguf") && silent {
+			silent = false
+			w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+			_, _ = w.Write(body[:1000])
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			return
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	}))
+	t.Cleanup(web.Close)
+	s := quick(t)
+	s.idle = 200 * time.Millisecond
+	_, err = s.Get(t.Context(), web.URL+"/m", "", nil)
+	require.NoError(t, err)
+	requireWhole(t, s, "m")
+}
+
 func flipped(data []byte) []byte {
 	data = bytes.Clone(data)
 	data[len(data)/2] ^= 0x10

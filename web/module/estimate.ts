@@ -35,7 +35,7 @@ export async function estimate(plan: ModelPlan, fetched: boolean): Promise<Estim
     storage.total += bytes;
   }
   const { usage = 0, quota = 0 } = await navigator.storage.estimate();
-  const weights = plan.files.filter((f) => f.path.endsWith(".safetensors")).reduce((n, f) => n + (f.size ?? 0), 0);
+  const weights = plan.files.filter((f) => /\.(safetensors|gguf)$/.test(f.path)).reduce((n, f) => n + (f.size ?? 0), 0);
   const gpu = (what: "write" | "train") => Math.round(weights * perByte[what] + fixed[what]);
   return {
     download: fetched ? 0 : all,

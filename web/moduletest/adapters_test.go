@@ -29,7 +29,7 @@ func (p *testPage) keeps(t *testing.T) {
 		await nq.adapter.keep("second");
 		const switches = async () => {
 			let best = Infinity;
-			for (let i = 0; i < 3; i++) {
+			for (let i = 0; i < 2; i++) {
 				await score("second");
 				best = Math.min(best, await timed(() => score("first")));
 			}
