@@ -10,7 +10,7 @@ FUZZTIME ?= 20s
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Personalize on the sample writer and show what changed (MODEL=smollm2-135m; ARGS="--history my.jsonl" for your own texts)
@@ -33,6 +33,11 @@ guest:
 .PHONY: bench
 bench: build ## Measure kernels and training steps (ARGS="--history 400")
 	build/nextquill bench $(ARGS)
+
+.PHONY: bench-browser
+bench-browser: guest ## Time a step in Chromium beside jax-js and tfjs; needs Node and npm (ARGS="--rounds 9")
+	@scripts/setup test
+	$(GO) run ./cmd/benchbrowser $(ARGS)
 
 .PHONY: typecheck
 typecheck: ## Check the types of web/ strictly; needs Node and npm

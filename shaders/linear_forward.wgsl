@@ -9,6 +9,10 @@
 // and stores are guarded, so that the inner loop has no branch. TERMS is 2 with
 // the low-rank term, else 1. CPU adapters win by this: a load there is a loop over
 // SIMD lanes, so the larger the block, the fewer loads a product costs.
+//
+// QUADS, where the adapter has subgroups: four neighbours take blocks beside each
+// other in the same rows. Each loads a quarter of these (LOADS of TM), and gets the
+// rest from the others.
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4
@@ -35,11 +39,19 @@ fn store(at: u32, col: u32, v: vec4<f32>) {
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let rows = row_count(shape.rows);
-    let col_tiles = (shape.out + {TN-1}u) / {TN}u;
     let tile = id.x + id.y * groups.x * {GROUP}u;
+//#if QUADS
+    let col_tiles = (shape.out + {TN*4-1}u) / {TN*4}u * 4u;
     let row = (tile / col_tiles) * {TM}u;
+    let first = row + tile % 4u * {LOADS}u;
+    let col = (tile % col_tiles) * {TN}u;
+//#else
+    let col_tiles = (shape.out + {TN-1}u) / {TN}u;
+    let row = (tile / col_tiles) * {TM}u;
+    let first = row;
     let col = (tile % col_tiles) * {TN}u;
     if (row >= rows) { return; }
+//#endif
 //#for i TM
 //#for j TN
     var s{i}_{j} = 0.0;
@@ -50,8 +62,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let scale0 = 1.0;
     let scale1 = shape.scale;
 //#for t TERMS
-//#for i TM
-    let r{t}_{i} = min(row + {i}u, rows - 1u) * depth{t};
+//#for i LOADS
+    let r{t}_{i} = min(first + {i}u, rows - 1u) * depth{t};
 //#endfor
 //#for j TN
     let c{t}_{j} = row_start{t}(min(col + {j}u, shape.out - 1u), depth{t});
@@ -61,9 +73,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let g{j} = scales{t}(c{t}_{j}, span);
 //#endfor
         for (var k = span * SPAN{t}; k < min((span + 1u) * SPAN{t}, depth{t}); k++) {
+//#if QUADS
+//#for i LOADS
+            let own{i} = scale{t} * x{t}[r{t}_{i} + k];
+//#for l 4
+            let p{l*LOADS+i} = quadBroadcast(own{i}, {l}u);
+//#endfor
+//#endfor
+//#else
 //#for i TM
             let p{i} = scale{t} * x{t}[r{t}_{i} + k];
 //#endfor
+//#endif
 //#for j TN
             let q{j} = weights{t}(c{t}_{j}, k, g{j});
 //#for i TM
@@ -73,18 +94,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         }
     }
 //#endfor
-    // One row at a time is stored and the rest moves up: a loop, since 16×16
-    // guarded stores would be most of what there is to compile.
-    for (var i = row; i < min(row + {TM}u, rows); i++) {
-        let at = i * shape.stride4 + shape.offset4 + col / 4u;
+    // A few rows at a time are stored and the rest moves up: a loop, since 16×16
+    // guarded stores would be most of what there is to compile; a few, since a
+    // move costs as much as a step of the inner loop.
+    for (var i = row; i < min(row + {TM}u, rows); i += {STORE}u) {
+//#for r STORE
+        if (i + {r}u < rows) {
+            let at = (i + {r}u) * shape.stride4 + shape.offset4 + col / 4u;
 //#for q TN/4
-        if (col + {q*4}u < shape.out) {
-            store(at + {q}u, col + {q*4}u, vec4<f32>(s0_{q*4}, s0_{q*4+1}, s0_{q*4+2}, s0_{q*4+3}));
+            if (col + {q*4}u < shape.out) {
+                store(at + {q}u, col + {q*4}u, vec4<f32>(s{r}_{q*4}, s{r}_{q*4+1}, s{r}_{q*4+2}, s{r}_{q*4+3}));
+            }
+//#endfor
         }
 //#endfor
 //#for j TN
-//#for i TM-1
-        s{i}_{j} = s{i+1}_{j};
+//#for i TM-STORE
+        s{i}_{j} = s{i+STORE}_{j};
 //#endfor
 //#endfor
     }

@@ -30,11 +30,19 @@ fn store(at: u32, v: vec4<f32>) {
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let rows = row_count(shape.rows);
-    let col_tiles = (shape.in4 + {TN/4-1}u) / {TN/4}u;
     let tile = id.x + id.y * groups.x * {GROUP}u;
+//#if QUADS
+    let col_tiles = (shape.in4 + {TN-1}u) / {TN}u * 4u;
     let row = (tile / col_tiles) * {TM}u;
+    let first = row + tile % 4u * {LOADS}u;
+    let col = (tile % col_tiles) * {TN/4}u;
+//#else
+    let col_tiles = (shape.in4 + {TN/4-1}u) / {TN/4}u;
+    let row = (tile / col_tiles) * {TM}u;
+    let first = row;
     let col = (tile % col_tiles) * {TN/4}u;
     if (row >= rows) { return; }
+//#endif
 //#for q TN/4
     let c{q} = min(col + {q}u, shape.in4 - 1u);
 //#for i TM
@@ -52,13 +60,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let scale0 = 1.0;
     let scale1 = shape.scale;
 //#for t TERMS
-//#for i TM
-    let r{t}_{i} = min(row + {i}u, rows - 1u) * stride{t} + offset{t};
+//#for i LOADS
+    let r{t}_{i} = min(first + {i}u, rows - 1u) * stride{t} + offset{t};
 //#endfor
     for (var k = 0u; k < depth{t}; k++) {
+//#if QUADS
+//#for i LOADS
+        let own{i} = scale{t} * dy{t}[r{t}_{i} + k];
+//#for l 4
+        let p{l*LOADS+i} = quadBroadcast(own{i}, {l}u);
+//#endfor
+//#endfor
+//#else
 //#for i TM
         let p{i} = scale{t} * dy{t}[r{t}_{i} + k];
 //#endfor
+//#endif
 //#for e 4
         let o{e} = row_start{t}(min(4u * k + {e}u, last{t}), shape.in4);
         let g{e} = scales{t}(o{e}, col / SPAN{t});
@@ -73,12 +90,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#endfor
     }
 //#endfor
-    for (var i = row; i < min(row + {TM}u, rows); i++) {
-        let at = i * shape.in4 + col;
+    for (var i = row; i < min(row + {TM}u, rows); i += {STORE}u) {
+//#for r STORE
+        if (i + {r}u < rows) {
+            let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
-        if (col + {q}u < shape.in4) { store(at + {q}u, s0_{q}); }
-//#for i TM-1
-        s{i}_{q} = s{i+1}_{q};
+            if (col + {q}u < shape.in4) { store(at + {q}u, s{r}_{q}); }
+//#endfor
+        }
+//#endfor
+//#for q TN/4
+//#for i TM-STORE
+        s{i}_{q} = s{i+STORE}_{q};
 //#endfor
 //#endfor
     }

@@ -29,13 +29,21 @@ fn store(at: u32, v: vec4<f32>) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let rows = row_count(shape.rows);
     let out4 = (shape.out + 3u) / 4u;
-    let col_tiles = (shape.in4 + {TN/4-1}u) / {TN/4}u;
     let tile = id.x + id.y * groups.x * {GROUP}u;
+//#if QUADS
+    let col_tiles = (shape.in4 + {TN-1}u) / {TN}u * 4u;
     let row = (tile / col_tiles) * {TM/4}u;
+    let first = row + tile % 4u * {LOADS/4}u;
+    let col = (tile % col_tiles) * {TN/4}u;
+//#else
+    let col_tiles = (shape.in4 + {TN/4-1}u) / {TN/4}u;
+    let row = (tile / col_tiles) * {TM/4}u;
+    let first = row;
     let col = (tile % col_tiles) * {TN/4}u;
     if (row >= out4) { return; }
-//#for p TM/4
-    let r{p} = min(row + {p}u, out4 - 1u);
+//#endif
+//#for p LOADS/4
+    let r{p} = min(first + {p}u, out4 - 1u);
 //#endfor
 //#for q TN/4
     let c{q} = min(col + {q}u, shape.in4 - 1u);
@@ -47,10 +55,21 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         // An odd last row is paired with itself, times 0.
         let next = min(k + 1u, rows - 1u);
         let paired = f32(next - k);
+//#if QUADS
+//#for p LOADS/4
+        let own{p} = dy[k * shape.stride4 + r{p}];
+        let after{p} = paired * dy[next * shape.stride4 + r{p}];
+//#for l 4
+        let p{l*LOADS/4+p} = quadBroadcast(own{p}, {l}u);
+        let n{l*LOADS/4+p} = quadBroadcast(after{p}, {l}u);
+//#endfor
+//#endfor
+//#else
 //#for p TM/4
         let p{p} = dy[k * shape.stride4 + r{p}];
         let n{p} = paired * dy[next * shape.stride4 + r{p}];
 //#endfor
+//#endif
 //#for q TN/4
         let q{q} = x[k * shape.in4 + c{q}];
         let t{q} = x[next * shape.in4 + c{q}];
@@ -61,12 +80,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#endfor
 //#endfor
     }
-    for (var i = row * 4u; i < min(row * 4u + {TM}u, shape.out); i++) {
-        let at = i * shape.in4 + col;
+    for (var i = row * 4u; i < min(row * 4u + {TM}u, shape.out); i += {STORE}u) {
+//#for r STORE
+        if (i + {r}u < shape.out) {
+            let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
-        if (col + {q}u < shape.in4) { store(at + {q}u, s0_{q}); }
-//#for i TM-1
-        s{i}_{q} = s{i+1}_{q};
+            if (col + {q}u < shape.in4) { store(at + {q}u, s{r}_{q}); }
+//#endfor
+        }
+//#endfor
+//#for q TN/4
+//#for i TM-STORE
+        s{i}_{q} = s{i+STORE}_{q};
 //#endfor
 //#endfor
     }

@@ -45,7 +45,7 @@ func BenchmarkLinear(b *testing.B) {
 	tune := kernels.DefaultTune(g.Info())
 	for _, p := range products {
 		for _, size := range sizes {
-			for _, v := range kernels.LinearVariants() {
+			for _, v := range kernels.LinearVariants(g.Info()) {
 				tune.Linear = v
 				b.Run(fmt.Sprintf("%s/%dx%dx%d/%s", p.name, size[0], size[1], size[2], v), func(b *testing.B) {
 					s := kernels.LinearSpec{Rows: kernels.FixedRows(size[0]), In: size[1], Out: size[2], Scale: 1}

@@ -21,7 +21,8 @@ func linearCase(c *Case) (s LinearSpec, n int, t Tune) {
 		c.Dyn.Tokens = uint32(n)
 	}
 	t = DefaultTune(c.Info)
-	if v, ok := c.Spec.Sizes["variant"]; ok {
+	// An adapter that cannot run a variant runs its default once more.
+	if v, ok := c.Spec.Sizes["variant"]; ok && linearVariants[v].on(c.Info) {
 		t.Linear = linearVariants[v]
 	}
 	return s.checked(s.Rank > 0), n, t

@@ -42,9 +42,14 @@ func unrolledText(file, text string, sizes map[string]int, consts Consts, args .
 		return p
 	}
 	lines := unroll(file, strings.Split(text, "\n"), sizes)
+	text = shaders.Text("common")
+	if sizes["QUADS"] > 0 {
+		consts = Consts{"QUADS": true}
+		text = "enable subgroups;\n" + text
+	}
 	p := &gpu.Program{
 		Name: key,
-		WGSL: shaders.Text("common") + conditionals(file, strings.Join(lines, "\n"), consts),
+		WGSL: text + conditionals(file, strings.Join(lines, "\n"), consts),
 		Args: args,
 	}
 	programCache[key] = p

@@ -33,7 +33,11 @@ func TestLinearBlock(t *testing.T) {
 						if kind == linearWeight {
 							require.Zero(t, b.rows%4)
 						}
-						if !v.Tiled {
+						switch {
+						case v.Quads:
+							require.LessOrEqual(t, b.rows, v.Rows)
+							require.LessOrEqual(t, b.columns, 4*v.Columns)
+						case !v.Tiled:
 							require.LessOrEqual(t, b.rows, v.Rows)
 							require.LessOrEqual(t, b.columns, v.Columns)
 						}

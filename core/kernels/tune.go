@@ -19,6 +19,9 @@ func DefaultTune(info gpu.Info) Tune {
 	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info)}
 	if info.CPU {
 		t.Linear = linearBlock16
+		if linearQuads.on(info) {
+			t.Linear = linearQuads
+		}
 	}
 	return t
 }
@@ -41,7 +44,7 @@ func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 	if err != nil {
 		return Tune{}, err
 	}
-	for _, v := range linearVariants {
+	for _, v := range LinearVariants(g.Info()) {
 		if v == tune.Linear {
 			continue
 		}

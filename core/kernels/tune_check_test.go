@@ -9,14 +9,16 @@ import (
 )
 
 func TestTuneValid(t *testing.T) {
-	for _, cpu := range []bool{true, false} {
-		tune := DefaultTune(gpu.Info{CPU: cpu})
-		require.True(t, tune.Valid())
+	for _, info := range []gpu.Info{{CPU: true}, {}, {CPU: true, Subgroups: true, SubgroupMinSize: 4}} {
+		tune := DefaultTune(info)
+		require.True(t, tune.Valid(info))
 		tune.Linear.Rows = 5
-		require.False(t, tune.Valid())
-		tune = DefaultTune(gpu.Info{CPU: cpu})
+		require.False(t, tune.Valid(info))
+		tune = DefaultTune(info)
 		tune.Attention.Forward = 1 << 30
-		require.False(t, tune.Valid())
+		require.False(t, tune.Valid(info))
 	}
-	require.False(t, Tune{}.Valid())
+	require.False(t, Tune{}.Valid(gpu.Info{}))
+	quads := DefaultTune(gpu.Info{CPU: true, Subgroups: true, SubgroupMinSize: 4})
+	require.False(t, quads.Valid(gpu.Info{CPU: true}), "the same adapter, opened without subgroups")
 }

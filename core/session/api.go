@@ -312,13 +312,24 @@ type BenchParams struct {
 	Loading
 	Model string `json:"model"`
 	LoRA  LoRA   `json:"lora"`
-	// Lengths of the sample that is stepped, in tokens.
+	// Full trains all weights instead of an adapter.
+	Full bool `json:"full,omitempty"`
+	// Presets to step, in turns; empty means contextsft and nextquill-code.
+	Presets []string `json:"presets,omitempty"`
+	// LR of the steps. 0 means 1e-6, which hardly moves the weights.
+	LR float64 `json:"lr,omitempty"`
+	// Batch is a blob with the samples to step, as "step" takes them; empty
+	// means one random sample of the lengths below.
+	Batch string `json:"batch,omitempty"`
+	// Lengths of the random sample, in tokens.
 	Prefix   int `json:"prefix"`
 	History  int `json:"history"`
 	Suffix   int `json:"suffix"`
 	Response int `json:"response"`
 	// Repeats of each step; the best counts. 0 means 5.
 	Repeats int `json:"repeats,omitempty"`
+	// StepsOnly leaves out the best matmul and the kernels one by one.
+	StepsOnly bool `json:"steps_only,omitempty"`
 	// Bases are timed against each other, instead of the kernels of one.
 	Bases []string `json:"bases,omitempty"`
 }
@@ -330,7 +341,8 @@ type BenchResult struct {
 	Kernels      []KernelBench `json:"kernels"`
 	Steps        []StepBench   `json:"steps"`
 	Bases        []BaseBench   `json:"bases,omitempty"`
-	// Ratio is seconds of a `nextquill-code` step over a `contextsft` step.
+	// Ratio is seconds of a step of the second preset over one of the first; 0
+	// with a single preset.
 	Ratio     float64 `json:"ratio"`
 	PeakBytes int64   `json:"peak_bytes"`
 }
@@ -351,4 +363,9 @@ type StepBench struct {
 	Seconds     float64 `json:"seconds"`
 	GFLOPS      float64 `json:"gflops"`
 	Utilization float64 `json:"utilization"` // GFLOPS over MatmulGFLOPS
+	// Runs are all that was timed, in seconds, and Losses the losses before each
+	// of these steps' updates. The step that compiles is in neither, and with LR
+	// above 0 every step starts where the one before ended.
+	Runs   []float64 `json:"runs"`
+	Losses []float64 `json:"losses"`
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"strings"
 
@@ -31,12 +33,20 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 			return nil, fault.New(fault.OutOfRange, "bench", name, "%d tokens", n).WithLimit("1 to %d", maxBenchLength)
 		}
 	}
+	if err := p.checkPresets(); err != nil {
+		return nil, err
+	}
 	if len(p.Bases) > 0 {
 		bases, err := p.compareBases(ctx, env)
 		return &BenchResult{Adapter: env.GPU.Info().Name, Bases: bases, PeakBytes: env.GPU.PeakBytes()}, err
 	}
-	options := model.LoadOptions{Base: p.Base, Positions: p.positions()}
-	if err := p.fits(ctx, env, workload{dir: p.Model, options: options, phases: p.needs}); err != nil {
+	likely, err := p.samples(ctx, env, math.MaxInt32, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	options := model.LoadOptions{Full: p.Full, Base: p.Base, Positions: p.positions()}
+	needs := func(bool, int) []model.Needs { return []model.Needs{p.needs(likely)} }
+	if err := p.fits(ctx, env, workload{dir: p.Model, options: options, phases: needs}); err != nil {
 		return nil, err
 	}
 	m, err := openModel(ctx, env, p.Model, "", options)
@@ -44,16 +54,20 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 		return nil, err
 	}
 	defer m.Free()
-	if err := m.AttachLoRA(*loraSpec(p.LoRA), 1); err != nil {
-		return nil, err
+	if !p.Full {
+		if err := m.AttachLoRA(*loraSpec(p.LoRA), 1); err != nil {
+			return nil, err
+		}
 	}
 	tune, err := tuneFor(ctx, env)
 	if err != nil {
 		return nil, err
 	}
 	r := &BenchResult{Adapter: env.GPU.Info().Name}
-	if r.MatmulGFLOPS, err = kernels.MatmulBest(ctx, env.GPU, tune); err != nil {
-		return nil, err
+	if !p.StepsOnly {
+		if r.MatmulGFLOPS, err = kernels.MatmulBest(ctx, env.GPU, tune); err != nil {
+			return nil, err
+		}
 	}
 	if err := p.steps(ctx, env, m.Model, r); err != nil {
 		return nil, err
@@ -62,43 +76,82 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	return r, nil
 }
 
-// positions is the length of the sample.
+// positions is the length of the random sample.
 func (p *BenchParams) positions() int { return p.Prefix + p.History + p.Suffix + p.Response }
 
 func (p *BenchParams) repeats() int { return cmp.Or(p.Repeats, 5) }
 
-// benchPresets are timed against each other: one branch, and two.
-var benchPresets = []string{"contextsft", "nextquill-code"}
-
-// needs are those of the steps, which are there at once.
-func (p *BenchParams) needs(bool, int) []model.Needs {
-	n := model.Needs{LoRA: loraSpec(p.LoRA)}
-	for _, preset := range benchPresets {
-		_, spec := benchSpec(preset, p.sample(1))
-		n.Steps = append(n.Steps, spec)
+// presets are stepped; by default one with one branch, and one with two.
+func (p *BenchParams) presets() []string {
+	if len(p.Presets) == 0 {
+		return []string{"contextsft", "nextquill-code"}
 	}
-	return []model.Needs{n}
+	return p.Presets
 }
 
-// benchSpec packs the sample for a preset, which exists.
-func benchSpec(preset string, s causal.Sample) (*causal.Packed, model.StepSpec) {
+func (p *BenchParams) checkPresets() error {
+	for _, name := range p.presets() {
+		o, err := causal.Preset(name)
+		if err != nil {
+			return err
+		}
+		if o.Frozen() {
+			return fault.New(fault.Unsupported, "bench", "presets", "%s needs a frozen adapter", name).
+				WithRemedy("step nextquill-code, whose work is the same")
+		}
+	}
+	return nil
+}
+
+// samples are those of the batch, or a random one.
+func (p *BenchParams) samples(ctx context.Context, env *Env, vocab, positions int) ([]causal.Sample, error) {
+	if p.Batch == "" {
+		return []causal.Sample{p.sample(vocab)}, nil
+	}
+	return readBatch(ctx, env.Blobs, p.Batch, vocab, positions)
+}
+
+// needs are those of the steps, which are there at once.
+func (p *BenchParams) needs(samples []causal.Sample) model.Needs {
+	var n model.Needs
+	if !p.Full {
+		n.LoRA = loraSpec(p.LoRA)
+	}
+	for _, preset := range p.presets() {
+		_, spec := benchSpec(preset, samples)
+		n.Steps = append(n.Steps, spec)
+	}
+	return n
+}
+
+// benchSpec packs samples for a preset, which exists.
+func benchSpec(preset string, samples []causal.Sample) (*causal.Packed, model.StepSpec) {
 	o, _ := causal.Preset(preset)
-	packed := causal.Pack([]causal.Sample{s}, 0, o.Dual())
+	if o.NoHistory {
+		samples = slices.Clone(samples)
+		for i := range samples {
+			samples[i].With = samples[i].Without
+		}
+	}
+	packed := causal.Pack(samples, 0, o.Dual())
 	return packed, model.StepSpec{MaxTokens: packed.Tokens(), MaxResponses: packed.Responses(), Objective: o, Dual: o.Dual(), Backward: true}
 }
 
-// steps times whole optimizer steps of two presets, and the kernels of the second.
-// They take turns, so that a machine that is busy for a while slows both.
+// steps times whole optimizer steps of each preset, and the kernels of the last.
+// They take turns, so that a machine that is busy for a while slows all.
 func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *BenchResult) error {
-	sample := p.sample(m.Config.VocabSize)
+	samples, err := p.samples(ctx, env, m.Config.VocabSize, m.Config.MaxPositions)
+	if err != nil {
+		return err
+	}
 	var runs []*benchRun
 	defer func() {
 		for _, b := range runs {
 			b.free()
 		}
 	}()
-	for _, preset := range benchPresets {
-		b, err := newBenchRun(env, m, preset, sample)
+	for _, preset := range p.presets() {
+		b, err := newBenchRun(env, m, preset, samples, cmp.Or(p.LR, 1e-6))
 		if err != nil {
 			return err
 		}
@@ -118,10 +171,17 @@ func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *Be
 	}
 	for _, b := range runs {
 		b.GFLOPS = b.model.Flops(b.packed) / b.Seconds / 1e9
-		b.Utilization = b.GFLOPS / r.MatmulGFLOPS
+		if !p.StepsOnly {
+			b.Utilization = b.GFLOPS / r.MatmulGFLOPS
+		}
 		r.Steps = append(r.Steps, b.StepBench)
 	}
-	r.Ratio = r.Steps[1].Seconds / r.Steps[0].Seconds
+	if len(r.Steps) > 1 {
+		r.Ratio = r.Steps[1].Seconds / r.Steps[0].Seconds
+	}
+	if p.StepsOnly {
+		return nil
+	}
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "kernels"}); err != nil {
 		return err
 	}
@@ -150,20 +210,25 @@ func (p *BenchParams) sample(vocab int) causal.Sample {
 // benchRun is a step that is timed several times; Seconds is the shortest.
 type benchRun struct {
 	StepBench
-	packed *causal.Packed
-	model  *model.Step
-	opt    *train.Optimizer
-	budget float64
+	objective causal.Options
+	packed    *causal.Packed
+	model     *model.Step
+	opt       *train.Optimizer
+	z         [2]float64 // divisors of the loss terms
+	lr        float64
+	budget    float64
 }
 
-func newBenchRun(env *Env, m *model.Model, preset string, s causal.Sample) (*benchRun, error) {
-	packed, spec := benchSpec(preset, s)
-	b := &benchRun{packed: packed, budget: submitFlops(env.GPU.Info())}
+func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sample, lr float64) (*benchRun, error) {
+	packed, spec := benchSpec(preset, samples)
+	b := &benchRun{packed: packed, objective: spec.Objective, lr: lr, budget: submitFlops(env.GPU.Info())}
 	b.Preset, b.Tokens = preset, packed.Tokens()
+	b.z = train.Divisors(spec.Objective, packed.Responses(), len(samples))
 	var err error
 	if b.model, err = m.NewStep(spec); err != nil {
 		return nil, err
 	}
+	m.Params.ResetOptimizer()
 	if b.opt, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW); err != nil {
 		b.model.Free()
 		return nil, err
@@ -171,20 +236,28 @@ func newBenchRun(env *Env, m *model.Model, preset string, s causal.Sample) (*ben
 	return b, nil
 }
 
-// step does one optimizer step and waits for it; turn 0 is not counted.
+// step does one optimizer step and waits for its loss; turn 0 is not counted.
 func (b *benchRun) step(ctx context.Context, env *Env, turn int) error {
 	begun := env.Now()
 	b.opt.ZeroGrad()
-	if err := b.model.Run(ctx, b.packed, nil, gpu.Dyn{}, b.budget); err != nil {
+	d := gpu.Dyn{NormNTP: float32(b.z[0]), NormAlign: float32(b.z[1])}
+	if err := b.model.Run(ctx, b.packed, nil, d, b.budget); err != nil {
 		return err
 	}
-	if err := b.opt.Update(ctx, turn, 1e-6); err != nil {
+	if err := b.opt.Update(ctx, turn, b.lr); err != nil {
 		return err
 	}
-	if err := env.GPU.Wait(ctx); err != nil {
+	sums, err := b.model.ReadSums(ctx, 0)
+	if err != nil {
 		return err
 	}
-	if sec := env.Now().Sub(begun).Seconds(); turn > 0 && (b.Seconds == 0 || sec < b.Seconds) {
+	sec := env.Now().Sub(begun).Seconds()
+	if turn == 0 {
+		return nil
+	}
+	b.Runs = append(b.Runs, sec)
+	b.Losses = append(b.Losses, train.LossOf(sums, b.z, b.objective.Alpha).Total)
+	if b.Seconds == 0 || sec < b.Seconds {
 		b.Seconds = sec
 	}
 	return nil

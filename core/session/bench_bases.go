@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 
+	"nextquill/core/causal"
 	"nextquill/core/gpu"
 	"nextquill/core/model"
 	"nextquill/core/train"
@@ -85,7 +86,7 @@ func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, 
 func (p *BenchParams) baseRun(ctx context.Context, env *Env, base string) (*baseRun, error) {
 	const preset = "contextsft"
 	options := model.LoadOptions{Base: base, Positions: p.positions()}
-	packed, spec := benchSpec(preset, p.sample(1))
+	packed, spec := benchSpec(preset, []causal.Sample{p.sample(1)})
 	forward := train.ScoreSpec(train.Limits{Tokens: packed.Tokens(), Responses: packed.Responses()}, false)
 	l := p.Loading
 	l.Base = base
@@ -102,7 +103,7 @@ func (p *BenchParams) baseRun(ctx context.Context, env *Env, base string) (*base
 	}
 	r := &baseRun{BaseBench: BaseBench{Base: base, Bytes: env.GPU.LiveBytes() - before}, lease: m}
 	if err = m.AttachLoRA(*loraSpec(p.LoRA), 1); err == nil {
-		r.train, err = newBenchRun(env, m.Model, preset, p.sample(m.Config.VocabSize))
+		r.train, err = newBenchRun(env, m.Model, preset, []causal.Sample{p.sample(m.Config.VocabSize)}, 1e-6)
 	}
 	if err == nil {
 		r.score, err = m.NewStep(forward)

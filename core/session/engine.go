@@ -35,7 +35,7 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 			_ = json.Unmarshal(raw, &tunes)
 		}
 	}
-	if t, ok := tunes[name]; ok && t.Valid() {
+	if t, ok := tunes[name]; ok && t.Valid(env.GPU.Info()) {
 		if !tunesKept {
 			keepTunes(ctx, env)
 		}

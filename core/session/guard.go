@@ -36,7 +36,7 @@ func panicPlace() string {
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	for {
 		f, more := frames.Next()
-		if !strings.HasPrefix(f.Function, "runtime.") && f.Function != "" {
+		if !strings.HasPrefix(f.Function, "runtime.") && f.Line > 0 { // the guest has lines for our own functions only
 			file := f.File
 			if i := strings.LastIndex(file, "/core/"); i >= 0 {
 				file = file[i+1:]

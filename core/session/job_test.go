@@ -335,3 +335,26 @@ func TestBench(t *testing.T) {
 	require.Less(t, r.Bases[2].Bytes, r.Bases[1].Bytes)
 	require.Zero(t, j.gpu.LiveBuffers())
 }
+
+// TestBenchOfABatch steps a batch with all weights: each step starts where the one
+// before ended, so the losses fall.
+func TestBenchOfABatch(t *testing.T) {
+	j := newJob(t)
+	j.write("batch.json", `{"samples":[{"with":[1,5,6],"without":[1],"response":[7,8,9,2]},{"with":[1,4],"without":[1],"response":[9,2]}]}`)
+	p := session.BenchParams{
+		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: 1e-3, Repeats: 3, StepsOnly: true,
+		Prefix: 1, History: 1, Suffix: 1, Response: 1,
+	}
+	var r session.BenchResult
+	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
+	require.Len(t, r.Steps, 1)
+	require.Equal(t, 1+4-1+1+2-1, r.Steps[0].Tokens, "sft has no history in its prompts")
+	require.Len(t, r.Steps[0].Runs, 3)
+	require.Len(t, r.Steps[0].Losses, 3)
+	require.Greater(t, r.Steps[0].Losses[0], r.Steps[0].Losses[1])
+	require.Greater(t, r.Steps[0].Losses[1], r.Steps[0].Losses[2])
+	require.Empty(t, r.Kernels)
+
+	p.Presets = []string{"nextquill"}
+	require.ErrorIs(t, j.client.Call(context.Background(), "bench", p, &r, nil), fault.Unsupported)
+}

@@ -5,7 +5,7 @@ package moduletest
 // page's worker, and tell it on a channel what is to go wrong.
 const faulty = `import "./worker.js";
 const channel = new BroadcastChannel("test");
-let fail = 0; // the write that fails from now on, counted from 1; 0 is none
+let fail = Number(new URL(import.meta.url).searchParams.get("fail")); // the write that fails from now on, counted from 1; 0 is none
 let tear = ""; // the file whose write is cut in the middle
 const names = new WeakMap();
 let doomed = false; // devices are lost soon after they are there
@@ -13,7 +13,10 @@ let made = 0, gone = 0;
 const devices = [];
 
 channel.onmessage = ({data}) => {
-  if (data.fail !== undefined) fail = data.fail;
+  if (data.fail !== undefined) {
+    fail = data.fail;
+    channel.postMessage({armed: true});
+  }
   if (data.tear !== undefined) tear = data.tear;
   if (data.doomed !== undefined) doomed = data.doomed;
   if (data.destroy) for (const device of devices.splice(0)) device.destroy();

@@ -13,6 +13,15 @@ const smallRun = `{preset: "nextquill-code", epochs: 1, lora: {rank: 4, alpha: 8
 // quotaScript has what is stored looked at.
 const quotaScript = `
 	const test = new BroadcastChannel("test");
+	const heard = (what) => new Promise((resolve) => {
+		const on = ({data}) => { if (data[what]) { test.removeEventListener("message", on); resolve(); } };
+		test.addEventListener("message", on);
+	});
+	const failFile = async (n) => { // the n-th write from now on; 0 is none
+		const armed = heard("armed");
+		test.postMessage({fail: n});
+		await armed;
+	};
 	const stored = async () => JSON.stringify([await (await nq.history.export()).text(), (await nq.adapter.info()) && await exported(nq)]);
 	`
 
@@ -108,12 +117,11 @@ func (p *testPage) everyWrite(t *testing.T) {
 			for (let n = 1; ; n++) {
 				const problem = (what) => ({problem: what + " at write " + n + " of a " + medium, failed, message});
 				const before = await stored(), had = failed.length;
-				if (medium === "file") test.postMessage({fail: n});
+				if (medium === "file") await failFile(n);
 				else databaseWrites.failAfter(n, () => failed.push("database"));
 				const {fault} = await settled(nq.personalize(`+smallRun+`).result);
-				test.postMessage({fail: 0});
+				await failFile(0); // what failed was said before
 				databaseWrites.failAfter(0);
-				await new Promise((r) => setTimeout(r)); // what the channel says
 				if (failed.length === had) break;
 				if (fault !== undefined) {
 					message = fault.message;
@@ -150,10 +158,8 @@ func (p *testPage) everyDownload(t *testing.T) {
 	}
 	p.run(t, &r, quotaScript+`
 		const before = await stored();
-		const hello = (n) => { test.onmessage = ({data}) => { if (data.hello) test.postMessage({fail: n}); }; };
 		const open = async (n) => {
-			hello(n);
-			const opened = await settled(module.NextQuill.open({model: "tiny2/", worker: "faulty.js"}));
+			const opened = await settled(module.NextQuill.open({model: "tiny2/", worker: "faulty.js?fail=" + n}));
 			await opened.value?.dispose();
 			return opened.fault;
 		};
