@@ -373,7 +373,7 @@ export class NextQuill extends EventTarget {
   }
 
   async #loadParams(): Promise<object> {
-    return { model: this.model.folder, adapters: await this.adapter.folders() };
+    return { base: this.#options.base, model: this.model.folder, adapters: await this.adapter.folders() };
   }
 
   #lose(why: Fault): void {
