@@ -38,10 +38,10 @@ func modelStore(dir string, getenv func(string) string) (*store.Store, error) {
 	return store.Open(dir), nil
 }
 
-// resolveModel finds a model: the embedded one by no name at all, a kept one by its name, others by their path. A text with a slash
+// resolveModel finds a model: the embedded one by no name or as "default", a kept one by its name, others by their path. A text with a slash
 // in it, or one that ends in .gguf, is a path.
 func resolveModel(known *store.Store, name string) (baseModel, error) {
-	if name == "" {
+	if name == "" || name == "default" {
 		return baseModel{files: blob.FromFS(models.DefaultFS())}, nil
 	}
 	if store.IsName(name) {

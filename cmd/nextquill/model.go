@@ -264,11 +264,7 @@ func (c modelConvertCmd) Run(ctx context.Context, a *app) error {
 	if c.Shard < 1<<10 {
 		return fault.New(fault.OutOfRange, "--shard", "", "%d bytes", c.Shard).WithLimit("at least 1024")
 	}
-	name := c.Source
-	if name == "default" {
-		name = ""
-	}
-	m, err := resolveModel(s, name)
+	m, err := resolveModel(s, c.Source)
 	if err != nil {
 		return err
 	}

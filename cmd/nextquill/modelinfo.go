@@ -34,11 +34,7 @@ func (c modelInfoCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	name := c.Source
-	if name == "default" {
-		name = ""
-	}
-	m, err := resolveModel(s, name)
+	m, err := resolveModel(s, c.Source)
 	if err != nil {
 		return err
 	}

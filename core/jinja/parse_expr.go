@@ -218,32 +218,31 @@ func (p *parser) primary() expr {
 
 func (p *parser) list(at token) expr {
 	s := &sequence{pos: at.pos}
-	for !p.skip(tokOperator, "]") {
-		if len(s.items) > 0 {
-			p.op(",")
-			if p.skip(tokOperator, "]") {
-				break
-			}
-		}
-		s.items = append(s.items, p.expression(true))
-	}
+	p.separated("]", func() { s.items = append(s.items, p.expression(true)) })
 	return s
 }
 
 func (p *parser) dict(at token) expr {
 	d := &mapping{pos: at.pos}
-	for !p.skip(tokOperator, "}") {
-		if len(d.keys) > 0 {
-			p.op(",")
-			if p.skip(tokOperator, "}") {
-				break
-			}
-		}
+	p.separated("}", func() {
 		d.keys = append(d.keys, p.expression(true))
 		p.op(":")
 		d.values = append(d.values, p.expression(true))
-	}
+	})
 	return d
+}
+
+// separated reads items between commas up to the closing bracket; a comma may be the last.
+func (p *parser) separated(closing string, item func()) {
+	for first := true; !p.skip(tokOperator, closing); first = false {
+		if !first {
+			p.op(",")
+			if p.skip(tokOperator, closing) {
+				return
+			}
+		}
+		item()
+	}
 }
 
 // postfix reads attributes, subscripts and calls.

@@ -20,35 +20,11 @@ import (
 // TestGGUFLogitsMatchTransformers loads GGUF files of many types and compares their
 // logits with those of transformers for the same files.
 func TestGGUFLogitsMatchTransformers(t *testing.T) {
-	ctx := context.Background()
 	store := blob.FromFS(os.DirFS("../weights/testdata/gguf"))
 	g := nativetest.Open(t, store)
 	for _, arch := range []string{"llama", "qwen2", "qwen3"} {
 		t.Run(arch, func(t *testing.T) {
-			f, err := weights.Open(ctx, store, arch+"/logits.safetensors")
-			require.NoError(t, err)
-			want, err := f.ReadF32(ctx, "logits")
-			require.NoError(t, err)
-			prompt, err := f.ReadF32(ctx, "ids")
-			require.NoError(t, err)
-			ids := make([]int32, len(prompt))
-			for i, id := range prompt {
-				ids[i] = int32(id)
-			}
-			tune := kernels.DefaultTune(g.Info())
-			m, err := model.Load(ctx, g, &tune, store, arch, model.LoadOptions{})
-			require.NoError(t, err)
-			defer m.Free()
-			for _, n := range []int{1, len(ids)} {
-				d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
-				require.NoError(t, err)
-				require.NoError(t, d.Start(ctx, ids[:n], nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
-				got, err := d.Logits(ctx)
-				require.NoError(t, err)
-				vocab := m.Config.VocabSize
-				require.InDeltaSlice(t, want[(n-1)*vocab:][:vocab], got[0], 1e-4)
-				d.Free()
-			}
+			requireLogits(t, g, store, arch, arch+"/logits.safetensors", 1)
 		})
 	}
 }

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
+import reference as ref
 from jsonfiles import read_json, write_json
 
 torch.set_num_threads(1)  # the same sums on any machine, and no waiting on a busy one
@@ -62,24 +63,6 @@ def train(model, rng):
         optimizer.step()
 
 
-def greedy(model, rng):
-    rows = []
-    while len(rows) < 3:
-        prompt = [rng.randrange(model.config.vocab_size) for _ in range(rng.randint(1, 12))]
-        tokens, cache, feed = [], None, prompt
-        with torch.no_grad():
-            while len(tokens) < 64:
-                out = model(input_ids=torch.tensor([feed]), past_key_values=cache, use_cache=True)
-                best = out.logits[0, -1].topk(2)
-                if best.values[0] - best.values[1] < 1e-3:
-                    break
-                cache, feed = out.past_key_values, [best.indices[0].item()]
-                tokens += feed
-        if len(tokens) == 64:
-            rows.append({"prompt": prompt, "tokens": tokens})
-    return rows
-
-
 def make(name, seed):
     model_name, asked = CASES[name]
     out = path("adapters", name)
@@ -107,7 +90,7 @@ def make(name, seed):
             moved = (model(input_ids=ids).logits[0] - logits).abs().max().item()
     assert moved > 0.5, moved
     save_file({"logits": logits.contiguous()}, os.path.join(out, "logits.safetensors"))
-    write_json(os.path.join(out, "greedy.json"), greedy(model, rng))
+    write_json(os.path.join(out, "greedy.json"), ref.greedy(model, rng, 3))
 
     base = load(model_name, "auto")
     before = {k: v.clone() for k, v in base.state_dict().items()}

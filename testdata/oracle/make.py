@@ -208,20 +208,7 @@ def make_greedy():
     for name in ("gqa", "qwen2", "qwen3", "scaled"):
         model = ref.load(path("models", name), dtype=torch.float32)
         rng = random.Random(list(MODELS).index(name) + 200)
-        rows[name] = []
-        while len(rows[name]) < 10:
-            prompt = [rng.randrange(model.config.vocab_size) for _ in range(rng.randint(1, 12))]
-            tokens, cache, feed = [], None, prompt
-            with torch.no_grad():
-                while len(tokens) < 64:
-                    out = model(input_ids=torch.tensor([feed]), past_key_values=cache, use_cache=True)
-                    best = out.logits[0, -1].topk(2)
-                    if best.values[0] - best.values[1] < 1e-3:
-                        break
-                    cache, feed = out.past_key_values, [best.indices[0].item()]
-                    tokens += feed
-            if len(tokens) == 64:
-                rows[name].append({"prompt": prompt, "tokens": tokens})
+        rows[name] = ref.greedy(model, rng, 10)
     write_json(path("logits", "greedy.json"), rows)
 
 

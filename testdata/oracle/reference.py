@@ -178,3 +178,22 @@ def learning_rate(cfg, s):
     if s < cfg["warmup"]:
         return cfg["lr"] * (s + 1) / cfg["warmup"]
     return cfg["lr"] * 0.5 * (1 + math.cos(math.pi * (s - cfg["warmup"]) / (cfg["steps"] - cfg["warmup"])))
+
+
+def greedy(model, rng, count):
+    """Prompts, and the 64 tokens that transformers appends to each; drawn again where the best token leads by less than 1e-3."""
+    rows = []
+    while len(rows) < count:
+        prompt = [rng.randrange(model.config.vocab_size) for _ in range(rng.randint(1, 12))]
+        tokens, cache, feed = [], None, prompt
+        with torch.no_grad():
+            while len(tokens) < 64:
+                out = model(input_ids=torch.tensor([feed]), past_key_values=cache, use_cache=True)
+                best = out.logits[0, -1].topk(2)
+                if best.values[0] - best.values[1] < 1e-3:
+                    break
+                cache, feed = out.past_key_values, [best.indices[0].item()]
+                tokens += feed
+        if len(tokens) == 64:
+            rows.append({"prompt": prompt, "tokens": tokens})
+    return rows
