@@ -264,11 +264,11 @@ def main():
         if blocks:
             prose["jargon"]["held" if held_out("jargon " + blocks[0].split(":")[0]) else "train"].append(blocks)
     prose["jargon"] = {k: [sum(v, [])] for k, v in prose["jargon"].items()}
-    for name, chapters in ("kjv", sources.kjv()), ("sotu", sources.state_of_the_union(a.packages)), ("moby-dick", sources.moby_dick(a.packages)):
+    for name, chapters in ("kjv", sources.kjv()), ("sotu", sources.state_of_the_union(a.packages)), ("moby-dick", sources.moby_dick(a.packages)), ("austen", sources.austen()):
         prose[name] = split(chapters, name, guard)
 
     voices = {}
-    for name in ("kjv", "sotu", "moby-dick"):
+    for name in ("kjv", "sotu", "moby-dick", "austen"):
         voices[name] = {}
         for k, chapters in prose[name].items():
             made = [[t for p in c for t in sources.sentences(p) if 6 <= len(t.split()) <= 60 and t[0].isupper()] for c in chapters]
@@ -276,8 +276,8 @@ def main():
     key = {n: Headword(net, rng, [t for c in v["train"] for t in c]) for n, v in voices.items()}
 
     # How many documents of each kind are drawn for training; prose windows come as they are, so many times over.
-    drawn = {"wordnet": 170_000, "jargon": 9_000, "kjv": 10_000, "sotu": 16_000, "moby-dick": 9_000}
-    passes = {"jargon": 2, "kjv": 1, "sotu": 1, "moby-dick": 3}
+    drawn = {"wordnet": 170_000, "jargon": 9_000, "kjv": 10_000, "sotu": 16_000, "moby-dick": 9_000, "austen": 16_000}
+    passes = {"jargon": 2, "kjv": 1, "sotu": 1, "moby-dick": 3, "austen": 2}
     count = collections.Counter()
     with open(os.path.join(a.out, "corpus.jsonl"), "w", encoding="utf-8") as f:
 

@@ -107,3 +107,19 @@ def to_hf(state):
             h + "mlp.down_proj.weight": state[b + "down.weight"],
         }
     return out
+
+
+def from_hf(tensors):
+    """The other way round: transformers' names (as read from model.safetensors) to our state dict."""
+    state = {"embed.weight": tensors["model.embed_tokens.weight"], "norm": tensors["model.norm.weight"]}
+    for i in range(LAYERS):
+        b, h = f"blocks.{i}.", f"model.layers.{i}."
+        state |= {
+            b + "norm1": tensors[h + "input_layernorm.weight"],
+            b + "norm2": tensors[h + "post_attention_layernorm.weight"],
+            b + "qkv.weight": torch.cat([tensors[h + f"self_attn.{n}_proj.weight"] for n in "qkv"]),
+            b + "out.weight": tensors[h + "self_attn.o_proj.weight"],
+            b + "gate_up.weight": torch.cat([tensors[h + f"mlp.{n}_proj.weight"] for n in ("gate", "up")]),
+            b + "down.weight": tensors[h + "mlp.down_proj.weight"],
+        }
+    return {k: v.float() for k, v in state.items()}

