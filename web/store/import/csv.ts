@@ -1,6 +1,6 @@
 import { Fault } from "../../fault.js";
 import { type Field, type NewItem } from "../item.js";
-import type { Entry, SourceFile } from "./import.js";
+import type { Entry, SourceFile } from "./source.js";
 
 /**
  * A table whose first row names the columns: text (required), time, id; all others are context fields. Empty cells are no

@@ -2,27 +2,15 @@
 // problem that names its place; the others are still read.
 
 import { Fault, describe } from "../../fault.js";
-import { contentID, limits, normalize, type Item, type NewItem } from "../item.js";
+import { contentID, limits, normalize, type Item } from "../item.js";
 import { readCSV } from "./csv.js";
 import { readJSONL } from "./jsonl.js";
 import { readMail, readMbox } from "./mail.js";
+import type { Entry, SourceFile } from "./source.js";
 import { readMarkdown, readText } from "./text.js";
 
 /** A format of import. */
 export type Format = "jsonl" | "csv" | "txt" | "md" | "eml" | "mbox";
-
-/** One entry of a file, or what is wrong with it. `where` is the file and the place in it. */
-export type Entry = { where: string; item: NewItem } | { where: string; fault: Fault };
-
-/** What a reader is given. */
-export interface SourceFile {
-  name: string;
-  text: string;
-  /** The file's bytes: mail declares its own encodings. */
-  bytes: Uint8Array<ArrayBuffer>;
-  /** When the file was changed, if known. */
-  changed: Date | undefined;
-}
 
 type Reader = (file: SourceFile) => Iterable<Entry>;
 

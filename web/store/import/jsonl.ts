@@ -1,6 +1,6 @@
 import { Fault, describe, quote } from "../../fault.js";
 import { type Field, type NewItem } from "../item.js";
-import type { Entry, SourceFile } from "./import.js";
+import type { Entry, SourceFile } from "./source.js";
 
 /**
  * One item a line: {"context": {"to": "Ann"}, "text": "Let's …", "time": "2024-05-17T12:00:00Z"}. Context may also be one

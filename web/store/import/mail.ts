@@ -1,7 +1,7 @@
 import { describe, Fault } from "../../fault.js";
 import { type Field, type NewItem } from "../item.js";
-import type { Entry, SourceFile } from "./import.js";
 import { parseMail } from "./mime.js";
+import type { Entry, SourceFile } from "./source.js";
 
 /** One message (.eml): its own words are the text; recipient and subject are the context. */
 export function* readMail(file: SourceFile): Generator<Entry> {

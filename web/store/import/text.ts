@@ -1,5 +1,5 @@
 import { parseTime, type Field, type NewItem } from "../item.js";
-import type { Entry, SourceFile } from "./import.js";
+import type { Entry, SourceFile } from "./source.js";
 
 /** Plain text: each paragraph, between blank lines, is an item. All have the time at which the file was changed. */
 export function* readText(file: SourceFile): Generator<Entry> {
