@@ -2,7 +2,8 @@
 //
 //   - data.go joins the data segments: the linker skips every eight zeros, which costs more headers than zeros cost a compressor;
 //   - pclntab.go drops names and lines of functions that are not ours from Go's function table;
-//   - code.go spells two frequent sequences of instructions shorter.
+//   - code.go spells two frequent sequences of instructions shorter;
+//   - blocks.go makes distances of the numbers that return addresses and jumps have in them.
 //
 // It knows the output of one version of Go's linker, checks what it finds, and refuses what it does not know.
 package shrink
@@ -38,6 +39,11 @@ func (r Result) SymbolFile() []byte {
 
 // Guest shrinks a module that Go's linker made for wasip1. Functions keep their names and lines where keep says so.
 func Guest(wasm []byte, keep func(function string) bool) (Result, error) {
+	return guest(wasm, keep, false)
+}
+
+// guest is Guest; with check what blocks.go relies on is checked when the code runs.
+func guest(wasm []byte, keep func(function string) bool, check bool) (Result, error) {
 	m, err := parse(wasm)
 	if err != nil {
 		return Result{}, err
@@ -46,7 +52,7 @@ func Guest(wasm []byte, keep func(function string) bool) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	names, err := trimFunctions(image, keep)
+	functions, err := trimFunctions(image, keep)
 	if err != nil {
 		return Result{}, err
 	}
@@ -55,18 +61,14 @@ func Guest(wasm []byte, keep func(function string) bool) (Result, error) {
 		return Result{}, err
 	}
 	var r Result
-	for i, name := range names {
-		r.Symbols = append(r.Symbols, Symbol{imports + uint32(i), name})
+	for i, f := range functions {
+		r.Symbols = append(r.Symbols, Symbol{imports + uint32(i), f.name})
 	}
 	if err := m.setMemory(image); err != nil {
 		return Result{}, err
 	}
-	functions, err := m.rewriteCode()
-	if err != nil {
+	if err := m.rewriteCode(functions, check); err != nil {
 		return Result{}, err
-	}
-	if functions != len(names) {
-		return Result{}, malformed("%d functions in the code, %d in Go's table", functions, len(names))
 	}
 	r.WASM = m.encode()
 	return r, nil
