@@ -66,6 +66,11 @@ func TestProgramsDoTheSame(t *testing.T) {
 			require.NoError(t, err)
 			got, _, err := execute(t, small.WASM)
 			require.NoError(t, err)
+			checked, err := guest(linked, Ours, true)
+			require.NoError(t, err)
+			again, _, err := execute(t, checked.WASM)
+			require.NoError(t, err, "local 0 is not the number of the block that runs")
+			require.Equal(t, got, again)
 			// The panic of a wrapper that is not ours is the same; its words are not.
 			was := "value method time.Duration.String called using nil *Duration pointer"
 			require.Contains(t, want, was)
