@@ -10,13 +10,14 @@ import (
 )
 
 type benchCmd struct {
-	Prefix   int      `group:"bench" default:"200" help:"Tokens before the history."`
-	History  int      `group:"bench" default:"1000" help:"Tokens of history."`
-	Suffix   int      `group:"bench" default:"60" help:"Tokens between history and response."`
-	Response int      `group:"bench" default:"200" help:"Tokens of the response."`
-	Repeats  int      `group:"bench" default:"3" help:"Measure so often; the best counts."`
-	Rank     int      `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
-	Bases    []string `group:"bench" placeholder:"BASE" help:"Time these bases against each other instead, taking turns: f32,q8,q4."`
+	Prefix    int      `group:"bench" default:"200" help:"Tokens before the history."`
+	History   int      `group:"bench" default:"1000" help:"Tokens of history."`
+	Suffix    int      `group:"bench" default:"60" help:"Tokens between history and response."`
+	Response  int      `group:"bench" default:"200" help:"Tokens of the response."`
+	Repeats   int      `group:"bench" default:"3" help:"Measure so often; the best counts."`
+	Rank      int      `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
+	Bases     []string `group:"bench" placeholder:"BASE" help:"Time these bases against each other instead, taking turns: f32,q8,q4."`
+	Recompute bool     `group:"bench" help:"Recompute activations in the steps."`
 	globals
 }
 
@@ -41,7 +42,7 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 	var r session.BenchResult
 	params := session.BenchParams{
 		Loading: j.loading(), Model: modelDir, LoRA: session.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
-		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats, Bases: c.Bases,
+		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats, Bases: c.Bases, Recompute: c.Recompute,
 	}
 	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Adapter }, nil); err != nil || a.JSON {
 		return err

@@ -103,6 +103,7 @@ type learningFlags struct {
 	Alpha     float64 `group:"learning" placeholder:"N" help:"LoRA's alpha (twice the rank)."`
 	Seed      uint64  `group:"learning" default:"1" help:"Fixes every random choice."`
 	Patience  int     `group:"learning" placeholder:"N" help:"Stop after so many tests without a better loss, on a part of the texts put aside for that (never)."`
+	Recompute *bool   `group:"learning" negatable:"" help:"Recompute activations in the backward pass: less GPU memory, slower, the same result. Default: where they would not fit --memory, or pass 512 MiB without it."`
 	Resume    bool    `group:"learning" help:"Go on from the newest checkpoint in the output folder."`
 }
 
@@ -136,7 +137,7 @@ func (l learningFlags) trainingFrom(d session.Training) session.Training {
 	if l.Patience != 0 {
 		d.Patience = l.Patience
 	}
-	d.Seed = l.Seed
+	d.Seed, d.Recompute = l.Seed, l.Recompute
 	return d
 }
 

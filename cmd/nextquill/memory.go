@@ -59,5 +59,17 @@ func (j *job) noteMemory(raw json.RawMessage) {
 			parts = append(parts, k.name+" "+report.Bytes(k.bytes))
 		}
 	}
-	j.note(fmt.Sprintf("GPU memory: %s at most (%s)", report.Bytes(e.Peak), strings.Join(parts, ", ")))
+	j.note(fmt.Sprintf("GPU memory: %s at most (%s)%s", report.Bytes(e.Peak), strings.Join(parts, ", "), aboutRecompute(e)))
+}
+
+// aboutRecompute says why activations are recomputed; that they are kept goes without saying.
+func aboutRecompute(e session.MemoryEvent) string {
+	if !e.Recompute {
+		return ""
+	}
+	why := map[string]string{
+		session.WhyAsked: "as asked", session.WhyCap: "to fit --memory", session.WhyDevice: "this GPU cannot hold them",
+		session.WhyDefault: "kept they would pass 512 MiB; --no-recompute keeps them, which is faster",
+	}[e.Why]
+	return "; activations are recomputed: " + why
 }

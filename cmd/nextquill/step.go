@@ -18,7 +18,7 @@ type stepCmd struct {
 	Adapter     string `group:"step" placeholder:"DIR" help:"LoRA adapter whose gradients are wanted."`
 	Full        bool   `group:"step" help:"Take the gradients of all the model's weights."`
 	TokenBudget int    `group:"step" placeholder:"N" help:"Packed tokens of a micro-batch (4096)."`
-	Recompute   bool   `group:"step" help:"Recompute activations in the backward pass."`
+	Recompute   *bool  `group:"step" negatable:"" help:"Recompute activations in the backward pass, or not: the result is the same. Default: as for 'personalize'."`
 	globals
 }
 

@@ -53,7 +53,10 @@ type Training struct {
 	Clip        float64 `json:"clip,omitempty"`         // global norm 1
 	Seed        uint64  `json:"seed,omitempty"`
 	TokenBudget int     `json:"token_budget,omitempty"` // packed tokens a micro-batch, 4096
-	Recompute   bool    `json:"recompute,omitempty"`    // recompute activations in the backward pass
+	// Recompute runs each layer forward again in the backward pass instead of keeping its
+	// activations: slower, with the same result to the bit. Unset, it is done where memory
+	// asks for it; see MemoryEvent.Why.
+	Recompute *bool `json:"recompute,omitempty"`
 	// EvalEvery tests on the held-out items every so many steps (0: only at the
 	// end of each epoch), and Patience stops after so many tests without a
 	// better loss (0: never).
@@ -303,8 +306,8 @@ type StepParams struct {
 	Full    bool   `json:"full,omitempty"`
 	Out     string `json:"out"`
 	// TokenBudget and Recompute as in Training.
-	TokenBudget int  `json:"token_budget,omitempty"`
-	Recompute   bool `json:"recompute,omitempty"`
+	TokenBudget int   `json:"token_budget,omitempty"`
+	Recompute   *bool `json:"recompute,omitempty"`
 }
 
 // BenchParams are the parameters of "bench".
@@ -330,6 +333,8 @@ type BenchParams struct {
 	Repeats int `json:"repeats,omitempty"`
 	// StepsOnly leaves out the best matmul and the kernels one by one.
 	StepsOnly bool `json:"steps_only,omitempty"`
+	// Recompute has the steps recompute activations.
+	Recompute bool `json:"recompute,omitempty"`
 	// Bases are timed against each other, instead of the kernels of one.
 	Bases []string `json:"bases,omitempty"`
 }

@@ -46,7 +46,7 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	}
 	options := model.LoadOptions{Full: p.Full, Base: p.Base, Positions: p.positions()}
 	needs := func(bool, int) []model.Needs { return []model.Needs{p.needs(likely)} }
-	if err := p.fits(ctx, env, workload{dir: p.Model, options: options, phases: needs}); err != nil {
+	if _, err := p.fits(ctx, env, workload{dir: p.Model, options: options, phases: needs}); err != nil {
 		return nil, err
 	}
 	m, err := openModel(ctx, env, p.Model, "", options)
@@ -118,14 +118,14 @@ func (p *BenchParams) needs(samples []causal.Sample) model.Needs {
 		n.LoRA = loraSpec(p.LoRA)
 	}
 	for _, preset := range p.presets() {
-		_, spec := benchSpec(preset, samples)
+		_, spec := benchSpec(preset, samples, p.Recompute)
 		n.Steps = append(n.Steps, spec)
 	}
 	return n
 }
 
 // benchSpec packs samples for a preset, which exists.
-func benchSpec(preset string, samples []causal.Sample) (*causal.Packed, model.StepSpec) {
+func benchSpec(preset string, samples []causal.Sample, recompute bool) (*causal.Packed, model.StepSpec) {
 	o, _ := causal.Preset(preset)
 	if o.NoHistory {
 		samples = slices.Clone(samples)
@@ -134,7 +134,7 @@ func benchSpec(preset string, samples []causal.Sample) (*causal.Packed, model.St
 		}
 	}
 	packed := causal.Pack(samples, 0, o.Dual())
-	return packed, model.StepSpec{MaxTokens: packed.Tokens(), MaxResponses: packed.Responses(), Objective: o, Dual: o.Dual(), Backward: true}
+	return packed, model.StepSpec{MaxTokens: packed.Tokens(), MaxResponses: packed.Responses(), Objective: o, Dual: o.Dual(), Backward: true, Recompute: recompute}
 }
 
 // steps times whole optimizer steps of each preset, and the kernels of the last.
@@ -151,7 +151,7 @@ func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *Be
 		}
 	}()
 	for _, preset := range p.presets() {
-		b, err := newBenchRun(env, m, preset, samples, cmp.Or(p.LR, 1e-6))
+		b, err := newBenchRun(env, m, preset, samples, cmp.Or(p.LR, 1e-6), p.Recompute)
 		if err != nil {
 			return err
 		}
@@ -219,8 +219,8 @@ type benchRun struct {
 	budget    float64
 }
 
-func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sample, lr float64) (*benchRun, error) {
-	packed, spec := benchSpec(preset, samples)
+func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sample, lr float64, recompute bool) (*benchRun, error) {
+	packed, spec := benchSpec(preset, samples, recompute)
 	b := &benchRun{packed: packed, objective: spec.Objective, lr: lr, budget: submitFlops(env.GPU.Info())}
 	b.Preset, b.Tokens = preset, packed.Tokens()
 	b.z = train.Divisors(spec.Objective, packed.Responses(), len(samples))

@@ -86,11 +86,11 @@ func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, 
 func (p *BenchParams) baseRun(ctx context.Context, env *Env, base string) (*baseRun, error) {
 	const preset = "contextsft"
 	options := model.LoadOptions{Base: base, Positions: p.positions()}
-	packed, spec := benchSpec(preset, []causal.Sample{p.sample(1)})
+	packed, spec := benchSpec(preset, []causal.Sample{p.sample(1)}, p.Recompute)
 	forward := train.ScoreSpec(train.Limits{Tokens: packed.Tokens(), Responses: packed.Responses()}, false)
 	l := p.Loading
 	l.Base = base
-	err := l.fits(ctx, env, workload{dir: p.Model, options: options, phases: func(bool, int) []model.Needs {
+	_, err := l.fits(ctx, env, workload{dir: p.Model, options: options, phases: func(bool, int) []model.Needs {
 		return []model.Needs{{LoRA: loraSpec(p.LoRA), Steps: []model.StepSpec{spec, forward}}}
 	}})
 	if err != nil {
@@ -103,7 +103,7 @@ func (p *BenchParams) baseRun(ctx context.Context, env *Env, base string) (*base
 	}
 	r := &baseRun{BaseBench: BaseBench{Base: base, Bytes: env.GPU.LiveBytes() - before}, lease: m}
 	if err = m.AttachLoRA(*loraSpec(p.LoRA), 1); err == nil {
-		r.train, err = newBenchRun(env, m.Model, preset, []causal.Sample{p.sample(m.Config.VocabSize)}, 1e-6)
+		r.train, err = newBenchRun(env, m.Model, preset, []causal.Sample{p.sample(m.Config.VocabSize)}, 1e-6, p.Recompute)
 	}
 	if err == nil {
 		r.score, err = m.NewStep(forward)

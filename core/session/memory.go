@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,37 +36,40 @@ type MemoryEvent struct {
 	// Peak is the most at once, what is held included.
 	Peak int64 `json:"peak"`
 	Cap  int64 `json:"cap,omitempty"` // Loading.Memory
+	// Recompute is whether a training run recomputes activations, and Why the reason,
+	// such as WhyCap. Both are empty for what does not train.
+	Recompute bool   `json:"recompute,omitempty"`
+	Why       string `json:"why,omitempty"`
 }
 
-// workload is what a method does with a model, as far as it takes memory. A training
-// run can take less in other ways than by its base: phases gives its needs with
-// activations recomputed and a smaller token budget; others look at neither.
+// workload is what a method does with a model, as far as it takes memory. What trains
+// can take less in other ways than by its base: phases gives its needs with activations
+// recomputed and a smaller token budget; others look at neither.
 type workload struct {
-	dir     string
-	options model.LoadOptions
-	phases  func(recompute bool, budget int) []model.Needs
-	train   *train.Config // nil for what is no training
+	dir       string
+	options   model.LoadOptions
+	phases    func(recompute bool, budget int) []model.Needs
+	trains    bool
+	recompute *bool // Training.Recompute
+	budget    int   // Training.TokenBudget
+	fixed     bool  // whether a smaller budget would be another task
 }
 
-// fits estimates a workload, tells the caller, and refuses what passes the cap.
-func (l Loading) fits(ctx context.Context, env *Env, w workload) error {
-	recompute, budget := false, DefaultTokenBudget
-	if w.train != nil {
-		recompute, budget = w.train.Recompute, w.train.TokenBudget
-	}
-	e, err := w.estimate(ctx, env, recompute, budget)
+// fits estimates a workload, tells the caller, and refuses what passes the cap. It gives
+// whether to recompute activations.
+func (l Loading) fits(ctx context.Context, env *Env, w workload) (recompute bool, err error) {
+	e, err := l.choose(ctx, env, w)
 	if err != nil {
-		return err
+		return false, err
 	}
-	e.Cap = l.Memory
 	if err := env.Emit(e); err != nil {
-		return err
+		return false, err
 	}
 	if l.Memory <= 0 || e.Peak <= l.Memory {
-		return nil
+		return e.Recompute, nil
 	}
-	return fault.New(fault.TooLarge, "the device", "memory", "%s", e.sentence()).WithLimit("--memory %s", megabytes(l.Memory)).
-		WithRemedy("%s", w.advice(ctx, env, l.Memory, recompute, budget))
+	return false, fault.New(fault.TooLarge, "the device", "memory", "%s", e.sentence()).WithLimit("--memory %s", megabytes(l.Memory)).
+		WithRemedy("%s", w.advice(ctx, env, l.Memory, e.Recompute, w.budget))
 }
 
 func (w workload) estimate(ctx context.Context, env *Env, recompute bool, budget int) (MemoryEvent, error) {
@@ -92,9 +96,11 @@ func (w workload) advice(ctx context.Context, env *Env, most int64, recompute bo
 		budget    int
 	}
 	ways := []way{{"q8", recompute, budget}, {"q4", recompute, budget}}
-	if w.train != nil {
-		ways = append(ways, way{w.options.Base, true, budget}, way{"q8", true, budget}, way{"q4", true, budget},
-			way{"q4", true, min(budget, smallBudget)})
+	if w.trains {
+		ways = append(ways, way{w.options.Base, true, budget}, way{"q8", true, budget}, way{"q4", true, budget})
+		if !w.fixed {
+			ways = append(ways, way{w.options.Base, true, min(budget, smallBudget)}, way{"q4", true, min(budget, smallBudget)})
+		}
 	}
 	for _, c := range ways {
 		o := w
@@ -197,7 +203,8 @@ func (l Loading) reads(ctx context.Context, env *Env, dir, adapter string, n mod
 			n.Frozen = a
 		}
 	}
-	return l.fits(ctx, env, workload{dir: dir, options: model.LoadOptions{Base: l.Base}, phases: func(bool, int) []model.Needs { return []model.Needs{n} }})
+	_, err := l.fits(ctx, env, workload{dir: dir, options: model.LoadOptions{Base: l.Base}, phases: func(bool, int) []model.Needs { return []model.Needs{n} }})
+	return err
 }
 
 // EstimateParams are the parameters of "estimate": what writing with a model and
@@ -232,7 +239,7 @@ func serveEstimate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	if err != nil {
 		return nil, err
 	}
-	tc := p.Training.config(o)
+	budget := cmp.Or(p.Training.TokenBudget, DefaultTokenBudget)
 	length := min(cfg.MaxPositions, 2048)
 	var r EstimateResult
 	w := workload{dir: p.Model, options: model.LoadOptions{Base: p.Base}, phases: func(bool, int) []model.Needs {
@@ -251,6 +258,7 @@ func serveEstimate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 		}
 		return []model.Needs{n}
 	}
-	r.Train, err = w.estimate(ctx, env, tc.Recompute, tc.TokenBudget)
+	w.trains, w.recompute, w.budget = true, p.Training.Recompute, budget
+	r.Train, err = p.choose(ctx, env, w)
 	return r, err
 }

@@ -3,12 +3,14 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/session"
 )
@@ -41,7 +43,8 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	require.Equal(t, 3*told.Adapter, told.Optimizer)
 	require.Zero(t, told.Cache)
 
-	p.Base, p.Memory, p.Out = "f32", told.Peak, "out/capped"
+	no := false // which would be the first way out
+	p.Base, p.Memory, p.Out, p.Training.Recompute = "f32", told.Peak, "out/capped", &no
 	err := j.client.Call(ctx, "personalize", p, nil, nil)
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.ErrorContains(t, err, "activations")
@@ -77,6 +80,80 @@ func TestEstimate(t *testing.T) {
 	require.Greater(t, f32.Train.Peak, f32.Write.Peak)
 	err := j.client.Call(ctx, "estimate", session.EstimateParams{Model: "model", Loading: session.Loading{Base: "q5"}}, nil, nil)
 	require.ErrorIs(t, err, fault.OutOfRange)
+}
+
+// TestRecomputeByItself trains what asks for less memory than keeping all activations takes:
+// by the cap, and by the default budget. The adapter is the same, byte for byte.
+func TestRecomputeByItself(t *testing.T) {
+	j := newJob(t)
+	adapters := map[string][]byte{}
+	run := func(out string, change func(*session.PersonalizeParams)) (e session.MemoryEvent, err error) {
+		p := small("nextquill-code", "out/"+out)
+		p.Training.Epochs = 1
+		change(&p)
+		err = j.client.Call(t.Context(), "personalize", p, nil, func(name string, raw json.RawMessage) {
+			if name == "memory" {
+				require.NoError(t, json.Unmarshal(raw, &e))
+			}
+		})
+		if err == nil {
+			adapters[out], err = blob.ReadAll(t.Context(), j.store, p.Out+"/adapter_model.safetensors", 1<<30)
+		}
+		return e, err
+	}
+	kept, err := run("kept", func(*session.PersonalizeParams) {})
+	require.NoError(t, err)
+	require.False(t, kept.Recompute)
+	require.Equal(t, session.WhyDefault, kept.Why)
+
+	yes := true
+	asked, err := run("asked", func(p *session.PersonalizeParams) { p.Training.Recompute = &yes })
+	require.NoError(t, err)
+	require.True(t, asked.Recompute)
+	require.Equal(t, session.WhyAsked, asked.Why)
+	require.Less(t, asked.Activations, kept.Activations)
+
+	roomy, err := run("roomy", func(p *session.PersonalizeParams) { p.Memory = kept.Peak })
+	require.NoError(t, err)
+	require.False(t, roomy.Recompute)
+	require.Equal(t, session.WhyCap, roomy.Why)
+
+	capped, err := run("capped", func(p *session.PersonalizeParams) { p.Memory = kept.Peak - 1 })
+	require.NoError(t, err)
+	require.True(t, capped.Recompute)
+	require.Equal(t, asked.Peak, capped.Peak)
+
+	for _, out := range []string{"asked", "roomy", "capped"} {
+		require.True(t, bytes.Equal(adapters["kept"], adapters[out]), out)
+	}
+
+	// Where it is on already, advice names it no more; where somebody forbade it, it does.
+	_, err = run("small", func(p *session.PersonalizeParams) { p.Memory = capped.Peak - 1 })
+	require.ErrorIs(t, err, fault.TooLarge)
+	require.NotContains(t, err.Error(), "recomputed activations")
+	no := false
+	_, err = run("forbidden", func(p *session.PersonalizeParams) {
+		p.Memory, p.Training.Recompute, p.Base = asked.Peak-asked.Base/2, &no, "q4" // as q4, the base has less than a half
+	})
+	require.ErrorIs(t, err, fault.TooLarge)
+	require.ErrorContains(t, err, "recomputed activations")
+	require.Zero(t, j.gpu.LiveBuffers())
+}
+
+// TestRecomputeByDefault asks what a step of the embedded model takes: the usual one keeps
+// its activations, one of four times the tokens passes the default budget.
+func TestRecomputeByDefault(t *testing.T) {
+	j := newJob(t)
+	var usual, large session.EstimateResult
+	p := session.EstimateParams{Model: "model", Preset: "nextquill-code"}
+	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &usual, nil))
+	require.False(t, usual.Train.Recompute)
+	require.Less(t, usual.Train.Activations, int64(512<<20))
+	p.Training.TokenBudget = 4 * session.DefaultTokenBudget
+	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &large, nil))
+	require.True(t, large.Train.Recompute)
+	require.Equal(t, session.WhyDefault, large.Train.Why)
+	t.Logf("activations: %d bytes kept of %d tokens, %d recomputed of %d", usual.Train.Activations, session.DefaultTokenBudget, large.Train.Activations, p.Training.TokenBudget)
 }
 
 // TestWriteFromQuantisedBases writes and scores with every base: the closer a format

@@ -51,7 +51,6 @@ func (t Training) config(o causal.Options) train.Config {
 		AdamW:       train.DefaultAdamW,
 		Seed:        t.Seed,
 		TokenBudget: cmp.Or(t.TokenBudget, DefaultTokenBudget),
-		Recompute:   t.Recompute,
 		EvalEvery:   t.EvalEvery,
 		Patience:    t.Patience,
 	}
@@ -103,7 +102,8 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 	if err != nil {
 		return nil, err
 	}
-	if err := p.fits(ctx, env, workload{p.Model, options, phases, &tc}); err != nil {
+	w := workload{dir: p.Model, options: options, phases: phases, trains: true, recompute: p.Training.Recompute, budget: tc.TokenBudget}
+	if tc.Recompute, err = p.fits(ctx, env, w); err != nil {
 		return nil, err
 	}
 	m, err := openModel(ctx, env, p.Model, "", options)

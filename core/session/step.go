@@ -103,7 +103,8 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 	}
 	limits := train.Fit(samples, true, cmp.Or(p.TokenBudget, DefaultTokenBudget), len(samples))
 	options := model.LoadOptions{Full: p.Full, Base: p.Base}
-	if err := p.fits(ctx, env, options, o, limits); err != nil {
+	recompute, err := p.fits(ctx, env, options, o, limits)
+	if err != nil {
 		return nil, err
 	}
 	m, err := openModel(ctx, env, p.Model, "", options)
@@ -123,36 +124,38 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 			return nil, err
 		}
 	}
-	result, err := runStep(ctx, m.Model, env.GPU, o, samples, expert, limits, p.Recompute)
+	result, err := runStep(ctx, m.Model, env.GPU, o, samples, expert, limits, recompute)
 	if err != nil {
 		return nil, err
 	}
 	return result, writeStep(ctx, env, m.Model, p.Out, result)
 }
 
-// fits estimates the step, and refuses one that does not fit.
-func (p *StepParams) fits(ctx context.Context, env *Env, options model.LoadOptions, o causal.Options, limits train.Limits) error {
+// fits estimates the step, and refuses one that does not fit. It gives whether to recompute
+// activations.
+func (p *StepParams) fits(ctx context.Context, env *Env, options model.LoadOptions, o causal.Options, limits train.Limits) (recompute bool, err error) {
 	n := model.Needs{}
-	var err error
 	if p.Adapter != "" {
 		if n.Train, err = weights.ReadAdapter(ctx, env.Blobs, p.Adapter); err != nil {
-			return err
+			return false, err
 		}
 	}
 	judge := n
 	judge.Steps = []model.StepSpec{train.ScoreSpec(limits, true)}
 	if o.Frozen() {
 		if judge.Frozen, err = weights.ReadAdapter(ctx, env.Blobs, o.Expert); err != nil {
-			return err
+			return false, err
 		}
 	}
-	n.Steps = []model.StepSpec{stepSpec(o, limits, p.Recompute)}
-	return p.Loading.fits(ctx, env, workload{dir: p.Model, options: options, phases: func(bool, int) []model.Needs {
+	phases := func(recompute bool, _ int) []model.Needs {
+		n.Steps = []model.StepSpec{stepSpec(o, limits, recompute)}
 		if o.Frozen() {
 			return []model.Needs{n, judge}
 		}
 		return []model.Needs{n}
-	}})
+	}
+	// Another token budget would be other micro-batches, and the bits of another step.
+	return p.Loading.fits(ctx, env, workload{dir: p.Model, options: options, phases: phases, trains: true, recompute: p.Recompute, fixed: true})
 }
 
 func stepSpec(o causal.Options, limits train.Limits, recompute bool) model.StepSpec {

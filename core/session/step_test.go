@@ -3,6 +3,7 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math"
@@ -74,20 +75,29 @@ func TestStepMatchesPyTorch(t *testing.T) {
 	for _, dir := range folders {
 		name := filepath.Base(dir)
 		t.Run(name, func(t *testing.T) {
+			var kept []byte // gradients of the one batch whose activations were kept
 			for _, variant := range []struct {
 				name      string
 				budget    int
 				recompute bool
 			}{{"one batch", 0, false}, {"micro-batches", 64, false}, {"recompute", 0, true}} {
 				t.Run(variant.name, func(t *testing.T) {
-					checkCase(t, client, store, name, variant.budget, variant.recompute)
+					checkCase(t, client, store, name, variant.budget, &variant.recompute)
+					grads, err := blob.ReadAll(t.Context(), store, "out/"+name+"/grads.safetensors", 1<<30)
+					require.NoError(t, err)
+					switch variant.name {
+					case "one batch":
+						kept = grads
+					case "recompute":
+						require.True(t, bytes.Equal(kept, grads), "the bits are those without it")
+					}
 				})
 			}
 		})
 	}
 }
 
-func checkCase(t *testing.T, client session.Client, store blob.Store, name string, budget int, recompute bool) {
+func checkCase(t *testing.T, client session.Client, store blob.Store, name string, budget int, recompute *bool) {
 	dir := "cases/" + name
 	var c goldenCase
 	readJSON(t, filepath.Join(oracle, dir, "case.json"), &c)

@@ -18,9 +18,9 @@ type Config struct {
 	AdamW       AdamW
 	Seed        uint64
 	TokenBudget int
-	Recompute   bool
-	EvalEvery   int // steps; 0 tests at the end of each epoch
-	Patience    int // tests without a better loss before stopping; 0 never stops early
+	Recompute   bool `json:"-"` // the same result to the bit, so it is no part of a run's identity
+	EvalEvery   int  // steps; 0 tests at the end of each epoch
+	Patience    int  // tests without a better loss before stopping; 0 never stops early
 }
 
 // Check refuses settings that mean nothing.
