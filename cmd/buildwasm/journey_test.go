@@ -429,6 +429,7 @@ func (j *journey) forget() {
 	j.press("#sure [value=yes]")
 	j.until(`/nothing is left/.test(document.querySelector("#data-note").textContent)`)
 	require.Equal(j, "true", j.value(`document.querySelector("#shelf").hidden`))
+	require.Equal(j, "0", j.value(`localStorage.length`))
 	require.NotEqual(j, "bad", j.value(`document.title`))
 	j.browser.Said() // the planted requests were refused aloud
 }

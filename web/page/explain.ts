@@ -18,10 +18,13 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   const start = byId("explain-start", HTMLButtonElement);
   const own = byId("explain-own", HTMLButtonElement);
   const note = byId("explain-note", HTMLElement);
+  const lack = byId("explain-lack", HTMLElement);
   const passage = byId("passage", HTMLElement);
+  let running = false;
 
   const enable = (): void => {
-    start.disabled = app.model === undefined || app.busy;
+    start.disabled = app.lacks !== "";
+    lack.textContent = running ? "" : app.lacks;
     own.hidden = app.items.length === 0;
     fields.name(fieldNames(app.items));
   };
@@ -33,13 +36,16 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
       text.focus();
       return;
     }
+    running = true;
     note.textContent = "Reading it with your texts, and without each…";
     const done = await app.work(async (model) => {
       const explained = await model.explain({ context: fields.values(), text: text.value.trim() });
       passage.replaceChildren(...draw(explained));
       passage.hidden = false;
     });
+    running = false;
     note.textContent = done ? summary(passage) : "";
+    enable();
   };
   form.addEventListener("submit", (e) => {
     e.preventDefault();

@@ -5,10 +5,8 @@ import { explain, type App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
 import { bytes } from "./format.js";
+import { agreed } from "./offline.js";
 import type { Requests } from "./requests.js";
-
-// Set when the person once agreed; from then on the model opens with the page.
-const agreed = "nextquill.agreed";
 
 export async function start(app: App, requests: Requests): Promise<void> {
   const gpu = byId("gpu", HTMLElement);
