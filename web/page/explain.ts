@@ -69,7 +69,7 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
 
 function summary(passage: HTMLElement): string {
   const all = passage.querySelectorAll(".t").length;
-  const theirs = passage.querySelectorAll(".w2, .w3, .w4").length;
+  const theirs = passage.querySelectorAll(".t:is(.w2, .w3, .w4)").length;
   return `${theirs} of ${all} tokens (${percent(all === 0 ? 0 : theirs / all)}) are clearly yours.`;
 }
 
@@ -80,7 +80,7 @@ function shade(dce: number): string {
 }
 
 function draw(e: Explanation): HTMLElement[] {
-  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, "Point at a token, or move with the arrow keys."));
+  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, "Point at a token or tap it, or move with the arrow keys."));
   const spans: HTMLElement[] = [];
   const line = h("p", { class: "passage", role: "listbox", "aria-label": "The text, token by token" });
   let chosen = -1;
@@ -111,15 +111,16 @@ function draw(e: Explanation): HTMLElement[] {
   return [line, about, legend()];
 }
 
+const named = (token: TokenCause): string => token.text.trim() || "space";
 const points = (dce: number): string => `${signed(100 * dce, 1)} points`;
 
 function spoken(token: TokenCause): string {
   const way = Math.abs(token.dce) < levels[0] ? "not changed" : token.dce > 0 ? "likelier" : "less likely";
-  return `${token.text.trim() || "space"}: ${way} with your texts, ${points(token.dce)}`;
+  return `${named(token)}: ${way} with your texts, ${points(token.dce)}`;
 }
 
 function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
-  const out: HTMLElement[] = [h("p", {}, h("b", {}, token.text.trim()),
+  const out: HTMLElement[] = [h("p", {}, h("b", {}, named(token)),
     ` ${points(token.dce)}: ${percent(Math.exp(token.logpWith))} with your texts, ${percent(Math.exp(token.logpWithout))} without.`)];
   const moved = (token.influence ?? [])
     .map((nats, i) => ({ nats, text: items[i] ?? "" }))

@@ -15,6 +15,8 @@ export async function start(app: App, requests: Requests): Promise<void> {
   const note = byId("fetch-note", HTMLElement);
   const bar = byId("fetch-bar", HTMLProgressElement);
   const title = byId("start-title", HTMLElement);
+  const side = byId("start-note", HTMLElement);
+  const before = side.textContent;
 
   facts(costs, [
     ["The model, fetched once", bytes(sizes.model)],
@@ -52,6 +54,7 @@ export async function start(app: App, requests: Requests): Promise<void> {
     const open = app.model !== undefined;
     costs.hidden = fetchButton.hidden = open;
     title.textContent = open ? "Ready" : "Before you start";
+    side.textContent = open ? "The model is in this browser, and opens with this page." : before;
     fetchButton.disabled = open;
     if (!open) remember(false);
   });
