@@ -128,7 +128,7 @@ function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
     .toSorted((a, b) => Math.abs(b.nats) - Math.abs(a.nats))
     .slice(0, shownItems);
   if (moved.length > 0) {
-    out.push(h("ol", { "aria-label": "What moved it, in nats" }, ...moved.map((m) => h("li", {}, h("span", {}, `${signed(m.nats, 2)} nats`), h("span", {}, cut(m.text, 160))))));
+    out.push(h("p", { class: "quiet" }, "The texts that moved it most, by leaving out each in turn:"), h("ol", { "aria-label": "What moved it, in nats" }, ...moved.map((m) => h("li", {}, h("span", {}, `${signed(m.nats, 2)} nats`), h("span", {}, cut(m.text, 160))))));
   }
   return out;
 }
