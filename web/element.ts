@@ -77,6 +77,24 @@ export class NextQuillElement extends HTMLElement {
     this.setAttribute("name", name);
   }
 
+  /** The form is not valid without a draft. */
+  get required(): boolean {
+    return this.hasAttribute("required");
+  }
+
+  set required(required: boolean) {
+    this.toggleAttribute("required", required);
+  }
+
+  /** Nothing can be pressed or edited. */
+  get disabled(): boolean {
+    return this.hasAttribute("disabled");
+  }
+
+  set disabled(disabled: boolean) {
+    this.toggleAttribute("disabled", disabled);
+  }
+
   get form(): HTMLFormElement | null {
     return this.#internals.form;
   }
@@ -208,7 +226,7 @@ export class NextQuillElement extends HTMLElement {
   // What the browser calls.
 
   connectedCallback(): void {
-    this.#upgrade("value");
+    for (const name of ["value", "required", "disabled"] as const) this.#upgrade(name);
     if (this.#history === undefined) void this.history;
     void this.#showItems();
   }
@@ -274,19 +292,31 @@ export class NextQuillElement extends HTMLElement {
 
   async #add(): Promise<void> {
     const { text } = this.#view;
+    if (text.value.trim() === "") {
+      this.#say(this.#words.noText);
+      text.focus();
+      return;
+    }
     await this.history.add({ text: text.value, time: new Date() });
     text.value = "";
+    this.#say(this.#words.imported(1, 0, 0));
     text.focus();
   }
 
   async #files(files: readonly File[]): Promise<void> {
     let [added, skipped, problems] = [0, 0, 0];
+    let failed: unknown;
     for (const file of files) {
-      const result = await this.history.import(file);
-      added += result.added;
-      skipped += result.skipped;
-      problems += result.problems.length;
+      try {
+        const result = await this.history.import(file);
+        added += result.added;
+        skipped += result.skipped;
+        problems += result.problems.length;
+      } catch (thrown) { // one bad file is no reason to leave the others
+        failed ??= thrown;
+      }
     }
+    if (failed !== undefined) throw failed;
     this.#say(this.#words.imported(added, skipped, problems));
   }
 
@@ -339,6 +369,7 @@ export class NextQuillElement extends HTMLElement {
     items.replaceChildren(...newest.map((item) => this.#itemView(item)));
     if (all.length > newest.length) items.append(make("li", { part: "item" }, this.#words.more(all.length - newest.length)));
     items.hidden = all.length === 0;
+    this.#showDisabled();
     if (this.#first) this.#view.texts.open = all.length === 0; // the first thing to do
     this.#first = false;
   }
@@ -359,7 +390,7 @@ export class NextQuillElement extends HTMLElement {
   }
 
   #showDisabled(): void {
-    const disabled = this.#formDisabled || this.hasAttribute("disabled");
+    const disabled = this.#formDisabled || this.disabled;
     for (const control of this.#view.box.querySelectorAll<HTMLButtonElement | HTMLInputElement | HTMLTextAreaElement>("button, input, textarea")) {
       control.disabled = disabled;
     }
@@ -372,13 +403,13 @@ export class NextQuillElement extends HTMLElement {
   }
 
   #validate(): void {
-    const missing = this.hasAttribute("required") && this.value === "";
+    const missing = this.required && this.value === "";
     if (missing) this.#internals.setValidity({ valueMissing: true }, this.#words.required, this.#view.draft);
     else this.#internals.setValidity({});
   }
 
   // upgrade takes over a property that was set before the element was defined.
-  #upgrade(name: "value"): void {
+  #upgrade<Name extends "value" | "required" | "disabled">(name: Name): void {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
     delete (this as Partial<this>)[name];

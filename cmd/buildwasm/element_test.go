@@ -84,6 +84,40 @@ func TestElementOnASite(t *testing.T) {
 	p.browserSaidNothing()
 }
 
+// TestElementDisabled has texts come while nothing may be pressed.
+func TestElementDisabled(t *testing.T) {
+	p := openExample(t, "site")
+	const element, controls = `document.querySelector("next-quill")`, `[...document.querySelector("next-quill").shadowRoot.querySelectorAll("button, input, textarea")]`
+	p.do(element + `.disabled = true; ` + element + `.history.add({ text: "mine" })`)
+	p.until(element + `.shadowRoot.querySelectorAll("li").length === 1`)
+	require.Equal(t, "true", p.value(element+`.matches(":disabled[disabled]") && `+controls+`.every((control) => control.disabled)`))
+	require.Equal(t, "true", p.value(`(`+element+`.value = "draft", new FormData(document.querySelector("form")).get("letter") === null)`))
+	p.do(element + `.disabled = false`)
+	require.Equal(t, "true", p.value(controls+`.every((control) => !control.disabled)`))
+	p.do(element + `.value = ""; document.querySelector("form").elements[0].value = "Ann"; ` + element + `.required = false`)
+	require.Equal(t, "true", p.value(`document.querySelector("form").checkValidity()`))
+	p.browserSaidNothing()
+}
+
+// TestElementSaysWhatIsMissing presses Add with nothing typed, and chooses files of which one cannot be read.
+func TestElementSaysWhatIsMissing(t *testing.T) {
+	p := openExample(t, "embed")
+	const root = `document.querySelector("next-quill").shadowRoot`
+	p.until(root + `.querySelector("details").open`)
+	p.do(root + `.querySelector("[part~=add]").click()`)
+	p.until(root + `.querySelector("[role=status]").textContent === "Type or paste a text first."`)
+	require.Equal(t, "text", p.value(root+`.activeElement.id`))
+	p.do(`const data = new DataTransfer();
+		data.items.add(new File(["?"], "a.exe"));
+		data.items.add(new File(["one"], "b.txt"));
+		const field = ` + root + `.querySelector("#file");
+		field.files = data.files;
+		field.dispatchEvent(new Event("change"))`)
+	p.until(root + `.querySelectorAll("li").length === 1`)
+	p.until(`/a\.exe/.test(` + root + `.querySelector("[role=alert]")?.textContent)`)
+	p.browserSaidNothing()
+}
+
 // TestElementManifest holds custom-elements.json to what the element is.
 func TestElementManifest(t *testing.T) {
 	p := openExample(t, "embed")

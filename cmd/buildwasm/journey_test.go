@@ -190,6 +190,9 @@ func (j *journey) learnWriteExplain() {
 	began = time.Now()
 	j.press("#draft-explain")
 	j.untilFor(time.Minute, `/clearly yours/.test(document.querySelector("#explain-note").textContent)`)
+	require.Equal(j, "true", j.value(`(({ textContent }) => textContent.startsWith(
+		document.querySelectorAll("#passage .passage :is(.w2, .w3, .w4)").length + " of " + document.querySelectorAll("#passage .passage .t").length + " tokens"))(document.querySelector("#explain-note"))`),
+		"%s: it counts the text, and not the key beside it", j.text("#explain-note"))
 	j.Logf("explained in %v", time.Since(began).Round(time.Millisecond))
 
 	ctx, cancel := context.WithTimeout(j.Context(), time.Minute)
@@ -429,6 +432,7 @@ func (j *journey) forget() {
 	j.press("#sure [value=yes]")
 	j.until(`/nothing is left/.test(document.querySelector("#data-note").textContent)`)
 	require.Equal(j, "true", j.value(`document.querySelector("#shelf").hidden`))
+	require.Equal(j, "0", j.value(`localStorage.length`))
 	require.NotEqual(j, "bad", j.value(`document.title`))
 	j.browser.Said() // the planted requests were refused aloud
 }

@@ -23,6 +23,10 @@ func TestPage(t *testing.T) {
 	p.do(`document.querySelector("#sample").click()`)
 	p.until(`/^160 texts/.test(document.querySelector("#count").textContent)`)
 	require.Contains(t, p.text("#history-note"), "160 texts added")
+	require.Regexp(t, `^1 request since this page loaded. Latest: assets/bierce-[0-9a-f]+\.jsonl$`, p.text("#requests"))
+	for _, section := range []string{"learn-note", "write-lack", "explain-lack"} {
+		require.Equal(t, "Fetch the model first.", p.text("#"+section), "a button that cannot be pressed says why")
+	}
 	p.do(`document.querySelector("#sample").click()`)
 	p.until(`/160 already here/.test(document.querySelector("#history-note").textContent)`)
 
@@ -67,11 +71,30 @@ func TestPageTakesTextAsText(t *testing.T) {
 	p.until(`document.querySelector("#items .text")?.textContent === "edited"`)
 	p.do(`document.querySelectorAll("#items .tools button")[1].click()`)
 	p.until(`document.querySelector("#shelf").hidden`)
-	p.do(`document.querySelector("#history-note button").click()`)
+	require.Equal(t, "true", p.value(`document.activeElement.matches("#add textarea")`), "the button that had the focus is gone")
+	p.do(`document.querySelector("#history-note button").focus(); document.activeElement.click()`)
 	p.until(`document.querySelector("#items .text")?.textContent === "edited"`)
+	p.until(`document.activeElement.matches("#add textarea")`)
+
 
 	require.Equal(t, "NextQuill", p.value(`document.title`))
 	require.Equal(t, "0", p.value(`document.querySelector("#requests").dataset.count`), "typed texts cause no request")
+	p.browserSaidNothing()
+}
+
+// TestPageSaysWhatIsWrong where one is on the page, until that is read.
+func TestPageSaysWhatIsWrong(t *testing.T) {
+	p := openPage(t)
+	p.do(`fill("#add textarea", "a text"); document.querySelector("#add").requestSubmit()`)
+	p.until(`document.querySelectorAll("#items li").length === 1`)
+	p.do(`document.querySelector("#items .tools button").click(); fill("#items textarea", " "); document.querySelector("#items form").requestSubmit()`)
+	p.until(`shown("#alert")`)
+	require.Contains(t, p.text("#alert"), "Remove it, or give it a text.")
+	p.do(`scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" })`)
+	require.Equal(t, "true", p.value(`(({ top, bottom }) => scrollY > 200 && top >= 0 && bottom <= innerHeight)(document.querySelector("#alert").getBoundingClientRect())`))
+	p.lookAt("wrong")
+	p.do(`document.querySelector("#alert button").click()`)
+	require.Equal(t, "true", p.value(`document.querySelector("#alert").hidden`))
 	p.browserSaidNothing()
 }
 
@@ -119,7 +142,9 @@ func TestPageWithoutGPU(t *testing.T) {
 	p := openPageAfter(t, `delete Navigator.prototype.gpu`)
 	require.Equal(t, "No GPU here", p.text("#start-title"))
 	require.Contains(t, p.text("#gpu"), "WebGPU")
-	require.Equal(t, "Needs a GPU.", p.text("#learn-note"))
+	for _, section := range []string{"learn-note", "write-lack", "explain-lack"} {
+		require.Equal(t, "Needs a GPU.", p.text("#"+section))
+	}
 	p.do(`fill("#add textarea", "kept"); document.querySelector("#add").requestSubmit()`)
 	p.until(`document.querySelectorAll("#items li").length === 1 && shown("#export-history")`)
 	p.lookAt("no-gpu")

@@ -235,7 +235,19 @@ func (p testPage) lookAtPart(state, part string) {
 		require.NoError(p, err)
 		require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), state+"-"+l.name+".png"), png, 0o644))
 		p.noBarriers(part, state+" "+l.name)
+		if l.look.Phone {
+			p.fitsFingers(state)
+		}
 	}
+}
+
+// fitsFingers looks for what is too low to be hit with a finger. Links in a sentence and tokens in a text are as high as their line.
+func (p testPage) fitsFingers(state string) {
+	p.Helper()
+	require.Equal(p, "[]", p.value(`[document, ...[...document.querySelectorAll("next-quill")].map((e) => e.shadowRoot)]
+		.flatMap((root) => [...root.querySelectorAll("button, summary, input:not(.sr), select, textarea, label.link")])
+		.filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44)
+		.map((e) => (e.id || e.textContent || e.className || e.localName) + ": " + e.getBoundingClientRect().height)`), state)
 }
 
 func (p testPage) noBarriers(part string, state ...any) {

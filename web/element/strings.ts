@@ -5,6 +5,7 @@ export const english = {
   texts: (n: number) => (n === 1 ? "Your texts: 1" : `Your texts: ${n}`),
   add: "Add a text of yours",
   addButton: "Add",
+  noText: "Type or paste a text first.",
   file: "Or add files (JSONL, CSV, TXT, Markdown, mail)",
   remove: "Remove",
   removeOne: (text: string) => `Remove “${text}”`,

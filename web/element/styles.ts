@@ -8,6 +8,7 @@ const css = `
   --nq-muted: light-dark(#65605a, #a79f94);
   --nq-paper: light-dark(#fffdf9, #1b1a18);
   --nq-line: light-dark(#d9d3c9, #3d3a36);
+  --nq-edge: color-mix(in oklab, var(--nq-ink), var(--nq-paper));
   --nq-error: light-dark(#9c1c1c, #ff9d8f);
   --nq-font: system-ui, sans-serif;
   --nq-font-draft: Georgia, "Iowan Old Style", serif;
@@ -39,7 +40,7 @@ input[type="text"], textarea {
   inline-size: 100%;
   padding: 0.5rem 0.625rem;
   background: transparent;
-  border: 1px solid var(--nq-line);
+  border: 1px solid var(--nq-edge);
   border-radius: calc(var(--nq-radius) * 0.75);
 }
 textarea { resize: vertical; min-block-size: 4.5rem; field-sizing: content; }
@@ -48,7 +49,7 @@ button {
   min-block-size: 2.5rem;
   padding: 0.375rem 0.875rem;
   background: transparent;
-  border: 1px solid var(--nq-line);
+  border: 1px solid var(--nq-edge);
   border-radius: calc(var(--nq-radius) * 0.75);
   cursor: pointer;
 }
@@ -59,7 +60,7 @@ input[type="file"]::file-selector-button {
   font: inherit;
   color: inherit;
   background: transparent;
-  border: 1px solid var(--nq-line);
+  border: 1px solid var(--nq-edge);
   border-radius: calc(var(--nq-radius) * 0.75);
   cursor: pointer;
 }
@@ -75,6 +76,8 @@ ul { list-style: none; margin-block-end: 0; padding: 0; max-block-size: 14rem; o
 li { display: flex; gap: 0.5rem; align-items: start; padding-block: 0.375rem; border-block-start: 1px solid var(--nq-line); font-size: 0.875rem; }
 li span { flex: 1; min-inline-size: 0; overflow-wrap: anywhere; white-space: pre-line; }
 li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
+/* It is there, and not in the way. */
+button.quiet { margin-inline-start: auto; border-color: transparent; color: var(--nq-muted); text-decoration: underline; text-underline-offset: 0.2em; }
 .explained { margin: 0; font-family: var(--nq-font-draft); font-size: 1.125rem; line-height: 1.9; white-space: pre-wrap; overflow-wrap: anywhere; }
 .explained span {
   background: color-mix(in oklab, var(--nq-accent) calc(var(--effect, 0) * 45%), transparent);
@@ -82,6 +85,7 @@ li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
   padding-block: 0.15em;
 }
 [hidden] { display: none !important; }
+@media (pointer: coarse) { button, li button, summary, input, input::file-selector-button { min-block-size: 2.75rem; } summary { line-height: 2.25rem; } input[type="range"] { block-size: 2.75rem; } }
 @media (prefers-reduced-motion: no-preference) { button { transition: border-color 120ms; } }
 @media (forced-colors: active) { .explained span { text-decoration: underline; } }
 `;

@@ -39,6 +39,7 @@ export function makeView(s: Strings, accept: string, on: Actions) {
     forget: button("forget", s.forget, on.forget),
   };
   buttons.write.classList.add("main");
+  buttons.forget.classList.add("quiet");
   buttons.pause.hidden = buttons.cancel.hidden = true;
 
   const field = (label: string, control: HTMLElement) => make("div", { class: "field" }, make("label", { for: control.id }, label), control);

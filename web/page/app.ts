@@ -3,7 +3,7 @@
 import { Fault } from "../fault.js";
 import { openHistory, NextQuill, type History, type Item, type Progress } from "../nextquill.js";
 import { guestSHA256, urls } from "./assets.js";
-import { byId, h } from "./dom.js";
+import { button, byId, h } from "./dom.js";
 
 /** Fires "items" when the texts changed, "ready" when the model opened or closed, "busy" when a job began, paused or ended. */
 export class App extends EventTarget {
@@ -25,6 +25,13 @@ export class App extends EventTarget {
   /** No job is running, not even one that is paused. */
   get idle(): boolean {
     return this.#jobs === 0;
+  }
+
+  /** Why the model can do nothing now, in words for a person; empty when it can. */
+  get lacks(): string {
+    if (this.unable) return "Needs a GPU.";
+    if (this.model === undefined) return "Fetch the model first.";
+    return this.busy ? "The model is at work." : "";
   }
 
   /** Says that the job is paused, or goes on. */
@@ -104,8 +111,8 @@ export class App extends EventTarget {
   complain(error: unknown): void {
     const { sentence, remedy } = explain(error);
     this.#alert.hidden = false;
-    this.#alert.replaceChildren(sentence, ...(remedy === "" ? [] : ["\n", h("span", { class: "quiet" }, remedy)]));
-    this.#alert.scrollIntoView({ block: "nearest" });
+    this.#alert.replaceChildren(h("p", {}, sentence, ...(remedy === "" ? [] : ["\n", h("span", { class: "quiet" }, remedy)])),
+      button("×", () => (this.#alert.hidden = true), "close", "Close"));
   }
 }
 

@@ -1,6 +1,6 @@
 // Your data: what is kept, taking it along, and removing it.
 
-import { forget } from "../nextquill.js";
+import { forget, type AdapterInfo } from "../nextquill.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
 import { bytes, date, plural } from "./format.js";
@@ -16,19 +16,20 @@ export function dataPanel(app: App): void {
   const forgetButton = byId("forget", HTMLButtonElement);
   const sure = byId("sure", HTMLDialogElement);
 
+  let learnt: AdapterInfo | undefined;
   const draw = async (): Promise<void> => {
-    const learnt = app.busy ? undefined : await app.model?.adapter.info();
+    if (!app.busy) learnt = await app.model?.adapter.info(); // a run may replace it at any moment
     const { usage = 0, quota = 0 } = await navigator.storage.estimate();
     const kept = await navigator.storage.persisted();
     facts(sizes, [
       ["Texts", app.items.length.toLocaleString("en")],
-      ["What was learnt", learnt === undefined ? (app.busy ? "at work" : "nothing yet") : `${bytes(learnt.bytes)}, ${date(learnt.made)}`],
+      ["What was learnt", learnt === undefined ? "nothing yet" : `${bytes(learnt.bytes)}, ${date(learnt.made)}`],
       ["Used in this browser", bytes(usage)],
       ["Room for this site", bytes(quota)],
       ["Kept when space runs low", kept ? "yes" : "not promised"],
     ]);
     exportTexts.disabled = app.items.length === 0;
-    exportAdapter.disabled = learnt === undefined;
+    exportAdapter.disabled = learnt === undefined || app.busy;
     importAdapter.disabled = app.model === undefined || !app.idle;
     forgetButton.disabled = !app.idle;
   };

@@ -18,10 +18,13 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   const start = byId("explain-start", HTMLButtonElement);
   const own = byId("explain-own", HTMLButtonElement);
   const note = byId("explain-note", HTMLElement);
+  const lack = byId("explain-lack", HTMLElement);
   const passage = byId("passage", HTMLElement);
+  let running = false;
 
   const enable = (): void => {
-    start.disabled = app.model === undefined || app.busy;
+    start.disabled = app.lacks !== "";
+    lack.textContent = running ? "" : app.lacks;
     own.hidden = app.items.length === 0;
     fields.name(fieldNames(app.items));
   };
@@ -33,13 +36,16 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
       text.focus();
       return;
     }
+    running = true;
     note.textContent = "Reading it with your texts, and without each…";
     const done = await app.work(async (model) => {
       const explained = await model.explain({ context: fields.values(), text: text.value.trim() });
       passage.replaceChildren(...draw(explained));
       passage.hidden = false;
     });
+    running = false;
     note.textContent = done ? summary(passage) : "";
+    enable();
   };
   form.addEventListener("submit", (e) => {
     e.preventDefault();
@@ -63,7 +69,7 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
 
 function summary(passage: HTMLElement): string {
   const all = passage.querySelectorAll(".t").length;
-  const theirs = passage.querySelectorAll(".w2, .w3, .w4").length;
+  const theirs = passage.querySelectorAll(".t:is(.w2, .w3, .w4)").length;
   return `${theirs} of ${all} tokens (${percent(all === 0 ? 0 : theirs / all)}) are clearly yours.`;
 }
 
@@ -74,7 +80,7 @@ function shade(dce: number): string {
 }
 
 function draw(e: Explanation): HTMLElement[] {
-  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, "Point at a token, or move with the arrow keys."));
+  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, "Point at a token or tap it, or move with the arrow keys."));
   const spans: HTMLElement[] = [];
   const line = h("p", { class: "passage", role: "listbox", "aria-label": "The text, token by token" });
   let chosen = -1;
@@ -105,15 +111,16 @@ function draw(e: Explanation): HTMLElement[] {
   return [line, about, legend()];
 }
 
+const named = (token: TokenCause): string => token.text.trim() || "space";
 const points = (dce: number): string => `${signed(100 * dce, 1)} points`;
 
 function spoken(token: TokenCause): string {
   const way = Math.abs(token.dce) < levels[0] ? "not changed" : token.dce > 0 ? "likelier" : "less likely";
-  return `${token.text.trim() || "space"}: ${way} with your texts, ${points(token.dce)}`;
+  return `${named(token)}: ${way} with your texts, ${points(token.dce)}`;
 }
 
 function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
-  const out: HTMLElement[] = [h("p", {}, h("b", {}, token.text.trim()),
+  const out: HTMLElement[] = [h("p", {}, h("b", {}, named(token)),
     ` ${points(token.dce)}: ${percent(Math.exp(token.logpWith))} with your texts, ${percent(Math.exp(token.logpWithout))} without.`)];
   const moved = (token.influence ?? [])
     .map((nats, i) => ({ nats, text: items[i] ?? "" }))
@@ -121,7 +128,7 @@ function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
     .toSorted((a, b) => Math.abs(b.nats) - Math.abs(a.nats))
     .slice(0, shownItems);
   if (moved.length > 0) {
-    out.push(h("ol", { "aria-label": "What moved it, in nats" }, ...moved.map((m) => h("li", {}, h("span", {}, `${signed(m.nats, 2)} nats`), h("span", {}, cut(m.text, 160))))));
+    out.push(h("p", { class: "quiet" }, "The texts that moved it most, by leaving out each in turn:"), h("ol", { "aria-label": "What moved it, in nats" }, ...moved.map((m) => h("li", {}, h("span", {}, `${signed(m.nats, 2)} nats`), h("span", {}, cut(m.text, 160))))));
   }
   return out;
 }

@@ -162,6 +162,7 @@ class HistoryPanel {
   #editor(item: Item, names: readonly string[]): HTMLElement {
     const text = h("textarea", { name: "text" });
     text.value = item.text;
+    text.required = true;
     const form = h("form", { class: "sheet" }, h("div", { class: "fields" }), h("label", { class: "field" }, h("span", {}, "Text"), text));
     const fields = new Fields(form);
     fields.name(item.context.length > 0 ? item.context.map((f) => f.name) : names);
@@ -186,14 +187,21 @@ class HistoryPanel {
   }
 
   async #remove(item: Item, name: string): Promise<void> {
+    const last = this.#app.items.length === 1;
     await this.#app.history.remove(item.id);
     this.#note.replaceChildren(`Deleted “${name}”. `, button("Undo", () => {
       void this.#app.guard(async () => {
         await this.#app.history.add(item);
         this.#note.textContent = "It is back.";
+        this.#refocus(this.#shelf.hidden === true);
       });
     }, "link"));
-    this.#search.focus({ preventScroll: true });
+    this.#refocus(last);
+  }
+
+  // The button that had the focus is gone: it stays nearby.
+  #refocus(empty: boolean): void {
+    (empty ? this.#text : this.#search).focus({ preventScroll: true });
   }
 }
 

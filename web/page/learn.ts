@@ -170,7 +170,7 @@ class LearnPanel {
     const left = e.remaining + (e.phases - e.phase) * (e.seconds + e.remaining);
     this.#left.textContent = `${duration(left)} left`;
     this.#tell({
-      "Loss": e.loss.toFixed(3),
+      "Loss": `${e.loss.toFixed(3)} (${name})`,
       "Tokens a second": Math.round(e.tokensPerSecond).toLocaleString("en"),
       ...(e.preset !== "contextsft" && { "Tokens that are yours": percent(e.causalShare) }),
     });

@@ -2,6 +2,9 @@
 
 import { urls } from "./assets.js";
 
+/** Set in the browser's local storage when the person once agreed to fetch the model; from then on it opens with the page. */
+export const agreed = "nextquill.agreed";
+
 interface PolicyFactory {
   createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): { createScriptURL(url: string): string };
 }
@@ -24,8 +27,9 @@ export async function offline(): Promise<void> {
   }
 }
 
-/** Removes the service worker and what it keeps, and gives what is left. */
+/** Removes the service worker and what the page keeps beside the module, and gives what is left. */
 export async function forgetProgram(): Promise<string[]> {
+  localStorage.removeItem(agreed);
   const mine = (name: string): boolean => name.startsWith("nextquill-page-");
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();

@@ -41,6 +41,12 @@ export class Requests {
     const n = this.#seen.length;
     this.#line.dataset["count"] = String(n);
     this.#line.replaceChildren(h("b", {}, plural(n, "request")), ` since ${this.#since}.`);
-    if (n > 0) this.#line.append(h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-shown).join(", ")}`));
+    if (n > 0) this.#line.append(h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-shown).map(short).join(", ")}`));
   }
+}
+
+/** An address as one reads it from here; of another host the whole. */
+function short(url: string): string {
+  const here = new URL(".", document.baseURI).href;
+  return url.startsWith(here) ? url.slice(here.length) || "this page" : url;
 }

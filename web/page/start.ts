@@ -5,10 +5,8 @@ import { explain, type App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
 import { bytes } from "./format.js";
+import { agreed } from "./offline.js";
 import type { Requests } from "./requests.js";
-
-// Set when the person once agreed; from then on the model opens with the page.
-const agreed = "nextquill.agreed";
 
 export async function start(app: App, requests: Requests): Promise<void> {
   const gpu = byId("gpu", HTMLElement);
@@ -17,6 +15,8 @@ export async function start(app: App, requests: Requests): Promise<void> {
   const note = byId("fetch-note", HTMLElement);
   const bar = byId("fetch-bar", HTMLProgressElement);
   const title = byId("start-title", HTMLElement);
+  const side = byId("start-note", HTMLElement);
+  const before = side.textContent;
 
   facts(costs, [
     ["The model, fetched once", bytes(sizes.model)],
@@ -54,6 +54,7 @@ export async function start(app: App, requests: Requests): Promise<void> {
     const open = app.model !== undefined;
     costs.hidden = fetchButton.hidden = open;
     title.textContent = open ? "Ready" : "Before you start";
+    side.textContent = open ? "The model is in this browser, and opens with this page." : before;
     fetchButton.disabled = open;
     if (!open) remember(false);
   });

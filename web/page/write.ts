@@ -12,6 +12,7 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
   const start = byId("write-start", HTMLButtonElement);
   const stop = byId("write-stop", HTMLButtonElement);
   const note = byId("write-note", HTMLElement);
+  const lack = byId("write-lack", HTMLElement);
   const said = byId("draft-said", HTMLElement);
   const drafts = byId("drafts", HTMLElement);
   const plain = byId("draft-plain", HTMLElement);
@@ -26,7 +27,8 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
     form.querySelector("output")!.textContent = steer.value;
   });
   const enable = (): void => {
-    start.disabled = app.model === undefined || app.busy;
+    start.disabled = app.lacks !== "";
+    if (stopping === undefined) lack.textContent = app.lacks;
     fields.name(fieldNames(app.items));
   };
   for (const event of ["items", "ready", "busy"]) app.addEventListener(event, enable);
@@ -75,6 +77,8 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
       await draft(you, false);
       await draft(plain, true);
     });
+    stopping = undefined;
+    enable();
     stop.hidden = true;
     start.hidden = false;
     start.textContent = "Write again";
