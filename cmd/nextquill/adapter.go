@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -100,6 +101,8 @@ type adapterInfo struct {
 	RSLoRA     bool         `json:"rslora"`
 	Targets    []string     `json:"targets"`
 	Base       string       `json:"base"`
+	Template   string       `json:"template,omitempty"` // that it was trained with, where it says so
+	LearntBase string       `json:"learnt_base,omitempty"`
 	Parameters int          `json:"parameters"`
 	Bytes      int64        `json:"bytes"` // in float32, on the device
 	Modules    []moduleInfo `json:"modules"`
@@ -113,7 +116,7 @@ type moduleInfo struct {
 }
 
 func describeAdapter(a *weights.Adapter, path string) adapterInfo {
-	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Base: a.BaseModel}
+	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Base: a.BaseModel, Template: a.Made.Template, LearntBase: a.Made.Base}
 	if a.TargetPattern != "" {
 		info.Targets = []string{a.TargetPattern}
 	}
@@ -140,6 +143,9 @@ func (i adapterInfo) print(t report.Terminal) {
 	}
 	line("adapter", "%s", i.Path)
 	line("base", "%s", base)
+	if i.Template != "" || i.LearntBase != "" {
+		line("trained", "with the template %s, on a %s base", cmp.Or(i.Template, "unknown"), cmp.Or(i.LearntBase, "unknown"))
+	}
 	line("rank", "%d, alpha %g, scaled by %s", i.Rank, i.Alpha, scaling)
 	line("targets", "%s", strings.Join(i.Targets, ", "))
 	line("size", "%d parameters in %d layers, %s", i.Parameters, len(i.Modules), size(i.Bytes))

@@ -79,7 +79,8 @@ type job struct {
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
-	peak     int64 // the largest estimate of GPU memory that was shown
+	peak     int64    // the largest estimate of GPU memory that was shown
+	told     []string // of adapters
 	base     baseModel
 }
 
@@ -166,8 +167,11 @@ func (j *job) close() error {
 func (j *job) call(ctx context.Context, label, method string, params, result any, summary func() string, also func(name string, raw json.RawMessage)) error {
 	j.progress.Begin(label)
 	err := j.engine.Call(ctx, method, params, result, func(name string, raw json.RawMessage) {
-		if name == "memory" {
+		switch name {
+		case "memory":
 			j.noteMemory(raw)
+		case "adapter":
+			j.noteAdapter(raw)
 		}
 		j.progress.Event(name, raw)
 		if also != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,26 @@ func (j *job) noteMemory(raw json.RawMessage) {
 		}
 	}
 	j.note(fmt.Sprintf("GPU memory: %s at most (%s)%s", report.Bytes(e.Peak), strings.Join(parts, ", "), aboutRecompute(e)))
+}
+
+// noteAdapter says that an adapter is used otherwise than it was trained, once for each.
+func (j *job) noteAdapter(raw json.RawMessage) {
+	var e session.AdapterEvent
+	if json.Unmarshal(raw, &e) != nil || j.JSON {
+		return
+	}
+	var parts []string
+	if e.LearntTemplate != "" && e.LearntTemplate != e.Template {
+		parts = append(parts, fmt.Sprintf("with the template %s, not %s", e.LearntTemplate, e.Template))
+	}
+	if e.LearntBase != "" && e.LearntBase != e.Base {
+		parts = append(parts, fmt.Sprintf("on a %s base, not %s", e.LearntBase, e.Base))
+	}
+	text := report.Clean(fmt.Sprintf("The adapter in %s was trained %s", j.table.Path(e.Adapter), strings.Join(parts, ", and ")))
+	if !slices.Contains(j.told, text) {
+		j.told = append(j.told, text)
+		j.note(text)
+	}
 }
 
 // aboutRecompute says why activations are recomputed; that they are kept goes without saying.

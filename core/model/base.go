@@ -1,6 +1,10 @@
 package model
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"nextquill/core/fault"
 	"nextquill/core/kernels"
 	"nextquill/core/weights"
@@ -29,6 +33,17 @@ func CheckBase(base string, full bool) error {
 			WithRemedy("train an adapter on the %s base, or all weights with base f32", f)
 	}
 	return nil
+}
+
+// Base names the formats that the model's matrices have on the device, such as "q8" or,
+// where they are not all in one, "q8+q4". It decides what an adapter is trained on: with
+// BaseAuto that follows from the file.
+func (m *Model) Base() string {
+	var names []string
+	for _, f := range slices.Sorted(maps.Keys(m.formats)) {
+		names = append(names, f.String())
+	}
+	return strings.Join(names, "+")
 }
 
 // formatOf is the format that a base gives a matrix of a file.

@@ -32,8 +32,9 @@ type Model struct {
 	norm     gain
 	head     *matrix
 	full     bool
-	adapter  *Adapter   // in use, or nil
-	adapters []*Adapter // on the device
+	formats  map[kernels.Format]bool // of the matrices
+	adapter  *Adapter                // in use, or nil
+	adapters []*Adapter              // on the device
 
 	embedGrad, headGrad *gpu.Tensor
 }
@@ -140,6 +141,7 @@ func supported(c weights.Config, where string) error {
 func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 	shapes := weights.LlamaTensors(m.Config)
 	values, grads := map[string]*gpu.Tensor{}, map[string]*gpu.Tensor{}
+	m.formats = map[kernels.Format]bool{}
 	if m.full {
 		entries := make([]Param, len(shapes))
 		for i, s := range shapes {
@@ -178,6 +180,7 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 			}
 		}
 		matrices[s.Name] = w
+		m.formats[w.format] = true
 		pieces = append(pieces, w.pieces(file, info, bindingLimit(m.g.Info()))...)
 	}
 	m.assemble(matrices, values, grads)

@@ -92,7 +92,8 @@ type PersonalizeParams struct {
 	Model  string `json:"model"` // folder of the model
 	Source Source `json:"source"`
 	// Template is "plain" or "chat"; empty means the model's own chat template if
-	// it has one, else plain. Write with the one that was learnt with.
+	// it has one, else plain; with From, that of the adapter there. The adapter notes it,
+	// and whoever uses the adapter and asks for none gets it.
 	Template  string    `json:"template,omitempty"`
 	Retrieval Retrieval `json:"retrieval"`
 	Preset    string    `json:"preset"` // see causal.Presets

@@ -34,6 +34,13 @@ func TestAModelThatChats(t *testing.T) {
 	require.InDelta(t, r.Heldout, loss("", "out/chat"), 1e-5)
 	require.Less(t, r.Heldout, loss("", ""))
 
+	// An adapter that was trained otherwise is used so, unless one asks for something else.
+	q := small("contextsft", "out/plain")
+	q.Template, q.Training.Epochs = "plain", 1
+	require.NoError(t, j.client.Call(ctx, "personalize", q, &r, nil))
+	require.Equal(t, loss("plain", "out/plain"), loss("", "out/plain"))
+	require.NotEqual(t, loss("chat", "out/plain"), loss("", "out/plain"))
+
 	answer := func(p session.WriteParams) session.WriteResult {
 		p.Model, p.Sampling = "model", session.Sampling{Temperature: .8, Seed: 5, MaxTokens: 12}
 		var r session.WriteResult

@@ -120,5 +120,12 @@ func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, te
 		return nil, nil, err
 	}
 	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{Base: l.Base})
-	return m, d, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := tellOfAdapter(ctx, env, adapter, d.template.Name, m.Base()); err != nil {
+		m.Free()
+		return nil, nil, err
+	}
+	return m, d, nil
 }

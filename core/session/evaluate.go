@@ -21,7 +21,8 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	}
 	var samples []causal.Sample
 	var index []int
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
+	template := learntTemplate(ctx, env, p.Adapter, p.Template)
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
 		if samples, index, _, err = d.samples(ctx, env, d.train, len(d.items), p.NoHistory); err != nil {
 			return n, err
 		}

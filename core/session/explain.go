@@ -24,7 +24,8 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	var all prompt
 	var response []int32
 	var samples []causal.Sample
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
+	template := learntTemplate(ctx, env, p.Adapter, p.Template)
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, template, p.Retrieval, p.Loading, func(d *dataset, _ weights.Config) (n model.Needs, err error) {
 		var at int
 		if items, at, err = p.item(d); err != nil {
 			return n, err

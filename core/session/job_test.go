@@ -358,3 +358,74 @@ func TestBenchOfABatch(t *testing.T) {
 	p.Presets = []string{"nextquill"}
 	require.ErrorIs(t, j.client.Call(context.Background(), "bench", p, &r, nil), fault.Unsupported)
 }
+
+// TestResumeNamesWhatDiffers interrupts a run and goes on with one thing changed at a time:
+// each is refused by its name, and the checkpoint is still good for the run that it
+// belongs to.
+func TestResumeNamesWhatDiffers(t *testing.T) {
+	j := newJob(t)
+	p := small("contextsft", "out/r")
+	p.Base, p.Training.Epochs = "f32", 1
+	ctx, cancel := context.WithCancel(t.Context())
+	err := j.client.Call(ctx, "personalize", p, nil, func(name string, _ json.RawMessage) {
+		if name == "checkpoint" {
+			cancel()
+		}
+	})
+	require.ErrorIs(t, err, fault.Cancelled)
+
+	raw := plainWeights(t, j.store)
+	j.write("altered/model.safetensors", string(raw))
+	for _, name := range []string{"config.json", "tokenizer.json"} {
+		file, err := blob.ReadAll(t.Context(), j.store, "model/"+name, 1<<24)
+		require.NoError(t, err)
+		j.write("altered/"+name, string(file))
+	}
+	yes := true
+	for says, change := range map[string]func(*session.PersonalizeParams){
+		`base ("f32" there, "q4" here)`: func(p *session.PersonalizeParams) { p.Base = "q4" },
+		"settings":                      func(p *session.PersonalizeParams) { p.Training.LR = 3e-3 },
+		"texts to learn from":           func(p *session.PersonalizeParams) { p.Source.MaxItems = 2 },
+		"model":                         func(p *session.PersonalizeParams) { p.Model = "altered" },
+	} {
+		other := p
+		other.Resume = true
+		change(&other)
+		err := j.client.Call(t.Context(), "personalize", other, nil, nil)
+		require.ErrorIs(t, err, fault.Mismatch, says)
+		require.ErrorContains(t, err, "checkpoint: "+says+": not those of the run")
+	}
+	p.Resume, p.Training.Recompute = true, &yes // which changes no bit
+	var r session.PersonalizeResult
+	require.NoError(t, j.client.Call(t.Context(), "personalize", p, &r, nil))
+	require.Positive(t, r.Resumed)
+}
+
+// TestAdapterKnowsHowItWasMade: it notes template and base, and to use it on another base
+// is said.
+func TestAdapterKnowsHowItWasMade(t *testing.T) {
+	j := newJob(t)
+	p := small("contextsft", "out/made")
+	p.Training.Epochs, p.Base = 1, "q8"
+	j.call("personalize", p, nil)
+	made, err := weights.ReadMade(t.Context(), j.store, "out/made")
+	require.NoError(t, err)
+	require.Equal(t, weights.Made{Template: "plain", Base: "q8"}, made)
+
+	eval := session.EvaluateParams{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval}
+	for base, wants := range map[string]int{"q8": 0, "q4": 1} {
+		eval.Base = base
+		var told []session.AdapterEvent
+		require.NoError(t, j.client.Call(t.Context(), "evaluate", eval, nil, func(name string, raw json.RawMessage) {
+			if name == "adapter" {
+				var e session.AdapterEvent
+				require.NoError(t, json.Unmarshal(raw, &e))
+				told = append(told, e)
+			}
+		}))
+		require.Len(t, told, wants)
+		if wants > 0 {
+			require.Equal(t, session.AdapterEvent{Event: "adapter", Adapter: "out/made", Template: "plain", Base: "q4", LearntTemplate: "plain", LearntBase: "q8"}, told[0])
+		}
+	}
+}

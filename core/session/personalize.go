@@ -77,6 +77,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 			return nil, err
 		}
 	}
+	p.Template = learntTemplate(ctx, env, p.From, p.Template)
 	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, cfg)
 	if err != nil {
 		return nil, err
@@ -124,6 +125,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 			return nil, err
 		}
 	}
+	p.Template = data.template.Name
 	r, err := p.train(ctx, env, m.Model, tc, samples, heldout, expert, origin)
 	if err != nil {
 		return nil, err
@@ -206,9 +208,17 @@ func stageProgress(env *Env, stage string, total int) func(int) {
 }
 
 func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model, tc train.Config, samples, heldout []causal.Sample, expert [][]float32, origin string) (train.Result, error) {
+	source, err := weights.OpenModel(ctx, env.Blobs, p.Model)
+	if err != nil {
+		return train.Result{}, err
+	}
+	sample, err := source.Sample(ctx)
+	if err != nil {
+		return train.Result{}, err
+	}
 	t := &train.Trainer{
 		Model: m, GPU: env.GPU, Store: env.Blobs, Dir: p.Out, CheckpointEvery: cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
-		Config: tc, Train: samples, Heldout: heldout, Expert: expert, Origin: origin, Budget: submitFlops(env.GPU.Info()), Now: env.Now,
+		Config: tc, Train: samples, Heldout: heldout, Expert: expert, Origin: origin, Weights: sample, Template: p.Template, Budget: submitFlops(env.GPU.Info()), Now: env.Now,
 		OnStep: func(s train.Stats) {
 			_ = env.Emit(StepEvent{
 				Event: "step", Step: s.Step, Steps: s.Steps, Epoch: s.Epoch, Loss: s.Loss, NTP: s.NTP, Align: s.Align, Causal: s.Causal,
@@ -246,6 +256,7 @@ func (p *PersonalizeParams) saveAdapter(ctx context.Context, env *Env, m *model.
 		return err
 	}
 	a.BaseModel = cmp.Or(p.BaseName, p.Model)
+	a.Made = weights.Made{Template: p.Template, Base: m.Base()}
 	sort.Strings(a.Targets)
 	return weights.WriteAdapter(ctx, env.Blobs, p.Out, a)
 }

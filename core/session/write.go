@@ -25,7 +25,11 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	s := p.Sampling
 	var prompt prompt
 	most := 0
-	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, p.Template, p.Retrieval, p.Loading, func(d *dataset, cfg weights.Config) (n model.Needs, err error) {
+	template := p.Template
+	if len(p.Messages) == 0 { // a conversation has a layout of its own
+		template = learntTemplate(ctx, env, p.Adapter, template)
+	}
+	m, data, err := openTask(ctx, env, p.Model, p.Adapter, p.Source, template, p.Retrieval, p.Loading, func(d *dataset, cfg weights.Config) (n model.Needs, err error) {
 		if prompt, err = p.prompt(d); err != nil {
 			return n, err
 		}

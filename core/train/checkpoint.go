@@ -20,9 +20,10 @@ import (
 // Checkpoint is all that a run needs to go on exactly where it was. The order of
 // the data follows from the seed and the step.
 type Checkpoint struct {
-	Step   int    `json:"step"` // steps done
-	Run    string `json:"run"`  // fingerprint of the run's settings and data
-	Tokens int64  `json:"tokens"`
+	Step   int   `json:"step"` // steps done
+	Tokens int64 `json:"tokens"`
+	// Run says what decides the run's result, part by part; see Trainer.identity.
+	Run map[string]string `json:"made_by"`
 	// Last is the loss of the last step.
 	Last float64 `json:"last"`
 	// Best is the lowest held-out loss so far, Since the tests after it.

@@ -12,7 +12,7 @@ import (
 
 func sampleCheckpoint(step int) *Checkpoint {
 	return &Checkpoint{
-		Step: step, Run: "r", Tokens: 12, Best: 1.5, HasBest: true,
+		Step: step, Run: map[string]string{"base": "q8"}, Tokens: 12, Best: 1.5, HasBest: true,
 		State:      []model.State{{Value: []float32{1, 2, 3}, Mean: []float32{4, 5, 6}, Var: []float32{7, 8, 9}}},
 		BestValues: [][]float32{{0, 1, 0}},
 	}

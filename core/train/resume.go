@@ -2,19 +2,39 @@ package train
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 )
 
-// identity is the fingerprint that a checkpoint must share with the run.
-func (t *Trainer) identity() string {
-	parts := []any{t.Config, t.Train, t.Heldout, t.Expert, t.Model.Config}
-	if t.Origin != "" {
-		parts = append(parts, t.Origin)
+// identity is all that decides a run's result, by what a person calls it: what a checkpoint must share with the run that goes on
+// from it. What is long stands as its fingerprint.
+func (t *Trainer) identity() map[string]string {
+	return map[string]string{
+		"settings": fingerprint(t.Config), "texts to learn from": fingerprint(t.Train), "texts to test on": fingerprint(t.Heldout),
+		"frozen adapter": fingerprint(t.Expert), "model": fingerprint(t.Model.Config, t.Weights), "base": t.Model.Base(),
+		"template": t.Template, "adapter to start from": t.Origin,
 	}
-	return fingerprint(parts...)
+}
+
+// differences lists the parts of two identities that are not the same, and tells what they are where one can read it.
+func differences(saved, now map[string]string) []string {
+	var out []string
+	for _, part := range slices.Sorted(maps.Keys(now)) {
+		switch a, b := saved[part], now[part]; {
+		case a == b:
+		case (part == "base" || part == "template") && len(a) < 40:
+			out = append(out, fmt.Sprintf("%s (%s there, %s here)", part, fault.Quote(a), fault.Quote(b)))
+		default:
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
 func (t *Trainer) resume(ctx context.Context) error {
@@ -25,9 +45,14 @@ func (t *Trainer) resume(ctx context.Context) error {
 	if err != nil || c == nil {
 		return err
 	}
-	if c.Run != t.identity() {
-		return fault.New(fault.Mismatch, blob.Join(t.Dir, "checkpoint"), "", "belongs to a run with other settings or another history").
-			WithRemedy("start with the settings it was made with, or without resuming")
+	where := blob.Join(t.Dir, "checkpoint")
+	if c.Run == nil {
+		return fault.New(fault.Unsupported, where, "", "was written by an earlier version, and does not say what it was made with").
+			WithRemedy("start without resuming")
+	}
+	if other := differences(c.Run, t.identity()); len(other) > 0 {
+		return fault.New(fault.Mismatch, where, strings.Join(other, ", "), "not those of the run that it belongs to").
+			WithRemedy("start with what it was made with, or without resuming")
 	}
 	if err := t.Model.Params.WriteState(c.State); err != nil {
 		return err

@@ -34,6 +34,9 @@ type Trainer struct {
 	// Origin identifies the adapter that the run starts from, "" for a new one: a
 	// checkpoint belongs to one of them.
 	Origin string
+	// Weights identifies the base model's weights, and Template how its prompts are laid
+	// out; both for the same end.
+	Weights, Template string
 	// Budget is the work of one submit in flops, see gpu.Plan.Run.
 	Budget float64
 

@@ -58,7 +58,43 @@ type Adapter struct {
 	Exclude       []string   // exclude_modules as a list
 	ExcludeRegexp string     // exclude_modules as one string
 	BaseModel     string     // base_model_name_or_path
+	Made          Made
 	Pairs         map[string]Pair
+}
+
+// Made says under what conditions an adapter was trained, as far as that is known. PEFT has no place for it: it stands in the
+// metadata of the weights' file, which PEFT does not look at, and so travels with its two files.
+type Made struct {
+	Template string // how prompts were laid out: "plain", "chat", or "" where nobody said
+	Base     string // the formats of the base's matrices, such as "q8"; or ""
+}
+
+// The keys of Made in a safetensors header.
+const (
+	madeTemplate = "nextquill.template"
+	madeBase     = "nextquill.base"
+)
+
+// maxMade bounds what is believed of a file: names.
+const maxMade = 64
+
+func madeOf(f *File) Made {
+	word := func(key string) string {
+		if v := f.Metadata()[key]; len(v) <= maxMade {
+			return v
+		}
+		return ""
+	}
+	return Made{Template: word(madeTemplate), Base: word(madeBase)}
+}
+
+// ReadMade reads what an adapter says of its making, and none of its values.
+func ReadMade(ctx context.Context, store blob.Store, dir string) (Made, error) {
+	f, err := Open(ctx, store, blob.Join(dir, AdapterWeightsName))
+	if err != nil {
+		return Made{}, err
+	}
+	return madeOf(f), nil
 }
 
 // RankOf is the rank of a module's pair.
@@ -101,6 +137,7 @@ func ReadAdapter(ctx context.Context, store blob.Store, dir string) (*Adapter, e
 	if err != nil {
 		return nil, err
 	}
+	a.Made = madeOf(f)
 	if err := a.readPairs(ctx, f); err != nil {
 		return nil, err
 	}
@@ -281,7 +318,13 @@ func WriteAdapter(ctx context.Context, store blob.Store, dir string, a *Adapter)
 			Tensor{peftRoot + path + suffixA, []int{p.Rank(), p.In}, p.A},
 			Tensor{peftRoot + path + suffixB, []int{p.Out, p.Rank()}, p.B})
 	}
-	err := Write(ctx, store, blob.Join(dir, AdapterWeightsName), tensors, map[string]string{"format": "pt"})
+	metadata := map[string]string{"format": "pt"}
+	for key, v := range map[string]string{madeTemplate: a.Made.Template, madeBase: a.Made.Base} {
+		if v != "" {
+			metadata[key] = v
+		}
+	}
+	err := Write(ctx, store, blob.Join(dir, AdapterWeightsName), tensors, metadata)
 	if err != nil {
 		return err
 	}

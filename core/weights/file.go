@@ -8,6 +8,9 @@ package weights
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"strconv"
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
@@ -84,6 +87,25 @@ func (f *File) ReadBytes(ctx context.Context, t Info, p []byte, off int64) error
 		return err
 	}
 	return f.store.ReadAt(ctx, t.Blob, p, t.Begin+off)
+}
+
+// sampled is how many bytes of each tensor Sample looks at.
+const sampled = 4096
+
+// Sample tells models apart by all names, types and shapes and the first bytes of every tensor: FNV-1a, which is no protection
+// against anyone. Other weights have other bytes there, and reading a large model whole takes longer than opening it.
+func (f *File) Sample(ctx context.Context) (string, error) {
+	h := fnv.New64a()
+	buf := make([]byte, sampled)
+	for _, t := range f.tensors {
+		p := buf[:min(sampled, t.End-t.Begin)]
+		if err := f.ReadBytes(ctx, t, p, 0); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s %s %v ", t.Name, t.DType, t.Shape)
+		h.Write(p)
+	}
+	return strconv.FormatUint(h.Sum64(), 16), nil
 }
 
 // ReadF32 reads a whole tensor as float32.
