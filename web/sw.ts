@@ -1,6 +1,8 @@
 // The service worker: keeps the page's own files, so that a second visit works without a network, and tells the page of
 // every request that its workers make. Weights are not kept here: the module keeps them, checked, on the device.
 
+import { removeCache } from "./page/caches.js";
+
 /** What cmd/buildwasm/site.go puts in: the files of the page, and a name that changes with any of them. */
 declare const SHELL: readonly string[];
 declare const VERSION: string;
@@ -23,7 +25,7 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {
       for (const name of await caches.keys()) {
-        if (name.startsWith(prefix) && name !== cacheName) await caches.delete(name);
+        if (name.startsWith(prefix) && name !== cacheName) await removeCache(name);
       }
       await self.clients.claim();
     })(),
@@ -62,5 +64,3 @@ async function report(url: string, client: string): Promise<void> {
   if (from === undefined || from.type === "window") return;
   for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage({ requested: url });
 }
-
-export {};

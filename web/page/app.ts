@@ -120,10 +120,11 @@ export class App extends EventTarget {
 export function explain(error: unknown): { sentence: string; remedy: string } {
   if (!(error instanceof Fault)) return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
   const inner = error.cause === undefined ? undefined : explain(error.cause);
-  const parts = [error.where, error.field, error.detail].filter((p) => p !== "").join(": ");
+  // The person sees which text they edit; what begins with a file's name keeps its letters.
+  const [where, field] = error.where === "item" ? ["", ""] : [error.where, error.field];
+  const parts = [where, field, error.detail].filter((p) => p !== "").join(": ");
   return {
-    // What begins with a file's name keeps its letters.
-    sentence: (error.where === "" ? sentenceCase(parts) : parts) + (error.limit === "" ? "" : ` (limit ${error.limit})`) + (inner === undefined ? "." : `: ${inner.sentence}`),
+    sentence: (where === "" ? sentenceCase(parts) : parts) + (error.limit === "" ? "" : ` (limit ${error.limit})`) + (inner === undefined ? "." : `: ${inner.sentence}`),
     remedy: inner?.remedy || (error.remedy === "" ? "" : `${sentenceCase(error.remedy)}.`),
   };
 }

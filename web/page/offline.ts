@@ -1,6 +1,7 @@
 // The service worker, through which a second visit needs no network.
 
 import { urls } from "./assets.js";
+import { removeCache } from "./caches.js";
 
 /** Set in the browser's local storage when the person once agreed to fetch the model; from then on it opens with the page. */
 export const agreed = "nextquill.agreed";
@@ -33,6 +34,6 @@ export async function forgetProgram(): Promise<string[]> {
   const mine = (name: string): boolean => name.startsWith("nextquill-page-");
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();
-  for (const name of (await caches.keys()).filter(mine)) await caches.delete(name);
+  for (const name of (await caches.keys()).filter(mine)) await removeCache(name);
   return (await caches.keys()).filter(mine);
 }

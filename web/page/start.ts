@@ -28,7 +28,8 @@ export async function start(app: App, requests: Requests): Promise<void> {
   if (!found.ok) {
     title.textContent = "No GPU here";
     const { sentence, remedy } = explain(found.fault);
-    gpu.textContent = `${sentence} ${remedy} You can still collect, search and export your texts on this page.`;
+    const why = found.fault?.kind === "no-adapter" ? "This browser gives pages no GPU to compute on (WebGPU), and the model needs one." : sentence;
+    gpu.textContent = `${why} ${remedy} You can still collect, search and export your texts on this page.`;
     costs.hidden = fetchButton.hidden = true;
     app.unable = true;
     app.dispatchEvent(new Event("ready"));
