@@ -4,6 +4,7 @@ import "slices"
 
 // Opcodes by name (WebAssembly specification 5.4).
 const (
+	opUnreachable = 0x00
 	opBlock       = 0x02
 	opLoop        = 0x03
 	opIf          = 0x04
@@ -31,12 +32,16 @@ const (
 	opF32Const    = 0x43
 	opF64Const    = 0x44
 	opI32Eqz      = 0x45 // the first of the numeric operators
+	opI32And      = 0x71
 	opI64Add      = 0x7c
+	opI64Or       = 0x84
 	opI32WrapI64  = 0xa7
 	opI64Extend32 = 0xad // i64.extend_i32_u
 	opLastNumeric = 0xc4
 	opPrefixed    = 0xfc
 	voidBlock     = 0x40
+	typeI32       = 0x7f
+	typeI64       = 0x7e
 )
 
 // instruction is one of a function. A block's type, a branch's depth, an index or a constant is its argument.
@@ -47,8 +52,8 @@ type instruction struct {
 	text  []byte // as it was read
 }
 
-// rewriteCode applies the rules below to every function, and counts the functions.
-func (m *module) rewriteCode() (int, error) {
+// rewriteCode applies the rules to every function, and counts the functions.
+func (m *module) rewriteCode(known runtimeFunctions) (int, error) {
 	s, err := m.find(codeSection)
 	if err != nil {
 		return 0, err
@@ -56,7 +61,7 @@ func (m *module) rewriteCode() (int, error) {
 	r := &reader{b: s.body}
 	n := r.count()
 	out := unsigned(nil, uint64(n))
-	for range n {
+	for function := range n {
 		body := &reader{b: r.bytes(r.count())}
 		whole := body.b
 		for range body.count() { // locals
@@ -68,7 +73,15 @@ func (m *module) rewriteCode() (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		code = foldOffsets(returnAtOnce(code))
+		code = returnAtOnce(code)
+		if flowing, counted, ok := rewriteFlow(code, function, known); ok {
+			if with, ok := withCounter(locals); counted && ok {
+				code, locals = flowing, with
+			} else if !counted {
+				code = flowing
+			}
+		}
+		code = foldOffsets(code)
 		size := len(locals)
 		for _, i := range code {
 			size += len(i.text)

@@ -61,7 +61,7 @@ func Guest(wasm []byte, keep func(function string) bool) (Result, error) {
 	if err := m.setMemory(image); err != nil {
 		return Result{}, err
 	}
-	functions, err := m.rewriteCode()
+	functions, err := m.rewriteCode(findRuntime(names, imports))
 	if err != nil {
 		return Result{}, err
 	}
