@@ -24,6 +24,7 @@ const (
 	opGlobalGet   = 0x23
 	opGlobalSet   = 0x24
 	opLoad        = 0x28 // the first of the loads
+	opI32Load8U   = 0x2d
 	opStore       = 0x36 // the first of the stores
 	opMemorySize  = 0x3f
 	opMemoryGrow  = 0x40
@@ -32,6 +33,10 @@ const (
 	opF32Const    = 0x43
 	opF64Const    = 0x44
 	opI32Eqz      = 0x45 // the first of the numeric operators
+	opI32LtU      = 0x49
+	opI32Add      = 0x6a
+	opI32Mul      = 0x6c
+	opI32DivU     = 0x6e
 	opI32And      = 0x71
 	opI64Add      = 0x7c
 	opI64Or       = 0x84

@@ -47,6 +47,7 @@ var unusedTables = []int{0, tableInlined, 3}
 
 type functionTable struct {
 	image                []byte
+	header               int
 	names, namesEnd      int // function names, one behind the other
 	pcs, pcsEnd          int // tables by pc
 	functions, functionN int // pairs of pc and offset; the functions behind them
@@ -65,7 +66,7 @@ func findFunctionTable(image []byte) (t functionTable, err error) {
 		}
 		field[i] = int(binary.LittleEndian.Uint64(b))
 	}
-	t = functionTable{image: image, names: at + field[3], namesEnd: at + field[4], pcs: at + field[6], pcsEnd: at + field[7],
+	t = functionTable{image: image, header: at, names: at + field[3], namesEnd: at + field[4], pcs: at + field[6], pcsEnd: at + field[7],
 		functions: at + field[7], functionN: field[0]}
 	if !(at < t.names && t.names < t.namesEnd && t.namesEnd < t.pcs && t.pcs < t.pcsEnd && t.functions+8*t.functionN < len(image)) {
 		return t, malformed("the parts of Go's function table lie in no known order")

@@ -2,7 +2,9 @@
 //
 //   - data.go joins the data segments: the linker skips every eight zeros, which costs more headers than zeros cost a compressor;
 //   - pclntab.go drops names and lines of functions that are not ours from Go's function table;
-//   - code.go spells two frequent sequences of instructions shorter.
+//   - tables.go has the indexes of that table made when the module is instantiated;
+//   - code.go spells two frequent sequences of instructions shorter;
+//   - flow.go counts program counters instead of naming each, and lets jumps branch to where they go.
 //
 // It knows the output of one version of Go's linker, checks what it finds, and refuses what it does not know.
 package shrink
@@ -50,6 +52,10 @@ func Guest(wasm []byte, keep func(function string) bool) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	index, err := takeIndexes(image)
+	if err != nil {
+		return Result{}, err
+	}
 	imports, err := m.importedFunctions()
 	if err != nil {
 		return Result{}, err
@@ -67,6 +73,9 @@ func Guest(wasm []byte, keep func(function string) bool) (Result, error) {
 	}
 	if functions != len(names) {
 		return Result{}, malformed("%d functions in the code, %d in Go's table", functions, len(names))
+	}
+	if err := m.addStart(index.code()); err != nil {
+		return Result{}, err
 	}
 	r.WASM = m.encode()
 	return r, nil
