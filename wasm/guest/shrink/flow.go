@@ -82,8 +82,12 @@ func (f *flow) write(code []instruction) bool {
 		case i.op == opBrTable:
 			return false
 		case i.op == opI32Const && f.isJump(code[k:]):
-			f.jump(f.points[i.arg], code[k:k+3])
 			k += 2
+			if f.jumpIf(f.points[i.arg], code[k+1]) {
+				k++
+			} else {
+				f.jump(f.points[i.arg], code[k-2:k+1])
+			}
 			continue
 		case (i.op == opBr || i.op == opBrIf) && int(i.arg) >= f.nested && int(i.arg) <= f.nested+f.open && (f.loop || int(i.arg) < f.nested+f.open):
 			return false // to the loop or a point, in another way
@@ -151,7 +155,7 @@ func (f *flow) jump(to int, text []instruction) {
 	}
 	switch {
 	case !back:
-		f.emit(branch(f.nested + to - f.point - 1))
+		f.emit(branch(opBr, f.nested+to-f.point-1))
 	case f.calls:
 		f.emit(text[2])
 	default:
@@ -160,6 +164,18 @@ func (f *flow) jump(to int, text []instruction) {
 	if f.nested == 0 {
 		f.dead = true
 	}
+}
+
+// jumpIf writes a jump further down as a conditional branch where it is all that an if has in it, and tells whether it did. Next is the
+// instruction behind the jump.
+func (f *flow) jumpIf(to int, next instruction) bool {
+	last := len(f.out) - 1
+	if f.nested == 0 || to <= f.point || next.op != opEnd || f.out[last].op != opIf || f.calls && f.entry[to] != f.place {
+		return false
+	}
+	f.nested--
+	f.out[last] = branch(opBrIf, f.nested+to-f.point-1)
+	return true
 }
 
 // isReturn tells a program counter of this function that is put on the stack.
@@ -278,6 +294,6 @@ func constant(v int64) instruction {
 	return instruction{op: opI64Const, arg: v, text: signed([]byte{opI64Const}, v)}
 }
 
-func branch(depth int) instruction {
-	return instruction{op: opBr, arg: int64(depth), text: unsigned([]byte{opBr}, uint64(depth))}
+func branch(op byte, depth int) instruction {
+	return instruction{op: op, arg: int64(depth), text: unsigned([]byte{op}, uint64(depth))}
 }
