@@ -150,9 +150,7 @@ func (f *flow) jump(to int, text []instruction) {
 	case f.entry[to] == unknown:
 		f.entry[to] = f.place
 	}
-	if f.calls {
-		f.count(f.entry[to], opLocalSet)
-	}
+	f.count(f.entry[to], opLocalSet)
 	switch {
 	case !back:
 		f.emit(branch(opBr, f.nested+to-f.point-1))
@@ -215,9 +213,9 @@ func (f *flow) call(to int64, code []instruction) bool {
 	return true
 }
 
-// count moves the counter from this place to another.
+// count moves the counter, where there is one, from this place to another.
 func (f *flow) count(to int64, set byte) {
-	if to == f.place {
+	if to == f.place || !f.calls {
 		return
 	}
 	f.emit(local(opLocalGet, counterLocal), constant(to-f.place), plain(opI64Add), local(set, counterLocal))
