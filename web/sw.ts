@@ -40,10 +40,14 @@ self.addEventListener("fetch", (event) => {
   else if (request.mode === "navigate" || shell.has(request.url)) event.respondWith(fromNetwork(request));
 });
 
-/** For names that change with their content. */
+/** For names that change with their content. What is not of the shell, the sample, is kept from the first time that it is asked for. */
 async function fromCache(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
-  return (await cache.match(request, { ignoreVary: true })) ?? fetch(request);
+  const kept = await cache.match(request, { ignoreVary: true });
+  if (kept !== undefined) return kept;
+  const answer = await fetch(request);
+  if (answer.ok) await cache.put(request, answer.clone()).catch(() => undefined); // without room it is fetched again
+  return answer;
 }
 
 /** For names that stay: what is kept only stands in when there is no network. */

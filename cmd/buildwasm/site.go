@@ -52,26 +52,24 @@ func (c siteCmd) Run(ctx context.Context) error {
 	}
 	m, err := s.write(out)
 	if err == nil && !c.Quiet {
-		fmt.Printf("%s  %d files. First load without weights: %.0f KiB in brotli (%.0f KiB in gzip); weights: %.1f MiB\n",
-			c.Out, len(m.Files), kib(m.FirstLoad.Brotli), kib(m.FirstLoad.Gzip), mib(m.FirstLoad.Weights))
+		fmt.Printf("%s  %d files. First load without weights: %d bytes in brotli (%d in gzip); weights: %.1f MiB\n",
+			c.Out, len(m.Files), m.FirstLoad.Brotli, m.FirstLoad.Gzip, mib(m.FirstLoad.Weights))
 	}
 	return err
 }
-
-func kib(n int64) float64 { return float64(n) / (1 << 10) }
 
 // site is what will be written, in memory: a few megabytes.
 type site struct {
 	root   string
 	files  map[string][]byte
 	hashed map[string]string // name without hash → path
-	aside  map[string]bool   // files that the page itself does not load
+	first  map[string]bool   // files that a first visit fetches before anybody asks for anything
 
 	packages map[string]string // npm package in a bundle → its folder
 }
 
 func newSite(root string) *site {
-	return &site{root: root, files: map[string][]byte{}, hashed: map[string]string{}, aside: map[string]bool{}, packages: map[string]string{}}
+	return &site{root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{}, packages: map[string]string{}}
 }
 
 // add puts a file at a fixed path.
@@ -110,7 +108,6 @@ func (s *site) guest(built string) error {
 		return err
 	}
 	s.addHashed("nextquill.wasm", data)
-	s.aside["lib/nextquill.wasm"] = true
 	s.add("lib/nextquill.wasm", data)
 	return nil
 }
@@ -197,7 +194,6 @@ func (s *site) scripts() error {
 // lib puts a script under its plain name, for pages of others that load it from here.
 func (s *site) lib(name string, data []byte) {
 	s.add("lib/"+name, data)
-	s.aside["lib/"+name] = true
 }
 
 // npm completes lib/ to the package that bundlers take.
@@ -212,13 +208,15 @@ func (s *site) npm() error {
 	return nil
 }
 
-// serviceWorker knows every file that a second visit needs, the weights excepted: the page keeps those itself.
+// serviceWorker knows every file that a second visit needs. The page keeps the weights itself, and the sample is fetched by those who take it.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
+	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {
-		if strings.HasPrefix(name, "assets/") {
+		if strings.HasPrefix(name, "assets/") && name != s.hashed["bierce.jsonl"] {
 			shell = append(shell, name)
+			s.first[name] = true
 		}
 		all = append(all, sum(s.files[name])...)
 	}

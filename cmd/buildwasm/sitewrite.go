@@ -11,7 +11,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/andybalholm/brotli"
 
@@ -60,7 +59,7 @@ func (s *site) write(out string) (siteManifest, error) {
 			return m, err
 		}
 		m.Files = append(m.Files, f)
-		m.FirstLoad.count(f, s.aside[name])
+		m.FirstLoad.count(f, s.first[name])
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -149,15 +148,12 @@ func (s *site) writeFile(fresh, name string, known compressed) (siteFile, error)
 	return f, nil
 }
 
-// count adds a file that the page loads.
-func (l *firstLoad) count(f siteFile, aside bool) {
-	switch {
-	case aside || strings.HasSuffix(f.Path, ".txt"):
-	case path.Ext(f.Path) == ".safetensors", path.Ext(f.Path) == ".gguf":
+// count adds a file; first tells whether a first visit fetches it. Weights come when a person agrees to that.
+func (l *firstLoad) count(f siteFile, first bool) {
+	switch ext := path.Ext(f.Path); {
+	case ext == ".safetensors", ext == ".gguf":
 		l.Weights += f.Size
-	case strings.HasPrefix(f.Path, "model/") || path.Ext(f.Path) == ".jsonl":
-		// Parts of the model, and a sample that only comes when it is asked for.
-	default:
+	case first:
 		l.Brotli += smaller(f.Brotli, f.Size)
 		l.Gzip += smaller(f.Gzip, f.Size)
 	}

@@ -108,6 +108,7 @@ type testPage struct {
 	*testing.T
 	browser *browsertest.Browser
 	server  *httptest.Server
+	got     *received
 }
 
 // openPage opens the page without a guest.
@@ -119,7 +120,7 @@ func openPageAfter(t *testing.T, script string) testPage {
 	s, err := built()
 	require.NoError(t, err)
 	p := testPage{T: t}
-	p.server, _ = serveSite(t, s, "")
+	p.server, p.got = serveSite(t, s, "")
 	p.browser, err = browsertest.Open(t.Context(), "about:blank")
 	require.NoError(t, err)
 	t.Cleanup(p.browser.Close)

@@ -31,7 +31,16 @@ func Build(ctx context.Context, out string) error {
 	}
 	linked := out + ".linked"
 	defer os.Remove(linked)
-	args := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=all=-l"}
+	temp, err := os.MkdirTemp("", "nextquill-guest-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	overlay, err := overlayShaders(root, temp)
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-overlay=" + overlay, "-ldflags=-s -w", "-gcflags=all=-l"}
 	for _, name := range hot {
 		args = append(args, "-gcflags="+name+"=")
 	}

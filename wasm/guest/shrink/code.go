@@ -24,8 +24,8 @@ const (
 	opGlobalGet   = 0x23
 	opGlobalSet   = 0x24
 	opLoad        = 0x28 // the first of the loads
+	opI32Load8U   = 0x2d
 	opStore       = 0x36 // the first of the stores
-	opI64Store    = 0x37
 	opMemorySize  = 0x3f
 	opMemoryGrow  = 0x40
 	opI32Const    = 0x41
@@ -33,18 +33,21 @@ const (
 	opF32Const    = 0x43
 	opF64Const    = 0x44
 	opI32Eqz      = 0x45 // the first of the numeric operators
-	opI32Ne       = 0x47
+	opI32LtU      = 0x49
 	opI32Add      = 0x6a
-	opI32Sub      = 0x6b
+	opI32Mul      = 0x6c
+	opI32DivU     = 0x6e
+	opI32And      = 0x71
+	opI64Ne       = 0x52
 	opI64Add      = 0x7c
 	opI64Or       = 0x84
-	opI64Shl      = 0x86
-	opI64ShrU     = 0x88
 	opI32WrapI64  = 0xa7
 	opI64Extend32 = 0xad // i64.extend_i32_u
 	opLastNumeric = 0xc4
 	opPrefixed    = 0xfc
 	voidBlock     = 0x40
+	typeI32       = 0x7f
+	typeI64       = 0x7e
 )
 
 // instruction is one of a function. A block's type, a branch's depth, an index or a constant is its argument.
@@ -52,75 +55,50 @@ type instruction struct {
 	op    byte
 	arg   int64
 	align uint64 // of loads and stores
-	table []int64
-	text  []byte // as it is written
+	text  []byte // as it was read
 }
 
-// plain is an instruction without an argument.
-func plain(op byte) instruction { return instruction{op: op, text: []byte{op}} }
-
-// with is one with an argument: a constant, an index, a depth, or a block's type.
-func with(op byte, arg int64) instruction {
-	i := instruction{op: op, arg: arg, text: []byte{op}}
-	switch op {
-	case opI32Const, opI64Const:
-		i.text = signed(i.text, arg)
-	default:
-		i.text = unsigned(i.text, uint64(arg))
-	}
-	return i
-}
-
-func (i instruction) opens() bool { return i.op == opBlock || i.op == opLoop || i.op == opIf }
-
-// rewriteCode applies the rules below, and that of blocks.go, to every function, of which the table has told.
-func (m *module) rewriteCode(functions []goFunction, check bool) error {
+// rewriteCode applies the rules to every function, and counts the functions.
+func (m *module) rewriteCode(known runtimeFunctions, check bool) (int, error) {
 	s, err := m.find(codeSection)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r := &reader{b: s.body}
 	n := r.count()
-	if n != len(functions) && r.err == nil {
-		return malformed("%d functions in the code, %d in Go's table", n, len(functions))
-	}
 	out := unsigned(nil, uint64(n))
-	for _, f := range functions {
-		b, err := decodeBody(&reader{b: r.bytes(r.count())})
-		if err != nil {
-			return err
+	for function := range n {
+		body := &reader{b: r.bytes(r.count())}
+		whole := body.b
+		for range body.count() { // locals
+			body.unsigned()
+			body.byte()
 		}
-		b.code = foldOffsets(returnAtOnce(b.code))
-		b.numberBlocks(f, check)
-		text := b.encode()
-		out = append(unsigned(out, uint64(len(text))), text...)
+		locals := whole[:len(whole)-len(body.b)]
+		code, err := decode(body)
+		if err != nil {
+			return 0, err
+		}
+		code = returnAtOnce(code)
+		if flowing, counted, ok := rewriteFlow(code, function, known, check); ok {
+			if with, ok := withCounter(locals); counted && ok {
+				code, locals = flowing, with
+			} else if !counted {
+				code = flowing
+			}
+		}
+		code = foldOffsets(code)
+		size := len(locals)
+		for _, i := range code {
+			size += len(i.text)
+		}
+		out = append(unsigned(out, uint64(size)), locals...)
+		for _, i := range code {
+			out = append(out, i.text...)
+		}
 	}
 	s.body = out
-	return r.err
-}
-
-func decodeBody(r *reader) (body, error) {
-	var b body
-	for range r.count() {
-		b.locals = append(b.locals, localGroup{r.unsigned(), r.byte()})
-		if r.err != nil {
-			return b, r.err
-		}
-	}
-	var err error
-	b.code, err = decode(r)
-	return b, err
-}
-
-func (b body) encode() []byte {
-	out := unsigned(nil, uint64(len(b.locals)))
-	for _, g := range b.locals {
-		out = append(unsigned(out, g.count), g.kind)
-	}
-	for _, i := range b.code {
-		out = append(out, i.text...)
-	}
-	return out
+	return n, r.err
 }
 
 func decode(r *reader) ([]instruction, error) {
@@ -138,7 +116,7 @@ func decode(r *reader) ([]instruction, error) {
 			r.unsigned()
 		case op == opBrTable:
 			for range r.count() + 1 {
-				if i.table = append(i.table, int64(r.unsigned())); r.err != nil {
+				if r.unsigned(); r.err != nil {
 					return nil, r.err
 				}
 			}
@@ -178,7 +156,8 @@ func decode(r *reader) ([]instruction, error) {
 // "if return 1 end" is three bytes longer, and always the same.
 func returnAtOnce(code []instruction) []instruction {
 	n := len(code)
-	if first := slices.IndexFunc(code, instruction.opens); n < 4 || first < 0 || code[first].op != opBlock {
+	opens := func(i instruction) bool { return i.op == opBlock || i.op == opLoop || i.op == opIf }
+	if first := slices.IndexFunc(code, opens); n < 4 || first < 0 || code[first].op != opBlock {
 		return code
 	}
 	if tail := code[n-3:]; tail[0].op != opEnd || tail[1].op != opI32Const || tail[1].arg != 1 || tail[2].op != opEnd {
@@ -193,7 +172,7 @@ func returnAtOnce(code []instruction) []instruction {
 				instruction{op: opReturn, text: []byte{opReturn}}, instruction{op: opEnd, text: []byte{opEnd}})
 			continue
 		}
-		if i.opens() {
+		if opens(i) {
 			depth++
 		} else if i.op == opEnd {
 			depth--

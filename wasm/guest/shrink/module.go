@@ -7,9 +7,13 @@ import (
 
 // The sections that are looked into, by their ids in the WebAssembly specification (5.5).
 const (
-	importSection = 2
-	codeSection   = 10
-	dataSection   = 11
+	typeSection     = 1
+	importSection   = 2
+	functionSection = 3
+	startSection    = 8
+	elementSection  = 9
+	codeSection     = 10
+	dataSection     = 11
 )
 
 const preamble = "\x00asm\x01\x00\x00\x00"
@@ -69,6 +73,43 @@ func (m *module) importedFunctions() (uint32, error) {
 		r.unsigned() // type
 	}
 	return uint32(n), r.err
+}
+
+// addStart adds a function of no parameters and results, the last one, that runs when the module is instantiated.
+func (m *module) addStart(body []byte) error {
+	imports, err := m.importedFunctions()
+	if err != nil {
+		return err
+	}
+	kind, err := m.appendTo(typeSection, []byte{0x60, 0, 0})
+	if err != nil {
+		return err
+	}
+	own, err := m.appendTo(functionSection, unsigned(nil, uint64(kind)))
+	if err != nil {
+		return err
+	}
+	if n, err := m.appendTo(codeSection, append(unsigned(nil, uint64(len(body))), body...)); err != nil || n != own {
+		return malformed("%d functions are declared, and %d have code", own, n)
+	}
+	at := slices.IndexFunc(m.sections, func(s section) bool { return s.id == elementSection })
+	if at < 0 || slices.ContainsFunc(m.sections, func(s section) bool { return s.id == startSection }) {
+		return malformed("the module has a start function, or no table of functions")
+	}
+	m.sections = slices.Insert(m.sections, at, section{startSection, unsigned(nil, uint64(imports)+uint64(own))})
+	return nil
+}
+
+// appendTo adds an item to a section that is a list, and gives its index.
+func (m *module) appendTo(id byte, item []byte) (int, error) {
+	s, err := m.find(id)
+	if err != nil {
+		return 0, err
+	}
+	r := &reader{b: s.body}
+	n := r.count()
+	s.body = append(append(unsigned(nil, uint64(n)+1), r.b...), item...)
+	return n, r.err
 }
 
 // reader reads the binary format. After an error it only gives zeros.

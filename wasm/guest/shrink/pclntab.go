@@ -26,23 +26,20 @@ var tableHeader = []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
 
 // Fields of runtime._func, by offset.
 const (
-	funcName        = 4
-	funcDeferReturn = 12
-	funcPCSP        = 16
-	funcPCFile      = 20
-	funcPCLine      = 24
-	funcTables      = 28 // the number of the tables by pc that follow
-	funcUnit        = 32
-	funcLine        = 36
-	funcFlag        = 41
-	flagAssembly    = 4 // abi.FuncFlagAsm
-	funcDataLen     = 43
-	funcSize        = 44
-	tableInlined    = 2 // abi.PCDATA_InlTreeIndex
-	dataInlined     = 3 // abi.FUNCDATA_InlTree
-	dataArgs        = 5 // abi.FUNCDATA_ArgInfo, the arguments in a traceback
-	dataArgsLive    = 6 // abi.FUNCDATA_ArgLiveInfo
-	noData          = 1<<32 - 1
+	funcName     = 4
+	funcPCSP     = 16
+	funcPCFile   = 20
+	funcPCLine   = 24
+	funcTables   = 28 // the number of the tables by pc that follow
+	funcUnit     = 32
+	funcLine     = 36
+	funcDataLen  = 43
+	funcSize     = 44
+	tableInlined = 2 // abi.PCDATA_InlTreeIndex
+	dataInlined  = 3 // abi.FUNCDATA_InlTree
+	dataArgs     = 5 // abi.FUNCDATA_ArgInfo, the arguments in a traceback
+	dataArgsLive = 6 // abi.FUNCDATA_ArgLiveInfo
+	noData       = 1<<32 - 1
 )
 
 // Tables by pc that nothing reads on this system: where a goroutine may not be preempted by a signal, and which arguments are live.
@@ -50,6 +47,7 @@ var unusedTables = []int{0, tableInlined, 3}
 
 type functionTable struct {
 	image                []byte
+	header               int
 	names, namesEnd      int // function names, one behind the other
 	pcs, pcsEnd          int // tables by pc
 	functions, functionN int // pairs of pc and offset; the functions behind them
@@ -68,7 +66,7 @@ func findFunctionTable(image []byte) (t functionTable, err error) {
 		}
 		field[i] = int(binary.LittleEndian.Uint64(b))
 	}
-	t = functionTable{image: image, names: at + field[3], namesEnd: at + field[4], pcs: at + field[6], pcsEnd: at + field[7],
+	t = functionTable{image: image, header: at, names: at + field[3], namesEnd: at + field[4], pcs: at + field[6], pcsEnd: at + field[7],
 		functions: at + field[7], functionN: field[0]}
 	if !(at < t.names && t.names < t.namesEnd && t.namesEnd < t.pcs && t.pcs < t.pcsEnd && t.functions+8*t.functionN < len(image)) {
 		return t, malformed("the parts of Go's function table lie in no known order")
@@ -76,29 +74,21 @@ func findFunctionTable(image []byte) (t functionTable, err error) {
 	return t, nil
 }
 
-// goFunction is what the table tells of a function to those who rewrite its code.
-type goFunction struct {
-	name        string
-	number      uint32 // as return addresses have it
-	deferreturn uint32 // the block that a recovered panic comes back to, 0 if there is none
-	assembly    bool
-}
-
-// trimFunctions drops what only tracebacks need of functions that keep is false for. It returns all functions, in the order of the code.
-func trimFunctions(image []byte, keep func(string) bool) ([]goFunction, error) {
+// trimFunctions drops what only tracebacks need of functions that keep is false for. It returns all names, in the order of the code.
+func trimFunctions(image []byte, keep func(string) bool) ([]string, error) {
 	t, err := findFunctionTable(image)
 	if err != nil {
 		return nil, err
 	}
 	names := newNames(nobody, system, method)
 	used := make([]bool, t.pcsEnd-t.pcs)
-	var all []goFunction
+	var all []string
 	for i := range t.functionN {
 		f, name, err := t.function(i)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, goFunction{name, get(f, 0), get(f, funcDeferReturn), f[funcFlag]&flagAssembly != 0})
+		all = append(all, name)
 		kept := keep(name)
 		switch {
 		case kept:

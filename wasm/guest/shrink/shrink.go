@@ -2,8 +2,9 @@
 //
 //   - data.go joins the data segments: the linker skips every eight zeros, which costs more headers than zeros cost a compressor;
 //   - pclntab.go drops names and lines of functions that are not ours from Go's function table;
+//   - tables.go has the indexes of that table made when the module is instantiated;
 //   - code.go spells two frequent sequences of instructions shorter;
-//   - blocks.go makes distances of the numbers that return addresses and jumps have in them.
+//   - flow.go counts program counters instead of naming each, and lets jumps branch to where they go.
 //
 // It knows the output of one version of Go's linker, checks what it finds, and refuses what it does not know.
 package shrink
@@ -42,7 +43,7 @@ func Guest(wasm []byte, keep func(function string) bool) (Result, error) {
 	return guest(wasm, keep, false)
 }
 
-// guest is Guest; with check what blocks.go relies on is checked when the code runs.
+// guest is Guest; with check, what flow.go relies on is checked while the code runs.
 func guest(wasm []byte, keep func(function string) bool, check bool) (Result, error) {
 	m, err := parse(wasm)
 	if err != nil {
@@ -52,7 +53,11 @@ func guest(wasm []byte, keep func(function string) bool, check bool) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	functions, err := trimFunctions(image, keep)
+	names, err := trimFunctions(image, keep)
+	if err != nil {
+		return Result{}, err
+	}
+	index, err := takeIndexes(image)
 	if err != nil {
 		return Result{}, err
 	}
@@ -61,13 +66,20 @@ func guest(wasm []byte, keep func(function string) bool, check bool) (Result, er
 		return Result{}, err
 	}
 	var r Result
-	for i, f := range functions {
-		r.Symbols = append(r.Symbols, Symbol{imports + uint32(i), f.name})
+	for i, name := range names {
+		r.Symbols = append(r.Symbols, Symbol{imports + uint32(i), name})
 	}
 	if err := m.setMemory(image); err != nil {
 		return Result{}, err
 	}
-	if err := m.rewriteCode(functions, check); err != nil {
+	functions, err := m.rewriteCode(findRuntime(names, imports), check)
+	if err != nil {
+		return Result{}, err
+	}
+	if functions != len(names) {
+		return Result{}, malformed("%d functions in the code, %d in Go's table", functions, len(names))
+	}
+	if err := m.addStart(index.code()); err != nil {
 		return Result{}, err
 	}
 	r.WASM = m.encode()

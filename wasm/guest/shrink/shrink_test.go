@@ -69,7 +69,7 @@ func TestProgramsDoTheSame(t *testing.T) {
 			checked, err := guest(linked, Ours, true)
 			require.NoError(t, err)
 			again, _, err := execute(t, checked.WASM)
-			require.NoError(t, err, "local 0 is not the number of the block that runs")
+			require.NoError(t, err, "a program counter is not what it is taken for")
 			require.Equal(t, got, again)
 			// The panic of a wrapper that is not ours is the same; its words are not.
 			was := "value method time.Duration.String called using nil *Duration pointer"
