@@ -76,7 +76,8 @@ def float64_models():
 
 
 def load_base(path, dtype=torch.float64, base=None):
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation="eager")
+    gguf = "model.gguf" if os.path.exists(os.path.join(path, "model.gguf")) else None
+    model = AutoModelForCausalLM.from_pretrained(path, gguf_file=gguf, dtype=torch.float32, attn_implementation="eager")
     if base:
         quantise_model(model, base)
     return model.to(dtype).eval()
