@@ -4,7 +4,7 @@
 // up to the next multiple of 4, and rows of W past the last are read as the last.
 //
 // One invocation computes a TM×TN block, four steps of out at a time; template,
-// edges and TERMS as in linear_forward.wgsl.
+// edges, WHOLE and TERMS as in linear_forward.wgsl.
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4
@@ -95,7 +95,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         if (i + {r}u < rows) {
             let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
+//#if WHOLE
+            store(at + {q}u, s{r}_{q});
+//#else
             if (col + {q}u < shape.in4) { store(at + {q}u, s{r}_{q}); }
+//#endif
 //#endfor
         }
 //#endfor

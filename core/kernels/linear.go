@@ -90,6 +90,12 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 	block := t.Linear.block(kind, s)
 	access := []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}
 	block.sizes["TERMS"] = 1
+	if _, n := s.result(kind, likelyRows); kind != linearWeight && !t.Linear.Tiled && n%block.columns == 0 {
+		block.sizes["WHOLE"] = 1
+	}
+	if kind == linearForward && !t.Linear.Tiled && s.Accumulate {
+		block.sizes["ADD"] = 1
+	}
 	if s.Rank > 0 {
 		block.sizes["TERMS"] = 2
 		args = append(args, low, rank)

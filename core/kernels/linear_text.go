@@ -43,8 +43,16 @@ func unrolledText(file, text string, sizes map[string]int, consts Consts, args .
 	}
 	lines := unroll(file, strings.Split(text, "\n"), sizes)
 	text = shaders.Text("common")
+	consts = maps.Clone(consts)
+	for _, name := range []string{"QUADS", "WHOLE", "ADD"} {
+		if sizes[name] > 0 {
+			if consts == nil {
+				consts = Consts{}
+			}
+			consts[name] = true
+		}
+	}
 	if sizes["QUADS"] > 0 {
-		consts = Consts{"QUADS": true}
 		text = "enable subgroups;\n" + text
 	}
 	p := &gpu.Program{
