@@ -1,5 +1,5 @@
-// The fused head's backward: turns the logits of columns c0..c0+cols, computed anew,
-// into their gradient, in place. With p = softmax(z^h), q = softmax(z^h − z^0):
+// The fused head's backward: turns the logits of columns c0..c0+cols, computed anew
+// where there are more columns, into their gradient, in place. With p = softmax(z^h), q = softmax(z^h − z^0):
 //   dz^h = a · (p − e_y) + b · (q − e_y)     a = coef[r].x, the factor of CE(z^h, y)
 //   dz^0 = −b · (q − e_y)                    b = coef[r].y, of CE(z^h − z^0, y)
 // Without DUAL: dz = a · (p − e_y). Without COUNTERFACTUAL: dz^0 = 0.

@@ -10,6 +10,9 @@
 // the low-rank term, else 1. CPU adapters win by this: a load there is a loop over
 // SIMD lanes, so the larger the block, the fewer loads a product costs.
 //
+// WHOLE: blocks never reach past the last column. ADD: Y += …. Both are decided by text,
+// since at small depths what stores a block is a quarter of the work.
+//
 // QUADS, where the adapter has subgroups: four neighbours take blocks beside each
 // other in the same rows. Each loads a quarter of these (LOADS of TM), and gets the
 // rest from the others.
@@ -19,7 +22,7 @@ struct Shape {
     out: u32,
     stride4: u32,    // row stride of Y / 4
     rank4: u32,      // rank / 4
-    accumulate: u32, // 1: Y += …
+    accumulate: u32, // unused: ADD says it
     scale: f32,
     offset4: u32,    // first column of Y / 4
 }
@@ -31,9 +34,15 @@ struct Shape {
 
 fn store(at: u32, col: u32, v: vec4<f32>) {
     var sum = v;
-    if (shape.accumulate == 1u) { sum += y[at]; }
+//#if ADD
+    sum += y[at];
+//#endif
+//#if WHOLE
+    y[at] = sum;
+//#else
     let inside = vec4<u32>(col, col + 1u, col + 2u, col + 3u) < vec4<u32>(shape.out);
     y[at] = select(vec4<f32>(0.0), sum, inside);
+//#endif
 }
 
 @compute @workgroup_size({GROUP})
@@ -102,7 +111,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         if (i + {r}u < rows) {
             let at = (i + {r}u) * shape.stride4 + shape.offset4 + col / 4u;
 //#for q TN/4
+//#if WHOLE
+            {
+//#else
             if (col + {q*4}u < shape.out) {
+//#endif
                 store(at + {q}u, col + {q*4}u, vec4<f32>(s{r}_{q*4}, s{r}_{q*4+1}, s{r}_{q*4+2}, s{r}_{q*4+3}));
             }
 //#endfor

@@ -4,14 +4,14 @@
 // up to the next multiple of 4, and rows of W past the last are read as the last.
 //
 // One invocation computes a TM×TN block, four steps of out at a time; template,
-// edges and TERMS as in linear_forward.wgsl.
+// edges, WHOLE, ADD and TERMS as in linear_forward.wgsl.
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4
     out: u32,
     stride4: u32,    // row stride of dY / 4
     rank4: u32,      // rank / 4
-    accumulate: u32, // 1: dX += …
+    accumulate: u32, // unused: ADD says it
     scale: f32,
     offset4: u32,    // first column of dY / 4
 }
@@ -23,7 +23,9 @@ struct Shape {
 
 fn store(at: u32, v: vec4<f32>) {
     var sum = v;
-    if (shape.accumulate == 1u) { sum += dx[at]; }
+//#if ADD
+    sum += dx[at];
+//#endif
     dx[at] = sum;
 }
 
@@ -95,7 +97,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         if (i + {r}u < rows) {
             let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
+//#if WHOLE
+            store(at + {q}u, s{r}_{q});
+//#else
             if (col + {q}u < shape.in4) { store(at + {q}u, s{r}_{q}); }
+//#endif
 //#endfor
         }
 //#endfor

@@ -22,7 +22,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let d = dy[i];
     let e = exp(-min(abs(g), vec4<f32>(87.0)));
     let large = 1.0 / (1.0 + e);
-    let small = e / (1.0 + e);
+    let small = e * large;
     let positive = g >= vec4<f32>(0.0);
     let s = select(small, large, positive);
     let rest = select(large, small, positive);

@@ -90,6 +90,11 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 	block := t.Linear.block(kind, s)
 	access := []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}
 	block.sizes["TERMS"] = 1
+	if kind != linearWeight && !t.Linear.Tiled {
+		_, n := s.result(kind, likelyRows)
+		block.sizes["WHOLE"] = int(flag(n%block.columns == 0))
+		block.sizes["ADD"] = int(flag(s.Accumulate))
+	}
 	if s.Rank > 0 {
 		block.sizes["TERMS"] = 2
 		args = append(args, low, rank)

@@ -18,7 +18,8 @@ import (
 //
 // The conditionals of source.go work in templates too, after the unrolling.
 
-// unrolled is program for a template with integer sizes; consts are flags only.
+// unrolled is program for a template with integer sizes, of which QUADS, WHOLE and ADD
+// are flags, too; consts are flags only.
 func unrolled(file string, sizes map[string]int, consts Consts, args ...gpu.Access) *gpu.Program {
 	return unrolledText(file, shaders.Text(file), sizes, consts, args...)
 }
@@ -43,13 +44,17 @@ func unrolledText(file, text string, sizes map[string]int, consts Consts, args .
 	}
 	lines := unroll(file, strings.Split(text, "\n"), sizes)
 	text = shaders.Text("common")
+	flags := Consts{}
+	maps.Copy(flags, consts)
+	for _, name := range []string{"QUADS", "WHOLE", "ADD"} {
+		flags[name] = sizes[name] > 0
+	}
 	if sizes["QUADS"] > 0 {
-		consts = Consts{"QUADS": true}
 		text = "enable subgroups;\n" + text
 	}
 	p := &gpu.Program{
 		Name: key,
-		WGSL: text + conditionals(file, strings.Join(lines, "\n"), consts),
+		WGSL: text + conditionals(file, strings.Join(lines, "\n"), flags),
 		Args: args,
 	}
 	programCache[key] = p

@@ -19,6 +19,9 @@ type lossTensors struct {
 	tokens *gpu.Tensor // kernels.TokenWidth per response token
 	coef   *gpu.Tensor // gradients' factors
 	sums   *gpu.Tensor // ring of sums per step
+	// logits are those of the forward pass where the vocabulary is one chunk, which
+	// the backward pass then need not compute anew; nil where there are more.
+	logits *gpu.Tensor
 }
 
 // chunks calls f for every piece of the vocabulary.
@@ -50,6 +53,9 @@ func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossT
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
 		z := p.logits(cols, hs, w)
 		p.plan.Add(kernels.HeadReduce(dual, c0, cols, p.headStride(), z, p.in.targets, t.state, p.rowForm()))
+		if cols == p.m.Config.VocabSize {
+			t.logits = z
+		}
 	})
 	p.plan.Add(kernels.TokenStats(dual, t.state, t.tokens))
 	p.plan.Add(kernels.TokenWeights(weightSpec(o, dual), p.in.expert, t.tokens))
@@ -63,7 +69,10 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 	hidden := p.m.Config.HiddenSize
 	dhs := p.temp("dhidden", p.queries, hidden)
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
-		z := p.logits(cols, hs, w)
+		z := t.logits
+		if z == nil {
+			z = p.logits(cols, hs, w)
+		}
 		p.plan.Add(kernels.HeadGrad(dual, c0, cols, p.headStride(), o.CounterfactualGrad, z, p.in.targets, t.state, t.coef))
 		spec := kernels.LinearSpec{Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0, Format: p.m.head.format}
 		p.plan.Add(kernels.LinearInputGrad(p.m.tune, spec, z, w, dhs, nil, nil))

@@ -84,8 +84,7 @@ func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *g
 	dgate, dup := p.temp("dgate", rows, c.IntermediateSize), p.temp("dup", rows, c.IntermediateSize)
 	p.plan.Add(kernels.SwiGLUGrad(rows.rows, c.IntermediateSize, s.gate, s.up, dact, dgate, dup))
 	dh2 := p.temp("dh2", rows, c.HiddenSize)
-	p.linearGrad(l.gate, rows, s.h2, s.uGate, dgate, dh2, false)
-	p.linearGrad(l.up, rows, s.h2, s.uUp, dup, dh2, true)
+	p.linearGrads(l.gate, l.up, rows, s.h2, s.uGate, s.uUp, dgate, dup, dh2)
 	// The residual carries dy past the norm: dy becomes the gradient of mid.
 	p.rmsNormGrad(l.norm2, rows, s.mid, s.rstd2, dh2, dy, true)
 
@@ -110,8 +109,7 @@ func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *g
 		return nil
 	}
 	dh1 := p.temp("dh1", p.tokens, c.HiddenSize)
-	p.linearGrad(l.k, p.tokens, s.h1, s.uk, dk, dh1, false)
-	p.linearGrad(l.v, p.tokens, s.h1, s.uv, dv, dh1, true)
+	p.linearGrads(l.k, l.v, p.tokens, s.h1, s.uk, s.uv, dk, dv, dh1)
 	if !sub {
 		p.linearGrad(l.q, rows, s.hq, s.uq, dq, dh1, true)
 		p.rmsNormGrad(l.norm1, p.tokens, s.x, s.rstd1, dh1, dy, true)

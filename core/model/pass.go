@@ -80,6 +80,20 @@ func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate
 	}
 }
 
+// linearGrads is linearGrad for two layers of one x, of which dx gets the gradient.
+// Where all weights train one product sums dx, so that it is stored once: the second
+// layer takes the place of a low-rank term.
+func (p *pass) linearGrads(a, b *linear, d dim, x, ua, ub, da, db, dx *gpu.Tensor) {
+	if a.lora != nil || b.lora != nil || b.w.format != kernels.F32 || len(b.w.parts) > 1 || b.out%4 != 0 {
+		p.linearGrad(a, d, x, ua, da, dx, false)
+		p.linearGrad(b, d, x, ub, db, dx, true)
+		return
+	}
+	p.linearGrad(a, d, x, ua, da, nil, false)
+	p.linearGrad(b, d, x, ub, db, nil, false)
+	p.inputGrad(a.w, kernels.LinearSpec{Rows: d.rows, Rank: b.out, Scale: 1}, da, dx, db, b.w.parts[0].t)
+}
+
 // rmsNorm records y = norm(x) and returns it with the reciprocal deviations.
 func (p *pass) rmsNorm(n gain, d dim, x *gpu.Tensor) (y, rstd *gpu.Tensor) {
 	features := p.m.Config.HiddenSize
