@@ -16,6 +16,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 import format as fmt
+from model import gguf_file
 
 LATEST = 3
 
@@ -121,8 +122,7 @@ def main():
     torch.set_num_threads(2)
     torch.manual_seed(0)
     tok = Tokenizer.from_file(os.path.join(a.model, "tokenizer.json"))
-    gguf = "model.gguf" if os.path.exists(os.path.join(a.model, "model.gguf")) else None
-    model = AutoModelForCausalLM.from_pretrained(a.model, gguf_file=gguf, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.float32, **gguf_file(a.model))
     past, future = (read(os.path.join(a.sample, n + ".jsonl")) for n in ("history", "heldout"))
     everything = past + future
     first = len(past)

@@ -56,6 +56,7 @@ def main():
     tensors = {k: v.to(torch.float16).contiguous() for k, v in to_hf(model.state_dict()).items()}
     assert all(torch.isfinite(t).all() for t in tensors.values())
     data = save(tensors, metadata={"format": "pt"})
+    os.makedirs(a.out, exist_ok=True)
     with open(os.path.join(a.out, "model.safetensors"), "wb") as f:
         f.write(data)
     write_json(os.path.join(a.out, "config.json"), CONFIG)

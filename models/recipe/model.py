@@ -1,4 +1,6 @@
 """A compact Llama: the same function as transformers' LlamaForCausalLM, with fused projections so that a CPU trains it faster."""
+import os
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -109,8 +111,13 @@ def to_hf(state):
     return out
 
 
+def gguf_file(folder):
+    """What from_pretrained has to be told of a folder whose weights are in model.gguf."""
+    return {"gguf_file": "model.gguf"} if os.path.exists(os.path.join(folder, "model.gguf")) else {}
+
+
 def from_hf(tensors):
-    """The other way round: transformers' names (as read from model.safetensors) to our state dict."""
+    """The other way round: a state dict of transformers to ours."""
     state = {"embed.weight": tensors["model.embed_tokens.weight"], "norm": tensors["model.norm.weight"]}
     for i in range(LAYERS):
         b, h = f"blocks.{i}.", f"model.layers.{i}."

@@ -11,10 +11,10 @@ import time
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 import format as fmt
-from model import Llama, from_hf
+from model import Llama, from_hf, gguf_file
 
 ROW = 512
 
@@ -53,9 +53,9 @@ def optimizers(model, kind, lr, adam_lr, decay):
 
 
 def initial(path):
-    """A checkpoint's state, or that of a Hugging Face folder of the same shape."""
+    """A checkpoint's state, or that of a model folder of the same shape."""
     if os.path.isdir(path):
-        return from_hf(load_file(os.path.join(path, "model.safetensors")))
+        return from_hf(AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **gguf_file(path)).state_dict())
     return torch.load(path, map_location="cpu", weights_only=True)["model"]
 
 
