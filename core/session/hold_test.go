@@ -178,7 +178,9 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	require.NoError(t, err)
 	further, err := weights.ReadAdapter(ctx, j.store, "out/further")
 	require.NoError(t, err)
-	require.Equal(t, from.Shape(), further.Shape(), "rank, alpha, targets and the base's name")
+	want := from.Shape()
+	want.Made = weights.Made{Template: "plain", Base: "q8"}
+	require.Equal(t, want, further.Shape(), "rank, alpha, targets and the base's name; and what it was made with")
 	require.Equal(t, from.Paths(), further.Paths())
 	require.NotEqual(t, from.Pairs, further.Pairs)
 
