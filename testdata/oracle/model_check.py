@@ -43,8 +43,8 @@ def main():
     warnings.filterwarnings("ignore")
     logging.disable_progress_bar()
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("model")
-    p.add_argument("nextquill")
+    p.add_argument("model", type=os.path.abspath)
+    p.add_argument("nextquill", type=os.path.abspath)
     p.add_argument("--base", default="auto", choices=["auto", "f32"], help="both have the weights of the file, to the bit")
     a = p.parse_args()
 
