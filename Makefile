@@ -52,7 +52,7 @@ goldens: ## Make the golden files again; needs Python, and VENV=DIR for its pack
 	GO=$(GO) scripts/goldens "$(VENV)"
 
 .PHONY: parity
-parity: ## Compare tokenizers and chat templates with the reference on megabytes of text; needs npm, Python, VENV=DIR
+parity: build ## Compare tokenizers, chat templates and SmolLM2's answers with the reference; needs npm, Python, VENV=DIR
 	GO=$(GO) ARGS="$(ARGS)" scripts/parity "$(VENV)"
 
 .PHONY: clean

@@ -76,7 +76,10 @@ def float64_models():
 
 
 def load_base(path, dtype=torch.float64, base=None):
+    """path is a folder in HF layout, a folder with model.gguf, or a GGUF file."""
     gguf = "model.gguf" if os.path.exists(os.path.join(path, "model.gguf")) else None
+    if path.endswith(".gguf"):
+        path, gguf = os.path.split(path)
     model = AutoModelForCausalLM.from_pretrained(path, gguf_file=gguf, dtype=torch.float32, attn_implementation="eager")
     if base:
         quantise_model(model, base)
