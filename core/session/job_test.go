@@ -342,7 +342,7 @@ func TestBenchOfABatch(t *testing.T) {
 	j := newJob(t)
 	j.write("batch.json", `{"samples":[{"with":[1,5,6],"without":[1],"response":[7,8,9,2]},{"with":[1,4],"without":[1],"response":[9,2]}]}`)
 	p := session.BenchParams{
-		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: 1e-3, Repeats: 3, StepsOnly: true,
+		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: 1e-4, Repeats: 3, StepsOnly: true,
 		Prefix: 1, History: 1, Suffix: 1, Response: 1,
 	}
 	var r session.BenchResult
