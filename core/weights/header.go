@@ -2,7 +2,7 @@ package weights
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 
 	"nextquill/core/fault"
 	"nextquill/core/internal/jsonx"
@@ -89,11 +89,11 @@ func parseHeader(blobName string, header []byte, start, size int64) (tensors []I
 		}
 		return nil, nil, err
 	}
-	slices.SortStableFunc(tensors, func(a, b Info) int {
-		if a.Begin != b.Begin {
-			return int(min(max(a.Begin-b.Begin, -1), 1))
+	sort.SliceStable(tensors, func(i, j int) bool {
+		if a, b := tensors[i], tensors[j]; a.Begin != b.Begin {
+			return a.Begin < b.Begin
 		}
-		return int(min(max(a.End-b.End, -1), 1)) // empty tensors before the one that starts at the same byte
+		return tensors[i].End < tensors[j].End // empty tensors before the one that starts at the same byte
 	})
 	at := start
 	for _, t := range tensors {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 
 	"nextquill/core/blob"
@@ -41,7 +42,7 @@ func Merge(ctx context.Context, base Source, a *Adapter, dtype DType, w io.Write
 		}
 		tensors = append(tensors, m)
 	}
-	slices.SortFunc(tensors, func(a, b merged) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
 	header, total := mergedHeader(tensors)
 	if _, err := w.Write(header); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
+	"sort"
 
 	"nextquill/core/blob"
 )
@@ -25,7 +25,7 @@ type Tensor struct {
 // panics.
 func Encode(tensors []Tensor, metadata map[string]string) []byte {
 	tensors = slices.Clone(tensors)
-	slices.SortFunc(tensors, func(a, b Tensor) int { return strings.Compare(a.Name, b.Name) })
+	sort.SliceStable(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
 	var header bytes.Buffer
 	header.WriteByte('{')
 	if len(metadata) > 0 {
