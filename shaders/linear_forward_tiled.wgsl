@@ -5,6 +5,9 @@
 // each invocation keeps 4×4 results, TY rows and TX columns apart so that
 // neighbours read and write neighbouring words. A row of a tile takes 5 vec4
 // instead of 4, which spreads the rows over the memory banks.
+//
+// HALF: W is binary16 and stays so in workgroup memory, so that the inner loop reads a
+// quarter less. KEPT is 2 then where the low-rank term needs a place of its own.
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4
@@ -21,7 +24,9 @@ struct Shape {
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
 //#endfor
 var<workgroup> xs: array<vec4<f32>, {TY*20}>;
-var<workgroup> ws: array<vec4<f32>, {TX*20}>;
+//#for t KEPT
+var<workgroup> ws{t}: array<Kept{t}, {TX*20}>;
+//#endfor
 
 @compute @workgroup_size({TX*TY})
 fn main(
@@ -56,7 +61,7 @@ fn main(
         for (var i = lane; i < {TX*16}u; i += {TX*TY}u) {
             let k = min(start + i % 4u, depth{t} - 1u);
             let c = row_start{t}(min(col0 + i / 4u, shape.out - 1u), depth{t});
-            ws[(i / 4u) * 5u + i % 4u] = weights{t}(c, k, scales{t}(c, k / SPAN{t}));
+            ws{t*HALF}[(i / 4u) * 5u + i % 4u] = Kept{t*HALF}(weights{t}(c, k, scales{t}(c, k / SPAN{t})));
         }
         workgroupBarrier();
         for (var k = 0u; k < 4u; k++) {
@@ -64,7 +69,7 @@ fn main(
             let p{i} = xs[(ty + {i*TY}u) * 5u + k];
 //#endfor
 //#for j 4
-            let q{j} = ws[(tx + {j*TX}u) * 5u + k];
+            let q{j} = vec4<f32>(ws{t*HALF}[(tx + {j*TX}u) * 5u + k]);
 //#for i 4
             s{i}_{j} += dot(p{i}, q{j});
 //#endfor

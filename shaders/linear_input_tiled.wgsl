@@ -2,7 +2,8 @@
 //
 // A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns:
 // 16 columns of dY and 16 rows of W at a time go through workgroup memory, and each
-// invocation keeps one vec4 in each of 4 rows. Banks as in linear_forward_tiled.wgsl.
+// invocation keeps one vec4 in each of 4 rows. Banks and HALF as in
+// linear_forward_tiled.wgsl.
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4
@@ -19,7 +20,9 @@ struct Shape {
 @group(0) @binding({t*3+2}) var<storage, read> dy{t}: array<vec4<f32>>; // dY, V
 //#endfor
 var<workgroup> ys: array<vec4<f32>, {TY*20}>;
-var<workgroup> ws: array<vec4<f32>, {TX*16}>;
+//#for t KEPT
+var<workgroup> ws{t}: array<Kept{t}, {TX*16}>;
+//#endfor
 
 @compute @workgroup_size({TX*TY})
 fn main(
@@ -58,12 +61,12 @@ fn main(
         for (var i = lane; i < {TX*16}u; i += {TX*TY}u) {
             let o = row_start{t}(min(4u * start + i / {TX}u, last{t}), shape.in4);
             let c = min(col0 + i % {TX}u, shape.in4 - 1u);
-            ws[i] = weights{t}(o, c, scales{t}(o, c / SPAN{t}));
+            ws{t*HALF}[i] = Kept{t*HALF}(weights{t}(o, c, scales{t}(o, c / SPAN{t})));
         }
         workgroupBarrier();
         for (var k = 0u; k < 4u; k++) {
 //#for e 4
-            let q{e} = ws[(4u * k + {e}u) * {TX}u + tx];
+            let q{e} = vec4<f32>(ws{t*HALF}[(4u * k + {e}u) * {TX}u + tx]);
 //#endfor
 //#for i 4
             let p{i} = ys[(ty + {i*TY}u) * 5u + k];

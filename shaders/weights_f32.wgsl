@@ -1,12 +1,14 @@
-// A matrix of weights [rows, columns] as f32, a vec4 at a time. Every weights_*.wgsl says the same four things about
+// A matrix of weights [rows, columns] as f32, a vec4 at a time. Every weights_*.wgsl says the same five things about
 // the operand {t} of a product, so that one shader text serves all formats of a frozen base (kernels.Format):
 //   SPAN         vec4s that share their scales
+//   Kept         how a vec4 is kept in workgroup memory
 //   row_start    where a row of so many vec4s starts
 //   scales       what the vec4s of span number n of a row share
 //   weights      vec4 k of a row
 @group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>;
 
 const SPAN{t}: u32 = 0x40000000u;
+alias Kept{t} = vec4<f32>;
 
 fn row_start{t}(row: u32, vecs: u32) -> u32 { return row * vecs; }
 

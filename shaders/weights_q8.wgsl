@@ -3,6 +3,7 @@
 @group(0) @binding({t*3+3}) var<storage, read> w{t}: array<u32>;
 
 const SPAN{t}: u32 = 8u;
+alias Kept{t} = vec4<f32>;
 
 fn row_start{t}(row: u32, vecs: u32) -> u32 { return row * ((vecs + 7u) / 8u * 9u); }
 

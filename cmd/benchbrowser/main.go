@@ -18,6 +18,7 @@ type options struct {
 	Rounds int      `default:"5" help:"Turns of all contestants."`
 	Steps  int      `default:"8" help:"Steps of ours and of jax-js in a round; tfjs takes a quarter."`
 	Rivals []string `default:"jax,tfjs" enum:"jax,tfjs" help:"Whom to measure beside ours."`
+	On     string   `default:"swiftshader" enum:"swiftshader,lavapipe" help:"The adapter: Chromium's software driver, or Mesa's, which passes for a GPU."`
 	Dawn   []string `help:"Features of Dawn's to switch on; default: none, as visitors have it." placeholder:"NAME"`
 }
 

@@ -63,7 +63,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	browser, err := browsertest.Open(ctx, server.URL, o.Dawn...)
+	browser, err := openOn(ctx, o, server.URL)
 	if err != nil {
 		return err
 	}
@@ -78,6 +78,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	r.show(out, w)
 	return nil
+}
+
+func openOn(ctx context.Context, o options, url string) (*browsertest.Browser, error) {
+	if o.On == "lavapipe" {
+		return browsertest.OpenOnLavapipe(ctx, url, filepath.Join(o.Out, "layer"), o.Dawn...)
+	}
+	return browsertest.Open(ctx, url, o.Dawn...)
 }
 
 // measure runs all rounds.

@@ -63,13 +63,16 @@ func (f Format) RowBytes(columns int) int {
 }
 
 // unrolled is the program of a template whose first matrix of weights is in format f,
-// and whose second, where sizes has TERMS 2, in F32.
+// and whose second, where sizes has TERMS 2, in F32. With HALF 1, F16 is read as such.
 func (f Format) unrolled(file string, sizes map[string]int, args ...gpu.Access) *gpu.Program {
 	text := shaders.Text(file)
 	for t := range sizes["TERMS"] {
 		operand := maps.Clone(sizes)
 		operand["t"] = t
 		name := "weights_" + [...]Format{f, F32}[t].String()
+		if t == 0 && sizes["HALF"] > 0 {
+			name = "weights_half"
+		}
 		text = strings.Join(unroll(name, strings.Split(shaders.Text(name), "\n"), operand), "\n") + text
 	}
 	name := file

@@ -90,6 +90,8 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 	block := t.Linear.block(kind, s)
 	access := []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}
 	block.sizes["TERMS"] = 1
+	block.sizes["HALF"] = int(flag(t.Half && s.Format == F16))
+	block.sizes["KEPT"] = 1
 	if kind != linearWeight && !t.Linear.Tiled {
 		_, n := s.result(kind, likelyRows)
 		block.sizes["WHOLE"] = int(flag(n%block.columns == 0))
@@ -97,6 +99,7 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 	}
 	if s.Rank > 0 {
 		block.sizes["TERMS"] = 2
+		block.sizes["KEPT"] += block.sizes["HALF"]
 		args = append(args, low, rank)
 		access = append(access, gpu.ReadStorage, gpu.ReadStorage)
 	}

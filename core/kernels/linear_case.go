@@ -7,7 +7,7 @@ const linearTolerance = 5e-5
 // linearCase reads the sizes that all three products share. Rows: "rows", counted
 // by tokens, or fixed with the flag "fixed". "stride" is OutStride, "offset" Offset,
 // "format" the weights' Format; "variant" is an index of linearVariants, without which
-// the adapter's default runs.
+// the adapter's default runs. Weights in F16 are read by shader-f16 where it is there.
 func linearCase(c *Case) (s LinearSpec, n int, t Tune) {
 	n = c.Size("rows")
 	s = LinearSpec{
@@ -25,6 +25,7 @@ func linearCase(c *Case) (s LinearSpec, n int, t Tune) {
 	if v, ok := c.Spec.Sizes["variant"]; ok && linearVariants[v].on(c.Info) {
 		t.Linear = linearVariants[v]
 	}
+	t.Half = c.Info.ShaderF16
 	return s.checked(s.Rank > 0), n, t
 }
 

@@ -52,6 +52,9 @@ func unrolledText(file, text string, sizes map[string]int, consts Consts, args .
 	if sizes["QUADS"] > 0 {
 		text = "enable subgroups;\n" + text
 	}
+	if sizes["HALF"] > 0 {
+		text = "enable f16;\n" + text
+	}
 	p := &gpu.Program{
 		Name: key,
 		WGSL: text + conditionals(file, strings.Join(lines, "\n"), flags),

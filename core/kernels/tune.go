@@ -12,11 +12,14 @@ import (
 type Tune struct {
 	Linear    LinearVariant    `json:"linear"`
 	Attention AttentionVariant `json:"attention"`
+	// Half: products read weights in F16 as what they are (shader-f16), else as words
+	// that they unpack. The results are the same, to the bit; see linear_half_case.go.
+	Half bool `json:"half,omitempty"`
 }
 
 // DefaultTune is the choice for an adapter that nobody has measured.
 func DefaultTune(info gpu.Info) Tune {
-	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info)}
+	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info), Half: info.ShaderF16 && !info.CPU}
 	if info.CPU {
 		t.Linear = linearBlock16
 		if linearQuads.on(info) {
@@ -34,13 +37,14 @@ const (
 )
 
 // MeasureTune measures variants of the matrix product on g's adapter, which takes
-// about a second, and returns the fastest beside the defaults of the rest. The
-// last bits of results may depend on the variant, so that a host keeps a measured
-// Tune for as long as runs have to repeat exactly.
+// about a second, and returns the fastest beside the defaults of the rest; with
+// shader-f16 it measures that, too. The last bits of results may depend on the
+// variant, so that a host keeps a measured Tune for as long as runs have to repeat
+// exactly.
 func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 	tune := DefaultTune(g.Info())
 	start := time.Now()
-	best, err := matmulSpeed(ctx, g, &tune, linearForward, 1024, 256, 256)
+	best, err := matmulSpeed(ctx, g, &tune, F32, linearForward, 1024, 256, 256)
 	if err != nil {
 		return Tune{}, err
 	}
@@ -53,7 +57,7 @@ func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 		}
 		candidate := tune
 		candidate.Linear = v
-		speed, err := matmulSpeed(ctx, g, &candidate, linearForward, 1024, 256, 256)
+		speed, err := matmulSpeed(ctx, g, &candidate, F32, linearForward, 1024, 256, 256)
 		if err != nil {
 			return Tune{}, err
 		}
@@ -61,7 +65,25 @@ func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 			best, tune.Linear = speed, v
 		}
 	}
-	return tune, nil
+	if g.Info().ShaderF16 {
+		tune.Half, err = measureHalf(ctx, g, tune)
+	}
+	return tune, err
+}
+
+// measureHalf tells whether weights in F16 are better read by shader-f16 than as words.
+func measureHalf(ctx context.Context, g *gpu.Context, tune Tune) (bool, error) {
+	usual, other := tune, tune
+	other.Half = !tune.Half
+	speed, err := matmulSpeed(ctx, g, &usual, F16, linearForward, 1024, 256, 256)
+	if err != nil {
+		return false, err
+	}
+	rival, err := matmulSpeed(ctx, g, &other, F16, linearForward, 1024, 256, 256)
+	if rival > tuneMargin*speed {
+		return other.Half, err
+	}
+	return usual.Half, err
 }
 
 // MatmulBest measures the best plain matrix product of this adapter with tune, in
@@ -70,7 +92,7 @@ func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 func MatmulBest(ctx context.Context, g *gpu.Context, tune *Tune) (gflops float64, err error) {
 	for _, size := range [][3]int{{1024, 1024, 1024}, {2048, 512, 512}} {
 		for _, kind := range []linearKind{linearForward, linearInput, linearWeight} {
-			speed, err := matmulSpeed(ctx, g, tune, kind, size[0], size[1], size[2])
+			speed, err := matmulSpeed(ctx, g, tune, F32, kind, size[0], size[1], size[2])
 			if err != nil {
 				return 0, err
 			}
@@ -81,7 +103,7 @@ func MatmulBest(ctx context.Context, g *gpu.Context, tune *Tune) (gflops float64
 }
 
 // matmulSpeed returns GFLOP/s of one product.
-func matmulSpeed(ctx context.Context, g *gpu.Context, tune *Tune, kind linearKind, rows, in, out int) (float64, error) {
+func matmulSpeed(ctx context.Context, g *gpu.Context, tune *Tune, f Format, kind linearKind, rows, in, out int) (float64, error) {
 	var bufs []gpu.Buffer
 	tensor := func(name string, n int) *gpu.Tensor {
 		bufs = append(bufs, g.NewBuffer(name, int64(4*n), gpu.Storage))
@@ -93,7 +115,7 @@ func matmulSpeed(ctx context.Context, g *gpu.Context, tune *Tune, kind linearKin
 			g.Free(b)
 		}
 	}()
-	s := LinearSpec{Rows: FixedRows(rows), In: in, Out: out, Scale: 1}
+	s := LinearSpec{Rows: FixedRows(rows), In: in, Out: out, Scale: 1, Format: f}
 	var d gpu.Dispatch
 	switch kind {
 	case linearForward:

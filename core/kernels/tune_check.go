@@ -9,6 +9,9 @@ import (
 // Valid tells whether t names variants that exist on an adapter: one read from a cache
 // may have been written by another version, with other features, or by anybody.
 func (t Tune) Valid(info gpu.Info) bool {
+	if t.Half && !info.ShaderF16 {
+		return false
+	}
 	a := t.Attention
 	for _, block := range []int{a.Forward, a.QueryGrad, a.KeyGrad} {
 		if block < 1 || block > 16 {

@@ -21,4 +21,7 @@ func TestTuneValid(t *testing.T) {
 	require.False(t, Tune{}.Valid(gpu.Info{}))
 	quads := DefaultTune(gpu.Info{CPU: true, Subgroups: true, SubgroupMinSize: 4})
 	require.False(t, quads.Valid(gpu.Info{CPU: true}), "the same adapter, opened without subgroups")
+	half := DefaultTune(gpu.Info{ShaderF16: true})
+	require.True(t, half.Half)
+	require.False(t, half.Valid(gpu.Info{}), "the same adapter, opened without shader-f16")
 }

@@ -49,7 +49,11 @@ func find() (string, error) {
 // Features of Dawn's may be switched on: disable_workgroup_init makes shaders
 // compile many times faster.
 func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, error) {
-	options := []chromedp.ExecAllocatorOption{chromedp.Flag("enable-unsafe-webgpu", true)}
+	return openGPU(ctx, url, dawnFeatures)
+}
+
+func openGPU(ctx context.Context, url string, dawnFeatures []string, options ...chromedp.ExecAllocatorOption) (*Browser, error) {
+	options = append(options, chromedp.Flag("enable-unsafe-webgpu", true))
 	if len(dawnFeatures) > 0 {
 		options = append(options, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
 	}

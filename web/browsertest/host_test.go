@@ -39,10 +39,24 @@ func TestHost(t *testing.T) {
 	t.Run("kernels", b.kernels)
 }
 
+// TestLavapipe runs the same on an adapter with shader-f16, which takes the kernels'
+// variants for GPUs.
+func TestLavapipe(t *testing.T) {
+	b := startOn(t, func(url string) (*browsertest.Browser, error) {
+		return browsertest.OpenOnLavapipe(t.Context(), url, t.TempDir())
+	})
+	b.gpu = true
+	t.Run("conformance", b.conformance)
+	t.Run("step", b.step)
+	t.Run("step in f16", b.stepInF16)
+	t.Run("kernels", b.kernels)
+}
+
 // hostPage is the harness page with the guest that the headless tests run.
 type hostPage struct {
 	*browsertest.Browser
 	sha256 string
+	gpu    bool // the adapter is taken for a GPU, and has shader-f16
 }
 
 type opened struct {
@@ -52,6 +66,11 @@ type opened struct {
 }
 
 func start(t *testing.T) *hostPage {
+	return startOn(t, func(url string) (*browsertest.Browser, error) { return browsertest.Open(t.Context(), url) })
+}
+
+// startOn is start with a browser of the caller's.
+func startOn(t *testing.T, open func(url string) (*browsertest.Browser, error)) *hostPage {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
 	wasm := loadGuest(t)
@@ -59,12 +78,12 @@ func start(t *testing.T) *hostPage {
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	began := time.Now()
-	b, err := browsertest.Open(t.Context(), server.URL)
+	b, err := open(server.URL)
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
 	t.Logf("browser up in %v", time.Since(began).Round(time.Millisecond))
 	sum := sha256.Sum256(wasm)
-	return &hostPage{b, hex.EncodeToString(sum[:])}
+	return &hostPage{Browser: b, sha256: hex.EncodeToString(sum[:])}
 }
 
 // loadGuest takes the artifact that NEXTQUILL_WASM names, as the headless tests
@@ -105,7 +124,8 @@ func (b *hostPage) policy(t *testing.T) {
 func (b *hostPage) conformance(t *testing.T) {
 	o := b.open(t, nil)
 	require.Equal(t, b.sha256, o.SHA256, "another guest runs than the headless one")
-	require.True(t, o.Adapter.CPU, "the kernels would take variants for a GPU: %+v", o.Adapter)
+	require.Equal(t, b.gpu, !o.Adapter.CPU, "the kernels would take other variants: %+v", o.Adapter)
+	require.Equal(t, b.gpu, o.Adapter.ShaderF16, "%+v", o.Adapter)
 	var report conformance.Report
 	events := 0
 	err := b.Call(t.Context(), "conformance", nil, &report, func(name string, raw json.RawMessage) {

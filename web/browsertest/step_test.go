@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/blob"
+	"nextquill/core/kernels"
 	"nextquill/core/session"
 	"nextquill/core/weights"
 )
@@ -22,6 +23,19 @@ func (b *hostPage) step(t *testing.T) {
 	for _, name := range []string{"nextquill-lora", "edges-full", "nextquill-code-brain-lora", "q4-lora"} {
 		t.Run(name, func(t *testing.T) { b.golden(t, name) })
 	}
+	b.requireNothingLeft(t)
+}
+
+// stepInF16 does a step whose products all read the base by shader-f16, which a
+// measurement may not have chosen here.
+func (b *hostPage) stepInF16(t *testing.T) {
+	o := b.open(t, nil)
+	tune := kernels.DefaultTune(o.Adapter)
+	require.True(t, tune.Half && tune.Linear.Tiled, "%+v", tune)
+	raw, err := json.Marshal(map[string]kernels.Tune{o.Adapter.Name: tune})
+	require.NoError(t, err)
+	require.NoError(t, b.Harness(t.Context(), nil, "write", "cache/kernels.json", string(raw)))
+	b.golden(t, "f16-tied-lora")
 	b.requireNothingLeft(t)
 }
 

@@ -1,0 +1,82 @@
+package browsertest
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/chromedp/chromedp"
+
+	"nextquill/core/fault"
+)
+
+//go:embed lavapipe/layer.c
+var layerSource []byte
+
+// OpenOnLavapipe is Open with WebGPU on Mesa's software driver, which computes in
+// binary16 (shader-f16) as SwiftShader does not, and which pages take for a GPU, not
+// for a processor. lavapipe/layer.c says how; dir is an empty folder for the layer.
+func OpenOnLavapipe(ctx context.Context, url, dir string, dawnFeatures ...string) (*Browser, error) {
+	env, err := lavapipe(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.Env(env...),
+		// Chromium itself draws through Vulkan, too: else it would see no other GPU than its own.
+		chromedp.Flag("enable-features", "Vulkan"),
+		chromedp.Flag("use-angle", "vulkan"),
+		chromedp.Flag("disable-vulkan-surface", true),
+		chromedp.Flag("use-webgpu-adapter", "default"),
+		chromedp.Flag("ignore-gpu-blocklist", true),
+	}
+	return openGPU(ctx, url, dawnFeatures, options...)
+}
+
+// lavapipe builds the layer and gives the environment that puts it and the driver into use.
+func lavapipe(ctx context.Context, dir string) ([]string, error) {
+	drivers, err := filepath.Glob("/usr/share/vulkan/icd.d/lvp_icd.*json")
+	if err != nil || len(drivers) == 0 {
+		return nil, fault.New(fault.Missing, "lavapipe", "", "no lvp_icd.*json in /usr/share/vulkan/icd.d").
+			WithRemedy("install Mesa's software driver: apt-get install mesa-vulkan-drivers")
+	}
+	cc, err := exec.CommandContext(ctx, "go", "env", "CC").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env CC: %w", err)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	source, library := filepath.Join(dir, "layer.c"), filepath.Join(dir, "layer.so")
+	if err := os.WriteFile(source, layerSource, 0o600); err != nil {
+		return nil, err
+	}
+	build := exec.CommandContext(ctx, strings.TrimSpace(string(cc)), "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library, source)
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fault.New(fault.Missing, "lavapipe/layer.c", "", "%s", out).
+			WithRemedy("install a C compiler and Vulkan's headers: apt-get install gcc libc6-dev libvulkan-dev").WithCause(err)
+	}
+	const name = "VK_LAYER_NEXTQUILL_lavapipe"
+	manifest, err := json.Marshal(map[string]any{
+		"file_format_version": "1.1.2",
+		"layer": map[string]string{
+			"name": name, "type": "GLOBAL", "library_path": library, "api_version": "1.3.0", "implementation_version": "1",
+			"description": "makes llvmpipe an adapter that Chromium takes",
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "layer.json"), manifest, 0o600); err != nil {
+		return nil, err
+	}
+	return []string{"VK_DRIVER_FILES=" + drivers[0], "VK_ICD_FILENAMES=" + drivers[0], "VK_LAYER_PATH=" + dir, "VK_INSTANCE_LAYERS=" + name}, nil
+}
