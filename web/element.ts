@@ -5,6 +5,7 @@
 
 import { Fault, forget as forgetAll, importAccept, NextQuill, openHistory, presets, type Explanation, type History, type Item, type Preset, type Run } from "./nextquill.js";
 import { button, make } from "./element/dom.js";
+import { explainedView } from "./element/explained.js";
 import { english, type Strings } from "./element/strings.js";
 import { styles } from "./element/styles.js";
 import { makeView, type View } from "./element/view.js";
@@ -212,11 +213,7 @@ export class NextQuillElement extends HTMLElement {
     this.#say(this.#words.preparing);
     const about = this.#view.about.value;
     const result = await quill.explain({ text: this.value, influence: false, ...(about.trim() !== "" && { context: about }) });
-    this.#view.explained.replaceChildren(...result.tokens.slice(0, -1).map(({ text, dce }) => {
-      const token = make("span", { part: "token", title: `${dce >= 0 ? "+" : "−"}${Math.abs(100 * dce).toFixed(1)} %` }, text);
-      token.style.setProperty("--effect", String(Math.min(1, Math.max(0, dce))));
-      return token;
-    }));
+    this.#view.explained.replaceChildren(...explainedView(this.#words, result.tokens.slice(0, -1)));
     this.#view.explained.hidden = false;
     this.#say(this.#words.idle);
     this.#fire("nq-explain", result);

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"nextquill/web/browsertest"
@@ -21,13 +22,19 @@ import (
 // openExample opens a page of examples/ as it lies in the repository, beside what the site has in dist/.
 func openExample(t *testing.T, name string) testPage {
 	t.Helper()
-	whole, err := built()
+	site, err := built()
 	require.NoError(t, err)
-	s := newSite(whole.root)
-	for file, data := range whole.files {
+	return openExampleOf(t, site, name)
+}
+
+// openExampleOf is openExample with a site that the caller has built.
+func openExampleOf(t *testing.T, dist *site, name string) testPage {
+	t.Helper()
+	s := newSite(dist.root)
+	for file, data := range dist.files {
 		s.files[path.Join("dist", file)] = data
 	}
-	require.NoError(t, fs.WalkDir(os.DirFS(filepath.Join(whole.root, "examples")), name, func(file string, d fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(os.DirFS(filepath.Join(dist.root, "examples")), name, func(file string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			s.files[path.Join("examples", file)], err = s.read("examples/" + file)
 		}
@@ -35,6 +42,7 @@ func openExample(t *testing.T, name string) testPage {
 	}))
 	p := testPage{T: t}
 	p.server, _ = serveSite(t, s, strings.Replace(policy, "trusted-types nextquill nextquill-page", "trusted-types nextquill", 1)+"; form-action 'self'")
+	var err error
 	p.browser, err = browsertest.Open(t.Context(), p.server.URL+"/some/folder/examples/"+name+"/")
 	require.NoError(t, err)
 	t.Cleanup(p.browser.Close)
@@ -118,6 +126,31 @@ func TestElementSaysWhatIsMissing(t *testing.T) {
 	p.browserSaidNothing()
 }
 
+// TestElementExplains has the model colour a draft, and goes through it by keyboard.
+func TestElementExplains(t *testing.T) {
+	dist, _ := whole(t)
+	p := openExampleOf(t, dist, "embed")
+	const element, root = `document.querySelector("next-quill")`, `document.querySelector("next-quill").shadowRoot`
+	p.do(element + `.history.add({ text: "Tea, n. A drink that is taken for an answer." })`)
+	p.until(root + `.querySelectorAll("li").length === 1`)
+	p.do(element + `.value = "Coffee, n. A drink that is taken for tea."; ` + root + `.querySelector("[part~=explain]").click()`)
+	p.until(root + `.querySelectorAll("[role=listbox] [role=option]").length > 8`)
+	require.Equal(t, p.value(element+`.value`), strings.TrimSpace(p.value(root+`.querySelector("[role=listbox]").textContent`)))
+	p.do(root + `.querySelector("#draft").focus()`)
+	require.NoError(t, p.browser.Press("\t"))
+	about := func() string { return p.value(root + `.querySelector("[part=effect]").textContent`) }
+	first := about()
+	require.Regexp(t, "^(Coffee|C).*: .*your texts$", first)
+	require.NoError(t, p.browser.Press(kb.ArrowRight+kb.ArrowRight))
+	require.NotEqual(t, first, about())
+	require.Equal(t, "2", p.value(`[...`+root+`.querySelectorAll("[role=option]")].indexOf(`+root+`.activeElement)`))
+	require.Equal(t, "1", p.value(root+`.querySelectorAll("[role=option][tabindex='0']").length`))
+	p.do(root + `.querySelector("#steer").value = "0.5"; ` + root + `.querySelector("#steer").dispatchEvent(new Event("input"))`)
+	require.Equal(t, "0.5", p.value(root+`.querySelector("output").value`))
+	p.lookAtPart("embed-explained", "next-quill")
+	p.browserSaidNothing()
+}
+
 // TestElementManifest holds custom-elements.json to what the element is.
 func TestElementManifest(t *testing.T) {
 	p := openExample(t, "embed")
@@ -148,7 +181,7 @@ func TestElementManifest(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(read("custom-elements.json")), &manifest))
 	d := manifest.Modules[0].Declarations[0]
-	element, view := read("element.ts"), read("element/view.ts")
+	element, view, explained := read("element.ts"), read("element/view.ts"), read("element/explained.ts")
 
 	found := func(source, pattern string) []string {
 		set := map[string]bool{}
@@ -160,7 +193,7 @@ func TestElementManifest(t *testing.T) {
 		return slices.Sorted(maps.Keys(set))
 	}
 	require.Equal(t, names(d.CSSProperties, false), found(read("element/styles.ts"), `(?m)^\s+(--nq-[a-z-]+):`))
-	parts := append(found(element+view, `part: "([^"]+)"`), found(element+view, `button\("([a-z]+)"`)...)
+	parts := append(found(element+view+explained, `part: "([^"]+)"`), found(element+view, `button\("([a-z]+)"`)...)
 	parts = append(parts, "button") // each button is one
 	slices.Sort(parts)
 	require.Equal(t, names(d.CSSParts, false), slices.Compact(parts))

@@ -18,8 +18,12 @@ export const english = {
   write: "Write",
   stop: "Stop",
   steer: "Steer towards you",
+  amount: (steer: number) => (steer === 0 ? "off" : steer.toFixed(1)),
   draft: "Draft",
   explain: "Show what is you",
+  explained: "Point at a word or tap it, or move with the arrow keys.",
+  effect: (token: string, points: number) =>
+    `${token || "space"}: ${Math.abs(points) < 1 ? "not changed by your texts" : `${Math.abs(points).toFixed(0)} points ${points > 0 ? "likelier" : "less likely"} with your texts`}`,
   forget: "Forget everything",
   forgetSure: "Forget everything? Press again.",
   idle: "Everything stays on this device.",

@@ -32,7 +32,7 @@ const css = `
 }
 .row { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: end; }
 .field { display: grid; gap: 0.25rem; flex: 1 1 14rem; min-inline-size: 0; }
-label, summary { font-size: 0.875rem; color: var(--nq-muted); }
+label, summary, output { font-size: 0.875rem; color: var(--nq-muted); }
 summary { cursor: pointer; padding-block: 0.25rem; }
 details > * + * { margin-block-start: 0.5rem; }
 input, textarea, button { font: inherit; color: inherit; }
@@ -67,7 +67,7 @@ input[type="file"]::file-selector-button {
 button:hover:not(:disabled) { border-color: var(--nq-accent); }
 button:disabled, input:disabled, textarea:disabled { opacity: 0.55; cursor: default; }
 button.main { background: var(--nq-accent); border-color: var(--nq-accent); color: var(--nq-paper); }
-:is(button, input, textarea, summary):focus-visible { outline: 2px solid var(--nq-accent); outline-offset: 2px; }
+:is(button, input, textarea, summary, .tokens span):focus-visible { outline: 2px solid var(--nq-accent); outline-offset: 2px; }
 input[type="range"] { inline-size: 100%; accent-color: var(--nq-accent); }
 progress { inline-size: 100%; block-size: 0.5rem; accent-color: var(--nq-accent); }
 .status { min-block-size: 1.5em; margin: 0; font-size: 0.875rem; color: var(--nq-muted); }
@@ -78,8 +78,8 @@ li span { flex: 1; min-inline-size: 0; overflow-wrap: anywhere; white-space: pre
 li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
 /* It is there, and not in the way. */
 button.quiet { margin-inline-start: auto; border-color: transparent; color: var(--nq-muted); text-decoration: underline; text-underline-offset: 0.2em; }
-.explained { margin: 0; font-family: var(--nq-font-draft); font-size: 1.125rem; line-height: 1.9; white-space: pre-wrap; overflow-wrap: anywhere; }
-.explained span {
+.tokens { margin: 0; font-family: var(--nq-font-draft); font-size: 1.125rem; line-height: 1.9; white-space: pre-wrap; overflow-wrap: anywhere; }
+.tokens span {
   background: color-mix(in oklab, var(--nq-accent) calc(var(--effect, 0) * 45%), transparent);
   border-radius: 0.2em;
   padding-block: 0.15em;
@@ -87,7 +87,7 @@ button.quiet { margin-inline-start: auto; border-color: transparent; color: var(
 [hidden] { display: none !important; }
 @media (pointer: coarse) { button, li button, summary, input, input::file-selector-button { min-block-size: 2.75rem; } summary { line-height: 2.25rem; } input[type="range"] { block-size: 2.75rem; } }
 @media (prefers-reduced-motion: no-preference) { button { transition: border-color 120ms; } }
-@media (forced-colors: active) { .explained span { text-decoration: underline; } }
+@media (forced-colors: active) { .tokens span { text-decoration: underline; } }
 `;
 
 let sheet: CSSStyleSheet | undefined;

@@ -17,7 +17,7 @@ export interface Actions {
 
 export type View = ReturnType<typeof makeView>;
 
-/** Builds the controls. Parts: box, texts, items, item, text, file, about, steer, draft, explained, token, progress, status, button and one per button. */
+/** Builds the controls. Parts: box, texts, items, item, text, file, about, steer, amount, draft, explained, token, effect, progress, status, button and one per button. */
 export function makeView(s: Strings, accept: string, on: Actions) {
   const summary = make("summary", { part: "summary" }, s.texts(0));
   const text = make("textarea", { id: "text", part: "text", rows: "3" });
@@ -25,8 +25,10 @@ export function makeView(s: Strings, accept: string, on: Actions) {
   const items = make("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });
   const about = make("input", { id: "about", part: "about", type: "text", autocomplete: "off" });
   const steer = make("input", { id: "steer", part: "steer", type: "range", min: "0", max: "2", step: "0.1", value: "0" });
+  const amount = make("output", { part: "amount", for: "steer" }, s.amount(0));
+  steer.addEventListener("input", () => (amount.value = s.amount(steer.valueAsNumber)));
   const draft = make("textarea", { id: "draft", part: "draft", class: "draft", rows: "4" });
-  const explained = make("p", { part: "explained", class: "explained", hidden: true });
+  const explained = make("div", { part: "explained", class: "explained", hidden: true });
   const progress = make("progress", { part: "progress", max: "1", value: "0", hidden: true, "aria-label": s.personalize });
   const status = make("p", { part: "status", class: "status", role: "status" }, s.idle);
   const buttons = {
@@ -42,7 +44,8 @@ export function makeView(s: Strings, accept: string, on: Actions) {
   buttons.forget.classList.add("quiet");
   buttons.pause.hidden = buttons.cancel.hidden = true;
 
-  const field = (label: string, control: HTMLElement) => make("div", { class: "field" }, make("label", { for: control.id }, label), control);
+  const field = (label: string, control: HTMLElement, ...beside: HTMLElement[]) =>
+    make("div", { class: "field" }, make("span", {}, make("label", { for: control.id }, label), " ", ...beside), control);
   const row = (...children: HTMLElement[]) => make("div", { class: "row" }, ...children);
   const texts = make("details", { part: "texts" }, summary, row(field(s.add, text), buttons.add), field(s.file, file), items);
   const box = make("div", { class: "box", part: "box" },
@@ -50,7 +53,7 @@ export function makeView(s: Strings, accept: string, on: Actions) {
     row(buttons.personalize, buttons.pause, buttons.cancel),
     progress,
     row(field(s.about, about), buttons.write),
-    field(s.steer, steer),
+    field(s.steer, steer, amount),
     field(s.draft, draft),
     explained,
     row(buttons.explain, buttons.forget),

@@ -5,6 +5,7 @@ import type { App } from "./app.js";
 import { byId, h } from "./dom.js";
 import { fieldNames, Fields } from "./fields.js";
 import { cut, percent, signed } from "./format.js";
+import { roving } from "../roving.js";
 
 // The lower ends of the shades, in probability; report/report.go has the same.
 const levels = [0.01, 0.05, 0.15, 0.4] as const;
@@ -82,31 +83,20 @@ function shade(dce: number): string {
 function draw(e: Explanation): HTMLElement[] {
   const about = h("div", { class: "about" }, h("p", { class: "quiet" }, "Point at a token or tap it, or move with the arrow keys."));
   const spans: HTMLElement[] = [];
-  const line = h("p", { class: "passage", role: "listbox", "aria-label": "The text, token by token" });
-  let chosen = -1;
-  const choose = (i: number): void => {
-    if (i === chosen) return;
-    spans[chosen]?.classList.remove("on");
-    chosen = i;
-    spans[i]!.classList.add("on");
-    about.replaceChildren(...details(e.tokens[i]!, e.items.map((item) => item.text)));
-  };
+  const line = h("p", { class: "passage", "aria-label": "The text, token by token" });
   e.tokens.forEach((token, i) => {
     // The shade is of the word, not of the space before it.
     const [, before = "", word = "", after = ""] = /^(\s*)([\s\S]*?)(\s*)$/.exec(token.text) ?? [];
-    const span = h("span", { class: `t ${shade(token.dce)}`, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-label": spoken(token) }, word);
-    span.addEventListener("pointerenter", () => choose(i));
-    span.addEventListener("focus", () => choose(i));
+    const span = h("span", { class: `t ${shade(token.dce)}`, "aria-label": spoken(token) }, word);
     spans.push(span);
     line.append(i === 0 ? "" : before, span, after);
   });
-  line.addEventListener("keydown", (event) => {
-    const to = { ArrowRight: chosen + 1, ArrowLeft: chosen - 1, Home: 0, End: spans.length - 1 }[event.key];
-    const next = to === undefined ? undefined : spans[to];
-    if (next === undefined) return;
-    event.preventDefault();
-    for (const span of spans) span.tabIndex = span === next ? 0 : -1;
-    next.focus();
+  let on: HTMLElement | undefined;
+  roving(line, spans, (i) => {
+    on?.classList.remove("on");
+    on = spans[i]!;
+    on.classList.add("on");
+    about.replaceChildren(...details(e.tokens[i]!, e.items.map((item) => item.text)));
   });
   return [line, about, legend()];
 }
