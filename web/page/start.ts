@@ -20,7 +20,7 @@ export async function start(app: App, requests: Requests): Promise<void> {
 
   facts(costs, [
     ["The model, fetched once", bytes(sizes.model)],
-    ["The program", `${bytes(sizes.guest)}, or 1 MB from hosts that compress`],
+    ["The program", `${bytes(sizes.guest)} (1 MB compressed)`],
     ["Kept in this browser", `about ${bytes(sizes.model + sizes.guest)}`],
     ["Sent anywhere", "nothing"],
   ]);
