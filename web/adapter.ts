@@ -75,10 +75,13 @@ async function requestDevice(adapter: GPUAdapter, baseline: boolean): Promise<GP
   }
 }
 
+/** What a GPU is called of which the browser tells nothing. */
+export const unnamed = "unnamed GPU";
+
 function infoOf(adapter: GPUAdapter, device: GPUDevice): AdapterInfo {
   const { info } = adapter;
   const { limits, features } = device;
-  const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ") || "unnamed GPU";
+  const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ") || unnamed;
   const known = [name, info.vendor, info.architecture].join(" ");
   return {
     name,

@@ -8,6 +8,7 @@ import type { AdapterInfo } from "./adapter.js";
 import { BatchReader, type Access, type Command } from "./abi.js";
 import type { BlobStore, Bytes } from "./blobs.js";
 import { cancelled, describe, Fault } from "./fault.js";
+import { finished } from "./finished.js";
 
 interface Buffer {
   readonly gpu: GPUBuffer;
@@ -128,7 +129,7 @@ export class Device {
         this.#scoped("load", () => this.#device.queue.writeBuffer(buffer.gpu, to + done, chunk, 0, padded));
         if ((inFlight += padded) >= loadsInFlight) {
           inFlight = 0;
-          await this.#device.queue.onSubmittedWorkDone();
+          await finished(this.#device.queue, this.#device.queue.onSubmittedWorkDone());
         }
       }
     } catch (thrown) {
@@ -406,7 +407,7 @@ export class Device {
       return staging;
     });
     try {
-      await staging.mapAsync(mapRead, 0, size);
+      await finished(this.#device.queue, staging.mapAsync(mapRead, 0, size));
     } catch (thrown) {
       if (this.#staging === staging) this.#staging = undefined; // it may have stayed mapped
       await this.#mayBeLost();

@@ -6,7 +6,7 @@
 //	for await (const event of nq.personalize()) …
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
-import { openDevice } from "./adapter.js";
+import { openDevice, unnamed } from "./adapter.js";
 import { Session, type AdapterInfo as GPUInfo } from "./client.js";
 import { Fault } from "./fault.js";
 import { Adapters } from "./module/adapters.js";
@@ -84,7 +84,7 @@ export interface Unfinished {
 /** What a page can say about the GPU before it fetches anything. */
 export interface GPUCheck {
   ok: boolean;
-  /** The adapter's name, when there is one. */
+  /** The adapter's name, when there is one and the browser tells it. */
   name: string;
   /** Shaders would run on the processor: it works, slowly. */
   cpu: boolean;
@@ -97,7 +97,7 @@ export async function checkGPU(): Promise<GPUCheck> {
   try {
     const { device, info } = await openDevice(false);
     device.destroy();
-    return { ok: true, name: info.name, cpu: info.cpu };
+    return { ok: true, name: info.name === unnamed ? "" : info.name, cpu: info.cpu };
   } catch (thrown) {
     return { ok: false, name: "", cpu: false, fault: Fault.from(thrown, "no-adapter") };
   }

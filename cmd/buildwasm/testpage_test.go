@@ -107,8 +107,16 @@ func serveSite(t *testing.T, s *site, policy string) (*httptest.Server, *receive
 type testPage struct {
 	*testing.T
 	browser *browsertest.Browser
+	firefox *browsertest.Firefox // instead; then scripts are all that the page is driven by
 	server  *httptest.Server
 	got     *received
+}
+
+func (p testPage) evaluate(ctx context.Context, script string) (json.RawMessage, error) {
+	if p.firefox != nil {
+		return p.firefox.Evaluate(ctx, script)
+	}
+	return p.browser.Evaluate(ctx, script)
 }
 
 // openPage opens the page without a guest.
@@ -148,7 +156,7 @@ func (p testPage) value(script string) string {
 	p.Helper()
 	ctx, stop := context.WithTimeout(p.Context(), 30*time.Second)
 	defer stop()
-	raw, err := p.browser.Evaluate(ctx, expression(script))
+	raw, err := p.evaluate(ctx, expression(script))
 	require.NoError(p, err, script)
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -177,7 +185,7 @@ func (p testPage) untilFor(patience time.Duration, condition string) {
 	ctx, stop := context.WithTimeout(p.Context(), patience)
 	defer stop()
 	for {
-		raw, err := p.browser.Evaluate(ctx, expression(condition)) // it fails in the moment between two documents
+		raw, err := p.evaluate(ctx, expression(condition)) // it fails in the moment between two documents
 		if err == nil && string(raw) == "true" {
 			return
 		}

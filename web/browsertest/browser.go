@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -26,10 +25,7 @@ type Browser struct {
 	ctx     context.Context
 	close   func()
 	address string // of the browser's protocol, for a second connection
-
-	mu      sync.Mutex
-	onEvent func(json string)
-	said    []string
+	harness
 }
 
 // names are what Chromium is called, by the system.
@@ -94,6 +90,7 @@ func open(ctx context.Context, url string, options ...chromedp.ExecAllocatorOpti
 }
 
 func (b *Browser) load(url string) error {
+	b.evaluate = b.Evaluate
 	err := chromedp.Listen(b.ctx, b.listen)
 	if err == nil {
 		err = chromedp.Do(b.ctx, chromedp.Func(enable), chromedp.Navigate(url))
@@ -117,23 +114,19 @@ func (b *Browser) Close() { b.close() }
 
 // listen runs on the protocol's goroutine and must not wait for the page.
 func (b *Browser) listen(event any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *runtime.EventBindingCalled:
-		if b.onEvent != nil {
-			b.onEvent(e.Payload)
-		}
+		b.hear(e.Payload)
 	case *runtime.EventConsoleAPICalled:
 		var parts []string
 		for _, a := range e.Args {
 			parts = append(parts, strings.Trim(string(a.Value), `"`)+a.Description)
 		}
-		b.said = append(b.said, string(e.Type)+": "+strings.Join(parts, " "))
+		b.note(string(e.Type) + ": " + strings.Join(parts, " "))
 	case *runtime.EventExceptionThrown:
-		b.said = append(b.said, "exception: "+exception(e.ExceptionDetails))
+		b.note("exception: " + exception(e.ExceptionDetails))
 	case *log.EventEntryAdded:
-		b.said = append(b.said, fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		b.note(fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
 	}
 }
 
@@ -142,16 +135,6 @@ func exception(e *runtime.ExceptionDetails) string {
 		return e.Text + " " + e.Exception.Description
 	}
 	return e.Text
-}
-
-// Said returns, once, what page and worker printed, threw, or were refused by
-// the policy.
-func (b *Browser) Said() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	said := b.said
-	b.said = nil
-	return said
 }
 
 // Evaluate gives the value of a script in JSON, a promise's once it is settled.
@@ -172,60 +155,6 @@ func (b *Browser) Evaluate(ctx context.Context, script string) (json.RawMessage,
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// Harness calls a method of the page's harness, which answers with a result or an
-// ErrorInfo, and stores the result.
-func (b *Browser) Harness(ctx context.Context, result any, method string, args ...any) error {
-	list, err := json.Marshal(args)
-	if err != nil {
-		return err
-	}
-	if len(args) == 0 {
-		list = []byte("[]")
-	}
-	raw, err := b.Evaluate(ctx, fmt.Sprintf("harness[%q](...%s)", method, list))
-	if err != nil {
-		return err
-	}
-	var answer struct {
-		Result json.RawMessage
-		Error  *session.ErrorInfo
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return fmt.Errorf("harness.%s: %w", method, err)
-	}
-	if answer.Error != nil {
-		return answer.Error.Err()
-	}
-	if result == nil {
-		return nil
-	}
-	return json.Unmarshal(answer.Result, result)
-}
-
-// Call implements session.Client on the harness's session. onEvent must return
-// soon: it runs on the goroutine that hears the browser.
-func (b *Browser) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
-	b.setOnEvent(func(raw string) {
-		if name, err := session.EventName([]byte(raw)); err == nil && onEvent != nil {
-			onEvent(name, json.RawMessage(raw))
-		}
-	})
-	defer b.setOnEvent(nil)
-	stop := context.AfterFunc(ctx, func() { _, _ = b.Evaluate(b.ctx, "harness.cancel()") })
-	defer stop()
-	return b.Harness(context.WithoutCancel(ctx), result, "call", method, params)
-}
-
-// OnReport has f take what the page gives to the function report. It must return
-// soon, as Call's onEvent.
-func (b *Browser) OnReport(f func(json string)) { b.setOnEvent(f) }
-
-func (b *Browser) setOnEvent(f func(json string)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.onEvent = f
 }
 
 var _ session.Client = (*Browser)(nil)

@@ -40,10 +40,9 @@ func OpenOnLavapipe(ctx context.Context, url, dir string, dawnFeatures ...string
 
 // lavapipe builds the layer and gives the environment that puts it and the driver into use.
 func lavapipe(ctx context.Context, dir string) ([]string, error) {
-	drivers, err := filepath.Glob("/usr/share/vulkan/icd.d/lvp_icd.*json")
-	if err != nil || len(drivers) == 0 {
-		return nil, fault.New(fault.Missing, "lavapipe", "", "no lvp_icd.*json in /usr/share/vulkan/icd.d").
-			WithRemedy("install Mesa's software driver: apt-get install mesa-vulkan-drivers")
+	driver, err := lavapipeDriver()
+	if err != nil {
+		return nil, err
 	}
 	cc, err := exec.CommandContext(ctx, "go", "env", "CC").Output()
 	if err != nil {
@@ -78,5 +77,15 @@ func lavapipe(ctx context.Context, dir string) ([]string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "layer.json"), manifest, 0o600); err != nil {
 		return nil, err
 	}
-	return []string{"VK_DRIVER_FILES=" + drivers[0], "VK_ICD_FILENAMES=" + drivers[0], "VK_LAYER_PATH=" + dir, "VK_INSTANCE_LAYERS=" + name}, nil
+	return []string{"VK_DRIVER_FILES=" + driver, "VK_ICD_FILENAMES=" + driver, "VK_LAYER_PATH=" + dir, "VK_INSTANCE_LAYERS=" + name}, nil
+}
+
+// lavapipeDriver is the file that tells Vulkan's loader of Mesa's software driver.
+func lavapipeDriver() (string, error) {
+	drivers, err := filepath.Glob("/usr/share/vulkan/icd.d/lvp_icd.*json")
+	if err != nil || len(drivers) == 0 {
+		return "", fault.New(fault.Missing, "lavapipe", "", "no lvp_icd.*json in /usr/share/vulkan/icd.d").
+			WithRemedy("install Mesa's software driver: apt-get install mesa-vulkan-drivers")
+	}
+	return drivers[0], nil
 }

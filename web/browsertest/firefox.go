@@ -1,0 +1,215 @@
+package browsertest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"nextquill/core/fault"
+	"nextquill/core/session"
+)
+
+// Firefox is one page in a Firefox of its own, with an empty profile.
+type Firefox struct {
+	harness
+	conn    *bidi
+	context string // the page, as the protocol calls it
+	stop    func()
+}
+
+var _ session.Client = (*Firefox)(nil)
+
+// firefoxNames are what Firefox is called, by the system.
+var firefoxNames = []string{"firefox-esr", "firefox"}
+
+// firefoxPreferences switch WebGPU on for software drivers, and off what would look
+// for the network.
+var firefoxPreferences = map[string]any{
+	"dom.webgpu.enabled":                                          true,
+	"gfx.webgpu.ignore-blocklist":                                 true,
+	"app.normandy.enabled":                                        false,
+	"browser.shell.checkDefaultBrowser":                           false,
+	"datareporting.policy.dataSubmissionEnabled":                  false,
+	"network.captive-portal-service.enabled":                      false,
+	"network.connectivity-service.enabled":                        false,
+	"browser.safebrowsing.malware.enabled":                        false,
+	"browser.safebrowsing.phishing.enabled":                       false,
+	"extensions.update.enabled":                                   false,
+	"services.settings.server":                                    "data:,",
+	"browser.newtabpage.activity-stream.feeds.topsites":           false,
+	"browser.newtabpage.activity-stream.feeds.section.topstories": false,
+}
+
+// OpenFirefox starts Firefox with WebGPU on Mesa's software driver and loads a page.
+// dir is an empty folder for its profile.
+func OpenFirefox(ctx context.Context, url, dir string) (*Firefox, error) {
+	driver, err := lavapipeDriver()
+	if err != nil {
+		return nil, err
+	}
+	if err := writePreferences(dir); err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("", "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", dir, "about:blank")
+	for _, name := range firefoxNames {
+		if path, err := exec.LookPath(name); err == nil {
+			cmd.Path, cmd.Err = path, nil
+			break
+		}
+	}
+	if cmd.Path == "" {
+		return nil, fault.New(fault.Missing, "firefox", "", "no Firefox in PATH").WithRemedy("install it: apt-get install firefox-esr")
+	}
+	cache, err := os.UserCacheDir() // shaders that the driver has compiled stay there
+	if err != nil {
+		cache = dir
+	}
+	// Firefox refuses a home that is not the user's.
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CACHE_HOME="+cache, "VK_DRIVER_FILES="+driver, "VK_ICD_FILENAMES="+driver)
+	printed, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	f := &Firefox{stop: func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // its other processes go with it
+		late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		late.Stop()
+	}}
+	f.evaluate = f.Evaluate
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := f.connect(ctx, printed, url); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", cmd.Path, err)
+	}
+	return f, nil
+}
+
+func writePreferences(dir string) error {
+	var text strings.Builder
+	for name, value := range firefoxPreferences {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&text, "user_pref(%q, %s);\n", name, raw)
+	}
+	return os.WriteFile(filepath.Join(dir, "user.js"), []byte(text.String()), 0o600)
+}
+
+// connect waits for the address that Firefox prints, and loads the page with a
+// function report, which hear takes.
+func (f *Firefox) connect(ctx context.Context, printed io.Reader, url string) error {
+	found := make(chan string, 1)
+	go func() {
+		defer close(found)
+		for lines := bufio.NewScanner(printed); lines.Scan(); {
+			if _, address, ok := strings.Cut(lines.Text(), "WebDriver BiDi listening on "); ok {
+				found <- address
+			}
+		}
+	}()
+	var address string
+	select {
+	case address = <-found:
+		if address == "" {
+			return fmt.Errorf("it ended before it could be reached")
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var err error
+	if f.conn, err = dialBiDi(ctx, strings.TrimSpace(address)+"/session", f.listen); err != nil {
+		return err
+	}
+	type object = map[string]any
+	var tree struct {
+		Contexts []struct{ Context string }
+	}
+	report := object{
+		"functionDeclaration": "(report) => { globalThis.report = report; }",
+		"arguments":           []object{{"type": "channel", "value": object{"channel": "report"}}},
+	}
+	for _, step := range []struct {
+		method string
+		params any
+		result any
+	}{
+		{"session.new", object{"capabilities": object{}}, nil},
+		{"session.subscribe", object{"events": []string{"script.message", "log.entryAdded"}}, nil},
+		{"script.addPreloadScript", report, nil},
+		{"browsingContext.getTree", object{}, &tree},
+	} {
+		if err := f.conn.call(ctx, step.method, step.params, step.result); err != nil {
+			return err
+		}
+	}
+	if len(tree.Contexts) == 0 {
+		return fmt.Errorf("it has no page")
+	}
+	f.context = tree.Contexts[0].Context
+	return f.conn.call(ctx, "browsingContext.navigate", object{"context": f.context, "url": url, "wait": "complete"}, nil)
+}
+
+// Close ends the browser.
+func (f *Firefox) Close() {
+	if f.conn != nil {
+		f.conn.close()
+	}
+	f.stop()
+}
+
+func (f *Firefox) listen(method string, params json.RawMessage) {
+	switch method {
+	case "script.message":
+		var e struct{ Data struct{ Value string } }
+		if json.Unmarshal(params, &e) == nil {
+			f.hear(e.Data.Value)
+		}
+	case "log.entryAdded":
+		var e struct{ Level, Text string }
+		if json.Unmarshal(params, &e) == nil {
+			f.note(e.Level + ": " + e.Text)
+		}
+	}
+}
+
+// Look gives a picture of the page as it is shown, a PNG.
+func (f *Firefox) Look(ctx context.Context) ([]byte, error) {
+	var picture struct{ Data []byte }
+	err := f.conn.call(ctx, "browsingContext.captureScreenshot", map[string]any{"context": f.context, "origin": "document"}, &picture)
+	return picture.Data, err
+}
+
+// Evaluate gives the value of an expression in JSON, a promise's once it is settled.
+func (f *Firefox) Evaluate(ctx context.Context, expression string) (json.RawMessage, error) {
+	var outcome struct {
+		Type             string
+		Result           struct{ Value string }
+		ExceptionDetails struct{ Text string }
+	}
+	err := f.conn.call(ctx, "script.evaluate", map[string]any{
+		"expression":   "(async () => JSON.stringify(await (" + expression + ")) ?? 'null')()",
+		"target":       map[string]any{"context": f.context},
+		"awaitPromise": true,
+	}, &outcome)
+	switch {
+	case err != nil:
+		return nil, err
+	case outcome.Type != "success":
+		return nil, fmt.Errorf("firefox: %s", outcome.ExceptionDetails.Text)
+	}
+	return json.RawMessage(outcome.Result.Value), nil
+}
