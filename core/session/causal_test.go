@@ -3,7 +3,6 @@
 package session
 
 import (
-	"context"
 	"io/fs"
 	"testing"
 
@@ -19,13 +18,56 @@ import (
 	"nextquill/samples"
 )
 
+// TestShuffledHistoryIsLessCausal: an effect is what this history says, and not that
+// there is one. First every text has a history that bears on it, with what the writer
+// wrote of the same word, and then that of another text: fewer tokens are above δ.
+func TestShuffledHistoryIsLessCausal(t *testing.T) {
+	e := openEffects(t)
+	n := e.data.train
+	around := func(shift int) func(i int) []int {
+		return func(i int) []int { return []int{n - 2, n - 1, n + (i+shift)%effectTexts} }
+	}
+	own, ownGain := e.effects(t, around(0))
+	for _, shift := range []int{1, 5, 11} {
+		shuffled, gain := e.effects(t, around(shift))
+		t.Logf("tokens above δ: %.3f with histories that bear on the text, %.3f shuffled by %d; gain %.3f and %.3f nats", own, shuffled, shift, ownGain, gain)
+		require.Less(t, shuffled, .7*own)
+		require.Less(t, gain, ownGain-.1)
+	}
+}
+
 // TestAnothersHistoryIsLessCausal puts shuffled texts of another hand (the plain
-// glosses of other words) in place of the writer's own. An effect is what this
-// history says, and not that there is one: the history helps less. The share above δ
-// is no measure of that here: a hand that the base model knows well moves more tokens,
-// up and down.
+// glosses of other words) in place of the writer's own: the history helps less. The
+// share above δ is no measure of that here: a hand that the base model knows well
+// moves more tokens, up and down.
 func TestAnothersHistoryIsLessCausal(t *testing.T) {
-	ctx := context.Background()
+	e := openEffects(t)
+	n := e.data.train
+	latest := func(int) []int { return []int{n - 1, n - 2, n - 3, n - 4} }
+	_, own := e.effects(t, latest)
+	items := append([]history.Item{}, e.data.items...)
+	for i := range items[:n] {
+		other := items[(37*i+11)%n].Context
+		e.data.items[i].Text = other[len(other)-1].Value // the gloss is the last field
+	}
+	_, others := e.effects(t, latest)
+	t.Logf("gain: %.3f nats with the writer's history, %.3f with another's", own, others)
+	require.Less(t, others, own-.05)
+}
+
+// effectTexts is how many held-out texts are scored.
+const effectTexts = 24
+
+// effectsOf is the embedded model with the sample writer.
+type effectsOf struct {
+	env   *Env
+	model *model.Model
+	data  *dataset
+	delta float64
+}
+
+func openEffects(t *testing.T) *effectsOf {
+	t.Helper()
 	store := &blob.Mem{}
 	for dir, f := range map[string]fs.FS{"model": models.DefaultFS(), "data": samples.Bierce()} {
 		names, err := fs.Glob(f, "*")
@@ -33,50 +75,41 @@ func TestAnothersHistoryIsLessCausal(t *testing.T) {
 		for _, n := range names {
 			raw, err := fs.ReadFile(f, n)
 			require.NoError(t, err)
-			require.NoError(t, store.Write(ctx, dir+"/"+n, raw))
+			require.NoError(t, store.Write(t.Context(), dir+"/"+n, raw))
 		}
 	}
 	env := &Env{GPU: nativetest.Open(t, store), Blobs: store, Emit: func(any) error { return nil }}
 	src := Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}
-	m, data, err := openTask(ctx, env, "model", "", src, "", Retrieval{}, Loading{}, func(*dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
+	m, data, err := openTask(t.Context(), env, "model", "", src, "", Retrieval{}, Loading{}, func(*dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
 	require.NoError(t, err)
-	defer m.Free()
+	t.Cleanup(m.Free)
 	o, err := causal.Preset("nextquill")
 	require.NoError(t, err)
-
-	own, ownGain := effects(ctx, t, env, m.Model, data, o.Delta)
-	items := append([]history.Item{}, data.items...)
-	for i := range items[:data.train] {
-		other := items[(37*i+11)%data.train].Context
-		data.items[i].Text = other[len(other)-1].Value // the gloss is the last field
-	}
-	others, othersGain := effects(ctx, t, env, m.Model, data, o.Delta)
-	t.Logf("tokens above δ: %.3f with the writer's history, %.3f with another's; gain %.3f and %.3f nats", own, others, ownGain, othersGain)
-	require.NotEqual(t, own, others)
-	require.Less(t, othersGain, ownGain-.05)
+	return &effectsOf{env, m.Model, data, o.Delta}
 }
 
-// effects gives the share of response tokens above δ, and what the history adds to
-// a token's log-probability on average, over held-out texts whose prompts hold the
-// newest four items of data.items[:data.train].
-func effects(ctx context.Context, t *testing.T, env *Env, m *model.Model, data *dataset, delta float64) (share, gain float64) {
+// effects gives the share of response tokens above δ, and what the history adds to a
+// token's log-probability on average, over held-out texts whose prompts hold the items
+// of history(i).
+func (e *effectsOf) effects(t *testing.T, history func(i int) []int) (share, gain float64) {
+	t.Helper()
 	var samples []causal.Sample
-	n := data.train
-	for _, it := range data.items[n : n+24] {
-		p, err := data.prompt(data.items, it.Context, []int{n - 1, n - 2, n - 3, n - 4})
+	n := e.data.train
+	for i, it := range e.data.items[n : n+effectTexts] {
+		p, err := e.data.prompt(e.data.items, it.Context, history(i))
 		require.NoError(t, err)
-		y, err := data.response(it.Text)
+		y, err := e.data.response(it.Text)
 		require.NoError(t, err)
 		samples = append(samples, causal.Sample{With: p.with, Without: p.without, Response: y})
 	}
-	records, err := score(ctx, env, m, samples, true, "test")
+	records, err := score(t.Context(), e.env, e.model, samples, true, "test")
 	require.NoError(t, err)
 	above, all := 0, 0
 	for _, r := range records {
 		for _, tok := range r {
 			all++
 			gain += float64(tok.LogpWith - tok.LogpWithout)
-			if float64(tok.DCE) > delta {
+			if float64(tok.DCE) > e.delta {
 				above++
 			}
 		}
