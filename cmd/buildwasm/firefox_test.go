@@ -18,7 +18,7 @@ func TestPageInFirefox(t *testing.T) {
 	p := testPage{T: t}
 	p.server, p.got = serveSite(t, s, policy)
 	var err error
-	p.firefox, err = browsertest.OpenFirefox(t.Context(), p.server.URL+"/some/folder/", t.TempDir())
+	p.firefox, err = browsertest.OpenFirefox(t.Context(), p.server.URL+"/some/folder/")
 	require.NoError(t, err)
 	t.Cleanup(p.firefox.Close)
 	p.until(`document.documentElement.dataset.settled === "true"`)

@@ -28,16 +28,20 @@ type Browser struct {
 	harness
 }
 
-// names are what Chromium is called, by the system.
-var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+// chromiumNames and firefoxNames are what the browsers are called, by the system.
+var (
+	chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
+	firefoxNames  = []string{"firefox-esr", "firefox"}
+)
 
-func find() (string, error) {
+// find looks for a browser, of which Debian's name is the first.
+func find(names []string) (string, error) {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", fault.New(fault.Missing, "chromium", "", "no Chromium in PATH").WithRemedy("install it: apt-get install chromium")
+	return "", fault.New(fault.Missing, names[0], "", "no %s in PATH", names[0]).WithRemedy("install it: apt-get install %s", names[0])
 }
 
 // Open starts Chromium with WebGPU on the processor (SwiftShader) and loads a
@@ -61,7 +65,7 @@ func openGPU(ctx context.Context, url string, dawnFeatures []string, options ...
 func OpenWithoutGPU(ctx context.Context, url string) (*Browser, error) { return open(ctx, url) }
 
 func open(ctx context.Context, url string, options ...chromedp.ExecAllocatorOption) (*Browser, error) {
-	path, err := find()
+	path, err := find(chromiumNames)
 	if err != nil {
 		return nil, err
 	}

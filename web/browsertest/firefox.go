@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"nextquill/core/fault"
 	"nextquill/core/session"
 )
 
@@ -26,9 +25,6 @@ type Firefox struct {
 }
 
 var _ session.Client = (*Firefox)(nil)
-
-// firefoxNames are what Firefox is called, by the system.
-var firefoxNames = []string{"firefox-esr", "firefox"}
 
 // firefoxPreferences switch WebGPU on for software drivers, and off what would look
 // for the network.
@@ -49,25 +45,36 @@ var firefoxPreferences = map[string]any{
 }
 
 // OpenFirefox starts Firefox with WebGPU on Mesa's software driver and loads a page.
-// dir is an empty folder for its profile.
-func OpenFirefox(ctx context.Context, url, dir string) (*Firefox, error) {
+func OpenFirefox(ctx context.Context, url string) (*Firefox, error) {
 	driver, err := lavapipeDriver()
 	if err != nil {
 		return nil, err
 	}
-	if err := writePreferences(dir); err != nil {
+	path, err := find(firefoxNames)
+	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("", "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", dir, "about:blank")
-	for _, name := range firefoxNames {
-		if path, err := exec.LookPath(name); err == nil {
-			cmd.Path, cmd.Err = path, nil
-			break
-		}
+	dir, err := os.MkdirTemp("", "nextquill-firefox-")
+	if err != nil {
+		return nil, err
 	}
-	if cmd.Path == "" {
-		return nil, fault.New(fault.Missing, "firefox", "", "no Firefox in PATH").WithRemedy("install it: apt-get install firefox-esr")
+	f := &Firefox{stop: func() { _ = os.RemoveAll(dir) }}
+	f.evaluate = f.Evaluate
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err = f.start(ctx, path, dir, driver, url); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	return f, nil
+}
+
+// start starts Firefox with dir for its profile and its home.
+func (f *Firefox) start(ctx context.Context, path, dir, driver, url string) error {
+	if err := writePreferences(dir); err != nil {
+		return err
+	}
+	cmd := exec.Command(path, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", dir, "about:blank")
 	cache, err := os.UserCacheDir() // shaders that the driver has compiled stay there
 	if err != nil {
 		cache = dir
@@ -76,25 +83,20 @@ func OpenFirefox(ctx context.Context, url, dir string) (*Firefox, error) {
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CACHE_HOME="+cache, "VK_DRIVER_FILES="+driver, "VK_ICD_FILENAMES="+driver)
 	printed, err := cmd.StderrPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	f := &Firefox{stop: func() {
+	remove := f.stop
+	f.stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // its other processes go with it
 		late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		late.Stop()
-	}}
-	f.evaluate = f.Evaluate
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	if err := f.connect(ctx, printed, url); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", cmd.Path, err)
+		remove()
 	}
-	return f, nil
+	return f.connect(ctx, printed, url)
 }
 
 func writePreferences(dir string) error {
@@ -142,25 +144,29 @@ func (f *Firefox) connect(ctx context.Context, printed io.Reader, url string) er
 		"functionDeclaration": "(report) => { globalThis.report = report; }",
 		"arguments":           []object{{"type": "channel", "value": object{"channel": "report"}}},
 	}
-	for _, step := range []struct {
-		method string
-		params any
-		result any
-	}{
-		{"session.new", object{"capabilities": object{}}, nil},
-		{"session.subscribe", object{"events": []string{"script.message", "log.entryAdded"}}, nil},
-		{"script.addPreloadScript", report, nil},
-		{"browsingContext.getTree", object{}, &tree},
-	} {
-		if err := f.conn.call(ctx, step.method, step.params, step.result); err != nil {
-			return err
-		}
+	if err := f.conn.call(ctx, "session.new", object{"capabilities": object{}}, nil); err != nil {
+		return err
+	}
+	if err := f.conn.call(ctx, "browsingContext.getTree", object{}, &tree); err != nil {
+		return err
 	}
 	if len(tree.Contexts) == 0 {
 		return fmt.Errorf("it has no page")
 	}
 	f.context = tree.Contexts[0].Context
-	return f.conn.call(ctx, "browsingContext.navigate", object{"context": f.context, "url": url, "wait": "complete"}, nil)
+	for _, step := range []struct {
+		method string
+		params object
+	}{
+		{"session.subscribe", object{"events": []string{"script.message", "log.entryAdded"}, "contexts": []string{f.context}}},
+		{"script.addPreloadScript", report},
+		{"browsingContext.navigate", object{"context": f.context, "url": url, "wait": "complete"}},
+	} {
+		if err := f.conn.call(ctx, step.method, step.params, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close ends the browser.

@@ -58,7 +58,7 @@ func TestLavapipe(t *testing.T) {
 // TestFirefox runs the same in another engine: its WebGPU is wgpu, and its compiler of
 // shaders naga, of which native tests have a version that is years older.
 func TestFirefox(t *testing.T) {
-	b := startOn(t, func(url string) (browser, error) { return browsertest.OpenFirefox(t.Context(), url, t.TempDir()) })
+	b := startOn(t, func(url string) (browser, error) { return browsertest.OpenFirefox(t.Context(), url) })
 	b.cpu, b.f16 = true, true
 	b.usual = regexp.MustCompile(`broken kernel`)
 	t.Run("policy", b.policy)
