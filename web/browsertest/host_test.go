@@ -29,6 +29,11 @@ const oracle = "../../testdata/oracle"
 func TestHost(t *testing.T) {
 	b := start(t)
 	b.cpu = true
+	b.all(t)
+}
+
+// all is everything that holds of the host in any browser.
+func (b *hostPage) all(t *testing.T) {
 	t.Run("policy", b.policy)
 	t.Run("batches", b.batches)
 	t.Run("conformance", b.conformance)
@@ -49,10 +54,8 @@ func TestLavapipe(t *testing.T) {
 		return browsertest.OpenOnLavapipe(t.Context(), url, t.TempDir())
 	})
 	b.f16 = true
-	t.Run("conformance", b.conformance)
-	t.Run("step", b.step)
+	b.all(t)
 	t.Run("step in f16", b.stepInF16)
-	t.Run("kernels", b.kernels)
 }
 
 // TestFirefox runs the same in another engine: its WebGPU is wgpu, and its compiler of
@@ -61,12 +64,8 @@ func TestFirefox(t *testing.T) {
 	b := startOn(t, func(url string) (browser, error) { return browsertest.OpenFirefox(t.Context(), url) })
 	b.cpu, b.f16 = true, true
 	b.usual = regexp.MustCompile(`broken kernel`)
-	t.Run("policy", b.policy)
-	t.Run("conformance", b.conformance)
-	t.Run("step", b.step)
+	b.all(t)
 	t.Run("step in f16", b.stepInF16)
-	t.Run("stored blobs", b.storedBlobs)
-	t.Run("kernels", b.kernels)
 }
 
 // hostPage is the harness page with the guest that the headless tests run.
