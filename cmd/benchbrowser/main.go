@@ -1,4 +1,4 @@
-// Command benchbrowser times one optimizer step of a small Llama in Chromium:
+// Command benchbrowser times one optimizer step of a small Llama in a browser:
 // ours (the guest in its worker), jax-js and TensorFlow.js, on one adapter and in
 // turns. It checks first that their losses agree, step for step.
 package main
@@ -18,13 +18,13 @@ type options struct {
 	Rounds int      `default:"5" help:"Turns of all contestants."`
 	Steps  int      `default:"8" help:"Steps of ours and of jax-js in a round; tfjs takes a quarter."`
 	Rivals []string `default:"jax,tfjs" enum:"jax,tfjs" help:"Whom to measure beside ours."`
-	On     string   `default:"swiftshader" enum:"swiftshader,lavapipe" help:"The adapter: Chromium's software driver, or Mesa's, which passes for a GPU."`
+	On     string   `default:"swiftshader" enum:"swiftshader,lavapipe,firefox" help:"Chromium's software driver, Mesa's in Chromium, which passes for a GPU there, or Mesa's in Firefox."`
 	Dawn   []string `help:"Features of Dawn's to switch on; default: none, as visitors have it." placeholder:"NAME"`
 }
 
 func main() {
 	var o options
-	kong.Parse(&o, kong.Name("benchbrowser"), kong.Description("Times a training step in Chromium beside jax-js and TensorFlow.js."))
+	kong.Parse(&o, kong.Name("benchbrowser"), kong.Description("Times a training step in Chromium or Firefox beside jax-js and TensorFlow.js."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o, os.Stdout); err != nil {

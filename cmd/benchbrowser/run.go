@@ -32,7 +32,7 @@ const matmulSize = 1024
 
 // page is the browser with all contestants in it.
 type page struct {
-	*browsertest.Browser
+	browsertest.Page
 	out io.Writer
 }
 
@@ -80,9 +80,12 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	return nil
 }
 
-func openOn(ctx context.Context, o options, url string) (*browsertest.Browser, error) {
-	if o.On == "lavapipe" {
+func openOn(ctx context.Context, o options, url string) (browsertest.Page, error) {
+	switch o.On {
+	case "lavapipe":
 		return browsertest.OpenOnLavapipe(ctx, url, filepath.Join(o.Out, "layer"), o.Dawn...)
+	case "firefox":
+		return browsertest.OpenFirefox(ctx, url)
 	}
 	return browsertest.Open(ctx, url, o.Dawn...)
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/chromedp/chromedp/remote"
 
 	"nextquill/core/fault"
-	"nextquill/core/session"
 )
 
 // Browser is one page in a Chromium of its own, with an empty profile.
@@ -160,5 +159,3 @@ func (b *Browser) Evaluate(ctx context.Context, script string) (json.RawMessage,
 		return nil, ctx.Err()
 	}
 }
-
-var _ session.Client = (*Browser)(nil)

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"nextquill/core/session"
 )
 
 // Firefox is one page in a Firefox of its own, with an empty profile.
@@ -23,8 +21,6 @@ type Firefox struct {
 	context string // the page, as the protocol calls it
 	stop    func()
 }
-
-var _ session.Client = (*Firefox)(nil)
 
 // firefoxPreferences switch WebGPU on for software drivers, and off what would look
 // for the network.

@@ -9,6 +9,26 @@ import (
 	"nextquill/core/session"
 )
 
+// Page is a page with harness.ts, in any browser of its own.
+type Page interface {
+	session.Client
+	// Evaluate gives the value of an expression in JSON, a promise's once it is settled.
+	Evaluate(ctx context.Context, expression string) (json.RawMessage, error)
+	// Harness calls a method of the page's harness, which answers with a result or an
+	// ErrorInfo, and stores the result.
+	Harness(ctx context.Context, result any, method string, args ...any) error
+	// Said returns, once, what page and worker printed, threw, or were refused by the
+	// policy.
+	Said() []string
+	// Close ends the browser.
+	Close()
+}
+
+var (
+	_ Page = (*Browser)(nil)
+	_ Page = (*Firefox)(nil)
+)
+
 // harness calls into a page that has harness.ts, in any browser.
 type harness struct {
 	// evaluate gives the value of an expression in JSON, a promise's once it is settled.
@@ -35,8 +55,7 @@ func (h *harness) note(line string) {
 	h.said = append(h.said, line)
 }
 
-// Said returns, once, what page and worker printed, threw, or were refused by
-// the policy.
+// Said implements Page.
 func (h *harness) Said() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -45,8 +64,7 @@ func (h *harness) Said() []string {
 	return said
 }
 
-// Harness calls a method of the page's harness, which answers with a result or an
-// ErrorInfo, and stores the result.
+// Harness implements Page.
 func (h *harness) Harness(ctx context.Context, result any, method string, args ...any) error {
 	list, err := json.Marshal(args)
 	if err != nil {

@@ -50,7 +50,7 @@ func (b *hostPage) all(t *testing.T) {
 // TestLavapipe runs the same on an adapter with shader-f16, which takes the kernels'
 // variants for GPUs.
 func TestLavapipe(t *testing.T) {
-	b := startOn(t, func(url string) (browser, error) {
+	b := startOn(t, func(url string) (browsertest.Page, error) {
 		return browsertest.OpenOnLavapipe(t.Context(), url, t.TempDir())
 	})
 	b.f16 = true
@@ -61,7 +61,7 @@ func TestLavapipe(t *testing.T) {
 // TestFirefox runs the same in another engine: its WebGPU is wgpu, and its compiler of
 // shaders naga, of which native tests have a version that is years older.
 func TestFirefox(t *testing.T) {
-	b := startOn(t, func(url string) (browser, error) { return browsertest.OpenFirefox(t.Context(), url) })
+	b := startOn(t, func(url string) (browsertest.Page, error) { return browsertest.OpenFirefox(t.Context(), url) })
 	b.cpu, b.f16 = true, true
 	b.usual = regexp.MustCompile(`broken kernel`)
 	b.all(t)
@@ -70,20 +70,11 @@ func TestFirefox(t *testing.T) {
 
 // hostPage is the harness page with the guest that the headless tests run.
 type hostPage struct {
-	browser
+	browsertest.Page
 	sha256 string
 	cpu    bool           // the adapter is taken for a processor
 	f16    bool           // it has shader-f16
 	usual  *regexp.Regexp // what the browser itself prints of what tests break on purpose
-}
-
-// browser is what of a browser the host's tests use.
-type browser interface {
-	session.Client
-	Evaluate(ctx context.Context, script string) (json.RawMessage, error)
-	Harness(ctx context.Context, result any, method string, args ...any) error
-	Said() []string
-	Close()
 }
 
 type opened struct {
@@ -93,11 +84,11 @@ type opened struct {
 }
 
 func start(t *testing.T) *hostPage {
-	return startOn(t, func(url string) (browser, error) { return browsertest.Open(t.Context(), url) })
+	return startOn(t, func(url string) (browsertest.Page, error) { return browsertest.Open(t.Context(), url) })
 }
 
 // startOn is start with a browser of the caller's.
-func startOn(t *testing.T, open func(url string) (browser, error)) *hostPage {
+func startOn(t *testing.T, open func(url string) (browsertest.Page, error)) *hostPage {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
 	wasm := loadGuest(t)
@@ -110,7 +101,7 @@ func startOn(t *testing.T, open func(url string) (browser, error)) *hostPage {
 	t.Cleanup(b.Close)
 	t.Logf("browser up in %v", time.Since(began).Round(time.Millisecond))
 	sum := sha256.Sum256(wasm)
-	return &hostPage{browser: b, sha256: hex.EncodeToString(sum[:])}
+	return &hostPage{Page: b, sha256: hex.EncodeToString(sum[:])}
 }
 
 // loadGuest takes the artifact that NEXTQUILL_WASM names, as the headless tests
