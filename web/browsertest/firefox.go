@@ -112,12 +112,14 @@ func writePreferences(dir string) error {
 func (f *Firefox) connect(ctx context.Context, printed io.Reader, url string) error {
 	found := make(chan string, 1)
 	go func() {
-		defer close(found)
+		defer close(found) // it has ended
 		for lines := bufio.NewScanner(printed); lines.Scan(); {
 			if _, address, ok := strings.Cut(lines.Text(), "WebDriver BiDi listening on "); ok {
 				found <- address
+				break
 			}
 		}
+		_, _ = io.Copy(io.Discard, printed) // a full pipe would stop it
 	}()
 	var address string
 	select {
