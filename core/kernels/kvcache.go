@@ -15,24 +15,3 @@ func StoreRows(rows Rows, features int, slots, x, cache *gpu.Tensor) gpu.Dispatc
 		},
 	}
 }
-
-// StoreRowsRef is StoreRows on the CPU.
-func StoreRowsRef(features int, slots []uint32, x, cache []float32) {
-	for i, slot := range slots {
-		copy(cache[int(slot)*features:][:features], x[i*features:])
-	}
-}
-
-func init() {
-	register("store-rows", func(c *Case) {
-		rows, slots, features := c.Size("rows"), c.Size("slots"), c.Size("features")
-		at := make([]uint32, rows)
-		for i, slot := range c.Rand().Perm(slots)[:rows] {
-			at[i] = uint32(slot)
-		}
-		x, cache := c.Random("x", rows*features), c.Random("cache", slots*features)
-		c.Record(StoreRows(FixedRows(rows), features, c.Words("slots", at), x.GPU, cache.GPU))
-		StoreRowsRef(features, at, x.Host, cache.Host)
-		c.Expect(cache, 0)
-	})
-}
