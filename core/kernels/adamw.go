@@ -18,8 +18,8 @@ func AdamW(n int, beta1, beta2, eps, weightDecay float32, grad, norm, m, v, para
 			uint32(n), gpu.F(beta1), gpu.F(float32(1 - decimal(beta1))), gpu.F(beta2), gpu.F(float32(1 - decimal(beta2))), gpu.F(eps), gpu.F(weightDecay),
 		},
 		Args:   []*gpu.Tensor{grad, norm, m, v, param},
-		Groups: func(*gpu.Dyn) [3]uint32 { return linearGroups(ceilDiv(n, 4), 64) },
-		Flops:  func(*gpu.Dyn) float64 { return 16 * float64(n) },
+		Groups: func(*gpu.Replay) [3]uint32 { return linearGroups(ceilDiv(n, 4), 64) },
+		Flops:  func(*gpu.Replay) float64 { return 16 * float64(n) },
 	}
 }
 

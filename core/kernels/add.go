@@ -19,9 +19,9 @@ func elementwise(file string, rows Rows, features int, access []gpu.Access, args
 		Program: program(file, nil, access...),
 		Shape:   gpu.Shape{uint32(rows), uint32(features)},
 		Args:    args,
-		Groups: func(d *gpu.Dyn) [3]uint32 {
-			return linearGroups(rows.Count(d)*features/4, 64)
+		Groups: func(r *gpu.Replay) [3]uint32 {
+			return linearGroups(rows.Count(r)*features/4, 64)
 		},
-		Flops: func(d *gpu.Dyn) float64 { return float64(rows.Count(d) * features) },
+		Flops: func(r *gpu.Replay) float64 { return float64(rows.Count(r) * features) },
 	}
 }

@@ -13,8 +13,8 @@ func AddBias(rows Rows, features int, bias, y *gpu.Tensor) gpu.Dispatch {
 // a bias.
 func ColumnSums(rows Rows, features int, x, sums *gpu.Tensor) gpu.Dispatch {
 	d := elementwise("column_sums", rows, features, []gpu.Access{gpu.ReadStorage, gpu.WriteStorage}, x, sums)
-	d.Groups = func(dyn *gpu.Dyn) [3]uint32 {
-		if rows.Count(dyn) == 0 {
+	d.Groups = func(r *gpu.Replay) [3]uint32 {
+		if rows.Count(r) == 0 {
 			return [3]uint32{}
 		}
 		return linearGroups(features/4, 16)

@@ -24,8 +24,8 @@ func Embedding(s EmbeddingSpec, ids, table, out *gpu.Tensor) gpu.Dispatch {
 		Program: s.Format.unrolled("embedding", map[string]int{"TERMS": 1}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(s.Rows), uint32(s.Features), uint32(s.Vocab), uint32(s.First), uint32(s.Count)},
 		Args:    []*gpu.Tensor{ids, table, out},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(s.Rows.Count(d)*vecs, 64) },
-		Flops:   func(d *gpu.Dyn) float64 { return float64(s.Rows.Count(d) * s.Features) },
+		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(s.Rows.Count(r)*vecs, 64) },
+		Flops:   func(r *gpu.Replay) float64 { return float64(s.Rows.Count(r) * s.Features) },
 	}
 }
 
@@ -39,8 +39,8 @@ func EmbeddingGrad(rows Rows, features int, segments, order, uniques, dx, dtable
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features)},
 		Args:   []*gpu.Tensor{segments, order, uniques, dx, dtable},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*vecs, 64) },
-		Flops:  func(d *gpu.Dyn) float64 { return float64(rows.Count(d) * features) },
+		Groups: func(r *gpu.Replay) [3]uint32 { return linearGroups(rows.Count(r)*vecs, 64) },
+		Flops:  func(r *gpu.Replay) float64 { return float64(rows.Count(r) * features) },
 	}
 }
 

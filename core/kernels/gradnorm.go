@@ -21,8 +21,8 @@ func GradNorm(n int, grad, partials *gpu.Tensor, first int) gpu.Dispatch {
 		Program: program("gradnorm", nil, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(n), uint32(parts), uint32(first)},
 		Args:    []*gpu.Tensor{grad, partials},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return linearGroups(parts, 64) },
-		Flops:   func(*gpu.Dyn) float64 { return 2 * float64(n) },
+		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(parts, 64) },
+		Flops:   func(*gpu.Replay) float64 { return 2 * float64(n) },
 	}
 }
 
@@ -42,7 +42,7 @@ func ClipScale(parts int, maxNorm float32, partials, norm *gpu.Tensor) gpu.Dispa
 		Program: program("clip_scale", nil, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(parts), gpu.F(maxNorm)},
 		Args:    []*gpu.Tensor{partials, norm},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return [3]uint32{1, 1, 1} },
-		Flops:   func(*gpu.Dyn) float64 { return float64(parts) },
+		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Flops:   func(*gpu.Replay) float64 { return float64(parts) },
 	}
 }

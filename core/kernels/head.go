@@ -16,7 +16,7 @@ func HeadInit(dual bool, state *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("head_init", nil, gpu.WriteStorage),
 		Args:    []*gpu.Tensor{state},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(int(d.Responses), 64) },
+		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(PerResponse.Count(r), 64) },
 	}
 }
 
@@ -32,8 +32,8 @@ func HeadReduce(dual bool, c0, cols, stride int, z, targets, state *gpu.Tensor, 
 		Program: program("head_reduce", consts, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4)},
 		Args:    []*gpu.Tensor{z, targets, state},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return chosen(form).groups(int(d.Responses), 16) },
-		Flops:   func(d *gpu.Dyn) float64 { return 20 * float64(int(d.Rows)*cols) },
+		Groups:  func(r *gpu.Replay) [3]uint32 { return chosen(form).groups(PerResponse.Count(r), 16) },
+		Flops:   func(r *gpu.Replay) float64 { return 20 * float64(PerHeadRow.Count(r)*cols) },
 	}
 }
 
@@ -49,8 +49,8 @@ func HeadGrad(dual bool, c0, cols, stride int, counterfactual bool, z, targets, 
 			gpu.WriteStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage),
 		Shape:  gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4)},
 		Args:   []*gpu.Tensor{z, targets, state, coef},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return linearGroups(int(d.Responses)*quarter, 64) },
-		Flops:  func(d *gpu.Dyn) float64 { return 20 * float64(int(d.Rows)*cols) },
+		Groups: func(r *gpu.Replay) [3]uint32 { return linearGroups(PerResponse.Count(r)*quarter, 64) },
+		Flops:  func(r *gpu.Replay) float64 { return 20 * float64(PerHeadRow.Count(r)*cols) },
 	}
 }
 

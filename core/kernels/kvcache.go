@@ -10,8 +10,8 @@ func StoreRows(rows Rows, features int, slots, x, cache *gpu.Tensor) gpu.Dispatc
 		Program: program("kv_store", nil, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(features / 4)},
 		Args:    []*gpu.Tensor{slots, x, cache},
-		Groups: func(d *gpu.Dyn) [3]uint32 {
-			return linearGroups(rows.Count(d)*features/4, 64)
+		Groups: func(r *gpu.Replay) [3]uint32 {
+			return linearGroups(rows.Count(r)*features/4, 64)
 		},
 	}
 }

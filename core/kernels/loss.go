@@ -117,7 +117,7 @@ func WeightSums(delta float32, tokens, sums *gpu.Tensor) gpu.Dispatch {
 		Program: program("weight_sums", nil, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{gpu.F(delta)},
 		Args:    []*gpu.Tensor{tokens, sums},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
 	}
 }
 
@@ -141,4 +141,4 @@ func LossCoefs(s CoefSpec, tokens, sums, coef *gpu.Tensor) gpu.Dispatch {
 }
 
 // perResponse is one invocation a response token in workgroups of 64.
-func perResponse(d *gpu.Dyn) [3]uint32 { return linearGroups(int(d.Responses), 64) }
+func perResponse(r *gpu.Replay) [3]uint32 { return linearGroups(PerResponse.Count(r), 64) }

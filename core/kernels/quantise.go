@@ -17,8 +17,8 @@ func Quantise(f Format, rows, columns int, values, out *gpu.Tensor) gpu.Dispatch
 		Program: program("quantise", Consts{"F16": f == F16, "Q8": f == Q8}, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(columns / 4)},
 		Args:    []*gpu.Tensor{values, out},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return linearGroups(items, 64) },
-		Flops:   func(*gpu.Dyn) float64 { return float64(rows * columns) },
+		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(items, 64) },
+		Flops:   func(*gpu.Replay) float64 { return float64(rows * columns) },
 	}
 }
 
@@ -30,7 +30,7 @@ func Dequantise(f Format, rows, columns int, packed, out *gpu.Tensor) gpu.Dispat
 		Program: f.unrolled("dequantise", map[string]int{"TERMS": 1}, gpu.WriteStorage, gpu.ReadStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(columns / 4)},
 		Args:    []*gpu.Tensor{out, packed},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return linearGroups(vecs, 64) },
-		Flops:   func(*gpu.Dyn) float64 { return float64(rows * columns) },
+		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(vecs, 64) },
+		Flops:   func(*gpu.Replay) float64 { return float64(rows * columns) },
 	}
 }

@@ -12,8 +12,8 @@ func RMSNorm(rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), gpu.F(eps)},
 		Args:   []*gpu.Tensor{x, gain, y, rstd},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return chosen(form).groups(rows.Count(d), 64) },
-		Flops:  func(d *gpu.Dyn) float64 { return 4 * float64(rows.Count(d)*features) },
+		Groups: func(r *gpu.Replay) [3]uint32 { return chosen(form).groups(rows.Count(r), 64) },
+		Flops:  func(r *gpu.Replay) float64 { return 4 * float64(rows.Count(r)*features) },
 	}
 }
 
@@ -26,8 +26,8 @@ func RMSNormGrad(rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), flag(accumulate)},
 		Args:   []*gpu.Tensor{x, gain, rstd, dy, dx},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return chosen(form).groups(rows.Count(d), 64) },
-		Flops:  func(d *gpu.Dyn) float64 { return 8 * float64(rows.Count(d)*features) },
+		Groups: func(r *gpu.Replay) [3]uint32 { return chosen(form).groups(rows.Count(r), 64) },
+		Flops:  func(r *gpu.Replay) float64 { return 8 * float64(rows.Count(r)*features) },
 	}
 }
 
@@ -53,12 +53,12 @@ func gainGrad(rows Rows, heads, features int, accumulate bool, x, rstd, dy, dgai
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape: gpu.Shape{uint32(rows), uint32(features), uint32(heads), flag(accumulate)},
 		Args:  []*gpu.Tensor{x, rstd, dy, dgain},
-		Groups: func(d *gpu.Dyn) [3]uint32 {
-			if rows.Count(d) == 0 && accumulate {
+		Groups: func(r *gpu.Replay) [3]uint32 {
+			if rows.Count(r) == 0 && accumulate {
 				return [3]uint32{}
 			}
 			return linearGroups(vecs, 16)
 		},
-		Flops: func(d *gpu.Dyn) float64 { return 3 * float64(rows.Count(d)*heads*features) },
+		Flops: func(r *gpu.Replay) float64 { return 3 * float64(rows.Count(r)*heads*features) },
 	}
 }

@@ -35,10 +35,10 @@ func Rope(rows Rows, heads, headDim int, inverse bool, positions, table, x *gpu.
 		Program: program("rope", Consts{"VEC4": lanes == 4}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(heads), uint32(headDim / 2 / lanes), gpu.F(sign)},
 		Args:    []*gpu.Tensor{positions, table, x},
-		Groups: func(d *gpu.Dyn) [3]uint32 {
-			return linearGroups(rows.Count(d)*headDim/2/lanes, 64)
+		Groups: func(r *gpu.Replay) [3]uint32 {
+			return linearGroups(rows.Count(r)*headDim/2/lanes, 64)
 		},
-		Flops: func(d *gpu.Dyn) float64 { return 3 * float64(rows.Count(d)*heads*headDim) },
+		Flops: func(r *gpu.Replay) float64 { return 3 * float64(rows.Count(r)*heads*headDim) },
 	}
 }
 

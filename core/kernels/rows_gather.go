@@ -21,7 +21,7 @@ func moveRows(scatter bool, rows Rows, features int, index, x, y *gpu.Tensor) gp
 		Program: program("rows_gather", Consts{"SCATTER": scatter}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(features)},
 		Args:    []*gpu.Tensor{index, x, y},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*vecs, 64) },
-		Flops:   func(d *gpu.Dyn) float64 { return float64(rows.Count(d) * features) },
+		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(rows.Count(r)*vecs, 64) },
+		Flops:   func(r *gpu.Replay) float64 { return float64(rows.Count(r) * features) },
 	}
 }

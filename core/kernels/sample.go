@@ -72,7 +72,7 @@ func Sample(vocab, stride int, dual bool, logits, params, seen, scratch, out, ne
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(vocab), uint32(stride)},
 		Args:   []*gpu.Tensor{logits, params, seen, scratch, out, next},
-		Groups: func(*gpu.Dyn) [3]uint32 { return [3]uint32{1, 1, 1} },
-		Flops:  func(*gpu.Dyn) float64 { return 400 * float64(vocab) },
+		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Flops:  func(*gpu.Replay) float64 { return 400 * float64(vocab) },
 	}
 }

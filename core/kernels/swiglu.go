@@ -10,8 +10,8 @@ func SwiGLU(rows Rows, features int, gate, up, y *gpu.Tensor) gpu.Dispatch {
 		Program: program("swiglu", nil, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(features)},
 		Args:    []*gpu.Tensor{gate, up, y},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*RowStride(features)/4, 64) },
-		Flops:   func(d *gpu.Dyn) float64 { return 12 * float64(rows.Count(d)*features) },
+		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(rows.Count(r)*RowStride(features)/4, 64) },
+		Flops:   func(r *gpu.Replay) float64 { return 12 * float64(rows.Count(r)*features) },
 	}
 }
 
@@ -22,7 +22,7 @@ func SwiGLUGrad(rows Rows, features int, gate, up, dy, dgate, dup *gpu.Tensor) g
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features)},
 		Args:   []*gpu.Tensor{gate, up, dy, dgate, dup},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*RowStride(features)/4, 64) },
-		Flops:  func(d *gpu.Dyn) float64 { return 20 * float64(rows.Count(d)*features) },
+		Groups: func(r *gpu.Replay) [3]uint32 { return linearGroups(rows.Count(r)*RowStride(features)/4, 64) },
+		Flops:  func(r *gpu.Replay) float64 { return 20 * float64(rows.Count(r)*features) },
 	}
 }

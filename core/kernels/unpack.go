@@ -20,7 +20,7 @@ func Unpack(dtype string, n, width, paired int, raw, out *gpu.Tensor) gpu.Dispat
 		Program: programAfter(shaders.Text("raw"), "unpack", Consts{"F32": dtype == "F32", "BF16": dtype == "BF16"}, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(vecs), uint32(max(1, width/4)), uint32(paired)},
 		Args:    []*gpu.Tensor{raw, out},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return linearGroups(vecs, 64) },
-		Flops:   func(*gpu.Dyn) float64 { return float64(n) },
+		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(vecs, 64) },
+		Flops:   func(*gpu.Replay) float64 { return float64(n) },
 	}
 }

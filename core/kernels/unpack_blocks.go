@@ -68,8 +68,8 @@ func UnpackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) g
 		Program: programAfter(shaders.Text("raw"), file, withBlock(dtype, consts), gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(vecs), uint32(width), uint32(paired)},
 		Args:    []*gpu.Tensor{raw, out},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return linearGroups(vecs, 64) },
-		Flops:   func(*gpu.Dyn) float64 { return float64(rows * width) },
+		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(vecs, 64) },
+		Flops:   func(*gpu.Replay) float64 { return float64(rows * width) },
 	}
 }
 
@@ -85,7 +85,7 @@ func RepackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) g
 		Program: programAfter(shaders.Text("raw"), "repack_blocks", withBlock(dtype, consts), gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(blocks), uint32(paired)},
 		Args:    []*gpu.Tensor{raw, out},
-		Groups:  func(*gpu.Dyn) [3]uint32 { return linearGroups(rows*blocks, 64) },
-		Flops:   func(*gpu.Dyn) float64 { return float64(rows * width) },
+		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(rows*blocks, 64) },
+		Flops:   func(*gpu.Replay) float64 { return float64(rows * width) },
 	}
 }

@@ -36,7 +36,6 @@ type Step struct {
 	in   *inputs
 	loss *lossTensors
 	bufs []gpu.Buffer
-	dyn  gpu.Dyn
 }
 
 // NewStep records and compiles a step. It belongs to the adapter that the model
@@ -111,27 +110,27 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 // slot of the ring and whether its sums add up; the counts are filled in here.
 // expert is [responses, 2] log-probabilities under a frozen θ_D, or nil. budget
 // is the work of one submit in flops, see gpu.Plan.Run.
-func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn gpu.Dyn, budget float64) error {
+func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn kernels.Dyn, budget float64) error {
 	setCounts(&dyn, p)
 	s.in.write(p, expert, s.m.embedGrad != nil && s.Spec.Backward)
-	return s.plan.Run(ctx, &dyn, budget)
+	return s.plan.Run(ctx, dyn.Replay(), budget)
 }
 
 // Flops estimates the work of one Run on p.
 func (s *Step) Flops(p *causal.Packed) float64 {
-	var d gpu.Dyn
+	var d kernels.Dyn
 	setCounts(&d, p)
-	return s.plan.Flops(&d)
+	return s.plan.Flops(d.Replay())
 }
 
 // Profile times every kernel of the step on the micro-batch that was run last.
 func (s *Step) Profile(ctx context.Context, p *causal.Packed, now func() time.Time) ([]gpu.Timing, error) {
-	d := gpu.Dyn{NormNTP: 1, NormAlign: 1}
+	d := kernels.Dyn{NormNTP: 1, NormAlign: 1}
 	setCounts(&d, p)
-	return s.plan.Profile(ctx, &d, now)
+	return s.plan.Profile(ctx, d.Replay(), now)
 }
 
-func setCounts(d *gpu.Dyn, p *causal.Packed) {
+func setCounts(d *kernels.Dyn, p *causal.Packed) {
 	d.Tokens, d.Responses, d.Rows = uint32(p.Tokens()), uint32(p.Responses()), uint32(p.Rows())
 	d.Pairs, d.HeadPairs = p.Pairs()
 }

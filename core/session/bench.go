@@ -240,7 +240,7 @@ func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sampl
 func (b *benchRun) step(ctx context.Context, env *Env, turn int) error {
 	begun := env.Now()
 	b.opt.ZeroGrad()
-	d := gpu.Dyn{NormNTP: float32(b.z[0]), NormAlign: float32(b.z[1])}
+	d := kernels.Dyn{NormNTP: float32(b.z[0]), NormAlign: float32(b.z[1])}
 	if err := b.model.Run(ctx, b.packed, nil, d, b.budget); err != nil {
 		return err
 	}

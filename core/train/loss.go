@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"nextquill/core/causal"
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 )
@@ -54,7 +53,7 @@ func LossOf(s kernels.Sums, z [2]float64, alpha float64) Terms {
 func WeightSums(ctx context.Context, step *model.Step, packs []*causal.Packed, expert func(*causal.Packed) []float32, budget float64) (sum [2]float64, err error) {
 	const slot = model.SumSlots - 1
 	for i, p := range packs {
-		d := gpu.Dyn{Slot: slot, NormNTP: 1, NormAlign: 1}
+		d := kernels.Dyn{Slot: slot, NormNTP: 1, NormAlign: 1}
 		if i > 0 {
 			d.Accumulate = 1
 		}

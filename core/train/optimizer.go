@@ -67,11 +67,12 @@ func (o *Optimizer) ZeroGrad() {
 
 // Update queues step t, counted from 0, at learning rate lr.
 func (o *Optimizer) Update(ctx context.Context, t int, lr float64) error {
-	return o.plan.Run(ctx, &gpu.Dyn{
+	dyn := kernels.Dyn{
 		LR:    float32(lr),
 		Bias1: float32(1 - math.Pow(o.cfg.Beta1, float64(t+1))),
 		Bias2: float32(1 - math.Pow(o.cfg.Beta2, float64(t+1))),
-	}, 0)
+	}
+	return o.plan.Run(ctx, dyn.Replay(), 0)
 }
 
 // Norm is the device's record of the last update's gradient norm: the norm, the

@@ -6,7 +6,6 @@ import (
 
 	"nextquill/core/causal"
 	"nextquill/core/fault"
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 )
@@ -70,7 +69,7 @@ func (s *Scorer) Score(ctx context.Context, samples []causal.Sample, progress fu
 		if err := ctx.Err(); err != nil {
 			return nil, fault.New(fault.Cancelled, "score", "", "stopped").WithCause(err)
 		}
-		if err := s.step.Run(ctx, p, nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, s.limits.SubmitFlops); err != nil {
+		if err := s.step.Run(ctx, p, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, s.limits.SubmitFlops); err != nil {
 			return nil, err
 		}
 		tokens, err := s.step.Tokens(ctx, p.Responses())

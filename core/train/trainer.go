@@ -207,7 +207,7 @@ func (t *Trainer) one(ctx context.Context) error {
 	}
 	t.opt.ZeroGrad()
 	for i, p := range packs {
-		d := gpu.Dyn{Slot: uint32(slot), NormNTP: float32(ps.znorm[0]), NormAlign: float32(ps.znorm[1])}
+		d := kernels.Dyn{Slot: uint32(slot), NormNTP: float32(ps.znorm[0]), NormAlign: float32(ps.znorm[1])}
 		if i > 0 {
 			d.Accumulate = 1
 		}

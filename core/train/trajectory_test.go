@@ -14,7 +14,6 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/causal"
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
@@ -140,7 +139,7 @@ func follow(t *testing.T, dir string) {
 		}
 		z := train.Divisors(o, p.Responses(), p.Samples)
 		opt.ZeroGrad()
-		require.NoError(t, step.Run(ctx, p, e, gpu.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}, 0))
+		require.NoError(t, step.Run(ctx, p, e, kernels.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}, 0))
 		lr := schedule.At(s)
 		require.InDelta(t, want.Steps[s].LR, lr, 1e-12)
 		require.NoError(t, opt.Update(ctx, s, lr))

@@ -3,12 +3,11 @@ package kerneltest
 import (
 	"math"
 
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 )
 
 // AdamWRef is kernels.AdamW on the CPU, in float64: torch.optim.AdamW.
-func AdamWRef(d *gpu.Dyn, beta1, beta2, eps, weightDecay float64, grad, norm, m, v, param []float32) {
+func AdamWRef(d *kernels.Dyn, beta1, beta2, eps, weightDecay float64, grad, norm, m, v, param []float32) {
 	if norm[kernels.NormNonFinite] != 0 {
 		return
 	}

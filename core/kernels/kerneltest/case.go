@@ -10,7 +10,7 @@ import (
 // Case is one run of one kernel against its CPU reference.
 type Case struct {
 	Spec CaseSpec
-	Dyn  gpu.Dyn
+	Dyn  kernels.Dyn
 	Info gpu.Info
 
 	ctx    *gpu.Context

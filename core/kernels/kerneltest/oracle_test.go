@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/kernels/kerneltest"
 )
@@ -95,7 +94,7 @@ func TestReferencesAgreeWithPyTorch(t *testing.T) {
 		n := len(param)
 		m, v := make([]float32, n), make([]float32, n)
 		for s := range c.Inputs["grads"].Shape[0] {
-			d := gpu.Dyn{LR: lr}
+			d := kernels.Dyn{LR: lr}
 			d.Bias1 = float32(1 - math.Pow(betas[0], float64(s+1)))
 			d.Bias2 = float32(1 - math.Pow(betas[1], float64(s+1)))
 			grad := c.Inputs["grads"].Data[s*n : (s+1)*n]
