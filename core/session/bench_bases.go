@@ -5,7 +5,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/causal"
-	"nextquill/core/gpu"
+	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
 )
@@ -55,7 +55,7 @@ func (p *benchJob) compareBases(ctx context.Context, env *Env) ([]api.BaseBench,
 				return nil, err
 			}
 			begun := env.Now()
-			if err := r.score.Run(ctx, r.train.packed, nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, r.train.budget); err != nil {
+			if err := r.score.Run(ctx, r.train.packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, r.train.budget); err != nil {
 				return nil, err
 			}
 			if err := env.GPU.Wait(ctx); err != nil {

@@ -7,7 +7,7 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 	"nextquill/core/regex"
 )
 
@@ -22,7 +22,7 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "kernel-cases", "filter", "%s", fault.Quote(p.Filter)).WithCause(err)
 	}
-	cases, err := kernels.Cases()
+	cases, err := kerneltest.Cases()
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +53,11 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 
 // kernelCase runs one case. What goes wrong in it is its message, so that the
 // others still run; only a cancelled call or a lost device ends them all.
-func kernelCase(ctx context.Context, env *Env, spec kernels.CaseSpec) (e api.KernelCaseEvent, err error) {
+func kernelCase(ctx context.Context, env *Env, spec kerneltest.CaseSpec) (e api.KernelCaseEvent, err error) {
 	e.Event = "kernel-case"
 	start := env.Now()
 	err = Guard(spec.String(), func() (err error) {
-		r, err := kernels.RunCase(ctx, env.GPU, spec)
+		r, err := kerneltest.RunCase(ctx, env.GPU, spec)
 		e.Error, e.Message = r.Error, r.Message
 		return err
 	})
