@@ -96,7 +96,7 @@ func (h Handler) send(w http.ResponseWriter, r *http.Request, source Source, fil
 		header.Set("Content-Encoding", form.Name)
 		header.Set("Content-Length", strconv.FormatInt(form.Size, 10))
 	}
-	body := &body{ctx: r.Context(), source: source, name: file.Path + form.Suffix, size: form.Size}
+	body := &Body{ctx: r.Context(), source: source, name: file.Path + form.Suffix, size: form.Size}
 	defer body.Close()
 	// ServeContent has the rules of conditional and range requests (RFC 9110, sections 13 and 14).
 	http.ServeContent(w, r, file.Path, time.Time{}, body)

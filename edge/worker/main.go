@@ -1,0 +1,40 @@
+//go:build js && wasm
+
+// Command worker is the Cloudflare Worker that serves the site: edge/site on two storages, the static
+// assets of the deployment (binding ASSETS) and a bucket with models (binding MODELS, optional). The
+// runtime starts one instance for each request.
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/syumai/workers"
+	"github.com/syumai/workers/cloudflare"
+
+	"nextquill/edge/site"
+)
+
+func main() {
+	workers.Serve(http.HandlerFunc(serve))
+}
+
+func serve(w http.ResponseWriter, r *http.Request) {
+	// worker.mjs adds the manifest of the deployment to the bindings.
+	text := []byte(cloudflare.GetBinding("MANIFEST").String())
+	sum := sha256.Sum256(text)
+	manifest, err := site.ParseManifest(text, hex.EncodeToString(sum[:]))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	handler := site.Handler{Files: assets{cloudflare.GetBinding("ASSETS"), manifest}}
+	if bucket := cloudflare.GetBinding("MODELS"); !bucket.IsUndefined() {
+		handler.Models = site.NewModels(models{bucket})
+	}
+	if cloudflare.GetBinding("CROSS_ORIGIN_ISOLATION").String() == "true" {
+		handler.CrossOriginIsolation = true
+	}
+	handler.ServeHTTP(newResponse(w, r), r)
+}
