@@ -78,12 +78,12 @@ func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with,
 	var r Result
 	stream := tok.TextStream()
 	for read := 0; ; {
-		if d.Made()-read >= max(1, o.ReadEvery) || d.Made() == o.MaxTokens {
+		if d.Count()-read >= max(1, o.ReadEvery) || d.Count() == o.MaxTokens {
 			tokens, err := d.Sampled(ctx, read)
 			if err != nil {
 				return r, err
 			}
-			read = d.Made()
+			read = d.Count()
 			if done, err := r.take(tokens, stream, onText); done || err != nil {
 				return r, err
 			}

@@ -178,7 +178,7 @@ func (l *lease) train(ctx context.Context, env *Env, dir string) (*weights.Adapt
 
 // with runs f with the adapter in folder dir in place of the one in use.
 func (l *lease) with(ctx context.Context, env *Env, dir string, f func() error) error {
-	before := l.Using()
+	before := l.Active()
 	had := l.Adapters()
 	err := l.use(ctx, env, dir)
 	if err == nil {

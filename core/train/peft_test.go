@@ -122,7 +122,7 @@ func greedy(t *testing.T, m *model.Model, prompt []int32) continuation {
 	require.NoError(t, err)
 	defer d.Free()
 	require.NoError(t, d.Start(ctx, prompt, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
-	for d.Made() < n {
+	for d.Count() < n {
 		require.NoError(t, d.Next(ctx, 0))
 	}
 	sampled, err := d.Sampled(ctx, 0)
