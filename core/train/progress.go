@@ -52,7 +52,7 @@ func (p *progress) add(s queuedStep, tokens int) {
 	p.ownTokens += int64(tokens)
 }
 
-// due tells whether the queued steps should be read now.
+// due reports whether the queued steps should be read now.
 func (p *progress) due() bool {
 	return len(p.queued) >= readEvery || p.now().Sub(p.lastRead) > readAfter || p.done == p.steps
 }
