@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/fault"
-	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 	"nextquill/core/session"
 	"nextquill/wasm/conformance"
 )
@@ -42,7 +42,7 @@ func TestFailuresAreCountedAndShown(t *testing.T) {
 			return nil, nil
 		},
 		"kernel-cases": func(emit func(any)) (any, error) {
-			for _, r := range []kernels.CaseResult{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
+			for _, r := range []kerneltest.CaseResult{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
 				emit(session.KernelCaseEvent{Event: "kernel-case", CaseResult: r})
 			}
 			return nil, nil

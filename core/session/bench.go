@@ -215,13 +215,12 @@ type benchRun struct {
 	model     *model.Step
 	opt       *train.Optimizer
 	z         [2]float64 // divisors of the loss terms
-	lr        float64
 	budget    float64
 }
 
 func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sample, lr float64, recompute bool) (*benchRun, error) {
 	packed, spec := benchSpec(preset, samples, recompute)
-	b := &benchRun{packed: packed, objective: spec.Objective, lr: lr, budget: submitFlops(env.GPU.Info())}
+	b := &benchRun{packed: packed, objective: spec.Objective, budget: submitFlops(env.GPU.Info())}
 	b.Preset, b.Tokens = preset, packed.Tokens()
 	b.z = train.Divisors(spec.Objective, packed.Responses(), len(samples))
 	var err error
@@ -229,7 +228,8 @@ func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sampl
 		return nil, err
 	}
 	m.Params.ResetOptimizer()
-	if b.opt, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW); err != nil {
+	schedule := train.Schedule{LR: lr, Decay: "constant"}
+	if b.opt, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW, schedule); err != nil {
 		b.model.Free()
 		return nil, err
 	}
@@ -240,11 +240,11 @@ func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sampl
 func (b *benchRun) step(ctx context.Context, env *Env, turn int) error {
 	begun := env.Now()
 	b.opt.ZeroGrad()
-	d := gpu.Dyn{NormNTP: float32(b.z[0]), NormAlign: float32(b.z[1])}
+	d := kernels.Dyn{NormNTP: float32(b.z[0]), NormAlign: float32(b.z[1])}
 	if err := b.model.Run(ctx, b.packed, nil, d, b.budget); err != nil {
 		return err
 	}
-	if err := b.opt.Update(ctx, turn, b.lr); err != nil {
+	if err := b.opt.Update(ctx, turn); err != nil {
 		return err
 	}
 	sums, err := b.model.ReadSums(ctx, 0)

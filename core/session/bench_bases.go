@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"nextquill/core/causal"
-	"nextquill/core/gpu"
+	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
 )
@@ -63,7 +63,7 @@ func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, 
 				return nil, err
 			}
 			begun := env.Now()
-			if err := r.score.Run(ctx, r.train.packed, nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, r.train.budget); err != nil {
+			if err := r.score.Run(ctx, r.train.packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, r.train.budget); err != nil {
 				return nil, err
 			}
 			if err := env.GPU.Wait(ctx); err != nil {

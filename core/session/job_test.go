@@ -383,17 +383,17 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 	}
 	yes := true
 	for says, change := range map[string]func(*session.PersonalizeParams){
-		`base ("f32" there, "q4" here)`: func(p *session.PersonalizeParams) { p.Base = "q4" },
-		"settings":                      func(p *session.PersonalizeParams) { p.Training.LR = 3e-3 },
-		"texts to learn from":           func(p *session.PersonalizeParams) { p.Source.MaxItems = 2 },
-		"model":                         func(p *session.PersonalizeParams) { p.Model = "altered" },
+		`base (saved "f32", now "q4")`: func(p *session.PersonalizeParams) { p.Base = "q4" },
+		"settings":                     func(p *session.PersonalizeParams) { p.Training.LR = 3e-3 },
+		"training samples":             func(p *session.PersonalizeParams) { p.Source.MaxItems = 2 },
+		"model":                        func(p *session.PersonalizeParams) { p.Model = "altered" },
 	} {
 		other := p
 		other.Resume = true
 		change(&other)
 		err := j.client.Call(t.Context(), "personalize", other, nil, nil)
 		require.ErrorIs(t, err, fault.Mismatch, says)
-		require.ErrorContains(t, err, "checkpoint: "+says+": not those of the run")
+		require.ErrorContains(t, err, "checkpoint: "+says+": not the same as in the run")
 	}
 	p.Resume, p.Training.Recompute = true, &yes // which changes no bit
 	var r session.PersonalizeResult

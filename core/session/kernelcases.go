@@ -6,7 +6,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 	"nextquill/core/regex"
 )
 
@@ -20,7 +20,7 @@ type KernelCasesParams struct {
 // KernelCaseEvent reports one case.
 type KernelCaseEvent struct {
 	Event string `json:"event"` // "kernel-case"
-	kernels.CaseResult
+	kerneltest.CaseResult
 	Seconds float64 `json:"seconds"`
 }
 
@@ -43,7 +43,7 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "kernel-cases", "filter", "%s", fault.Quote(p.Filter)).WithCause(err)
 	}
-	cases, err := kernels.Cases()
+	cases, err := kerneltest.Cases()
 	if err != nil {
 		return nil, err
 	}
@@ -74,11 +74,11 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 
 // kernelCase runs one case. What goes wrong in it is its message, so that the
 // others still run; only a cancelled call or a lost device ends them all.
-func kernelCase(ctx context.Context, env *Env, spec kernels.CaseSpec) (e KernelCaseEvent, err error) {
+func kernelCase(ctx context.Context, env *Env, spec kerneltest.CaseSpec) (e KernelCaseEvent, err error) {
 	e.Event = "kernel-case"
 	start := env.Now()
 	err = Guard(spec.String(), func() (err error) {
-		e.CaseResult, err = kernels.RunCase(ctx, env.GPU, spec)
+		e.CaseResult, err = kerneltest.RunCase(ctx, env.GPU, spec)
 		return err
 	})
 	e.Seconds = env.Now().Sub(start).Seconds()

@@ -216,19 +216,30 @@ func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model,
 	if err != nil {
 		return train.Result{}, err
 	}
-	t := &train.Trainer{
-		Model: m, GPU: env.GPU, Store: env.Blobs, Dir: p.Out, CheckpointEvery: cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
-		Config: tc, Train: samples, Heldout: heldout, Expert: expert, Origin: origin, Weights: sample, Template: p.Template, Budget: submitFlops(env.GPU.Info()), Now: env.Now,
-		OnStep: func(s train.Stats) {
-			_ = env.Emit(StepEvent{
-				Event: "step", Step: s.Step, Steps: s.Steps, Epoch: s.Epoch, Loss: s.Loss, NTP: s.NTP, Align: s.Align, Causal: s.Causal,
-				LR: s.LR, GradNorm: s.GradNorm, TokensPS: s.TokensPS, Seconds: s.Elapsed.Seconds(), Remaining: s.Remaining.Seconds(),
-			})
+	t, err := train.New(train.Setup{
+		Model: m, GPU: env.GPU, Config: tc,
+		Data:   train.Data{Train: samples, Heldout: heldout, Expert: expert},
+		Source: train.Source{Weights: sample, Template: p.Template, Adapter: origin},
+		Saving: train.Saving{
+			Checkpoints: train.Checkpoints{Store: env.Blobs, Dir: p.Out},
+			Every:       cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
 		},
-		OnEval: func(step int, loss float64, best bool) {
-			_ = env.Emit(EvalEvent{Event: "eval", Step: step, Loss: loss, Best: best})
+		SubmitFlops: submitFlops(env.GPU.Info()), Now: env.Now,
+		Events: train.Events{
+			Step: func(s train.Stats) {
+				_ = env.Emit(StepEvent{
+					Event: "step", Step: s.Step, Steps: s.Steps, Epoch: s.Epoch, Loss: s.Loss, NTP: s.NTP, Align: s.Align, Causal: s.Causal,
+					LR: s.LR, GradNorm: s.GradNorm, TokensPS: s.TokensPS, Seconds: s.Elapsed.Seconds(), Remaining: s.Remaining.Seconds(),
+				})
+			},
+			Eval: func(step int, loss float64, best bool) {
+				_ = env.Emit(EvalEvent{Event: "eval", Step: step, Loss: loss, Best: best})
+			},
+			Checkpoint: func(step int) { _ = env.Emit(CheckpointEvent{Event: "checkpoint", Step: step}) },
 		},
-		OnCheckpoint: func(step int) { _ = env.Emit(CheckpointEvent{Event: "checkpoint", Step: step}) },
+	})
+	if err != nil {
+		return train.Result{}, err
 	}
 	if err := env.Emit(StageEvent{Event: "stage", Stage: "train", Total: len(samples)}); err != nil {
 		return train.Result{}, err
@@ -247,7 +258,7 @@ func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) 
 	if err := write(ctx, env, m); err != nil || p.KeepCheckpoint {
 		return err
 	}
-	return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+	return train.Checkpoints{Store: env.Blobs, Dir: p.Out}.Delete(ctx)
 }
 
 func (p *PersonalizeParams) saveAdapter(ctx context.Context, env *Env, m *model.Model) error {

@@ -12,6 +12,7 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
+	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
 	"nextquill/core/weights"
@@ -239,7 +240,7 @@ func runStep(ctx context.Context, m *model.Model, g *gpu.Context, o causal.Optio
 	m.Params.ResetOptimizer()
 	result := &StepResult{}
 	for i, p := range packs {
-		d := gpu.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}
+		d := kernels.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}
 		if i > 0 {
 			d.Accumulate = 1
 		}
