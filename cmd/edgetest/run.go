@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"nextquill/edge/site"
+	"nextquill/wasm/guest"
+)
+
+// fixture is what the checks work on.
+type fixture struct {
+	options  options
+	dist     string
+	manifest site.Manifest
+	worker   *worker // in Go
+	plain    *worker // in JavaScript
+}
+
+func run(ctx context.Context, o options) error {
+	root, err := guest.Root(ctx)
+	if err != nil {
+		return err
+	}
+	f := &fixture{options: o, dist: filepath.Join(root, "dist")}
+	text, err := os.ReadFile(filepath.Join(f.dist, site.ManifestName))
+	if err != nil {
+		return fmt.Errorf("%w: run make site first", err)
+	}
+	sum := sha256.Sum256(text)
+	if f.manifest, err = site.ParseManifest(text, hex.EncodeToString(sum[:])); err != nil {
+		return err
+	}
+	state, err := os.MkdirTemp("", "edgetest")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(state)
+	if err := putModel(ctx, root, state); err != nil {
+		return err
+	}
+	if f.worker, err = startWorker(ctx, root, "wrangler.toml", state); err != nil {
+		return err
+	}
+	defer f.worker.stop()
+	if f.plain, err = startWorker(ctx, root, "../cmd/edgetest/plain/wrangler.toml", state); err != nil {
+		return err
+	}
+	defer f.plain.stop()
+
+	failed := 0
+	for _, check := range []struct {
+		name string
+		run  func(context.Context, *fixture) (string, error)
+	}{
+		{"every file, in every form, by its SHA-256", everyFile},
+		{"ranges and conditions", rangesAndConditions},
+		{"methods", methods},
+		{"hostile requests", hostileRequests},
+		{"a model from the bucket", bucketModel},
+		{"load", load},
+		{"latency", latency},
+	} {
+		began := time.Now()
+		note, err := check.run(ctx, f)
+		mark := "ok  "
+		if err != nil {
+			failed++
+			mark, note = "FAIL", err.Error()
+		}
+		fmt.Printf("%s  %s (%.1f s)  %s\n", mark, check.name, time.Since(began).Seconds(), note)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d checks failed; the log of the Worker:\n%s", failed, f.worker.log())
+	}
+	return nil
+}
