@@ -44,7 +44,7 @@ func (w *worker) log() string {
 func wrangler(ctx context.Context, root string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "edge/node_modules/.bin/wrangler"), args...)
 	cmd.Dir = filepath.Join(root, "edge")
-	cmd.Env = append(os.Environ(), "WRANGLER_SEND_METRICS=false", "CI=true")
+	cmd.Env = append(os.Environ(), "WRANGLER_SEND_METRICS=false", "CLOUDFLARE_CF_FETCH_ENABLED=false", "CI=true")
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -36,7 +37,24 @@ func (f *Folder) Find(_ context.Context, path string) (File, error) {
 	if !ok {
 		return File{}, fs.ErrNotExist
 	}
-	return file, nil
+	return file, f.check(file)
+}
+
+// check compares the stored file with its manifest entry, before any header is sent.
+func (f *Folder) check(file File) error {
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	info, err := root.Stat(file.Path)
+	if err != nil || !info.Mode().IsRegular() {
+		return fs.ErrNotExist // it is missing, or a link out of the folder
+	}
+	if info.Size() != file.Size {
+		return fmt.Errorf("%s: %d bytes, %d in the manifest", file.Path, info.Size(), file.Size)
+	}
+	return nil
 }
 
 // Open implements Source. Neither names nor symbolic links lead out of the folder.

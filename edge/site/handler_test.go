@@ -5,6 +5,7 @@ package site_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -225,17 +226,34 @@ func TestSharing(t *testing.T) {
 	require.Equal(t, "same-origin", get(isolated, "GET", "/").Header.Get("Cross-Origin-Opener-Policy"))
 }
 
+// cut is a folder whose files end early.
+type cut struct{ *site.Folder }
+
+func (c cut) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	file, err := c.Folder.Open(ctx, name, offset)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(file, 10), file}, nil
+}
+
 // TestBrokenStorage has files that are shorter than listed or gone, and a folder that is gone.
 func TestBrokenStorage(t *testing.T) {
 	dir := newSite(t)
 	h := site.Handler{Files: site.NewFolder(dir)}
-	require.NoError(t, os.Truncate(filepath.Join(dir, "model/model.gguf"), 10))
-	server := httptest.NewServer(h)
+	server := httptest.NewServer(site.Handler{Files: cut{site.NewFolder(dir)}})
 	defer server.Close()
 	r, err := http.Get(server.URL + "/model/model.gguf")
 	require.NoError(t, err)
 	_, err = io.ReadAll(r.Body)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "the client can tell that bytes are missing")
+	require.NoError(t, os.Truncate(filepath.Join(dir, "model/model.gguf"), 10))
+	require.Equal(t, 503, get(h, "GET", "/model/model.gguf").StatusCode)
+	require.NoError(t, os.Remove(filepath.Join(dir, "model/model.gguf")))
+	require.Equal(t, 404, get(h, "GET", "/model/model.gguf").StatusCode)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, site.ManifestName), []byte("{"), 0o644))
 	require.Equal(t, 503, get(h, "GET", "/").StatusCode)
 	require.Equal(t, 404, get(site.Handler{Files: site.NewFolder(filepath.Join(dir, "no"))}, "GET", "/").StatusCode)
