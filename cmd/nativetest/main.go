@@ -51,7 +51,7 @@ func run(ctx context.Context, o options, out io.Writer) (failed int, err error) 
 	}
 	defer h.Close()
 	var info api.InfoResult
-	if err := h.Call(ctx, "info", nil, &info, nil); err != nil {
+	if err := h.Call(ctx, api.MethodInfo, nil, &info, nil); err != nil {
 		return 0, err
 	}
 	fmt.Fprintf(out, "%s (%s)\n", info.Device.Name, info.Device.Backend)

@@ -18,18 +18,18 @@ import (
 	"nextquill/report"
 )
 
-// app is what commands share.
+// app is what all commands share.
 type app struct {
 	globals
 	stdout io.Writer
 	stderr io.Writer
 	getenv func(string) string
 	open   func(ctx context.Context, g globals, store blob.Store, log io.Writer) (engine, error)
-	names  func(blob string) string // what a blob is called in messages; set by newJob
+	names  func(blob string) string // the name of a blob in messages; set by newJob
 	notes  atomic.Pointer[func(string)]
 }
 
-// note tells the person something while a command runs. It may be called from any goroutine.
+// note shows a message to the user while a command runs. It may be called from any goroutine.
 func (a *app) note(text string) {
 	if say := a.notes.Load(); say != nil {
 		(*say)(text)
@@ -38,19 +38,19 @@ func (a *app) note(text string) {
 	fmt.Fprintln(a.stderr, text)
 }
 
-// engine is a session and the machine it runs on.
+// engine is a client of the core and the machine that it runs on.
 type engine interface {
 	api.Client
 	Close() error
 }
 
-// terminal is where results go.
+// terminal formats results for stdout.
 func (a *app) terminal() report.Terminal {
 	t, _ := ui.Terminal(a.stdout, a.getenv)
 	return t
 }
 
-// progress goes to stderr, so that results can be piped; with --json everything goes to stdout as lines.
+// progress is shown on stderr, so that results can be piped. With --json everything goes to stdout as lines.
 func (a *app) progress() ui.Progress {
 	if a.JSON {
 		return ui.JSON(a.stdout)
@@ -61,26 +61,26 @@ func (a *app) progress() ui.Progress {
 	return ui.Lines(a.stderr)
 }
 
-// Names of the folders that a session sees.
+// The folders that the core sees.
 const (
 	modelDir   = "model"
 	outDir     = "out"
-	inDir      = "in" // what the command line hands over, in memory
+	inDir      = "in" // input from the command line, in memory
 	adapterDir = "adapter"
 	expertDir  = "expert"
 	fromDir    = "from"
 	cacheDir   = "cache"
 )
 
-// job is one run of a command: its blobs and its session.
+// job is one run of a command: its blobs and its engine.
 type job struct {
 	*app
 	table    *mount.Table
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
-	peak     int64    // the largest estimate of GPU memory that was shown
-	told     []string // of adapters
+	peak     int64    // largest estimate of GPU memory that was shown
+	told     []string // warnings about adapters that were shown
 	base     baseModel
 }
 
@@ -103,11 +103,11 @@ func (a *app) newJob(g globals) (*job, error) {
 	return j, j.mountCache()
 }
 
-// mountCache gives the session a folder for the kernel variants that it measured, where this user has one.
+// mountCache mounts a folder for the kernel variants that the core measures, if this user has a cache folder.
 func (j *job) mountCache() error {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return nil // then it measures each time
+		return nil // the core then measures each time
 	}
 	dir = filepath.Join(dir, "nextquill")
 	s, err := dirstore.Open(dir)
@@ -117,7 +117,7 @@ func (j *job) mountCache() error {
 	return err
 }
 
-// mountFolder lets the session read a folder of the machine.
+// mountFolder lets the core read a folder of the machine.
 func (j *job) mountFolder(name, path string) error {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return fault.New(fault.Missing, path, "", "there is no such folder").WithCause(err).WithRemedy("check the path")
@@ -130,7 +130,7 @@ func (j *job) mountFolder(name, path string) error {
 	return nil
 }
 
-// mountAdapter makes an adapter's folder readable and gives its blob name. One below the output folder is there already.
+// mountAdapter makes an adapter's folder readable and returns its blob name. The output folder is mounted already.
 func (j *job) mountAdapter(name, path string) (string, error) {
 	if rel, err := filepath.Rel(j.Out, path); err == nil && filepath.IsLocal(rel) && rel != "." {
 		return blob.Join(outDir, filepath.ToSlash(rel)), nil
@@ -138,7 +138,7 @@ func (j *job) mountAdapter(name, path string) (string, error) {
 	return name, j.mountFolder(name, path)
 }
 
-// give hands a file's content to the session; source is what messages call it.
+// give passes a file's content to the core and returns its blob name. Messages call it source.
 func (j *job) give(ctx context.Context, name string, data []byte, source string) (string, error) {
 	full := blob.Join(inDir, name)
 	j.table.Call(full, source)
@@ -163,14 +163,14 @@ func (j *job) close() error {
 	return j.engine.Close()
 }
 
-// call runs a method under a label of the progress; summary says what the result came to. also, when set, sees each event.
+// call runs a method and shows its progress under a label, then the summary of its result. also, if set, receives each event.
 func (j *job) call(ctx context.Context, label, method string, params, result any, summary func() string, also func(name string, raw json.RawMessage)) error {
 	j.progress.Begin(label)
 	err := j.engine.Call(ctx, method, params, result, func(name string, raw json.RawMessage) {
 		switch name {
-		case "memory":
+		case api.EventMemory:
 			j.noteMemory(raw)
-		case "adapter":
+		case api.EventAdapter:
 			j.noteAdapter(raw)
 		}
 		j.progress.Event(name, raw)

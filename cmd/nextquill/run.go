@@ -102,7 +102,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	t.Title("Which words are theirs")
 	t.Tokens(*r.Explained)
-	fmt.Fprintf(a.stdout, "\n  %s in all.  Report: %s   Adapter: %s\n", report.Duration(r.Seconds), page, filepath.Join(a.Out, "adapter"))
+	fmt.Fprintf(a.stdout, "\n  %s in all.  Report: %s   Adapter: %s\n", report.Duration(r.Seconds), page, filepath.Join(a.Out, api.AdapterFolder))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,12 +42,25 @@ type job struct {
 	gpu    *gpu.Context
 }
 
+// tunes are the kernel variants that the first test measured, so that the others need not.
+var tunes atomic.Pointer[string]
+
 func newJob(t *testing.T) *job {
 	t.Helper()
 	j := &job{t: t, store: &blob.Mem{}}
 	j.copy("model", models.DefaultFS())
 	j.copy("data", samples.Bierce())
 	j.gpu = nativetest.Open(t, j.store)
+	if measured := tunes.Load(); measured != nil {
+		j.write(engine.TuneBlob, *measured)
+	} else {
+		t.Cleanup(func() {
+			if raw, err := blob.ReadAll(context.Background(), j.store, engine.TuneBlob, 1<<16); err == nil {
+				text := string(raw)
+				tunes.Store(&text)
+			}
+		})
+	}
 	j.client = newClient(j.gpu, j.store)
 	return j
 }
