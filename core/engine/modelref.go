@@ -83,7 +83,7 @@ func (r *ModelRef) TrainAdapter(ctx context.Context, dir string) (*weights.Adapt
 
 // WithAdapter runs f with the adapter in folder dir instead of the one in use.
 func (r *ModelRef) WithAdapter(ctx context.Context, dir string, f func() error) error {
-	using, all := r.Using(), r.Adapters()
+	using, all := r.Active(), r.Adapters()
 	err := r.UseAdapter(ctx, dir)
 	if err == nil {
 		err = f()

@@ -38,7 +38,7 @@ func withGuest(m *testing.M) int {
 	path := os.Getenv(host.GuestVariable)
 	if path == "" {
 		path = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(context.Background(), path); err != nil {
+		if err := guest.Build(context.Background(), path, os.Stderr); err != nil {
 			panic(err)
 		}
 	}
