@@ -19,7 +19,8 @@ var allowed = []string{"nextquill/core/", "nextquill/shaders", "golang.org/x/tex
 // forbidden are parts of the standard library that reach past the host's imports.
 var forbidden = []string{"net", "os", "os/exec", "syscall", "syscall/js", "unsafe", "C", "plugin"}
 
-// large are parts that the first load has no room for, with what they cost in KB of brotli, and what is there instead.
+// large are parts that the first load has no room for, with what they cost in KB of brotli, and
+// what is there instead.
 var large = map[string]string{
 	"regexp":        "70; use core/regex",
 	"text/template": "100, and it keeps every exported method alive",

@@ -87,7 +87,13 @@ func (j job) personalize(ctx context.Context, out string, onEvent func(string, j
 
 func (j job) heldout(ctx context.Context, adapter string) (float64, error) {
 	var r api.EvaluateResult
-	err := j.Call(ctx, api.MethodEvaluate, api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: source()}}, &r, nil)
+	err := j.Call(
+		ctx,
+		api.MethodEvaluate,
+		api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: source()}},
+		&r,
+		nil,
+	)
 	return r.Loss, err
 }
 
@@ -130,7 +136,11 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 	case !bytes.Equal(whole, parts):
 		message = "the adapters differ"
 	}
-	j.tally.line("job: stopped and resumed, the same adapter", message, fmt.Sprintf("resumed at step %d, %d bytes", first, len(whole)))
+	j.tally.line(
+		"job: stopped and resumed, the same adapter",
+		message,
+		fmt.Sprintf("resumed at step %d, %d bytes", first, len(whole)),
+	)
 	return nil
 }
 
@@ -139,7 +149,12 @@ func (j job) write(ctx context.Context) error {
 	var streamed string
 	var r api.WriteResult
 	err := j.Call(ctx, api.MethodWrite, api.WriteParams{
-		Inference: api.Inference{Model: "model", Adapter: "whole", Source: source()}, Context: []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}}, Sampling: api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
+		Inference: api.Inference{
+			Model:   "model",
+			Adapter: "whole",
+			Source:  source(),
+		}, Context: []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}},
+		Sampling: api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
 	}, &r, func(name string, raw json.RawMessage) {
 		var e api.TokenEvent
 		if name == api.EventToken && j.tally.decode(raw, &e) {

@@ -24,7 +24,11 @@ type options struct {
 
 func main() {
 	var o options
-	kong.Parse(&o, kong.Name("nativetest"), kong.Description("Runs the guest's own tests under wazero on this machine's GPU adapter."))
+	kong.Parse(
+		&o,
+		kong.Name("nativetest"),
+		kong.Description("Runs the guest's own tests under wazero on this machine's GPU adapter."),
+	)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	failed, err := run(ctx, o, os.Stdout)

@@ -50,7 +50,8 @@ func (a *app) terminal() report.Terminal {
 	return t
 }
 
-// progress is shown on stderr, so that results can be piped. With --json everything goes to stdout as lines.
+// progress is shown on stderr, so that results can be piped. With --json everything goes to stdout
+// as lines.
 func (a *app) progress() ui.Progress {
 	if a.JSON {
 		return ui.JSON(a.stdout)
@@ -84,7 +85,8 @@ type job struct {
 	base     baseModel
 }
 
-// newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted before start.
+// newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted
+// before start.
 func (a *app) newJob(g globals) (*job, error) {
 	a.globals = g
 	j := &job{app: a, table: &mount.Table{}, in: &blob.Mem{}, progress: a.progress()}
@@ -103,7 +105,8 @@ func (a *app) newJob(g globals) (*job, error) {
 	return j, j.mountCache()
 }
 
-// mountCache mounts a folder for the kernel variants that the core measures, if this user has a cache folder.
+// mountCache mounts a folder for the kernel variants that the core measures, if this user has a
+// cache folder.
 func (j *job) mountCache() error {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -130,7 +133,8 @@ func (j *job) mountFolder(name, path string) error {
 	return nil
 }
 
-// mountAdapter makes an adapter's folder readable and returns its blob name. The output folder is mounted already.
+// mountAdapter makes an adapter's folder readable and returns its blob name. The output folder is
+// mounted already.
 func (j *job) mountAdapter(name, path string) (string, error) {
 	if rel, err := filepath.Rel(j.Out, path); err == nil && filepath.IsLocal(rel) && rel != "." {
 		return blob.Join(outDir, filepath.ToSlash(rel)), nil
@@ -163,8 +167,15 @@ func (j *job) close() error {
 	return j.engine.Close()
 }
 
-// call runs a method and shows its progress under a label, then the summary of its result. also, if set, receives each event.
-func (j *job) call(ctx context.Context, label, method string, params, result any, summary func() string, also func(name string, raw json.RawMessage)) error {
+// call runs a method and shows its progress under a label, then the summary of its result. also, if
+// set, receives each event.
+func (j *job) call(
+	ctx context.Context,
+	label, method string,
+	params, result any,
+	summary func() string,
+	also func(name string, raw json.RawMessage),
+) error {
 	j.progress.Begin(label)
 	err := j.engine.Call(ctx, method, params, result, func(name string, raw json.RawMessage) {
 		switch name {
@@ -188,7 +199,10 @@ func (j *job) call(ctx context.Context, label, method string, params, result any
 	}
 	j.progress.End(summary(), false)
 	if j.JSON {
-		return ui.WriteJSON(j.stdout, map[string]any{"event": "result", "label": label, "method": method, "result": result})
+		return ui.WriteJSON(
+			j.stdout,
+			map[string]any{"event": "result", "label": label, "method": method, "result": result},
+		)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ import (
 	"nextquill/wasm/host"
 )
 
-// openEngine opens the core: the guest under wazero, which is the file that ships, or the same code in this process.
+// openEngine opens the core: the guest under wazero, which is the file that ships, or the same code
+// in this process.
 func openEngine(ctx context.Context, g globals, store blob.Store, log io.Writer) (engine, error) {
 	if g.Engine == "native" {
 		return openNative(store, log)
@@ -69,8 +70,9 @@ func (e nativeEngine) Close() error {
 	return nil
 }
 
-// release frees what the core holds on the GPU. Buffers that a method failed to free are a defect and logged, but they do not
-// fail the command, whose result is complete. A guest that no longer answers is ignored: its failure was reported before.
+// release frees what the core holds on the GPU. Buffers that a method failed to free are a defect
+// and logged, but they do not fail the command, whose result is complete. A guest that no longer
+// answers is ignored: its failure was reported before.
 func release(c api.Client, log io.Writer) {
 	var r api.ReleaseResult
 	if err := c.Call(context.Background(), api.MethodRelease, nil, &r, nil); err == nil && len(r.Leaked) > 0 {

@@ -15,7 +15,8 @@ import (
 	"nextquill/report"
 )
 
-// study is what the stages of a job have in common: the texts, the layout of prompts, and the settings of training.
+// study is what the stages of a job have in common: the texts, the layout of prompts, and the
+// settings of training.
 type study struct {
 	*job
 	corpus
@@ -59,8 +60,10 @@ func (s *study) fit(ctx context.Context, name string, p api.Phase, override *cau
 		return t, err
 	}
 	params := api.PersonalizeParams{
-		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: p.Preset, Override: override,
-		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: phaseOut(p.Out), Resume: s.resume, Full: s.full,
+		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template,
+		Preset: p.Preset, Override: override,
+		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training,
+		Out: phaseOut(p.Out), Resume: s.resume, Full: s.full,
 	}
 	params.Expert = s.expert // takes precedence over the expert of the recipe
 	if s.expert == "" && p.Expert != "" {
@@ -103,7 +106,8 @@ func (s *study) fit(ctx context.Context, name string, p api.Phase, override *cau
 		}
 	})
 	if err != nil && ctx.Err() != nil && saved > 0 {
-		fmt.Fprintf(s.stderr, "  A whole checkpoint of step %d is in %s.\n  To go on from it, add --resume to the command.\n", saved, s.table.Path(params.Out))
+		fmt.Fprintf(s.stderr, "  A whole checkpoint of step %d is in %s.\n", saved, s.table.Path(params.Out))
+		fmt.Fprint(s.stderr, "  To go on from it, add --resume to the command.\n")
 	}
 	return t, err
 }
@@ -111,9 +115,9 @@ func (s *study) fit(ctx context.Context, name string, p api.Phase, override *cau
 // watchShare is the share of the training texts that early stopping watches.
 const watchShare = .15
 
-// watched is the source to train on. Without early stopping, its held-out texts are those of the final test, on which
-// training only measures the loss. Early stopping selects a step by the loss that it watches, so it gets texts of its own:
-// otherwise the final test would not be unseen.
+// watched is the source to train on. Without early stopping, its held-out texts are those of the
+// final test, on which training only measures the loss. Early stopping selects a step by the loss
+// that it watches, so it gets texts of its own: otherwise the final test would not be unseen.
 func (s *study) watched(ctx context.Context) (api.Source, error) {
 	source := s.source
 	if s.training.Patience == 0 {
@@ -129,6 +133,14 @@ func (s *study) watched(ctx context.Context) (api.Source, error) {
 	return source, err
 }
 
+// inference names a model with an adapter, and the texts of the study.
+func (s *study) inference(model, adapter string) api.Inference {
+	return api.Inference{
+		Loading: s.loading(), Model: model, Adapter: adapter,
+		Source: s.source, Retrieval: s.retrieval, Template: s.template,
+	}
+}
+
 // score computes the held-out loss of an adapter, or of the base model if adapter is "".
 func (s *study) score(ctx context.Context, name, adapter string, noHistory bool) (scored, error) {
 	return s.scoreModel(ctx, name, modelDir, adapter, noHistory)
@@ -139,9 +151,10 @@ func (s *study) scoreModel(ctx context.Context, name, model, adapter string, noH
 	r := scored{name: name}
 	began := time.Now()
 	err := s.call(ctx, "test: "+name, api.MethodEvaluate, api.EvaluateParams{
-		Inference: api.Inference{Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
+		Inference: s.inference(model, adapter), NoHistory: noHistory,
 	}, &r.result, func() string {
-		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, float64(r.result.Tokens)/time.Since(began).Seconds())
+		speed := float64(r.result.Tokens) / time.Since(began).Seconds()
+		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, speed)
 	}, nil)
 	return r, err
 }
@@ -161,7 +174,8 @@ func (s scored) items() []metric.Item {
 	return out
 }
 
-// compare makes a table of the models with confidence intervals. Differences are relative to the baseline.
+// compare makes a table of the models with confidence intervals. Differences are relative to the
+// baseline.
 func compare(models []scored, baseline, ours int) (report.Heldout, error) {
 	h := report.Heldout{Texts: len(models[baseline].result.Items), Baseline: baseline, Ours: ours}
 	var bootstrap metric.Bootstrap
@@ -184,10 +198,11 @@ func compare(models []scored, baseline, ours int) (report.Heldout, error) {
 }
 
 // compose writes a text. onToken, if set, receives it in pieces.
-func (s *study) compose(ctx context.Context, label, adapter string, about []api.Field, sampling api.Sampling, onToken func(string)) (api.WriteResult, error) {
+func (s *study) compose(ctx context.Context, label, adapter string, about []api.Field, sampling api.Sampling,
+	onToken func(string)) (api.WriteResult, error) {
 	var r api.WriteResult
 	err := s.call(ctx, label, api.MethodWrite, api.WriteParams{
-		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template}, Context: about, Sampling: sampling,
+		Inference: s.inference(modelDir, adapter), Context: about, Sampling: sampling,
 	}, &r, func() string {
 		return fmt.Sprintf("%d tokens  %.0f tok/s", r.Tokens, r.TokensPS)
 	}, func(name string, raw json.RawMessage) {

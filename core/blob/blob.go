@@ -1,5 +1,5 @@
-// Package blob is the core's view of storage: named byte strings that are read by range and replaced
-// as a unit.
+// Package blob is the core's view of storage: named byte strings that are read by range and
+// replaced as a unit.
 //
 // A host supplies the Store: files in a directory, OPFS in the browser, memory in tests. Names are
 // relative slash paths that CheckName accepts, so that a name from a model file or a page cannot
@@ -18,16 +18,17 @@ import (
 // ErrNotExist is wrapped by every error about a blob that does not exist (fault.Missing).
 var ErrNotExist = fs.ErrNotExist
 
-// MaxName bounds the bytes of a name. It is the smallest limit of a path element among the supported
-// file systems.
+// MaxName bounds the bytes of a name. It is the smallest limit of a path element among the
+// supported file systems.
 const MaxName = 255
 
-// TempPrefix starts the last element of the names that a file-backed store uses for unfinished writes.
-// It is not allowed in names of blobs.
+// TempPrefix starts the last element of the names that a file-backed store uses for unfinished
+// writes. It is not allowed in names of blobs.
 const TempPrefix = ".tmp-"
 
-// Store holds named blobs. Implementations are safe for concurrent use. Errors are *fault.Error: Missing
-// (which wraps ErrNotExist), OutOfRange for a range past the end, Storage for failures of the medium.
+// Store holds named blobs. Implementations are safe for concurrent use. Errors are *fault.Error:
+// Missing (which wraps ErrNotExist), OutOfRange for a range past the end, Storage for failures of
+// the medium.
 type Store interface {
 	// Size returns the length of a blob in bytes.
 	Size(ctx context.Context, name string) (int64, error)
@@ -38,21 +39,23 @@ type Store interface {
 	Write(ctx context.Context, name string, data []byte) error
 	// Delete removes the blob. It is not an error if the blob does not exist.
 	Delete(ctx context.Context, name string) error
-	// List returns the names that start with prefix, sorted. The prefix is plain text and need not end
-	// at a slash.
+	// List returns the names that start with prefix, sorted. The prefix is plain text and need not
+	// end at a slash.
 	List(ctx context.Context, prefix string) ([]string, error)
 }
 
-// CheckName accepts relative slash paths of at most MaxName bytes. They are valid UTF-8 without control
-// characters, backslashes or colons (drive letters, alternate streams). No element is empty, "." or
-// "..", or starts with TempPrefix.
+// CheckName accepts relative slash paths of at most MaxName bytes. They are valid UTF-8 without
+// control characters, backslashes or colons (drive letters, alternate streams). No element is
+// empty, "." or "..", or starts with TempPrefix.
 func CheckName(name string) error {
 	const remedy = `use a relative path such as "models/base/model.safetensors"`
 	if name == "" {
 		return fault.New(fault.OutOfRange, "", "blob name", "empty").WithRemedy(remedy)
 	}
 	if len(name) > MaxName {
-		return fault.New(fault.TooLarge, "", "blob name", "%s", fault.Quote(name)).WithLimit("%d bytes", MaxName).WithRemedy(remedy)
+		return fault.New(fault.TooLarge, "", "blob name", "%s", fault.Quote(name)).
+			WithLimit("%d bytes", MaxName).
+			WithRemedy(remedy)
 	}
 	bad := func(why string) error {
 		return fault.New(fault.OutOfRange, "", "blob name", "%s %s", fault.Quote(name), why).WithRemedy(remedy)
@@ -90,7 +93,8 @@ func NotExist(name string) error {
 	return fault.New(fault.Missing, name, "", "not found").WithCause(ErrNotExist)
 }
 
-// CheckRange is the error that a Store returns if [off, off+n) is not inside a blob of size bytes, else nil.
+// CheckRange is the error that a Store returns if [off, off+n) is not inside a blob of size bytes,
+// else nil.
 func CheckRange(name string, n int, off, size int64) error {
 	if off < 0 || off > size || int64(n) > size-off {
 		return fault.New(fault.OutOfRange, name, "", "bytes [%d, +%d) lie outside its %d bytes", off, n, size).

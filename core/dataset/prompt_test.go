@@ -21,8 +21,8 @@ func (l *countingLayout) prompts(s history.Segments) (with, without []int32, err
 	return l.layout.prompts(s)
 }
 
-// TestFixedTokensAreCountedOnce compares the samples of one data set with those of data sets that encode
-// one sample each.
+// TestFixedTokensAreCountedOnce compares the samples of one data set with those of data sets that
+// encode one sample each.
 func TestFixedTokensAreCountedOnce(t *testing.T) {
 	for family := range chatFamilies {
 		d := openChat(t, family)

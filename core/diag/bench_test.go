@@ -47,7 +47,15 @@ func newJob(t *testing.T) *job {
 func TestBench(t *testing.T) {
 	j := newJob(t)
 	var r api.BenchResult
-	p := api.BenchParams{Model: "model", Prefix: 3, History: 20, Suffix: 4, Response: 8, Repeats: 1, LoRA: api.LoRA{Rank: 4, Alpha: 4}}
+	p := api.BenchParams{
+		Model:    "model",
+		Prefix:   3,
+		History:  20,
+		Suffix:   4,
+		Response: 8,
+		Repeats:  1,
+		LoRA:     api.LoRA{Rank: 4, Alpha: 4},
+	}
 	require.NoError(t, j.client.Call(t.Context(), "bench", p, &r, nil))
 	require.Len(t, r.Steps, 2)
 	require.Equal(t, 3+20+4+8-1, r.Steps[0].Tokens)
@@ -76,9 +84,20 @@ func TestBench(t *testing.T) {
 // before ended, so the losses fall.
 func TestBenchOfABatch(t *testing.T) {
 	j := newJob(t)
-	require.NoError(t, j.store.Write(t.Context(), "batch.json", []byte(`{"samples":[{"with":[1,5,6],"without":[1],"response":[7,8,9,2]},{"with":[1,4],"without":[1],"response":[9,2]}]}`)))
+	require.NoError(
+		t,
+		j.store.Write(
+			t.Context(),
+			"batch.json",
+			[]byte(
+				`{"samples":[{"with":[1,5,6],"without":[1],"response":[7,8,9,2]},`+
+					`{"with":[1,4],"without":[1],"response":[9,2]}]}`,
+			),
+		),
+	)
 	p := api.BenchParams{
-		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: 1e-4, Repeats: 3, StepsOnly: true,
+		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json",
+		LR: 1e-4, Repeats: 3, StepsOnly: true,
 		Prefix: 1, History: 1, Suffix: 1, Response: 1,
 	}
 	var r api.BenchResult

@@ -31,6 +31,13 @@ func TestBadRequests(t *testing.T) {
 		{api.MethodBench, map[string]any{"presets": []string{"nextquill"}}, fault.Unsupported},
 		{api.MethodBench, map[string]any{"presets": []string{"none"}}, fault.Unsupported},
 	} {
-		require.ErrorIs(t, client().Call(t.Context(), c.method, c.params, nil, nil), c.kind, "%s %v", c.method, c.params)
+		require.ErrorIs(
+			t,
+			client().Call(t.Context(), c.method, c.params, nil, nil),
+			c.kind,
+			"%s %v",
+			c.method,
+			c.params,
+		)
 	}
 }

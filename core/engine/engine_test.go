@@ -49,8 +49,8 @@ func (s *fullStore) Write(ctx context.Context, name string, data []byte) error {
 	return s.Store.Write(ctx, name, data)
 }
 
-// TestTunesAreSavedLater: kernel variants that could not be stored are stored by the next model that is
-// opened, and another engine reads them instead of measuring.
+// TestTunesAreSavedLater: kernel variants that could not be stored are stored by the next model
+// that is opened, and another engine reads them instead of measuring.
 func TestTunesAreSavedLater(t *testing.T) {
 	device := gpu.NewContext(gpu.Dry{Limits: gpu.Info{Name: "a device"}})
 	store := &fullStore{Store: &blob.Mem{}, full: true}

@@ -33,7 +33,14 @@ func TestShuffledHistoryIsLessCausal(t *testing.T) {
 	own, ownGain := e.effects(t, around(0))
 	for _, shift := range []int{1, 5, 11} {
 		shuffled, gain := e.effects(t, around(shift))
-		t.Logf("tokens above δ: %.3f with histories that bear on the text, %.3f shuffled by %d; gain %.3f and %.3f nats", own, shuffled, shift, ownGain, gain)
+		t.Logf(
+			"tokens above δ: %.3f with histories that bear on the text, %.3f shuffled by %d; gain %.3f and %.3f nats",
+			own,
+			shuffled,
+			shift,
+			ownGain,
+			gain,
+		)
 		require.Less(t, shuffled, .7*own)
 		require.Less(t, gain, ownGain-.1)
 	}
@@ -83,7 +90,13 @@ func openEffects(t *testing.T) *effectsOf {
 	}
 	env := engine.New(engine.Host{GPU: nativetest.Open(t, store), Blobs: store}).Env(func(any) error { return nil })
 	p := api.Inference{Model: "model", Source: api.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}}
-	m, data, err := openInference(t.Context(), env, p, "", func(*dataset.Dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
+	m, data, err := openInference(
+		t.Context(),
+		env,
+		p,
+		"",
+		func(*dataset.Dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil },
+	)
 	require.NoError(t, err)
 	t.Cleanup(m.Free)
 	o, err := causal.Preset("nextquill")

@@ -24,7 +24,13 @@ func (j *job) giveAdapter(dir string, rank int, targets []string, scale float32)
 	ctx := context.Background()
 	c, err := weights.ReadModelConfig(ctx, j.store, "model")
 	require.NoError(j.t, err)
-	a := &weights.Adapter{Rank: rank, Alpha: float64(2 * rank), Targets: targets, BaseModel: "someone/base", Pairs: map[string]weights.Pair{}}
+	a := &weights.Adapter{
+		Rank:      rank,
+		Alpha:     float64(2 * rank),
+		Targets:   targets,
+		BaseModel: "someone/base",
+		Pairs:     map[string]weights.Pair{},
+	}
 	state := uint32(rank)
 	random := func(n int) []float32 {
 		v := make([]float32, n)
@@ -38,7 +44,12 @@ func (j *job) giveAdapter(dir string, rank int, targets []string, scale float32)
 		for _, part := range weights.LinearParts {
 			for _, t := range targets {
 				if out, in, _ := c.LinearShape(part); part == "self_attn."+t || part == "mlp."+t {
-					a.Pairs[weights.LayerPath(i, part)] = weights.Pair{A: random(rank * in), B: random(out * rank), In: in, Out: out}
+					a.Pairs[weights.LayerPath(i, part)] = weights.Pair{
+						A:   random(rank * in),
+						B:   random(out * rank),
+						In:  in,
+						Out: out,
+					}
 				}
 			}
 		}
@@ -59,12 +70,36 @@ func TestHeldAdapters(t *testing.T) {
 	j.giveAdapter("a", 4, []string{"q_proj", "down_proj"}, .2)
 	j.giveAdapter("b", 6, []string{"v_proj", "o_proj", "up_proj"}, .25)
 	evaluate := func(adapter string) (r api.EvaluateResult) {
-		j.call("evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval}}, &r)
+		j.call(
+			"evaluate",
+			api.EvaluateParams{
+				Inference: api.Inference{
+					Model:     "model",
+					Adapter:   adapter,
+					Source:    smallSource,
+					Retrieval: smallRetrieval,
+				},
+			},
+			&r,
+		)
 		return r
 	}
 	write := func(adapter string) string {
 		var r api.WriteResult
-		j.call("write", api.WriteParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}}, Sampling: api.Sampling{MaxTokens: 12}}, &r)
+		j.call(
+			"write",
+			api.WriteParams{
+				Inference: api.Inference{
+					Model:     "model",
+					Adapter:   adapter,
+					Source:    smallSource,
+					Retrieval: smallRetrieval,
+				},
+				Context:  []api.Field{{Name: "word", Value: "Telescope"}},
+				Sampling: api.Sampling{MaxTokens: 12},
+			},
+			&r,
+		)
 		return r.Text
 	}
 	alone, texts := map[string]api.EvaluateResult{}, map[string]string{}
@@ -109,7 +144,13 @@ func TestHeldAdapters(t *testing.T) {
 	require.Less(t, j.gpu.LiveBytes(), bytes, "b's earlier values are gone")
 	require.Equal(t, alone["a"], evaluate("a"))
 
-	err := j.client.Call(context.Background(), "load", api.LoadParams{Model: "model", Adapters: []string{"a", "nowhere"}}, nil, nil)
+	err := j.client.Call(
+		context.Background(),
+		"load",
+		api.LoadParams{Model: "model", Adapters: []string{"a", "nowhere"}},
+		nil,
+		nil,
+	)
 	require.ErrorIs(t, err, fault.Missing)
 	require.Equal(t, alone["a"], evaluate("a"), "the base is still there")
 	j.call("unload", nil, nil)
@@ -151,18 +192,28 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	losses := map[string]float64{}
 	for _, adapter := range []string{"", "a"} {
 		var want api.EvaluateResult
-		j.call("evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: src, Retrieval: smallRetrieval}, NoHistory: true}, &want)
+		j.call(
+			"evaluate",
+			api.EvaluateParams{
+				Inference: api.Inference{Model: "model", Adapter: adapter, Source: src, Retrieval: smallRetrieval},
+				NoHistory: true,
+			},
+			&want,
+		)
 		losses[adapter] = want.Loss
 	}
 	require.Greater(t, math.Abs(losses["a"]-losses[""]), .05)
 
 	first := func(p api.PersonalizeParams) (loss float64) {
-		require.NoError(t, j.client.Call(context.Background(), "personalize", p, nil, func(name string, raw json.RawMessage) {
-			var e api.StepEvent
-			if name == "step" && json.Unmarshal(raw, &e) == nil && e.Step == 1 {
-				loss = e.Loss
-			}
-		}))
+		require.NoError(
+			t,
+			j.client.Call(context.Background(), "personalize", p, nil, func(name string, raw json.RawMessage) {
+				var e api.StepEvent
+				if name == "step" && json.Unmarshal(raw, &e) == nil && e.Step == 1 {
+					loss = e.Loss
+				}
+			}),
+		)
 		return loss
 	}
 	p := small("sft", "out/further")

@@ -70,15 +70,33 @@ func index(all []string, one string) int {
 func TestEstimate(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	var f32, q4 api.EstimateResult
-	require.NoError(t, j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "f32"}}, &f32, nil))
-	require.NoError(t, j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q4"}}, &q4, nil))
+	require.NoError(
+		t,
+		j.client.Call(
+			ctx,
+			"estimate",
+			api.EstimateParams{Model: "model", Loading: api.Loading{Base: "f32"}},
+			&f32,
+			nil,
+		),
+	)
+	require.NoError(
+		t,
+		j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q4"}}, &q4, nil),
+	)
 	require.Zero(t, j.gpu.LiveBuffers())
 	require.Zero(t, j.gpu.PeakBytes(), "nothing was loaded")
 	require.Less(t, q4.Train.Base, f32.Train.Base/4)
 	require.Equal(t, f32.Train.Activations, q4.Train.Activations)
 	require.Positive(t, f32.Write.Cache)
 	require.Greater(t, f32.Train.Peak, f32.Write.Peak)
-	err := j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q5"}}, nil, nil)
+	err := j.client.Call(
+		ctx,
+		"estimate",
+		api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q5"}},
+		nil,
+		nil,
+	)
 	require.ErrorIs(t, err, fault.OutOfRange)
 }
 
@@ -153,7 +171,13 @@ func TestRecomputeByDefault(t *testing.T) {
 	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &large, nil))
 	require.True(t, large.Train.Recompute)
 	require.Equal(t, api.WhyDefault, large.Train.Why)
-	t.Logf("activations: %d bytes kept of %d tokens, %d recomputed of %d", usual.Train.Activations, api.DefaultTokenBudget, large.Train.Activations, p.Training.TokenBudget)
+	t.Logf(
+		"activations: %d bytes kept of %d tokens, %d recomputed of %d",
+		usual.Train.Activations,
+		api.DefaultTokenBudget,
+		large.Train.Activations,
+		p.Training.TokenBudget,
+	)
 }
 
 // TestWriteFromQuantisedBases writes and scores with every base: the closer a format
@@ -162,7 +186,14 @@ func TestWriteFromQuantisedBases(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	loss := map[string]float64{}
 	for _, base := range []string{"auto", "f32", "q8", "q4"} {
-		p := api.EvaluateParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval, Loading: api.Loading{Base: base}}}
+		p := api.EvaluateParams{
+			Inference: api.Inference{
+				Model:     "model",
+				Source:    smallSource,
+				Retrieval: smallRetrieval,
+				Loading:   api.Loading{Base: base},
+			},
+		}
 		var r api.EvaluateResult
 		require.NoError(t, j.client.Call(ctx, "evaluate", p, &r, nil))
 		loss[base] = r.Loss

@@ -85,7 +85,8 @@ var smallRetrieval = api.Retrieval{K: 1, MaxResponse: 24}
 func small(preset, out string) api.PersonalizeParams {
 	return api.PersonalizeParams{
 		Model: "model", Source: smallSource, Retrieval: smallRetrieval, Preset: preset, Out: out,
-		LoRA: api.LoRA{Rank: 4, Alpha: 8}, Training: api.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
+		LoRA:     api.LoRA{Rank: 4, Alpha: 8},
+		Training: api.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
 	}
 }
 
@@ -110,7 +111,8 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 		}
 		var events []string
 		var r api.PersonalizeResult
-		require.NoError(t, j.client.Call(ctx, "personalize", p, &r, func(name string, raw json.RawMessage) { events = append(events, name) }))
+		take := func(name string, raw json.RawMessage) { events = append(events, name) }
+		require.NoError(t, j.client.Call(ctx, "personalize", p, &r, take))
 		require.Equal(t, 4, r.Steps)
 		require.Less(t, r.Heldout, base.Loss, preset)
 		for _, want := range []string{"stage", "step", "eval", "checkpoint"} {
@@ -136,7 +138,9 @@ func TestFullFineTuning(t *testing.T) {
 	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil))
 	var tuned api.EvaluateResult
-	eval := api.EvaluateParams{Inference: api.Inference{Model: "out/full", Source: smallSource, Retrieval: smallRetrieval}}
+	eval := api.EvaluateParams{
+		Inference: api.Inference{Model: "out/full", Source: smallSource, Retrieval: smallRetrieval},
+	}
 	require.NoError(t, j.client.Call(ctx, "evaluate", eval, &tuned, nil))
 	require.InDelta(t, r.Heldout, tuned.Loss, 1e-5)
 	left, err := j.store.List(ctx, "out/full")
@@ -177,7 +181,9 @@ func TestCancelAndResume(t *testing.T) {
 func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := api.WriteParams{
-		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}}, Sampling: api.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
+		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval},
+		Context:   []api.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}},
+		Sampling:  api.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
 	}
 	texts := map[string]string{}
 	run := func(name string, p api.WriteParams) api.WriteResult {
@@ -207,7 +213,11 @@ func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
-	p := api.ExplainParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: api.Retrieval{K: 2, MaxResponse: 24}}, Item: 1, Influence: true}
+	p := api.ExplainParams{
+		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: api.Retrieval{K: 2, MaxResponse: 24}},
+		Item:      1,
+		Influence: true,
+	}
 	var r api.ExplainResult
 	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
 	require.Len(t, r.Items, 2)
@@ -218,9 +228,15 @@ func TestExplain(t *testing.T) {
 		require.Len(t, c.Influence, 2)
 		text += c.Text
 	}
-	require.True(t, strings.HasPrefix(strings.TrimSpace(r.Text), strings.TrimSpace(strings.TrimSuffix(text, "⏎"))), text)
+	require.True(
+		t,
+		strings.HasPrefix(strings.TrimSpace(r.Text), strings.TrimSpace(strings.TrimSuffix(text, "⏎"))),
+		text,
+	)
 
-	p.Item, p.Text, p.Context, p.Influence = -1, "A thing of no use.", []api.Field{{Name: "word", Value: "Widget"}}, false
+	p.Item, p.Text, p.Context, p.Influence = -1, "A thing of no use.", []api.Field{
+		{Name: "word", Value: "Widget"},
+	}, false
 	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
 	require.Equal(t, p.Text, r.Text)
 }
@@ -273,23 +289,34 @@ func TestBadInput(t *testing.T) {
 		kind   fault.Kind
 		says   string
 	}{
-		"no such model":    {with(func(p *api.PersonalizeParams) { p.Model = "nowhere" }), fault.Missing, "nowhere/config.json"},
-		"weights cut off":  {with(func(p *api.PersonalizeParams) { p.Model = "cut-model" }), fault.Malformed, "cut-model/model.safetensors"},
+		"no such model": {with(func(p *api.PersonalizeParams) { p.Model = "nowhere" }),
+			fault.Missing, "nowhere/config.json"},
+		"weights cut off": {with(func(p *api.PersonalizeParams) { p.Model = "cut-model" }),
+			fault.Malformed, "cut-model/model.safetensors"},
 		"weights with NaN": {with(func(p *api.PersonalizeParams) { p.Model = "nan-model" }), fault.NaN, "tensor"},
-		"config that lies": {with(func(p *api.PersonalizeParams) { p.Model = "other-model" }), fault.Missing, "model.layers.4"},
+		"config that lies": {with(func(p *api.PersonalizeParams) { p.Model = "other-model" }),
+			fault.Missing, "model.layers.4"},
 		"empty history": {with(func(p *api.PersonalizeParams) {
 			p.Source = api.Source{History: "empty.jsonl", Heldout: "one.jsonl"}
 		}), fault.Missing, "empty.jsonl"},
-		"broken UTF-8":       {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "latin1.jsonl"} }), fault.Malformed, "line 1"},
-		"one item, no split": {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "one.jsonl"} }), "", "held-out"},
-		"unknown preset":     {with(func(p *api.PersonalizeParams) { p.Preset = "dpo" }), fault.Unsupported, "dpo"},
-		"expert not named":   {with(func(p *api.PersonalizeParams) { p.Preset = "nextquill" }), fault.Missing, "expert"},
-		"expert not there":   {with(func(p *api.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }), fault.Missing, "nowhere"},
-		"rank 0":             {with(func(p *api.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
-		"unknown target":     {with(func(p *api.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }), fault.Missing, "qkv_proj"},
-		"prompt too small":   {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }), fault.TooLarge, "prompt"},
-		"negative epochs":    {with(func(p *api.PersonalizeParams) { p.Training.Epochs = -1 }), fault.OutOfRange, "epochs"},
-		"huge response":      {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }), fault.OutOfRange, "max_response"},
+		"broken UTF-8": {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "latin1.jsonl"} }),
+			fault.Malformed, "line 1"},
+		"one item, no split": {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "one.jsonl"} }),
+			"", "held-out"},
+		"unknown preset": {with(func(p *api.PersonalizeParams) { p.Preset = "dpo" }), fault.Unsupported, "dpo"},
+		"expert not named": {with(func(p *api.PersonalizeParams) { p.Preset = "nextquill" }),
+			fault.Missing, "expert"},
+		"expert not there": {with(func(p *api.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }),
+			fault.Missing, "nowhere"},
+		"rank 0": {with(func(p *api.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
+		"unknown target": {with(func(p *api.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }),
+			fault.Missing, "qkv_proj"},
+		"prompt too small": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }),
+			fault.TooLarge, "prompt"},
+		"negative epochs": {with(func(p *api.PersonalizeParams) { p.Training.Epochs = -1 }),
+			fault.OutOfRange, "epochs"},
+		"huge response": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }),
+			fault.OutOfRange, "max_response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := j.client.Call(ctx, "personalize", c.params, nil, nil)
@@ -305,7 +332,13 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, "earlier", string(earlier))
 		})
 	}
-	err = j.client.Call(ctx, "evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "nan", Source: smallSource}}, nil, nil)
+	err = j.client.Call(
+		ctx,
+		"evaluate",
+		api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "nan", Source: smallSource}},
+		nil,
+		nil,
+	)
 	var f *fault.Error
 	require.True(t, errors.As(err, &f), "%v", err)
 	err = j.client.Call(ctx, "personalize", json.RawMessage(`{"modle":"model"}`), nil, nil)
@@ -317,7 +350,10 @@ func TestBadInput(t *testing.T) {
 func TestOneItem(t *testing.T) {
 	j := newJob(t)
 	j.write("one.jsonl", `{"context":{"word":"Ink"},"text":"A villainous compound.","time":"2024-01-01"}`+"\n")
-	j.write("long.jsonl", `{"context":{"word":"Long"},"text":"`+strings.Repeat("word ", 3000)+`","time":"2024-02-01"}`+"\n")
+	j.write(
+		"long.jsonl",
+		`{"context":{"word":"Long"},"text":"`+strings.Repeat("word ", 3000)+`","time":"2024-02-01"}`+"\n",
+	)
 	p := small("contextsft", "out/one")
 	p.Source = api.Source{History: "one.jsonl", Heldout: "long.jsonl"}
 	p.Retrieval = api.Retrieval{}
@@ -380,7 +416,9 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, weights.Made{Template: "plain", Base: "q8"}, made)
 
-	eval := api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval}}
+	eval := api.EvaluateParams{
+		Inference: api.Inference{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval},
+	}
 	for base, wants := range map[string]int{"q8": 0, "q4": 1} {
 		eval.Base = base
 		var told []api.AdapterEvent
@@ -393,7 +431,18 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 		}))
 		require.Len(t, told, wants)
 		if wants > 0 {
-			require.Equal(t, api.AdapterEvent{Event: "adapter", Adapter: "out/made", Template: "plain", Base: "q4", LearntTemplate: "plain", LearntBase: "q8"}, told[0])
+			require.Equal(
+				t,
+				api.AdapterEvent{
+					Event:          "adapter",
+					Adapter:        "out/made",
+					Template:       "plain",
+					Base:           "q4",
+					LearntTemplate: "plain",
+					LearntBase:     "q8",
+				},
+				told[0],
+			)
 		}
 	}
 }

@@ -22,8 +22,8 @@ type device struct {
 	encoder abi.Encoder
 }
 
-// Info implements gpu.Device. A description that cannot be read gives the zero Info, whose limits no
-// kernel fits.
+// Info implements gpu.Device. A description that cannot be read gives the zero Info, whose limits
+// no kernel fits.
 func (d *device) Info() gpu.Info {
 	if d.info == nil {
 		d.info = new(gpu.Info)
@@ -86,8 +86,8 @@ func emitEvent(event any) error {
 	return nil
 }
 
-// respondWith hands the host the response. If the host refuses it, because it is too long, the refusal
-// becomes the response.
+// respondWith hands the host the response. If the host refuses it, because it is too long, the
+// refusal becomes the response.
 func respondWith(response []byte) {
 	s := abi.Status(respond(pointer(response), uint32(len(response))))
 	if s >= 0 {

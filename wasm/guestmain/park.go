@@ -10,9 +10,9 @@ import (
 )
 
 // A guest runs only during a call of one of its exports. A method that waits for the host must
-// therefore leave the export, and be continued by a later call. A coroutine does that: to park is to
-// yield from it, to resume is to call its next. The switch is direct, without Go's scheduler, so it
-// needs no other runnable goroutine and cannot stall.
+// therefore leave the export, and be continued by a later call. A coroutine does that: to park is
+// to yield from it, to resume is to call its next. The switch is direct, without Go's scheduler, so
+// it needs no other runnable goroutine and cannot stall.
 //
 // Only the coroutine may wait for the host.
 
