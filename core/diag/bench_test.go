@@ -38,7 +38,7 @@ func newJob(t *testing.T) *job {
 	}
 	j.gpu = nativetest.Open(t, j.store)
 	e := engine.New(engine.Host{GPU: j.gpu, Blobs: j.store})
-	j.client = rpc.Local(e.Serve(diag.Methods(e)))
+	j.client = rpc.Local(e.NewServer(diag.Methods(e)))
 	return j
 }
 

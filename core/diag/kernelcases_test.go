@@ -15,7 +15,7 @@ import (
 
 func client() api.Client {
 	e := engine.New(engine.Host{Blobs: &blob.Mem{}})
-	return rpc.Local(e.Serve(diag.Methods(e)))
+	return rpc.Local(e.NewServer(diag.Methods(e)))
 }
 
 // TestBadRequests checks the faults of parameters that are refused before the device is used.

@@ -99,7 +99,7 @@ func (e *Engine) Method(name string, h Handler) rpc.Method {
 	}}
 }
 
-// Serve returns a server of these methods whose failed calls e recovers from.
-func (e *Engine) Serve(methods ...[]rpc.Method) *rpc.Server {
+// NewServer returns a server of these methods. After a failed call it calls Recover.
+func (e *Engine) NewServer(methods ...[]rpc.Method) *rpc.Server {
 	return rpc.NewServer(e.Recover, methods...)
 }

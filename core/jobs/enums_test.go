@@ -45,8 +45,8 @@ func TestMethodsAreThoseOfTheAPI(t *testing.T) {
 	}
 	require.ElementsMatch(t, all, names)
 	var got any
-	require.NoError(t, rpc.Local(e.Serve(Methods(e))).Call(t.Context(), api.MethodEcho, nil, &got, nil))
+	require.NoError(t, rpc.Local(e.NewServer(Methods(e))).Call(t.Context(), api.MethodEcho, nil, &got, nil))
 	require.Nil(t, got)
-	require.NoError(t, rpc.Local(e.Serve(Methods(e))).Call(t.Context(), api.MethodEcho, []int{1}, &got, nil))
+	require.NoError(t, rpc.Local(e.NewServer(Methods(e))).Call(t.Context(), api.MethodEcho, []int{1}, &got, nil))
 	require.Equal(t, []any{1.}, got)
 }

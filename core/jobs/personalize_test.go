@@ -30,7 +30,7 @@ import (
 // newClient returns a client of the methods on an engine of its own.
 func newClient(g *gpu.Context, store blob.Store) api.Client {
 	e := engine.New(engine.Host{GPU: g, Blobs: store})
-	return rpc.Local(e.Serve(jobs.Methods(e)))
+	return rpc.Local(e.NewServer(jobs.Methods(e)))
 }
 
 // job is a client with the embedded model under "model" and the sample writer

@@ -38,7 +38,7 @@ func start(hostVersion uint32) uint32 {
 		for _, of := range guest.methods {
 			methods = append(methods, of(e))
 		}
-		guest.server = e.Serve(methods...)
+		guest.server = e.NewServer(methods...)
 	}
 	return abi.Version
 }
