@@ -18,18 +18,18 @@ import (
 	"nextquill/report"
 )
 
-// app is what all commands share.
+// app is what commands share.
 type app struct {
 	globals
 	stdout io.Writer
 	stderr io.Writer
 	getenv func(string) string
 	open   func(ctx context.Context, g globals, store blob.Store, log io.Writer) (engine, error)
-	names  func(blob string) string // the name of a blob in messages; set by newJob
+	names  func(blob string) string // what a blob is called in messages; set by newJob
 	notes  atomic.Pointer[func(string)]
 }
 
-// note shows a message to the user while a command runs. It may be called from any goroutine.
+// note tells the person something while a command runs. It may be called from any goroutine.
 func (a *app) note(text string) {
 	if say := a.notes.Load(); say != nil {
 		(*say)(text)
@@ -38,20 +38,19 @@ func (a *app) note(text string) {
 	fmt.Fprintln(a.stderr, text)
 }
 
-// engine is a client of the core and the machine that it runs on.
+// engine is a session and the machine it runs on.
 type engine interface {
 	api.Client
 	Close() error
 }
 
-// terminal formats results for stdout.
+// terminal is where results go.
 func (a *app) terminal() report.Terminal {
 	t, _ := ui.Terminal(a.stdout, a.getenv)
 	return t
 }
 
-// progress is shown on stderr, so that results can be piped. With --json everything goes to stdout
-// as lines.
+// progress goes to stderr, so that results can be piped; with --json everything goes to stdout as lines.
 func (a *app) progress() ui.Progress {
 	if a.JSON {
 		return ui.JSON(a.stdout)
@@ -62,31 +61,30 @@ func (a *app) progress() ui.Progress {
 	return ui.Lines(a.stderr)
 }
 
-// The folders that the core sees.
+// Names of the folders that a session sees.
 const (
 	modelDir   = "model"
 	outDir     = "out"
-	inDir      = "in" // input from the command line, in memory
+	inDir      = "in" // what the command line hands over, in memory
 	adapterDir = "adapter"
 	expertDir  = "expert"
 	fromDir    = "from"
 	cacheDir   = "cache"
 )
 
-// job is one run of a command: its blobs and its engine.
+// job is one run of a command: its blobs and its session.
 type job struct {
 	*app
 	table    *mount.Table
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
-	peak     int64    // largest estimate of GPU memory that was shown
-	told     []string // warnings about adapters that were shown
+	peak     int64    // the largest estimate of GPU memory that was shown
+	told     []string // of adapters
 	base     baseModel
 }
 
-// newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted
-// before start.
+// newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted before start.
 func (a *app) newJob(g globals) (*job, error) {
 	a.globals = g
 	j := &job{app: a, table: &mount.Table{}, in: &blob.Mem{}, progress: a.progress()}
@@ -105,12 +103,11 @@ func (a *app) newJob(g globals) (*job, error) {
 	return j, j.mountCache()
 }
 
-// mountCache mounts a folder for the kernel variants that the core measures, if this user has a
-// cache folder.
+// mountCache gives the session a folder for the kernel variants that it measured, where this user has one.
 func (j *job) mountCache() error {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return nil // the core then measures each time
+		return nil // then it measures each time
 	}
 	dir = filepath.Join(dir, "nextquill")
 	s, err := dirstore.Open(dir)
@@ -120,7 +117,7 @@ func (j *job) mountCache() error {
 	return err
 }
 
-// mountFolder lets the core read a folder of the machine.
+// mountFolder lets the session read a folder of the machine.
 func (j *job) mountFolder(name, path string) error {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return fault.New(fault.Missing, path, "", "there is no such folder").WithCause(err).WithRemedy("check the path")
@@ -133,8 +130,7 @@ func (j *job) mountFolder(name, path string) error {
 	return nil
 }
 
-// mountAdapter makes an adapter's folder readable and returns its blob name. The output folder is
-// mounted already.
+// mountAdapter makes an adapter's folder readable and gives its blob name. One below the output folder is there already.
 func (j *job) mountAdapter(name, path string) (string, error) {
 	if rel, err := filepath.Rel(j.Out, path); err == nil && filepath.IsLocal(rel) && rel != "." {
 		return blob.Join(outDir, filepath.ToSlash(rel)), nil
@@ -142,7 +138,7 @@ func (j *job) mountAdapter(name, path string) (string, error) {
 	return name, j.mountFolder(name, path)
 }
 
-// give passes a file's content to the core and returns its blob name. Messages call it source.
+// give hands a file's content to the session; source is what messages call it.
 func (j *job) give(ctx context.Context, name string, data []byte, source string) (string, error) {
 	full := blob.Join(inDir, name)
 	j.table.Call(full, source)
@@ -167,21 +163,14 @@ func (j *job) close() error {
 	return j.engine.Close()
 }
 
-// call runs a method and shows its progress under a label, then the summary of its result. also, if
-// set, receives each event.
-func (j *job) call(
-	ctx context.Context,
-	label, method string,
-	params, result any,
-	summary func() string,
-	also func(name string, raw json.RawMessage),
-) error {
+// call runs a method under a label of the progress; summary says what the result came to. also, when set, sees each event.
+func (j *job) call(ctx context.Context, label, method string, params, result any, summary func() string, also func(name string, raw json.RawMessage)) error {
 	j.progress.Begin(label)
 	err := j.engine.Call(ctx, method, params, result, func(name string, raw json.RawMessage) {
 		switch name {
-		case api.EventMemory:
+		case "memory":
 			j.noteMemory(raw)
-		case api.EventAdapter:
+		case "adapter":
 			j.noteAdapter(raw)
 		}
 		j.progress.Event(name, raw)
@@ -199,10 +188,7 @@ func (j *job) call(
 	}
 	j.progress.End(summary(), false)
 	if j.JSON {
-		return ui.WriteJSON(
-			j.stdout,
-			map[string]any{"event": "result", "label": label, "method": method, "result": result},
-		)
+		return ui.WriteJSON(j.stdout, map[string]any{"event": "result", "label": label, "method": method, "result": result})
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func oneFile(path string) (baseModel, error) {
 	return baseModel{files: mount.Only(s, file), source: dir}, err
 }
 
-// mountModel mounts the base model for the core.
+// mountModel shows the session the base model.
 func (j *job) mountModel() error {
 	kept, err := modelStore(j.Models, j.getenv)
 	if err != nil {

@@ -44,7 +44,7 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 		Loading: j.loading(), Model: modelDir, LoRA: api.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
 		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats, Bases: c.Bases, Recompute: c.Recompute,
 	}
-	if err := j.call(ctx, "bench", api.MethodBench, params, &r, func() string { return r.Device }, nil); err != nil || a.JSON {
+	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Device }, nil); err != nil || a.JSON {
 		return err
 	}
 	if len(c.Bases) > 0 {

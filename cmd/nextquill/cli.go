@@ -81,7 +81,7 @@ type promptFlags struct {
 	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"How a prompt is laid out: plain, by the model's own chat template (chat), or so if it has one (auto). An adapter wants what it was trained with."`
 }
 
-// template is the name as the core takes it.
+// template is the name as a session takes it.
 func (p promptFlags) template() string {
 	if p.Template == "auto" {
 		return ""

@@ -22,7 +22,7 @@ func (c writeCmd) converses(ctx context.Context, j *job) (bool, error) {
 	if c.Chat || c.System != "" {
 		return true, c.onlyMessage()
 	}
-	if c.Model == "" || c.Text == "" || c.History != "" || len(c.Context) > 0 || c.Template == api.TemplatePlain || slices.ContainsFunc(c.Adapter, named) {
+	if c.Model == "" || c.Text == "" || c.History != "" || len(c.Context) > 0 || c.Template == "plain" || slices.ContainsFunc(c.Adapter, named) {
 		return false, nil
 	}
 	about, err := store.Describe(ctx, j.base.files, "")
@@ -40,7 +40,7 @@ func (c writeCmd) onlyMessage() error {
 	switch {
 	case c.Text == "":
 		return fault.New(fault.Missing, "write", "", "there is no message to answer").WithRemedy(`give one, such as nextquill write --chat "Why is the sky blue?"`)
-	case c.History != "" || len(c.Context) > 0 || c.Steer != 0 || c.Template == api.TemplatePlain:
+	case c.History != "" || len(c.Context) > 0 || c.Steer != 0 || c.Template == "plain":
 		return fault.New(fault.Mismatch, "write", "--chat, --system", "have no place beside --history, --context, --steer or --template plain").
 			WithRemedy("leave out one or the other")
 	}
@@ -71,9 +71,9 @@ func (c writeCmd) converse(ctx context.Context, j *job) (err error) {
 	defer func() { err = errors.Join(err, j.close()) }()
 	var turns []api.ChatMessage
 	if c.System != "" {
-		turns = append(turns, api.ChatMessage{Role: api.RoleSystem, Content: c.System})
+		turns = append(turns, api.ChatMessage{Role: "system", Content: c.System})
 	}
-	turns = append(turns, api.ChatMessage{Role: api.RoleUser, Content: c.Text})
+	turns = append(turns, api.ChatMessage{Role: "user", Content: c.Text})
 	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (api.WriteResult, error) {
 		return j.answer(ctx, adapter, turns, c.sampling(), onToken)
 	})
@@ -82,11 +82,11 @@ func (c writeCmd) converse(ctx context.Context, j *job) (err error) {
 // answer goes on with a conversation.
 func (j *job) answer(ctx context.Context, adapter string, turns []api.ChatMessage, sampling api.Sampling, onToken func(string)) (api.WriteResult, error) {
 	var r api.WriteResult
-	err := j.call(ctx, "answer", api.MethodWrite, api.WriteParams{Inference: api.Inference{Loading: j.loading(), Model: modelDir, Adapter: adapter}, Messages: turns, Sampling: sampling}, &r,
+	err := j.call(ctx, "answer", "write", api.WriteParams{Inference: api.Inference{Loading: j.loading(), Model: modelDir, Adapter: adapter}, Messages: turns, Sampling: sampling}, &r,
 		func() string { return fmt.Sprintf("%d tokens  %.1f tok/s", r.Tokens, r.TokensPS) },
 		func(name string, raw json.RawMessage) {
 			var e api.TokenEvent
-			if name == api.EventToken && onToken != nil && json.Unmarshal(raw, &e) == nil {
+			if name == "token" && onToken != nil && json.Unmarshal(raw, &e) == nil {
 				onToken(e.Text)
 			}
 		})

@@ -68,5 +68,5 @@ func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(a
 func (j *job) hold(ctx context.Context, adapters ...string) error {
 	var r api.LoadResult
 	p := api.LoadParams{Loading: j.loading(), Model: modelDir, Adapters: adapters}
-	return j.call(ctx, "load", api.MethodLoad, p, &r, func() string { return size(r.LiveBytes) + " on the GPU" }, nil)
+	return j.call(ctx, "load", "load", p, &r, func() string { return size(r.LiveBytes) + " on the GPU" }, nil)
 }

@@ -16,8 +16,7 @@ import (
 	"nextquill/wasm/host"
 )
 
-// openEngine opens the core: the guest under wazero, which is the file that ships, or the same code
-// in this process.
+// openEngine starts a session: the guest under wazero, which is the file that ships, or the same core in this process.
 func openEngine(ctx context.Context, g globals, store blob.Store, log io.Writer) (engine, error) {
 	if g.Engine == "native" {
 		return openNative(store, log)
@@ -26,7 +25,7 @@ func openEngine(ctx context.Context, g globals, store blob.Store, log io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	// Starting cannot be cancelled half way: only a host that started can be closed cleanly.
+	// Starting is not to be cancelled half way: a host that is closed as a whole leaves nothing behind.
 	h, err := host.Open(context.WithoutCancel(ctx), host.NewConfig().WithGuest(guest).WithBlobs(store).WithLog(log))
 	if err != nil {
 		return nil, err
@@ -70,12 +69,11 @@ func (e nativeEngine) Close() error {
 	return nil
 }
 
-// release frees what the core holds on the GPU. Buffers that a method failed to free are a defect
-// and logged, but they do not fail the command, whose result is complete. A guest that no longer
-// answers is ignored: its failure was reported before.
+// release frees what the session holds on the GPU. A buffer that a method left behind is a defect worth a line; it does not
+// undo what the command did, so it is no error. Neither is a guest that can no longer answer: its failure was reported.
 func release(c api.Client, log io.Writer) {
 	var r api.ReleaseResult
-	if err := c.Call(context.Background(), api.MethodRelease, nil, &r, nil); err == nil && len(r.Leaked) > 0 {
-		fmt.Fprintf(log, "nextquill: %d GPU buffers were not freed: %v\n", len(r.Leaked), r.Leaked)
+	if err := c.Call(context.Background(), "release", nil, &r, nil); err == nil && len(r.Leaked) > 0 {
+		fmt.Fprintf(log, "nextquill: %d GPU buffers were left behind: %v\n", len(r.Leaked), r.Leaked)
 	}
 }

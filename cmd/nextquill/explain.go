@@ -89,7 +89,7 @@ const usualDelta = .05
 
 func (s *study) explain(ctx context.Context, params api.ExplainParams) (api.ExplainResult, error) {
 	var r api.ExplainResult
-	err := s.call(ctx, "explain", api.MethodExplain, params, &r, func() string {
+	err := s.call(ctx, "explain", "explain", params, &r, func() string {
 		theirs := 0
 		for _, t := range r.Tokens {
 			if t.DCE > usualDelta {

@@ -15,8 +15,7 @@ import (
 	"nextquill/report"
 )
 
-// study is what the stages of a job have in common: the texts, the layout of prompts, and the
-// settings of training.
+// study is what the stages of a job have in common: whose texts, how they are prompted, how they are learnt.
 type study struct {
 	*job
 	corpus
@@ -60,10 +59,8 @@ func (s *study) fit(ctx context.Context, name string, p api.Phase, override *cau
 		return t, err
 	}
 	params := api.PersonalizeParams{
-		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template,
-		Preset: p.Preset, Override: override,
-		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training,
-		Out: phaseOut(p.Out), Resume: s.resume, Full: s.full,
+		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: p.Preset, Override: override,
+		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: phaseOut(p.Out), Resume: s.resume, Full: s.full,
 	}
 	params.Expert = s.expert // takes precedence over the expert of the recipe
 	if s.expert == "" && p.Expert != "" {
@@ -73,10 +70,10 @@ func (s *study) fit(ctx context.Context, name string, p api.Phase, override *cau
 		params.From, params.LoRA = s.from, api.LoRA{}
 	}
 	saved := 0
-	err = s.call(ctx, "learn: "+name, api.MethodPersonalize, params, &t.Result, func() string {
+	err = s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {
 		r := t.Result
 		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
-		if r.Seconds > 0 && r.Resumed == 0 { // after a resume, tokens and seconds count different steps
+		if r.Seconds > 0 && r.Resumed == 0 { // after a resume the two do not belong together
 			line += fmt.Sprintf("  %.0f tok/s", float64(r.Tokens)/r.Seconds)
 		}
 		if r.Resumed > 0 {
@@ -88,17 +85,17 @@ func (s *study) fit(ctx context.Context, name string, p api.Phase, override *cau
 		return line
 	}, func(event string, raw json.RawMessage) {
 		switch event {
-		case api.EventStep:
+		case "step":
 			var e api.StepEvent
 			if json.Unmarshal(raw, &e) == nil {
 				t.Steps = append(t.Steps, e)
 			}
-		case api.EventEval:
+		case "eval":
 			var e api.EvalEvent
 			if json.Unmarshal(raw, &e) == nil {
 				t.Evals = append(t.Evals, e)
 			}
-		case api.EventCheckpoint:
+		case "checkpoint":
 			var e api.CheckpointEvent
 			if json.Unmarshal(raw, &e) == nil {
 				saved = e.Step
@@ -106,18 +103,17 @@ func (s *study) fit(ctx context.Context, name string, p api.Phase, override *cau
 		}
 	})
 	if err != nil && ctx.Err() != nil && saved > 0 {
-		fmt.Fprintf(s.stderr, "  A whole checkpoint of step %d is in %s.\n", saved, s.table.Path(params.Out))
-		fmt.Fprint(s.stderr, "  To go on from it, add --resume to the command.\n")
+		fmt.Fprintf(s.stderr, "  A whole checkpoint of step %d is in %s.\n  To go on from it, add --resume to the command.\n", saved, s.table.Path(params.Out))
 	}
 	return t, err
 }
 
-// watchShare is the share of the training texts that early stopping watches.
+// watchShare is the share of the texts learnt from that an early stop watches.
 const watchShare = .15
 
-// watched is the source to train on. Without early stopping, its held-out texts are those of the
-// final test, on which training only measures the loss. Early stopping selects a step by the loss
-// that it watches, so it gets texts of its own: otherwise the final test would not be unseen.
+// watched is the source to learn from. Without an early stop its held-out texts are those of the final test, which the
+// training then only measures. An early stop chooses by what it watches, so it is given texts of its own: else the final
+// test would have been seen.
 func (s *study) watched(ctx context.Context) (api.Source, error) {
 	source := s.source
 	if s.training.Patience == 0 {
@@ -133,39 +129,30 @@ func (s *study) watched(ctx context.Context) (api.Source, error) {
 	return source, err
 }
 
-// inference names a model with an adapter, and the texts of the study.
-func (s *study) inference(model, adapter string) api.Inference {
-	return api.Inference{
-		Loading: s.loading(), Model: model, Adapter: adapter,
-		Source: s.source, Retrieval: s.retrieval, Template: s.template,
-	}
-}
-
-// score computes the held-out loss of an adapter, or of the base model if adapter is "".
+// score is the held-out loss of the base model (adapter "") or of an adapter.
 func (s *study) score(ctx context.Context, name, adapter string, noHistory bool) (scored, error) {
 	return s.scoreModel(ctx, name, modelDir, adapter, noHistory)
 }
 
-// scoreModel is score for the model in a folder.
+// scoreModel is score for a model in any folder.
 func (s *study) scoreModel(ctx context.Context, name, model, adapter string, noHistory bool) (scored, error) {
 	r := scored{name: name}
 	began := time.Now()
-	err := s.call(ctx, "test: "+name, api.MethodEvaluate, api.EvaluateParams{
-		Inference: s.inference(model, adapter), NoHistory: noHistory,
+	err := s.call(ctx, "test: "+name, "evaluate", api.EvaluateParams{
+		Inference: api.Inference{Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
 	}, &r.result, func() string {
-		speed := float64(r.result.Tokens) / time.Since(began).Seconds()
-		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, speed)
+		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, float64(r.result.Tokens)/time.Since(began).Seconds())
 	}, nil)
 	return r, err
 }
 
-// scored has the held-out losses of one model.
+// scored is one model's held-out losses.
 type scored struct {
 	name   string
 	result api.EvaluateResult
 }
 
-// items returns the losses for the bootstrap, in the order of the held-out texts.
+// items are the losses for the bootstrap, in the order of the held-out set.
 func (s scored) items() []metric.Item {
 	out := make([]metric.Item, len(s.result.Items))
 	for i, it := range s.result.Items {
@@ -174,8 +161,7 @@ func (s scored) items() []metric.Item {
 	return out
 }
 
-// compare makes a table of the models with confidence intervals. Differences are relative to the
-// baseline.
+// compare puts the models into a table with intervals; differences are to the baseline.
 func compare(models []scored, baseline, ours int) (report.Heldout, error) {
 	h := report.Heldout{Texts: len(models[baseline].result.Items), Baseline: baseline, Ours: ours}
 	var bootstrap metric.Bootstrap
@@ -197,17 +183,16 @@ func compare(models []scored, baseline, ours int) (report.Heldout, error) {
 	return h, nil
 }
 
-// compose writes a text. onToken, if set, receives it in pieces.
-func (s *study) compose(ctx context.Context, label, adapter string, about []api.Field, sampling api.Sampling,
-	onToken func(string)) (api.WriteResult, error) {
+// compose writes a text; onToken, when set, gets it piece by piece.
+func (s *study) compose(ctx context.Context, label, adapter string, about []api.Field, sampling api.Sampling, onToken func(string)) (api.WriteResult, error) {
 	var r api.WriteResult
-	err := s.call(ctx, label, api.MethodWrite, api.WriteParams{
-		Inference: s.inference(modelDir, adapter), Context: about, Sampling: sampling,
+	err := s.call(ctx, label, "write", api.WriteParams{
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template}, Context: about, Sampling: sampling,
 	}, &r, func() string {
 		return fmt.Sprintf("%d tokens  %.0f tok/s", r.Tokens, r.TokensPS)
 	}, func(name string, raw json.RawMessage) {
 		var e api.TokenEvent
-		if name == api.EventToken && onToken != nil && json.Unmarshal(raw, &e) == nil {
+		if name == "token" && onToken != nil && json.Unmarshal(raw, &e) == nil {
 			onToken(e.Text)
 		}
 	})
@@ -215,8 +200,8 @@ func (s *study) compose(ctx context.Context, label, adapter string, about []api.
 	return r, err
 }
 
-// device describes the device and what is on it.
+// device asks the session for the adapter's name.
 func (j *job) device(ctx context.Context) (api.InfoResult, error) {
 	var r api.InfoResult
-	return r, j.engine.Call(ctx, api.MethodInfo, nil, &r, nil)
+	return r, j.engine.Call(ctx, "info", nil, &r, nil)
 }

@@ -29,7 +29,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], a))
 }
 
-// interruptible gives a context that the first Ctrl-C cancels, so that the core can write a complete checkpoint. The
+// interruptible gives a context that the first Ctrl-C cancels, so that the session can leave a whole checkpoint behind. The
 // second one ends the process at once, which is safe, too: files are only ever replaced whole.
 func interruptible(parent context.Context, note func(string)) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)

@@ -49,10 +49,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &study{
-		job: j, retrieval: c.retrieval(), template: c.template(),
-		lora: c.lora(), training: c.training(), resume: c.Resume,
-	}
+	s := &study{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(), resume: c.Resume}
 	if s.corpus, err = c.texts(ctx, j); err != nil {
 		return err
 	}
@@ -105,8 +102,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	t.Title("Which words are theirs")
 	t.Tokens(*r.Explained)
-	fmt.Fprintf(a.stdout, "\n  %s in all.  Report: %s   Adapter: %s\n",
-		report.Duration(r.Seconds), page, filepath.Join(a.Out, api.AdapterFolder))
+	fmt.Fprintf(a.stdout, "\n  %s in all.  Report: %s   Adapter: %s\n", report.Duration(r.Seconds), page, filepath.Join(a.Out, "adapter"))
 	return nil
 }
 
@@ -157,8 +153,7 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 		for _, version := range []struct{ name, label, adapter string }{
 			{"Base with history", "before", ""}, {presetTitle(runPreset), "after", phaseOut(api.AdapterFolder)},
 		} {
-			label := "write: " + subject(item) + ", " + version.label
-			text, err := s.compose(ctx, label, version.adapter, w.Context, sampling, nil)
+			text, err := s.compose(ctx, "write: "+subject(item)+", "+version.label, version.adapter, w.Context, sampling, nil)
 			if err != nil {
 				return err
 			}
@@ -166,10 +161,10 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 		}
 		r.Written = append(r.Written, w)
 	}
-	p := s.inference(modelDir, phaseOut(api.AdapterFolder))
-	p.Source.MaxHeldout = 0 // any of them may be explained
+	all := s.source
+	all.MaxHeldout = 0 // any of them may be explained
 	explained, err := s.explain(ctx, api.ExplainParams{
-		Inference: p, Item: find(s.heldout, showcase.explain), Influence: true,
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: phaseOut(api.AdapterFolder), Source: all, Retrieval: s.retrieval, Template: s.template}, Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained
 	return err
@@ -205,8 +200,7 @@ func (c runCmd) writer() string {
 	return strings.TrimSuffix(filepath.Base(c.History), filepath.Ext(c.History))
 }
 
-// subjects are the held-out texts to write anew: the preferred ones, then the first others, in
-// order.
+// subjects are the held-out texts to write anew: the preferred ones, then the first others, in order.
 func (c runCmd) subjects(heldout []history.Item, n int) []int {
 	var out []int
 	taken := map[int]bool{}
@@ -287,10 +281,7 @@ func (c runCmd) facts(s *study, info api.InfoResult) []report.Facts {
 			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
 		}},
 		{Title: "Objective (NextQuill)", Items: []report.Fact{
-			{
-				Name:  "δ, λ, ε, α",
-				Value: fmt.Sprintf("%g, %g, %g, %g", options.Delta, options.Lambda, options.Epsilon, options.Alpha),
-			},
+			{Name: "δ, λ, ε, α", Value: fmt.Sprintf("%g, %g, %g, %g", options.Delta, options.Lambda, options.Epsilon, options.Alpha)},
 			{Name: "θ_D", Value: "frozen: the ContextSFT adapter"},
 			{Name: "Weights", Value: "ω on Lₙ and Lₚ, per text"},
 		}},

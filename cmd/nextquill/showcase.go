@@ -6,7 +6,7 @@ import "nextquill/core/api"
 // processor cores with the embedded model.
 var (
 	usualLoRA     = api.LoRA{Rank: 8, Alpha: 16}
-	usualTraining = api.Training{Epochs: 3, BatchSize: 8, LR: 1e-3, Decay: api.DecayCosine}
+	usualTraining = api.Training{Epochs: 3, BatchSize: 8, LR: 1e-3, Decay: "cosine"}
 )
 
 // showcase is what else `nextquill run` does. The subjects were chosen before any model had written about them.

@@ -58,7 +58,7 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	defer func() { err = errors.Join(err, j.close()) }()
 
 	var r api.StepResult
-	if err := j.call(ctx, "step", api.MethodStep, params, &r, func() string { return fmt.Sprintf("%d tokens", len(r.Tokens)) }, nil); err != nil || a.JSON {
+	if err := j.call(ctx, "step", "step", params, &r, func() string { return fmt.Sprintf("%d tokens", len(r.Tokens)) }, nil); err != nil || a.JSON {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "loss %.6f   L_n %.6f   L_p %.6f\n", r.Loss, r.NTPLoss, r.AlignLoss)
@@ -78,7 +78,7 @@ func (j *job) giveFile(ctx context.Context, name, path string) (string, error) {
 	return j.give(ctx, name, data, path)
 }
 
-// options hands the options over. A frozen expert's folder is mounted, and the options are made to name it as the core
+// options hands the options over. A frozen expert's folder is mounted, and the options are made to name it as the session
 // sees it: beside the folder of inputs.
 func (c stepCmd) options(ctx context.Context, j *job) (string, error) {
 	data, err := readFile(c.Options, maxInput)

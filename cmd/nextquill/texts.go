@@ -79,10 +79,10 @@ func sampleTexts() (learn, heldout []history.Item, err error) {
 // corpus is a writer's texts as one command uses them.
 type corpus struct {
 	source         api.Source
-	learn, heldout []history.Item // heldout is nil if the core splits it off
+	learn, heldout []history.Item // heldout is nil where the session splits it off
 }
 
-// giveCorpus passes texts to the core, and keeps a copy in the output folder if keep is set.
+// giveCorpus hands texts over to the session, and leaves a copy in the output folder when keep is set.
 func (j *job) giveCorpus(ctx context.Context, learn, heldout []history.Item, source string, keep bool) (corpus, error) {
 	c := corpus{learn: learn, heldout: heldout}
 	put := func(name string, items []history.Item) (string, error) {
@@ -186,7 +186,7 @@ func (j *job) adapterFor(path string) (string, error) {
 	case "none":
 		return "", nil
 	case "":
-		path = filepath.Join(j.Out, api.AdapterFolder)
+		path = filepath.Join(j.Out, "adapter")
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return "", fault.New(fault.Missing, path, "", "nothing was learnt yet").
 				WithRemedy("run `nextquill run` or `nextquill personalize` first, name an adapter by --adapter, or use the base model by --adapter none")

@@ -81,7 +81,7 @@ func (writeCmd) stream(j *job, write func(onToken func(string)) (api.WriteResult
 		return err
 	}
 	note := fmt.Sprintf("%d tokens, %.1f a second", r.Tokens, r.TokensPS)
-	if r.Stopped == api.StoppedLength {
+	if r.Stopped == "length" {
 		note += "; cut at --max-tokens"
 	}
 	fmt.Fprintln(j.stderr, note)

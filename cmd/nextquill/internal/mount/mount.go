@@ -1,4 +1,4 @@
-// Package mount joins stores under prefixes, so that the core sees one tree of blobs while each folder of it comes from
+// Package mount joins stores under prefixes, so that a session sees one tree of blobs while each folder of it comes from
 // somewhere else: the embedded model, a user's folder, memory.
 package mount
 

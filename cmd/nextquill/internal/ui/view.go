@@ -13,7 +13,7 @@ import (
 	"nextquill/report"
 )
 
-// BytesEvent reports the progress of a long copy. The command line emits it, the core does not.
+// BytesEvent tells how much of a long copy is done. It is the command line's own, and no session sends it.
 type BytesEvent struct {
 	Event string `json:"event"` // "bytes"
 	Stage string `json:"stage"` // "fetch", "verify", "convert"
@@ -48,7 +48,7 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 			v.stage, v.since, v.first, newStage = e.Stage, v.now(), int(e.Done), true
 		}
 		v.done, v.total, v.bytes = int(e.Done), int(e.Total), true
-	case api.EventStage:
+	case "stage":
 		var e api.StageEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
@@ -57,19 +57,19 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
 		}
 		v.done, v.total, v.bytes = e.Done, e.Total, false
-	case api.EventStep:
+	case "step":
 		e := new(api.StepEvent)
 		if json.Unmarshal(raw, e) != nil {
 			return false
 		}
 		newStage = v.stage != "train"
 		v.stage, v.step, v.done, v.total, v.bytes = "train", e, e.Step, e.Steps, false
-	case api.EventEval:
+	case "eval":
 		e := new(api.EvalEvent)
 		if json.Unmarshal(raw, e) == nil {
 			v.heldout = e
 		}
-	case api.EventCheckpoint:
+	case "checkpoint":
 		var e api.CheckpointEvent
 		if json.Unmarshal(raw, &e) == nil {
 			v.saved = e.Step
