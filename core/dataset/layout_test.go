@@ -90,10 +90,10 @@ func TestChatPromptsAreTheModelsConversation(t *testing.T) {
 				s, err := d.Sample(i, false)
 				require.NoError(t, err)
 				require.Equal(t, end, s.Response[len(s.Response)-1])
-				require.Equal(t, 1, count(s.Response, end), "what a person writes ends no turn")
+				require.Equal(t, 1, count(s.Response, end), "user text cannot end a turn")
 
-				// Prompt and response are the conversation as a whole, where the text spells no
-				// token and no token of the whole reaches across the place where the answer begins.
+				// Prompt and response together are the encoded conversation, if the text contains
+				// no control token and no token spans the start of the answer.
 				p, err := d.Prompt(d.Items, item.Context, []int{})
 				require.NoError(t, err)
 				require.Equal(t, p.With, p.Without)
@@ -110,7 +110,7 @@ func TestChatPromptsAreTheModelsConversation(t *testing.T) {
 					require.Equal(t, whole[:len(p.With)+len(s.Response)], slices.Concat(p.With, s.Response))
 				}
 
-				// The two prompts differ in the history and in nothing else.
+				// The two prompts differ in the history only.
 				with, without := d.Tokenizer.Decode(s.With), d.Tokenizer.Decode(s.Without)
 				before, after, ok := strings.Cut(without, d.Template.Erased)
 				require.True(t, ok)
@@ -148,7 +148,7 @@ func TestWhichTemplate(t *testing.T) {
 	_, _, err = open("poem")
 	require.ErrorContains(t, err, `template: unknown template "poem"; use one of: plain, chat`)
 
-	// The end tokens of generation_config.json count, too.
+	// The end tokens of generation_config.json are included.
 	require.NoError(t, store.Write(t.Context(), "m/generation_config.json", []byte(`{"eos_token_id":[5,0,7]}`)))
 	_, l, err := open("plain")
 	require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestWhichTemplate(t *testing.T) {
 	require.ErrorContains(t, err, "m/generation_config.json: eos_token_id: 1000 is no token id")
 	require.NoError(t, store.Delete(t.Context(), "m/generation_config.json"))
 
-	// Without a template of the model's own.
+	// The model has no chat template.
 	for _, name := range []string{chat.TemplateName, chat.ConfigName} {
 		require.NoError(t, store.Delete(t.Context(), "m/"+name))
 	}

@@ -11,8 +11,8 @@ import (
 	"nextquill/core/api"
 )
 
-// TestAModelThatChats gives the embedded model a chat template: it is learnt, tested and asked by
-// that, unless the plain one is named.
+// TestAModelThatChats gives the embedded model a chat template: methods use it unless the request
+// names the plain one.
 func TestAModelThatChats(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	j.write("model/tokenizer_config.json", `{"bos_token":"<|bos|>","eos_token":"<|eos|>","chat_template":`+
@@ -36,7 +36,7 @@ func TestAModelThatChats(t *testing.T) {
 	require.InDelta(t, r.Heldout, loss("", "out/chat"), 1e-5)
 	require.Less(t, r.Heldout, loss("", ""))
 
-	// An adapter that was trained otherwise is used so, unless one asks for something else.
+	// The template of an adapter is the default of methods that use it.
 	q := small("contextsft", "out/plain")
 	q.Template, q.Training.Epochs = "plain", 1
 	require.NoError(t, j.client.Call(ctx, "personalize", q, &r, nil))

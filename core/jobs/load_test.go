@@ -63,8 +63,8 @@ func (j *job) call(method string, params, result any) {
 	require.NoError(j.t, j.client.Call(context.Background(), method, params, result, nil))
 }
 
-// TestHeldAdapters switches between adapters on one held base: each gives just what
-// it gives alone, a switch loads nothing, and all memory comes back.
+// TestHeldAdapters switches between adapters on a resident base model: results are those of each
+// adapter alone, a switch loads nothing, and all memory is released.
 func TestHeldAdapters(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj", "down_proj"}, .2)
@@ -116,19 +116,19 @@ func TestHeldAdapters(t *testing.T) {
 	require.Positive(t, loaded.LiveBytes)
 	bytes, buffers := j.gpu.LiveBytes(), j.gpu.LiveBuffers()
 	stages := 0
-	for range 2 { // the second round shows that the first left no trace
+	for range 2 { // the second round shows that the first changed nothing
 		for _, a := range []string{"b", "", "a"} {
 			require.Equal(t, alone[a], evaluate(a), "adapter %q", a)
 			require.Equal(t, texts[a], write(a), "adapter %q", a)
 		}
 	}
 	require.Equal(t, buffers, j.gpu.LiveBuffers())
-	// One that is not held stands on the held base for one call.
+	// An adapter that is not resident is loaded for one call.
 	j.giveAdapter("c", 4, []string{"q_proj", "down_proj"}, .2)
 	require.Equal(t, alone["a"].Loss, evaluate("c").Loss)
 	require.Equal(t, buffers, j.gpu.LiveBuffers())
 
-	// A base that is held is not loaded again, and a folder that was written anew is read anew.
+	// A resident base is not loaded again, and an adapter that a method overwrites is read again.
 	p := small("contextsft", "b")
 	p.From, p.LoRA, p.Training.Epochs = "a", api.LoRA{}, 1
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, nil, func(_ string, raw json.RawMessage) {
@@ -159,7 +159,7 @@ func TestHeldAdapters(t *testing.T) {
 	t.Logf("three adapters by loading the model each time: %v", loading.Round(time.Millisecond))
 }
 
-// TestReleaseOfAHeldModel: what is held is no leak.
+// TestReleaseOfAHeldModel checks that a resident model does not count as leaked.
 func TestReleaseOfAHeldModel(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj"}, .2)
@@ -171,13 +171,13 @@ func TestReleaseOfAHeldModel(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBytes())
 }
 
-// TestFromStartsWhereTheAdapterIs holds the first step's loss to what evaluate says of
-// the same texts with the same adapter, and the written adapter to its form.
+// TestFromStartsWhereTheAdapterIs compares the loss of the first step with the result of evaluate
+// for the same texts and adapter, and the form of the written adapter with that of the first.
 func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 3, []string{"q_proj", "down_proj"}, .2)
 	src := api.Source{History: "data/history.jsonl", Heldout: "data/history.jsonl", MaxItems: 4, MaxHeldout: 4}
-	// The four newest, from which evaluate takes the oldest four: the same texts.
+	// Four items are training and held-out items alike, so that both methods use the same texts.
 	raw, err := blob.ReadAll(context.Background(), j.store, "data/heldout.jsonl", 1<<20)
 	require.NoError(t, err)
 	lines := 0
@@ -243,7 +243,7 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBuffers())
 }
 
-// TestResumeKnowsItsOrigin: a checkpoint is not taken up by a run from another adapter.
+// TestResumeKnowsItsOrigin checks that a run from another adapter does not resume the checkpoint.
 func TestResumeKnowsItsOrigin(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj"}, .2)

@@ -90,8 +90,8 @@ func small(preset, out string) api.PersonalizeParams {
 	}
 }
 
-// TestPersonalizeEndToEnd trains both stages of the paper's method on the sample
-// writer; the adapters that it writes give the held-out loss that it reported.
+// TestPersonalizeEndToEnd trains both phases of the paper's method on the sample writer. The
+// adapters that it writes give the held-out loss that it reported.
 func TestPersonalizeEndToEnd(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	var base api.EvaluateResult
@@ -129,8 +129,8 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBuffers())
 }
 
-// TestFullFineTuning trains all weights; the model folder that it writes gives the
-// held-out loss that it reported.
+// TestFullFineTuning trains all weights. The model folder that it writes gives the held-out loss
+// that it reported.
 func TestFullFineTuning(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := small("contextsft", "out/full")
@@ -148,8 +148,8 @@ func TestFullFineTuning(t *testing.T) {
 	require.Len(t, left, 4, "%v", left) // config, generation config, tokenizer, weights
 }
 
-// TestCancelAndResume stops a run at its second checkpoint and resumes it: the
-// adapter's files equal those of an unbroken run byte for byte.
+// TestCancelAndResume stops a run at its second checkpoint and resumes it: the adapter's files
+// equal those of an uninterrupted run byte for byte.
 func TestCancelAndResume(t *testing.T) {
 	j := newJob(t)
 	require.NoError(t, j.client.Call(context.Background(), "personalize", small("nextquill-code", "out/a"), nil, nil))
@@ -241,7 +241,7 @@ func TestExplain(t *testing.T) {
 	require.Equal(t, p.Text, r.Text)
 }
 
-// plainWeights is the embedded model as safetensors in F32, whatever form it ships in.
+// plainWeights is the embedded model as safetensors in F32, whatever its own format is.
 func plainWeights(t *testing.T, store blob.Store) []byte {
 	source, err := weights.OpenModel(t.Context(), store, "model")
 	require.NoError(t, err)
@@ -254,8 +254,8 @@ func plainWeights(t *testing.T, store blob.Store) []byte {
 	return weights.Encode(tensors, nil)
 }
 
-// TestBadInput gives each method what a stranger might: a typed error that names
-// the place, and earlier results left whole.
+// TestBadInput calls methods with invalid input: each gives a typed error that names the place, and
+// earlier results stay complete.
 func TestBadInput(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	j.write("out/x/adapter_config.json", "earlier")
@@ -345,8 +345,8 @@ func TestBadInput(t *testing.T) {
 	require.ErrorIs(t, err, fault.Malformed)
 }
 
-// TestOneItem learns from a single item and tests on one that is longer than the
-// context allows: it is cut, not refused.
+// TestOneItem trains on a single item and tests on one that is longer than the context length: it
+// is cut instead of refused.
 func TestOneItem(t *testing.T) {
 	j := newJob(t)
 	j.write("one.jsonl", `{"context":{"word":"Ink"},"text":"A villainous compound.","time":"2024-01-01"}`+"\n")
@@ -363,9 +363,8 @@ func TestOneItem(t *testing.T) {
 	require.Equal(t, 1, r.Steps)
 }
 
-// TestResumeNamesWhatDiffers interrupts a run and goes on with one thing changed at a time:
-// each is refused by its name, and the checkpoint is still good for the run that it
-// belongs to.
+// TestResumeNamesWhatDiffers interrupts a run and resumes it with one setting changed at a time:
+// each is refused by its name, and the run itself can still be resumed.
 func TestResumeNamesWhatDiffers(t *testing.T) {
 	j := newJob(t)
 	p := small("contextsft", "out/r")
@@ -399,14 +398,14 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 		require.ErrorIs(t, err, fault.Mismatch, says)
 		require.ErrorContains(t, err, "checkpoint: "+says+": not the same as in the run")
 	}
-	p.Resume, p.Training.Recompute = true, &yes // which changes no bit
+	p.Resume, p.Training.Recompute = true, &yes // does not change the result
 	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(t.Context(), "personalize", p, &r, nil))
 	require.Positive(t, r.Resumed)
 }
 
-// TestAdapterKnowsHowItWasMade: it notes template and base, and to use it on another base
-// is said.
+// TestAdapterKnowsHowItWasMade checks that an adapter records its template and base, and that using
+// it on another base gives a warning.
 func TestAdapterKnowsHowItWasMade(t *testing.T) {
 	j := newJob(t)
 	p := small("contextsft", "out/made")

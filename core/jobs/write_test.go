@@ -69,7 +69,7 @@ func TestConversationsToGoOnWithAreThoseOfTransformers(t *testing.T) {
 				spells = spells || d.Tokenizer.Escape(turn[1]) != turn[1]
 			}
 			if !c.Prompt || spells || family == "llama3.2" ||
-				c.NoThinking != (family == "qwen3") { // llama3.2 says what day it is
+				c.NoThinking != (family == "qwen3") { // llama3.2 puts the date into the prompt
 				continue
 			}
 			got, err := writePrompt(d, &p)
