@@ -60,7 +60,7 @@ func openNative(store blob.Store, log io.Writer) (engine, error) {
 // localClient returns a client of the core in this process, on a device.
 func localClient(device gpu.Device, store blob.Store) api.Client {
 	e := coreengine.New(coreengine.Host{GPU: gpu.NewContext(device), Blobs: store})
-	return rpc.Local(e.Serve(jobs.Methods(e), diag.Methods(e)))
+	return rpc.Local(e.NewServer(jobs.Methods(e), diag.Methods(e)))
 }
 
 func (e nativeEngine) Close() error {

@@ -29,8 +29,8 @@ func (e *Engine) provenance(ctx context.Context, adapter string) weights.Made {
 	return p
 }
 
-// WarnAdapterMismatch emits an api.AdapterEvent if an adapter is used with another template, or on a
-// base in another format, than it was trained with.
+// WarnAdapterMismatch emits an api.AdapterEvent if an adapter is used with another template, or on
+// a base in another format, than it was trained with.
 func (env *Env) WarnAdapterMismatch(ctx context.Context, adapter, template, base string) error {
 	p := env.provenance(ctx, adapter)
 	if (p.Template == "" || p.Template == template) && (p.Base == "" || p.Base == base) {

@@ -18,7 +18,11 @@ var gpuCases = []testCase{
 		t.check(i.MaxBindingSize >= gpu.RequiredBindingSize && i.MaxBufferSize >= gpu.RequiredBufferSize &&
 			i.MaxStorageBuffers >= gpu.RequiredStorageBuffers && i.MaxInvocations >= gpu.RequiredInvocations &&
 			i.MaxWorkgroupMemory >= gpu.RequiredWorkgroupBytes, "less than WebGPU's defaults: %+v", i)
-		t.check(i.StorageOffsetAlignment > 0 && i.StorageOffsetAlignment <= 256, "alignment %d", i.StorageOffsetAlignment)
+		t.check(
+			i.StorageOffsetAlignment > 0 && i.StorageOffsetAlignment <= 256,
+			"alignment %d",
+			i.StorageOffsetAlignment,
+		)
 		t.check(i.MaxGroupsPerDimension >= 65535, "groups per dimension %d", i.MaxGroupsPerDimension)
 	}},
 	{"gpu: a new buffer is zero", func(t *test) {
@@ -72,7 +76,8 @@ var gpuCases = []testCase{
 	}},
 	{"gpu: a shader that does not compile", func(t *test) {
 		err := submitAndWait(t, gpu.Command{
-			Op: gpu.OpCreatePipeline, Pipeline: badHandle, Name: "broken kernel", WGSL: "fn main( {", Bindings: []gpu.Access{gpu.WriteStorage},
+			Op: gpu.OpCreatePipeline, Pipeline: badHandle, Name: "broken kernel", WGSL: "fn main( {",
+			Bindings: []gpu.Access{gpu.WriteStorage},
 		})
 		t.refused(err, "the shader", fault.Device)
 		t.check(strings.Contains(err.Error(), "broken kernel"), "the kernel is not named: %v", err)
@@ -128,7 +133,10 @@ var gpuCases = []testCase{
 		}
 	}},
 	{"gpu: a buffer larger than the device allows", func(t *test) {
-		err := submitAndWait(t, gpu.Command{Op: gpu.OpCreateBuffer, Buffer: badHandle, Size: 1 << 50, Usage: gpu.Storage, Name: "huge"})
+		err := submitAndWait(
+			t,
+			gpu.Command{Op: gpu.OpCreateBuffer, Buffer: badHandle, Size: 1 << 50, Usage: gpu.Storage, Name: "huge"},
+		)
 		t.refused(err, "the buffer", fault.DeviceLimit)
 	}},
 	{"gpu: round trips", func(t *test) {
