@@ -6,6 +6,7 @@
 //
 // grad, m, v, param [n]; norm [4] from clip_scale.wgsl. One invocation updates one
 // vec4; what pads the last one keeps its value.
+//#include common
 struct Shape {
     n: u32,
     beta1: f32,

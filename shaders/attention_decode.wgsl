@@ -10,6 +10,7 @@
 // LANES lanes share the keys out among them, each with an online softmax of its own;
 // then they bring their sums to the common maximum and add them up, CHUNK vec4s
 // at a time, in a fixed order.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

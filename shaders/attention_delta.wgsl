@@ -1,5 +1,6 @@
 // stats[i,h].y = Σ_d dout[i,h,d] · out[i,h,d]: the D of FlashAttention-2's
 // backward (Dao, 2023). out, dout [rows, heads, 4·VECS]; one invocation per row and head.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

@@ -17,6 +17,7 @@
 // The form for CPU adapters: 46 GFLOP/s on llvmpipe with two cores, at 1724
 // packed tokens and heads of 32. More than one row of the other side per turn is
 // slower: the loop outgrows the instruction cache. GPUs take the _tile form.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

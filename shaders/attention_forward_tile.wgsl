@@ -7,6 +7,7 @@
 // rows × HEADS heads of one key head. Together they load TILE keys at a time
 // over the union of their rows' ranges, then each masks by its own, four keys a
 // turn so that its sums are rescaled once for four.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

@@ -4,6 +4,7 @@
 //
 // q, dout [rows, heads, 4·VECS]; k, v, dk, dv [rows, kv_heads, 4·VECS];
 // key_ranges [rows]; stats [rows, heads] of (lse, delta).
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

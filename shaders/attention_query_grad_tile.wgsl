@@ -3,6 +3,7 @@
 //
 // q, dout, dq [rows, heads, 4·VECS]; k, v [keys, kv_heads, 4·VECS]; ranges
 // [rows]; stats [rows, heads] of (lse, delta).
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

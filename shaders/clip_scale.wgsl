@@ -5,6 +5,7 @@
 // partials [parts] from gradnorm.wgsl, norm [4]. max_norm 0 means no clipping.
 // One workgroup: invocation t adds partials t, t+64, …, then the 64 sums are added
 // in order.
+//#include common
 struct Shape {
     parts: u32,
     max_norm: f32,

@@ -4,6 +4,7 @@
 // One invocation owns one vec4 of features and walks the rows in order, so that
 // sums repeat bit for bit; at most 65,535 rows (a limit of Mesa's CPU driver).
 // features is a multiple of 4. Only full fine-tuning runs it.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

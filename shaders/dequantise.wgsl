@@ -1,5 +1,8 @@
 // A matrix in any format of a frozen base to f32: out [rows, 4·vecs]. Binding 3 is what weights_*.wgsl declares. One
 // invocation writes four values.
+//#include common
+//#let t 0
+//#include weights
 struct Shape {
     rows: u32,
     vecs: u32,      // values a row / 4

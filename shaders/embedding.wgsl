@@ -5,6 +5,9 @@
 // that is split by rows takes one dispatch a part: each writes the rows whose ids are first to first+count−1.
 // Rows of features start on a vec4 (kernels.RowStride). One invocation copies one vec4, neighbours along a row. One
 // variant: the copy is bound by loads on a CPU adapter and by bandwidth on a GPU.
+//#include common
+//#let t 0
+//#include weights
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

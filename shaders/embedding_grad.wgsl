@@ -6,6 +6,7 @@
 // segments [rows+1], order [rows], uniques [rows] u32, dx [rows, features],
 // dtable [vocab, features]. Segments past the last distinct id are empty.
 // Rows of features start on a vec4. One invocation owns one vec4 of one segment.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -4,6 +4,7 @@
 // grad [n], partials: the parts of all gradients of a step, one after another.
 // Neighbours read neighbours; each part has at most 65,535 terms (a limit of Mesa's
 // CPU driver) and its own order, so that sums repeat bit for bit.
+//#include common
 struct Shape {
     n: u32,
     parts: u32,

@@ -9,6 +9,7 @@
 // becomes 0, as linear layers want it. One invocation computes up to four vec4 of a
 // token, a quarter of the columns apart, so that neighbours touch neighbours and the
 // state is loaded once for 16 columns.
+//#include common
 struct Shape {
     c0: u32,
     cols: u32,

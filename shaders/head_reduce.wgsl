@@ -11,6 +11,7 @@
 // Without WORKGROUP one invocation owns a token and folds 16 columns at a time: one
 // rescaling for 16 exponentials, and every logit is loaded once (CPU adapters, where
 // loads cost most). With it a workgroup shares a token (GPUs).
+//#include common
 struct Shape {
     c0: u32,
     cols: u32,

@@ -1,5 +1,6 @@
 // cache[slots[i]] = x[i]: rows of a [rows, features] tensor into the slots of a
 // key or value cache. One invocation copies one vec4.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     vecs: u32,      // features / 4

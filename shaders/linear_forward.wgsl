@@ -16,6 +16,16 @@
 // QUADS, where the adapter has subgroups: four neighbours take blocks beside each
 // other in the same rows. Each loads a quarter of these (LOADS of TM), and gets the
 // rest from the others.
+//#if HALF
+enable f16;
+//#endif
+//#if QUADS
+enable subgroups;
+//#endif
+//#include common
+//#for t TERMS
+//#include weights
+//#endfor
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4

@@ -4,6 +4,13 @@
 // 16 neighbouring invocations share one column: each takes every 16th vec4 of its
 // row of W, and the first adds their sums up in order. A workgroup has 4 columns,
 // one vec4 of Y. TM is the number of rows, rounded up to 1, 2 or 4.
+//#if HALF
+enable f16;
+//#endif
+//#include common
+//#for t TERMS
+//#include weights
+//#endfor
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4

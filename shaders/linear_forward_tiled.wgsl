@@ -8,6 +8,13 @@
 //
 // HALF: W is binary16 and stays so in workgroup memory, so that the inner loop reads a
 // quarter less. KEPT is 2 then where the low-rank term needs a place of its own.
+//#if HALF
+enable f16;
+//#endif
+//#include common
+//#for t TERMS
+//#include weights
+//#endfor
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4

@@ -5,6 +5,16 @@
 //
 // One invocation computes a TM×TN block, four steps of out at a time; template,
 // edges, WHOLE, ADD and TERMS as in linear_forward.wgsl.
+//#if HALF
+enable f16;
+//#endif
+//#if QUADS
+enable subgroups;
+//#endif
+//#include common
+//#for t TERMS
+//#include weights
+//#endfor
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4

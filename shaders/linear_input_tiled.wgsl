@@ -4,6 +4,13 @@
 // 16 columns of dY and 16 rows of W at a time go through workgroup memory, and each
 // invocation keeps one vec4 in each of 4 rows. Banks and HALF as in
 // linear_forward_tiled.wgsl.
+//#if HALF
+enable f16;
+//#endif
+//#include common
+//#for t TERMS
+//#include weights
+//#endfor
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4

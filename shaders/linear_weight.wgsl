@@ -5,6 +5,10 @@
 // One invocation computes a TM×TN block of dW (TM of out, TN of in) and walks down
 // the rows by two, always in their order, so that sums repeat bit for bit.
 // Template and edges as in linear_forward.wgsl.
+//#if QUADS
+enable subgroups;
+//#endif
+//#include common
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4

@@ -3,6 +3,7 @@
 // A workgroup of TX×TY invocations computes 4·TY rows (out) and 4·TX columns (in) of
 // dW: 16 rows of dY and X at a time go through workgroup memory, and each invocation
 // keeps 4×4 results. Rows are summed in their order.
+//#include common
 struct Shape {
     rows: u32,       // kernels.Rows
     in4: u32,        // in / 4

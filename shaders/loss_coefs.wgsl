@@ -5,6 +5,7 @@
 // Z_n and Z_p are dyn.norm_ntp and dyn.norm_align, or where those are 0 the sums of
 // w_n and w_p that weight_sums.wgsl left in row dyn.slot of sums. A weight of 0 gives
 // 0, also over a Z of 0. tokens [R, 12], coef [R, 2]. Without DUAL coef[r].y = 0.
+//#include common
 struct Shape {
     alpha: f32,
 }

@@ -5,6 +5,7 @@
 // division decides anything. A scale has 11 significant bits, so that the borders between steps, d·(q + ½), are exact,
 // and a guess at q is put right by comparing with them. What is no finite number becomes an infinite scale (F16: an
 // infinity), for the check after loading to find, and no steps. One invocation writes one block; with F16 four values.
+//#include common
 struct Shape {
     rows: u32,
     vecs: u32,      // values a row / 4

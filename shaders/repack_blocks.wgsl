@@ -3,6 +3,8 @@
 // blocks are described in unpack_blocks.wgsl.
 //
 // raw (raw.wgsl) [rows·blocks · BLOCK bytes], out u32. One invocation writes one block.
+//#include common
+//#include raw
 struct Shape {
     rows: u32,
     blocks: u32,    // blocks a row
@@ -11,8 +13,8 @@ struct Shape {
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
 
-const BLOCK: u32 = 18u;     // bytes of a block
-const QUANTS: u32 = 2u;     // where its quants start
+const BLOCK: u32 = {BLOCK}u;     // bytes of a block
+const QUANTS: u32 = {QUANTS}u;     // where its quants start
 
 fn word(at: u32) -> u32 { return pair(at) | (pair(at + 2u) << 16u); }
 

@@ -5,6 +5,7 @@
 // features values.
 // Without WORKGROUP one invocation owns a row: the form for CPU adapters. With it
 // a workgroup shares a row, so that neighbours read neighbours: the form for GPUs.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -6,6 +6,7 @@
 // invocation owns one vec4 of a head's features and walks the rows in order, so
 // that sums repeat bit for bit; at most 65,535 rows (a limit of Mesa's CPU driver).
 // Only full fine-tuning runs it.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

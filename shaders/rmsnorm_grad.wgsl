@@ -4,6 +4,7 @@
 // x, dy, dx [rows, features], gain [features], rstd [rows] from rmsnorm.wgsl; what
 // pads a row to a vec4 is 0 in x, dy and gain, and becomes 0 in dx.
 // Variants as there: WORKGROUP shares a row among 64 invocations, for GPUs.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -8,6 +8,7 @@
 //
 // One invocation turns place i of all heads of a row, so that the table is read
 // once; VEC4 takes four places at once.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

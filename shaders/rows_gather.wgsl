@@ -3,6 +3,7 @@
 // x and y have rows of features values; index [rows] u32. Indices of a scatter are
 // distinct, so no two invocations write one row. One invocation moves one
 // vec4; rows start on a vec4.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -18,6 +18,7 @@
 // No sort: a cut is the largest threshold that keeps enough, found on the ordered
 // bits of f32 three at a time, exactly. One workgroup; sums by one tree, so the same
 // input draws the same token.
+//#include common
 struct Shape {
     vocab: u32,
     stride: u32,

@@ -2,6 +2,7 @@
 //
 // gate, up, y [rows, features], rows starting on a vec4; 0 where all inputs are 0,
 // so padding stays 0. One invocation computes one vec4. e^−|g| cannot overflow.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

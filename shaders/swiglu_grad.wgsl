@@ -3,6 +3,7 @@
 //
 // All tensors [rows, features], laid out as in swiglu.wgsl.
 // 1 − s is computed as σ(−gate): a subtraction would lose it for large gates.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -8,6 +8,7 @@
 // state [R, 16] from head_reduce.wgsl, tokens [R, 12] as core/kernels/loss.go says.
 // Without DUAL what concerns the branch without history is 0. With EXPERT only the
 // two logp come out, as expert [R, 2]: what token_weights.wgsl wants of a frozen θ_D.
+//#include common
 @group(0) @binding(2) var<storage, read> state: array<vec4<f32>>;
 //#if EXPERT
 @group(0) @binding(3) var<storage, read_write> expert: array<vec2<f32>>;

@@ -7,6 +7,7 @@
 //
 // With EXPERT, expert [R, 2] holds logp_with and logp_without under a frozen θ_D, and
 // dce in tokens becomes θ_D's; without, the live model judges itself. tokens [R, 12].
+//#include common
 struct Shape {
     delta: f32,
     lambda: f32,

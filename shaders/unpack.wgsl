@@ -3,6 +3,8 @@
 //
 // raw (raw.wgsl), out [4·vecs] f32. width and paired are for matrices whose rows the file has in another order. One
 // invocation writes four values.
+//#include common
+//#include raw
 struct Shape {
     vecs: u32,      // values / 4, rounded up
     width: u32,     // vec4s a row

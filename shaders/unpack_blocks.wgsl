@@ -4,6 +4,8 @@
 //
 // raw (raw.wgsl) [n/32 · BLOCK bytes], out [n] f32. d·q has at most 19 bits, so that the one rounding is that of the
 // sum, fused or not: exact to the bit on every device. One invocation writes four values.
+//#include common
+//#include raw
 struct Shape {
     vecs: u32,      // n/4
     width: u32,     // values a row, a multiple of 32
@@ -12,9 +14,9 @@ struct Shape {
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
-const BLOCK: u32 = 18u;     // bytes of a block
-const QUANTS: u32 = 2u;     // where its quants start
-const OFFSET: f32 = 8.0;
+const BLOCK: u32 = {BLOCK}u;     // bytes of a block
+const QUANTS: u32 = {QUANTS}u;     // where its quants start
+const OFFSET: f32 = {OFFSET}.0;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

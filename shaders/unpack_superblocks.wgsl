@@ -5,6 +5,8 @@
 //
 // raw (raw.wgsl), out [n] f32. The products are exact in f32, which leaves the one rounding of the difference. One
 // invocation writes four values.
+//#include common
+//#include raw
 struct Shape {
     vecs: u32,      // n/4
     width: u32,     // values a row, a multiple of 256
@@ -13,7 +15,7 @@ struct Shape {
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
-const BLOCK: u32 = 144u;    // bytes of a block
+const BLOCK: u32 = {BLOCK}u;    // bytes of a block
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

@@ -4,6 +4,7 @@
 //
 // One workgroup: invocation t adds rows t, t+64, …; then one invocation a group of
 // four sums adds the 64 parts in order. The order is fixed, so sums repeat bit for bit.
+//#include common
 struct Shape {
     delta: f32,
 }

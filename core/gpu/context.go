@@ -22,7 +22,8 @@ type Context struct {
 	live      map[Buffer]liveBuffer
 	bytes     int64
 	peak      int64
-	pipelines map[string]Pipeline
+	pipelines map[string]Pipeline // by text
+	byName    map[string]Pipeline // by the names of their programs
 	shapes    map[Shape]Buffer
 	groups    map[BindGroup]struct{}
 }
@@ -38,6 +39,7 @@ func NewContext(dev Device) *Context {
 		dev:       dev,
 		live:      map[Buffer]liveBuffer{},
 		pipelines: map[string]Pipeline{},
+		byName:    map[string]Pipeline{},
 		shapes:    map[Shape]Buffer{},
 		groups:    map[BindGroup]struct{}{},
 	}
@@ -165,6 +167,7 @@ func (c *Context) Close() (leaked []string, err error) {
 		c.batch.add(Command{Op: OpDestroyPipeline, Pipeline: p})
 	}
 	clear(c.pipelines)
+	clear(c.byName)
 	for _, b := range c.shapes {
 		c.Free(b)
 	}
@@ -187,15 +190,24 @@ func (c *Context) shape(s Shape) Buffer {
 	return b
 }
 
-// pipeline returns the compiled form of p.
-func (c *Context) pipeline(p *Program) Pipeline {
-	if h, ok := c.pipelines[p.WGSL]; ok {
-		return h
+// pipeline returns the compiled form of p. Programs whose texts are equal share it.
+func (c *Context) pipeline(p *Program) (Pipeline, error) {
+	if h, ok := c.byName[p.Name]; ok {
+		return h, nil
 	}
-	c.nextPipe++
-	c.batch.add(Command{Op: OpCreatePipeline, Pipeline: c.nextPipe, Name: p.Name, WGSL: p.WGSL, Bindings: p.bindings()})
-	c.pipelines[p.WGSL] = c.nextPipe
-	return c.nextPipe
+	text, err := p.Source()
+	if err != nil {
+		return 0, fmt.Errorf("gpu: %s: %w", p.Name, err)
+	}
+	h, ok := c.pipelines[text]
+	if !ok {
+		c.nextPipe++
+		h = c.nextPipe
+		c.batch.add(Command{Op: OpCreatePipeline, Pipeline: h, Name: p.Name, WGSL: text, Bindings: p.bindings()})
+		c.pipelines[text] = h
+	}
+	c.byName[p.Name] = h
+	return h, nil
 }
 
 func (c *Context) bindGroup(p Pipeline, entries []Entry) BindGroup {

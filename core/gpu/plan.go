@@ -165,7 +165,10 @@ func (p *Plan) Compile() error {
 		if err := p.check(&s.dispatch); err != nil {
 			return err
 		}
-		s.pipeline = p.ctx.pipeline(s.dispatch.Program)
+		var err error
+		if s.pipeline, err = p.ctx.pipeline(s.dispatch.Program); err != nil {
+			return err
+		}
 		entries := []Entry{
 			{p.ctx.shape(s.dispatch.Shape), 0, 4 * ShapeWords},
 			{p.replay, 0, 4 * ReplayWords},

@@ -5,9 +5,11 @@ import "math"
 // Program is one WGSL compute shader with entry point "main". Binding 0 is its Shape and binding 1 the
 // plan's Replay, both uniform; Args describes the bindings from 2 on, in order.
 type Program struct {
+	// Name identifies the text: programs of one name have one text.
 	Name string
-	WGSL string
-	Args []Access
+	// Source returns the WGSL. A Context asks for it once per name.
+	Source func() (string, error)
+	Args   []Access
 }
 
 func (p *Program) bindings() []Access {

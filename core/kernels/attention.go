@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // AttentionSpec describes causal grouped-query attention over packed branches.
@@ -95,7 +96,7 @@ func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu
 func AttentionDelta(s AttentionSpec, out, dout, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	return gpu.Dispatch{
-		Program: unrolled("attention_delta", map[string]int{"VECS": s.HeadDim / 4}, nil,
+		Program: program("attention_delta", wgsl.Values{"VECS": s.HeadDim / 4},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape: s.shape(),
 		Args:  []*gpu.Tensor{out, dout, stats},

@@ -1,6 +1,9 @@
 package kernels
 
-import "nextquill/core/gpu"
+import (
+	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
+)
 
 // AttentionVariant chooses the form of the attention kernels.
 //
@@ -82,14 +85,14 @@ func tileRows(s AttentionSpec) int {
 
 // program is shader file in the block's form.
 func (b attentionBlock) program(file string, s AttentionSpec, args ...gpu.Access) *gpu.Program {
-	sizes := map[string]int{"VECS": s.HeadDim / 4, "ROWS": b.rows, "HEADS": b.heads, "GROUP": b.lanes}
+	values := wgsl.Values{"VECS": s.HeadDim / 4, "ROWS": b.rows, "HEADS": b.heads, "GROUP": b.lanes}
 	if b.tile > 0 {
 		file += "_tile"
-		sizes["TILE"] = b.tile
+		values["TILE"] = b.tile
 	} else {
-		sizes["STREAMS"] = b.rows * b.heads
+		values["STREAMS"] = b.rows * b.heads
 	}
-	return unrolled(file, sizes, nil, args...)
+	return program(file, values, args...)
 }
 
 // groups covers all rows times slices of heads.

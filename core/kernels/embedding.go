@@ -21,7 +21,7 @@ type EmbeddingSpec struct {
 func Embedding(s EmbeddingSpec, ids, table, out *gpu.Tensor) gpu.Dispatch {
 	vecs := RowStride(s.Features) / 4
 	return gpu.Dispatch{
-		Program: s.Format.unrolled("embedding", map[string]int{"TERMS": 1}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: s.Format.program("embedding", nil, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(s.Rows), uint32(s.Features), uint32(s.Vocab), uint32(s.First), uint32(s.Count)},
 		Args:    []*gpu.Tensor{ids, table, out},
 		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(s.Rows.Count(r)*vecs, 64) },

@@ -6,7 +6,7 @@ import (
 
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/shaders"
+	"nextquill/core/wgsl"
 )
 
 // Format is how a matrix of frozen weights lies on the device. Kernels that read
@@ -62,22 +62,17 @@ func (f Format) RowBytes(columns int) int {
 	return 4 * f.blockWords() * ceilDiv(columns, blockValues)
 }
 
-// unrolled is the program of a template whose first matrix of weights is in format f,
-// and whose second, where sizes has TERMS 2, in F32. With HALF 1, F16 is read as such.
-func (f Format) unrolled(file string, sizes map[string]int, args ...gpu.Access) *gpu.Program {
-	text := shaders.Text(file)
-	for t := range sizes["TERMS"] {
-		operand := maps.Clone(sizes)
-		operand["t"] = t
-		name := "weights_" + [...]Format{f, F32}[t].String()
-		if t == 0 && sizes["HALF"] > 0 {
-			name = "weights_half"
-		}
-		text = strings.Join(unroll(name, strings.Split(shaders.Text(name), "\n"), operand), "\n") + text
+// program is the program of a shader whose first matrix of weights is in format f. With HALF 1, F16 is read by
+// shader-f16.
+func (f Format) program(file string, values wgsl.Values, args ...gpu.Access) *gpu.Program {
+	values = maps.Clone(values)
+	if values == nil {
+		values = wgsl.Values{"HALF": 0}
 	}
-	name := file
+	values["FORMAT"] = int(f)
+	p := program(file, values, args...)
 	if f != F32 {
-		name += "." + f.String()
+		p.Name = file + "." + f.String() + values.Key()
 	}
-	return unrolledText(name, text, sizes, nil, args...)
+	return p
 }

@@ -19,8 +19,9 @@ func TestHalfIsUsed(t *testing.T) {
 		if rank > 0 {
 			low = tensor
 		}
-		text := record(&tune, s, tensor, tensor, tensor, low, low).Program.WGSL
-		enabled := strings.HasPrefix(text, "enable f16;\n")
+		text, err := record(&tune, s, tensor, tensor, tensor, low, low).Program.Source()
+		require.NoError(t, err)
+		enabled := enables(t, text, "f16")
 		require.Equal(t, enabled, strings.Contains(text, "array<vec4<f16>>"))
 		return enabled
 	}
@@ -36,4 +37,19 @@ func TestHalfIsUsed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// enables tells whether a module enables an extension, as WGSL wants it: before all declarations.
+func enables(t *testing.T, text, extension string) bool {
+	declared, enabled := false, false
+	for _, line := range strings.Split(text, "\n") {
+		switch {
+		case line == "enable "+extension+";":
+			require.False(t, declared, "enable after a declaration")
+			enabled = true
+		case line != "" && !strings.HasPrefix(line, "//") && !strings.HasPrefix(line, "enable "):
+			declared = true
+		}
+	}
+	return enabled
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // HeadStateWidth is the number of f32 values the fused head keeps for each
@@ -26,10 +27,9 @@ func HeadInit(dual bool, state *gpu.Tensor) gpu.Dispatch {
 // history, then R without; else R. stride is a multiple of 4.
 func HeadReduce(dual bool, c0, cols, stride int, z, targets, state *gpu.Tensor, form ...RowForm) gpu.Dispatch {
 	checkHead(cols, stride)
-	consts := chosen(form).consts()
-	consts["DUAL"] = dual
+	values := wgsl.Values{"WORKGROUP": chosen(form).workgroup(), "DUAL": wgsl.Bool(dual)}
 	return gpu.Dispatch{
-		Program: program("head_reduce", consts, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("head_reduce", values, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4)},
 		Args:    []*gpu.Tensor{z, targets, state},
 		Groups:  func(r *gpu.Replay) [3]uint32 { return chosen(form).groups(PerResponse.Count(r), 16) },
@@ -45,7 +45,7 @@ func HeadGrad(dual bool, c0, cols, stride int, counterfactual bool, z, targets, 
 	checkHead(cols, stride)
 	quarter := ceilDiv(ceilDiv(cols, 4), 4)
 	return gpu.Dispatch{
-		Program: program("head_grad", Consts{"DUAL": dual, "COUNTERFACTUAL": counterfactual},
+		Program: program("head_grad", wgsl.Values{"DUAL": wgsl.Bool(dual), "COUNTERFACTUAL": wgsl.Bool(counterfactual)},
 			gpu.WriteStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage),
 		Shape:  gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4)},
 		Args:   []*gpu.Tensor{z, targets, state, coef},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // LinearSpec is the shape of a linear layer y = Wx with W [Out, In], and of an
@@ -89,26 +90,26 @@ func (s LinearSpec) checked(lowRank bool) LinearSpec {
 func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, rank *gpu.Tensor) gpu.Dispatch {
 	block := t.Linear.block(kind, s)
 	access := []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}
-	block.sizes["TERMS"] = 1
-	block.sizes["HALF"] = int(flag(t.Half && s.Format == F16))
-	block.sizes["KEPT"] = 1
+	block.values["TERMS"] = 1
+	block.values["HALF"] = wgsl.Bool(t.Half && s.Format == F16)
+	block.values["KEPT"] = 1
 	if kind != linearWeight && !t.Linear.Tiled {
 		_, n := s.result(kind, likelyRows)
-		block.sizes["WHOLE"] = int(flag(n%block.columns == 0))
-		block.sizes["ADD"] = int(flag(s.Accumulate))
+		block.values["WHOLE"] = wgsl.Bool(n%block.columns == 0)
+		block.values["ADD"] = wgsl.Bool(s.Accumulate)
 	}
 	if s.Rank > 0 {
-		block.sizes["TERMS"] = 2
-		block.sizes["KEPT"] += block.sizes["HALF"]
+		block.values["TERMS"] = 2
+		block.values["KEPT"] += block.values["HALF"]
 		args = append(args, low, rank)
 		access = append(access, gpu.ReadStorage, gpu.ReadStorage)
 	}
-	program := s.Format.unrolled
+	newProgram := s.Format.program
 	if kind == linearWeight {
-		program = plain
+		newProgram = program
 	}
 	return gpu.Dispatch{
-		Program: program(block.file, block.sizes, access...),
+		Program: newProgram(block.file, block.values, access...),
 		Shape: gpu.Shape{
 			uint32(s.Rows), uint32(s.In / 4), uint32(s.Out), uint32(s.OutStride / 4),
 			uint32(s.Rank / 4), flag(s.Accumulate), gpu.F(s.Scale), uint32(s.Offset / 4),

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // LinearVariant is how the matrix products of linear layers are computed.
@@ -54,8 +55,8 @@ func (v LinearVariant) String() string {
 // linearBlock is how one product is laid over invocations.
 type linearBlock struct {
 	file string
-	// sizes are the template's.
-	sizes map[string]int
+	// values are those of the template.
+	values wgsl.Values
 	// rows, columns is the block of results of one invocation, or of one
 	// workgroup when tiled; group is the number of blocks in a workgroup.
 	rows, columns, group int
@@ -93,9 +94,9 @@ func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 		tm = max(tm, 4)
 	}
 	return linearBlock{
-		file:  kind.String(),
-		sizes: map[string]int{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": min(tm, storeRows), "LOADS": tm},
-		rows:  tm, columns: tn, group: v.Group,
+		file:   kind.String(),
+		values: wgsl.Values{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": min(tm, storeRows), "LOADS": tm, "QUADS": 0},
+		rows:   tm, columns: tn, group: v.Group,
 	}
 }
 
@@ -110,9 +111,9 @@ func (v LinearVariant) quadBlock(kind linearKind, m, n int) (b linearBlock, ok b
 		tn /= 2
 	}
 	return linearBlock{
-		file:  kind.String(),
-		sizes: map[string]int{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": storeRows, "LOADS": tm / 4, "QUADS": 1},
-		rows:  tm, columns: 4 * tn, group: v.Group / 4,
+		file:   kind.String(),
+		values: wgsl.Values{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": storeRows, "LOADS": tm / 4, "QUADS": 1},
+		rows:   tm, columns: 4 * tn, group: v.Group / 4,
 	}, true
 }
 
@@ -139,9 +140,9 @@ func shrink(block, size int) int {
 func tiledBlock(kind linearKind, m, n int) linearBlock {
 	if kind == linearForward && m <= 4 {
 		return linearBlock{
-			file:  "linear_forward_few",
-			sizes: map[string]int{"TM": shrink(4, m)},
-			rows:  4, columns: 4, group: 1,
+			file:   "linear_forward_few",
+			values: wgsl.Values{"TM": shrink(4, m)},
+			rows:   4, columns: 4, group: 1,
 		}
 	}
 	tx, ty := 16, 16
@@ -152,9 +153,9 @@ func tiledBlock(kind linearKind, m, n int) linearBlock {
 		ty = 4
 	}
 	return linearBlock{
-		file:  kind.String() + "_tiled",
-		sizes: map[string]int{"TX": tx, "TY": ty},
-		rows:  4 * ty, columns: 4 * tx, group: 1,
+		file:   kind.String() + "_tiled",
+		values: wgsl.Values{"TX": tx, "TY": ty},
+		rows:   4 * ty, columns: 4 * tx, group: 1,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // TokenWidth is the number of f32 values in a response token's record; the
@@ -71,7 +72,7 @@ type WeightSpec struct {
 // TokenWeights.
 func TokenStats(dual bool, state, tokens *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("token_stats", Consts{"DUAL": dual}, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("token_stats", wgsl.Values{"DUAL": wgsl.Bool(dual), "EXPERT": 0}, gpu.ReadStorage, gpu.WriteStorage),
 		Args:    []*gpu.Tensor{state, tokens},
 		Groups:  perResponse,
 	}
@@ -82,7 +83,7 @@ func TokenStats(dual bool, state, tokens *gpu.Tensor) gpu.Dispatch {
 // a pass of both branches under θ_D.
 func ExpertStats(state, expert *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("token_stats", Consts{"DUAL": true, "EXPERT": true}, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("token_stats", wgsl.Values{"DUAL": 1, "EXPERT": 1}, gpu.ReadStorage, gpu.WriteStorage),
 		Args:    []*gpu.Tensor{state, expert},
 		Groups:  perResponse,
 	}
@@ -99,7 +100,9 @@ func TokenWeights(s WeightSpec, expert, tokens *gpu.Tensor) gpu.Dispatch {
 		args, access = []*gpu.Tensor{expert, tokens}, []gpu.Access{gpu.ReadStorage, gpu.WriteStorage}
 	}
 	return gpu.Dispatch{
-		Program: program("token_weights", Consts{"EXPERT": !s.SelfExpert, "SOFT": s.Kind == Soft, "PLAUSIBLE": s.Plausible}, access...),
+		Program: program("token_weights", wgsl.Values{
+			"EXPERT": wgsl.Bool(!s.SelfExpert), "SOFT": wgsl.Bool(s.Kind == Soft), "PLAUSIBLE": wgsl.Bool(s.Plausible),
+		}, access...),
 		Shape: gpu.Shape{
 			gpu.F(s.Delta), gpu.F(s.Lambda), gpu.F(s.Epsilon), gpu.F(s.LogBeta),
 			flag(s.NTPWeighted), flag(s.AlignWeighted),
@@ -133,7 +136,7 @@ type CoefSpec struct {
 // are 0 the sums of weights in slot Dyn.Slot of sums. 0/0 is 0.
 func LossCoefs(s CoefSpec, tokens, sums, coef *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("loss_coefs", Consts{"DUAL": s.Dual}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("loss_coefs", wgsl.Values{"DUAL": wgsl.Bool(s.Dual)}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{gpu.F(s.Alpha)},
 		Args:    []*gpu.Tensor{tokens, sums, coef},
 		Groups:  perResponse,

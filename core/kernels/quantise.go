@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // Quantise records turning f32 weights into a format: values [rows, columns], out as f
@@ -14,7 +15,7 @@ func Quantise(f Format, rows, columns int, values, out *gpu.Tensor) gpu.Dispatch
 		items = rows * ceilDiv(columns, blockValues)
 	}
 	return gpu.Dispatch{
-		Program: program("quantise", Consts{"F16": f == F16, "Q8": f == Q8}, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("quantise", wgsl.Values{"F16": wgsl.Bool(f == F16), "Q8": wgsl.Bool(f == Q8)}, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(columns / 4)},
 		Args:    []*gpu.Tensor{values, out},
 		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(items, 64) },
@@ -27,7 +28,7 @@ func Quantise(f Format, rows, columns int, values, out *gpu.Tensor) gpu.Dispatch
 func Dequantise(f Format, rows, columns int, packed, out *gpu.Tensor) gpu.Dispatch {
 	vecs := rows * columns / 4
 	return gpu.Dispatch{
-		Program: f.unrolled("dequantise", map[string]int{"TERMS": 1}, gpu.WriteStorage, gpu.ReadStorage),
+		Program: f.program("dequantise", nil, gpu.WriteStorage, gpu.ReadStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(columns / 4)},
 		Args:    []*gpu.Tensor{out, packed},
 		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(vecs, 64) },

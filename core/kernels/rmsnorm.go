@@ -2,13 +2,14 @@ package kernels
 
 import (
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // RMSNorm records y = x · rstd · gain with rstd = 1/√(mean(x²)+eps): x and y
 // [rows, features], gain [features], rstd [rows].
 func RMSNorm(rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor, form ...RowForm) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("rmsnorm", chosen(form).consts(),
+		Program: program("rmsnorm", wgsl.Values{"WORKGROUP": chosen(form).workgroup()},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), gpu.F(eps)},
 		Args:   []*gpu.Tensor{x, gain, y, rstd},
@@ -22,7 +23,7 @@ func RMSNorm(rows Rows, features int, eps float32, x, gain, y, rstd *gpu.Tensor,
 // [rows] as RMSNorm left it.
 func RMSNormGrad(rows Rows, features int, accumulate bool, x, gain, rstd, dy, dx *gpu.Tensor, form ...RowForm) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("rmsnorm_grad", chosen(form).consts(),
+		Program: program("rmsnorm_grad", wgsl.Values{"WORKGROUP": chosen(form).workgroup()},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features), flag(accumulate)},
 		Args:   []*gpu.Tensor{x, gain, rstd, dy, dx},

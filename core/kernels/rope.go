@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // RopeTable returns the rotations of positions tokens, [positions, headDim]:
@@ -32,7 +33,7 @@ func Rope(rows Rows, heads, headDim int, inverse bool, positions, table, x *gpu.
 		sign = -1
 	}
 	return gpu.Dispatch{
-		Program: program("rope", Consts{"VEC4": lanes == 4}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("rope", wgsl.Values{"VEC4": wgsl.Bool(lanes == 4)}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(heads), uint32(headDim / 2 / lanes), gpu.F(sign)},
 		Args:    []*gpu.Tensor{positions, table, x},
 		Groups: func(r *gpu.Replay) [3]uint32 {

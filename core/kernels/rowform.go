@@ -1,6 +1,9 @@
 package kernels
 
-import "nextquill/core/gpu"
+import (
+	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
+)
 
 // RowForm is how a kernel that reduces over rows shares them out. Measured on
 // llvmpipe, RMSNorm over [1500, 256]: 0.7 ms an invocation, 3.3 ms a workgroup
@@ -31,7 +34,8 @@ func chosen(form []RowForm) RowForm {
 	return form[0]
 }
 
-func (f RowForm) consts() Consts { return Consts{"WORKGROUP": f == WorkgroupPerRow} }
+// workgroup is the value WORKGROUP of the shaders that have both forms.
+func (f RowForm) workgroup() int { return wgsl.Bool(f == WorkgroupPerRow) }
 
 // groups is the workgroup count for rows; shaders find a shared row at
 // group.x + group.y·groups.x. size is the workgroup size of the other form.

@@ -1,6 +1,9 @@
 package kernels
 
-import "nextquill/core/gpu"
+import (
+	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
+)
 
 // GatherRows records y[i] = x[index[i]]: index [rows] u32, y [rows, features],
 // x any number of such rows.
@@ -18,7 +21,7 @@ func ScatterRows(rows Rows, features int, index, x, y *gpu.Tensor) gpu.Dispatch 
 func moveRows(scatter bool, rows Rows, features int, index, x, y *gpu.Tensor) gpu.Dispatch {
 	vecs := RowStride(features) / 4
 	return gpu.Dispatch{
-		Program: program("rows_gather", Consts{"SCATTER": scatter}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("rows_gather", wgsl.Values{"SCATTER": wgsl.Bool(scatter)}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(features)},
 		Args:    []*gpu.Tensor{index, x, y},
 		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(rows.Count(r)*vecs, 64) },

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // SampleParams says how Sample draws. It is data, not part of a plan: a plan
@@ -68,7 +69,7 @@ func DecodeSampled(row [SampledWords]uint32) SampledToken {
 // Dyn's Seed and Position only.
 func Sample(vocab, stride int, dual bool, logits, params, seen, scratch, out, next *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("sample", Consts{"DUAL": dual},
+		Program: program("sample", wgsl.Values{"DUAL": wgsl.Bool(dual)},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(vocab), uint32(stride)},
 		Args:   []*gpu.Tensor{logits, params, seen, scratch, out, next},

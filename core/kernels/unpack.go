@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"nextquill/core/gpu"
-	"nextquill/shaders"
+	"nextquill/core/wgsl"
 )
 
 // Unpack records the widening of plain values to f32: raw as a file holds n values of
@@ -17,7 +17,7 @@ func Unpack(dtype string, n, width, paired int, raw, out *gpu.Tensor) gpu.Dispat
 	}
 	vecs := ceilDiv(n, 4)
 	return gpu.Dispatch{
-		Program: programAfter(shaders.Text("raw"), "unpack", Consts{"F32": dtype == "F32", "BF16": dtype == "BF16"}, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("unpack", wgsl.Values{"F32": wgsl.Bool(dtype == "F32"), "BF16": wgsl.Bool(dtype == "BF16")}, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(vecs), uint32(max(1, width/4)), uint32(paired)},
 		Args:    []*gpu.Tensor{raw, out},
 		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(vecs, 64) },
