@@ -10,25 +10,11 @@
 // LANES lanes share the keys out among them, each with an online softmax of its own;
 // then they bring their sums to the common maximum and add them up, CHUNK vec4s
 // at a time, in a fixed order.
-//#include common
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> stats: array<vec2<f32>>;
+//#let BACKWARD 0
+//#let BY_KEY 0
+//#include attention
 
 const LANES: u32 = {LANES}u;
-const MASKED: f32 = -1e30;
-const LN2: f32 = 0.6931471805599453;
 
 // Maximum and sum of every lane, by head; then their sums of values.
 var<workgroup> softmax: array<vec2<f32>, {LANES*HEADS}>;

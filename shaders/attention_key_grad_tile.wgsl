@@ -4,25 +4,11 @@
 //
 // q, dout [rows, heads, 4·VECS]; k, v, dk, dv [rows, kv_heads, 4·VECS];
 // key_ranges [rows]; stats [rows, heads] of (lse, delta).
-//#include common
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> key_ranges: array<vec2<u32>>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(7) var<storage, read> dout: array<vec4<f32>>;
+//#let BACKWARD 1
+//#let BY_KEY 1
+//#include attention
 @group(0) @binding(8) var<storage, read_write> dk: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> dv: array<vec4<f32>>;
-
-const LOG2E: f32 = 1.4426950408889634;
 
 var<workgroup> seen: array<vec2<u32>, {GROUP}>;
 var<workgroup> bounds: vec2<u32>;

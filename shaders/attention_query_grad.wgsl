@@ -11,44 +11,14 @@
 // The form for CPU adapters: 60 GFLOP/s on llvmpipe with two cores, at 1724
 // packed tokens and heads of 32. More than one row of the other side per turn is
 // slower: the loop outgrows the instruction cache. GPUs take the _tile form.
-//#include common
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(7) var<storage, read> dout: array<vec4<f32>>;
+//#let BACKWARD 1
+//#let BY_KEY 0
+//#include attention
 @group(0) @binding(8) var<storage, read_write> dq: array<vec4<f32>>;
-
-const LOG2E: f32 = 1.4426950408889634;
 
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let item = id.x + id.y * groups.x * {GROUP}u;
-    let slices = shape.heads / {HEADS}u;
-    let first = item / slices * {ROWS}u;
-    let rows = row_count(shape.rows);
-    if (first >= rows) { return; }
-    let head = item % slices * {HEADS}u;
-    let kv = head / (shape.heads / shape.kv_heads);
-
-    var a_lo = 0xffffffffu;
-    var a_hi = 0u;
-    var b_lo = 0xffffffffu;
-    var b_hi = 0u;
-    //#for r ROWS
-    let range{r} = ranges[min(first + {r}u, rows - 1u)];
-    if (range{r}.x < range{r}.y) { a_lo = min(a_lo, range{r}.x); a_hi = max(a_hi, range{r}.y); }
-    if (range{r}.z < range{r}.w) { b_lo = min(b_lo, range{r}.z); b_hi = max(b_hi, range{r}.w); }
-    //#endfor
+    //#include attention_block_ranges
     //#for t STREAMS
     var stat{t} = vec2<f32>(0.0);
     //#for c VECS
@@ -74,12 +44,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
 
     for (var part = 0u; part < 2u; part = part + 1u) {
-        let second = part == 1u;
-        let end = select(a_hi, b_hi, second);
-        //#for r ROWS
-        let lo{r} = select(range{r}.x, range{r}.z, second);
-        let hi{r} = select(range{r}.y, range{r}.w, second);
-        //#endfor
+        //#include attention_block_part
         for (var j = select(a_lo, b_lo, second); j < end; j = j + 1u) {
             let key = (j * shape.kv_heads + kv) * {VECS}u;
             //#for r ROWS

@@ -16,27 +16,10 @@
 // QUADS, where the adapter has subgroups: four neighbours take blocks beside each
 // other in the same rows. Each loads a quarter of these (LOADS of TM), and gets the
 // rest from the others.
-//#if HALF
-enable f16;
-//#endif
-//#if QUADS
-enable subgroups;
-//#endif
-//#include common
+//#include linear
 //#for t TERMS
 //#include weights
 //#endfor
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of Y / 4
-    rank4: u32,      // rank / 4
-    accumulate: u32, // unused: ADD says it
-    scale: f32,
-    offset4: u32,    // first column of Y / 4
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U

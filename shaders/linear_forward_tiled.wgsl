@@ -8,24 +8,10 @@
 //
 // HALF: W is binary16 and stays so in workgroup memory, so that the inner loop reads a
 // quarter less. KEPT is 2 then where the low-rank term needs a place of its own.
-//#if HALF
-enable f16;
-//#endif
-//#include common
+//#include linear
 //#for t TERMS
 //#include weights
 //#endfor
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of Y / 4
-    rank4: u32,      // rank / 4
-    accumulate: u32, // 1: Y += …
-    scale: f32,
-    offset4: u32,    // first column of Y / 4
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U

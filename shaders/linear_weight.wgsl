@@ -5,20 +5,7 @@
 // One invocation computes a TM×TN block of dW (TM of out, TN of in) and walks down
 // the rows by two, always in their order, so that sums repeat bit for bit.
 // Template and edges as in linear_forward.wgsl.
-//#if QUADS
-enable subgroups;
-//#endif
-//#include common
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of dY / 4
-    rank4: u32,      // unused
-    accumulate: u32, // 1: dW += …
-    scale: f32,
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+//#include linear
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dw: array<vec4<f32>>;

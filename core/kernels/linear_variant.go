@@ -141,7 +141,7 @@ func tiledBlock(kind linearKind, m, n int) linearBlock {
 	if kind == linearForward && m <= 4 {
 		return linearBlock{
 			file:   "linear_forward_few",
-			values: wgsl.Values{"TM": shrink(4, m)},
+			values: wgsl.Values{"TM": shrink(4, m), "QUADS": 0},
 			rows:   4, columns: 4, group: 1,
 		}
 	}
@@ -154,7 +154,7 @@ func tiledBlock(kind linearKind, m, n int) linearBlock {
 	}
 	return linearBlock{
 		file:   kind.String() + "_tiled",
-		values: wgsl.Values{"TX": tx, "TY": ty},
+		values: wgsl.Values{"TX": tx, "TY": ty, "QUADS": 0},
 		rows:   4 * ty, columns: 4 * tx, group: 1,
 	}
 }
