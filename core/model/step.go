@@ -149,19 +149,31 @@ func (s *Step) Tokens(ctx context.Context, n int) ([]kernels.Token, error) {
 	return out, nil
 }
 
-// Sums is the buffer behind the ring of sums, SumSlots records long.
-func (s *Step) Sums() gpu.Buffer {
-	b, _ := s.loss.sums.Handle()
-	return b
-}
-
 // ReadSums returns the sums at one slot of the ring.
 func (s *Step) ReadSums(ctx context.Context, slot int) (kernels.Sums, error) {
-	v, err := s.m.g.ReadF32(ctx, s.Sums(), 4*slot*kernels.SumsWidth, kernels.SumsWidth)
+	sums, err := s.readSums(ctx, slot, 1)
 	if err != nil {
 		return kernels.Sums{}, err
 	}
-	return kernels.SumsAt(v), nil
+	return sums[0], nil
+}
+
+// ReadAllSums returns the whole ring, SumSlots sums.
+func (s *Step) ReadAllSums(ctx context.Context) ([]kernels.Sums, error) {
+	return s.readSums(ctx, 0, SumSlots)
+}
+
+func (s *Step) readSums(ctx context.Context, slot, n int) ([]kernels.Sums, error) {
+	b, _ := s.loss.sums.Handle()
+	v, err := s.m.g.ReadF32(ctx, b, 4*slot*kernels.SumsWidth, n*kernels.SumsWidth)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]kernels.Sums, n)
+	for i := range out {
+		out[i] = kernels.SumsAt(v[i*kernels.SumsWidth:])
+	}
+	return out, nil
 }
 
 // Free destroys the step's memory.

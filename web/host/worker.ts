@@ -1,13 +1,13 @@
 // The dedicated worker: it holds the guest, the GPU and the blobs, and serves the
 // page's requests one after the other.
 
-import { openDevice } from "./adapter.js";
+import { openDevice } from "./device.js";
 import { checkName, MemoryStore, WithScratch, type BlobStore, type Bytes } from "./blobs.js";
-import { cancelled, describe, Fault } from "./fault.js";
+import { cancelled, describe, Fault } from "../fault.js";
 import { Device } from "./gpu.js";
-import { Host } from "./host.js";
+import { Host } from "./guest.js";
 import { OPFSStore } from "./opfs.js";
-import { sha256Of } from "./store/hash.js";
+import { sha256Of } from "../store/hash.js";
 import type { Answer, Notice, Opened, OpenRequest, Request } from "./protocol.js";
 
 declare const self: DedicatedWorkerGlobalScope;

@@ -1,13 +1,13 @@
 // A session in a worker, as a page sees it: open, call a method, close.
 
-import type { AdapterInfo } from "./adapter.js";
+import type { AdapterInfo } from "./device.js";
 import type { Bytes } from "./blobs.js";
-import { cancelled, Fault, type ErrorInfo } from "./fault.js";
-import type { Event } from "./host.js";
+import { cancelled, Fault, type ErrorInfo } from "../fault.js";
+import type { Event } from "./guest.js";
 import type { Answer, BlobsOption, Notice, Opened, Request } from "./protocol.js";
 
 export { Fault, type AdapterInfo, type BlobsOption, type Bytes, type ErrorInfo, type Event };
-export type { FaultKind } from "./fault.js";
+export type { FaultKind } from "../fault.js";
 
 export interface OpenOptions {
   /** The guest: its address, or its bytes, which are handed to the worker. */

@@ -14,8 +14,8 @@
 // its seal it is no blob yet, but is kept; with it, it is one like the others.
 
 import { checkAppend, checkHash, checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
-import { storageFault } from "./quota.js";
-import { sha256Of } from "./store/hash.js";
+import { storageFault } from "../store/quota.js";
+import { sha256Of } from "../store/hash.js";
 
 interface File {
   readonly handle: FileSystemFileHandle;

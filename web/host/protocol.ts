@@ -1,9 +1,9 @@
 // What page and worker say to each other.
 
-import type { AdapterInfo } from "./adapter.js";
+import type { AdapterInfo } from "./device.js";
 import type { Bytes } from "./blobs.js";
-import type { ErrorInfo } from "./fault.js";
-import type { Event } from "./host.js";
+import type { ErrorInfo } from "../fault.js";
+import type { Event } from "./guest.js";
 
 /** Where blobs are kept: on the device, in a folder of this site's own, or in memory. */
 export type BlobsOption = { kind: "opfs"; folder?: string } | { kind: "memory" };

@@ -1,8 +1,8 @@
 // Storage as the guest sees it: named byte strings, read by range, replaced
 // whole. opfs.ts keeps them on the device, MemoryStore in a test.
 
-import { Fault, quote } from "./fault.js";
-import { sha256 } from "./store/hash.js";
+import { Fault, quote } from "../fault.js";
+import { sha256 } from "../store/hash.js";
 
 /** Bytes in memory that is not shared: what file and GPU calls take. */
 export type Bytes = Uint8Array<ArrayBuffer>;

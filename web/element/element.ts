@@ -3,12 +3,12 @@
 //	<script type="module" src="lib/element.js"></script>
 //	<next-quill model="model/" name="answer"></next-quill>
 
-import { Fault, forget as forgetAll, importAccept, NextQuill, openHistory, presets, type Explanation, type History, type Item, type Preset, type Run } from "./nextquill.js";
-import { button, make } from "./element/dom.js";
-import { explainedView } from "./element/explained.js";
-import { english, type Strings } from "./element/strings.js";
-import { styles } from "./element/styles.js";
-import { makeView, type View } from "./element/view.js";
+import { Fault, forget as forgetAll, importAccept, NextQuill, openHistory, presets, type Explanation, type History, type Item, type Preset, type Run } from "../module/nextquill.js";
+import { button, make } from "./dom.js";
+import { explainedView } from "./explained.js";
+import { english, type Strings } from "./strings.js";
+import { styles } from "./styles.js";
+import { makeView, type View } from "./view.js";
 
 const shownItems = 50;
 

@@ -1,6 +1,6 @@
 // Finding a GPU and asking it for all that it offers.
 
-import { describe, Fault } from "./fault.js";
+import { describe, Fault } from "../fault.js";
 
 /** What gpu_info gives the guest; sizes are in bytes. */
 export interface AdapterInfo {

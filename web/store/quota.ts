@@ -1,6 +1,6 @@
 // What storage refuses, said so that the person can do something about it.
 
-import { describe, Fault } from "./fault.js";
+import { describe, Fault } from "../fault.js";
 
 const [kB, MB] = [1 << 10, 1 << 20];
 

@@ -4,11 +4,11 @@
 // dispatch whose pipeline is not ready yet stops the batch there, and what follows waits in a queue. Errors that WebGPU
 // reports later are kept, and given to the next operation that waits (drain, read, load).
 
-import type { AdapterInfo } from "./adapter.js";
+import type { AdapterInfo } from "./device.js";
 import { BatchReader, type Access, type Command } from "./abi.js";
 import type { BlobStore, Bytes } from "./blobs.js";
-import { cancelled, describe, Fault } from "./fault.js";
-import { finished } from "./finished.js";
+import { cancelled, describe, Fault } from "../fault.js";
+import { finished } from "./firefoxPoll.js";
 
 interface Buffer {
   readonly gpu: GPUBuffer;

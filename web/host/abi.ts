@@ -1,7 +1,7 @@
 // The boundary between guest and host in constants, and the decoding of command
 // batches. ../wasm/abi/README.md says it in words.
 
-import { Fault } from "./fault.js";
+import { Fault } from "../fault.js";
 
 /** Checked when a guest starts. */
 export const version = 1;

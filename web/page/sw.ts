@@ -1,7 +1,7 @@
 // The service worker: keeps the page's own files, so that a second visit works without a network, and tells the page of
 // every request that its workers make. Weights are not kept here: the module keeps them, checked, on the device.
 
-import { removeCache } from "./page/caches.js";
+import { removeCache } from "./caches.js";
 
 /** What cmd/buildwasm/site.go puts in: the files of the page, and a name that changes with any of them. */
 declare const SHELL: readonly string[];

@@ -2,7 +2,7 @@
 
 import * as abi from "./abi.js";
 import { checkName, type BlobStore, type Bytes } from "./blobs.js";
-import { cancelled, describe, Fault, quote, type ErrorInfo } from "./fault.js";
+import { cancelled, describe, Fault, quote, type ErrorInfo } from "../fault.js";
 import type { Device } from "./gpu.js";
 import { Exit, Log, wasi } from "./wasi.js";
 

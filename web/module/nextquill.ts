@@ -6,39 +6,39 @@
 //	for await (const event of nq.personalize()) …
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
-import { openDevice, unnamed } from "./adapter.js";
-import { Session, type AdapterInfo as GPUInfo } from "./client.js";
-import { Fault } from "./fault.js";
-import { Adapters } from "./module/adapters.js";
-import { fetchModel, lookUp, type Model } from "./module/download.js";
-import { Draft, samplingOf, seedOf, Told, type WriteOptions, type WriteResult } from "./module/draft.js";
-import { estimate as estimateOf, type Estimate } from "./module/estimate.js";
-import { evaluated, evaluationOf, withTexts, type EvaluateOptions, type Evaluation, type RawEvaluation } from "./module/evaluate.js";
-import { explanationOf, type Explanation, type ExplainOptions, type RawExplanation } from "./module/explain.js";
-import { forget, type Forgotten } from "./module/forget.js";
-import { stopped, type ModelSource } from "./module/manifest.js";
-import type { OnProgress } from "./module/progress.js";
-import { runKey, type RunRecord } from "./module/records.js";
-import { lost, Run, type PersonalizeOptions, type Preset } from "./module/run.js";
-import { aboutFields, promptSource } from "./module/source.js";
-import { farewell, storeName } from "./store/db.js";
-import { History, openHistory } from "./store/history.js";
+import { openDevice, unnamed } from "../host/device.js";
+import { Session, type AdapterInfo as GPUInfo } from "../host/client.js";
+import { Fault } from "../fault.js";
+import { Adapters } from "./adapters.js";
+import { fetchModel, lookUp, type Model } from "./download.js";
+import { Draft, samplingOf, seedOf, Told, type WriteOptions, type WriteResult } from "./draft.js";
+import { estimate as estimateOf, type Estimate } from "./estimate.js";
+import { evaluated, evaluationOf, withTexts, type EvaluateOptions, type Evaluation, type RawEvaluation } from "./evaluate.js";
+import { explanationOf, type Explanation, type ExplainOptions, type RawExplanation } from "./explain.js";
+import { forget, type Forgotten } from "./forget.js";
+import { stopped, type ModelSource } from "./manifest.js";
+import type { OnProgress } from "./progress.js";
+import { runKey, type RunRecord } from "./records.js";
+import { lost, Run, type PersonalizeOptions, type Preset } from "./run.js";
+import { aboutFields, promptSource } from "./source.js";
+import { farewell, storeName } from "../store/db.js";
+import { History, openHistory } from "../store/history.js";
 
-export { Fault, type FaultKind } from "./fault.js";
-export { type AdapterInfo, type Adapters, type KeptAdapter } from "./module/adapters.js";
-export { Draft, type WriteOptions, type WriteResult } from "./module/draft.js";
-export type { Estimate } from "./module/estimate.js";
-export type { EvaluateOptions, Evaluation } from "./module/evaluate.js";
-export type { CheckpointEvent, EvalEvent, Phase, RunEvent, RunState, StageEvent, StateEvent, StepEvent } from "./module/events.js";
-export type { Explanation, ExplainOptions, TokenCause } from "./module/explain.js";
-export { forget, type Forgotten } from "./module/forget.js";
-export type { Manifest, ModelFile, ModelSource, Shard } from "./module/manifest.js";
-export type { OnProgress, Progress } from "./module/progress.js";
-export { Run, type PersonalizeOptions, type Preset, type RunResult } from "./module/run.js";
-export type { About } from "./module/source.js";
-export { History, openHistory, type ImportResult, type Patch } from "./store/history.js";
-export { accept as importAccept, type Format } from "./store/import/import.js";
-export type { ContextInput, Field, Item, NewItem } from "./store/item.js";
+export { Fault, type FaultKind } from "../fault.js";
+export { type AdapterInfo, type Adapters, type KeptAdapter } from "./adapters.js";
+export { Draft, type WriteOptions, type WriteResult } from "./draft.js";
+export type { Estimate } from "./estimate.js";
+export type { EvaluateOptions, Evaluation } from "./evaluate.js";
+export type { CheckpointEvent, EvalEvent, Phase, RunEvent, RunState, StageEvent, StateEvent, StepEvent } from "./events.js";
+export type { Explanation, ExplainOptions, TokenCause } from "./explain.js";
+export { forget, type Forgotten } from "./forget.js";
+export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
+export type { OnProgress, Progress } from "./progress.js";
+export { Run, type PersonalizeOptions, type Preset, type RunResult } from "./run.js";
+export type { About } from "./source.js";
+export { History, openHistory, type ImportResult, type Patch } from "../store/history.js";
+export { accept as importAccept, type Format } from "../store/import/import.js";
+export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
 
 /** The presets that personalize knows; the first is the default. */
 export const presets: readonly Preset[] = ["nextquill", "nextquill-code", "contextsft", "mce-dce", "mce", "dce", "sft"];
