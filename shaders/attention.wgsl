@@ -1,5 +1,6 @@
-// The Shape and the bindings 0 to 7 of the attention kernels. BACKWARD: the kernel computes gradients. BY_KEY: its
-// invocations hold keys and loop over queries; else they hold queries and loop over keys.
+// Declarations of the attention kernels: the Shape and the bindings 0 to 7. BACKWARD: the kernel
+// computes gradients. BY_KEY: invocations hold keys and loop over queries; otherwise they hold
+// queries and loop over keys.
 //#include common
 struct Shape {
     rows: u32,      // kernels.Rows
@@ -26,8 +27,8 @@ const LOG2E: f32 = 1.4426950408889634;
 @group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> stats: array<vec2<f32>>;
 
-// A masked score: finite, so that differences of two are no NaN. What a stream
-// gathers before its first key is scaled away by exp2(MASKED − max) = 0.
+// The score of a masked key. It is finite, so the difference of two masked scores is not NaN. Sums
+// from before the first visible key are later multiplied by exp2(MASKED − max) = 0.
 const MASKED: f32 = -1e30;
 const LN2: f32 = 0.6931471805599453;
 //#endif

@@ -1,5 +1,6 @@
-// The start of main() in the register-block forms that hold queries: which rows (first to first+ROWS-1, clamped) and heads
-// an invocation has, the ranges of its rows, and the bounds of their union: a_lo to a_hi and b_lo to b_hi.
+// The start of main() in the register-block kernels that hold queries. It computes the rows (first
+// to first+ROWS−1, clamped) and heads of an invocation, the ranges of the rows, and the union of
+// the ranges: [a_lo, a_hi) and [b_lo, b_hi).
     let item = id.x + id.y * groups.x * {GROUP}u;
     let slices = shape.heads / {HEADS}u;
     let first = item / slices * {ROWS}u;

@@ -1,22 +1,19 @@
-// Grouped-query attention, forward, with an online softmax: no buffer of
-// rows × keys exists.
-//
+// Grouped-query attention, forward, with an online softmax. No buffer of rows × keys exists.
 //   s[i,j] = scale · q[i]·k[j],  j in [a0,a1) ∪ [b0,b1) of ranges[i]
 //   out[i] = Σ_j exp(s[i,j] − lse[i]) v[j],  lse[i] = log Σ_j exp(s[i,j])
 //
-// q, out [rows, heads, 4·VECS]; k, v [keys, kv_heads, 4·VECS]; ranges [rows];
-// stats [rows, heads] of (lse, –). Source: FlashAttention-2, algorithm 1 (Dao, 2023).
+// q and out are [rows, heads, 4·VECS]; k and v are [keys, kv_heads, 4·VECS]; ranges is [rows];
+// stats is [rows, heads] of (lse, unused). Source: FlashAttention-2, algorithm 1 (Dao 2023).
 //
-// One invocation holds ROWS neighbouring rows × HEADS query heads of one key
-// head (STREAMS = ROWS·HEADS), so that each key and value loaded serves them
-// all. It walks the union of its rows' ranges and masks by row: neighbours differ
-// only at their ends and where a branch or sample begins. Streams move between
-// memory and registers in a loop that selects by stream, not in unrolled loads:
-// on CPU adapters every load in the text costs as much to compile as to run.
+// Each invocation holds ROWS neighbouring rows × HEADS query heads of one key head (STREAMS =
+// ROWS·HEADS), so each key and value that it loads serves all of them. It loops over the union of
+// the ranges of its rows and masks by row: neighbours differ only at the ends and where a branch or
+// sample begins. Streams move between memory and registers in a loop that selects by stream, not in
+// unrolled loads, because on CPU devices every load in the text takes as long to compile as to run.
 //
-// The form for CPU adapters: 46 GFLOP/s on llvmpipe with two cores, at 1724
-// packed tokens and heads of 32. More than one row of the other side per turn is
-// slower: the loop outgrows the instruction cache. GPUs take the _tile form.
+// This is the form for CPU devices: 46 GFLOP/s on llvmpipe with two cores, for 1724 packed tokens
+// and heads of 32 values. Processing more than one key in each iteration is slower, because the
+// loop then exceeds the instruction cache. GPUs use the _tile form.
 //#let BACKWARD 0
 //#let BY_KEY 0
 //#include attention
@@ -58,8 +55,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             s{t} = s{t} + dot(q{t}_{c}, k{c});
             //#endfor
             //#endfor
-            // The new maximum is either the old one or s, so of the factors for
-            // what was summed and for this key one is 1, and one exp serves both.
+            // The new maximum is either the old one or s. So one of the two factors, of the sums so
+            // far and of this key, is 1, and one exp2 is enough.
             //#for t STREAMS
             s{t} = select(MASKED, s{t}, seen{t/HEADS});
             let up{t} = s{t} > m{t};

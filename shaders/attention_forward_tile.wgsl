@@ -1,12 +1,12 @@
 // attention_forward.wgsl for GPUs: keys and values pass through workgroup memory.
 //
-// q, out [rows, heads, 4·VECS]; k, v [keys, kv_heads, 4·VECS]; ranges [rows];
-// stats [rows, heads] of (lse, –). Source: FlashAttention-2, algorithm 1 (Dao, 2023).
+// q and out are [rows, heads, 4·VECS]; k and v are [keys, kv_heads, 4·VECS]; ranges is [rows];
+// stats is [rows, heads] of (lse, unused). Source: FlashAttention-2, algorithm 1 (Dao 2023).
 //
-// Each of GROUP invocations holds one query row of one head: ROWS neighbouring
-// rows × HEADS heads of one key head. Together they load TILE keys at a time
-// over the union of their rows' ranges, then each masks by its own, four keys a
-// turn so that its sums are rescaled once for four.
+// Each of the GROUP invocations holds one query row of one head; the workgroup holds ROWS
+// neighbouring rows × HEADS heads of one key head. Together they load TILE keys at a time over the
+// union of the ranges of their rows. Then each applies the mask of its own row, four keys per
+// iteration, so that its sums are rescaled once for four keys.
 //#let BACKWARD 0
 //#let BY_KEY 0
 //#include attention
@@ -14,7 +14,11 @@
 //#include attention_tile_memory
 
 @compute @workgroup_size({GROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     //#include attention_tile_ranges
 
     var m = MASKED;

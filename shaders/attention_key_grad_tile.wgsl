@@ -1,9 +1,8 @@
-// attention_key_grad.wgsl for GPUs: queries and output gradients pass through
-// workgroup memory, TILE rows of one head at a time; each of GROUP invocations
-// holds one key row.
+// attention_key_grad.wgsl for GPUs: queries and output gradients pass through workgroup memory,
+// TILE rows of one head at a time. Each of the GROUP invocations holds one key row.
 //
-// q, dout [rows, heads, 4·VECS]; k, v, dk, dv [rows, kv_heads, 4·VECS];
-// key_ranges [rows]; stats [rows, heads] of (lse, delta).
+// q and dout are [rows, heads, 4·VECS]; k, v, dk and dv are [rows, kv_heads, 4·VECS]; key_ranges is
+// [rows]; stats is [rows, heads] of (lse, delta).
 //#let BACKWARD 1
 //#let BY_KEY 1
 //#include attention
@@ -17,7 +16,11 @@ var<workgroup> grads: array<vec4<f32>, {TILE*VECS}>;
 var<workgroup> row_stats: array<vec2<f32>, {TILE}>;
 
 @compute @workgroup_size({GROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     let item = group.x + group.y * groups.x;
     let first = item / shape.kv_heads * {GROUP}u;
     let rows = row_count(shape.rows);

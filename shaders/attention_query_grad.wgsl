@@ -1,16 +1,15 @@
-// Grouped-query attention, gradient of the queries.
-//
+// Grouped-query attention, gradient of the queries:
 //   p[i,j] = exp(s[i,j] − lse[i]),  s as in attention_forward.wgsl
 //   dq[i] = scale · Σ_j p[i,j] (dout[i]·v[j] − delta[i]) k[j]
 //
-// q, dout, dq [rows, heads, 4·VECS]; k, v [keys, kv_heads, 4·VECS]; ranges
-// [rows]; stats [rows, heads] of (lse, delta). Source: FlashAttention-2,
-// algorithm 2 (Dao, 2023), with one owner per dq row instead of atomic sums, so
-// that results repeat. Blocks and masks as in attention_forward.wgsl.
+// q, dout and dq are [rows, heads, 4·VECS]; k and v are [keys, kv_heads, 4·VECS]; ranges is [rows];
+// stats is [rows, heads] of (lse, delta). Source: FlashAttention-2, algorithm 2 (Dao 2023), but
+// each row of dq has one owner instead of atomic sums, so that results repeat bit for bit. Blocks
+// and masks are as in attention_forward.wgsl.
 //
-// The form for CPU adapters: 60 GFLOP/s on llvmpipe with two cores, at 1724
-// packed tokens and heads of 32. More than one row of the other side per turn is
-// slower: the loop outgrows the instruction cache. GPUs take the _tile form.
+// This is the form for CPU devices: 60 GFLOP/s on llvmpipe with two cores, for 1724 packed tokens
+// and heads of 32 values. Processing more than one key in each iteration is slower, because the
+// loop then exceeds the instruction cache. GPUs use the _tile form.
 //#let BACKWARD 1
 //#let BY_KEY 0
 //#include attention

@@ -1,8 +1,8 @@
-// attention_query_grad.wgsl for GPUs: keys and values pass through workgroup
-// memory, as in attention_forward_tile.wgsl.
+// attention_query_grad.wgsl for GPUs: keys and values pass through workgroup memory, as in
+// attention_forward_tile.wgsl.
 //
-// q, dout, dq [rows, heads, 4·VECS]; k, v [keys, kv_heads, 4·VECS]; ranges
-// [rows]; stats [rows, heads] of (lse, delta).
+// q, dout and dq are [rows, heads, 4·VECS]; k and v are [keys, kv_heads, 4·VECS]; ranges is [rows];
+// stats is [rows, heads] of (lse, delta).
 //#let BACKWARD 1
 //#let BY_KEY 0
 //#include attention
@@ -11,7 +11,11 @@
 //#include attention_tile_memory
 
 @compute @workgroup_size({GROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     //#include attention_tile_ranges
 
     let stat = stats[at] * vec2<f32>(LOG2E, 1.0);

@@ -1,4 +1,5 @@
-// Loads TILE keys and values from row tile on into workgroup memory; those from end on repeat the last.
+// Loads TILE keys and values, from row tile on, into workgroup memory. Places from end on repeat
+// the last row.
             workgroupBarrier();
             for (var i = lane; i < {TILE*VECS}u; i = i + {GROUP}u) {
                 let key = min(tile + i / {VECS}u, end - 1u);

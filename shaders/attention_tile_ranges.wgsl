@@ -1,5 +1,6 @@
-// The start of main() in the tiled forms that hold queries: the row and the head of this invocation, at = row·heads + head,
-// the range of its row, and span, the union of the workgroup's ranges.
+// The start of main() in the tiled kernels that hold queries. It computes the row and head of this
+// invocation (at = row·heads + head), the range of its row, and span, the union of the workgroup's
+// ranges.
     let item = group.x + group.y * groups.x;
     let slices = shape.heads / {HEADS}u;
     let first = item / slices * {ROWS}u;

@@ -1,4 +1,5 @@
-// The extensions and the Shape of the linear kernels. Y and dY are the tensors with out columns.
+// Declarations of the linear kernels: extensions and the Shape. Y and dY are the tensors with out
+// columns.
 //#if HALF
 enable f16;
 //#endif

@@ -1,9 +1,9 @@
-// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as linear_forward.wgsl has it, for at most 4
-// rows on GPUs: decoding one token reads all of W for little work.
+// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as in linear_forward.wgsl, for at most 4 rows on GPUs:
+// decoding one token reads all of W for little work.
 //
-// 16 neighbouring invocations share one column: each takes every 16th vec4 of its
-// row of W, and the first adds their sums up in order. A workgroup has 4 columns,
-// one vec4 of Y. TM is the number of rows, rounded up to 1, 2 or 4.
+// 16 neighbouring invocations share one column: each takes every 16th vec4 of its row of W, and the
+// first adds the sums in order. A workgroup has 4 columns, one vec4 of Y. TM is the number of rows,
+// rounded up to 1, 2 or 4.
 //#include linear
 //#for t TERMS
 //#include weights
@@ -12,7 +12,7 @@
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
 //#endfor
-var<workgroup> sums: array<vec4<f32>, 64>; // a component per row
+var<workgroup> sums: array<vec4<f32>, 64>; // one component per row
 
 @compute @workgroup_size(64)
 fn main(

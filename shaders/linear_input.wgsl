@@ -1,10 +1,10 @@
-// dX[rows, in] = dY·W + scale · V·A with dY [rows, out], W [out, in], V [rows, rank],
-// A [rank, in]: the gradient of y = Wx + scale·B(Ax) in x, where V = dY·B.
-// Row-major f32; in and rank are multiples of 4, out need not be: dY is 0 from out
-// up to the next multiple of 4, and rows of W past the last are read as the last.
+// dX[rows, in] = dY·W + scale · V·A with dY [rows, out], W [out, in], V [rows, rank] and A [rank,
+// in]: the gradient of y = Wx + scale·B(Ax) with respect to x, where V = dY·B. Tensors are
+// row-major f32; in and rank are multiples of 4, out need not be: dY is 0 from out up to the next
+// multiple of 4, and rows of W beyond the last are read as the last.
 //
-// One invocation computes a TM×TN block, four steps of out at a time; template,
-// edges, WHOLE, ADD and TERMS as in linear_forward.wgsl.
+// Each invocation computes a TM×TN block, four steps of out at a time. Edges, WHOLE, ADD, TERMS and
+// QUADS are as in linear_forward.wgsl.
 //#include linear
 //#for t TERMS
 //#include weights

@@ -1,4 +1,4 @@
-// The sizes of the terms of linear_input: 0 is dY·W, 1 is the low-rank V·A.
+// The sizes of the terms of the linear_input kernels: 0 is dY·W, 1 is the low-rank term V·A.
     let stride0 = shape.stride4;
     let stride1 = shape.rank4;
     let offset0 = shape.offset4;

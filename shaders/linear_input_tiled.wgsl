@@ -1,9 +1,8 @@
-// dX[rows, in] = dY·W + scale · V·A as linear_input.wgsl has it, for GPUs.
+// dX[rows, in] = dY·W + scale · V·A as in linear_input.wgsl, for GPUs.
 //
-// A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns:
-// 16 columns of dY and 16 rows of W at a time go through workgroup memory, and each
-// invocation keeps one vec4 in each of 4 rows. Banks and HALF as in
-// linear_forward_tiled.wgsl.
+// A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns. 16 columns of dY
+// and 16 rows of W at a time pass through workgroup memory. Each invocation keeps one vec4 in each
+// of 4 rows. Memory banks and HALF are as in linear_forward_tiled.wgsl.
 //#include linear
 //#for t TERMS
 //#include weights

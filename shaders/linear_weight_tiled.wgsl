@@ -1,8 +1,8 @@
-// dW[out, in] = scale · dYᵀ·X, summed over rows, as linear_weight.wgsl has it, for GPUs.
+// dW[out, in] = scale · dYᵀ·X, summed over rows, as in linear_weight.wgsl, for GPUs.
 //
-// A workgroup of TX×TY invocations computes 4·TY rows (out) and 4·TX columns (in) of
-// dW: 16 rows of dY and X at a time go through workgroup memory, and each invocation
-// keeps 4×4 results. Rows are summed in their order.
+// A workgroup of TX×TY invocations computes 4·TY rows (out) and 4·TX columns (in) of dW. 16 rows of
+// dY and X at a time pass through workgroup memory. Each invocation keeps 4×4 results. Rows are
+// added in order.
 //#include linear
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;

@@ -1,5 +1,5 @@
-// The weights of operand {t} of a product: the first is in the format FORMAT (the number of a kernels.Format), read by
-// shader-f16 with HALF; a second, of the low-rank term, is in f32.
+// The weights of operand {t} of a product. The first operand is in the format FORMAT (the number of
+// a kernels.Format), read by shader-f16 with HALF. The second, of the low-rank term, is in f32.
 //#let F32 0
 //#let F16 1
 //#let Q8 2
