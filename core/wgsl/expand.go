@@ -23,16 +23,17 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// What an expansion may take at most: far more than any shader needs, and little enough that a wrong size is an
-// error and not a machine without memory.
+// Limits of one expansion. They are far above what any shader needs, and turn a wrong size into an
+// error before it exhausts the memory.
 const (
 	maxIncludes = 16      // nested
 	maxBytes    = 8 << 20 // of output
 	maxTurns    = 1 << 18 // of all loops together
 )
 
-// Expand returns the template file, expanded with values. source returns the text of a template by its name
-// without ".wgsl". Errors are of type *Error; those in an included file name that file and the line in it.
+// Expand returns the template file, expanded with values. source returns the text of a template by
+// its name without ".wgsl". Errors are of type *Error; those in an included file name that file and
+// the line in it.
 func Expand(source func(name string) (string, error), file string, values Values) (string, error) {
 	e := &expander{source: source, values: values, files: map[string][]line{}}
 	if err := e.file(file, 0); err != nil {
@@ -177,7 +178,8 @@ func (b *block) let(rest string) error {
 	return err
 }
 
-// conditional expands the chosen branch of the //#if in line n and returns the line of its //#endif.
+// conditional expands the chosen branch of the //#if in line n and returns the line of its
+// //#endif.
 func (b *block) conditional(n, to int) (end int, err error) {
 	marks, err := b.branches(n, to)
 	if err != nil {

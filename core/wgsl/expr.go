@@ -16,7 +16,8 @@ type parser struct {
 	text  string
 	at    int
 	depth int
-	// unused is above 0 where && or || have decided without this operand: there, a division by 0 is no error.
+	// unused is above 0 where && or || have decided without this operand: there, a division by 0 is
+	// no error.
 	unused int
 	lookup func(name string) (int, bool)
 }

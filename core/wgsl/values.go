@@ -9,8 +9,9 @@ import (
 // Values are the numbers that the expressions of a template can name.
 type Values map[string]int
 
-// Key identifies the values in the name of an expanded template: "(A=1,B=2)" in order of name, or "" without
-// values. Two expansions of one file with equal keys have equal text, whatever they include.
+// Key identifies the values in the name of an expanded template: "(A=1,B=2)" in order of name, or
+// "" without values. Two expansions of one file with equal keys have equal text, whatever they
+// include.
 func (v Values) Key() string {
 	if len(v) == 0 {
 		return ""
