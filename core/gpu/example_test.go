@@ -28,7 +28,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 // much memory the plan takes and what it costs.
 func ExamplePlan() {
 	limits := gpu.Info{
-		MaxStorageBuffers: gpu.RequiredStorageBuffers, MaxBindingSize: gpu.RequiredBindingSize, MaxBufferSize: gpu.RequiredBufferSize,
+		MaxStorageBuffers: gpu.RequiredStorageBuffers,
+		MaxBindingSize:    gpu.RequiredBindingSize, MaxBufferSize: gpu.RequiredBufferSize,
 	}
 	g := gpu.NewContext(gpu.Dry{Limits: limits})
 	const n = 1000
@@ -46,7 +47,8 @@ func ExamplePlan() {
 		return
 	}
 	var r gpu.Replay
-	fmt.Println(plan.Run(context.Background(), &r, 0), plan.Flops(&r), "flops,", plan.ScratchBytes(), "bytes of scratch memory")
+	fmt.Println(plan.Run(context.Background(), &r, 0), plan.Flops(&r), "flops,", plan.ScratchBytes(),
+		"bytes of scratch memory")
 	plan.Free()
 	leaked, err := g.Close()
 	fmt.Println("not freed:", leaked, err)

@@ -236,7 +236,8 @@ func better(a, b, need int64) bool {
 func (p *Plan) check(d *Dispatch) error {
 	info := p.ctx.Info()
 	if len(d.Program.Args) > info.MaxStorageBuffers {
-		return limitError(d.Program.Name, "storage buffers per stage", int64(len(d.Program.Args)), int64(info.MaxStorageBuffers))
+		return limitError(d.Program.Name, "storage buffers per stage", int64(len(d.Program.Args)),
+			int64(info.MaxStorageBuffers))
 	}
 	type rng struct {
 		t *Tensor

@@ -9,11 +9,11 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Products read weights in F16 by shader-f16 where the device has it, and nothing else
-// asks for that.
+// Products read weights in F16 by shader-f16 if the device has it, and no other product does.
 func TestHalfIsUsed(t *testing.T) {
 	tensor := gpu.Persistent("t", 1, 0, 4)
-	uses := func(tune Tune, f Format, record func(*Tune, LinearSpec, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor) gpu.Dispatch, rank int) bool {
+	uses := func(tune Tune, f Format, record func(*Tune, LinearSpec, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor,
+		*gpu.Tensor) gpu.Dispatch, rank int) bool {
 		s := LinearSpec{Rows: PerToken, In: 64, Out: 64, Format: f, Rank: rank}
 		var low *gpu.Tensor
 		if rank > 0 {
@@ -39,7 +39,7 @@ func TestHalfIsUsed(t *testing.T) {
 	}
 }
 
-// enables tells whether a module enables an extension, as WGSL wants it: before all declarations.
+// enables tells whether a module enables an extension before all declarations, as WGSL requires.
 func enables(t *testing.T, text, extension string) bool {
 	declared, enabled := false, false
 	for _, line := range strings.Split(text, "\n") {

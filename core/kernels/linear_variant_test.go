@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Blocks are whole vec4s, and no larger than their variant allows.
+// Blocks are multiples of a vec4 and not larger than their variant allows.
 func TestLinearBlock(t *testing.T) {
 	for _, v := range linearVariants {
 		for _, kind := range []linearKind{linearForward, linearInput, linearWeight} {

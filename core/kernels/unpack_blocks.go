@@ -23,7 +23,8 @@ var superblockLayouts = map[string]wgsl.Values{
 	"Q6_K": {"FIFTH": 0, "SIX": 1},
 }
 
-// repackLayouts are the values of repack_blocks.wgsl for the types whose blocks a Format holds exactly.
+// repackLayouts are the values of repack_blocks.wgsl for the types whose blocks a Format holds
+// exactly.
 var repackLayouts = map[string]wgsl.Values{
 	"Q4_0": {"QUANTS": 2, "BYTES": 0, "FIFTH": 0, "MINIMUM": 0},
 	"Q4_1": {"QUANTS": 4, "BYTES": 0, "FIFTH": 0, "MINIMUM": 1},
@@ -52,9 +53,11 @@ func ExactFormat(dtype string) Format {
 	return F32
 }
 
-// UnpackBlocks records the dequantisation of a GGUF file's blocks: raw holds rows·width values of dtype, padded to whole words,
-// out [rows, width], width whole blocks. paired > 0 is the rows of a head, which divides rows, where llama.cpp has reordered
-// them (weights.Info.PairedRows). Bit for bit gguf.Dequantise.
+// UnpackBlocks records the dequantisation of blocks of a GGUF file: raw holds rows·width values of
+// dtype, padded to complete words; out is [rows, width]; width is a multiple of the block size. If
+// paired > 0, it is the number of rows of a head, which divides rows: llama.cpp has reordered them
+// (weights.Info.PairedRows) and the kernel restores their order. The result equals gguf.Dequantise
+// to the bit.
 func UnpackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) gpu.Dispatch {
 	file, layout := "unpack_blocks", blockLayouts[dtype]
 	if layout == nil {
@@ -73,8 +76,9 @@ func UnpackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) g
 	}
 }
 
-// RepackBlocks records turning a GGUF file's blocks into those of ExactFormat(dtype), Q8 or Q4, which hold the same values: raw
-// and paired as for UnpackBlocks, out as the format lays [rows, width] out.
+// RepackBlocks records converting blocks of a GGUF file to those of ExactFormat(dtype), Q8 or Q4,
+// which hold the same values. raw and paired are as for UnpackBlocks; out has the layout of the
+// format for [rows, width].
 func RepackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) gpu.Dispatch {
 	layout := repackLayouts[dtype]
 	if layout == nil {

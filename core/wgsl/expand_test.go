@@ -108,7 +108,8 @@ func TestErrors(t *testing.T) {
 		{"{3x}", `main.wgsl:1: "3x" in expression "3x" is no 32-bit decimal number`},
 		{"{" + strings.Repeat("(", 100) + "}", "is nested too deeply"},
 	} {
-		_, err := wgsl.Expand(texts(map[string]string{"main": c.text, "broken": "x\n{NAME}\n"}), "main", wgsl.Values{"A": 7})
+		_, err := wgsl.Expand(texts(map[string]string{"main": c.text, "broken": "x\n{NAME}\n"}), "main",
+			wgsl.Values{"A": 7})
 		var placed *wgsl.Error
 		require.ErrorAs(t, err, &placed, c.text)
 		require.ErrorContains(t, err, c.want, c.text)
