@@ -10,10 +10,6 @@ import (
 // Context creates objects on one Device, caches pipelines by their text and Shapes by their
 // content, and counts the memory in use. It is not safe for concurrent use: a device has one queue.
 type Context struct {
-	// Resident is what the context's user keeps on the device between its calls. The context only
-	// carries it.
-	Resident any
-
 	dev       Device
 	batch     Batch
 	nextBuf   Buffer
