@@ -1,5 +1,5 @@
-// Package shaders carries the WGSL templates of the compute shaders: core/kernels expands them with core/wgsl.
-// README.md has a row for each.
+// Package shaders carries the WGSL templates of the compute shaders. core/kernels expands them with
+// core/wgsl. README.md has a row for each.
 package shaders
 
 import "embed"

@@ -18,8 +18,8 @@ const QUANTS: u32 = {QUANTS}u; // offset of the quants in a block
 
 fn word(at: u32) -> u32 { return pair(at) | (pair(at + 2u) << 16u); }
 
-// eight returns −8·d: it adds 3 to the exponent of −d. If binary16 cannot hold that, the result is an
-// infinity, which the check after loading finds.
+// eight returns −8·d: it adds 3 to the exponent of −d. If binary16 cannot hold that, the result is
+// an infinity, which the check after loading finds.
 fn eight(d: u32) -> u32 {
     let sign = (d & 0x8000u) ^ 0x8000u;
     let magnitude = d & 0x7fffu;

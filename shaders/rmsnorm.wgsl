@@ -26,8 +26,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         @builtin(local_invocation_index) t: u32) {
     let row = group.x + group.y * groups.x;
     let lanes = (shape.features + 3u) / 4u;
-    // Workgroups beyond the last row compute row 0 and write nothing: all invocations of a workgroup
-    // must reach the barriers.
+    // Workgroups beyond the last row compute row 0 and write nothing: all invocations of a
+    // workgroup must reach the barriers.
     let live = row < row_count(shape.rows);
     let base = select(0u, row, live) * lanes;
     var squares = vec4<f32>(0.0);

@@ -81,8 +81,8 @@ fn reduce(t: u32) {
     }
 }
 
-// The largest key k such that at least want keys are ≥ k. With by_mass: such that the keys ≥ k have at
-// least the fraction want of the probability of the keys ≥ least.
+// The largest key k such that at least want keys are ≥ k. With by_mass: such that the keys ≥ k have
+// at least the fraction want of the probability of the keys ≥ least.
 fn threshold(t: u32, least: u32, by_mass: bool, want: f32, peak: f32) -> u32 {
     var prefix = 0u;
     for (var shift = 30i; shift >= 0i; shift -= 3i) {
@@ -177,7 +177,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
             var before = 0.0;
             var found = vec4<f32>(0.0);
             for (var j = 0u; j < THREADS; j++) {
-                // If rounding puts at beyond the total, the last invocation with any mass is chosen.
+                // If rounding puts at beyond the total, the last invocation with mass is used.
                 if (low[j].x > 0.0 && before <= at) { found = vec4<f32>(f32(j), at - before, 0.0, 0.0); }
                 before += low[j].x;
             }

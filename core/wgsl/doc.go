@@ -13,7 +13,7 @@
 //	//#endif
 //	//#for NAME EXPR       repeats the lines up to its //#endfor with NAME = 0, 1, …, EXPR-1
 //	//#endfor
-//	//#let NAME EXPR       defines a value up to the end of the //#for around it, or of the expansion
+//	//#let NAME EXPR       defines a value, to the end of the enclosing //#for or of the expansion
 //
 // In all other lines, {EXPR} without spaces is replaced by the value of EXPR; braces around
 // anything else are WGSL's own.
