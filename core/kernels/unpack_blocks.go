@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"maps"
+
 	"nextquill/core/gpu"
 	"nextquill/core/weights/gguf"
 	"nextquill/core/wgsl"

@@ -3,6 +3,7 @@ package kerneltest
 import (
 	"math"
 	"math/rand/v2"
+
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 )

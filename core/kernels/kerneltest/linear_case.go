@@ -1,9 +1,10 @@
 package kerneltest
 
 import (
+	"slices"
+
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
-	"slices"
 )
 
 // linearTolerance covers the rounding of sums of several hundred products of values around 1.

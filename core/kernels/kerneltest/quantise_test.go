@@ -3,11 +3,12 @@ package kerneltest_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"nextquill/core/kernels"
-	"nextquill/core/kernels/kerneltest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 )
 
 // TestFormatsKeepWeights limits the error of each format for normally distributed weights, relative

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+
 	"nextquill/core/gpu"
 )
 

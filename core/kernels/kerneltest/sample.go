@@ -2,8 +2,9 @@ package kerneltest
 
 import (
 	"math"
-	"nextquill/core/kernels"
 	"sort"
+
+	"nextquill/core/kernels"
 )
 
 // SampleRef is Sample on the CPU, by sorting. without is nil with one branch. The caller marks the
