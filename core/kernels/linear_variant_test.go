@@ -6,21 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestUnroll(t *testing.T) {
-	got := unroll("test", []string{
-		"//#for i TM/2",
-		"  a{i}_{i*4+1} {{TM-1}u}",
-		"  //#for j i",
-		"  b{i}{j}",
-		"  //#endfor",
-		"//#endfor",
-	}, map[string]int{"TM": 4})
-	require.Equal(t, []string{"  a0_1 {3u}", "  a1_5 {3u}", "  b10"}, got)
-	require.Panics(t, func() { unroll("test", []string{"{NAME}"}, nil) }, "an unknown name")
-	require.Panics(t, func() { unroll("test", []string{"//#for i 2"}, nil) }, "a loop without end")
-}
-
-// Blocks are whole vec4s, and no larger than their variant allows.
+// Blocks are multiples of a vec4 and not larger than their variant allows.
 func TestLinearBlock(t *testing.T) {
 	for _, v := range linearVariants {
 		for _, kind := range []linearKind{linearForward, linearInput, linearWeight} {

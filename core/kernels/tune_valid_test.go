@@ -20,8 +20,8 @@ func TestTuneValid(t *testing.T) {
 	}
 	require.False(t, Tune{}.Valid(gpu.Info{}))
 	quads := DefaultTune(gpu.Info{CPU: true, Subgroups: true, SubgroupMinSize: 4})
-	require.False(t, quads.Valid(gpu.Info{CPU: true}), "the same adapter, opened without subgroups")
+	require.False(t, quads.Valid(gpu.Info{CPU: true}), "the same device, opened without subgroups")
 	half := DefaultTune(gpu.Info{ShaderF16: true})
 	require.True(t, half.Half)
-	require.False(t, half.Valid(gpu.Info{}), "the same adapter, opened without shader-f16")
+	require.False(t, half.Valid(gpu.Info{}), "the same device, opened without shader-f16")
 }
