@@ -116,7 +116,7 @@ type moduleInfo struct {
 }
 
 func describeAdapter(a *weights.Adapter, path string) adapterInfo {
-	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Base: a.BaseModel, Template: a.Made.Template, LearntBase: a.Made.Base}
+	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Base: a.BaseModel, Template: a.Provenance.Template, LearntBase: a.Provenance.Base}
 	if a.TargetPattern != "" {
 		info.Targets = []string{a.TargetPattern}
 	}

@@ -71,7 +71,7 @@ func TestAdapterVerify(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, data[:len(data)-4], 0o644))
 	r = invoke(t, t.Context(), &scripted{}, "adapter", "verify", dir)
 	require.Equal(t, exitFault, r.code)
-	requireLines(t, r.stderr, file, "past the file's", "fetch it again")
+	requireLines(t, r.stderr, file, "data_offsets ends at", "download it again")
 }
 
 func TestAdapterMerge(t *testing.T) {

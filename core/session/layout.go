@@ -30,7 +30,7 @@ const maxEnds = 4
 // openLayout chooses the template: the one that is asked for, or the model's own
 // chat template, or if it has none the plain one.
 func openLayout(ctx context.Context, env *Env, dir, name string, tok *tokenizer.Tokenizer, cfg weights.Config) (history.Template, layout, error) {
-	ends, err := weights.ReadEnds(ctx, env.Blobs, dir, cfg)
+	ends, err := weights.ReadEOS(ctx, env.Blobs, dir, cfg)
 	if err != nil {
 		return history.Template{}, nil, err
 	}

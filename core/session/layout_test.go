@@ -164,7 +164,7 @@ func TestWhichTemplate(t *testing.T) {
 	require.Equal(t, []int32{0, 5, 7}, l.ends())
 	require.NoError(t, env.Blobs.Write(t.Context(), "m/generation_config.json", []byte(`{"eos_token_id":1000}`)))
 	_, _, err = open("plain")
-	require.ErrorContains(t, err, "m/generation_config.json: eos_token_id: 1000 is no token id")
+	require.ErrorContains(t, err, "m/generation_config.json: eos_token_id: 1000 is not a token id")
 	require.NoError(t, env.Blobs.Delete(t.Context(), "m/generation_config.json"))
 
 	// Without a template of the model's own.

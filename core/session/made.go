@@ -28,13 +28,13 @@ func learntTemplate(ctx context.Context, env *Env, adapter, asked string) string
 }
 
 // madeBy is nothing where the adapter cannot be read: whoever reads all of it says why.
-func madeBy(ctx context.Context, env *Env, adapter string) weights.Made {
+func madeBy(ctx context.Context, env *Env, adapter string) weights.Provenance {
 	if adapter == "" {
-		return weights.Made{}
+		return weights.Provenance{}
 	}
-	made, err := weights.ReadMade(ctx, env.Blobs, adapter)
+	made, err := weights.ReadProvenance(ctx, env.Blobs, adapter)
 	if err != nil {
-		return weights.Made{}
+		return weights.Provenance{}
 	}
 	return made
 }

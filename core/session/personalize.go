@@ -212,7 +212,7 @@ func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model,
 	if err != nil {
 		return train.Result{}, err
 	}
-	sample, err := source.Sample(ctx)
+	sample, err := source.Fingerprint(ctx)
 	if err != nil {
 		return train.Result{}, err
 	}
@@ -256,7 +256,7 @@ func (p *PersonalizeParams) saveAdapter(ctx context.Context, env *Env, m *model.
 		return err
 	}
 	a.BaseModel = cmp.Or(p.BaseName, p.Model)
-	a.Made = weights.Made{Template: p.Template, Base: m.Base()}
+	a.Provenance = weights.Provenance{Template: p.Template, Base: m.Base()}
 	sort.Strings(a.Targets)
 	return weights.WriteAdapter(ctx, env.Blobs, p.Out, a)
 }
