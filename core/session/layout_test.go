@@ -213,7 +213,7 @@ func TestConversationsWeRefuse(t *testing.T) {
 		message string
 	}{
 		{WriteParams{Messages: []ChatMessage{{"tool", "x"}}}, `messages: role: "tool"`},
-		{WriteParams{Messages: []ChatMessage{{"assistant", "x"}}}, `the template refuses the conversation: "User and assistant take turns, the user begins."`},
+		{WriteParams{Messages: []ChatMessage{{"assistant", "x"}}}, `the template rejects the conversation: "User and assistant take turns, the user begins."`},
 		{WriteParams{Messages: hi, Source: Source{History: "h"}}, "come with a source"},
 		{WriteParams{Messages: hi, Context: []Field{{"a", "b"}}}, "come with a source, a context"},
 		{WriteParams{Messages: hi, Sampling: Sampling{Steer: 1}}, "or steering"},
