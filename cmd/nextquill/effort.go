@@ -45,7 +45,7 @@ func effortFor(layers int64, cpu bool) effort {
 }
 
 // layerParameters are the parameters that work on every token: all but the embedding table and the head.
-func layerParameters(a store.About) (n int64) {
+func layerParameters(a store.Description) (n int64) {
 	for _, t := range a.Tensors {
 		if t.Name != weights.EmbedName && t.Name != weights.HeadName {
 			n += int64(t.Elements())

@@ -127,7 +127,7 @@ func (a *app) getKnown(ctx context.Context, g globals) error {
 }
 
 // oneLine is a model in a few words.
-func oneLine(a store.About) string {
+func oneLine(a store.Description) string {
 	return fmt.Sprintf("%s, %s parameters, %s", a.Family, amount(a.Parameters), a.Type)
 }
 

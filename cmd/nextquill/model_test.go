@@ -97,14 +97,14 @@ func TestModelFaults(t *testing.T) {
 		{append([]string{"bench", "--model", "smollm2-135m"}, out...), []string{"smollm2-135m is not on this machine yet", "→ get it first: nextquill model get smollm2-135m"}},
 		{append([]string{"bench", "--model", "smollm3"}, out...), []string{`"smollm3" is no name of one that is here`, "nextquill model list"}},
 		{append([]string{"bench", "--model", "model.go"}, out...), []string{"model.go: is no model that we read"}},
-		{[]string{"model", "get", "nothing"}, []string{"nothing: is no file or folder here", "→ name one of smollm2-135m"}},
-		{[]string{"model", "get", dir, "--name", "../x"}, []string{`"../x" is no name`}},
+		{[]string{"model", "get", "nothing"}, []string{"nothing: is neither a local file or folder", "→ use one of smollm2-135m"}},
+		{[]string{"model", "get", dir, "--name", "../x"}, []string{`"../x" is not a valid name`}},
 		{[]string{"model", "verify", tiny}, []string{"manifest.json: is not there"}},
 		{[]string{"model", "verify", "nothing"}, []string{`"nothing" is no name of one that is here`}},
-		{[]string{"model", "remove", "nothing", "../models"}, []string{`there is none of the name "nothing"`}},
+		{[]string{"model", "remove", "nothing", "../models"}, []string{`there is no model with the name "nothing"`}},
 		{[]string{"model", "info", "nothing"}, []string{`"nothing" is no name`}},
 		{[]string{"model", "convert", tiny, dir, "--to", "q8"}, []string{"the folder is not empty"}},
-		{[]string{"model", "convert", tiny, filepath.Join(dir, "x"), "--to", "q3"}, []string{`"q3" is not known`}},
+		{[]string{"model", "convert", tiny, filepath.Join(dir, "x"), "--to", "q3"}, []string{`"q3" is unknown`}},
 		{[]string{"model", "convert", tiny, filepath.Join(dir, "x"), "--shard", "1"}, []string{"--shard: 1 bytes (limit at least 1024)"}},
 	} {
 		if c.args[1] == "convert" { // a folder that is somebody's

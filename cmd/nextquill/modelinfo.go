@@ -93,7 +93,7 @@ func (c modelInfoCmd) estimate(ctx context.Context, m baseModel) (r session.Esti
 }
 
 // rows are what there is to say about a model.
-func (c modelInfoCmd) rows(about store.About, m baseModel, tokens int, tokenizerErr error) [][]string {
+func (c modelInfoCmd) rows(about store.Description, m baseModel, tokens int, tokenizerErr error) [][]string {
 	cfg := about.Config
 	var types []string
 	for _, kind := range slices.SortedFunc(maps.Keys(about.Types), func(a, b string) int { return int(about.Types[b] - about.Types[a]) }) {
@@ -132,7 +132,7 @@ func (c modelInfoCmd) rows(about store.About, m baseModel, tokens int, tokenizer
 	return slices.DeleteFunc(rows, func(r []string) bool { return r[1] == "" })
 }
 
-func switches(a store.About) string {
+func switches(a store.Description) string {
 	var on []string
 	for _, s := range []struct {
 		on   bool
