@@ -179,9 +179,9 @@ func TestElementManifest(t *testing.T) {
 			Declarations []struct{ Attributes, CSSProperties, CSSParts, Events, Members named }
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(read("custom-elements.json")), &manifest))
+	require.NoError(t, json.Unmarshal([]byte(read("element/custom-elements.json")), &manifest))
 	d := manifest.Modules[0].Declarations[0]
-	element, view, explained := read("element.ts"), read("element/view.ts"), read("element/explained.ts")
+	element, view, explained := read("element/element.ts"), read("element/view.ts"), read("element/explained.ts")
 
 	found := func(source, pattern string) []string {
 		set := map[string]bool{}

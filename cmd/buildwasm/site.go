@@ -17,6 +17,7 @@ import (
 	"nextquill/models/manifest"
 	"nextquill/samples"
 	"nextquill/wasm/guest"
+	"nextquill/web/bundle"
 )
 
 type siteCmd struct {
@@ -142,18 +143,18 @@ func (s *site) sample() error {
 
 // scripts bundles web/ and points index.html to the results.
 func (s *site) scripts() error {
-	worker, err := s.bundle("worker.ts", nil)
+	worker, err := s.bundle(bundle.Worker, nil)
 	if err != nil {
 		return err
 	}
 	s.addHashed("worker.js", worker.JS)
 	s.lib("worker.js", worker.JS)
-	for _, name := range []string{"nextquill", "element"} {
-		b, err := s.bundle(name+".ts", nil)
+	for entry, name := range map[string]string{bundle.Module: "nextquill.js", bundle.Element: "element.js"} {
+		b, err := s.bundle(entry, nil)
 		if err != nil {
 			return err
 		}
-		s.lib(name+".js", b.JS)
+		s.lib(name, b.JS)
 	}
 	if err := s.npm(); err != nil {
 		return err
@@ -198,7 +199,7 @@ func (s *site) lib(name string, data []byte) {
 
 // npm completes lib/ to the package that bundlers take.
 func (s *site) npm() error {
-	for from, to := range map[string]string{"web/npm/package.json": "package.json", "web/npm/README.md": "README.md", "web/custom-elements.json": "custom-elements.json", "LICENSE": "LICENSE"} {
+	for from, to := range map[string]string{"web/npm/package.json": "package.json", "web/npm/README.md": "README.md", "web/element/custom-elements.json": "custom-elements.json", "LICENSE": "LICENSE"} {
 		data, err := s.read(from)
 		if err != nil {
 			return err
@@ -224,7 +225,7 @@ func (s *site) serviceWorker() error {
 	if err != nil {
 		return err
 	}
-	b, err := s.bundle("sw.ts", map[string]string{"SHELL": string(list), "VERSION": `"` + sum(all)[:10] + `"`})
+	b, err := s.bundle("page/sw.ts", map[string]string{"SHELL": string(list), "VERSION": `"` + sum(all)[:10] + `"`})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ const (
 	Storage     Kind = "storage"      // reading or writing storage failed: disk full, no permission
 	Cancelled   Kind = "cancelled"    // the caller cancelled the operation
 	NaN         Kind = "nan"          // a value that must be finite is not
+	Internal    Kind = "internal"     // a bug in the program, such as a panic
 )
 
 // Error makes a Kind usable as the target of errors.Is.

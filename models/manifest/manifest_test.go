@@ -65,9 +65,9 @@ func TestHostile(t *testing.T) {
 			"has 3 bytes, but its shards have another total size"},
 		{one(good(`"a"`) + `,"shards":[{"url":"b","size":4,"sha256":"` + sum + `"}]`), fault.Mismatch, "have another total size"},
 		{one(good(`"a"`) + `,"shards":[{"url":"","size":3,"sha256":"` + sum + `"}]`), fault.Malformed,
-			"a shard without an address"},
+			"a shard without a url"},
 		{one(good(`"a"`) + `,"shards":[{"url":"b","size":0,"sha256":"` + sum + `"},{"url":"c","size":3,"sha256":"` +
-			sum + `"}]`), fault.Malformed, "without a byte"},
+			sum + `"}]`), fault.Malformed, "has an empty shard"},
 		{one(good(`"a"`) + `,"shards":[{"url":"b","size":3,"sha256":"zz"}]`), fault.Malformed,
 			`shard "b": sha256 is "zz"`},
 		{`{"name":"` + strings.Repeat("n", 201) + `","version":1,"files":[{` + good(`"a"`) + `}]}`, fault.TooLarge,

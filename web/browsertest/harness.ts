@@ -1,8 +1,8 @@
 // The page's side of the browser tests: the tests drive it through `harness`, and
 // it reports events through the binding `report`.
 
-import { BatchReader } from "../abi.js";
-import { Fault, Session, type ErrorInfo, type OpenOptions } from "../client.js";
+import { BatchReader } from "../host/abi.js";
+import { Fault, Session, type ErrorInfo, type OpenOptions } from "../host/client.js";
 
 interface Outcome {
   result?: unknown;

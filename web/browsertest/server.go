@@ -32,7 +32,7 @@ func Serve(root string, wasm map[string][]byte, files fs.FS) (*httptest.Server, 
 	for name, module := range wasm {
 		serve("/"+name, "application/wasm", module)
 	}
-	for entry, name := range map[string]string{"browsertest/harness.ts": "harness.js", "worker.ts": "worker.js"} {
+	for entry, name := range map[string]string{"browsertest/harness.ts": "harness.js", bundle.Worker: "worker.js"} {
 		b, err := bundle.Make(root, entry, nil)
 		if err != nil {
 			return nil, err

@@ -1,5 +1,5 @@
-// Package bundle makes one self-contained file of a TypeScript module or style
-// sheet in web/, with esbuild's Go API: no Node is needed.
+// Package bundle bundles a TypeScript module or style sheet of web/ into one self-contained file. It
+// uses esbuild's Go API, so the build needs no Node.
 package bundle
 
 import (
@@ -11,50 +11,58 @@ import (
 	"nextquill/core/fault"
 )
 
-// Bundle is what an entry point became; either part may be empty.
+// Bundle is the output for one entry point. JS or CSS may be empty.
 type Bundle struct {
 	JS, CSS []byte
-	// Metafile is esbuild's account in JSON of what went in.
+	// Metafile is esbuild's JSON list of inputs.
 	Metafile string
 }
 
-// shared leaves the module out of the element, which imports it as the file beside
-// itself: a page that uses both has one, with one Trusted Types policy.
-var shared = api.Plugin{Name: "shared", Setup: func(b api.PluginBuild) {
-	const module = "./nextquill.js"
-	b.OnResolve(api.OnResolveOptions{Filter: `^\./nextquill\.js$`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-		if filepath.Base(a.Importer) != "element.ts" {
-			return api.OnResolveResult{}, nil
-		}
-		return api.OnResolveResult{Path: module, External: true}, nil
+// Entry points of web/ that become files of their own in dist/lib.
+const (
+	Module  = "module/nextquill.ts"
+	Element = "element/element.ts"
+	Worker  = "host/worker.ts"
+)
+
+// externalModule makes the element import the module as ./nextquill.js, the file next to it, instead
+// of bundling it. A page that uses both then loads one copy, with one Trusted Types policy.
+var externalModule = api.Plugin{Name: "externalModule", Setup: func(b api.PluginBuild) {
+	options := api.OnResolveOptions{Filter: `/module/nextquill\.js$`}
+	b.OnResolve(options, func(api.OnResolveArgs) (api.OnResolveResult, error) {
+		return api.OnResolveResult{Path: "./nextquill.js", External: true}, nil
 	})
 }}
 
-// Make bundles web/<entry> below the folder root. The names in define become
-// constants of the script.
+// Make bundles web/<entry>; root is the repository's folder. The names in define become constants of
+// the script. The same source gives the same bytes.
 func Make(root, entry string, define map[string]string) (Bundle, error) {
+	var plugins []api.Plugin
+	if entry == Element {
+		plugins = append(plugins, externalModule)
+	}
 	r := api.Build(api.BuildOptions{
 		AbsWorkingDir: root,
 		EntryPoints:   []string{"web/" + entry},
-		Outdir:        filepath.Join(root, "dist"), // a place for paths in messages: nothing is written
+		Outdir:        filepath.Join(root, "dist"), // only for paths in messages: nothing is written
 		Bundle:        true,
 		Format:        api.FormatESModule,
 		Target:        api.ES2022,
 		Platform:      api.PlatformBrowser,
 		Charset:       api.CharsetUTF8,
-		LegalComments: api.LegalCommentsNone, // the site's list of licences has them whole
+		LegalComments: api.LegalCommentsNone, // LICENSES.txt of the site has the complete texts
 		Define:        define,
-		Plugins:       []api.Plugin{shared},
+		Plugins:       plugins,
 		Metafile:      true,
-		// What a project around the entry says must not matter.
+		// Ignore the tsconfig.json files near the entry.
 		TsconfigRaw: `{"compilerOptions": {"useDefineForClassFields": true}}`,
 
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
 	})
 	if len(r.Errors) > 0 {
 		text := api.FormatMessages(r.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return Bundle{}, fault.New(fault.Malformed, "web/"+entry, "", "it does not bundle:\n%s", strings.Join(text, "")).
-			WithRemedy("mend what the messages name; packages come with: cd web && npm ci")
+		return Bundle{}, fault.New(fault.Malformed, "web/"+entry, "", "bundling failed:\n%s", strings.Join(text, "")).
+			WithRemedy("fix the errors above; install packages with: cd web && npm ci")
 	}
 	b := Bundle{Metafile: r.Metafile}
 	for _, f := range r.OutputFiles {

@@ -16,7 +16,7 @@ import (
 func TestBundles(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
-	for _, entry := range []string{"client.ts", "worker.ts"} {
+	for _, entry := range []string{"host/client.ts", "host/worker.ts"} {
 		b, err := bundle.Make(root, entry, nil)
 		require.NoError(t, err)
 		require.NotEmpty(t, b.JS)

@@ -1,7 +1,7 @@
 // A draft, coloured by how much of each token is the person's.
 
-import type { TokenCause } from "../nextquill.js";
-import { roving } from "../roving.js";
+import type { TokenCause } from "../module/nextquill.js";
+import { roving } from "../ui/roving.js";
 import { make } from "./dom.js";
 import type { Strings } from "./strings.js";
 

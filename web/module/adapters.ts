@@ -3,7 +3,7 @@
 
 import { unzipSync, zipSync } from "../vendor/fflate/index.js";
 
-import type { Bytes, Session } from "../client.js";
+import type { Bytes, Session } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
 import type { Model } from "./download.js";

@@ -2,7 +2,7 @@
 // are used, kept so that the next visit needs none of them, and gone on with after
 // a break.
 
-import type { Bytes, Session } from "../client.js";
+import type { Bytes, Session } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
 import { limits, planOf, planOfFiles, refused, request, stopped, type ModelFile, type ModelPlan, type ModelSource } from "./manifest.js";

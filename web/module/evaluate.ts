@@ -1,6 +1,6 @@
 // Testing the model on texts that it has not learnt from.
 
-import type { Session } from "../client.js";
+import type { Session } from "../host/client.js";
 import { Fault } from "../fault.js";
 import { contentID, limits, normalize, toLine, type Item, type NewItem } from "../store/item.js";
 

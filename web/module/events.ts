@@ -1,7 +1,7 @@
 // What training and writing report, in the module's spelling. The fields and their
 // meaning are those of core/session.
 
-import type { Event as GuestEvent } from "../client.js";
+import type { Event as GuestEvent } from "../host/client.js";
 import type { Fault } from "../fault.js";
 
 /** Which of the run's phases an event belongs to: `phase` counts from 1 to `phases`, and `preset` is what it trains. */

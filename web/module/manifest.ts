@@ -1,6 +1,6 @@
 // Which files make a model, and what they must be.
 
-import { checkName } from "../blobs.js";
+import { checkName } from "../host/blobs.js";
 import { describe, Fault, quote } from "../fault.js";
 import { sha256, sha256Of } from "../store/hash.js";
 

@@ -1,7 +1,7 @@
 // Training on the person's texts: one run, which can be paused, gone on with after
 // a reload, a kill or the loss of the GPU, and which ends in an adapter.
 
-import type { Session } from "../client.js";
+import type { Session } from "../host/client.js";
 import { cancelled, Fault } from "../fault.js";
 import { adapterFiles, type Adapters } from "./adapters.js";
 import { adapterFolders, adapterKey, runFolder, runKey, runsFolder, type AdapterRecord, type RunRecord } from "./records.js";

@@ -1,7 +1,7 @@
 // The history as the guest reads it: a blob in the worker's memory, named by its
 // content.
 
-import type { Session } from "../client.js";
+import type { Session } from "../host/client.js";
 import { sha256 } from "../store/hash.js";
 import type { History } from "../store/history.js";
 import { chronological, fieldsOf, toLine, type ContextInput, type Field, type Item } from "../store/item.js";

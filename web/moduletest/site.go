@@ -85,12 +85,13 @@ type Site struct {
 // Serve starts a site with the guest and a model's files.
 func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
 	s := &Site{files: map[string][]byte{"": []byte(page), "main.js": []byte(main), "faulty.js": []byte(faulty), "nextquill.wasm": guest}}
-	for _, name := range []string{"nextquill", "element", "worker"} {
-		b, err := bundle.Make(root, name+".ts", nil)
+	entries := map[string]string{bundle.Module: "nextquill.js", bundle.Element: "element.js", bundle.Worker: "worker.js"}
+	for entry, name := range entries {
+		b, err := bundle.Make(root, entry, nil)
 		if err != nil {
 			return nil, err
 		}
-		s.files[name+".js"] = b.JS
+		s.files[name] = b.JS
 	}
 	if err := s.AddModel("model", "default", model, 0); err != nil {
 		return nil, err

@@ -1,7 +1,7 @@
 // What the parts of the page share: the history, the opened model, and who is at work.
 
 import { Fault } from "../fault.js";
-import { openHistory, NextQuill, type History, type Item, type Progress } from "../nextquill.js";
+import { openHistory, NextQuill, type History, type Item, type Progress } from "../module/nextquill.js";
 import { guestSHA256, urls } from "./assets.js";
 import { button, byId, h } from "./dom.js";
 

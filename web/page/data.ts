@@ -1,6 +1,6 @@
 // Your data: what is kept, taking it along, and removing it.
 
-import { forget, type AdapterInfo } from "../nextquill.js";
+import { forget, type AdapterInfo } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
 import { bytes, date, plural } from "./format.js";

@@ -1,11 +1,11 @@
 // Explain: a text shaded by how much of each token is the person's, and for each the earlier texts that made it so.
 
-import type { Explanation, Field, TokenCause } from "../nextquill.js";
+import type { Explanation, Field, TokenCause } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { byId, h } from "./dom.js";
 import { fieldNames, Fields } from "./fields.js";
 import { cut, percent, signed } from "./format.js";
-import { roving } from "../roving.js";
+import { roving } from "../ui/roving.js";
 
 // The lower ends of the shades, in probability; report/report.go has the same.
 const levels = [0.01, 0.05, 0.15, 0.4] as const;

@@ -1,7 +1,7 @@
 // The circumstances of a text as form fields. Their names are those that the person's texts have, so that a request
 // looks to the model like the texts it learnt from.
 
-import type { Field, Item } from "../nextquill.js";
+import type { Field, Item } from "../module/nextquill.js";
 import { h } from "./dom.js";
 
 const most = 6;

@@ -1,6 +1,6 @@
 // The person's texts: adding, importing, searching, editing, deleting.
 
-import { importAccept, type Item } from "../nextquill.js";
+import { importAccept, type Item } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { urls } from "./assets.js";
 import { button, byId, h } from "./dom.js";

@@ -1,6 +1,6 @@
 // Personalize: the job, its progress, and the buttons that hold it.
 
-import type { EvalEvent, Preset, Run, RunEvent, StepEvent } from "../nextquill.js";
+import type { EvalEvent, Preset, Run, RunEvent, StepEvent } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { Chart } from "./chart.js";
 import { byId, facts } from "./dom.js";

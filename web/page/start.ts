@@ -1,6 +1,6 @@
 // The first section: what this machine can do, what will be fetched, and the button that fetches it.
 
-import { checkGPU, type GPUCheck, type Progress } from "../nextquill.js";
+import { checkGPU, type GPUCheck, type Progress } from "../module/nextquill.js";
 import { explain, type App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";

@@ -4,7 +4,7 @@
 
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "../vendor/idb/index.js";
 
-import { storageFault } from "../quota.js";
+import { storageFault } from "./quota.js";
 import type { Item } from "./item.js";
 
 /** The name of the database, of the blob folder, and of the channel between tabs. */

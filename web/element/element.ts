@@ -1,0 +1,450 @@
+// <next-quill>: the module as one tag, usable without a line of script.
+//
+//	<script type="module" src="lib/element.js"></script>
+//	<next-quill model="model/" name="answer"></next-quill>
+
+import { Fault, forget as forgetAll, importAccept, NextQuill, openHistory, presets, type Explanation, type History, type Item, type Preset, type Run } from "../module/nextquill.js";
+import { button, make } from "./dom.js";
+import { explainedView } from "./explained.js";
+import { english, type Strings } from "./strings.js";
+import { styles } from "./styles.js";
+import { makeView, type View } from "./view.js";
+
+const shownItems = 50;
+
+/**
+ * A box in which a person adds texts of theirs, personalizes the model and has drafts written. Inside a form its value is the
+ * draft. The model is fetched when it is first needed, not before.
+ *
+ * Attributes: model, preset, epochs, max-tokens, worker, guest, name, value, required, disabled. Events: "input" and "change"
+ * when the draft changes; "nq-progress", "nq-event", "nq-draft", "nq-explain", "nq-forget" and "nq-error" with a detail. See
+ * custom-elements.json.
+ */
+export class NextQuillElement extends HTMLElement {
+  static readonly formAssociated = true;
+  static readonly observedAttributes = ["value", "required", "disabled", "model"];
+  /** The words that are shown; replace them before the first element is made. */
+  static strings: Strings = english;
+
+  readonly #internals = this.attachInternals();
+  readonly #view: View;
+  readonly #words = (this.constructor as typeof NextQuillElement).strings;
+  #history: History | undefined;
+  #quill: Promise<NextQuill> | undefined;
+  #opening = new AbortController();
+  #run: Run | undefined;
+  #writing: AbortController | undefined;
+  #formDisabled = false;
+  #sure = false;
+  #first = true;
+
+  constructor() {
+    super();
+    const guarded = (action: () => Promise<void>) => () => void action().catch((thrown: unknown) => this.#fail(thrown));
+    this.#view = makeView(this.#words, importAccept, {
+      add: guarded(() => this.#add()),
+      files: (files) => guarded(() => this.#files([...files]))(),
+      personalize: guarded(async () => void (await this.personalize())),
+      pause: guarded(() => this.#pause()),
+      cancel: guarded(async () => await this.#run?.cancel()),
+      write: guarded(() => (this.#writing === undefined ? this.write().then(() => {}) : Promise.resolve(this.#writing.abort()))),
+      explain: guarded(async () => void (await this.explain())),
+      forget: guarded(() => this.#forgetIfSure()),
+      edited: () => this.#setValue(this.#view.draft.value, true),
+    });
+    const root = this.attachShadow({ mode: "open", delegatesFocus: true });
+    root.adoptedStyleSheets = [styles()];
+    root.append(this.#view.box);
+    this.#internals.role = "group";
+    this.#validate();
+  }
+
+  /** The draft, as the form sends it. */
+  get value(): string {
+    return this.#view.draft.value;
+  }
+
+  set value(text: string) {
+    this.#view.draft.value = text;
+    this.#setValue(text, false);
+  }
+
+  /** The form's name for the draft. */
+  get name(): string {
+    return this.getAttribute("name") ?? "";
+  }
+
+  set name(name: string) {
+    this.setAttribute("name", name);
+  }
+
+  /** The form is not valid without a draft. */
+  get required(): boolean {
+    return this.hasAttribute("required");
+  }
+
+  set required(required: boolean) {
+    this.toggleAttribute("required", required);
+  }
+
+  /** Nothing can be pressed or edited. */
+  get disabled(): boolean {
+    return this.hasAttribute("disabled");
+  }
+
+  set disabled(disabled: boolean) {
+    this.toggleAttribute("disabled", disabled);
+  }
+
+  get form(): HTMLFormElement | null {
+    return this.#internals.form;
+  }
+
+  get validity(): ValidityState {
+    return this.#internals.validity;
+  }
+
+  get validationMessage(): string {
+    return this.#internals.validationMessage;
+  }
+
+  get willValidate(): boolean {
+    return this.#internals.willValidate;
+  }
+
+  checkValidity(): boolean {
+    return this.#internals.checkValidity();
+  }
+
+  reportValidity(): boolean {
+    return this.#internals.reportValidity();
+  }
+
+  /** The person's texts. */
+  get history(): History {
+    return (this.#history ??= this.#watch(openHistory()));
+  }
+
+  /** Opens the model, once, and gives the module's object. Throws Faults as NextQuill.open does. */
+  open(): Promise<NextQuill> {
+    this.#quill ??= this.#open().catch((thrown: unknown) => {
+      this.#quill = undefined; // the next press tries again
+      throw thrown;
+    });
+    return this.#quill;
+  }
+
+  /** Learns from the texts. Resolves when it is done or was cancelled. */
+  async personalize(): Promise<void> {
+    if (this.#run !== undefined) return;
+    const quill = await this.open();
+    const preset = this.getAttribute("preset");
+    const epochs = Number(this.getAttribute("epochs") ?? NaN);
+    const resume = (await quill.unfinished()) !== undefined;
+    this.#run = quill.personalize({
+      resume,
+      ...(preset !== null && { preset: presetOf(preset) }),
+      ...(epochs > 0 && { epochs }),
+    });
+    try {
+      for await (const event of this.#run) {
+        this.#fire("nq-event", event);
+        if (event.event === "step") {
+          const done = (event.phase - 1 + event.step / event.steps) / event.phases;
+          const left = event.remaining > 0 ? this.#words.left(event.remaining) : "";
+          this.#view.progress.value = done;
+          this.#say(this.#words.learning(Math.round(100 * done), left), "off"); // not spoken step by step
+        }
+        if (event.event === "state") this.#showRun();
+      }
+      this.#say(this.#words.learnt);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.kind !== "cancelled") throw thrown;
+      this.#say(this.#words.cancelled);
+    } finally {
+      this.#run = undefined;
+      this.#showRun();
+    }
+  }
+
+  /** Writes a draft about what the field says, or the given text, and returns it. */
+  async write(about: string = this.#view.about.value): Promise<string> {
+    this.#writing?.abort();
+    const stop = (this.#writing = new AbortController());
+    const { draft, buttons, explained } = this.#view;
+    buttons.write.textContent = this.#words.stop;
+    explained.hidden = true;
+    try {
+      const quill = await this.open();
+      this.#say(this.#words.writing);
+      const maxTokens = Number(this.getAttribute("max-tokens") ?? NaN);
+      let text = "";
+      draft.setAttribute("aria-busy", "true");
+      for await (const piece of quill.write({
+        signal: stop.signal, steer: this.#view.steer.valueAsNumber,
+        ...(about.trim() !== "" && { context: about }), ...(maxTokens > 0 && { maxTokens }),
+      })) {
+        text += piece;
+        draft.value = text;
+      }
+      this.#setValue(text, true);
+      this.dispatchEvent(new Event("change", { bubbles: true }));
+      this.#fire("nq-draft", { text });
+      this.#say(this.#words.written);
+      return text;
+    } catch (thrown) {
+      this.#setValue(draft.value, true);
+      if (!stop.signal.aborted) throw thrown;
+      this.#say(this.#words.cancelled);
+      return draft.value;
+    } finally {
+      draft.removeAttribute("aria-busy");
+      if (this.#writing === stop) {
+        this.#writing = undefined;
+        buttons.write.textContent = this.#words.write;
+      }
+    }
+  }
+
+  /** Shows how much of each token of the draft is the person's. */
+  async explain(): Promise<Explanation | undefined> {
+    if (this.value.trim() === "") return undefined;
+    const quill = await this.open();
+    this.#say(this.#words.preparing);
+    const about = this.#view.about.value;
+    const result = await quill.explain({ text: this.value, influence: false, ...(about.trim() !== "" && { context: about }) });
+    this.#view.explained.replaceChildren(...explainedView(this.#words, result.tokens.slice(0, -1)));
+    this.#view.explained.hidden = false;
+    this.#say(this.#words.idle);
+    this.#fire("nq-explain", result);
+    return result;
+  }
+
+  // What the browser calls.
+
+  connectedCallback(): void {
+    for (const name of ["value", "required", "disabled"] as const) this.#upgrade(name);
+    if (this.#history === undefined) void this.history;
+    void this.#showItems();
+  }
+
+  disconnectedCallback(): void {
+    // An element that is only moved is connected again by then.
+    queueMicrotask(() => {
+      if (!this.isConnected) void this.dispose();
+    });
+  }
+
+  attributeChangedCallback(name: string, old: string | null, value: string | null): void {
+    if (name === "value" && this.#view.draft.value === "") this.value = value ?? "";
+    if (name === "model" && old !== null && old !== value) void this.#close();
+    if (name === "disabled") this.#showDisabled();
+    if (name === "required") this.#validate();
+  }
+
+  formDisabledCallback(disabled: boolean): void {
+    this.#formDisabled = disabled;
+    this.#showDisabled();
+  }
+
+  formResetCallback(): void {
+    this.value = this.getAttribute("value") ?? "";
+    this.#view.explained.hidden = true;
+  }
+
+  formStateRestoreCallback(state: string | File | FormData | null): void {
+    if (typeof state === "string") this.value = state;
+  }
+
+  /** Frees the worker and the GPU memory; the element's removal does, too. What is stored stays. */
+  async dispose(): Promise<void> {
+    this.#history?.close();
+    this.#history = undefined;
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const quill = this.#quill;
+    this.#quill = undefined;
+    this.#opening.abort();
+    await quill?.then((q) => q.dispose(), () => {});
+  }
+
+  async #open(): Promise<NextQuill> {
+    this.#opening = new AbortController();
+    this.#say(this.#words.preparing);
+    const quill = await NextQuill.open({
+      model: this.getAttribute("model") ?? new URL("../model/", import.meta.url),
+      worker: this.getAttribute("worker") ?? undefined,
+      guest: this.getAttribute("guest") === null ? undefined : new URL(this.getAttribute("guest")!, document.baseURI),
+      signal: this.#opening.signal,
+      onProgress: (progress) => {
+        this.#fire("nq-progress", progress);
+        if (progress.status === "progress_total") this.#say(this.#words.opening(Math.round(progress.progress)));
+      },
+    });
+    this.#say(this.#words.idle);
+    return quill;
+  }
+
+  async #add(): Promise<void> {
+    const { text } = this.#view;
+    if (text.value.trim() === "") {
+      this.#say(this.#words.noText);
+      text.focus();
+      return;
+    }
+    await this.history.add({ text: text.value, time: new Date() });
+    text.value = "";
+    this.#say(this.#words.imported(1, 0, 0));
+    text.focus();
+  }
+
+  async #files(files: readonly File[]): Promise<void> {
+    let [added, skipped, problems] = [0, 0, 0];
+    let failed: unknown;
+    for (const file of files) {
+      try {
+        const result = await this.history.import(file);
+        added += result.added;
+        skipped += result.skipped;
+        problems += result.problems.length;
+      } catch (thrown) { // one bad file is no reason to leave the others
+        failed ??= thrown;
+      }
+    }
+    if (failed !== undefined) throw failed;
+    this.#say(this.#words.imported(added, skipped, problems));
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#run?.state === "paused") this.#run.resume();
+    else await this.#run?.pause();
+    if (this.#run?.state === "paused") this.#say(this.#words.paused);
+    this.#showRun();
+  }
+
+  async #forgetIfSure(): Promise<void> {
+    const { forget } = this.#view.buttons;
+    if (!this.#sure) {
+      this.#sure = true;
+      forget.textContent = this.#words.forgetSure;
+      setTimeout(() => {
+        this.#sure = false;
+        forget.textContent = this.#words.forget;
+      }, 4000);
+      return;
+    }
+    await this.#run?.cancel();
+    await this.dispose();
+    const result = await forgetAll();
+    this.value = "";
+    this.#view.explained.replaceChildren();
+    this.#say(result.left.length === 0 ? this.#words.forgotten : this.#words.notForgotten(result.left.length));
+    this.#fire("nq-forget", result);
+    await this.#showItems();
+  }
+
+  #watch(history: History): History {
+    history.addEventListener("change", () => void this.#showItems());
+    return history;
+  }
+
+  async #showItems(): Promise<void> {
+    const { items, summary } = this.#view;
+    let all: Item[];
+    try {
+      all = await this.history.list();
+    } catch (thrown) {
+      if (this.isConnected) this.#fail(thrown);
+      return;
+    }
+    const label = this.#words.texts(all.length);
+    summary.textContent = label;
+    items.setAttribute("aria-label", label);
+    const newest = all.slice(-shownItems).reverse();
+    items.replaceChildren(...newest.map((item) => this.#itemView(item)));
+    if (all.length > newest.length) items.append(make("li", { part: "item" }, this.#words.more(all.length - newest.length)));
+    items.hidden = all.length === 0;
+    this.#showDisabled();
+    if (this.#first) this.#view.texts.open = all.length === 0; // the first thing to do
+    this.#first = false;
+  }
+
+  #itemView(item: Item): HTMLElement {
+    const short = item.text.length > 200 ? `${item.text.slice(0, 200)}…` : item.text;
+    const remove = button("remove", this.#words.remove, () => void this.history.remove(item.id).catch((thrown: unknown) => this.#fail(thrown)));
+    remove.setAttribute("aria-label", this.#words.removeOne(item.text.slice(0, 40)));
+    return make("li", { part: "item" }, make("span", {}, short), remove);
+  }
+
+  #showRun(): void {
+    const { buttons, progress } = this.#view;
+    const running = this.#run !== undefined;
+    progress.hidden = buttons.pause.hidden = buttons.cancel.hidden = !running;
+    buttons.personalize.hidden = running;
+    buttons.pause.textContent = this.#run?.state === "paused" ? this.#words.resume : this.#words.pause;
+  }
+
+  #showDisabled(): void {
+    const disabled = this.#formDisabled || this.disabled;
+    for (const control of this.#view.box.querySelectorAll<HTMLButtonElement | HTMLInputElement | HTMLTextAreaElement>("button, input, textarea")) {
+      control.disabled = disabled;
+    }
+  }
+
+  #setValue(text: string, told: boolean): void {
+    this.#internals.setFormValue(text);
+    this.#validate();
+    if (told) this.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+  }
+
+  #validate(): void {
+    const missing = this.required && this.value === "";
+    if (missing) this.#internals.setValidity({ valueMissing: true }, this.#words.required, this.#view.draft);
+    else this.#internals.setValidity({});
+  }
+
+  // upgrade takes over a property that was set before the element was defined.
+  #upgrade<Name extends "value" | "required" | "disabled">(name: Name): void {
+    if (!Object.hasOwn(this, name)) return;
+    const value = this[name];
+    delete (this as Partial<this>)[name];
+    this[name] = value;
+  }
+
+  #say(text: string, live: "polite" | "off" = "polite"): void {
+    const { status } = this.#view;
+    status.ariaLive = live;
+    status.classList.remove("wrong");
+    status.role = "status";
+    if (status.textContent !== text) status.textContent = text;
+  }
+
+  #fail(thrown: unknown): void {
+    const fault = Fault.from(thrown, "internal");
+    const { status } = this.#view;
+    status.classList.add("wrong");
+    status.role = "alert";
+    status.ariaLive = "assertive";
+    status.textContent = fault.message;
+    this.#fire("nq-error", fault);
+  }
+
+  #fire(name: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+}
+
+function presetOf(name: string): Preset {
+  if ((presets as readonly string[]).includes(name)) return name as Preset;
+  throw new Fault("unsupported", { where: "next-quill", field: "preset", detail: name, remedy: `use one of ${presets.join(", ")}` });
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "next-quill": NextQuillElement;
+  }
+}
+
+if (customElements.get("next-quill") === undefined) customElements.define("next-quill", NextQuillElement);

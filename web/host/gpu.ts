@@ -1,0 +1,493 @@
+// The guest's command batches on WebGPU.
+//
+// A batch runs as far as it can the moment it is submitted. Pipelines compile in the background, many at a time; a
+// dispatch whose pipeline is not ready yet stops the batch there, and what follows waits in a queue. Errors that WebGPU
+// reports later are kept, and given to the next operation that waits (drain, read, load).
+
+import type { AdapterInfo } from "./device.js";
+import { BatchReader, type Access, type Command } from "./abi.js";
+import type { BlobStore, Bytes } from "./blobs.js";
+import { cancelled, describe, Fault } from "../fault.js";
+import { finished } from "./firefoxPoll.js";
+
+interface Buffer {
+  readonly gpu: GPUBuffer;
+  readonly name: string;
+  readonly size: number;
+}
+
+interface Pipeline {
+  readonly name: string;
+  readonly layout: GPUBindGroupLayout;
+  gpu: GPUComputePipeline | undefined;
+  /** Settles when the pipeline is ready or has failed. */
+  compiled: Promise<void> | undefined;
+}
+
+type Of<Op extends Command["op"]> = Extract<Command, { op: Op }>;
+
+// GPUBufferUsage and GPUMapMode, whose values the specification fixes.
+const usage = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, uniform: 0x40, storage: 0x80 } as const;
+const mapRead = 0x1;
+const computeStage = 0x4;
+
+const bindingTypes: Record<Access, GPUBufferBindingType> = { 1: "uniform", 2: "read-only-storage", 3: "storage" };
+
+const chunkSize = 4 << 20; // of a load
+const stagingMax = 16 << 20; // of a read
+const loadsInFlight = 32 << 20; // written before the device is waited for
+
+export class Device {
+  readonly info: AdapterInfo;
+  readonly #device: GPUDevice;
+  readonly #buffers = new Map<number, Buffer>();
+  readonly #pipelines = new Map<number, Pipeline>();
+  readonly #groups = new Map<number, { gpu: GPUBindGroup; name: string }>();
+
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #current: Pipeline | undefined; // in the pass
+
+  #queue: Bytes[] = []; // batches, or their ends, behind a pipeline that compiles
+  #pump: Promise<void> | undefined;
+  #scopes: Promise<void>[] = []; // what may still go wrong: error scopes and compilations
+  #fault: Fault | undefined; // the first that nobody has been told of
+  #lost: Fault | undefined;
+  #staging: GPUBuffer | undefined;
+
+  #closed = false;
+
+  /** `onLost` is told when the GPU goes away, but not by close. */
+  constructor(device: GPUDevice, info: AdapterInfo, onLost: (why: Fault) => void = () => {}) {
+    this.#device = device;
+    this.info = info;
+    void device.lost.then((loss) => {
+      this.#lost = new Fault("device-lost", {
+        where: info.name,
+        detail: loss.message || "the GPU went away",
+        remedy: "open the session again: training resumes from the newest checkpoint",
+      });
+      if (!this.#closed) onLost(this.#lost);
+    });
+    device.addEventListener("uncapturederror", (e) => {
+      this.#keep(this.#refused("command", (e as GPUUncapturedErrorEvent).error.message));
+    });
+  }
+
+  /** The buffers that exist. */
+  get liveBuffers(): number {
+    return this.#buffers.size;
+  }
+
+  /** Why the device is gone, when it is. */
+  get lost(): Fault | undefined {
+    return this.#lost;
+  }
+
+  /** Runs a batch, or what can be run of it now. Its bytes may change when this returns. */
+  submit(bytes: Bytes): void {
+    if (this.#lost !== undefined) throw this.#lost;
+    if (this.#pump !== undefined) {
+      this.#queue.push(bytes.slice());
+      return;
+    }
+    const blocked = this.#run(bytes);
+    if (blocked !== undefined) this.#pump = this.#work(blocked);
+  }
+
+  /** Waits for the device, and copies bytes of a buffer out. `into` is asked for when they are there. */
+  async read(handle: number, offset: number, size: number, into: () => Bytes): Promise<void> {
+    await this.#drain();
+    try {
+      const buffer = this.#buffer(handle, offset, size, "read");
+      for (let done = 0; done < size || size === 0; done += stagingMax) {
+        const part = Math.min(stagingMax, size - done);
+        await this.#copyOut(buffer, offset + done, part, (bytes) => into().set(bytes, done));
+        if (size === 0) break;
+      }
+    } catch (thrown) {
+      await this.#settle(); // what went wrong before says more
+      throw thrown;
+    }
+    await this.#settle();
+  }
+
+  /** Copies a range of a blob into a buffer, in order with what was submitted. */
+  async load(store: BlobStore, name: string, from: number, size: number, handle: number, to: number, stop: AbortSignal): Promise<void> {
+    await this.#drain();
+    try {
+      const buffer = this.#buffer(handle, to, Math.ceil(size / 4) * 4, "load");
+      const chunk = new Uint8Array(Math.min(Math.ceil(size / 4) * 4, chunkSize));
+      let inFlight = 0;
+      for (let done = 0; done < size; done += chunkSize) {
+        if (stop.aborted) throw cancelled();
+        const part = Math.min(chunkSize, size - done);
+        const padded = Math.ceil(part / 4) * 4;
+        await store.read(name, from + done, chunk.subarray(0, part));
+        if (this.#lost !== undefined) throw this.#lost;
+        chunk.fill(0, part, padded);
+        this.#scoped("load", () => this.#device.queue.writeBuffer(buffer.gpu, to + done, chunk, 0, padded));
+        if ((inFlight += padded) >= loadsInFlight) {
+          inFlight = 0;
+          await finished(this.#device.queue, this.#device.queue.onSubmittedWorkDone());
+        }
+      }
+    } catch (thrown) {
+      await this.#settle();
+      throw thrown;
+    }
+    await this.#settle();
+  }
+
+  /** Takes the device away, as a driver that resets would. */
+  lose(): void {
+    this.#device.destroy();
+  }
+
+  /** Frees everything. */
+  close(): void {
+    this.#queue = [];
+    for (const b of this.#buffers.values()) b.gpu.destroy();
+    this.#buffers.clear();
+    this.#pipelines.clear();
+    this.#groups.clear();
+    this.#staging?.destroy();
+    this.#closed = true;
+    this.#device.destroy();
+  }
+
+  // run executes a batch, and gives the rest of it when it reaches a pipeline
+  // that compiles, with what to wait for.
+  #run(bytes: Bytes): { rest: Bytes; until: Promise<void> } | undefined {
+    return this.#scoped("command batch", () => {
+      try {
+        const reader = new BatchReader(bytes);
+        for (;;) {
+          const start = reader.offset;
+          const command = reader.next();
+          if (command === undefined) break;
+          const until = command.op === "dispatch" ? this.#pipelines.get(command.pipeline)?.compiled : undefined;
+          if (until !== undefined) {
+            this.#flush();
+            return { rest: bytes.slice(start), until };
+          }
+          try {
+            this.#execute(command);
+          } catch (thrown) {
+            this.#abandon();
+            this.#destroyOnly(reader);
+            throw thrown;
+          }
+        }
+        this.#flush();
+        return undefined;
+      } catch (thrown) {
+        this.#abandon();
+        throw thrown;
+      }
+    });
+  }
+
+  // destroyOnly runs the destructions in the rest of a batch that failed:
+  // whoever sent them has forgotten the handles.
+  #destroyOnly(reader: BatchReader): void {
+    for (let c = reader.next(); c !== undefined; c = reader.next()) {
+      if (c.op === "destroyBuffer" || c.op === "destroyPipeline" || c.op === "destroyBindGroup") this.#execute(c);
+    }
+  }
+
+  // work runs what is queued, until nothing is.
+  async #work(blocked: { rest: Bytes; until: Promise<void> }): Promise<void> {
+    for (let next: typeof blocked | undefined = blocked; ; ) {
+      if (next !== undefined) {
+        await next.until;
+        this.#queue.unshift(next.rest);
+      }
+      const bytes = this.#queue.shift();
+      if (bytes === undefined || this.#lost !== undefined) break;
+      try {
+        next = this.#run(bytes);
+      } catch (thrown) {
+        next = undefined;
+        this.#keep(Fault.from(thrown, "device"));
+      }
+    }
+    this.#queue = [];
+    this.#pump = undefined;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pump !== undefined) await this.#pump;
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+
+  // settle waits for all errors of what was run, and throws the first.
+  async #settle(): Promise<void> {
+    const scopes = this.#scopes;
+    this.#scopes = [];
+    await Promise.all(scopes);
+    const fault = this.#lost ?? this.#fault;
+    this.#fault = undefined;
+    if (fault !== undefined) throw fault;
+  }
+
+  #execute(c: Command): void {
+    switch (c.op) {
+      case "dispatch": return this.#dispatch(c);
+      case "writeBuffer": return this.#write(c);
+      case "clearBuffer": return this.#clear(c);
+      case "copyBuffer": return this.#copy(c);
+      case "createBuffer": return this.#createBuffer(c);
+      case "createPipeline": return this.#createPipeline(c);
+      case "createBindGroup": return this.#createBindGroup(c);
+      case "destroyBuffer": return this.#destroyBuffer(c);
+      // A pass keeps alive what it uses.
+      case "destroyPipeline": return void this.#pipelines.delete(c.pipeline);
+      case "destroyBindGroup": return void this.#groups.delete(c.group);
+    }
+  }
+
+  #dispatch(c: Of<"dispatch">): void {
+    const p = this.#pipelines.get(c.pipeline);
+    if (p?.gpu === undefined) throw misuse("dispatch", `pipeline ${c.pipeline} does not exist`);
+    const g = this.#groups.get(c.group);
+    if (g === undefined) throw misuse(p.name, `bind group ${c.group} does not exist`);
+    const most = this.info.max_groups_per_dimension;
+    if (c.x > most || c.y > most || c.z > most) {
+      throw new Fault("device-limit", {
+        where: p.name, field: "workgroups", detail: `dispatch of ${c.x}×${c.y}×${c.z}`, limit: `${most} per dimension`,
+        remedy: "use a smaller token budget",
+      });
+    }
+    this.#pass ??= this.#enc().beginComputePass();
+    if (this.#current !== p) this.#pass.setPipeline(p.gpu);
+    this.#current = p;
+    this.#pass.setBindGroup(0, g.gpu);
+    this.#pass.dispatchWorkgroups(c.x, c.y, c.z);
+  }
+
+  // A write acts outside the command stream, so what is encoded goes first.
+  #write(c: Of<"writeBuffer">): void {
+    const b = this.#buffer(c.buffer, c.offset, c.data.byteLength, "write");
+    if (c.data.byteLength === 0) return;
+    this.#flush();
+    this.#device.queue.writeBuffer(b.gpu, c.offset, c.data);
+  }
+
+  #clear(c: Of<"clearBuffer">): void {
+    const b = this.#buffer(c.buffer, c.offset, c.size, "clear");
+    if (c.size > 0) this.#encOutsidePass().clearBuffer(b.gpu, c.offset, c.size);
+  }
+
+  #copy(c: Of<"copyBuffer">): void {
+    const from = this.#buffer(c.source, c.sourceOffset, c.size, "copy from");
+    const to = this.#buffer(c.buffer, c.offset, c.size, "copy to");
+    if (c.size > 0) this.#encOutsidePass().copyBufferToBuffer(from.gpu, c.sourceOffset, to.gpu, c.offset, c.size);
+  }
+
+  #createBuffer(c: Of<"createBuffer">): void {
+    if (c.buffer === 0 || this.#buffers.has(c.buffer)) throw misuse(c.name, `buffer handle ${c.buffer} is taken`);
+    const tooLarge = (detail: string): Fault =>
+      new Fault("device-limit", {
+        where: this.info.name, field: c.name, detail, limit: `${this.info.max_buffer_size} bytes`,
+        remedy: "use a smaller token budget or a smaller model",
+      });
+    if (c.size <= 0 || c.size > this.info.max_buffer_size) throw tooLarge(`a buffer of ${c.size} bytes`);
+    this.#device.pushErrorScope("out-of-memory");
+    const gpu = this.#device.createBuffer({
+      label: c.name, size: c.size,
+      usage: usage.copySource | usage.copyTarget | (c.uniform ? usage.uniform : usage.storage),
+    });
+    const buffer = { gpu, name: c.name, size: c.size };
+    this.#buffers.set(c.buffer, buffer);
+    this.#watch(this.#device.popErrorScope(), () => {
+      if (this.#buffers.get(c.buffer) === buffer) this.#buffers.delete(c.buffer);
+      return tooLarge(`no memory for a buffer of ${c.size} bytes`);
+    });
+  }
+
+  #createPipeline(c: Of<"createPipeline">): void {
+    if (c.pipeline === 0 || this.#pipelines.has(c.pipeline)) throw misuse(c.name, `pipeline handle ${c.pipeline} is taken`);
+    const { name: label } = c;
+    const device = this.#device;
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ label, code: c.wgsl });
+    const layout = device.createBindGroupLayout({
+      label,
+      entries: c.bindings.map((access, binding) => ({ binding, visibility: computeStage, buffer: { type: bindingTypes[access] } })),
+    });
+    const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
+    const scope = device.popErrorScope();
+    const made = device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: { module, entryPoint: "main" } });
+    const pipeline: Pipeline = { name: c.name, layout, gpu: undefined, compiled: undefined };
+    this.#pipelines.set(c.pipeline, pipeline);
+    const finish = async (): Promise<void> => {
+      try {
+        const [error, gpu] = await Promise.all([scope, made]);
+        if (error !== null) throw error;
+        pipeline.gpu = gpu;
+      } catch (thrown) {
+        if (this.#pipelines.get(c.pipeline) === pipeline) this.#pipelines.delete(c.pipeline);
+        this.#keep(this.#refused(`kernel ${c.name}`, await compilationErrors(module, c.wgsl, thrown)));
+      }
+      pipeline.compiled = undefined;
+    };
+    pipeline.compiled = finish();
+    this.#scopes.push(pipeline.compiled); // nothing may use it, and still it may fail
+  }
+
+  #createBindGroup(c: Of<"createBindGroup">): void {
+    const p = this.#pipelines.get(c.pipeline);
+    if (p === undefined) throw misuse("bind group", `pipeline ${c.pipeline} does not exist`);
+    if (c.group === 0 || this.#groups.has(c.group)) throw misuse(p.name, `bind group handle ${c.group} is taken`);
+    const entries = c.entries.map((e, binding) => ({
+      binding,
+      resource: { buffer: this.#buffer(e.buffer, e.offset, e.size, p.name).gpu, offset: e.offset, size: e.size },
+    }));
+    // WebGPU's own message names the group by its label.
+    this.#groups.set(c.group, { gpu: this.#device.createBindGroup({ label: p.name, layout: p.layout, entries }), name: p.name });
+  }
+
+  // Destroying what does not exist is no error: its creation may have been dropped.
+  #destroyBuffer(c: Of<"destroyBuffer">): void {
+    const b = this.#buffers.get(c.buffer);
+    if (b === undefined) return;
+    this.#flush();
+    this.#buffers.delete(c.buffer);
+    b.gpu.destroy();
+  }
+
+  // buffer resolves a handle and checks that a range lies inside the buffer.
+  #buffer(handle: number, offset: number, size: number, what: string): Buffer {
+    const b = this.#buffers.get(handle);
+    if (b === undefined) throw misuse(what, `buffer ${handle} does not exist`);
+    if (offset < 0 || size > b.size - offset) {
+      throw misuse(`${what} ${b.name}`, `bytes ${offset} to ${offset + size} of a buffer of ${b.size}`);
+    }
+    if (offset % 4 !== 0 || size % 4 !== 0) {
+      throw misuse(`${what} ${b.name}`, `offset ${offset} and size ${size} must be multiples of 4`);
+    }
+    return b;
+  }
+
+  #enc(): GPUCommandEncoder {
+    return (this.#encoder ??= this.#device.createCommandEncoder());
+  }
+
+  #encOutsidePass(): GPUCommandEncoder {
+    this.#endPass();
+    return this.#enc();
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = this.#current = undefined;
+  }
+
+  // flush sends what is encoded.
+  #flush(): void {
+    if (this.#encoder === undefined) return;
+    this.#endPass();
+    const commands = this.#encoder.finish();
+    this.#encoder = undefined;
+    this.#device.queue.submit([commands]);
+  }
+
+  // abandon drops what is encoded.
+  #abandon(): void {
+    this.#pass = this.#current = this.#encoder = undefined;
+  }
+
+  async #copyOut(buffer: Buffer, offset: number, size: number, take: (bytes: Uint8Array) => void): Promise<void> {
+    if (size === 0) return;
+    const staging = this.#scoped("read", () => {
+      const staging = this.#reserve(size);
+      this.#enc().copyBufferToBuffer(buffer.gpu, offset, staging, 0, size);
+      this.#flush();
+      return staging;
+    });
+    try {
+      await finished(this.#device.queue, staging.mapAsync(mapRead, 0, size));
+    } catch (thrown) {
+      if (this.#staging === staging) this.#staging = undefined; // it may have stayed mapped
+      await this.#mayBeLost();
+      throw this.#lost ?? this.#refused(`read ${buffer.name}`, describe(thrown));
+    }
+    take(new Uint8Array(staging.getMappedRange(0, size)));
+    staging.unmap();
+  }
+
+  #reserve(size: number): GPUBuffer {
+    if (this.#staging === undefined || this.#staging.size < size) {
+      this.#staging?.destroy();
+      this.#staging = this.#device.createBuffer({
+        label: "staging", size: Math.max(size, 64 << 10), usage: usage.mapRead | usage.copyTarget,
+      });
+    }
+    return this.#staging;
+  }
+
+  // A loss may be known only after what it made fail.
+  async #mayBeLost(): Promise<void> {
+    await Promise.race([this.#device.lost, new Promise((later) => setTimeout(later, 250))]);
+    await Promise.resolve(); // our own reaction to the loss has run
+  }
+
+  // scoped runs f inside error scopes. A buffer or kernel at fault is named by
+  // its label in WebGPU's message.
+  #scoped<T>(what: string, f: () => T): T {
+    const device = this.#device;
+    device.pushErrorScope("internal");
+    device.pushErrorScope("out-of-memory");
+    device.pushErrorScope("validation");
+    try {
+      return f();
+    } finally {
+      for (let i = 0; i < 3; i++) this.#watch(device.popErrorScope(), (error) => this.#refused(what, error.message, error));
+    }
+  }
+
+  #watch(scope: Promise<GPUError | null>, fault: (error: GPUError) => Fault): void {
+    const known = scope.then(
+      (error) => {
+        if (error !== null) this.#keep(fault(error));
+      },
+      () => {}, // the device is lost, which is reported as such
+    );
+    this.#scopes.push(known);
+    if (this.#scopes.length > 1024) this.#scopes = [Promise.all(this.#scopes).then(() => {})];
+  }
+
+  #keep(fault: Fault): void {
+    this.#fault ??= fault;
+  }
+
+  #refused(field: string, detail: string, error?: GPUError): Fault {
+    const memory = typeof GPUOutOfMemoryError !== "undefined" && error instanceof GPUOutOfMemoryError;
+    return new Fault(memory ? "device-limit" : "device", {
+      where: this.info.name, field, detail: detail.trim().split("\n").slice(0, 12).join("\n"),
+      remedy: memory
+        ? "use a smaller token budget, activation recompute, or a smaller model"
+        : "this is a defect in a kernel or in the driver: report it with the name of the GPU",
+    });
+  }
+}
+
+// compilationErrors says what is wrong with a shader, each message with its line.
+async function compilationErrors(module: GPUShaderModule, wgsl: string, thrown: unknown): Promise<string> {
+  try {
+    const { messages } = await module.getCompilationInfo();
+    const lines = wgsl.split("\n");
+    const errors = messages
+      .filter((m) => m.type === "error")
+      .map((m) => `line ${m.lineNum}, column ${m.linePos}: ${m.message}\n  ${lines[m.lineNum - 1]?.trim() ?? ""}`);
+    if (errors.length > 0) return errors.join("\n");
+  } catch {
+    // the device is gone; the first error is all there is
+  }
+  return thrown instanceof Error || thrown instanceof DOMException ? describe(thrown) : (thrown as GPUError).message;
+}
+
+function misuse(field: string, detail: string): Fault {
+  return new Fault("device", { where: "command batch", field, detail, remedy: "this is a defect in the program: report it" });
+}
