@@ -9,8 +9,8 @@ import (
 //go:embed bierce/history.jsonl bierce/heldout.jsonl
 var files embed.FS
 
-// Bierce is the sample writer Ambrose Bierce (The Devil's Dictionary): history.jsonl to train on, and
-// heldout.jsonl, whose items are all newer, to evaluate on.
+// Bierce is the sample writer Ambrose Bierce (The Devil's Dictionary): history.jsonl to train on,
+// and heldout.jsonl, whose items are all newer, to evaluate on.
 func Bierce() fs.FS {
 	sub, err := fs.Sub(files, "bierce")
 	if err != nil {
