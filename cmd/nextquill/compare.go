@@ -8,20 +8,20 @@ import (
 	"nextquill/report"
 )
 
-// voice is an adapter that a text is written with.
-type voice struct {
-	name    string // what a person calls it
-	adapter string // its blob name, or "" for the base model
+// draftAdapter is an adapter to write a text with.
+type draftAdapter struct {
+	name    string // display name
+	adapter string // blob name, or "" for the base model
 }
 
-// voicesFor finds the adapters that were named: none named is that of the last run.
-func (j *job) voicesFor(paths []string) ([]voice, error) {
+// draftAdapters finds the given adapters. Without any it returns the adapter of the last run.
+func (j *job) draftAdapters(paths []string) ([]draftAdapter, error) {
 	if len(paths) == 0 {
 		paths = []string{""}
 	}
-	var out []voice
+	var out []draftAdapter
 	for i, path := range paths {
-		v := voice{name: path}
+		v := draftAdapter{name: path}
 		var err error
 		if i == 0 || path == "none" {
 			v.adapter, err = j.adapterFor(path)
@@ -39,8 +39,9 @@ func (j *job) voicesFor(paths []string) ([]voice, error) {
 	return out, nil
 }
 
-// each writes one text with each voice. The base model is loaded once for all of them.
-func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(adapter string, onToken func(string)) (api.WriteResult, error)) error {
+// writeDrafts writes one text with each adapter. The base model is loaded once.
+func (c writeCmd) writeDrafts(ctx context.Context, j *job, voices []draftAdapter,
+	write func(adapter string, onToken func(string)) (api.WriteResult, error)) error {
 	if len(voices) > 1 {
 		var adapters []string
 		for _, v := range voices {
@@ -48,7 +49,7 @@ func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(a
 				adapters = append(adapters, v.adapter)
 			}
 		}
-		if err := j.hold(ctx, adapters...); err != nil {
+		if err := j.loadModel(ctx, adapters...); err != nil {
 			return err
 		}
 	}
@@ -64,8 +65,8 @@ func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(a
 	return nil
 }
 
-// hold loads the base model once for all calls that follow, and adapters to switch between.
-func (j *job) hold(ctx context.Context, adapters ...string) error {
+// loadModel loads the base model for all following calls, and adapters to switch between.
+func (j *job) loadModel(ctx context.Context, adapters ...string) error {
 	var r api.LoadResult
 	p := api.LoadParams{Loading: j.loading(), Model: modelDir, Adapters: adapters}
 	return j.call(ctx, "load", "load", p, &r, func() string { return size(r.LiveBytes) + " on the GPU" }, nil)
