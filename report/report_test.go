@@ -131,7 +131,7 @@ func TestTerminalCleansHostileText(t *testing.T) {
 	require.NotContains(t, show(poisoned(), 100, report.Plain), "\x1b")
 }
 
-func TestHTMLStandsAlone(t *testing.T) {
+func TestHTMLIsSelfContained(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.HTML(&b, fixture()))
 	page := b.String()
@@ -146,7 +146,7 @@ func TestHTMLStandsAlone(t *testing.T) {
 	require.Less(t, len(page), 100<<10)
 }
 
-func TestHTMLOfAlmostNothing(t *testing.T) {
+func TestHTMLOfEmptyRun(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.HTML(&b, report.Run{}))
 	r := fixture()
@@ -159,7 +159,7 @@ func TestHTMLOfAlmostNothing(t *testing.T) {
 	require.NotContains(t, b.String(), "NaN")
 }
 
-func TestSummaryIsHonest(t *testing.T) {
+func TestSummary(t *testing.T) {
 	h := fixture().Heldout
 	require.Contains(t, h.Summary(), "is 1.61 times as high")
 	h.Rows[3].Against = &metric.Interval{Point: -.02, Low: -.06, High: .02}

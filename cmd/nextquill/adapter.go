@@ -98,17 +98,17 @@ func (c adapterVerifyCmd) Run(ctx context.Context, a *app) error {
 
 // adapterInfo is the description of an adapter.
 type adapterInfo struct {
-	Path       string       `json:"path"`
-	Rank       int          `json:"rank"`
-	Alpha      float64      `json:"alpha"`
-	RSLoRA     bool         `json:"rslora"`
-	Targets    []string     `json:"targets"`
-	Base       string       `json:"base"`
-	Template   string       `json:"template,omitempty"` // the template it was trained with, if known
-	LearntBase string       `json:"learnt_base,omitempty"`
-	Parameters int          `json:"parameters"`
-	Bytes      int64        `json:"bytes"` // size in float32
-	Modules    []moduleInfo `json:"modules"`
+	Path        string       `json:"path"`
+	Rank        int          `json:"rank"`
+	Alpha       float64      `json:"alpha"`
+	RSLoRA      bool         `json:"rslora"`
+	Targets     []string     `json:"targets"`
+	Base        string       `json:"base"`
+	Template    string       `json:"template,omitempty"` // the template it was trained with, if known
+	TrainedBase string       `json:"learnt_base,omitempty"`
+	Parameters  int          `json:"parameters"`
+	Bytes       int64        `json:"bytes"` // size in float32
+	Modules     []moduleInfo `json:"modules"`
 }
 
 type moduleInfo struct {
@@ -120,7 +120,7 @@ type moduleInfo struct {
 
 func describeAdapter(a *weights.Adapter, path string) adapterInfo {
 	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets,
-		Base: a.BaseModel, Template: a.Provenance.Template, LearntBase: a.Provenance.Base}
+		Base: a.BaseModel, Template: a.Provenance.Template, TrainedBase: a.Provenance.Base}
 	if a.TargetPattern != "" {
 		info.Targets = []string{a.TargetPattern}
 	}
@@ -147,9 +147,9 @@ func (i adapterInfo) print(t report.Terminal) {
 	}
 	line("adapter", "%s", i.Path)
 	line("base", "%s", base)
-	if i.Template != "" || i.LearntBase != "" {
+	if i.Template != "" || i.TrainedBase != "" {
 		line("trained", "with the template %s, on a %s base", cmp.Or(i.Template, "unknown"),
-			cmp.Or(i.LearntBase, "unknown"))
+			cmp.Or(i.TrainedBase, "unknown"))
 	}
 	line("rank", "%d, alpha %g, scaled by %s", i.Rank, i.Alpha, scaling)
 	line("targets", "%s", strings.Join(i.Targets, ", "))

@@ -23,8 +23,8 @@ type adapterMergeCmd struct {
 }
 
 func (adapterMergeCmd) Help() string {
-	return `Writes a merged model to the folder OUT: config.json, tokenizer.json and related files, and model.safetensors with
-W + scaling·B·A in place of W. Any program that reads Hugging Face folders can load it.
+	return `Writes a merged model to the folder OUT: config.json, tokenizer.json and related files, and
+model.safetensors with W + scaling·B·A in place of W. Any program that reads Hugging Face folders can load it.
 
 OUT must not exist. It is created only when it is complete, so Ctrl-C or a full disk leave nothing. Memory use does not
 depend on the size of the model, and no GPU is needed.

@@ -24,7 +24,7 @@ import (
 type baseModel struct {
 	files  blob.Store
 	source string
-	kept   *store.Model // nil if there is no manifest
+	stored *store.Model // nil if there is no manifest
 }
 
 // modelStore returns the store of the user's models.
@@ -45,9 +45,9 @@ func resolveModel(known *store.Store, name string) (baseModel, error) {
 		return baseModel{files: blob.FromFS(models.DefaultFS())}, nil
 	}
 	if store.IsName(name) {
-		kept, err := known.Find(name)
+		stored, err := known.Find(name)
 		if err == nil {
-			return baseModel{kept.Files(), kept.Dir, kept}, nil
+			return baseModel{stored.Files(), stored.Dir, stored}, nil
 		}
 		if !errors.Is(err, fault.Missing) {
 			return baseModel{}, err
@@ -68,9 +68,9 @@ func resolveModel(known *store.Store, name string) (baseModel, error) {
 	case !info.IsDir():
 		return openSingleFile(name)
 	}
-	kept, err := store.OpenFolder(name)
+	stored, err := store.OpenFolder(name)
 	if err == nil {
-		return baseModel{kept.Files(), name, kept}, nil
+		return baseModel{stored.Files(), name, stored}, nil
 	}
 	if !errors.Is(err, fault.Missing) {
 		return baseModel{}, err
@@ -95,11 +95,11 @@ func openSingleFile(path string) (baseModel, error) {
 
 // mountModel mounts the base model for the core.
 func (j *job) mountModel() error {
-	kept, err := modelStore(j.Models, j.getenv)
+	stored, err := modelStore(j.Models, j.getenv)
 	if err != nil {
 		return err
 	}
-	m, err := resolveModel(kept, j.Model)
+	m, err := resolveModel(stored, j.Model)
 	if err != nil {
 		return err
 	}
@@ -114,14 +114,14 @@ const progressBytes = 256 << 20
 // checkModel verifies the base model's files against its manifest on every use. Hashing is fast
 // compared with what follows.
 func (j *job) checkModel(ctx context.Context) error {
-	if j.base.kept == nil {
+	if j.base.stored == nil {
 		return nil
 	}
-	if j.base.kept.Manifest.Size() < progressBytes {
-		return j.modelMismatch(j.base.kept.Check(ctx, nil))
+	if j.base.stored.Manifest.Size() < progressBytes {
+		return j.modelMismatch(j.base.stored.Check(ctx, nil))
 	}
 	return j.transfer("check the model", func(tell store.Progress) (string, error) {
-		return "whole", j.modelMismatch(j.base.kept.Check(ctx, tell))
+		return "complete", j.modelMismatch(j.base.stored.Check(ctx, tell))
 	})
 }
 
@@ -130,8 +130,8 @@ func (j *job) modelMismatch(err error) error {
 	if !errors.Is(err, fault.Mismatch) && !errors.Is(err, fault.Missing) {
 		return err
 	}
-	again := j.base.kept.Name
-	if from := j.base.kept.Manifest.From; from != "" && !store.IsKnown(again) {
+	again := j.base.stored.Name
+	if from := j.base.stored.Manifest.From; from != "" && !store.IsKnown(again) {
 		again = fmt.Sprintf("%s --name %s", from, again)
 	}
 	return fault.New(fault.Mismatch, j.Model, "", "the model does not match its manifest and is not used").

@@ -21,9 +21,9 @@ func instructModel(t *testing.T) string {
 	return dir
 }
 
-// TestWriteAnswers sends a text as a chat message if the model has a chat template and there is no
+// TestWriteChat sends a text as a chat message if the model has a chat template and there is no
 // history or adapter.
-func TestWriteAnswers(t *testing.T) {
+func TestWriteChat(t *testing.T) {
 	model, out := instructModel(t), filepath.Join(t.TempDir(), "out")
 	history := filepath.Join(t.TempDir(), "h.csv")
 	require.NoError(t, os.WriteFile(history, []byte("word,text,time\nenvy,a,2024-01-01\n"), 0o644))

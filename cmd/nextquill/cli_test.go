@@ -60,7 +60,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-func TestRunShowsTheWholeJob(t *testing.T) {
+func TestRunOutput(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
@@ -88,7 +88,7 @@ func TestRunShowsTheWholeJob(t *testing.T) {
 	require.True(t, r.session.closed)
 }
 
-func TestRunOnOnesOwnTexts(t *testing.T) {
+func TestRunWithHistory(t *testing.T) {
 	dir := t.TempDir()
 	var lines strings.Builder
 	for i := range 20 {
@@ -160,7 +160,7 @@ func TestPersonalizeFromAnAdapter(t *testing.T) {
 }
 
 // Early stopping selects the adapter, so it must not use the texts of the final test.
-func TestEarlyStopWatchesTextsOfItsOwn(t *testing.T) {
+func TestEarlyStopUsesSeparateTexts(t *testing.T) {
 	s := &fakeEngine{}
 	r := invoke(t, t.Context(), s, "run", "--patience", "2", "--out", t.TempDir())
 	require.Equal(t, exitOK, r.code, r.stderr)
@@ -181,7 +181,7 @@ func TestEarlyStopWatchesTextsOfItsOwn(t *testing.T) {
 	require.Equal(t, 24, count("in/watch.jsonl"))
 }
 
-func TestFaultsNameThePlaceAndTheRemedy(t *testing.T) {
+func TestFaultMessages(t *testing.T) {
 	dir := t.TempDir()
 	out := []string{"--out", filepath.Join(dir, "out")}
 	file := func(name, content string) string {
@@ -225,7 +225,7 @@ func TestFaultsNameThePlaceAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestWriteStreamsAndAsks(t *testing.T) {
+func TestWriteRequest(t *testing.T) {
 	dir := t.TempDir()
 	texts := filepath.Join(dir, "h.csv")
 	require.NoError(t, os.WriteFile(texts, []byte("word,text,time\nenvy,a,2024-01-01\npride,b,2024-01-02\n"), 0o644))
@@ -245,7 +245,7 @@ func TestWriteStreamsAndAsks(t *testing.T) {
 	require.Nil(t, p["sampling"].(map[string]any)["temperature"])
 }
 
-func TestWriteAndExplainFindTheLastRun(t *testing.T) {
+func TestWriteAndExplainUseTheLastRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	require.Equal(t, exitOK, invoke(t, t.Context(), &fakeEngine{}, "run", "--out", out).code)
 	r := invoke(t, t.Context(), &fakeEngine{}, "write", "ambition", "--out", out)
@@ -317,7 +317,7 @@ func TestJSONIsOnlyJSON(t *testing.T) {
 		"token": 32}, events)
 }
 
-func TestInterruptSaysHowToGoOn(t *testing.T) {
+func TestInterruptTellsHowToResume(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &fakeEngine{}
 	s.fail = func(ctx context.Context, method string) error {
@@ -334,7 +334,7 @@ func TestInterruptSaysHowToGoOn(t *testing.T) {
 	require.True(t, s.closed)
 }
 
-func TestComplaintsCallBlobsByTheirPaths(t *testing.T) {
+func TestErrorsReplaceBlobNamesByPaths(t *testing.T) {
 	dir := t.TempDir()
 	s := &fakeEngine{fail: func(context.Context, string) error {
 		return fmt.Errorf("loading: %w", fault.New(fault.Malformed, "model/config.json", "hidden_size", "-1").

@@ -194,7 +194,8 @@ func (j *job) adapterFor(path string) (string, error) {
 		path = filepath.Join(j.Out, "adapter")
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return "", fault.New(fault.Missing, path, "", "there is no trained adapter yet").
-				WithRemedy("run `nextquill run` or `nextquill personalize` first, set an adapter with --adapter, or use the base model with --adapter none")
+				WithRemedy("run `nextquill run` or `nextquill personalize` first, set an adapter with --adapter, " +
+					"or use the base model with --adapter none")
 		}
 	}
 	return j.mountAdapter(adapterDir, path)

@@ -125,12 +125,12 @@ func (s *experiment) trainingSource(ctx context.Context) (api.Source, error) {
 	if s.training.Patience == 0 {
 		return source, nil
 	}
-	learn, watch, err := history.SplitFraction(s.train, validationShare)
+	training, validation, err := history.SplitFraction(s.train, validationShare)
 	if err != nil {
 		return source, err
 	}
-	if source.History, err = s.putTexts(ctx, "learn.jsonl", learn, "the texts"); err == nil {
-		source.Heldout, err = s.putTexts(ctx, "watch.jsonl", watch, "the texts")
+	if source.History, err = s.putTexts(ctx, "learn.jsonl", training, "the texts"); err == nil {
+		source.Heldout, err = s.putTexts(ctx, "watch.jsonl", validation, "the texts")
 	}
 	return source, err
 }

@@ -27,8 +27,8 @@ type explainCmd struct {
 }
 
 func (explainCmd) Help() string {
-	return `Shades each token by its data-side causal effect (DCE): its probability with the writer's history in the prompt,
-minus its probability without it.
+	return `Shades each token by its data-side causal effect (DCE): its probability with the writer's history in
+the prompt, minus its probability without it.
 
   nextquill explain --item 3
   nextquill explain "A minor form of despair, disguised as a virtue." -c word=patience -c part=noun

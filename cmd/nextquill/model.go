@@ -60,8 +60,8 @@ type modelGetCmd struct {
 }
 
 func (modelGetCmd) Help() string {
-	text := `Downloads or copies a model, checks every file against its manifest, and stores it under a name for --model.
-Interrupted downloads resume when the command runs again. Corrupt files are downloaded again.
+	text := `Downloads or copies a model, checks every file against its manifest, and stores it under a name for
+--model. Interrupted downloads resume when the command runs again. Corrupt files are downloaded again.
 
 Known models:
 `
@@ -155,9 +155,9 @@ func (c modelListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	kept, broken := s.List()
+	stored, broken := s.List()
 	var rows [][]string
-	for _, m := range kept {
+	for _, m := range stored {
 		about, err := m.Describe(ctx)
 		if err != nil {
 			broken = append(broken, err)
@@ -210,14 +210,14 @@ func (c modelVerifyCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	var kept []*store.Model
+	var stored []*store.Model
 	var wrong []error
 	if len(c.Names) == 0 {
-		kept, wrong = s.List()
+		stored, wrong = s.List()
 	}
 	for _, name := range c.Names {
 		m, err := resolveModel(s, name)
-		if err == nil && m.kept == nil {
+		if err == nil && m.stored == nil {
 			err = fault.New(fault.Missing, name, "manifest.json", "is missing, so the files cannot be checked").
 				WithRemedy("store the model, which creates one: nextquill model get %s", name)
 		}
@@ -225,9 +225,9 @@ func (c modelVerifyCmd) Run(ctx context.Context, a *app) error {
 			wrong = append(wrong, err)
 			continue
 		}
-		kept = append(kept, m.kept)
+		stored = append(stored, m.stored)
 	}
-	for _, m := range kept {
+	for _, m := range stored {
 		err := transfer(progress, "verify "+m.Name, func(tell store.Progress) (string, error) {
 			return fmt.Sprintf("%s, matches the manifest", size(m.Manifest.Size())), m.Check(ctx, tell)
 		})
@@ -238,7 +238,7 @@ func (c modelVerifyCmd) Run(ctx context.Context, a *app) error {
 			wrong = append(wrong, err)
 		}
 	}
-	if len(kept) == 0 && len(wrong) == 0 && !a.JSON {
+	if len(stored) == 0 && len(wrong) == 0 && !a.JSON {
 		showModels(a, s, nil)
 	}
 	return errors.Join(wrong...)
@@ -254,9 +254,9 @@ type modelConvertCmd struct {
 }
 
 func (modelConvertCmd) Help() string {
-	return `Writes a model as files of at most 25 MiB, which any static host can serve, with a manifest. The page, the module and
-'nextquill model get' download and verify the files with it. With --to the weights are converted to another type and
-written as one GGUF file (in shards), where vectors stay f32.
+	return `Writes a model as files of at most 25 MiB, which any static host can serve, with a manifest. The page, the
+module and 'nextquill model get' download and verify the files with it. With --to the weights are converted to another
+type and written as one GGUF file (in shards), where vectors stay f32.
 
   nextquill model convert smollm2-135m dist/smollm2
   nextquill model convert ~/models/Qwen2.5-0.5B dist/qwen --to q8`
@@ -278,11 +278,11 @@ func (c modelConvertCmd) Run(ctx context.Context, a *app) error {
 	if options.Name == "" {
 		options.Name = store.NameFor(filepath.Base(c.Source))
 	}
-	if m.kept != nil {
-		if err := m.kept.Check(ctx, nil); err != nil {
+	if m.stored != nil {
+		if err := m.stored.Check(ctx, nil); err != nil {
 			return err
 		}
-		options.Licence = m.kept.Manifest.Licence
+		options.Licence = m.stored.Manifest.Licence
 	}
 	files := 0
 	err = transfer(progress, "convert "+filepath.Base(c.Source), func(tell store.Progress) (string, error) {

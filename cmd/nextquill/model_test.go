@@ -19,9 +19,9 @@ import (
 // tiny is a small random model.
 const tiny = "../../core/weights/testdata/gguf/llama"
 
-// TestModelsFromShelfToShelf converts a model, serves it, gets it, uses it by name, corrupts it,
+// TestModelLifecycle converts a model, serves it, gets it, uses it by name, corrupts it,
 // repairs it and removes it.
-func TestModelsFromShelfToShelf(t *testing.T) {
+func TestModelLifecycle(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("NEXTQUILL_MODELS", filepath.Join(dir, "models"))
 	ok := func(args ...string) cliRun {

@@ -42,8 +42,8 @@ func (c modelInfoCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if m.kept != nil && m.kept.Manifest.Licence != "" {
-		about.Licence = m.kept.Manifest.Licence
+	if m.stored != nil && m.stored.Manifest.Licence != "" {
+		about.Licence = m.stored.Manifest.Licence
 	}
 	tokens, tokenizerErr := store.Tokens(ctx, m.files, "")
 	need, err := c.estimate(ctx, m)
@@ -130,10 +130,10 @@ func (c modelInfoCmd) rows(about store.Description, m baseModel, tokens int, tok
 	if m.source != "" {
 		rows = append(rows, []string{"folder", m.source})
 	}
-	if m.kept != nil {
+	if m.stored != nil {
 		rows = append(rows, []string{"files",
-			fmt.Sprintf("%d, %s, with a manifest", len(m.kept.Manifest.Files), size(m.kept.Manifest.Size()))})
-		if from := m.kept.Manifest.From; from != "" {
+			fmt.Sprintf("%d, %s, with a manifest", len(m.stored.Manifest.Files), size(m.stored.Manifest.Size()))})
+		if from := m.stored.Manifest.From; from != "" {
 			rows = append(rows, []string{"from", from})
 		}
 	}

@@ -28,7 +28,8 @@ type personalizeCmd struct {
 
 func (personalizeCmd) Help() string {
 	return `Trains a LoRA adapter on your texts and evaluates it on the newest of them, which are held out.
-The adapter is written in PEFT's format to OUT/adapter, and the texts are copied to OUT so that 'write' and 'explain' find them.
+The adapter is written in PEFT's format to OUT/adapter, and the texts are copied to OUT for
+'write' and 'explain'.
 
 Ctrl-C stops after the current step and writes a checkpoint. The same command with --resume continues from it.
 
@@ -49,14 +50,15 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	learn, heldout, err := history.SplitFraction(items, c.Heldout)
+	training, heldout, err := history.SplitFraction(items, c.Heldout)
 	if err != nil {
 		return err
 	}
 	if c.From != "" && (c.Full || c.Rank != 0 || c.Alpha != 0) {
 		return fault.New(fault.Mismatch, "--from", "",
 			"cannot be combined with --rank, --alpha or --full: the adapter has its own rank and alpha").
-			WithRemedy("remove --rank, --alpha and --full; to train all weights, merge the adapter first: nextquill adapter merge")
+			WithRemedy("remove --rank, --alpha and --full; to train all weights, " +
+				"merge the adapter first: nextquill adapter merge")
 	}
 	j, err := a.newJob(c.globals)
 	if err != nil {
@@ -64,7 +66,7 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	s := &experiment{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(),
 		resume: c.Resume}
-	if s.corpus, err = j.putCorpus(ctx, learn, heldout, c.History, true); err != nil {
+	if s.corpus, err = j.putCorpus(ctx, training, heldout, c.History, true); err != nil {
 		return err
 	}
 	s.source.MaxItems = c.MaxItems

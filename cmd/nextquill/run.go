@@ -28,8 +28,9 @@ type runCmd struct {
 }
 
 func (runCmd) Help() string {
-	return `Evaluates the base model, trains on a writer's texts with ContextSFT and NextQuill, evaluates both on held-out texts,
-writes about unseen subjects before and after training, and shows which words of a text depend on the history.
+	return `Evaluates the base model, trains on a writer's texts with ContextSFT and NextQuill, evaluates both on
+held-out texts, writes about unseen subjects before and after training, and shows which words of a text depend on the
+history.
 
 Writes OUT/adapter (PEFT's format) and OUT/report.html, a self-contained page for any browser.
 Without --history it uses the sample writer: Ambrose Bierce, The Devil's Dictionary.
@@ -178,21 +179,21 @@ func (c runCmd) showTexts(ctx context.Context, s *experiment, e workload, r *rep
 // texts returns the writer's texts, or the sample writer's.
 func (c runCmd) texts(ctx context.Context, j *job) (corpus, error) {
 	if c.History == "" {
-		learn, heldout, err := sampleTexts()
+		training, heldout, err := sampleTexts()
 		if err != nil {
 			return corpus{}, err
 		}
-		return j.putCorpus(ctx, learn, heldout, "the sample writer", true)
+		return j.putCorpus(ctx, training, heldout, "the sample writer", true)
 	}
 	items, err := readTexts(c.History)
 	if err != nil {
 		return corpus{}, err
 	}
-	learn, heldout, err := history.SplitFraction(items, c.Heldout)
+	training, heldout, err := history.SplitFraction(items, c.Heldout)
 	if err != nil {
 		return corpus{}, err
 	}
-	return j.putCorpus(ctx, learn, heldout, c.History, true)
+	return j.putCorpus(ctx, training, heldout, c.History, true)
 }
 
 func (c runCmd) writer() string {

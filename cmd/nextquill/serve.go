@@ -21,15 +21,17 @@ type serveCmd struct {
 }
 
 func (serveCmd) Help() string {
-	return `Serves the browser version on this machine and prints its address. Any static host can serve the same folder.
+	return `Serves the browser version on this machine and prints its address. Any static host can serve
+the same folder.
 
   nextquill serve --addr 127.0.0.1:0`
 }
 
 // contentPolicy only allows the page to load its own files. 'wasm-unsafe-eval' allows compiling
 // WASM, but not eval.
-const contentPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
-	"img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+const contentPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
+	"connect-src 'self'; img-src 'self' data:; style-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types nextquill nextquill-page"
 
 // Run serves until it is interrupted.
@@ -87,7 +89,9 @@ func (h siteHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(name, "assets/") { // names contain a hash of the content
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	root, err := os.OpenRoot(h.dir) // names and links cannot leave the folder; opened per request, because a rebuild replaces it
+	// A root, because names and links must not leave the folder. It is opened for each request,
+	// because a rebuild replaces the folder.
+	root, err := os.OpenRoot(h.dir)
 	if err != nil {
 		http.NotFound(w, r)
 		return

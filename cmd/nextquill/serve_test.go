@@ -52,7 +52,7 @@ func ask(t *testing.T, server *httptest.Server, path string, header ...string) (
 	return response, string(body)
 }
 
-func TestServeSendsThePolicyAndTheSmallestForm(t *testing.T) {
+func TestServeHeadersAndCompression(t *testing.T) {
 	server := small(t)
 	r, body := ask(t, server, "/")
 	require.Equal(t, "<!doctype html>", body)
@@ -78,7 +78,7 @@ func TestServeSendsThePolicyAndTheSmallestForm(t *testing.T) {
 	require.Equal(t, "234", body)
 }
 
-func TestServeStaysInItsFolder(t *testing.T) {
+func TestServeStaysInFolder(t *testing.T) {
 	server := small(t)
 	for _, path := range []string{"/nothing", "/../secret.txt", "/..%2fsecret.txt", "/link.txt", "/assets", "/model/"} {
 		r, body := ask(t, server, path)

@@ -23,7 +23,8 @@ type stepCmd struct {
 }
 
 func (stepCmd) Help() string {
-	return `Runs one forward and one backward pass without an update, to compare the objective with another implementation.
+	return `Runs one forward and one backward pass without an update, to compare the objective with another
+implementation.
 Writes OUT/result.json (loss terms; per token the log-probabilities, effect and weight) and OUT/grads.safetensors
 (F32; PEFT's names with --adapter, Hugging Face's with --full).
 

@@ -64,9 +64,9 @@ const (
 
 // cpuSeconds estimates the time of `run` on this machine's processor, to within a factor of two.
 func cpuSeconds(s *experiment, e workload, layers int64) float64 {
-	learn, heldout := s.train[max(0, len(s.train)-e.maxItems):], s.heldout[:min(len(s.heldout), e.maxHeldout)]
-	text := meanTokens(learn)
-	n, m, k := float64(len(learn)), float64(len(heldout)), float64(s.retrieval.K)
+	training, heldout := s.train[max(0, len(s.train)-e.maxItems):], s.heldout[:min(len(s.heldout), e.maxHeldout)]
+	text := meanTokens(training)
+	n, m, k := float64(len(training)), float64(len(heldout)), float64(s.retrieval.K)
 	one, both := (k+1)*text, (k+2)*text // tokens of a sample with one branch and with both
 	forward := m*one*6 +                // four evaluations, and one at the end of each training
 		n*both + // the frozen expert's pass over every sample

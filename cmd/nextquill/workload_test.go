@@ -12,9 +12,9 @@ import (
 	"nextquill/models/store"
 )
 
-// TestEstimateOfTheJob compares the estimate with the measured time: 150 seconds on two idle cores
+// TestRunTimeEstimate compares the estimate with the measured time: 150 seconds on two idle cores
 // with the embedded model.
-func TestEstimateOfTheJob(t *testing.T) {
+func TestRunTimeEstimate(t *testing.T) {
 	about, err := store.Describe(t.Context(), blob.FromFS(models.DefaultFS()), "")
 	require.NoError(t, err)
 	layers := layerParameters(about)
@@ -30,14 +30,14 @@ func TestEstimateOfTheJob(t *testing.T) {
 	require.Less(t, seconds, 300.)
 }
 
-func TestRoughTimes(t *testing.T) {
+func TestApproximateTime(t *testing.T) {
 	for seconds, want := range map[float64]string{5: "a minute", 100: "2 minutes", 862: "14 minutes",
 		5939: "99 minutes", 7300: "3 hours"} {
 		require.Equal(t, want, approximateTime(seconds))
 	}
 }
 
-func TestEffortSuitsModelAndDevice(t *testing.T) {
+func TestWorkloadFor(t *testing.T) {
 	const large = 106e6
 	require.Equal(t, smallWorkload(), workloadFor(large, true))
 	require.Equal(t, fullWorkload(), workloadFor(large, false))

@@ -55,7 +55,7 @@ func load(t testing.TB, family string) (*Template, *tokenizer.Tokenizer, []golde
 
 func clock() time.Time { return time.Date(2024, 7, 6, 5, 4, 3, 0, time.UTC) }
 
-func TestConversationsAreThoseOfTransformers(t *testing.T) {
+func TestConversationsMatchTransformers(t *testing.T) {
 	for family := range families {
 		t.Run(family, func(t *testing.T) {
 			tmpl, tok, cases := load(t, family)
@@ -99,15 +99,15 @@ func spellsTokens(tok *tokenizer.Tokenizer, c goldenCase) bool {
 	return false
 }
 
-// TestOneTextOnEveryDay: without a clock the template uses its built-in date.
-func TestOneTextOnEveryDay(t *testing.T) {
+// TestFixedDateWithoutClock: without a clock the template uses its built-in date.
+func TestFixedDateWithoutClock(t *testing.T) {
 	tmpl, _, _ := load(t, "llama3.2")
 	text, err := tmpl.Render([]Message{{User, "x"}}, Options{})
 	require.NoError(t, err)
 	require.Contains(t, text, "Today Date: 26 Jul 2024\n")
 }
 
-func TestWhereTemplatesStand(t *testing.T) {
+func TestTemplateSources(t *testing.T) {
 	conversation := []Message{{User, "x"}}
 	gguf := func(entries ...g.Entry) []byte { return []byte(g.File{Metadata: entries}.Encode()) }
 	const chatTemplate = "tokenizer.chat_template"
@@ -153,7 +153,7 @@ func TestWhereTemplatesStand(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestUnsupported(t *testing.T) {
 	for config, message := range map[string]string{
 		`{`:                    "m/tokenizer_config.json: has an unexpected type",
 		`[]`:                   "has an unexpected type",

@@ -71,7 +71,7 @@ func fromJSON(t testing.TB, d *json.Decoder) value {
 
 func clock() time.Time { return time.Date(2024, 7, 6, 5, 4, 3, 0, time.UTC) }
 
-func TestTextIsThatOfTheReference(t *testing.T) {
+func TestTextMatchesReference(t *testing.T) {
 	g, vars := readGoldens(t)
 	require.Greater(t, len(g.Cases), 500)
 	for _, c := range g.Cases {

@@ -67,7 +67,7 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestUnsupported(t *testing.T) {
 	for pattern, want := range map[string]string{
 		`(`: `a ")" is missing`, `)`: `unmatched ")"`, `a)`: `unmatched ")"`, `*`: "has nothing to repeat",
 		`a|+`: "has nothing to repeat",
@@ -160,7 +160,7 @@ func compareWithPeer(t *testing.T, seed uint64) (compared bool) {
 	return true
 }
 
-func TestAgreesWithABacktrackingEngine(t *testing.T) {
+func TestMatchesBacktrackingEngine(t *testing.T) {
 	compared := 0
 	for seed := range uint64(6000) {
 		if compareWithPeer(t, seed) {

@@ -60,9 +60,9 @@ func loadEntries(t *testing.T, entries []g.Entry) (*Tokenizer, error) {
 	return LoadModel(t.Context(), blob.NewMem(map[string][]byte{"m/model.gguf": data}), "m")
 }
 
-// TestGGUFMeansItsTokenizerJSON compares the tokenizer of GGUF metadata with that of the
+// TestGGUFMatchesTokenizerJSON compares the tokenizer of GGUF metadata with that of the
 // corresponding tokenizer.json.
-func TestGGUFMeansItsTokenizerJSON(t *testing.T) {
+func TestGGUFMatchesTokenizerJSON(t *testing.T) {
 	const level = `{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}`
 	split := func(pattern string) string {
 		quoted, _ := json.Marshal(pattern)
@@ -154,8 +154,8 @@ func TestJSONOfGGUF(t *testing.T) {
 	require.ErrorIs(t, err, fault.Missing)
 }
 
-// TestGGUFTokenizersWeRefuse checks the faults for unsupported metadata.
-func TestGGUFTokenizersWeRefuse(t *testing.T) {
+// TestUnsupportedGGUFTokenizers checks the faults for unsupported metadata.
+func TestUnsupportedGGUFTokenizers(t *testing.T) {
 	good := []g.Entry{{Key: "tokenizer.ggml.model", Value: "gpt2"}, {Key: "tokenizer.ggml.pre", Value: "gpt-2"},
 		{Key: "tokenizer.ggml.tokens", Value: []string{"a", "b", "ab", "<end>"}},
 		{Key: "tokenizer.ggml.token_type", Value: []int32{1, 1, 1, 3}},

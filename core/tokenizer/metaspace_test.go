@@ -31,7 +31,7 @@ func pieceEntries(t testing.TB) []g.Entry {
 		{Key: "tokenizer.ggml.scores", Value: m.Scores}, {Key: "tokenizer.ggml.token_type", Value: m.Types}}
 }
 
-func TestPiecesAreThoseOfSentencePiece(t *testing.T) {
+func TestPiecesMatchSentencePiece(t *testing.T) {
 	tok, err := loadEntries(t, pieceEntries(t))
 	require.NoError(t, err)
 	require.True(t, tok.IsSpecial(1))
@@ -52,7 +52,7 @@ func ids(want []int32) []int32 {
 	return want
 }
 
-func TestTextComesBackFromPieces(t *testing.T) {
+func TestPiecesRoundTrip(t *testing.T) {
 	for _, name := range pieceNames {
 		tok := golden(t, name)
 		for _, c := range goldenCases(t, name) {
@@ -99,7 +99,7 @@ func TestWordwiseChangesNothing(t *testing.T) {
 	require.Equal(t, []int32{260, 0}, across.Encode("ab a"))
 }
 
-func TestPiecesWeRefuse(t *testing.T) {
+func TestUnsupportedPieces(t *testing.T) {
 	for _, c := range []struct {
 		key     string
 		value   any

@@ -31,7 +31,7 @@ func mixed(rng *rand.Rand, n int) string {
 	return b.String()
 }
 
-func TestDecodeReturnsWhatWasEncoded(t *testing.T) {
+func TestDecodeInvertsEncode(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, name := range exact {
 		tok := golden(t, name)
@@ -95,7 +95,7 @@ func TestUnknownBytes(t *testing.T) {
 	require.Equal(t, []int32{0, 2, 1}, tok.Encode("axb"))
 }
 
-func TestLookUps(t *testing.T) {
+func TestLookups(t *testing.T) {
 	tok := golden(t, "gpt2")
 	id, ok := tok.ID("<|im_end|>")
 	require.True(t, ok)
@@ -114,7 +114,7 @@ func TestLookUps(t *testing.T) {
 	}
 }
 
-func TestStreamHoldsBackUnfinishedCharacters(t *testing.T) {
+func TestStreamHoldsBackIncompleteCharacters(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	tok := golden(t, "gpt2")
 	for range 200 {
@@ -193,7 +193,7 @@ func FuzzScanners(f *testing.F) {
 
 // A long text is matched as a whole. The pieces equal those of its parts if the parts meet at a
 // position where the pattern always splits.
-func TestAnUnknownPatternGetsThroughLongText(t *testing.T) {
+func TestUnknownPatternOnLongText(t *testing.T) {
 	re, err := regex.Compile(`\p{Lu}?\p{Ll}+|\p{Lu}+|\p{N}{1,2}|\s+(?!\S)|\s+|[^\s\p{L}\p{N}]+`)
 	require.NoError(t, err)
 	p := pattern{re}
@@ -230,7 +230,7 @@ func referenceBPE(m *bpe, word string) []int32 {
 	}
 }
 
-func TestMergingFollowsTheDefinition(t *testing.T) {
+func TestMergeMatchesDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	tok := golden(t, "gpt2")
 	for range 300 {
@@ -273,7 +273,7 @@ func TestWordsOverTheLimitStillRoundTrip(t *testing.T) {
 	require.True(t, tok.Decode(tok.Encode(s)) == s)
 }
 
-func TestTheWordCacheIsBoundedAndHarmless(t *testing.T) {
+func TestWordCacheIsBounded(t *testing.T) {
 	tok := golden(t, "gpt2")
 	first := tok.Encode("hello there")
 	var b strings.Builder

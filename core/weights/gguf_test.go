@@ -12,8 +12,8 @@ import (
 	g "nextquill/core/weights/gguf/gguftest"
 )
 
-// TestGGUFOfTheReference reads files of many types and compares the values with transformers'.
-func TestGGUFOfTheReference(t *testing.T) {
+// TestGGUFMatchesReference reads files of many types and compares the values with transformers'.
+func TestGGUFMatchesReference(t *testing.T) {
 	ctx := t.Context()
 	llama := Config{HiddenSize: 64, IntermediateSize: 96, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 16, VocabSize: 40,
 		MaxPositions: 128,
@@ -106,8 +106,8 @@ func smallTensors(more ...g.Tensor) []g.Tensor {
 	return list
 }
 
-// TestGGUFThatIsNoModelOfOurs opens valid GGUF files of unsupported models.
-func TestGGUFThatIsNoModelOfOurs(t *testing.T) {
+// TestUnsupportedGGUF opens valid GGUF files of unsupported models.
+func TestUnsupportedGGUF(t *testing.T) {
 	with := func(key string, value any) []g.Entry { return small(g.Entry{Key: key, Value: value}) }
 	for name, c := range map[string]struct {
 		metadata []g.Entry

@@ -48,7 +48,7 @@ func requireExpected(t *testing.T, dir string, f *File) {
 	}
 }
 
-func TestModelFolderOfTransformers(t *testing.T) {
+func TestTransformersModelFolder(t *testing.T) {
 	for _, c := range []struct {
 		dir            string
 		heads, headDim int
@@ -69,7 +69,7 @@ func TestModelFolderOfTransformers(t *testing.T) {
 	}
 }
 
-func TestHalfIsWidenedExactly(t *testing.T) {
+func TestHalfConversionIsExact(t *testing.T) {
 	f, err := Open(t.Context(), golden, "half.safetensors")
 	require.NoError(t, err)
 	half, err := f.ReadF32(t.Context(), "f16")
@@ -79,7 +79,7 @@ func TestHalfIsWidenedExactly(t *testing.T) {
 	require.Equal(t, want, half)
 }
 
-func TestAdapterOfPEFT(t *testing.T) {
+func TestPEFTAdapter(t *testing.T) {
 	ctx := t.Context()
 	a, err := ReadAdapter(ctx, golden, "peft")
 	require.NoError(t, err)
@@ -140,7 +140,7 @@ func TestEncodeRoundTrip(t *testing.T) {
 	require.ErrorIs(t, err, fault.Missing)
 }
 
-func TestLongTensorsAreConvertedInPieces(t *testing.T) {
+func TestLongTensorsAreConvertedInChunks(t *testing.T) {
 	data := make([]float32, 2*convertChunk+5)
 	for i := range data {
 		data[i] = float32(i)
@@ -154,7 +154,7 @@ func TestLongTensorsAreConvertedInPieces(t *testing.T) {
 	require.Equal(t, data, got)
 }
 
-func TestConfigDefaultsAreThoseOfTransformers(t *testing.T) {
+func TestConfigDefaultsMatchTransformers(t *testing.T) {
 	c, err := ParseConfig("config.json", []byte(`{"model_type":"llama"}`))
 	require.NoError(t, err)
 	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128,
@@ -225,7 +225,7 @@ func TestLlama3Frequencies(t *testing.T) {
 	}
 }
 
-func TestCheckLlamaNamesWhatDisagrees(t *testing.T) {
+func TestCheckLlama(t *testing.T) {
 	ctx := t.Context()
 	config, err := ReadConfig(ctx, golden, "f16_untied")
 	require.NoError(t, err)

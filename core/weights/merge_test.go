@@ -60,9 +60,9 @@ func values(t *testing.T, f *File, name string) []float32 {
 	return v
 }
 
-// TestMergeIsPEFTs compares merged weights with those of merge_and_unload. They are equal except
+// TestMergeMatchesPEFT compares merged weights with those of merge_and_unload. They are equal except
 // for rounding: PEFT rounds the update and then the sum, Merge rounds only the sum.
-func TestMergeIsPEFTs(t *testing.T) {
+func TestMergeMatchesPEFT(t *testing.T) {
 	folders, err := filepath.Glob(oracle + "/adapters/*")
 	require.NoError(t, err)
 	require.Len(t, folders, 8)
@@ -122,7 +122,7 @@ func TestMergeTypes(t *testing.T) {
 	require.JSONEq(t, string(config), string(same))
 }
 
-func TestMergeRefuses(t *testing.T) {
+func TestMergeErrors(t *testing.T) {
 	ctx := t.Context()
 	base, a, _, _ := mergeCase(t, "half")
 	_, other, _, _ := mergeCase(t, "plain")

@@ -41,9 +41,9 @@ var golden = blob.FromFS(os.DirFS("../../core/weights/testdata"))
 // like those of the golden models.
 var within = map[string]float64{"f32": 0, "f16": 1e-3, "bf16": 8e-3, "q8": 8e-3, "q4": .12}
 
-// TestEveryFormToEveryType converts models of each family and format and reads them back. Names and
+// TestEveryFormatToEveryType converts models of each family and format and reads them back. Names and
 // values must agree, so the row order of Llama's heads is converted and restored.
-func TestEveryFormToEveryType(t *testing.T) {
+func TestEveryFormatToEveryType(t *testing.T) {
 	for _, path := range []string{"gguf/llama", "gguf/qwen2", "gguf/qwen3/model.gguf", "bf16_tied_sharded",
 		"f16_untied",
 		"rope/llama3/hf", "rope/llama3/model.gguf", "rope/linear/hf", "rope/linear/model.gguf"} {
@@ -91,9 +91,9 @@ func TestEveryFormToEveryType(t *testing.T) {
 	}
 }
 
-// TestBlocksGoOverUnchanged checks that tensors that already have the requested type are copied bit
+// TestBlocksAreCopiedUnchanged checks that tensors that already have the requested type are copied bit
 // for bit.
-func TestBlocksGoOverUnchanged(t *testing.T) {
+func TestBlocksAreCopiedUnchanged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	_, err := convert.Folder(t.Context(), golden, "gguf/llama", dir, convert.Options{Name: "tiny", To: "q8"})
 	require.NoError(t, err)
@@ -125,8 +125,8 @@ func TestBlocksGoOverUnchanged(t *testing.T) {
 	require.Equal(t, uint64(7), after.Metadata["general.file_type"].Any())
 }
 
-// TestFilesAsTheyAre splits the embedded model into shards without other changes.
-func TestFilesAsTheyAre(t *testing.T) {
+// TestUnchangedFiles splits the embedded model into shards without other changes.
+func TestUnchangedFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	embedded := blob.FromFS(models.DefaultFS())
 	m, err := convert.Folder(t.Context(), embedded, "", dir, convert.Options{Name: "default", Shard: 1 << 20})
@@ -154,7 +154,7 @@ func TestFilesAsTheyAre(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestUnsupported(t *testing.T) {
 	full := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(full, "mine.txt"), []byte("x"), 0o644))
 	_, err := convert.Folder(t.Context(), golden, "gguf/llama", full, convert.Options{To: "q8"})

@@ -139,8 +139,8 @@ func TestSplitAndJoined(t *testing.T) {
 	}
 }
 
-// TestEncodeIsPlain checks the form that the browser reads: empty members are omitted.
-func TestEncodeIsPlain(t *testing.T) {
+// TestEncodeOmitsEmptyMembers checks the form that the browser reads: empty members are omitted.
+func TestEncodeOmitsEmptyMembers(t *testing.T) {
 	m := manifest.Manifest{Name: "a & b", Files: []manifest.File{{Path: "f", Size: 3, SHA256: sum}}}
 	var v map[string]any
 	require.NoError(t, json.Unmarshal(m.Encode(), &v))

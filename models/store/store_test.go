@@ -152,9 +152,9 @@ func requireComplete(t *testing.T, s *Store, name string) {
 	require.Len(t, entries, 2, "the file and the manifest")
 }
 
-// TestBrokenAtEveryByte cuts each connection after a random number of bytes. Received bytes are
+// TestConnectionCutAnywhere cuts each connection after a random number of bytes. Received bytes are
 // never requested again.
-func TestBrokenAtEveryByte(t *testing.T) {
+func TestConnectionCutAnywhere(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	shards, _ := sharded(t)
@@ -179,9 +179,9 @@ func TestBrokenAtEveryByte(t *testing.T) {
 	}
 }
 
-// TestStoppedAndGoneOnWith cancels a download many times, as Ctrl-C does. Each Get resumes where
+// TestCancelledDownloadResumes cancels a download many times, as Ctrl-C does. Each Get resumes where
 // the last one stopped.
-func TestStoppedAndGoneOnWith(t *testing.T) {
+func TestCancelledDownloadResumes(t *testing.T) {
 	files, _ := sharded(t)
 	web := serve(t, files)
 	s := fastStore(t)
@@ -393,8 +393,8 @@ func flipped(data []byte) []byte {
 	return data
 }
 
-// TestHealed alters a stored model. Check names the file, and Get downloads only that file again.
-func TestHealed(t *testing.T) {
+// TestCorruptFilesAreDownloadedAgain alters a stored model. Check names the file, and Get downloads only that file again.
+func TestCorruptFilesAreDownloadedAgain(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	files := singleFile(data)
@@ -460,8 +460,8 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, m.Check(t.Context(), nil))
 }
 
-// TestFromDisk stores a folder with a manifest, a folder without one, and a file.
-func TestFromDisk(t *testing.T) {
+// TestLocalSources stores a folder with a manifest, a folder without one, and a file.
+func TestLocalSources(t *testing.T) {
 	files, _ := sharded(t)
 	dir := filepath.Join(t.TempDir(), "Some Model")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -521,8 +521,8 @@ func TestRemove(t *testing.T) {
 	require.ErrorIs(t, err, fault.Missing)
 }
 
-// TestOneAtATime rejects a second process that uses the same model.
-func TestOneAtATime(t *testing.T) {
+// TestLock rejects a second process that uses the same model.
+func TestLock(t *testing.T) {
 	s := fastStore(t)
 	unlock, err := stagingDir(filepath.Join(s.Dir(), stagingName, "a")).lock()
 	require.NoError(t, err)

@@ -27,9 +27,9 @@ func bytesOf(t *testing.T, f *gguf.File, name string) (gguf.Tensor, []byte) {
 	return gguf.Tensor{}, nil
 }
 
-// TestDequantiseIsTheReference compares every type with Python's gguf package, bit for bit,
+// TestDequantiseMatchesReference compares every type with Python's gguf package, bit for bit,
 // including negative zeros and subnormals.
-func TestDequantiseIsTheReference(t *testing.T) {
+func TestDequantiseMatchesReference(t *testing.T) {
 	f, err := gguf.Open(t.Context(), testdata, "blocks.gguf")
 	require.NoError(t, err)
 	require.Len(t, f.Tensors, 2*len(gguf.Types))
@@ -51,7 +51,7 @@ func TestDequantiseIsTheReference(t *testing.T) {
 	}
 }
 
-func TestMetadataOfEveryKind(t *testing.T) {
+func TestMetadataKinds(t *testing.T) {
 	f, err := gguf.Open(t.Context(), testdata, "blocks.gguf")
 	require.NoError(t, err)
 	require.Equal(t, 3, f.Version)

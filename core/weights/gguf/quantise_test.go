@@ -9,8 +9,8 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// TestQuantiseIsTheReference compares every supported type with Python's gguf package, bit for bit.
-func TestQuantiseIsTheReference(t *testing.T) {
+// TestQuantiseMatchesReference compares every supported type with Python's gguf package, bit for bit.
+func TestQuantiseMatchesReference(t *testing.T) {
 	f, err := gguf.Open(t.Context(), testdata, "quantised.gguf")
 	require.NoError(t, err)
 	_, raw := bytesOf(t, f, "values")
@@ -37,9 +37,9 @@ func TestQuantiseIsTheReference(t *testing.T) {
 	require.Equal(t, raw, got)
 }
 
-// TestQuantiseTheSmallest quantises blocks whose scale has no inverse. They become zeros, without
+// TestQuantiseTinyValues quantises blocks whose scale has no inverse. They become zeros, without
 // overflow.
-func TestQuantiseTheSmallest(t *testing.T) {
+func TestQuantiseTinyValues(t *testing.T) {
 	tiny := make([]float32, 32)
 	for i := range tiny {
 		tiny[i] = math.SmallestNonzeroFloat32 * float32(i-7)

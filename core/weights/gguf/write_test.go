@@ -9,9 +9,9 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// TestWrittenAgain copies a file of the reference with its metadata and another tensor type, and
+// TestWriteCopy copies a file of the reference with its metadata and another tensor type, and
 // reads the copy.
-func TestWrittenAgain(t *testing.T) {
+func TestWriteCopy(t *testing.T) {
 	ctx := t.Context()
 	f, err := gguf.Open(ctx, testdata, "blocks.gguf")
 	require.NoError(t, err)

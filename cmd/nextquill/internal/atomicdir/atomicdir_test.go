@@ -12,7 +12,7 @@ import (
 	"nextquill/core/fault"
 )
 
-func TestFolderIsWholeOrNotThere(t *testing.T) {
+func TestFolderIsCompleteOrAbsent(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "sub", "made")
 	hello := func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }

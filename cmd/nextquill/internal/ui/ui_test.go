@@ -50,7 +50,7 @@ func TestTimeLeftOfAStage(t *testing.T) {
 }
 
 // The speed of a resumed download only counts the bytes since the resume.
-func TestBytesOfADownloadThatIsGoneOnWith(t *testing.T) {
+func TestSpeedOfAResumedDownload(t *testing.T) {
 	now := time.Unix(0, 0)
 	v := view{now: func() time.Time { return now }}
 	require.True(t, v.update("bytes", raw(t, BytesEvent{Event: "bytes", Stage: "fetch", Done: 40 << 20,
@@ -72,7 +72,7 @@ func TestMalformedEventsAreIgnored(t *testing.T) {
 	require.Empty(t, v.status(10))
 }
 
-func TestLinesAreFew(t *testing.T) {
+func TestLinesAreThrottled(t *testing.T) {
 	var b bytes.Buffer
 	now := time.Unix(0, 0)
 	l := &lines{w: &b, now: func() time.Time { return now }, every: 10 * time.Second}
@@ -89,7 +89,7 @@ func TestLinesAreFew(t *testing.T) {
 	require.Equal(t, "  ✓ ContextSFT                  done  0:30", out[5])
 }
 
-func TestBarsLeaveOneLineBehind(t *testing.T) {
+func TestBarsLeaveOneLine(t *testing.T) {
 	var b bytes.Buffer
 	p := Bars(&b, 100)
 	for _, failed := range []bool{false, true} {
