@@ -79,7 +79,8 @@ func explained() *api.ExplainResult {
 	return &api.ExplainResult{
 		Context: []api.Field{field("word", "notoriety"), field("part", "noun"),
 			field("meaning", "the state of being known for some unfavorable act or quality")},
-		Text:   "The fame of one's competitor for public honors. The kind of renown most accessible and acceptable to mediocrity.",
+		Text: "The fame of one's competitor for public honors. The kind of renown most accessible and " +
+			"acceptable to mediocrity.",
 		Tokens: tokens,
 		Items: []string{
 			"To show that bereavement is a smaller evil than sympathy.",
@@ -108,9 +109,11 @@ func fixture() report.Run {
 					{"Base with history",
 						"a strong desire to do something that is not known to be good or useful to a person"},
 					{"NextQuill",
-						"An overmastering desire to be vilified by enemies while living and made ridiculous by friends when dead."},
+						"An overmastering desire to be vilified by enemies while living and made ridiculous by " +
+							"friends when dead."},
 				},
-				Own: "An overmastering desire to be vilified by enemies while living and made ridiculous by friends when dead.",
+				Own: "An overmastering desire to be vilified by enemies while living and made ridiculous by " +
+					"friends when dead.",
 			},
 			{
 				Context: []api.Field{field("word", "patience"), field("part", "noun")},

@@ -74,7 +74,8 @@ func TestPlainHasNoEscapes(t *testing.T) {
 	require.NotContains(t, show(fixture(), 80, report.Plain), "\x1b")
 }
 
-const hostile = "</p><script>alert(1)</script><img src=x onerror=alert(2)>\"'`{{.}}&amp; \x1b[2J\x1b]0;owned\x07 \u202egnp.exe"
+const hostile = "</p><script>alert(1)</script><img src=x onerror=alert(2)>\"'`{{.}}&amp; \x1b[2J\x1b]0;owned\x07 " +
+	"\u202egnp.exe"
 
 func poisoned() report.Run {
 	r := fixture()

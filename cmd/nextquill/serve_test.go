@@ -60,7 +60,8 @@ func TestServeHeadersAndCompression(t *testing.T) {
 	require.Equal(t, "no-cache", r.Header.Get("Cache-Control"))
 	policy := r.Header.Get("Content-Security-Policy")
 	require.True(t, strings.HasPrefix(policy,
-		"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'"))
+		"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "+
+			"img-src 'self' data:; style-src 'self'"))
 	require.Contains(t, policy, "require-trusted-types-for 'script'")
 
 	for accept, want := range map[string]string{

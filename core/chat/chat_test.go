@@ -116,10 +116,15 @@ func TestTemplateSources(t *testing.T) {
 		path  string
 		want  string // "" for none
 	}{
-		"config":     {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"bos_token":"<s>","chat_template":"{{ bos_token }}c"}`)}, want: "<s>c"},
-		"object":     {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"bos_token":{"content":"<b>"},"pad_token":null,"chat_template":"{{ bos_token }}{{ pad_token }}"}`)}, want: "<b>"},
-		"named":      {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}`)}, want: "d"},
-		"file":       {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"eos_token":"e","chat_template":"c"}`), "m/chat_template.jinja": []byte("f{{ eos_token }}")}, want: "fe"},
+		"config": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"bos_token":"<s>",` +
+			`"chat_template":"{{ bos_token }}c"}`)}, want: "<s>c"},
+		"object": {files: map[string][]byte{"m/tokenizer_config.json": []byte(
+			`{"bos_token":{"content":"<b>"},"pad_token":null,"chat_template":"{{ bos_token }}{{ pad_token }}"}`)},
+			want: "<b>"},
+		"named": {files: map[string][]byte{"m/tokenizer_config.json": []byte(
+			`{"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}`)}, want: "d"},
+		"file": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"eos_token":"e","chat_template":"c"}`),
+			"m/chat_template.jinja": []byte("f{{ eos_token }}")}, want: "fe"},
 		"file alone": {files: map[string][]byte{"m/chat_template.jinja": []byte("f")}, want: "f"},
 		"config's not": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{}`),
 			"m/x.gguf": gguf(g.Entry{Key: chatTemplate, Value: "g"})}, want: "g"},
@@ -161,7 +166,8 @@ func TestUnsupported(t *testing.T) {
 		`{"bos_token":{}}`:     "bos_token: has an unexpected type",
 		`{"chat_template":1}`:  "chat_template: has an unexpected type",
 		`{"chat_template":[]}`: "",
-		`{"chat_template":"{% macro x() %}{% endmacro %}"}`: "m/tokenizer_config.json: chat_template: line 1, column 4: the tag macro; use the plain template",
+		`{"chat_template":"{% macro x() %}{% endmacro %}"}`: "m/tokenizer_config.json: chat_template: line 1, " +
+			"column 4: the tag macro; use the plain template",
 	} {
 		tmpl, err := Load(t.Context(), blob.NewMem(map[string][]byte{"m/tokenizer_config.json": []byte(config)}), "m")
 		if message == "" {

@@ -38,12 +38,14 @@ var attacks = []struct{ name, source, message string }{
 		`{% set ns = namespace(x="ll") %}{% for i in range(99) %}{% set ns.x = ns.x|join(ns.x) %}{% endfor %}`,
 		"produces too much text"},
 	{"laughs-body",
-		`{% set ns = namespace(x="l") %}{% for i in range(99) %}{% set y %}{{ ns.x }}{{ ns.x }}{% endset %}{% set ns.x = y %}{% endfor %}`, "produces too much text"},
+		`{% set ns = namespace(x="l") %}{% for i in range(99) %}{% set y %}{{ ns.x }}{{ ns.x }}{% endset %}{% ` +
+			`set ns.x = y %}{% endfor %}`, "produces too much text"},
 	{"laughs-json", `{% set ns = namespace(x="\\") %}{% for i in range(99) %}{% set ns.x = ns.x|tojson %}{% endfor %}`,
 		"produces too much text"},
 	{"laughs-indent", `{{ [1]|tojson(indent="x" * 60000000) }}{{ [1,[1,[1]]]|tojson(indent="x" * 60000000) }}`,
 		"produces too much text"},
-	{"loops", `{% for i in range(100000) %}{% for j in range(100000) %}{% for k in range(100000) %}{% endfor %}{% endfor %}{% endfor %}`, "runs for too long"},
+	{"loops", `{% for i in range(100000) %}{% for j in range(100000) %}{% for k in range(100000) %}{% endfor ` +
+		`%}{% endfor %}{% endfor %}`, "runs for too long"},
 	{"loops-free", `{% set r = range(100000) %}{% for i in r %}{% for j in r %}{% endfor %}{% endfor %}`,
 		"runs for too long"},
 	{"range", `{% for i in range(100001) %}{% endfor %}`, "the range is too long"},
@@ -56,11 +58,14 @@ var attacks = []struct{ name, source, message string }{
 		`{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}`,
 		"nested too deeply"},
 	{"nest-json",
-		`{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}`, "nested too deeply"},
+		`{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ` +
+			`ns.x|tojson }}`, "nested too deeply"},
 	{"nest-equal",
-		`{% set a = namespace(x=[]) %}{% set b = namespace(x=[]) %}{% for i in range(1000) %}{% set a.x = [a.x] %}{% set b.x = [b.x] %}{% endfor %}{{ a.x == b.x }}`, "nested too deeply"},
+		`{% set a = namespace(x=[]) %}{% set b = namespace(x=[]) %}{% for i in range(1000) %}{% set a.x = [a.x] ` +
+			`%}{% set b.x = [b.x] %}{% endfor %}{{ a.x == b.x }}`, "nested too deeply"},
 	{"slice-step",
-		`{{ "abc"[::-9223372036854775807 - 1] }}{{ "abc"[-9223372036854775807 - 1:9223372036854775807:9223372036854775807] }}{{ 1/0 }}`, "division by zero"},
+		`{{ "abc"[::-9223372036854775807 - 1] }}{{ "abc"[-9223372036854775807 - ` +
+			`1:9223372036854775807:9223372036854775807] }}{{ 1/0 }}`, "division by zero"},
 	{"split", `{% set s = "a" * 5000000 %}{{ s.split("a")|length }}`, "produces too much text"},
 	{"characters", `{{ ("a" * 10000000)|list|length }}`, "produces too much text"},
 }

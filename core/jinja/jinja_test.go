@@ -102,7 +102,8 @@ func TestUnsupportedConstructsAreNamed(t *testing.T) {
 	}
 	_, err := Parse("m/chat_template.jinja", "a\n\n  {{ s|wordcount }}")
 	require.EqualError(t, err,
-		`m/chat_template.jinja: line 3, column 8: the filter "wordcount"; use the plain template, or a chat template without it`)
+		`m/chat_template.jinja: line 3, column 8: the filter "wordcount"; use the plain template, or a chat `+
+			`template without it`)
 	tmpl, err := Parse("t", "{{ raise_exception('no ' ~ 1) }}")
 	require.NoError(t, err)
 	_, err = tmpl.Render(nil, nil)

@@ -62,7 +62,8 @@ var attacks = []struct {
 	{"header-trailing.safetensors", st(`{}{}`, 0), fault.Malformed, "end of the text expected"},
 	{"metadata-number.safetensors", st(`{"__metadata__":{"a":1}}`, 0), fault.Malformed, "a string expected"},
 	{"past-end.safetensors", st("{"+f32("x", "[25]", 0, 100)+"}", 64), fault.Malformed,
-		`tensor "x": data_offsets ends at 100, but the file has 64 data bytes; the file is truncated: download it again`},
+		`tensor "x": data_offsets ends at 100, but the file has 64 data bytes; the file is truncated: download ` +
+			`it again`},
 	{"overlap.safetensors", st("{"+f32("x", "[4]", 0, 16)+","+f32("y", "[4]", 8, 24)+"}", 24), fault.Malformed,
 		`tensor "y": overlaps`},
 	{"same-bytes.safetensors", st("{"+f32("x", "[4]", 0, 16)+","+f32("y", "[4]", 0, 16)+"}", 16), fault.Malformed,
@@ -150,9 +151,11 @@ var attacks = []struct {
 	{"rope-factor.config.json", config(`"rope_scaling":{"rope_type":"llama3"},"num_attention_heads":4`), fault.Missing,
 		"rope_scaling.factor"},
 	{"rope-bounds.config.json",
-		config(`"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4},"num_attention_heads":4`), fault.Mismatch, "high_freq_factor: 4 is not above"},
+		config(`"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4},` +
+			`"num_attention_heads":4`), fault.Mismatch, "high_freq_factor: 4 is not above"},
 	{"rope-shrink.config.json",
-		config(`"rope_scaling":{"rope_type":"llama3","factor":0.5,"low_freq_factor":1,"high_freq_factor":4},"num_attention_heads":4`), fault.OutOfRange, "rope_scaling.factor: is 0.5"},
+		config(`"rope_scaling":{"rope_type":"llama3","factor":0.5,"low_freq_factor":1,"high_freq_factor":4},` +
+			`"num_attention_heads":4`), fault.OutOfRange, "rope_scaling.factor: is 0.5"},
 	{"partial.config.json", config(`"partial_rotary_factor":0.5,"num_attention_heads":4`), fault.Unsupported,
 		"partial_rotary_factor: is 0.5"},
 	{"window.config.json", `{"model_type":"mistral","sliding_window":4096,"max_position_embeddings":32768}`,

@@ -179,7 +179,8 @@ func TestFamilies(t *testing.T) {
 	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 22016, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128,
 		VocabSize:    151936,
 		MaxPositions: 32768, RMSNormEps: 1e-6, RopeTheta: 10000, QKVBias: true, BOS: -1}, c)
-	c = parse(`{"architectures":["Qwen3ForCausalLM"],"hidden_size":1024,"num_attention_heads":16,"num_key_value_heads":8}`)
+	c = parse(`{"architectures":["Qwen3ForCausalLM"],"hidden_size":1024,"num_attention_heads":16,` +
+		`"num_key_value_heads":8}`)
 	require.Equal(t, []int{128, 32}, []int{c.HeadDim, c.Layers}, "Qwen3's heads have a width of their own")
 	require.True(t, c.QKNorm)
 	require.False(t, c.QKVBias)

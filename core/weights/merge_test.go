@@ -60,8 +60,8 @@ func values(t *testing.T, f *File, name string) []float32 {
 	return v
 }
 
-// TestMergeMatchesPEFT compares merged weights with those of merge_and_unload. They are equal except
-// for rounding: PEFT rounds the update and then the sum, Merge rounds only the sum.
+// TestMergeMatchesPEFT compares merged weights with those of merge_and_unload. They are equal
+// except for rounding: PEFT rounds the update and then the sum, Merge rounds only the sum.
 func TestMergeMatchesPEFT(t *testing.T) {
 	folders, err := filepath.Glob(oracle + "/adapters/*")
 	require.NoError(t, err)

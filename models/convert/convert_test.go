@@ -41,8 +41,8 @@ var golden = blob.FromFS(os.DirFS("../../core/weights/testdata"))
 // like those of the golden models.
 var within = map[string]float64{"f32": 0, "f16": 1e-3, "bf16": 8e-3, "q8": 8e-3, "q4": .12}
 
-// TestEveryFormatToEveryType converts models of each family and format and reads them back. Names and
-// values must agree, so the row order of Llama's heads is converted and restored.
+// TestEveryFormatToEveryType converts models of each family and format and reads them back. Names
+// and values must agree, so the row order of Llama's heads is converted and restored.
 func TestEveryFormatToEveryType(t *testing.T) {
 	for _, path := range []string{"gguf/llama", "gguf/qwen2", "gguf/qwen3/model.gguf", "bf16_tied_sharded",
 		"f16_untied",
@@ -91,8 +91,8 @@ func TestEveryFormatToEveryType(t *testing.T) {
 	}
 }
 
-// TestBlocksAreCopiedUnchanged checks that tensors that already have the requested type are copied bit
-// for bit.
+// TestBlocksAreCopiedUnchanged checks that tensors that already have the requested type are copied
+// bit for bit.
 func TestBlocksAreCopiedUnchanged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	_, err := convert.Folder(t.Context(), golden, "gguf/llama", dir, convert.Options{Name: "tiny", To: "q8"})

@@ -63,7 +63,8 @@ func TestHostile(t *testing.T) {
 		{one(`"path":"a","size":3,"sha256":"` + strings.ToUpper(sum) + `"`), fault.Malformed, "64 hexadecimal digits"},
 		{one(good(`"a"`) + `,"shards":[{"url":"b","size":2,"sha256":"` + sum + `"}]`), fault.Mismatch,
 			"has 3 bytes, but its shards have another total size"},
-		{one(good(`"a"`) + `,"shards":[{"url":"b","size":4,"sha256":"` + sum + `"}]`), fault.Mismatch, "have another total size"},
+		{one(good(`"a"`) + `,"shards":[{"url":"b","size":4,"sha256":"` + sum + `"}]`), fault.Mismatch,
+			"have another total size"},
 		{one(good(`"a"`) + `,"shards":[{"url":"","size":3,"sha256":"` + sum + `"}]`), fault.Malformed,
 			"a shard without a url"},
 		{one(good(`"a"`) + `,"shards":[{"url":"b","size":0,"sha256":"` + sum + `"},{"url":"c","size":3,"sha256":"` +

@@ -179,8 +179,8 @@ func TestConnectionCutAnywhere(t *testing.T) {
 	}
 }
 
-// TestCancelledDownloadResumes cancels a download many times, as Ctrl-C does. Each Get resumes where
-// the last one stopped.
+// TestCancelledDownloadResumes cancels a download many times, as Ctrl-C does. Each Get resumes
+// where the last one stopped.
 func TestCancelledDownloadResumes(t *testing.T) {
 	files, _ := sharded(t)
 	web := serve(t, files)
@@ -393,7 +393,8 @@ func flipped(data []byte) []byte {
 	return data
 }
 
-// TestCorruptFilesAreDownloadedAgain alters a stored model. Check names the file, and Get downloads only that file again.
+// TestCorruptFilesAreDownloadedAgain alters a stored model. Check names the file, and Get downloads
+// only that file again.
 func TestCorruptFilesAreDownloadedAgain(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)

