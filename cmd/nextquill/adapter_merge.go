@@ -81,8 +81,8 @@ func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 	defer dir.Discard()
 
 	var written int64
-	err = j.transfer("merge", func(tell store.Progress) (string, error) {
-		if written, err = c.fill(ctx, dir, base, adapter, dtype, texts, tell); err != nil {
+	err = j.transfer("merge", func(onProgress store.Progress) (string, error) {
+		if written, err = c.fill(ctx, dir, base, adapter, dtype, texts, onProgress); err != nil {
 			return "", err
 		}
 		return fmt.Sprintf("%d layers changed, %s", len(adapter.Pairs), size(written)), dir.Commit()
@@ -100,11 +100,11 @@ func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 
 // fill writes the weights and then the other files. It returns the size of the weights in bytes.
 func (c adapterMergeCmd) fill(ctx context.Context, dir *atomicdir.Dir, base weights.Source, adapter *weights.Adapter,
-	dtype weights.DType, texts map[string][]byte, tell store.Progress) (written int64, err error) {
+	dtype weights.DType, texts map[string][]byte, onProgress store.Progress) (written int64, err error) {
 	err = dir.Write(weights.SingleName, func(w io.Writer) error {
 		return weights.Merge(ctx, base, adapter, dtype, w, func(done, total int64) {
 			written = total
-			tell("write", weights.SingleName, done, total)
+			onProgress("write", weights.SingleName, done, total)
 		})
 	})
 	for name, data := range texts {

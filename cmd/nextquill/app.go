@@ -31,8 +31,8 @@ type app struct {
 
 // note shows a message while a command runs. It may be called from any goroutine.
 func (a *app) note(text string) {
-	if say := a.notes.Load(); say != nil {
-		(*say)(text)
+	if note := a.notes.Load(); note != nil {
+		(*note)(text)
 		return
 	}
 	fmt.Fprintln(a.stderr, text)
@@ -91,8 +91,8 @@ func (a *app) newJob(g globals) (*job, error) {
 	a.globals = g
 	j := &job{app: a, table: &mount.Table{}, in: &blob.Mem{}, progress: a.progress()}
 	a.names = j.table.Path
-	say := j.progress.Note
-	a.notes.Store(&say)
+	note := j.progress.Note
+	a.notes.Store(&note)
 	j.table.Add(inDir, j.in, "")
 	if err := j.mountModel(); err != nil {
 		return nil, err

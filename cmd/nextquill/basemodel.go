@@ -120,8 +120,8 @@ func (j *job) checkModel(ctx context.Context) error {
 	if j.base.stored.Manifest.Size() < progressBytes {
 		return j.modelMismatch(j.base.stored.Check(ctx, nil))
 	}
-	return j.transfer("check the model", func(tell store.Progress) (string, error) {
-		return "complete", j.modelMismatch(j.base.stored.Check(ctx, tell))
+	return j.transfer("check the model", func(onProgress store.Progress) (string, error) {
+		return "complete", j.modelMismatch(j.base.stored.Check(ctx, onProgress))
 	})
 }
 

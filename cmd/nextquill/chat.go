@@ -62,9 +62,9 @@ func hasAdapterFor(ctx context.Context, out string, model weights.Config) bool {
 
 // runChat streams the model's answer.
 func (c writeCmd) runChat(ctx context.Context, j *job) (err error) {
-	voices := []draftAdapter{{}}
+	drafts := []draftAdapter{{}}
 	if len(c.Adapter) > 0 {
-		if voices, err = j.draftAdapters(c.Adapter); err != nil {
+		if drafts, err = j.draftAdapters(c.Adapter); err != nil {
 			return err
 		}
 	}
@@ -77,7 +77,7 @@ func (c writeCmd) runChat(ctx context.Context, j *job) (err error) {
 		turns = append(turns, api.ChatMessage{Role: "system", Content: c.System})
 	}
 	turns = append(turns, api.ChatMessage{Role: "user", Content: c.Text})
-	return c.writeDrafts(ctx, j, voices, func(adapter string, onToken func(string)) (api.WriteResult, error) {
+	return c.writeDrafts(ctx, j, drafts, func(adapter string, onToken func(string)) (api.WriteResult, error) {
 		return j.chatTurn(ctx, adapter, turns, c.sampling(), onToken)
 	})
 }

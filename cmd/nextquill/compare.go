@@ -21,43 +21,43 @@ func (j *job) draftAdapters(paths []string) ([]draftAdapter, error) {
 	}
 	var out []draftAdapter
 	for i, path := range paths {
-		v := draftAdapter{name: path}
+		d := draftAdapter{name: path}
 		var err error
 		if i == 0 || path == "none" {
-			v.adapter, err = j.adapterFor(path)
+			d.adapter, err = j.adapterFor(path)
 		} else {
-			v.adapter, err = j.mountAdapter(fmt.Sprintf("%s%d", adapterDir, i+1), path)
+			d.adapter, err = j.mountAdapter(fmt.Sprintf("%s%d", adapterDir, i+1), path)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if v.adapter == "" {
-			v.name = "the base model"
+		if d.adapter == "" {
+			d.name = "the base model"
 		}
-		out = append(out, v)
+		out = append(out, d)
 	}
 	return out, nil
 }
 
 // writeDrafts writes one text with each adapter. The base model is loaded once.
-func (c writeCmd) writeDrafts(ctx context.Context, j *job, voices []draftAdapter,
+func (c writeCmd) writeDrafts(ctx context.Context, j *job, drafts []draftAdapter,
 	write func(adapter string, onToken func(string)) (api.WriteResult, error)) error {
-	if len(voices) > 1 {
+	if len(drafts) > 1 {
 		var adapters []string
-		for _, v := range voices {
-			if v.adapter != "" {
-				adapters = append(adapters, v.adapter)
+		for _, d := range drafts {
+			if d.adapter != "" {
+				adapters = append(adapters, d.adapter)
 			}
 		}
 		if err := j.loadModel(ctx, adapters...); err != nil {
 			return err
 		}
 	}
-	for _, v := range voices {
-		if len(voices) > 1 && !j.JSON {
-			j.terminal().Title(report.Clean(v.name))
+	for _, d := range drafts {
+		if len(drafts) > 1 && !j.JSON {
+			j.terminal().Title(report.Clean(d.name))
 		}
-		err := c.stream(j, func(onToken func(string)) (api.WriteResult, error) { return write(v.adapter, onToken) })
+		err := c.stream(j, func(onToken func(string)) (api.WriteResult, error) { return write(d.adapter, onToken) })
 		if err != nil {
 			return err
 		}

@@ -34,8 +34,8 @@ func (g modelGlobals) open(a *app) (*store.Store, ui.Progress, error) {
 	a.JSON = g.JSON
 	s, err := modelStore(g.Models, a.getenv)
 	progress := a.progress()
-	say := progress.Note
-	a.notes.Store(&say)
+	note := progress.Note
+	a.notes.Store(&note)
 	return s, progress, err
 }
 
@@ -80,9 +80,9 @@ func (c modelGetCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	var m *store.Model
-	err = transfer(progress, "get "+c.Source, func(tell store.Progress) (string, error) {
+	err = transfer(progress, "get "+c.Source, func(onProgress store.Progress) (string, error) {
 		var err error
-		if m, err = s.Get(ctx, c.Source, c.Name, tell); err != nil {
+		if m, err = s.Get(ctx, c.Source, c.Name, onProgress); err != nil {
 			return "", err
 		}
 		about, err := m.Describe(ctx)
@@ -119,8 +119,8 @@ func (a *app) getKnown(ctx context.Context, g globals) error {
 		return err
 	}
 	a.JSON = g.JSON
-	return transfer(a.progress(), "get "+g.Model, func(tell store.Progress) (string, error) {
-		m, err := s.Get(ctx, g.Model, "", tell)
+	return transfer(a.progress(), "get "+g.Model, func(onProgress store.Progress) (string, error) {
+		m, err := s.Get(ctx, g.Model, "", onProgress)
 		if err != nil {
 			return "", err
 		}
@@ -228,8 +228,8 @@ func (c modelVerifyCmd) Run(ctx context.Context, a *app) error {
 		stored = append(stored, m.stored)
 	}
 	for _, m := range stored {
-		err := transfer(progress, "verify "+m.Name, func(tell store.Progress) (string, error) {
-			return fmt.Sprintf("%s, matches the manifest", size(m.Manifest.Size())), m.Check(ctx, tell)
+		err := transfer(progress, "verify "+m.Name, func(onProgress store.Progress) (string, error) {
+			return fmt.Sprintf("%s, matches the manifest", size(m.Manifest.Size())), m.Check(ctx, onProgress)
 		})
 		if errors.Is(err, fault.Cancelled) {
 			return err
@@ -285,8 +285,8 @@ func (c modelConvertCmd) Run(ctx context.Context, a *app) error {
 		options.Licence = m.stored.Manifest.Licence
 	}
 	files := 0
-	err = transfer(progress, "convert "+filepath.Base(c.Source), func(tell store.Progress) (string, error) {
-		options.Progress = func(done, total int64) { tell("convert", c.Dir, done, total) }
+	err = transfer(progress, "convert "+filepath.Base(c.Source), func(onProgress store.Progress) (string, error) {
+		options.Progress = func(done, total int64) { onProgress("convert", c.Dir, done, total) }
 		written, err := convert.Folder(ctx, m.files, "", c.Dir, options)
 		for _, f := range written.Files {
 			files += len(f.Pieces())

@@ -117,7 +117,7 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 			}
 		}
 	}
-	after, made, err := c.train(ctx, s, phases[last], options, override)
+	after, message, err := c.train(ctx, s, phases[last], options, override)
 	if err != nil || a.JSON {
 		return err
 	}
@@ -126,7 +126,7 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	a.terminal().Heldout(table)
-	fmt.Fprintln(a.stdout, made)
+	fmt.Fprintln(a.stdout, message)
 	return nil
 }
 

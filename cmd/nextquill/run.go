@@ -45,7 +45,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 			return err
 		}
 	}
-	began := time.Now()
+	start := time.Now()
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	effort, model, err := c.plan(ctx, s, info)
+	work, model, err := c.plan(ctx, s, info)
 	if err != nil {
 		return err
 	}
@@ -80,10 +80,10 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := c.train(ctx, s, &r); err != nil {
 		return err
 	}
-	if err := c.showTexts(ctx, s, effort, &r); err != nil {
+	if err := c.showTexts(ctx, s, work, &r); err != nil {
 		return err
 	}
-	r.When, r.Seconds = time.Now(), time.Since(began).Seconds()
+	r.When, r.Seconds = time.Now(), time.Since(start).Seconds()
 	after, err := j.device(ctx)
 	if err != nil {
 		return err
@@ -115,15 +115,15 @@ const runPreset = "nextquill"
 // train trains and evaluates.
 func (c runCmd) train(ctx context.Context, s *experiment, r *report.Run) error {
 	var models []evaluation
-	test := func(name, adapter string, noHistory bool) error {
+	evaluate := func(name, adapter string, noHistory bool) error {
 		m, err := s.evaluate(ctx, name, adapter, noHistory)
 		models = append(models, m)
 		return err
 	}
-	if err := test("Base, no history", "", true); err != nil {
+	if err := evaluate("Base, no history", "", true); err != nil {
 		return err
 	}
-	if err := test("Base with history", "", false); err != nil {
+	if err := evaluate("Base with history", "", false); err != nil {
 		return err
 	}
 	options, err := causal.Preset(runPreset)
@@ -138,7 +138,7 @@ func (c runCmd) train(ctx context.Context, s *experiment, r *report.Run) error {
 		if err != nil {
 			return err
 		}
-		if err := test(name, phaseOut(phase.Out), false); err != nil {
+		if err := evaluate(name, phaseOut(phase.Out), false); err != nil {
 			return err
 		}
 	}

@@ -53,7 +53,7 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	voices, err := j.draftAdapters(c.Adapter)
+	drafts, err := j.draftAdapters(c.Adapter)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	return c.writeDrafts(ctx, j, voices, func(adapter string, onToken func(string)) (api.WriteResult, error) {
+	return c.writeDrafts(ctx, j, drafts, func(adapter string, onToken func(string)) (api.WriteResult, error) {
 		return s.generate(ctx, "write", adapter, about, c.sampling(), onToken)
 	})
 }

@@ -19,15 +19,15 @@ const maxAttempts = 5
 
 // download fetches files from an origin into a folder.
 type download struct {
-	origin    origin
-	dir       string
-	store     *dirstore.Store // of dir
-	kept      string          // folder of the stored model, whose files may be reusable
-	keptStore *dirstore.Store
-	pause     time.Duration
-	progress  Progress
-	done      int64 // total size of the previous files
-	total     int64
+	origin      origin
+	dir         string
+	store       *dirstore.Store // of dir
+	stored      string          // folder of the stored model, whose files may be reusable
+	storedFiles *dirstore.Store
+	pause       time.Duration
+	progress    Progress
+	done        int64 // total size of the previous files
+	total       int64
 }
 
 const partSuffix = ".part"
@@ -36,7 +36,7 @@ const partSuffix = ".part"
 func (d *download) file(ctx context.Context, f manifest.File) error {
 	defer func() { d.done += f.Size }()
 	path := filepath.Join(d.dir, filepath.FromSlash(f.Path))
-	whole := func(s blob.Store) (bool, error) {
+	complete := func(s blob.Store) (bool, error) {
 		var n int64
 		err := f.Check(ctx, s, func(more int64) { n += more; d.progress.report("verify", f.Path, d.done+n, d.total) })
 		if cancelled := blob.Cancelled(ctx); cancelled != nil {
@@ -44,16 +44,16 @@ func (d *download) file(ctx context.Context, f manifest.File) error {
 		}
 		return err == nil, nil
 	}
-	if ok, err := whole(d.store); ok || err != nil {
+	if ok, err := complete(d.store); ok || err != nil {
 		return err
 	}
 	if err := os.RemoveAll(path); err != nil {
 		return storage(path, err)
 	}
-	if ok, err := whole(d.keptStore); err != nil {
+	if ok, err := complete(d.storedFiles); err != nil {
 		return err
 	} else if ok {
-		if err := link(filepath.Join(d.kept, filepath.FromSlash(f.Path)), path); err != nil {
+		if err := link(filepath.Join(d.stored, filepath.FromSlash(f.Path)), path); err != nil {
 			return storage(path, err)
 		}
 		return nil

@@ -57,8 +57,9 @@ func (s *Store) Get(ctx context.Context, source, name string, progress Progress)
 	if err != nil {
 		return nil, err
 	}
-	if kept, err := s.Find(name); err == nil && sameContents(kept.Manifest, m) && kept.Check(ctx, progress) == nil {
-		return kept, w.clear()
+	if stored, err := s.Find(name); err == nil && sameContents(stored.Manifest, m) &&
+		stored.Check(ctx, progress) == nil {
+		return stored, w.clear()
 	}
 	if err := w.download(ctx, o, m, filepath.Join(s.dir, name), s.retryPause, progress); err != nil {
 		return nil, err

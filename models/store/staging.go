@@ -38,14 +38,14 @@ func (w stagingDir) lock() (unlock func(), err error) {
 }
 
 // download fills files/. Unchanged files of the stored model are reused.
-func (w stagingDir) download(ctx context.Context, o origin, m manifest.Manifest, kept string, pause time.Duration,
+func (w stagingDir) download(ctx context.Context, o origin, m manifest.Manifest, stored string, pause time.Duration,
 	progress Progress) error {
-	d := &download{origin: o, dir: w.path("files"), kept: kept, pause: pause, progress: progress, total: m.Size()}
+	d := &download{origin: o, dir: w.path("files"), stored: stored, pause: pause, progress: progress, total: m.Size()}
 	var err error
 	if d.store, err = dirstore.Open(d.dir); err != nil {
 		return err
 	}
-	if d.keptStore, err = dirstore.Open(kept); err != nil {
+	if d.storedFiles, err = dirstore.Open(stored); err != nil {
 		return err
 	}
 	for _, f := range m.Files {
@@ -62,30 +62,30 @@ func (w stagingDir) install(m manifest.Manifest, from, target string) error {
 		m.Files[i].URL, m.Files[i].Shards = "", nil // the store has complete files
 	}
 	m.From = from
-	fresh, old := w.path("new"), w.path("old")
-	if err := os.RemoveAll(fresh); err != nil {
-		return storage(fresh, err)
+	newDir, oldDir := w.path("new"), w.path("old")
+	if err := os.RemoveAll(newDir); err != nil {
+		return storage(newDir, err)
 	}
 	for _, f := range m.Files {
 		if err := link(filepath.Join(w.path("files"), filepath.FromSlash(f.Path)),
-			filepath.Join(fresh, filepath.FromSlash(f.Path))); err != nil {
-			return storage(fresh, err)
+			filepath.Join(newDir, filepath.FromSlash(f.Path))); err != nil {
+			return storage(newDir, err)
 		}
 	}
-	written, err := dirstore.Open(fresh)
+	written, err := dirstore.Open(newDir)
 	if err == nil {
 		err = written.Write(context.Background(), manifest.FileName, m.Encode())
 	}
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(old); err != nil {
-		return storage(old, err)
+	if err := os.RemoveAll(oldDir); err != nil {
+		return storage(oldDir, err)
 	}
-	if err := os.Rename(target, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Rename(target, oldDir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return storage(target, err)
 	}
-	if err := os.Rename(fresh, target); err != nil {
+	if err := os.Rename(newDir, target); err != nil {
 		return storage(target, err)
 	}
 	// The model is installed. If this removal fails, the next Get or Remove frees the space.
@@ -94,7 +94,7 @@ func (w stagingDir) install(m manifest.Manifest, from, target string) error {
 }
 
 // link gives a file a second name. If the file system has no hard links, it renames the file. Until
-// the model's folder is complete, the files remain at their old place if possible.
+// the model's folder is complete, the files remain at their oldDir place if possible.
 func link(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err

