@@ -1,5 +1,8 @@
 // Package chat renders conversations with a model's chat template. The result equals that of
 // transformers' apply_chat_template.
+//
+// Templates are untrusted and are evaluated by package jinja. Invalid templates and rejected
+// conversations give a *fault.Error with the line and column in the template.
 package chat
 
 import (

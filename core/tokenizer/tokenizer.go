@@ -14,6 +14,8 @@
 //
 // Encode never produces a special token, unless a file declares one of the 256 byte tokens special.
 // User text cannot inject an end of turn.
+//
+// Files are untrusted. Invalid and unsupported files give a *fault.Error that names the field.
 package tokenizer
 
 import (

@@ -29,12 +29,13 @@ const (
 	suffixB  = ".lora_B.weight"
 )
 
-// Pair is the low-rank update of one linear layer, which computes W·x + scaling·B·(A·x).
+// Pair is the low-rank update of one linear layer, which computes W·x + scaling·B·(A·x). Its PEFT
+// keys are base_model.model.<module path>.lora_A.weight and lora_B.weight.
 type Pair struct {
 	A   []float32 // [rank, In], row-major
 	B   []float32 // [Out, rank], row-major
-	In  int
-	Out int
+	In  int       // in_features
+	Out int       // out_features
 }
 
 // Rank is the number of rows of A.
@@ -42,9 +43,9 @@ func (p Pair) Rank() int { return len(p.A) / p.In }
 
 // Adapter is a LoRA adapter (Hu et al. 2021) with the fields of PEFT's LoraConfig.
 type Adapter struct {
-	Rank          int
-	Alpha         float64
-	RSLoRA        bool       // scale by α/√r (Kalajdzievski 2023) instead of α/r
+	Rank          int        // r
+	Alpha         float64    // lora_alpha
+	RSLoRA        bool       // use_rslora: scale by α/√r (Kalajdzievski 2023) instead of α/r
 	RankPattern   []Override // rank_pattern: modules with a rank of their own
 	AlphaPattern  []Override // alpha_pattern: modules with an α of their own
 	Targets       []string   // target_modules as a list: layers whose path ends in one of them are adapted
@@ -55,7 +56,7 @@ type Adapter struct {
 	ExcludeRegexp string     // exclude_modules as one string
 	BaseModel     string     // base_model_name_or_path
 	Provenance    Provenance
-	Pairs         map[string]Pair
+	Pairs         map[string]Pair // by module path, such as "model.layers.0.self_attn.q_proj"
 }
 
 // RankOf returns the LoRA rank r of a module.

@@ -4,6 +4,9 @@
 // Opening a file reads only its header. Tensor data is read by byte range: either it goes straight
 // from storage to the GPU (Info.Blob, Begin, End), or it is converted to float32 here, chunk by
 // chunk.
+//
+// Files are untrusted. Invalid, truncated and unsupported files give a *fault.Error that names the
+// file and the field or tensor, and what to do. Every length is checked before memory is allocated.
 package weights
 
 import (
