@@ -65,7 +65,7 @@ func settings() []kong.Option {
 			{Key: "models", Title: "Models"},
 			{Key: "check", Title: "For engineers and researchers"},
 			{Key: "texts", Title: "Texts"},
-			{Key: "learning", Title: "Learning"},
+			{Key: "training", Title: "Training"},
 			{Key: "sampling", Title: "Sampling"},
 			{Key: "step", Title: "Training step"},
 			{Key: "bench", Title: "Benchmark sample"},
@@ -96,16 +96,16 @@ func (p promptFlags) retrieval() api.Retrieval {
 
 // trainingFlags set the training parameters; zero means the default (defaults.go).
 type trainingFlags struct {
-	Epochs    float64 `group:"learning" placeholder:"N" help:"Passes over the texts (${epochs})."`
-	BatchSize int     `group:"learning" placeholder:"N" help:"Texts per step (${batch})."`
-	LR        float64 `group:"learning" placeholder:"X" name:"lr" help:"Peak learning rate (${lr})."`
-	Decay     string  `group:"learning" enum:"cosine,linear,constant," default:"" placeholder:"NAME" help:"Learning rate schedule: cosine, linear or constant (${decay})."`
-	Rank      int     `group:"learning" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
-	Alpha     float64 `group:"learning" placeholder:"N" help:"Alpha of the LoRA adapter (twice the rank)."`
-	Seed      uint64  `group:"learning" default:"1" help:"Random seed."`
-	Patience  int     `group:"learning" placeholder:"N" help:"Early stopping: stop after this many evaluations without a lower loss, on a part of the training texts (never)."`
-	Recompute *bool   `group:"learning" negatable:"" help:"Recompute activations in the backward pass: less GPU memory, slower, same result. Default: if activations exceed --memory, or 512 MiB without it."`
-	Resume    bool    `group:"learning" help:"Resume from the newest checkpoint in the output folder."`
+	Epochs    float64 `group:"training" placeholder:"N" help:"Passes over the texts (${epochs})."`
+	BatchSize int     `group:"training" placeholder:"N" help:"Texts per step (${batch})."`
+	LR        float64 `group:"training" placeholder:"X" name:"lr" help:"Peak learning rate (${lr})."`
+	Decay     string  `group:"training" enum:"cosine,linear,constant," default:"" placeholder:"NAME" help:"Learning rate schedule: cosine, linear or constant (${decay})."`
+	Rank      int     `group:"training" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
+	Alpha     float64 `group:"training" placeholder:"N" help:"Alpha of the LoRA adapter (twice the rank)."`
+	Seed      uint64  `group:"training" default:"1" help:"Random seed."`
+	Patience  int     `group:"training" placeholder:"N" help:"Early stopping: stop after this many evaluations without a lower loss, on a part of the training texts (never)."`
+	Recompute *bool   `group:"training" negatable:"" help:"Recompute activations in the backward pass: less GPU memory, slower, same result. Default: if activations exceed --memory, or 512 MiB without it."`
+	Resume    bool    `group:"training" help:"Resume from the newest checkpoint in the output folder."`
 }
 
 func (l trainingFlags) lora() api.LoRA {

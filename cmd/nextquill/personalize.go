@@ -18,11 +18,11 @@ type personalizeCmd struct {
 	trainingFlags
 	MaxItems int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
 	Heldout  float64 `group:"texts" default:"0.2" help:"Fraction of the newest texts to keep for testing."`
-	Preset   string  `group:"learning" default:"nextquill" help:"Objective: ${presets}."`
-	Options  string  `group:"learning" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset."`
-	Full     bool    `group:"learning" help:"Train all weights instead of an adapter; writes a model to OUT/model. Needs a lower --lr, such as 2e-4."`
-	From     string  `group:"learning" placeholder:"DIR" help:"Start from this adapter, which may come from an earlier run or from PEFT. It keeps its rank, alpha and layers."`
-	Expert   string  `group:"learning" placeholder:"DIR" help:"Frozen adapter θ_D that estimates the DCE of tokens. Default: trained first if the preset requires it."`
+	Preset   string  `group:"training" default:"nextquill" help:"Objective: ${presets}."`
+	Options  string  `group:"training" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset."`
+	Full     bool    `group:"training" help:"Train all weights instead of an adapter; writes a model to OUT/model. Needs a lower --lr, such as 2e-4."`
+	From     string  `group:"training" placeholder:"DIR" help:"Start from this adapter, which may come from an earlier run or from PEFT. It keeps its rank, alpha and layers."`
+	Expert   string  `group:"training" placeholder:"DIR" help:"Frozen adapter θ_D that estimates the DCE of tokens. Default: trained first if the preset requires it."`
 	globals
 }
 
