@@ -79,6 +79,6 @@ func TestWriteChat(t *testing.T) {
 		r := invoke(t, t.Context(), &fakeEngine{},
 			append([]string{"write", "--model", model, "--out", out}, args...)...)
 		require.Equal(t, exitFault, r.code, args)
-		require.Empty(t, r.session.calls)
+		require.Empty(t, r.engine.calls)
 	}
 }

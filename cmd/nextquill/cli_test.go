@@ -56,7 +56,7 @@ func TestUsageErrors(t *testing.T) {
 		r := invoke(t, t.Context(), &fakeEngine{}, args...)
 		require.Equal(t, exitUsage, r.code, "%v", args)
 		requireLines(t, r.stderr, "nextquill: ", "--help")
-		require.Empty(t, r.session.calls)
+		require.Empty(t, r.engine.calls)
 	}
 }
 
@@ -84,8 +84,8 @@ func TestRunOutput(t *testing.T) {
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
 	require.NoError(t, err)
-	requireLines(t, string(page), "test adapter", "frozen: the ContextSFT adapter", "4.016")
-	require.True(t, r.session.closed)
+	requireLines(t, string(page), "test device", "frozen: the ContextSFT adapter", "4.016")
+	require.True(t, r.engine.closed)
 }
 
 func TestRunWithHistory(t *testing.T) {

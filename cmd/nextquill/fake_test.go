@@ -80,7 +80,7 @@ func (s *fakeEngine) Call(ctx context.Context, method string, params, result any
 	}
 	switch method {
 	case "info":
-		return answer(api.InfoResult{Version: "1", Device: gpu.Info{Name: "test adapter"}, PeakBytes: 1 << 20})
+		return answer(api.InfoResult{Version: "1", Device: gpu.Info{Name: "test device"}, PeakBytes: 1 << 20})
 	case "evaluate":
 		return s.evaluate(ctx, seen, answer)
 	case "personalize":
@@ -114,7 +114,7 @@ func (s *fakeEngine) Call(ctx context.Context, method string, params, result any
 		return answer(api.StepResult{Loss: 1.5, NTPLoss: 1.25, AlignLoss: 2.5, Tokens: []api.StepToken{{ID: 1}}})
 	case "bench":
 		return answer(api.BenchResult{
-			Device: "test adapter", MatmulGFLOPS: 30.2, Ratio: 1.21, PeakBytes: 210 << 20,
+			Device: "test device", MatmulGFLOPS: 30.2, Ratio: 1.21, PeakBytes: 210 << 20,
 			Kernels: []api.KernelBench{{Kernel: "linear_forward", Calls: 42, Seconds: .031, GFLOPS: 28.4, Share: .412},
 				{Kernel: "add", Calls: 12, Seconds: .0009, Share: .012}},
 			Steps: []api.StepBench{
@@ -162,7 +162,7 @@ func (s *fakeEngine) evaluate(ctx context.Context, params map[string]any, answer
 type cliRun struct {
 	code           int
 	stdout, stderr string
-	session        *fakeEngine
+	engine         *fakeEngine
 }
 
 func invoke(t *testing.T, ctx context.Context, s *fakeEngine, args ...string) cliRun {
@@ -180,7 +180,7 @@ func invoke(t *testing.T, ctx context.Context, s *fakeEngine, args ...string) cl
 func (r cliRun) calls(t *testing.T, method string) []map[string]any {
 	t.Helper()
 	var out []map[string]any
-	for _, c := range r.session.calls {
+	for _, c := range r.engine.calls {
 		if c.method == method {
 			out = append(out, c.params)
 		}
