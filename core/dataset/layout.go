@@ -28,7 +28,7 @@ type layout interface {
 // template if it has one, else the plain one.
 func openLayout(ctx context.Context, store blob.Store, m Model, name string) (history.Template, layout, error) {
 	dir, tok, cfg := m.Dir, m.Tokenizer, m.Config
-	ends, err := weights.ReadEnds(ctx, store, dir, cfg)
+	ends, err := weights.ReadEOS(ctx, store, dir, cfg)
 	if err != nil {
 		return history.Template{}, nil, err
 	}

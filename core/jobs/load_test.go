@@ -229,7 +229,7 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	further, err := weights.ReadAdapter(ctx, j.store, "out/further")
 	require.NoError(t, err)
 	want := from.Shape()
-	want.Made = weights.Made{Template: "plain", Base: "q8"}
+	want.Provenance = weights.Provenance{Template: "plain", Base: "q8"}
 	require.Equal(t, want, further.Shape(), "rank, alpha, targets and the base's name; and what it was made with")
 	require.Equal(t, from.Paths(), further.Paths())
 	require.NotEqual(t, from.Pairs, further.Pairs)

@@ -257,7 +257,7 @@ func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	sample, err := source.Sample(ctx)
+	sample, err := source.Fingerprint(ctx)
 	if err != nil {
 		return train.Result{}, err
 	}

@@ -411,9 +411,9 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 	p := small("contextsft", "out/made")
 	p.Training.Epochs, p.Base = 1, "q8"
 	j.call("personalize", p, nil)
-	made, err := weights.ReadMade(t.Context(), j.store, "out/made")
+	made, err := weights.ReadProvenance(t.Context(), j.store, "out/made")
 	require.NoError(t, err)
-	require.Equal(t, weights.Made{Template: "plain", Base: "q8"}, made)
+	require.Equal(t, weights.Provenance{Template: "plain", Base: "q8"}, made)
 
 	eval := api.EvaluateParams{
 		Inference: api.Inference{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval},

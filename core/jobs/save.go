@@ -35,7 +35,7 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 		return err
 	}
 	a.BaseModel = j.baseName
-	a.Made = weights.Made{Template: j.data.Template.Name, Base: j.model.Base()}
+	a.Provenance = weights.Provenance{Template: j.data.Template.Name, Base: j.model.Base()}
 	sort.Strings(a.Targets)
 	return weights.WriteAdapter(ctx, j.env.Blobs, j.request.Out, a)
 }

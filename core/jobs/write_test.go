@@ -94,7 +94,7 @@ func TestConversationsWeRefuse(t *testing.T) {
 	}{
 		{api.WriteParams{Messages: []api.ChatMessage{{Role: "tool", Content: "x"}}}, `messages: role: "tool"`},
 		{api.WriteParams{Messages: []api.ChatMessage{{Role: "assistant", Content: "x"}}},
-			`the template refuses the conversation: "User and assistant take turns, the user begins."`},
+			`the template rejects the conversation: "User and assistant take turns, the user begins."`},
 		{api.WriteParams{Inference: api.Inference{Source: api.Source{History: "h"}}, Messages: hi},
 			"come with a source"},
 		{api.WriteParams{Messages: hi, Context: []api.Field{{Name: "a", Value: "b"}}}, "come with a source, a context"},

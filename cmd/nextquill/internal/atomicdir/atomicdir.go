@@ -1,6 +1,6 @@
-// Package wholedir makes a folder that is there whole or not at all: it is filled under another name beside its own, flushed to
-// the disk, and renamed. A kill, a full disk or Ctrl-C leaves no folder that looks like a result.
-package wholedir
+// Package atomicdir creates a folder atomically. It writes a temporary folder next to the target,
+// flushes it to disk and renames it. An interruption or a full disk leaves no incomplete folder.
+package atomicdir
 
 import (
 	"errors"
@@ -15,13 +15,13 @@ import (
 	"nextquill/native/dirstore"
 )
 
-// Dir is a folder in the making.
+// Dir is a folder that is being written.
 type Dir struct {
-	path string // its name when it is whole
+	path string // the final name
 	temp string
 }
 
-// Create begins a folder. There must be none of the name yet, or an empty one.
+// Create starts a folder. The final name must not exist, or be an empty folder.
 func Create(path string) (*Dir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -31,12 +31,13 @@ func Create(path string) (*Dir, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, syscall.ENOTDIR):
-		return nil, fault.New(fault.Mismatch, path, "", "is a file, not a folder").WithRemedy("name a folder that is not there yet")
+		return nil, fault.New(fault.Mismatch, path, "", "is a file, not a folder").
+			WithRemedy("use the name of a new folder")
 	case err != nil:
 		return nil, storage(path, err)
 	case len(entries) > 0:
-		return nil, fault.New(fault.Mismatch, path, "", "is there already, with %q in it", entries[0].Name()).
-			WithRemedy("name a folder that is not there yet, or remove this one first")
+		return nil, fault.New(fault.Mismatch, path, "", "exists already and contains %q", entries[0].Name()).
+			WithRemedy("use the name of a new folder, or remove this one first")
 	}
 	parent := filepath.Dir(abs)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -49,7 +50,7 @@ func Create(path string) (*Dir, error) {
 	return &Dir{abs, temp}, nil
 }
 
-// Write adds a file of what fill writes.
+// Write adds a file with the content that fill writes.
 func (d *Dir) Write(name string, fill func(io.Writer) error) error {
 	f, err := os.OpenFile(filepath.Join(d.temp, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -57,7 +58,7 @@ func (d *Dir) Write(name string, fill func(io.Writer) error) error {
 	}
 	w := &writer{f: f}
 	err = fill(w)
-	if w.err != nil { // fill may have wrapped it
+	if w.err != nil { // fill may have wrapped this error
 		err = storage(name, w.err)
 	}
 	if err == nil {
@@ -82,23 +83,23 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit gives the folder its name.
+// Commit renames the folder to its final name.
 func (d *Dir) Commit() error {
 	if err := os.Chmod(d.temp, 0o755); err != nil {
 		return storage(d.path, err)
 	}
-	_ = os.Remove(d.path) // an empty one; some systems rename over it, some do not
+	_ = os.Remove(d.path) // an empty folder: not every system can rename over it
 	if err := os.Rename(d.temp, d.path); err != nil {
 		return storage(d.path, err)
 	}
 	if parent, err := os.Open(filepath.Dir(d.path)); err == nil {
-		_ = parent.Sync() // some file systems refuse; the rename has taken place either way
+		_ = parent.Sync() // some file systems do not support it; the rename is done in any case
 		parent.Close()
 	}
 	return nil
 }
 
-// Discard removes what was made. After Commit it does nothing.
+// Discard removes the temporary folder. After Commit it does nothing.
 func (d *Dir) Discard() { _ = os.RemoveAll(d.temp) }
 
 func storage(where string, err error) error {

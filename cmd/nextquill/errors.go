@@ -9,8 +9,8 @@ import (
 	"nextquill/report"
 )
 
-// complain writes an error for a person: what is wrong on the first line, what to do on the next.
-func (a *app) complain(err error) {
+// printError prints an error: what is wrong on the first line, and what to do on the next.
+func (a *app) printError(err error) {
 	path := func(name string) string { return name }
 	if a.names != nil {
 		path = a.names
@@ -22,13 +22,14 @@ func (a *app) complain(err error) {
 	}
 }
 
-// explainFault splits an error into what is wrong and the remedy nearest to its root, and calls blobs by their paths.
+// explainFault splits an error into its description and the innermost remedy. It replaces blob
+// names by paths.
 func explainFault(err error, path func(string) string) (sentence, remedy string) {
 	var f *fault.Error
 	if !errors.As(err, &f) {
 		return err.Error(), ""
 	}
-	// What wraps the fault without being one itself is kept as the text before it.
+	// Text of wrapping errors that are not faults becomes a prefix.
 	before := strings.TrimSuffix(err.Error(), f.Error())
 	if before == err.Error() {
 		before = ""

@@ -13,30 +13,30 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// About is what a model's files say of it.
-type About struct {
-	Title      string // its own name for itself, where it has one
+// Description is what a model's files say about it.
+type Description struct {
+	Title      string // the model's own name, if it has one
 	Family     string // llama, qwen2, qwen3, mistral
-	Licence    string // SPDX, where it is known
+	Licence    string // SPDX identifier, if known
 	Parameters int64
-	Type       string           // of most of the values: F16, Q4_1
-	Types      map[string]int64 // values by type
+	Type       string           // type of most values: F16, Q4_1
+	Types      map[string]int64 // number of values by type
 	Form       string           // "GGUF" or "safetensors"
 	Template   bool             // has a chat template
 	Config     weights.Config
 	Tensors    []weights.Info
 }
 
-// maxText bounds the files that are read here beside the weights.
-const maxText = 4 << 20
+// maxSideFile limits the size in bytes of the other files that are read.
+const maxSideFile = 4 << 20
 
-// Describe reads headers and small files of the model at path; no weights.
-func Describe(ctx context.Context, store blob.Store, path string) (About, error) {
+// Describe reads the headers and small files of the model at path, but no weights.
+func Describe(ctx context.Context, store blob.Store, path string) (Description, error) {
 	source, err := weights.OpenModel(ctx, store, path)
 	if err != nil {
-		return About{}, err
+		return Description{}, err
 	}
-	a := About{Config: source.Config, Tensors: source.Tensors(), Form: "safetensors", Types: map[string]int64{}}
+	a := Description{Config: source.Config, Tensors: source.Tensors(), Form: "safetensors", Types: map[string]int64{}}
 	for _, t := range source.Tensors() {
 		a.Types[string(t.DType)] += int64(t.Elements())
 		a.Parameters += int64(t.Elements())
@@ -53,7 +53,7 @@ func Describe(ctx context.Context, store blob.Store, path string) (About, error)
 	return a, nil
 }
 
-func (a *About) readGGUF(ctx context.Context, store blob.Store, name string) error {
+func (a *Description) readGGUF(ctx context.Context, store blob.Store, name string) error {
 	a.Form = "GGUF"
 	f, err := gguf.Open(ctx, store, name)
 	if err != nil {
@@ -66,10 +66,10 @@ func (a *About) readGGUF(ctx context.Context, store blob.Store, name string) err
 	return nil
 }
 
-// readFolder reads what lies in a Hugging Face folder. Only config.json must be there, and that was read before.
-func (a *About) readFolder(ctx context.Context, store blob.Store, path string) {
+// readFolder reads the optional files of a Hugging Face folder.
+func (a *Description) readFolder(ctx context.Context, store blob.Store, path string) {
 	text := func(name string) []byte {
-		data, err := blob.ReadAll(ctx, store, blob.Join(path, name), maxText)
+		data, err := blob.ReadAll(ctx, store, blob.Join(path, name), maxSideFile)
 		if err != nil {
 			return nil
 		}
@@ -89,7 +89,7 @@ func (a *About) readFolder(ctx context.Context, store blob.Store, path string) {
 	a.Licence = cardLicence(text("README.md"))
 }
 
-// cardLicence finds the licence in the front matter of a model card.
+// cardLicence returns the licence in the front matter of a model card.
 func cardLicence(card []byte) string {
 	lines := bufio.NewScanner(bytes.NewReader(card))
 	for n := 0; lines.Scan(); n++ {
@@ -104,8 +104,8 @@ func cardLicence(card []byte) string {
 	return ""
 }
 
-// Describe tells about a kept model.
-func (m *Model) Describe(ctx context.Context) (About, error) {
+// Describe describes a stored model.
+func (m *Model) Describe(ctx context.Context) (Description, error) {
 	a, err := Describe(ctx, m.files, "")
 	if m.Manifest.Licence != "" {
 		a.Licence = m.Manifest.Licence
@@ -113,7 +113,8 @@ func (m *Model) Describe(ctx context.Context) (About, error) {
 	return a, err
 }
 
-// Tokens gives the size of a model's vocabulary as its tokenizer has it: a model without one cannot be used for text.
+// Tokens returns the vocabulary size of a model's tokenizer. A model without a tokenizer cannot be
+// used.
 func Tokens(ctx context.Context, store blob.Store, path string) (int, error) {
 	t, err := tokenizer.LoadModel(ctx, store, path)
 	if err != nil {

@@ -1,4 +1,4 @@
-package wholedir
+package atomicdir
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"nextquill/core/fault"
 )
 
-func TestFolderIsWholeOrNotThere(t *testing.T) {
+func TestFolderIsCompleteOrAbsent(t *testing.T) {
 	root := t.TempDir()
 	path := filepath.Join(root, "sub", "made")
 	hello := func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }
@@ -28,7 +28,7 @@ func TestFolderIsWholeOrNotThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 
-	require.NoError(t, os.Mkdir(path, 0o755)) // an empty folder is no hindrance
+	require.NoError(t, os.Mkdir(path, 0o755)) // an empty folder is replaced
 	d, err = Create(path)
 	require.NoError(t, err)
 	require.NoError(t, d.Write("a", hello))
@@ -40,7 +40,7 @@ func TestFolderIsWholeOrNotThere(t *testing.T) {
 
 	_, err = Create(path)
 	require.ErrorIs(t, err, fault.Mismatch)
-	require.ErrorContains(t, err, `is there already, with "a" in it`)
+	require.ErrorContains(t, err, `exists already and contains "a"`)
 	_, err = Create(filepath.Join(path, "a"))
 	require.ErrorIs(t, err, fault.Mismatch)
 	_, err = Create(filepath.Join(path, "a", "b"))
