@@ -18,7 +18,8 @@ run: build ## Personalize on the sample writer and show what changed (MODEL=smol
 	build/nextquill run $(if $(MODEL),--get --model $(MODEL)) $(ARGS)
 
 .PHONY: check
-check: setup ## Static checks: format, vet, staticcheck, dead code, TypeScript types, format and lint
+check: ## Static checks: format, vet, staticcheck, dead code, shaders, TypeScript
+	@scripts/setup test
 	@scripts/setup check
 	GO=$(GO) scripts/check
 

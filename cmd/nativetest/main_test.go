@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
-	"nextquill/core/kernels/kerneltest"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 	"nextquill/wasm/conformance"
 )
 
@@ -20,7 +20,7 @@ type script map[string]func(emit func(any)) (any, error)
 func (s script) Call(_ context.Context, method string, _, result any, onEvent func(string, json.RawMessage)) error {
 	got, err := s[method](func(event any) {
 		raw, _ := json.Marshal(event)
-		name, _ := session.EventName(raw)
+		name, _ := rpc.EventName(raw)
 		onEvent(name, raw)
 	})
 	if err != nil || result == nil {
@@ -42,12 +42,13 @@ func TestFailuresAreCountedAndShown(t *testing.T) {
 			return nil, nil
 		},
 		"kernel-cases": func(emit func(any)) (any, error) {
-			for _, r := range []kerneltest.CaseResult{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
-				emit(session.KernelCaseEvent{Event: "kernel-case", CaseResult: r})
+			for _, r := range []api.KernelCaseEvent{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
+				r.Event = api.EventKernelCase
+				emit(r)
 			}
 			return nil, nil
 		},
-		"release": func(func(any)) (any, error) { return session.ReleaseResult{Leaked: []string{"forgotten"}}, nil },
+		"release": func(func(any)) (any, error) { return api.ReleaseResult{Leaked: []string{"forgotten"}}, nil },
 	}
 	var out strings.Builder
 	tally := &tally{out: &out}

@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"io"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
+	"nextquill/core/diag"
+	coreengine "nextquill/core/engine"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
+	"nextquill/core/jobs"
+	"nextquill/core/rpc"
 	"nextquill/native"
 	"nextquill/wasm/host"
 )
@@ -40,7 +44,7 @@ func (e wazeroEngine) Close() error {
 }
 
 type nativeEngine struct {
-	session.Client
+	api.Client
 	device *native.Device
 	log    io.Writer
 }
@@ -50,8 +54,13 @@ func openNative(store blob.Store, log io.Writer) (engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := &session.Env{GPU: gpu.NewContext(device), Blobs: store}
-	return nativeEngine{session.Local(env), device, log}, nil
+	return nativeEngine{localClient(device, store), device, log}, nil
+}
+
+// localClient returns a client of the core in this process, on a device.
+func localClient(device gpu.Device, store blob.Store) api.Client {
+	e := coreengine.New(coreengine.Host{GPU: gpu.NewContext(device), Blobs: store})
+	return rpc.Local(e.Serve(jobs.Methods(e), diag.Methods(e)))
 }
 
 func (e nativeEngine) Close() error {
@@ -62,8 +71,8 @@ func (e nativeEngine) Close() error {
 
 // release frees what the session holds on the GPU. A buffer that a method left behind is a defect worth a line; it does not
 // undo what the command did, so it is no error. Neither is a guest that can no longer answer: its failure was reported.
-func release(c session.Client, log io.Writer) {
-	var r session.ReleaseResult
+func release(c api.Client, log io.Writer) {
+	var r api.ReleaseResult
 	if err := c.Call(context.Background(), "release", nil, &r, nil); err == nil && len(r.Leaked) > 0 {
 		fmt.Fprintf(log, "nextquill: %d GPU buffers were left behind: %v\n", len(r.Leaked), r.Leaked)
 	}

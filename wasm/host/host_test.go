@@ -11,10 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tetratelabs/wazero"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
+	"nextquill/core/engine"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 	"nextquill/wasm/abi"
 	"nextquill/wasm/conformance"
 	"nextquill/wasm/guest"
@@ -36,7 +38,7 @@ func withGuest(m *testing.M) int {
 	path := os.Getenv(host.GuestVariable)
 	if path == "" {
 		path = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(context.Background(), path); err != nil {
+		if err := guest.Build(context.Background(), path, os.Stderr); err != nil {
 			panic(err)
 		}
 	}
@@ -138,11 +140,11 @@ func TestConformance(t *testing.T) {
 // TestConformanceInProcess runs the suite without a boundary: what it expects of
 // a host is what native and a Store do themselves.
 func TestConformanceInProcess(t *testing.T) {
-	conformance.Register()
 	store := &blob.Mem{}
 	dev := openNative(t, store)
 	var report conformance.Report
-	client := session.Local(&session.Env{GPU: gpu.NewContext(dev), Blobs: store})
+	e := engine.New(engine.Host{GPU: gpu.NewContext(dev), Blobs: store})
+	client := rpc.Local(e.Serve(conformance.Methods(e)))
 	require.NoError(t, client.Call(t.Context(), "conformance", nil, &report, nil))
 	for _, c := range report.Cases {
 		require.Empty(t, c.Message, c.Case)
@@ -151,10 +153,10 @@ func TestConformanceInProcess(t *testing.T) {
 
 func TestKernelCases(t *testing.T) {
 	h := open(t, config(t))
-	var sum session.KernelCasesResult
-	var failed []session.KernelCaseEvent
+	var sum api.KernelCasesResult
+	var failed []api.KernelCaseEvent
 	err := h.Call(t.Context(), "kernel-cases", nil, &sum, func(_ string, raw json.RawMessage) {
-		var e session.KernelCaseEvent
+		var e api.KernelCaseEvent
 		require.NoError(t, json.Unmarshal(raw, &e))
 		if e.Message != "" {
 			failed = append(failed, e)
@@ -170,7 +172,7 @@ func TestKernelCases(t *testing.T) {
 // requireNothingLeft releases the session's caches and counts what is left.
 func requireNothingLeft(t *testing.T, h *host.Host) {
 	t.Helper()
-	var left session.ReleaseResult
+	var left api.ReleaseResult
 	require.NoError(t, h.Call(t.Context(), "release", nil, &left, nil))
 	require.Empty(t, left.Leaked)
 	require.Zero(t, h.LiveBuffers())

@@ -9,9 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
+	"nextquill/core/engine"
+	"nextquill/core/jobs"
 	"nextquill/models"
 	"nextquill/models/convert"
 	"nextquill/models/manifest"
@@ -76,10 +79,10 @@ func headless(t *testing.T, m manifest.Manifest, dir string) string {
 	device, err := native.Open(store)
 	require.NoError(t, err)
 	defer device.Close()
-	env := &session.Env{GPU: gpu.NewContext(device), Blobs: store}
-	var r session.WriteResult
-	err = session.Local(env).Call(t.Context(), "write", session.WriteParams{
-		Context: []session.Field{{Name: "word", Value: "ambition"}}, NoHistory: true, Sampling: session.Sampling{MaxTokens: 12},
+	e := engine.New(engine.Host{GPU: gpu.NewContext(device), Blobs: store})
+	var r api.WriteResult
+	err = rpc.Local(e.Serve(jobs.Methods(e))).Call(t.Context(), "write", api.WriteParams{
+		Context: []api.Field{{Name: "word", Value: "ambition"}}, NoHistory: true, Sampling: api.Sampling{MaxTokens: 12},
 	}, &r, nil)
 	require.NoError(t, err)
 	return strings.TrimSpace(r.Text)
