@@ -89,18 +89,21 @@ func ask(t *testing.T, server *httptest.Server, path string, header ...string) (
 	return response, string(body)
 }
 
-func TestServeSendsThePolicyAndTheSmallestForm(t *testing.T) {
+func TestServeHeadersAndCompression(t *testing.T) {
 	server := small(t)
 	r, body := ask(t, server, "/")
 	require.Equal(t, "<!doctype html>", body)
 	require.Equal(t, "text/html; charset=utf-8", r.Header.Get("Content-Type"))
 	require.Equal(t, "no-cache", r.Header.Get("Cache-Control"))
 	policy := r.Header.Get("Content-Security-Policy")
-	require.True(t, strings.HasPrefix(policy, "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'"))
+	require.True(t, strings.HasPrefix(policy,
+		"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "+
+			"img-src 'self' data:; style-src 'self'"))
 	require.Contains(t, policy, "require-trusted-types-for 'script'")
 
 	for accept, want := range map[string]string{
-		"gzip, deflate, br": "brotli", "gzip": "gzip", "": "plain", "br;q=0, gzip;q=0.5": "gzip", "br; q=0.0": "plain", "BR;q=1.0": "brotli",
+		"gzip, deflate, br": "brotli", "gzip": "gzip", "": "plain", "br;q=0, gzip;q=0.5": "gzip", "br; q=0.0": "plain",
+		"BR;q=1.0": "brotli",
 	} {
 		r, body := ask(t, server, "/assets/page-1.js", "Accept-Encoding", accept)
 		require.Equal(t, want, body, accept)
@@ -113,9 +116,11 @@ func TestServeSendsThePolicyAndTheSmallestForm(t *testing.T) {
 	require.Equal(t, "234", body)
 }
 
-func TestServeStaysInItsFolder(t *testing.T) {
+func TestServeStaysInFolder(t *testing.T) {
 	server := small(t)
-	for _, path := range []string{"/nothing", "/../secret.txt", "/..%2fsecret.txt", "/link.txt", "/unlisted.txt", "/assets", "/model/", "/models/small/nothing"} {
+	for _, path := range []string{
+		"/nothing", "/../secret.txt", "/..%2fsecret.txt", "/link.txt", "/unlisted.txt", "/assets", "/model/", "/models/small/nothing",
+	} {
 		r, body := ask(t, server, path)
 		require.Equal(t, http.StatusNotFound, r.StatusCode, path)
 		require.NotContains(t, body, "secret")

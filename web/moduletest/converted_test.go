@@ -81,7 +81,7 @@ func headless(t *testing.T, m manifest.Manifest, dir string) string {
 	defer device.Close()
 	e := engine.New(engine.Host{GPU: gpu.NewContext(device), Blobs: store})
 	var r api.WriteResult
-	err = rpc.Local(e.Serve(jobs.Methods(e))).Call(t.Context(), "write", api.WriteParams{
+	err = rpc.Local(e.NewServer(jobs.Methods(e))).Call(t.Context(), "write", api.WriteParams{
 		Context: []api.Field{{Name: "word", Value: "ambition"}}, NoHistory: true, Sampling: api.Sampling{MaxTokens: 12},
 	}, &r, nil)
 	require.NoError(t, err)
