@@ -44,8 +44,14 @@ const marker = "manifest.json"
 
 // write replaces the folder out by the site, compressed files beside their originals.
 func (s *site) write(out string) (siteManifest, error) {
+	if err := recoverSite(out); err != nil {
+		return siteManifest{}, err
+	}
 	known, err := previous(out)
 	if err != nil {
+		return siteManifest{}, err
+	}
+	if err := s.keepVersions(out); err != nil {
 		return siteManifest{}, err
 	}
 	fresh := out + ".new"
@@ -68,10 +74,7 @@ func (s *site) write(out string) (siteManifest, error) {
 	if err := put(filepath.Join(fresh, marker), append(text, '\n')); err != nil {
 		return m, err
 	}
-	if err := os.RemoveAll(out); err != nil {
-		return m, err
-	}
-	return m, os.Rename(fresh, out)
+	return m, replaceSite(out, fresh)
 }
 
 // compressed has forms of contents by their SHA-256: the best brotli takes many seconds, and most of a site is as

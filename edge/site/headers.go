@@ -30,8 +30,8 @@ func (h Handler) setSecurityHeaders(header http.Header) {
 // setSharing lets pages of other origins load the module and the weights. The page itself is not
 // shared.
 func setSharing(header http.Header, name string) {
-	for _, folder := range []string{"lib/", "model/", "models/", "assets/"} {
-		if strings.HasPrefix(name, folder) {
+	for _, prefix := range []string{"lib/", "lib@", "model/", "models/", "assets/"} {
+		if strings.HasPrefix(name, prefix) {
 			header.Set("Access-Control-Allow-Origin", "*")
 			header.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag")
 			header.Set("Cross-Origin-Resource-Policy", "cross-origin")

@@ -12,6 +12,9 @@ import { makeView, type View } from "./view.js";
 
 const shownItems = 50;
 
+// Servers that render pages import this file too, and have no elements.
+const { HTMLElement: Base = class {} as typeof HTMLElement } = globalThis as { HTMLElement?: typeof HTMLElement };
+
 /**
  * A box in which a person adds texts of theirs, personalizes the model and has drafts written. Inside a form its value is the
  * draft. The model is fetched when it is first needed, not before.
@@ -20,7 +23,7 @@ const shownItems = 50;
  * when the draft changes; "nq-progress", "nq-event", "nq-draft", "nq-explain", "nq-forget" and "nq-error" with a detail. See
  * custom-elements.json.
  */
-export class NextQuillElement extends HTMLElement {
+export class NextQuillElement extends Base {
   static readonly formAssociated = true;
   static readonly observedAttributes = ["value", "required", "disabled", "model"];
   /** The words that are shown; replace them before the first element is made. */
@@ -447,4 +450,4 @@ declare global {
   }
 }
 
-if (customElements.get("next-quill") === undefined) customElements.define("next-quill", NextQuillElement);
+if (globalThis.customElements?.get("next-quill") === undefined) globalThis.customElements?.define("next-quill", NextQuillElement);

@@ -5,6 +5,7 @@ import type { Bytes } from "./blobs.js";
 import { cancelled, Fault, type ErrorInfo } from "../fault.js";
 import type { Event } from "./guest.js";
 import type { Answer, BlobsOption, Notice, Opened, Request } from "./protocol.js";
+import { startWorker, workerFault } from "./startWorker.js";
 
 export { Fault, type AdapterInfo, type BlobsOption, type Bytes, type ErrorInfo, type Event };
 export type { FaultKind } from "../fault.js";
@@ -16,7 +17,7 @@ export interface OpenOptions {
   sha256?: string;
   /** Where blobs are kept; by default on the device. */
   blobs?: BlobsOption;
-  /** The worker's script; by default worker.js beside this module. It must be of the page's own origin. */
+  /** The worker's script; by default worker.js beside this module. See startWorker for other origins. */
   worker?: string | URL;
   /** Use WebGPU's default limits and no features, as on the weakest device. */
   baseline?: boolean;
@@ -75,13 +76,14 @@ export class Session {
   #closed: Fault | undefined;
   #lost = false;
 
-  private constructor(worker: Worker, options: OpenOptions) {
+  private constructor(script: URL, options: OpenOptions) {
+    const worker = startWorker(script);
     this.#worker = worker;
     this.#options = options;
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#take(data);
     worker.onerror = (e) => {
       e.preventDefault();
-      const why = new Fault("internal", { where: "worker", detail: e.message || "its script cannot be loaded", remedy: "reload the page" });
+      const why = workerFault(script, e.message);
       this.#lose(why);
       this.#end(why);
     };
@@ -92,7 +94,7 @@ export class Session {
     const { wasm, sha256, blobs = { kind: "opfs" }, baseline = false, signal } = options;
     if (signal?.aborted) throw cancelled();
     const url = new URL(options.worker ?? "./worker.js", import.meta.url);
-    const session = new Session(new Worker(trusted(url), { type: "module", name: "nextquill" }), options);
+    const session = new Session(url, options);
     const stop = () => session.#end(cancelled());
     signal?.addEventListener("abort", stop);
     try {
@@ -205,22 +207,4 @@ export class Session {
     for (const pending of this.#pending.values()) pending.reject(why);
     this.#pending.clear();
   }
-}
-
-// Where the page enforces Trusted Types, a worker's address needs a policy, which
-// the page's own must allow by the name "nextquill".
-interface TrustedTypes {
-  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
-}
-
-let policy: { createScriptURL(url: string): string } | undefined;
-
-function trusted(url: URL): string {
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  if (url.origin !== location.origin) {
-    throw new Fault("unsupported", { where: url.href, field: "worker", detail: "is of another origin", remedy: "serve the script from the page's own site" });
-  }
-  if (trustedTypes === undefined) return url.href;
-  policy ??= trustedTypes.createPolicy("nextquill", { createScriptURL: (href) => href });
-  return policy.createScriptURL(url.href);
 }
