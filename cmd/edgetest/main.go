@@ -13,6 +13,8 @@ import (
 )
 
 type options struct {
+	Only []string `placeholder:"NAME" help:"Run only these checks: files, ranges, methods, hostile, bucket, load, latency, size."`
+
 	Requests    int `default:"1000" help:"Requests of the load test."`
 	Connections int `default:"50" help:"Connections of the load test."`
 	Rounds      int `default:"5" help:"Rounds of the latency comparison, the two Workers in turns."`

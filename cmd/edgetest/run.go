@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"nextquill/edge/site"
@@ -16,6 +17,7 @@ import (
 // fixture is what the checks work on.
 type fixture struct {
 	options  options
+	root     string
 	dist     string
 	manifest site.Manifest
 	worker   *worker // in Go
@@ -27,7 +29,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	f := &fixture{options: o, dist: filepath.Join(root, "dist")}
+	f := &fixture{options: o, root: root, dist: filepath.Join(root, "dist")}
 	text, err := os.ReadFile(filepath.Join(f.dist, site.ManifestName))
 	if err != nil {
 		return fmt.Errorf("%w: run make site first", err)
@@ -55,17 +57,21 @@ func run(ctx context.Context, o options) error {
 
 	failed := 0
 	for _, check := range []struct {
-		name string
-		run  func(context.Context, *fixture) (string, error)
+		name, about string
+		run         func(context.Context, *fixture) (string, error)
 	}{
-		{"every file, in every form, by its SHA-256", everyFile},
-		{"ranges and conditions", rangesAndConditions},
-		{"methods", methods},
-		{"hostile requests", hostileRequests},
-		{"a model from the bucket", bucketModel},
-		{"load", load},
-		{"latency", latency},
+		{"size", "what is uploaded", uploadSize},
+		{"files", "every file, in every form, by its SHA-256", everyFile},
+		{"ranges", "ranges and conditions", rangesAndConditions},
+		{"methods", "every method that is neither GET nor HEAD, on every path", methods},
+		{"hostile", "hostile requests", hostileRequests},
+		{"bucket", "a model from the bucket", bucketModel},
+		{"load", "load", load},
+		{"latency", "latency next to a Worker in JavaScript", latency},
 	} {
+		if len(o.Only) > 0 && !slices.Contains(o.Only, check.name) {
+			continue
+		}
 		began := time.Now()
 		note, err := check.run(ctx, f)
 		mark := "ok  "
@@ -73,7 +79,7 @@ func run(ctx context.Context, o options) error {
 			failed++
 			mark, note = "FAIL", err.Error()
 		}
-		fmt.Printf("%s  %s (%.1f s)  %s\n", mark, check.name, time.Since(began).Seconds(), note)
+		fmt.Printf("%s  %s (%.1f s)  %s\n", mark, check.about, time.Since(began).Seconds(), note)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
