@@ -2,7 +2,7 @@
 // it reports events through the binding `report`.
 
 import { BatchReader } from "../host/abi.js";
-import { Fault, Session, type ErrorInfo, type OpenOptions } from "../host/client.js";
+import { Fault, GuestClient, type ErrorInfo, type OpenOptions } from "../host/client.js";
 
 interface Outcome {
   result?: unknown;
@@ -16,21 +16,21 @@ declare global {
 }
 
 class Harness {
-  #session: Session | undefined;
+  #client: GuestClient | undefined;
   #stop: AbortController | undefined;
 
-  get #open(): Session {
-    if (this.#session === undefined) throw new Error("no session is open");
-    return this.#session;
+  get #open(): GuestClient {
+    if (this.#client === undefined) throw new Error("no client is open");
+    return this.#client;
   }
 
-  /** Opens the session anew. */
+  /** Opens a client, and closes the one before. */
   open(options: OpenOptions): Promise<Outcome> {
     return outcome(async () => {
-      await this.#session?.close();
-      this.#session = undefined;
-      this.#session = await Session.open({ ...options, onLog: (line) => console.warn(`guest: ${line}`) });
-      return { adapter: this.#session.adapter, ...this.#session.guest };
+      await this.#client?.close();
+      this.#client = undefined;
+      this.#client = await GuestClient.open({ ...options, onLog: (line) => console.warn(`guest: ${line}`) });
+      return { adapter: this.#client.device, ...this.#client.guest };
     });
   }
 
@@ -111,11 +111,11 @@ class Harness {
    */
   killDuringWrite(name: string, size: number, fill: number, ms: number): Promise<Outcome> {
     return outcome(async () => {
-      const session = this.#open;
-      const written = session.blobs.write(name, new Uint8Array(size).fill(fill)).then(() => true, () => false);
+      const client = this.#open;
+      const written = client.blobs.write(name, new Uint8Array(size).fill(fill)).then(() => true, () => false);
       await new Promise((later) => setTimeout(later, ms));
-      session.terminate();
-      this.#session = undefined;
+      client.terminate();
+      this.#client = undefined;
       return await written;
     });
   }
@@ -165,8 +165,8 @@ class Harness {
 
   close(): Promise<Outcome> {
     return outcome(async () => {
-      await this.#session?.close();
-      this.#session = undefined;
+      await this.#client?.close();
+      this.#client = undefined;
     });
   }
 }

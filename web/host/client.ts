@@ -1,12 +1,12 @@
-// A session in a worker, as a page sees it: open, call a method, close.
+// A client in a worker, as a page sees it: open, call a method, close.
 
-import type { AdapterInfo } from "./device.js";
+import type { DeviceInfo } from "./device.js";
 import type { Bytes } from "./blobs.js";
 import { cancelled, Fault, type ErrorInfo } from "../fault.js";
 import type { Event } from "./guest.js";
 import type { Answer, BlobsOption, Notice, Opened, Request } from "./protocol.js";
 
-export { Fault, type AdapterInfo, type BlobsOption, type Bytes, type ErrorInfo, type Event };
+export { Fault, type DeviceInfo, type BlobsOption, type Bytes, type ErrorInfo, type Event };
 export type { FaultKind } from "../fault.js";
 
 export interface OpenOptions {
@@ -48,10 +48,10 @@ type Body<R> = R extends Request ? Omit<R, "id"> : never;
 
 /**
  * A guest on this device's GPU. Calls are served one after the other. Every failure is a Fault; after one of kind
- * "device-lost" or "internal" close the session and open another: blobs are whole.
+ * "device-lost" or "internal" close the client and open another: blobs are whole.
  */
-export class Session {
-  /** The blobs of the session. A read or write waits for the calls before it. */
+export class GuestClient {
+  /** The blobs of the client. A read or write waits for the calls before it. */
   readonly blobs = {
     size: (name: string) => this.#ask<number>({ type: "blob size", name }),
     read: (name: string) => this.#ask<Bytes>({ type: "blob read", name }),
@@ -88,20 +88,20 @@ export class Session {
   }
 
   /** Starts a worker, the guest in it, and the GPU. */
-  static async open(options: OpenOptions): Promise<Session> {
+  static async open(options: OpenOptions): Promise<GuestClient> {
     const { wasm, sha256, blobs = { kind: "opfs" }, baseline = false, signal } = options;
     if (signal?.aborted) throw cancelled();
     const url = new URL(options.worker ?? "./worker.js", import.meta.url);
-    const session = new Session(new Worker(trusted(url), { type: "module", name: "nextquill" }), options);
-    const stop = () => session.#end(cancelled());
+    const client = new GuestClient(new Worker(trusted(url), { type: "module", name: "nextquill" }), options);
+    const stop = () => client.#end(cancelled());
     signal?.addEventListener("abort", stop);
     try {
       const source = wasm instanceof ArrayBuffer ? wasm : new URL(wasm, document.baseURI).href;
       const transfer = wasm instanceof ArrayBuffer ? [wasm] : [];
-      session.#opened = await session.#ask<Opened>({ type: "open", open: { wasm: source, sha256, blobs, baseline } }, {}, transfer);
-      return session;
+      client.#opened = await client.#ask<Opened>({ type: "open", open: { wasm: source, sha256, blobs, baseline } }, {}, transfer);
+      return client;
     } catch (thrown) {
-      session.#end(Fault.from(thrown, "internal"));
+      client.#end(Fault.from(thrown, "internal"));
       throw thrown;
     } finally {
       signal?.removeEventListener("abort", stop);
@@ -109,8 +109,8 @@ export class Session {
   }
 
   /** The GPU. */
-  get adapter(): AdapterInfo {
-    return this.#opened!.adapter;
+  get device(): DeviceInfo {
+    return this.#opened!.device;
   }
 
   /** The guest that runs: its hash and size. */
@@ -141,12 +141,12 @@ export class Session {
     // A worker that is gone or hangs is ended all the same.
     const patience = new Promise((later) => setTimeout(later, closePatience));
     await Promise.race([this.#ask({ type: "close" }).catch(() => {}), patience]);
-    this.#end(new Fault("cancelled", { where: "session", detail: "closed", remedy: "open another one" }));
+    this.#end(new Fault("cancelled", { where: "client", detail: "closed", remedy: "open another one" }));
   }
 
   /** Ends the worker at once, whatever it is doing, as closing the tab does. Blobs stay whole. */
   terminate(): void {
-    this.#end(new Fault("cancelled", { where: "session", detail: "terminated", remedy: "open another one" }));
+    this.#end(new Fault("cancelled", { where: "client", detail: "terminated", remedy: "open another one" }));
   }
 
   async #ask<Result>(body: Body<Request>, { onEvent, signal }: CallOptions = {}, transfer: Transferable[] = []): Promise<Result> {

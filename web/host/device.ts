@@ -3,7 +3,7 @@
 import { describe, Fault } from "../fault.js";
 
 /** What gpu_info gives the guest; sizes are in bytes. */
-export interface AdapterInfo {
+export interface DeviceInfo {
   name: string;
   backend: string;
   cpu: boolean;
@@ -46,7 +46,7 @@ const remedy =
  * Opens the best adapter's device. With `baseline` it asks for WebGPU's default limits and no features, as the weakest
  * device offers them.
  */
-export async function openDevice(baseline: boolean): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+export async function openDevice(baseline: boolean): Promise<{ device: GPUDevice; info: DeviceInfo }> {
   const gpu = (navigator as { gpu?: GPU }).gpu;
   if (gpu === undefined) throw noAdapter("this browser has no WebGPU here");
   const adapter = await inTime(gpu.requestAdapter({ powerPreference: "high-performance" }), "asking for a GPU");
@@ -78,7 +78,7 @@ async function requestDevice(adapter: GPUAdapter, baseline: boolean): Promise<GP
 /** What a GPU is called of which the browser tells nothing. */
 export const unnamed = "unnamed GPU";
 
-function infoOf(adapter: GPUAdapter, device: GPUDevice): AdapterInfo {
+function infoOf(adapter: GPUAdapter, device: GPUDevice): DeviceInfo {
   const { info } = adapter;
   const { limits, features } = device;
   const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ") || unnamed;

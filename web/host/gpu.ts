@@ -4,7 +4,7 @@
 // dispatch whose pipeline is not ready yet stops the batch there, and what follows waits in a queue. Errors that WebGPU
 // reports later are kept, and given to the next operation that waits (drain, read, load).
 
-import type { AdapterInfo } from "./device.js";
+import type { DeviceInfo } from "./device.js";
 import { BatchReader, type Access, type Command } from "./abi.js";
 import type { BlobStore, Bytes } from "./blobs.js";
 import { cancelled, describe, Fault } from "../fault.js";
@@ -38,7 +38,7 @@ const stagingMax = 16 << 20; // of a read
 const loadsInFlight = 32 << 20; // written before the device is waited for
 
 export class Device {
-  readonly info: AdapterInfo;
+  readonly info: DeviceInfo;
   readonly #device: GPUDevice;
   readonly #buffers = new Map<number, Buffer>();
   readonly #pipelines = new Map<number, Pipeline>();
@@ -58,14 +58,14 @@ export class Device {
   #closed = false;
 
   /** `onLost` is told when the GPU goes away, but not by close. */
-  constructor(device: GPUDevice, info: AdapterInfo, onLost: (why: Fault) => void = () => {}) {
+  constructor(device: GPUDevice, info: DeviceInfo, onLost: (why: Fault) => void = () => {}) {
     this.#device = device;
     this.info = info;
     void device.lost.then((loss) => {
       this.#lost = new Fault("device-lost", {
         where: info.name,
         detail: loss.message || "the GPU went away",
-        remedy: "open the session again: training resumes from the newest checkpoint",
+        remedy: "open the model again: training resumes from the newest checkpoint",
       });
       if (!this.#closed) onLost(this.#lost);
     });

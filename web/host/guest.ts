@@ -30,7 +30,7 @@ const longestTask = 12; // ms
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true });
 
-export class Host {
+export class GuestHost {
   readonly #device: Device;
   readonly #blobs: BlobStore;
   readonly #log: Log;
@@ -47,9 +47,9 @@ export class Host {
   }
 
   /** Starts a guest. One that imports anything outside the ABI is refused. */
-  static async open(module: WebAssembly.Module, device: Device, blobs: BlobStore, print: (line: string) => void): Promise<Host> {
+  static async open(module: WebAssembly.Module, device: Device, blobs: BlobStore, print: (line: string) => void): Promise<GuestHost> {
     checkModule(module);
-    const host = new Host(device, blobs, new Log(print));
+    const host = new GuestHost(device, blobs, new Log(print));
     try {
       const instance = await WebAssembly.instantiate(module, {
         [abi.moduleName]: host.#imports(),
@@ -288,7 +288,7 @@ export class Host {
     const { reason } = this.#log;
     return new Fault("internal", {
       where: "guest", field: doing, detail: reason === "" ? "it stopped" : `it stopped, saying ${quote(reason)}`,
-      remedy: "open the session again; training resumes from the newest checkpoint",
+      remedy: "open the model again; training resumes from the newest checkpoint",
       cause: thrown instanceof Exit ? thrown : new Error(describe(thrown)),
     });
   }

@@ -1,6 +1,6 @@
 // What page and worker say to each other.
 
-import type { AdapterInfo } from "./device.js";
+import type { DeviceInfo } from "./device.js";
 import type { Bytes } from "./blobs.js";
 import type { ErrorInfo } from "../fault.js";
 import type { Event } from "./guest.js";
@@ -16,7 +16,7 @@ export interface OpenRequest {
 }
 
 export interface Opened {
-  adapter: AdapterInfo;
+  device: DeviceInfo;
   /** Of the guest that runs, in hexadecimal. */
   sha256: string;
   bytes: number;

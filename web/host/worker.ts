@@ -5,20 +5,20 @@ import { openDevice } from "./device.js";
 import { checkName, MemoryStore, WithScratch, type BlobStore, type Bytes } from "./blobs.js";
 import { cancelled, describe, Fault } from "../fault.js";
 import { Device } from "./gpu.js";
-import { Host } from "./guest.js";
+import { GuestHost } from "./guest.js";
 import { OPFSStore } from "./opfs.js";
 import { sha256Of } from "../store/hash.js";
 import type { Answer, Notice, Opened, OpenRequest, Request } from "./protocol.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
-interface Session {
-  host: Host;
+interface OpenGuest {
+  host: GuestHost;
   device: Device;
   blobs: BlobStore;
 }
 
-let session: Session | undefined;
+let opened: OpenGuest | undefined;
 
 // Calls that are waiting or being served, each with the way to stop it.
 const stops = new Map<number, AbortController>();
@@ -30,7 +30,7 @@ self.onmessage = ({ data }: MessageEvent<Request | Notice>) => {
       stops.get(data.id)?.abort();
       return;
     case "lose device":
-      session?.device.lose();
+      opened?.device.lose();
       return;
   }
   const stop = new AbortController();
@@ -52,8 +52,8 @@ async function answer(request: Request, stop: AbortSignal): Promise<void> {
 
 async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
   if (request.type === "open") return await open(request.open);
-  if (session === undefined) throw new Fault("internal", { where: "worker", detail: "no session is open" });
-  const { host, device, blobs } = session;
+  if (opened === undefined) throw new Fault("internal", { where: "worker", detail: "no guest is open" });
+  const { host, device, blobs } = opened;
   if ("name" in request) checkName(request.name);
   switch (request.type) {
     case "call":
@@ -83,7 +83,7 @@ async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
     case "blob list":
       return await blobs.list(request.prefix);
     case "close":
-      session = undefined;
+      opened = undefined;
       device.close();
       blobs.close();
       return undefined;
@@ -100,21 +100,21 @@ async function readWhole(blobs: BlobStore, name: string): Promise<Bytes> {
 }
 
 async function open(o: OpenRequest): Promise<Opened> {
-  if (session !== undefined) throw new Fault("internal", { where: "worker", detail: "a session is open already" });
+  if (opened !== undefined) throw new Fault("internal", { where: "worker", detail: "a guest is already open" });
   const [wasm, gpu, blobs] = await all([
     load(o),
     openDevice(o.baseline).then(({ device, info }) => new Device(device, info, (why) => post({ type: "lost", error: why.info() }))),
     o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : OPFSStore.open(o.blobs.folder ?? "nextquill").then((store) => new WithScratch(store)),
   ]);
   try {
-    const host = await Host.open(wasm.module, gpu, blobs, (line) => post({ type: "log", line }));
-    session = { host, device: gpu, blobs };
+    const host = await GuestHost.open(wasm.module, gpu, blobs, (line) => post({ type: "log", line }));
+    opened = { host, device: gpu, blobs };
   } catch (thrown) {
     gpu.close();
     blobs.close();
     throw thrown;
   }
-  return { adapter: gpu.info, sha256: wasm.sha256, bytes: wasm.bytes };
+  return { device: gpu.info, sha256: wasm.sha256, bytes: wasm.bytes };
 }
 
 // all waits for three things at once; when one fails, what the others opened is

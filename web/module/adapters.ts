@@ -3,7 +3,7 @@
 
 import { unzipSync, zipSync } from "../vendor/fflate/index.js";
 
-import type { Bytes, Session } from "../host/client.js";
+import type { Bytes, GuestClient } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
 import type { Model } from "./download.js";
@@ -42,7 +42,7 @@ const maxFile: Record<string, number> = { [configName]: 1 << 20, [weightsName]: 
 export interface AdapterContext {
   model: Model;
   history: History;
-  session(): Promise<Session>;
+  client(): Promise<GuestClient>;
   /** Throws unless the guest takes the adapter in this folder for the model. */
   check(folder: string): Promise<void>;
   /** Throws a Fault of kind "busy" while a run is under way. */
@@ -102,7 +102,7 @@ export class Adapters {
   async export(): Promise<Blob> {
     const record = await this.#record();
     if (record === undefined) throw nothing();
-    const { blobs } = await this.#context.session();
+    const { blobs } = await this.#context.client();
     const config = JSON.parse(new TextDecoder().decode(await blobs.read(`${record.folder}/${configName}`))) as Record<string, unknown>;
     config["base_model_name_or_path"] = this.#context.model.name; // the folder's name means nothing elsewhere
     const files = {
@@ -122,7 +122,7 @@ export class Adapters {
     this.#context.idle("adapter.import");
     const files = await open(zip);
     const { model, history } = this.#context;
-    const { blobs } = await this.#context.session();
+    const { blobs } = await this.#context.client();
     const folder = `adapters/${crypto.randomUUID().slice(0, 8)}`;
     try {
       for (const name of [weightsName, configName] as const) await blobs.write(`${folder}/${name}`, files[name]!);
@@ -185,7 +185,7 @@ export class Adapters {
   }
 
   async #describe({ folder, preset, epochs, items, heldout, made }: AdapterRecord): Promise<AdapterInfo> {
-    const { blobs } = await this.#context.session();
+    const { blobs } = await this.#context.client();
     let bytes = 0;
     for (const name of adapterFiles) bytes += await blobs.size(`${folder}/${name}`);
     return { preset, epochs, items, heldout, made, bytes };
@@ -194,7 +194,7 @@ export class Adapters {
   // drop removes a folder that no record names any more.
   async #drop(folder: string | undefined): Promise<void> {
     if (folder === undefined || (await adapterFolders(this.#context.history, this.#context.model)).has(folder)) return;
-    await removeAll((await this.#context.session()).blobs, folder);
+    await removeAll((await this.#context.client()).blobs, folder);
   }
 }
 
@@ -202,7 +202,7 @@ function nothing(): Fault {
   return new Fault("missing", { where: "adapter", detail: "nothing was learnt yet", remedy: "personalize first" });
 }
 
-async function removeAll(blobs: Session["blobs"], folder: string): Promise<void> {
+async function removeAll(blobs: GuestClient["blobs"], folder: string): Promise<void> {
   for (const name of await blobs.list(`${folder}/`)) await blobs.delete(name);
 }
 

@@ -2,7 +2,7 @@
 // are used, kept so that the next visit needs none of them, and gone on with after
 // a break.
 
-import type { Bytes, Session } from "../host/client.js";
+import type { Bytes, GuestClient } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
 import { limits, planOf, planOfFiles, refused, request, stopped, type ModelFile, type ModelPlan, type ModelSource } from "./manifest.js";
@@ -24,7 +24,7 @@ interface Kept {
   hashes: Record<string, string>;
 }
 
-export type Blobs = Session["blobs"];
+export type Blobs = GuestClient["blobs"];
 
 // What arrives goes to the device in pieces of this size: a file is never whole in
 // the page's memory, and a break costs no more than one.
@@ -61,10 +61,10 @@ export async function lookUp(source: ModelSource, history: History, signal?: Abo
 
 /** Brings a model onto the device, unless it is there. */
 export async function fetchModel(
-  source: ModelSource, session: Promise<Session>, history: History, onProgress: OnProgress | undefined, signal: AbortSignal | undefined,
+  source: ModelSource, client: Promise<GuestClient>, history: History, onProgress: OnProgress | undefined, signal: AbortSignal | undefined,
 ): Promise<Model> {
   const { plan } = await lookUp(source, history, signal);
-  const { blobs } = await session;
+  const { blobs } = await client;
   const given = isAddress(source) ? undefined : source;
   // One tab fetches; another that wants the same waits, and finds it there.
   try {

@@ -1,6 +1,6 @@
 // Testing the model on texts that it has not learnt from.
 
-import type { Session } from "../host/client.js";
+import type { GuestClient } from "../host/client.js";
 import { Fault } from "../fault.js";
 import { contentID, limits, normalize, toLine, type Item, type NewItem } from "../store/item.js";
 
@@ -46,13 +46,13 @@ export async function evaluated(texts: readonly NewItem[]): Promise<Item[]> {
 }
 
 /** Keeps the texts where the guest finds them while a task runs. */
-export async function withTexts<T>(session: Session, items: readonly Item[], task: (blob: string) => Promise<T>): Promise<T> {
+export async function withTexts<T>(client: GuestClient, items: readonly Item[], task: (blob: string) => Promise<T>): Promise<T> {
   const name = `evaluate/${crypto.randomUUID()}.jsonl`;
-  await session.blobs.write(name, new TextEncoder().encode(items.map(toLine).join("")));
+  await client.blobs.write(name, new TextEncoder().encode(items.map(toLine).join("")));
   try {
     return await task(name);
   } finally {
-    await session.blobs.delete(name).catch(() => {}); // a session that was lost cannot; forget removes it
+    await client.blobs.delete(name).catch(() => {}); // a client that was lost cannot; forget removes it
   }
 }
 

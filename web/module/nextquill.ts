@@ -7,7 +7,7 @@
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
 import { openDevice, unnamed } from "../host/device.js";
-import { Session, type AdapterInfo as GPUInfo } from "../host/client.js";
+import { GuestClient, type DeviceInfo } from "../host/client.js";
 import { Fault } from "../fault.js";
 import { Adapters } from "./adapters.js";
 import { fetchModel, lookUp, type Model } from "./download.js";
@@ -140,22 +140,22 @@ export class NextQuill extends EventTarget {
 
   readonly #options: OpenOptions;
   readonly #channel: BroadcastChannel;
-  #session: Promise<Session>;
-  #resident: Session | undefined; // whose GPU has the model that load() keeps there
-  #lost: Fault | undefined; // why the session is of no use, until another is there
+  #client: Promise<GuestClient>;
+  #resident: GuestClient | undefined; // whose GPU has the model that load() keeps there
+  #lost: Fault | undefined; // why the client is of no use, until another is there
   #run: Run | undefined;
   #disposed = false;
   // Calls under way: dispose stops them.
   readonly #calls = new Set<AbortController>();
 
-  private constructor(options: OpenOptions, history: History, session: Promise<Session>, model: Model) {
+  private constructor(options: OpenOptions, history: History, client: Promise<GuestClient>, model: Model) {
     super();
     this.#options = options;
     this.history = history;
-    this.#session = session;
+    this.#client = client;
     this.model = model;
     this.adapter = new Adapters({
-      model, history, session: () => this.#open(), check: (folder) => this.#checkAdapter(folder), idle: (where) => this.#idle(where),
+      model, history, client: () => this.#open(), check: (folder) => this.#checkAdapter(folder), idle: (where) => this.#idle(where),
     });
     this.#channel = new BroadcastChannel(storeName);
     this.#channel.onmessage = ({ data }) => {
@@ -171,22 +171,22 @@ export class NextQuill extends EventTarget {
   static async open(options: OpenOptions): Promise<NextQuill> {
     const history = openHistory();
     let made: NextQuill | undefined;
-    const session = openSession(options, options.signal, (why) => void (made !== undefined && made.#lose(why)));
-    session.catch(() => {}); // awaited below
+    const client = openClient(options, options.signal, (why) => void (made !== undefined && made.#lose(why)));
+    client.catch(() => {}); // awaited below
     try {
-      const model = await fetchModel(options.model, session, history, options.onProgress, options.signal);
-      made = new NextQuill(options, history, session, model);
+      const model = await fetchModel(options.model, client, history, options.onProgress, options.signal);
+      made = new NextQuill(options, history, client, model);
       return made;
     } catch (thrown) {
       history.close();
-      await session.then((s) => s.close(), () => {});
+      await client.then((s) => s.close(), () => {});
       throw options.signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : Fault.from(thrown, "internal");
     }
   }
 
   /** The GPU that this instance runs on; sizes in bytes. */
-  async gpu(): Promise<GPUInfo> {
-    return (await this.#open()).adapter;
+  async gpu(): Promise<DeviceInfo> {
+    return (await this.#open()).device;
   }
 
   /**
@@ -199,7 +199,7 @@ export class NextQuill extends EventTarget {
     this.#idle("personalize");
     void persist();
     const run = new Run({
-      model: this.model, history: this.history, adapter: this.adapter, session: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
+      model: this.model, history: this.history, adapter: this.adapter, client: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
       base: this.#options.base,
     }, options);
     this.#run = run;
@@ -224,8 +224,8 @@ export class NextQuill extends EventTarget {
       this.#idle("write");
       const seed = seedOf(options.seed);
       const told = new Told(onText);
-      const raw = await this.#call<{ text: string; tokens: number; stopped: string; tokens_per_second: number }>("write", stop, async (session) => {
-        const { items, params } = await promptSource(session, this.history, !plain);
+      const raw = await this.#call<{ text: string; tokens: number; stopped: string; tokens_per_second: number }>("write", stop, async (client) => {
+        const { items, params } = await promptSource(client, this.history, !plain);
         return {
           base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(options.adapter), ...params, no_history: plain,
           context: aboutFields(context, items), sampling: samplingOf(options, seed),
@@ -245,8 +245,8 @@ export class NextQuill extends EventTarget {
   async explain(options: ExplainOptions): Promise<Explanation> {
     this.#idle("explain");
     let history: Parameters<typeof explanationOf>[1] = [];
-    const raw = await this.#call<RawExplanation>("explain", options.signal, async (session) => {
-      const { items, params } = await promptSource(session, this.history, true, options.text);
+    const raw = await this.#call<RawExplanation>("explain", options.signal, async (client) => {
+      const { items, params } = await promptSource(client, this.history, true, options.text);
       history = items;
       return {
         base: this.#options.base, model: this.model.folder, adapter: options.plain ? "" : await this.adapter.folder(options.adapter), ...params,
@@ -264,8 +264,8 @@ export class NextQuill extends EventTarget {
     this.#idle("evaluate");
     const { plain = false, signal } = options;
     const texts = await evaluated(options.texts);
-    return await withTexts(await this.#open(), texts, async (heldout) => evaluationOf(await this.#call<RawEvaluation>("evaluate", signal, async (session) => {
-      const { items, params } = await promptSource(session, this.history, !plain);
+    return await withTexts(await this.#open(), texts, async (heldout) => evaluationOf(await this.#call<RawEvaluation>("evaluate", signal, async (client) => {
+      const { items, params } = await promptSource(client, this.history, !plain);
       const alone = plain || items.length === 0; // the guest wants a history; one that is not shown may be any
       return {
         base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), retrieval: {}, no_history: alone,
@@ -322,13 +322,13 @@ export class NextQuill extends EventTarget {
     for (const call of this.#calls) call.abort();
     await this.#run?.leave();
     this.history.close();
-    await this.#session.then((session) => session.close(), () => {});
+    await this.#client.then((client) => client.close(), () => {});
   }
 
   // farewell lets go of what another tab removes, at once: a last checkpoint or record would bring back what is to be forgotten.
   #farewell(): void {
     this.history.close();
-    void this.#session.then((session) => session.terminate(), () => {});
+    void this.#client.then((client) => client.terminate(), () => {});
     void this.dispose();
   }
 
@@ -340,36 +340,36 @@ export class NextQuill extends EventTarget {
     }
   }
 
-  async #open(): Promise<Session> {
+  async #open(): Promise<GuestClient> {
     // The run that dispose() ends may still wind up.
     if (this.#disposed && this.#run === undefined) throw disposed();
-    let session: Session | undefined;
+    let client: GuestClient | undefined;
     try {
-      session = await this.#session;
-      if (!session.ended || this.#disposed) return session;
+      client = await this.#client;
+      if (!client.ended || this.#disposed) return client;
     } catch (thrown) {
       if (this.#disposed) throw thrown;
     }
-    return await this.#reopen(session, this.#lost ?? disposed());
+    return await this.#reopen(client, this.#lost ?? disposed());
   }
 
-  // reopen gives another session in place of one that is lost. Of several calls that lost the same one the first opens it.
-  async #reopen(lost: Session | undefined, why: Fault): Promise<Session> {
+  // reopen gives another client in place of one that is lost. Of several calls that lost the same one the first opens it.
+  async #reopen(lost: GuestClient | undefined, why: Fault): Promise<GuestClient> {
     if (this.#disposed) throw disposed();
-    const before = this.#session;
+    const before = this.#client;
     const now = await before.catch(() => undefined);
-    if (before === this.#session && now === lost) {
+    if (before === this.#client && now === lost) {
       this.#lose(why);
-      this.#session = (async () => {
+      this.#client = (async () => {
         await lost?.close();
-        const session = await openSession(this.#options, undefined, (fault) => this.#lose(fault));
+        const client = await openClient(this.#options, undefined, (fault) => this.#lose(fault));
         this.#lost = undefined;
         this.dispatchEvent(new LossEvent("reopened", why));
-        return session;
+        return client;
       })();
-      this.#session.catch(() => {}); // awaited below, and by whoever comes next
+      this.#client.catch(() => {}); // awaited below, and by whoever comes next
     }
-    return await this.#session;
+    return await this.#client;
   }
 
   async #loadParams(): Promise<object> {
@@ -382,9 +382,9 @@ export class NextQuill extends EventTarget {
     this.dispatchEvent(new LossEvent("lost", why));
   }
 
-  // call runs a method of the guest; when the GPU is lost, once more in a new session. onEvent gets the events of both.
+  // call runs a method of the guest; when the GPU is lost, once more in a new client. onEvent gets the events of both.
   async #call<Result>(
-    method: string, signal: AbortSignal | undefined, params: (session: Session) => Promise<object>,
+    method: string, signal: AbortSignal | undefined, params: (client: GuestClient) => Promise<object>,
     onEvent: (e: { event: string } & Record<string, unknown>) => void = () => {}, onAgain: () => void = () => {},
   ): Promise<Result> {
     const stop = new AbortController();
@@ -392,20 +392,20 @@ export class NextQuill extends EventTarget {
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
     this.#calls.add(stop);
-    let session: Session | undefined;
+    let client: GuestClient | undefined;
     const attempt = async () => {
-      session = await this.#open();
-      if (this.#resident !== undefined && this.#resident !== session && method !== "unload") { // another session, after a loss
-        await session.call("load", await this.#loadParams(), { signal: stop.signal });
-        this.#resident = session;
+      client = await this.#open();
+      if (this.#resident !== undefined && this.#resident !== client && method !== "unload") { // another client, after a loss
+        await client.call("load", await this.#loadParams(), { signal: stop.signal });
+        this.#resident = client;
       }
-      return await session.call<Result>(method, await params(session), { signal: stop.signal, onEvent });
+      return await client.call<Result>(method, await params(client), { signal: stop.signal, onEvent });
     };
     try {
       return await attempt();
     } catch (thrown) {
       if (!(thrown instanceof Fault) || stop.signal.aborted) throw thrown;
-      if (lost(thrown)) await this.#reopen(session, thrown);
+      if (lost(thrown)) await this.#reopen(client, thrown);
       else if (thrown.kind !== "missing") throw thrown; // another tab may have replaced what was just named
       onAgain();
       return await attempt();
@@ -424,8 +424,8 @@ export class NextQuill extends EventTarget {
   }
 }
 
-function openSession({ worker, guest, guestSHA256 }: OpenOptions, signal: AbortSignal | undefined, onLost: (why: Fault) => void): Promise<Session> {
-  return Session.open({
+function openClient({ worker, guest, guestSHA256 }: OpenOptions, signal: AbortSignal | undefined, onLost: (why: Fault) => void): Promise<GuestClient> {
+  return GuestClient.open({
     onLost,
     wasm: guest ?? new URL("./nextquill.wasm", import.meta.url),
     worker: worker === undefined ? new URL("./worker.js", import.meta.url) : new URL(worker, document.baseURI),

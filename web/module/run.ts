@@ -1,7 +1,7 @@
 // Training on the person's texts: one run, which can be paused, gone on with after
 // a reload, a kill or the loss of the GPU, and which ends in an adapter.
 
-import type { Session } from "../host/client.js";
+import type { GuestClient } from "../host/client.js";
 import { cancelled, Fault } from "../fault.js";
 import { adapterFiles, type Adapters } from "./adapters.js";
 import { adapterFolders, adapterKey, runFolder, runKey, runsFolder, type AdapterRecord, type RunRecord } from "./records.js";
@@ -70,11 +70,11 @@ export interface RunContext {
   model: Model;
   adapter: Pick<Adapters, "folder">;
   history: History;
-  session(): Promise<Session>;
+  client(): Promise<GuestClient>;
   /** The format of the model's weights on the GPU; undefined for "auto". */
   base: string | undefined;
-  /** Gives another session in place of one whose GPU or worker is lost; `why` goes to whoever listens. */
-  reopen(lost: Session | undefined, why: Fault): Promise<Session>;
+  /** Gives another client in place of one whose GPU or worker is lost; `why` goes to whoever listens. */
+  reopen(lost: GuestClient | undefined, why: Fault): Promise<GuestClient>;
 }
 
 interface Stage {
@@ -240,7 +240,7 @@ export class Run implements AsyncIterable<RunEvent> {
       id: crypto.randomUUID().slice(0, 8), preset, epochs, lora, training, maxItems, heldout, from: from !== false,
       phase: 0, step: 0, steps: 0, items: items.length, made: new Date().toISOString(),
     };
-    const { blobs } = await this.#context.session();
+    const { blobs } = await this.#context.client();
     // The run learns from the texts as they are now, whatever is edited meanwhile: only so can it go on bit for bit.
     await blobs.write(`${runFolder(model, record)}/history.jsonl`, new TextEncoder().encode(items.map(toLine).join("")));
     // So it has an adapter of its own to start from, too, whatever becomes of that one.
@@ -265,7 +265,7 @@ export class Run implements AsyncIterable<RunEvent> {
     const { model, history } = this.#context;
     const adapters = [...(await adapterFolders(history, model))];
     const under = (name: string, folder: string | undefined) => folder !== undefined && name.startsWith(`${folder}/`);
-    const { blobs } = await this.#context.session();
+    const { blobs } = await this.#context.client();
     for (const name of await blobs.list(runsFolder(model))) {
       const inUse = adapters.some((folder) => under(name, folder)) && !name.includes("/checkpoint/");
       if (!inUse && !under(name, record && runFolder(model, record))) await blobs.delete(name);
@@ -276,11 +276,11 @@ export class Run implements AsyncIterable<RunEvent> {
   async #serve(record: RunRecord, stage: Stage): Promise<Record<string, unknown>> {
     for (;;) {
       await this.#mayRun();
-      let session: Session | undefined;
+      let client: GuestClient | undefined;
       try {
-        session = await this.#context.session();
+        client = await this.#context.client();
         const { signal } = this.#stop;
-        return await session.call<Record<string, unknown>>("personalize", paramsOf(this.#context, record, stage), {
+        return await client.call<Record<string, unknown>>("personalize", paramsOf(this.#context, record, stage), {
           signal, onEvent: (e) => this.#take(fromGuest(e, this.#phase), record),
         });
       } catch (thrown) {
@@ -288,13 +288,13 @@ export class Run implements AsyncIterable<RunEvent> {
         if (this.#stop.signal.aborted && fault.kind === "cancelled") continue; // mayRun knows what for
         if (this.#ended || !lost(fault) || ++this.#losses > maxLosses) throw fault;
         this.#setState("recovering", fault);
-        await this.#recover(session, fault);
+        await this.#recover(client, fault);
         if (this.#intent === "run") this.#setState("running");
       }
     }
   }
 
-  async #recover(lost: Session | undefined, why: Fault): Promise<void> {
+  async #recover(lost: GuestClient | undefined, why: Fault): Promise<void> {
     for (let n = 0; ; n++) {
       try {
         await this.#context.reopen(lost, why);
@@ -365,7 +365,7 @@ export class Run implements AsyncIterable<RunEvent> {
   async #tidy(adapter: string | undefined): Promise<void> {
     await this.#sweep(undefined);
     const { model, history } = this.#context;
-    const { blobs } = await this.#context.session();
+    const { blobs } = await this.#context.client();
     if (adapter !== undefined && !(await adapterFolders(history, model)).has(adapter)) for (const name of await blobs.list(`${adapter}/`)) await blobs.delete(name);
   }
 
@@ -421,7 +421,7 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
   };
 }
 
-/** Whether a call failed because its GPU, guest or worker is gone, so that another session can do it. @internal */
+/** Whether a call failed because its GPU, guest or worker is gone, so that another client can do it. @internal */
 export function lost(fault: Fault): boolean {
   return fault.kind === "device-lost" || (fault.kind === "internal" && (fault.where === "worker" || fault.where === "guest"));
 }

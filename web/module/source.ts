@@ -1,7 +1,7 @@
 // The history as the guest reads it: a blob in the worker's memory, named by its
 // content.
 
-import type { Session } from "../host/client.js";
+import type { GuestClient } from "../host/client.js";
 import { sha256 } from "../store/hash.js";
 import type { History } from "../store/history.js";
 import { chronological, fieldsOf, toLine, type ContextInput, type Field, type Item } from "../store/item.js";
@@ -16,18 +16,18 @@ export interface PromptSource {
 }
 
 /** Puts the history where the guest finds it. With `use` false the prompt has none; of a text that is itself in the history, it has what was written before. */
-export async function promptSource(session: Session, history: History, use: boolean, text?: string): Promise<PromptSource> {
+export async function promptSource(client: GuestClient, history: History, use: boolean, text?: string): Promise<PromptSource> {
   const all = chronological(await history.list());
   const at = text === undefined ? -1 : all.findIndex((item) => item.text === text);
   const items = at < 0 ? all : all.slice(0, at);
   if (!use || items.length === 0) return { items, params: { source: { history: "" }, retrieval: {} } };
   const bytes = new TextEncoder().encode(items.map(toLine).join(""));
   const name = `${folder}${(await sha256(bytes)).slice(0, 24)}.jsonl`;
-  const there = await session.blobs.list(folder);
+  const there = await client.blobs.list(folder);
   if (!there.includes(name)) {
     // Calls that wait their turn have named theirs.
-    if (there.length >= most) for (const old of there) await session.blobs.delete(old);
-    await session.blobs.write(name, bytes);
+    if (there.length >= most) for (const old of there) await client.blobs.delete(old);
+    await client.blobs.write(name, bytes);
   }
   // A source is split into texts to learn from and texts to test on, and has at least one of each; a prompt may
   // show both. One text alone is therefore named as both, and shown once.
