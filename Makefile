@@ -17,8 +17,14 @@ run: build ## Personalize on the sample writer and show what changed (MODEL=smol
 	@$(if $(MODEL),scripts/setup model)
 	build/nextquill run $(if $(MODEL),--get --model $(MODEL)) $(ARGS)
 
+.PHONY: check
+check: ## Static checks: format, vet, staticcheck, dead code, shaders, TypeScript
+	@scripts/setup test
+	@scripts/setup check
+	GO=$(GO) scripts/check
+
 .PHONY: test
-test: ## Check everything: format, vet on three systems, tests, the guest on this machine's GPU adapter and in Chromium
+test: ## All tests: Go packages, the guest on this machine's GPU device, Chromium and Firefox
 	@scripts/setup test
 	GO=$(GO) scripts/test
 
@@ -39,9 +45,15 @@ bench-browser: guest ## Time a step in Chromium beside jax-js and tfjs; needs No
 	@scripts/setup test
 	$(GO) run ./cmd/benchbrowser $(ARGS)
 
-.PHONY: typecheck
-typecheck: ## Check the types of web/ strictly; needs Node and npm
-	cd web && npm ci --silent && npm run --silent check
+.PHONY: format
+format: ## Format Go and TypeScript sources
+	gofmt -w $$(git ls-files '*.go')
+	cd web && npm ci --silent && npx --no-install biome check --write .
+
+.PHONY: docs
+docs: site ## Build the API reference of the module and the element into dist/docs/api
+	@scripts/setup check
+	scripts/docs
 
 .PHONY: fuzz
 fuzz: setup ## Run every fuzz target for FUZZTIME (20s)

@@ -4,13 +4,13 @@ import (
 	"math"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/metric"
-	"nextquill/core/session"
 	"nextquill/report"
 )
 
-func field(name, value string) session.Field { return session.Field{Name: name, Value: value} }
+func field(name, value string) api.Field { return api.Field{Name: name, Value: value} }
 
 // training makes a run whose losses fall smoothly, with some noise on them.
 func training(name, preset string, from, to float64) report.Training {
@@ -23,16 +23,16 @@ func training(name, preset string, from, to float64) report.Training {
 	for i := range steps {
 		x := float64(i) / (steps - 1)
 		fall := to + (from-to)*math.Exp(-3*x)
-		t.Steps = append(t.Steps, session.StepEvent{
+		t.Steps = append(t.Steps, api.StepEvent{
 			Event: "step", Step: i + 1, Steps: steps, Epoch: 3 * x,
 			Loss: fall, NTP: fall + .12*math.Sin(7*float64(i)), Align: .6*fall + .1*math.Cos(5*float64(i)),
 			Causal: .1 + .1*x + .02*math.Sin(3*float64(i)), LR: 1e-3 * (1 - x), GradNorm: 1, TokensPS: 2400,
 		})
 		if (i+1)%20 == 0 {
-			t.Evals = append(t.Evals, session.EvalEvent{Event: "eval", Step: i + 1, Loss: fall + .05, Best: true})
+			t.Evals = append(t.Evals, api.EvalEvent{Event: "eval", Step: i + 1, Loss: fall + .05, Best: true})
 		}
 	}
-	t.Result = session.PersonalizeResult{Steps: steps, Tokens: 61234, Seconds: 48, Loss: to, Heldout: to + .05, Stopped: "done", PeakBytes: 210 << 20}
+	t.Result = api.PersonalizeResult{Steps: steps, Tokens: 61234, Seconds: 48, Loss: to, Heldout: to + .05, Stopped: "done", PeakBytes: 210 << 20}
 	return t
 }
 
@@ -44,10 +44,10 @@ func row(name string, loss, half, diff, diffHalf float64) report.Row {
 	return r
 }
 
-func explained() *session.ExplainResult {
-	tokens := []session.TokenCause{}
+func explained() *api.ExplainResult {
+	tokens := []api.TokenCause{}
 	add := func(text string, with, without float64) {
-		tokens = append(tokens, session.TokenCause{
+		tokens = append(tokens, api.TokenCause{
 			Text: text, LogpWith: math.Log(with), LogpWithout: math.Log(without), DCE: with - without,
 			Influence: []float64{.1, -.02, with - without},
 		})
@@ -75,8 +75,8 @@ func explained() *session.ExplainResult {
 	add(" mediocrity", .006, .001)
 	add(".", .77, .81)
 	add("", .52, .08)
-	return &session.ExplainResult{
-		Context: []session.Field{field("word", "notoriety"), field("part", "noun"), field("meaning", "the state of being known for some unfavorable act or quality")},
+	return &api.ExplainResult{
+		Context: []api.Field{field("word", "notoriety"), field("part", "noun"), field("meaning", "the state of being known for some unfavorable act or quality")},
 		Text:    "The fame of one's competitor for public honors. The kind of renown most accessible and acceptable to mediocrity.",
 		Tokens:  tokens,
 		Items: []string{
@@ -99,7 +99,7 @@ func fixture() report.Run {
 		Explained: explained(), Delta: .05,
 		Written: []report.Written{
 			{
-				Context: []session.Field{field("word", "ambition"), field("part", "noun"), field("meaning", "a cherished desire")},
+				Context: []api.Field{field("word", "ambition"), field("part", "noun"), field("meaning", "a cherished desire")},
 				Texts: []report.Version{
 					{"Base with history", "a strong desire to do something that is not known to be good or useful to a person"},
 					{"NextQuill", "An overmastering desire to be vilified by enemies while living and made ridiculous by friends when dead."},
@@ -107,7 +107,7 @@ func fixture() report.Run {
 				Own: "An overmastering desire to be vilified by enemies while living and made ridiculous by friends when dead.",
 			},
 			{
-				Context: []session.Field{field("word", "patience"), field("part", "noun")},
+				Context: []api.Field{field("word", "patience"), field("part", "noun")},
 				Texts: []report.Version{
 					{"Base with history", "the quality of being patient"},
 					{"NextQuill", "A minor form of despair, disguised as a virtue."},

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/metric"
-	"nextquill/core/session"
 )
 
 //go:embed report.css
@@ -51,13 +51,13 @@ type span struct {
 	Text  string
 	After string // a line end that belongs to the token
 	Class string
-	session.TokenCause
+	api.TokenCause
 	With    float64 // probabilities
 	Without float64
 	Pull    string // the retrieved text that moved it most
 }
 
-func passage(r *session.ExplainResult) []span {
+func passage(r *api.ExplainResult) []span {
 	if r == nil {
 		return nil
 	}
@@ -131,7 +131,7 @@ type theirs struct {
 	Share      float64
 }
 
-func share(r *session.ExplainResult, delta float64) theirs {
+func share(r *api.ExplainResult, delta float64) theirs {
 	if r == nil || len(r.Tokens) == 0 {
 		return theirs{}
 	}

@@ -8,9 +8,9 @@ import (
 	"math"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/metric"
-	"nextquill/core/session"
 )
 
 // Run is what a report shows. Parts that are empty are left out.
@@ -22,7 +22,7 @@ type Run struct {
 	Command   string    // the command that makes this report again
 	Heldout   Heldout
 	Trainings []Training
-	Explained *session.ExplainResult
+	Explained *api.ExplainResult
 	Delta     float64 // δ: the effect above which a token counts as the writer's
 	Written   []Written
 	Facts     []Facts
@@ -50,14 +50,14 @@ type Training struct {
 	Preset  string
 	Options causal.Options
 	Start   float64 // held-out loss before the first step, nats per token; 0 when it was not measured
-	Steps   []session.StepEvent
-	Evals   []session.EvalEvent
-	Result  session.PersonalizeResult
+	Steps   []api.StepEvent
+	Evals   []api.EvalEvent
+	Result  api.PersonalizeResult
 }
 
 // Written is one context, written by several models.
 type Written struct {
-	Context []session.Field
+	Context []api.Field
 	Texts   []Version
 	Own     string // what the writer wrote; "" when unknown
 }

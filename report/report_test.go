@@ -13,8 +13,8 @@ import (
 	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/metric"
-	"nextquill/core/session"
 	"nextquill/report"
 )
 
@@ -85,14 +85,14 @@ func poisoned() report.Run {
 	for i := range r.Trainings {
 		r.Trainings[i].Name = hostile
 	}
-	fields := []session.Field{field(hostile, hostile), field(hostile, hostile)}
+	fields := []api.Field{field(hostile, hostile), field(hostile, hostile)}
 	for i := range r.Written {
 		r.Written[i].Context, r.Written[i].Own = fields, hostile
 		r.Written[i].Texts = []report.Version{{hostile, hostile}}
 	}
 	e := *r.Explained
 	e.Context, e.Items = fields, []string{hostile}
-	e.Tokens = append([]session.TokenCause{}, e.Tokens...)
+	e.Tokens = append([]api.TokenCause{}, e.Tokens...)
 	for i := range e.Tokens {
 		e.Tokens[i].Text = hostile
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 )
 
 // Colour is what a terminal can show.
@@ -198,7 +198,7 @@ func (t Terminal) Written(w Written) {
 }
 
 // Context writes the fields of a context on one line: the first one stands out.
-func (t Terminal) Context(fields []session.Field) {
+func (t Terminal) Context(fields []api.Field) {
 	if len(fields) == 0 {
 		return
 	}
@@ -219,7 +219,7 @@ func (t Terminal) Context(fields []session.Field) {
 
 // Tokens writes a text with each token shaded by its direct causal effect, and a legend. Without colours, tokens of effect
 // δ or more stand in brackets with the effect in percentage points: [brains +23].
-func (t Terminal) Tokens(r session.ExplainResult) {
+func (t Terminal) Tokens(r api.ExplainResult) {
 	t.Context(r.Context)
 	fmt.Fprintln(t.Out)
 	line, cols := "", 0
@@ -279,7 +279,7 @@ type printed struct {
 	breaks bool // a line of the text ends here
 }
 
-func (t Terminal) token(tok session.TokenCause) printed {
+func (t Terminal) token(tok api.TokenCause) printed {
 	text := tok.Text
 	if text == "" {
 		text = " ∎" // the end of the text is a token, too
@@ -294,8 +294,8 @@ func (t Terminal) token(tok session.TokenCause) printed {
 }
 
 // words groups tokens so that a line breaks only before a token that starts with a space or after a line end.
-func words(tokens []session.TokenCause) [][]session.TokenCause {
-	var out [][]session.TokenCause
+func words(tokens []api.TokenCause) [][]api.TokenCause {
+	var out [][]api.TokenCause
 	for i, tok := range tokens {
 		if i == 0 || strings.HasPrefix(tok.Text, " ") || tok.Text == "" || strings.HasSuffix(tokens[i-1].Text, "\n") {
 			out = append(out, nil)

@@ -1,5 +1,5 @@
-// Prepended to every kernel: what changes from one replay of a plan to the next.
-// The same order as gpu.Dyn.
+// Included by every kernel: the parameters of one replay of a plan.
+// kernels.Dyn has the same words in the same order.
 struct Dyn {
     tokens: u32,
     responses: u32,
@@ -8,7 +8,6 @@ struct Dyn {
     seed: u32,
     position: u32,
     accumulate: u32,
-    unused: u32,
     norm_ntp: f32,
     norm_align: f32,
     lr: f32,

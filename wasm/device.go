@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
@@ -83,7 +84,7 @@ func yield(ctx context.Context) error {
 func emitEvent(event any) error {
 	raw, err := json.Marshal(event)
 	if err != nil {
-		return fault.New(session.Internal, "event", "", "no JSON").WithCause(err)
+		return fault.New(fault.Internal, "event", "", "no JSON").WithCause(err)
 	}
 	if s := abi.Status(emit(pointer(raw), uint32(len(raw)))); s < 0 {
 		return lastFault(s)
@@ -98,7 +99,7 @@ func respondWith(response []byte) {
 	if s >= 0 {
 		return
 	}
-	short, err := json.Marshal(session.Response{Error: session.NewErrorInfo(lastFault(s))})
+	short, err := json.Marshal(session.Response{Error: session.EncodeError(lastFault(s))})
 	if err == nil {
 		respond(pointer(short), uint32(len(short)))
 	}
@@ -111,7 +112,7 @@ func reply(n abi.Status) ([]byte, error) {
 	}
 	raw := make([]byte, n)
 	if got := abi.Status(replyRead(pointer(raw), uint32(n))); got != n {
-		return nil, fault.New(session.Internal, "host", "reply", "%d bytes, announced as %d", got, n)
+		return nil, fault.New(fault.Internal, "host", "reply", "%d bytes, announced as %d", got, n)
 	}
 	return raw, nil
 }
@@ -120,17 +121,17 @@ func reply(n abi.Status) ([]byte, error) {
 func lastFault(s abi.Status) error {
 	if s == abi.Failed {
 		raw, err := reply(abi.Status(replyRead(nil, 0)))
-		var info session.ErrorInfo
+		var info api.ErrorInfo
 		if err == nil {
 			err = json.Unmarshal(raw, &info)
 		}
 		if err == nil {
-			if rebuilt := info.Err(); rebuilt != nil {
+			if rebuilt := session.DecodeError(&info); rebuilt != nil {
 				return rebuilt
 			}
 		}
 	}
-	return fault.New(session.Internal, "host", "", "the host failed without saying why (status %d)", s)
+	return fault.New(fault.Internal, "host", "", "the host failed without saying why (status %d)", s)
 }
 
 func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }

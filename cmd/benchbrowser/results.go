@@ -5,7 +5,7 @@ import (
 	"io"
 	"slices"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 	"nextquill/report"
 )
 
@@ -26,7 +26,7 @@ type results struct {
 	adapter string
 	ours    *contestant
 	rivals  []*contestant
-	kernels []session.KernelBench // of our step, in the last round
+	kernels []api.KernelBench // of our step, in the last round
 }
 
 // all are the times of all steps.

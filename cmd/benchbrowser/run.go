@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
 	"nextquill/wasm/guest"
 	"nextquill/wasm/host"
 	"nextquill/web/browsertest"
@@ -191,9 +191,9 @@ func (p *page) openOurs(ctx context.Context, r *results) error {
 
 // stepOurs takes steps from the initial weights; one more is taken first, and is
 // in no figure.
-func (p *page) stepOurs(ctx context.Context, steps int, only bool) (*session.BenchResult, error) {
-	var b session.BenchResult
-	err := p.Call(ctx, "bench", session.BenchParams{
+func (p *page) stepOurs(ctx context.Context, steps int, only bool) (*api.BenchResult, error) {
+	var b api.BenchResult
+	err := p.Call(ctx, "bench", api.BenchParams{
 		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: newWorkload().LR,
 		Prefix: 1, History: 1, Suffix: 1, Response: 1, Repeats: steps, StepsOnly: only,
 	}, &b, nil)

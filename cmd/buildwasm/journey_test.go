@@ -19,8 +19,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
-	"nextquill/core/session"
 	"nextquill/models"
 	"nextquill/samples"
 	"nextquill/wasm/host"
@@ -407,9 +407,9 @@ func (j *journey) compare() {
 	headless, err := host.Open(j.Context(), host.NewConfig().WithGuest(j.wasm).WithBlobs(blob.NewMem(files)))
 	require.NoError(j, err)
 	defer headless.Close()
-	evaluate := func(adapter string, alone bool) (r session.EvaluateResult) {
-		require.NoError(j, headless.Call(j.Context(), "evaluate", session.EvaluateParams{
-			Model: "model", Adapter: adapter, Source: session.Source{History: "history.jsonl", Heldout: "tested.jsonl"}, NoHistory: alone,
+	evaluate := func(adapter string, alone bool) (r api.EvaluateResult) {
+		require.NoError(j, headless.Call(j.Context(), "evaluate", api.EvaluateParams{
+			Inference: api.Inference{Model: "model", Adapter: adapter, Source: api.Source{History: "history.jsonl", Heldout: "tested.jsonl"}}, NoHistory: alone,
 		}, &r, nil))
 		return r
 	}

@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"path"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 	"nextquill/models"
 	"nextquill/samples"
 )
@@ -43,7 +43,7 @@ func jobStore() (*blob.Mem, error) {
 }
 
 type job struct {
-	session.Client
+	api.Client
 	store blob.Store
 	tally *tally
 }
@@ -71,23 +71,23 @@ func (j job) run(ctx context.Context) error {
 	return j.write(ctx)
 }
 
-func source() session.Source {
-	return session.Source{
+func source() api.Source {
+	return api.Source{
 		History: "sample/history.jsonl", MaxItems: jobItems, Heldout: "sample/heldout.jsonl", MaxHeldout: jobHeldout,
 	}
 }
 
 func (j job) personalize(ctx context.Context, out string, onEvent func(string, json.RawMessage)) error {
-	return j.Call(ctx, "personalize", session.PersonalizeParams{
+	return j.Call(ctx, "personalize", api.PersonalizeParams{
 		Model: "model", Source: source(), Preset: "nextquill-code", Out: out, Resume: true,
-		LoRA:     session.LoRA{Rank: 8, Alpha: 16},
-		Training: session.Training{Epochs: 2, BatchSize: 4, LR: 2e-3, Seed: 7, CheckpointEvery: 2},
+		LoRA:     api.LoRA{Rank: 8, Alpha: 16},
+		Training: api.Training{Epochs: 2, BatchSize: 4, LR: 2e-3, Seed: 7, CheckpointEvery: 2},
 	}, nil, onEvent)
 }
 
 func (j job) heldout(ctx context.Context, adapter string) (float64, error) {
-	var r session.EvaluateResult
-	err := j.Call(ctx, "evaluate", session.EvaluateParams{Model: "model", Adapter: adapter, Source: source()}, &r, nil)
+	var r api.EvaluateResult
+	err := j.Call(ctx, "evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: source()}}, &r, nil)
 	return r.Loss, err
 }
 
@@ -107,7 +107,7 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 	}
 	first := 0
 	err = j.personalize(ctx, "parts", func(name string, raw json.RawMessage) {
-		var e session.StepEvent
+		var e api.StepEvent
 		if first == 0 && name == "step" && j.tally.decode(raw, &e) {
 			first = e.Step
 		}
@@ -137,13 +137,11 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 // write has the adapter write a text, and compares the stream with the whole.
 func (j job) write(ctx context.Context) error {
 	var streamed string
-	var r session.WriteResult
-	err := j.Call(ctx, "write", session.WriteParams{
-		Model: "model", Adapter: "whole", Source: source(),
-		Context:  []session.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}},
-		Sampling: session.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
+	var r api.WriteResult
+	err := j.Call(ctx, "write", api.WriteParams{
+		Inference: api.Inference{Model: "model", Adapter: "whole", Source: source()}, Context: []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}}, Sampling: api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
 	}, &r, func(name string, raw json.RawMessage) {
-		var e session.TokenEvent
+		var e api.TokenEvent
 		if name == "token" && j.tally.decode(raw, &e) {
 			streamed += e.Text
 		}

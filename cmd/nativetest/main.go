@@ -12,7 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 	"nextquill/wasm/host"
 )
 
@@ -50,11 +50,11 @@ func run(ctx context.Context, o options, out io.Writer) (failed int, err error) 
 		return 0, err
 	}
 	defer h.Close()
-	var info session.InfoResult
+	var info api.InfoResult
 	if err := h.Call(ctx, "info", nil, &info, nil); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(out, "%s (%s)\n", info.Adapter.Name, info.Adapter.Backend)
+	fmt.Fprintf(out, "%s (%s)\n", info.Device.Name, info.Device.Backend)
 	t := &tally{out: out}
 	if err := runConformance(ctx, h, o.Filter, t); err != nil {
 		return t.failed, err

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
-	"nextquill/core/kernels"
 	"nextquill/core/session"
 	"nextquill/wasm/conformance"
 )
@@ -42,12 +42,13 @@ func TestFailuresAreCountedAndShown(t *testing.T) {
 			return nil, nil
 		},
 		"kernel-cases": func(emit func(any)) (any, error) {
-			for _, r := range []kernels.CaseResult{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
-				emit(session.KernelCaseEvent{Event: "kernel-case", CaseResult: r})
+			for _, r := range []api.KernelCaseEvent{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
+				r.Event = api.EventKernelCase
+				emit(r)
 			}
 			return nil, nil
 		},
-		"release": func(func(any)) (any, error) { return session.ReleaseResult{Leaked: []string{"forgotten"}}, nil },
+		"release": func(func(any)) (any, error) { return api.ReleaseResult{Leaked: []string{"forgotten"}}, nil },
 	}
 	var out strings.Builder
 	tally := &tally{out: &out}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 	"nextquill/wasm/conformance"
 )
 
@@ -27,7 +27,7 @@ func (t *tally) line(name, message, detail string) {
 	fmt.Fprintf(t.out, "ok   %s  %s\n", name, detail)
 }
 
-func runConformance(ctx context.Context, c session.Client, filter string, t *tally) error {
+func runConformance(ctx context.Context, c api.Client, filter string, t *tally) error {
 	return c.Call(ctx, "conformance", conformance.Params{Filter: filter}, nil, func(name string, raw json.RawMessage) {
 		var r conformance.Result
 		if name == "conformance" && t.decode(raw, &r) {
@@ -37,9 +37,9 @@ func runConformance(ctx context.Context, c session.Client, filter string, t *tal
 }
 
 // runKernels shows each case's error in shares of its tolerance.
-func runKernels(ctx context.Context, c session.Client, filter string, t *tally) error {
-	return c.Call(ctx, "kernel-cases", session.KernelCasesParams{Filter: filter}, nil, func(_ string, raw json.RawMessage) {
-		var e session.KernelCaseEvent
+func runKernels(ctx context.Context, c api.Client, filter string, t *tally) error {
+	return c.Call(ctx, "kernel-cases", api.KernelCasesParams{Filter: filter}, nil, func(_ string, raw json.RawMessage) {
+		var e api.KernelCaseEvent
 		if t.decode(raw, &e) {
 			t.line(e.Case, e.Message, fmt.Sprintf("error %.2g, %.0f ms", e.Error, 1000*e.Seconds))
 		}
@@ -48,8 +48,8 @@ func runKernels(ctx context.Context, c session.Client, filter string, t *tally) 
 
 // checkNothingLeft frees the session's caches and fails for each buffer that a
 // case left behind.
-func checkNothingLeft(ctx context.Context, c session.Client, t *tally) error {
-	var left session.ReleaseResult
+func checkNothingLeft(ctx context.Context, c api.Client, t *tally) error {
+	var left api.ReleaseResult
 	if err := c.Call(ctx, "release", nil, &left, nil); err != nil {
 		return err
 	}

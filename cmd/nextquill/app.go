@@ -11,9 +11,9 @@ import (
 
 	"nextquill/cmd/nextquill/internal/mount"
 	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 	"nextquill/native/dirstore"
 	"nextquill/report"
 )
@@ -40,7 +40,7 @@ func (a *app) note(text string) {
 
 // engine is a session and the machine it runs on.
 type engine interface {
-	session.Client
+	api.Client
 	Close() error
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 	"nextquill/report"
 )
 
@@ -39,12 +39,12 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	var r session.BenchResult
-	params := session.BenchParams{
-		Loading: j.loading(), Model: modelDir, LoRA: session.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
+	var r api.BenchResult
+	params := api.BenchParams{
+		Loading: j.loading(), Model: modelDir, LoRA: api.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
 		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats, Bases: c.Bases, Recompute: c.Recompute,
 	}
-	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Adapter }, nil); err != nil || a.JSON {
+	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Device }, nil); err != nil || a.JSON {
 		return err
 	}
 	if len(c.Bases) > 0 {
@@ -56,8 +56,8 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 }
 
 // showBases sets each base against the first.
-func showBases(t report.Terminal, r session.BenchResult) {
-	t.Title("Bases on " + r.Adapter + ", packed tokens a second")
+func showBases(t report.Terminal, r api.BenchResult) {
+	t.Title("Bases on " + r.Device + ", packed tokens a second")
 	var rows [][]string
 	for _, b := range r.Bases {
 		rate := func(v, first float64) string { return fmt.Sprintf("%.0f (%.2f×)", v, v/first) }
@@ -66,7 +66,7 @@ func showBases(t report.Terminal, r session.BenchResult) {
 	t.Table([]report.Column{{Name: "base"}, {Name: "weights", Right: true}, {Name: "training step", Right: true}, {Name: "forward", Right: true}}, rows)
 }
 
-func showBench(t report.Terminal, c benchCmd, r session.BenchResult) {
+func showBench(t report.Terminal, c benchCmd, r api.BenchResult) {
 	t.Title(fmt.Sprintf("Kernels of a step: prefix %d, history %d, suffix %d, response %d tokens", c.Prefix, c.History, c.Suffix, c.Response))
 	var rows [][]string
 	for _, k := range r.Kernels {
@@ -74,7 +74,7 @@ func showBench(t report.Terminal, c benchCmd, r session.BenchResult) {
 	}
 	t.Table([]report.Column{{Name: "kernel"}, {Name: "calls", Right: true}, {Name: "ms", Right: true}, {Name: "GFLOP/s", Right: true}, {Name: "share", Right: true}}, rows)
 
-	t.Title(fmt.Sprintf("Steps on %s; its best matmul: %s GFLOP/s", r.Adapter, gflops(r.MatmulGFLOPS)))
+	t.Title(fmt.Sprintf("Steps on %s; its best matmul: %s GFLOP/s", r.Device, gflops(r.MatmulGFLOPS)))
 	rows = nil
 	for _, s := range r.Steps {
 		rows = append(rows, []string{s.Preset, fmt.Sprint(s.Tokens), fmt.Sprintf("%.1f", 1e3*s.Seconds), gflops(s.GFLOPS), fmt.Sprintf("%.0f %%", 100*s.Utilization)})

@@ -7,8 +7,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
-	"nextquill/core/session"
 )
 
 // cli is the command line.
@@ -53,7 +53,7 @@ func settings() []kong.Option {
 		kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 110}),
 		kong.Vars{
-			"version": "nextquill " + session.Version, "presets": strings.Join(causal.Presets(), ", "),
+			"version": "nextquill " + api.Version, "presets": strings.Join(causal.Presets(), ", "),
 			"maxItems": strconv.Itoa(showcase.maxItems), "maxHeldout": strconv.Itoa(showcase.maxHeldout),
 			"epochs": fmt.Sprint(usualTraining.Epochs), "batch": fmt.Sprint(usualTraining.BatchSize),
 			"lr": fmt.Sprint(usualTraining.LR), "decay": usualTraining.Decay, "rank": fmt.Sprint(usualLoRA.Rank),
@@ -89,8 +89,8 @@ func (p promptFlags) template() string {
 	return p.Template
 }
 
-func (p promptFlags) retrieval() session.Retrieval {
-	return session.Retrieval{Kind: p.Retrieve, K: p.K}
+func (p promptFlags) retrieval() api.Retrieval {
+	return api.Retrieval{Kind: p.Retrieve, K: p.K}
 }
 
 // learningFlags shape a training; zero means the usual (showcase.go).
@@ -107,7 +107,7 @@ type learningFlags struct {
 	Resume    bool    `group:"learning" help:"Go on from the newest checkpoint in the output folder."`
 }
 
-func (l learningFlags) lora() session.LoRA {
+func (l learningFlags) lora() api.LoRA {
 	d := usualLoRA
 	if l.Rank != 0 {
 		d.Rank, d.Alpha = l.Rank, 2*float64(l.Rank)
@@ -118,10 +118,10 @@ func (l learningFlags) lora() session.LoRA {
 	return d
 }
 
-func (l learningFlags) training() session.Training { return l.trainingFrom(usualTraining) }
+func (l learningFlags) training() api.Training { return l.trainingFrom(usualTraining) }
 
 // trainingFrom puts the flags over what is done without them.
-func (l learningFlags) trainingFrom(d session.Training) session.Training {
+func (l learningFlags) trainingFrom(d api.Training) api.Training {
 	if l.Epochs != 0 {
 		d.Epochs = l.Epochs
 	}
@@ -157,8 +157,8 @@ type samplingFlags struct {
 	MaxTokens         int     `group:"sampling" default:"96" help:"Longest text, in tokens."`
 }
 
-func (s samplingFlags) sampling() session.Sampling {
-	return session.Sampling{
+func (s samplingFlags) sampling() api.Sampling {
+	return api.Sampling{
 		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, RepetitionPenalty: s.RepetitionPenalty,
 		Steer: s.Steer, Seed: s.Seed, MaxTokens: s.MaxTokens,
 	}

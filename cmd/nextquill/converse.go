@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 	"nextquill/core/weights"
 	"nextquill/models/store"
 	"nextquill/native/dirstore"
@@ -69,23 +69,23 @@ func (c writeCmd) converse(ctx context.Context, j *job) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
-	var turns []session.ChatMessage
+	var turns []api.ChatMessage
 	if c.System != "" {
-		turns = append(turns, session.ChatMessage{Role: "system", Content: c.System})
+		turns = append(turns, api.ChatMessage{Role: "system", Content: c.System})
 	}
-	turns = append(turns, session.ChatMessage{Role: "user", Content: c.Text})
-	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (session.WriteResult, error) {
+	turns = append(turns, api.ChatMessage{Role: "user", Content: c.Text})
+	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (api.WriteResult, error) {
 		return j.answer(ctx, adapter, turns, c.sampling(), onToken)
 	})
 }
 
 // answer goes on with a conversation.
-func (j *job) answer(ctx context.Context, adapter string, turns []session.ChatMessage, sampling session.Sampling, onToken func(string)) (session.WriteResult, error) {
-	var r session.WriteResult
-	err := j.call(ctx, "answer", "write", session.WriteParams{Loading: j.loading(), Model: modelDir, Adapter: adapter, Messages: turns, Sampling: sampling}, &r,
+func (j *job) answer(ctx context.Context, adapter string, turns []api.ChatMessage, sampling api.Sampling, onToken func(string)) (api.WriteResult, error) {
+	var r api.WriteResult
+	err := j.call(ctx, "answer", "write", api.WriteParams{Inference: api.Inference{Loading: j.loading(), Model: modelDir, Adapter: adapter}, Messages: turns, Sampling: sampling}, &r,
 		func() string { return fmt.Sprintf("%d tokens  %.1f tok/s", r.Tokens, r.TokensPS) },
 		func(name string, raw json.RawMessage) {
-			var e session.TokenEvent
+			var e api.TokenEvent
 			if name == "token" && onToken != nil && json.Unmarshal(raw, &e) == nil {
 				onToken(e.Text)
 			}

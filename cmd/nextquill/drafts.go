@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 	"nextquill/report"
 )
 
@@ -40,7 +40,7 @@ func (j *job) voicesFor(paths []string) ([]voice, error) {
 }
 
 // each writes one text with each voice. The base model is loaded once for all of them.
-func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(adapter string, onToken func(string)) (session.WriteResult, error)) error {
+func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(adapter string, onToken func(string)) (api.WriteResult, error)) error {
 	if len(voices) > 1 {
 		var adapters []string
 		for _, v := range voices {
@@ -56,7 +56,7 @@ func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(a
 		if len(voices) > 1 && !j.JSON {
 			j.terminal().Title(report.Clean(v.name))
 		}
-		err := c.stream(j, func(onToken func(string)) (session.WriteResult, error) { return write(v.adapter, onToken) })
+		err := c.stream(j, func(onToken func(string)) (api.WriteResult, error) { return write(v.adapter, onToken) })
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (c writeCmd) each(ctx context.Context, j *job, voices []voice, write func(a
 
 // hold loads the base model once for all calls that follow, and adapters to switch between.
 func (j *job) hold(ctx context.Context, adapters ...string) error {
-	var r session.LoadResult
-	p := session.LoadParams{Loading: j.loading(), Model: modelDir, Adapters: adapters}
+	var r api.LoadResult
+	p := api.LoadParams{Loading: j.loading(), Model: modelDir, Adapters: adapters}
 	return j.call(ctx, "load", "load", p, &r, func() string { return size(r.LiveBytes) + " on the GPU" }, nil)
 }

@@ -6,8 +6,8 @@ import (
 	"math"
 	"runtime"
 
+	"nextquill/core/api"
 	"nextquill/core/history"
-	"nextquill/core/session"
 	"nextquill/core/weights"
 	"nextquill/models/store"
 )
@@ -15,7 +15,7 @@ import (
 // effort is how much of the job `run` does where no flag says otherwise.
 type effort struct {
 	maxItems, maxHeldout int
-	training             session.Training
+	training             api.Training
 	subjects             int // to write about, before and after
 	maxTokens            int // of a text that is written
 }
@@ -93,13 +93,13 @@ func meanTokens(items []history.Item) float64 {
 }
 
 // plan settles how much is done, and says how long it will take where that can be known.
-func (c runCmd) plan(ctx context.Context, s *study, info session.InfoResult) (effort, string, error) {
+func (c runCmd) plan(ctx context.Context, s *study, info api.InfoResult) (effort, string, error) {
 	about, err := store.Describe(ctx, s.base.files, "")
 	if err != nil {
 		return effort{}, "", err
 	}
 	layers := layerParameters(about)
-	e := effortFor(layers, info.Adapter.CPU)
+	e := effortFor(layers, info.Device.CPU)
 	s.training = c.trainingFrom(e.training)
 	if c.MaxItems != 0 {
 		e.maxItems = c.MaxItems
@@ -112,7 +112,7 @@ func (c runCmd) plan(ctx context.Context, s *study, info session.InfoResult) (ef
 	if s.Model != "" {
 		model = fmt.Sprintf("%s (%s)", s.Model, oneLine(about))
 	}
-	if !info.Adapter.CPU {
+	if !info.Device.CPU {
 		return e, model, nil
 	}
 	return e, fmt.Sprintf("%s; on this processor alone it takes about %s", model, roughly(processorSeconds(s, e, layers))), nil

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
-	"nextquill/core/session"
 	"nextquill/models"
 	"nextquill/models/store"
 )
@@ -23,7 +23,7 @@ func TestEstimateOfTheJob(t *testing.T) {
 	require.NoError(t, err)
 	e := effortFor(layers, true)
 	require.Equal(t, fullEffort(), e)
-	s := &study{corpus: corpus{learn: learn, heldout: heldout}, retrieval: session.Retrieval{K: 3}, training: e.training}
+	s := &study{corpus: corpus{learn: learn, heldout: heldout}, retrieval: api.Retrieval{K: 3}, training: e.training}
 	seconds := processorSeconds(s, e, layers) * float64(runtime.NumCPU()) / 2
 	require.Greater(t, seconds, 75.)
 	require.Less(t, seconds, 300.)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/gpu"
 	"nextquill/core/session"
@@ -40,7 +41,7 @@ func (e wazeroEngine) Close() error {
 }
 
 type nativeEngine struct {
-	session.Client
+	api.Client
 	device *native.Device
 	log    io.Writer
 }
@@ -62,8 +63,8 @@ func (e nativeEngine) Close() error {
 
 // release frees what the session holds on the GPU. A buffer that a method left behind is a defect worth a line; it does not
 // undo what the command did, so it is no error. Neither is a guest that can no longer answer: its failure was reported.
-func release(c session.Client, log io.Writer) {
-	var r session.ReleaseResult
+func release(c api.Client, log io.Writer) {
+	var r api.ReleaseResult
 	if err := c.Call(context.Background(), "release", nil, &r, nil); err == nil && len(r.Leaked) > 0 {
 		fmt.Fprintf(log, "nextquill: %d GPU buffers were left behind: %v\n", len(r.Leaked), r.Leaked)
 	}

@@ -8,8 +8,8 @@ import (
 	"os"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 	"nextquill/native/dirstore"
 	"nextquill/report"
 )
@@ -47,8 +47,8 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
 		return err
 	}
-	params := session.ExplainParams{
-		Loading: j.loading(), Model: modelDir, Source: s.source, Retrieval: s.retrieval, Template: s.template, Item: c.Item, Text: c.Text, Influence: c.Influence,
+	params := api.ExplainParams{
+		Inference: api.Inference{Loading: j.loading(), Model: modelDir, Source: s.source, Retrieval: s.retrieval, Template: s.template}, Item: c.Item, Text: c.Text, Influence: c.Influence,
 	}
 	if c.Item < 0 {
 		if params.Context, err = c.request("", s.learn); err != nil {
@@ -72,7 +72,7 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 		if err != nil {
 			return err
 		}
-		page := report.Run{Writer: "the writer", When: time.Now(), Device: info.Adapter.Name, Explained: &r, Delta: usualDelta}
+		page := report.Run{Writer: "the writer", When: time.Now(), Device: info.Device.Name, Explained: &r, Delta: usualDelta}
 		if err := writePage(ctx, c.HTML, page); err != nil {
 			return err
 		}
@@ -87,8 +87,8 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 // usualDelta is δ of every preset.
 const usualDelta = .05
 
-func (s *study) explain(ctx context.Context, params session.ExplainParams) (session.ExplainResult, error) {
-	var r session.ExplainResult
+func (s *study) explain(ctx context.Context, params api.ExplainParams) (api.ExplainResult, error) {
+	var r api.ExplainResult
 	err := s.call(ctx, "explain", "explain", params, &r, func() string {
 		theirs := 0
 		for _, t := range r.Tokens {

@@ -12,11 +12,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/history"
-	"nextquill/core/session"
 )
 
 // scripted is a session with made-up results: the front's tests look at what is asked and at what is shown.
@@ -60,8 +60,8 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 		}
 	}
 	if method == "personalize" {
-		emit("step", session.StepEvent{Event: "step", Step: 1, Steps: 2, Loss: 5, NTP: 4.5, Align: 5, TokensPS: 1000, Remaining: 1})
-		emit("checkpoint", session.CheckpointEvent{Event: "checkpoint", Step: 1})
+		emit("step", api.StepEvent{Event: "step", Step: 1, Steps: 2, Loss: 5, NTP: 4.5, Align: 5, TokensPS: 1000, Remaining: 1})
+		emit("checkpoint", api.CheckpointEvent{Event: "checkpoint", Step: 1})
 	}
 	if s.fail != nil {
 		if err := s.fail(ctx, method); err != nil {
@@ -77,40 +77,40 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 	}
 	switch method {
 	case "info":
-		return answer(session.InfoResult{Version: "1", Adapter: gpu.Info{Name: "test adapter"}, PeakBytes: 1 << 20})
+		return answer(api.InfoResult{Version: "1", Device: gpu.Info{Name: "test adapter"}, PeakBytes: 1 << 20})
 	case "evaluate":
 		return s.evaluate(ctx, seen, answer)
 	case "personalize":
-		emit("step", session.StepEvent{Event: "step", Step: 2, Steps: 2, Loss: 4, NTP: 3.6, Align: 4, TokensPS: 1000})
-		emit("eval", session.EvalEvent{Event: "eval", Step: 2, Loss: 3.9, Best: true})
+		emit("step", api.StepEvent{Event: "step", Step: 2, Steps: 2, Loss: 4, NTP: 3.6, Align: 4, TokensPS: 1000})
+		emit("eval", api.EvalEvent{Event: "eval", Step: 2, Loss: 3.9, Best: true})
 		if err := s.store.Write(ctx, seen["out"].(string)+"/adapter_model.safetensors", make([]byte, 2048)); err != nil {
 			return err
 		}
-		return answer(session.PersonalizeResult{Steps: 2, Tokens: 2000, Seconds: 2, Loss: 4, Heldout: 3.9, Stopped: "done"})
+		return answer(api.PersonalizeResult{Steps: 2, Tokens: 2000, Seconds: 2, Loss: 4, Heldout: 3.9, Stopped: "done"})
 	case "load":
-		return answer(session.LoadResult{Seconds: 1, LiveBytes: 1 << 20})
+		return answer(api.LoadResult{Seconds: 1, LiveBytes: 1 << 20})
 	case "write":
 		for _, piece := range []string{"A long", "ing for what", " others", " have.\n"} {
-			emit("token", session.TokenEvent{Event: "token", Text: piece})
+			emit("token", api.TokenEvent{Event: "token", Text: piece})
 		}
-		return answer(session.WriteResult{Text: " A longing for what others have.\n", Tokens: 8, Stopped: "eos", TokensPS: 40})
+		return answer(api.WriteResult{Text: " A longing for what others have.\n", Tokens: 8, Stopped: "eos", TokensPS: 40})
 	case "explain":
-		return answer(session.ExplainResult{
-			Context: []session.Field{{Name: "word", Value: "happiness"}},
+		return answer(api.ExplainResult{
+			Context: []api.Field{{Name: "word", Value: "happiness"}},
 			Text:    "An agreeable sensation.",
-			Tokens: []session.TokenCause{
+			Tokens: []api.TokenCause{
 				{Text: "An", DCE: .2, LogpWith: math.Log(.3), LogpWithout: math.Log(.1)}, {Text: " agreeable", DCE: -.06},
 				{Text: " sensation"}, {Text: "."}, {Text: ""},
 			},
 			Items: []string{"An earlier text."},
 		})
 	case "step":
-		return answer(session.StepResult{Loss: 1.5, NTPLoss: 1.25, AlignLoss: 2.5, Tokens: []session.StepToken{{ID: 1}}})
+		return answer(api.StepResult{Loss: 1.5, NTPLoss: 1.25, AlignLoss: 2.5, Tokens: []api.StepToken{{ID: 1}}})
 	case "bench":
-		return answer(session.BenchResult{
-			Adapter: "test adapter", MatmulGFLOPS: 30.2, Ratio: 1.21, PeakBytes: 210 << 20,
-			Kernels: []session.KernelBench{{Kernel: "linear_forward", Calls: 42, Seconds: .031, GFLOPS: 28.4, Share: .412}, {Kernel: "add", Calls: 12, Seconds: .0009, Share: .012}},
-			Steps: []session.StepBench{
+		return answer(api.BenchResult{
+			Device: "test adapter", MatmulGFLOPS: 30.2, Ratio: 1.21, PeakBytes: 210 << 20,
+			Kernels: []api.KernelBench{{Kernel: "linear_forward", Calls: 42, Seconds: .031, GFLOPS: 28.4, Share: .412}, {Kernel: "add", Calls: 12, Seconds: .0009, Share: .012}},
+			Steps: []api.StepBench{
 				{Preset: "contextsft", Tokens: 1460, Seconds: .912, GFLOPS: 19.4, Utilization: .64},
 				{Preset: "nextquill-code", Tokens: 1720, Seconds: 1.104, GFLOPS: 19.1, Utilization: .63},
 			},
@@ -142,10 +142,10 @@ func (s *scripted) evaluate(ctx context.Context, params map[string]any, answer f
 	case params["no_history"] == true:
 		mean = 4.6
 	}
-	r := session.EvaluateResult{Loss: mean}
+	r := api.EvaluateResult{Loss: mean}
 	for i := range items {
 		nats := 10 * (mean + .5*math.Sin(float64(i))) // texts differ, models by a constant
-		r.Items = append(r.Items, session.ItemLoss{Item: i, Nats: nats, Tokens: 10})
+		r.Items = append(r.Items, api.ItemLoss{Item: i, Nats: nats, Tokens: 10})
 		r.Tokens += 10
 	}
 	return answer(r)

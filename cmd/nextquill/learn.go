@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/history"
 	"nextquill/core/metric"
-	"nextquill/core/session"
 	"nextquill/report"
 )
 
@@ -19,10 +19,10 @@ import (
 type study struct {
 	*job
 	corpus
-	retrieval session.Retrieval
+	retrieval api.Retrieval
 	template  string
-	lora      session.LoRA
-	training  session.Training
+	lora      api.LoRA
+	training  api.Training
 	resume    bool
 	from      string // blob name of an adapter to start from, or ""
 	full      bool   // train all weights; fit then writes a model folder
@@ -43,12 +43,12 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 	if err != nil {
 		return t, err
 	}
-	params := session.PersonalizeParams{
+	params := api.PersonalizeParams{
 		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: preset, Override: override, Expert: expert,
 		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
 	}
 	if s.from != "" {
-		params.From, params.LoRA = s.from, session.LoRA{}
+		params.From, params.LoRA = s.from, api.LoRA{}
 	}
 	saved := 0
 	err = s.call(ctx, "learn: "+name, "personalize", params, &t.Result, func() string {
@@ -67,17 +67,17 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 	}, func(event string, raw json.RawMessage) {
 		switch event {
 		case "step":
-			var e session.StepEvent
+			var e api.StepEvent
 			if json.Unmarshal(raw, &e) == nil {
 				t.Steps = append(t.Steps, e)
 			}
 		case "eval":
-			var e session.EvalEvent
+			var e api.EvalEvent
 			if json.Unmarshal(raw, &e) == nil {
 				t.Evals = append(t.Evals, e)
 			}
 		case "checkpoint":
-			var e session.CheckpointEvent
+			var e api.CheckpointEvent
 			if json.Unmarshal(raw, &e) == nil {
 				saved = e.Step
 			}
@@ -95,7 +95,7 @@ const watchShare = .15
 // watched is the source to learn from. Without an early stop its held-out texts are those of the final test, which the
 // training then only measures. An early stop chooses by what it watches, so it is given texts of its own: else the final
 // test would have been seen.
-func (s *study) watched(ctx context.Context) (session.Source, error) {
+func (s *study) watched(ctx context.Context) (api.Source, error) {
 	source := s.source
 	if s.training.Patience == 0 {
 		return source, nil
@@ -119,8 +119,8 @@ func (s *study) score(ctx context.Context, name, adapter string, noHistory bool)
 func (s *study) scoreModel(ctx context.Context, name, model, adapter string, noHistory bool) (scored, error) {
 	r := scored{name: name}
 	began := time.Now()
-	err := s.call(ctx, "test: "+name, "evaluate", session.EvaluateParams{
-		Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template, NoHistory: noHistory,
+	err := s.call(ctx, "test: "+name, "evaluate", api.EvaluateParams{
+		Inference: api.Inference{Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
 	}, &r.result, func() string {
 		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens, float64(r.result.Tokens)/time.Since(began).Seconds())
 	}, nil)
@@ -130,7 +130,7 @@ func (s *study) scoreModel(ctx context.Context, name, model, adapter string, noH
 // scored is one model's held-out losses.
 type scored struct {
 	name   string
-	result session.EvaluateResult
+	result api.EvaluateResult
 }
 
 // items are the losses for the bootstrap, in the order of the held-out set.
@@ -165,14 +165,14 @@ func compare(models []scored, baseline, ours int) (report.Heldout, error) {
 }
 
 // compose writes a text; onToken, when set, gets it piece by piece.
-func (s *study) compose(ctx context.Context, label, adapter string, about []session.Field, sampling session.Sampling, onToken func(string)) (session.WriteResult, error) {
-	var r session.WriteResult
-	err := s.call(ctx, label, "write", session.WriteParams{
-		Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template, Context: about, Sampling: sampling,
+func (s *study) compose(ctx context.Context, label, adapter string, about []api.Field, sampling api.Sampling, onToken func(string)) (api.WriteResult, error) {
+	var r api.WriteResult
+	err := s.call(ctx, label, "write", api.WriteParams{
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source, Retrieval: s.retrieval, Template: s.template}, Context: about, Sampling: sampling,
 	}, &r, func() string {
 		return fmt.Sprintf("%d tokens  %.0f tok/s", r.Tokens, r.TokensPS)
 	}, func(name string, raw json.RawMessage) {
-		var e session.TokenEvent
+		var e api.TokenEvent
 		if name == "token" && onToken != nil && json.Unmarshal(raw, &e) == nil {
 			onToken(e.Text)
 		}
@@ -182,7 +182,7 @@ func (s *study) compose(ctx context.Context, label, adapter string, about []sess
 }
 
 // device asks the session for the adapter's name.
-func (j *job) device(ctx context.Context) (session.InfoResult, error) {
-	var r session.InfoResult
+func (j *job) device(ctx context.Context) (api.InfoResult, error) {
+	var r api.InfoResult
 	return r, j.engine.Call(ctx, "info", nil, &r, nil)
 }

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 	"nextquill/report"
 )
 
@@ -40,13 +40,13 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 }
 
 // loading is what the flags say on how a model comes to the GPU.
-func (g globals) loading() session.Loading {
-	return session.Loading{Base: g.Base, Memory: int64(g.Memory)}
+func (g globals) loading() api.Loading {
+	return api.Loading{Base: g.Base, Memory: int64(g.Memory)}
 }
 
 // noteMemory shows what a call will take on the GPU, where that is more than shown before.
 func (j *job) noteMemory(raw json.RawMessage) {
-	var e session.MemoryEvent
+	var e api.MemoryEvent
 	if json.Unmarshal(raw, &e) != nil || e.Peak <= j.peak || j.JSON {
 		return
 	}
@@ -65,7 +65,7 @@ func (j *job) noteMemory(raw json.RawMessage) {
 
 // noteAdapter says that an adapter is used otherwise than it was trained, once for each.
 func (j *job) noteAdapter(raw json.RawMessage) {
-	var e session.AdapterEvent
+	var e api.AdapterEvent
 	if json.Unmarshal(raw, &e) != nil || j.JSON {
 		return
 	}
@@ -84,13 +84,13 @@ func (j *job) noteAdapter(raw json.RawMessage) {
 }
 
 // aboutRecompute says why activations are recomputed; that they are kept goes without saying.
-func aboutRecompute(e session.MemoryEvent) string {
+func aboutRecompute(e api.MemoryEvent) string {
 	if !e.Recompute {
 		return ""
 	}
 	why := map[string]string{
-		session.WhyAsked: "as asked", session.WhyCap: "to fit --memory", session.WhyDevice: "this GPU cannot hold them",
-		session.WhyDefault: "kept they would pass 512 MiB; --no-recompute keeps them, which is faster",
+		api.WhyAsked: "as asked", api.WhyCap: "to fit --memory", api.WhyDevice: "this GPU cannot hold them",
+		api.WhyDefault: "kept they would pass 512 MiB; --no-recompute keeps them, which is faster",
 	}[e.Why]
 	return "; activations are recomputed: " + why
 }

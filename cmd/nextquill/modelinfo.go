@@ -9,6 +9,7 @@ import (
 
 	"nextquill/cmd/nextquill/internal/mount"
 	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/core/api"
 	"nextquill/core/gpu"
 	"nextquill/core/session"
 	"nextquill/models/store"
@@ -83,12 +84,12 @@ var commonGPU = gpu.Info{
 const estimatedBudget = 1024
 
 // estimate tells what writing and learning would take on a GPU, without one.
-func (c modelInfoCmd) estimate(ctx context.Context, m baseModel) (r session.EstimateResult, err error) {
+func (c modelInfoCmd) estimate(ctx context.Context, m baseModel) (r api.EstimateResult, err error) {
 	table := &mount.Table{}
 	table.Add(modelDir, m.files, m.source)
 	env := &session.Env{GPU: gpu.NewContext(gpu.Dry{Limits: commonGPU}), Blobs: table}
-	return r, session.Local(env).Call(ctx, "estimate", session.EstimateParams{
-		Loading: session.Loading{Base: c.Base}, Model: modelDir, LoRA: usualLoRA, Training: session.Training{TokenBudget: estimatedBudget},
+	return r, session.Local(env).Call(ctx, "estimate", api.EstimateParams{
+		Loading: api.Loading{Base: c.Base}, Model: modelDir, LoRA: usualLoRA, Training: api.Training{TokenBudget: estimatedBudget},
 	}, &r, nil)
 }
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/history"
-	"nextquill/core/session"
 	"nextquill/report"
 )
 
@@ -65,11 +65,11 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	r := report.Run{Writer: c.writer(), Device: info.Adapter.Name, Command: c.command(a), Delta: usualDelta}
+	r := report.Run{Writer: c.writer(), Device: info.Device.Name, Command: c.command(a), Delta: usualDelta}
 	if !a.JSON {
 		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d texts to learn from, %d to judge by",
 			r.Writer, min(len(s.learn), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout)))
-		a.terminal().Text(fmt.Sprintf("on %s, by %s, with %s", info.Adapter.Name, a.Engine, model))
+		a.terminal().Text(fmt.Sprintf("on %s, by %s, with %s", info.Device.Name, a.Engine, model))
 		fmt.Fprintln(a.stdout)
 	}
 	if err := j.hold(ctx); err != nil {
@@ -164,9 +164,8 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 	}
 	all := s.source
 	all.MaxHeldout = 0 // any of them may be explained
-	explained, err := s.explain(ctx, session.ExplainParams{
-		Loading: s.loading(), Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval, Template: s.template,
-		Item: find(s.heldout, showcase.explain), Influence: true,
+	explained, err := s.explain(ctx, api.ExplainParams{
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval, Template: s.template}, Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained
 	return err
@@ -256,7 +255,7 @@ func (c runCmd) command(a *app) string {
 }
 
 // facts are the parameters of the run for the report.
-func (c runCmd) facts(s *study, info session.InfoResult) []report.Facts {
+func (c runCmd) facts(s *study, info api.InfoResult) []report.Facts {
 	options, _ := causal.Preset("nextquill")
 	model := s.Model
 	if model == "" {
@@ -290,7 +289,7 @@ func (c runCmd) facts(s *study, info session.InfoResult) []report.Facts {
 		adapter,
 		{Title: "Machine", Items: []report.Fact{
 			{Name: "Model", Value: model},
-			{Name: "Device", Value: info.Adapter.Name},
+			{Name: "Device", Value: info.Device.Name},
 			{Name: "Engine", Value: s.Engine},
 			{Name: "GPU memory, at most", Value: report.Bytes(info.PeakBytes)},
 		}},

@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
-	"nextquill/core/session"
 )
 
 type stepCmd struct {
@@ -40,7 +40,7 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	params := session.StepParams{Loading: j.loading(), Model: modelDir, Out: outDir, Full: c.Full, TokenBudget: c.TokenBudget, Recompute: c.Recompute}
+	params := api.StepParams{Loading: j.loading(), Model: modelDir, Out: outDir, Full: c.Full, TokenBudget: c.TokenBudget, Recompute: c.Recompute}
 	if params.Batch, err = j.giveFile(ctx, "batch.json", c.Batch); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	var r session.StepResult
+	var r api.StepResult
 	if err := j.call(ctx, "step", "step", params, &r, func() string { return fmt.Sprintf("%d tokens", len(r.Tokens)) }, nil); err != nil || a.JSON {
 		return err
 	}

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 	"nextquill/core/history"
-	"nextquill/core/session"
 	"nextquill/samples"
 )
 
@@ -78,7 +78,7 @@ func sampleTexts() (learn, heldout []history.Item, err error) {
 
 // corpus is a writer's texts as one command uses them.
 type corpus struct {
-	source         session.Source
+	source         api.Source
 	learn, heldout []history.Item // heldout is nil where the session splits it off
 }
 
@@ -143,18 +143,18 @@ func (j *job) corpusFor(ctx context.Context, path string) (corpus, error) {
 }
 
 // fields turns context of the history into that of a request.
-func fields(in []history.Field) []session.Field {
-	out := make([]session.Field, len(in))
+func fields(in []history.Field) []api.Field {
+	out := make([]api.Field, len(in))
 	for i, f := range in {
-		out[i] = session.Field(f)
+		out[i] = api.Field(f)
 	}
 	return out
 }
 
 // request builds the context of a text from the flags; text, if any, is the value of the first field that the writer's texts
 // have ("word" in the sample), and stands first.
-func (c contextFlags) request(text string, items []history.Item) ([]session.Field, error) {
-	var out []session.Field
+func (c contextFlags) request(text string, items []history.Item) ([]api.Field, error) {
+	var out []api.Field
 	if text != "" {
 		name := "prompt"
 		for _, it := range items {
@@ -163,7 +163,7 @@ func (c contextFlags) request(text string, items []history.Item) ([]session.Fiel
 				break
 			}
 		}
-		out = append(out, session.Field{Name: name, Value: text})
+		out = append(out, api.Field{Name: name, Value: text})
 	}
 	for _, pair := range c.Context {
 		name, value, ok := strings.Cut(pair, "=")
@@ -171,7 +171,7 @@ func (c contextFlags) request(text string, items []history.Item) ([]session.Fiel
 			return nil, fault.New(fault.Malformed, "--context", "", "%s is not NAME=VALUE", fault.Quote(pair)).
 				WithRemedy(`write it as --context part=noun`)
 		}
-		out = append(out, session.Field{Name: name, Value: value})
+		out = append(out, api.Field{Name: name, Value: value})
 	}
 	if len(out) == 0 {
 		return nil, fault.New(fault.Missing, "request", "", "nothing to write about was given").

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"nextquill/cmd/nextquill/internal/ui"
-	"nextquill/core/session"
+	"nextquill/core/api"
 	"nextquill/report"
 )
 
@@ -62,13 +62,13 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (session.WriteResult, error) {
+	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (api.WriteResult, error) {
 		return s.compose(ctx, "write", adapter, about, c.sampling(), onToken)
 	})
 }
 
 // stream shows a text as it comes: it is its own progress.
-func (writeCmd) stream(j *job, write func(onToken func(string)) (session.WriteResult, error)) error {
+func (writeCmd) stream(j *job, write func(onToken func(string)) (api.WriteResult, error)) error {
 	if j.JSON {
 		_, err := write(nil)
 		return err

@@ -32,6 +32,7 @@ const (
 	Storage     Kind = "storage"      // reading or writing storage failed: disk full, no permission
 	Cancelled   Kind = "cancelled"    // the caller asked to stop
 	NaN         Kind = "nan"          // a value that must be finite is not
+	Internal    Kind = "internal"     // a defect in the program, such as a panic
 )
 
 // Error makes a Kind usable as the target of errors.Is.

@@ -48,10 +48,10 @@ type Dispatch struct {
 	Shape   Shape
 	Args    []*Tensor
 	// Groups gives the workgroup counts for a replay; all zero skips it.
-	Groups func(d *Dyn) [3]uint32
+	Groups func(r *Replay) [3]uint32
 	// Flops estimates the work of a replay, for splitting submits and for
 	// utilisation figures; nil counts as none.
-	Flops func(d *Dyn) float64
+	Flops func(r *Replay) float64
 }
 
 type stepKind uint8
@@ -72,7 +72,7 @@ type step struct {
 }
 
 // Plan is a recorded sequence of dispatches, clears and copies: recorded once,
-// compiled once, replayed with other Dyn values and other data. Replays allocate
+// compiled once, replayed with other Replay values and other data. Replays allocate
 // nothing on the device.
 type Plan struct {
 	ctx     *Context
@@ -80,7 +80,7 @@ type Plan struct {
 	steps   []step
 	temps   []*Tensor
 	slots   []Buffer
-	dyn     Buffer
+	replay  Buffer
 	pinned  []*Tensor
 	scratch int64
 	done    bool
@@ -156,7 +156,7 @@ func (p *Plan) Compile() error {
 		t.first, t.last = 0, len(p.steps)
 	}
 	p.assignSlots()
-	p.dyn = p.ctx.NewBuffer(p.name+".dyn", 4*DynWords, Uniform)
+	p.replay = p.ctx.NewBuffer(p.name+".replay", 4*ReplayWords, Uniform)
 	for i := range p.steps {
 		s := &p.steps[i]
 		if s.kind != stepDispatch {
@@ -168,7 +168,7 @@ func (p *Plan) Compile() error {
 		s.pipeline = p.ctx.pipeline(s.dispatch.Program)
 		entries := []Entry{
 			{p.ctx.shape(s.dispatch.Shape), 0, 4 * ShapeWords},
-			{p.dyn, 0, 4 * DynWords},
+			{p.replay, 0, 4 * ReplayWords},
 		}
 		for _, t := range s.dispatch.Args {
 			entries = append(entries, Entry{t.buffer, t.offset, (t.Bytes + 15) &^ 15})
@@ -259,26 +259,25 @@ func (p *Plan) check(d *Dispatch) error {
 // ScratchBytes is the memory of the plan's temporaries.
 func (p *Plan) ScratchBytes() int64 { return p.scratch }
 
-// Flops estimates the work of one replay with d.
-func (p *Plan) Flops(d *Dyn) float64 {
+// Flops estimates the work of one replay with r.
+func (p *Plan) Flops(r *Replay) float64 {
 	var sum float64
 	for i := range p.steps {
 		if f := p.steps[i].dispatch.Flops; p.steps[i].kind == stepDispatch && f != nil {
-			sum += f(d)
+			sum += f(r)
 		}
 	}
 	return sum
 }
 
-// Run queues a replay with d. A submit is cut whenever its estimated work
+// Run queues a replay with r. A submit is cut whenever its estimated work
 // passes budget flops (0: never), so that no submit holds the device long enough
 // for a watchdog; between submits ctx is looked at.
-func (p *Plan) Run(ctx context.Context, d *Dyn, budget float64) error {
+func (p *Plan) Run(ctx context.Context, r *Replay, budget float64) error {
 	if !p.done {
 		panic("gpu: plan " + p.name + " is not compiled")
 	}
-	words := d.Words()
-	p.ctx.WriteU32(p.dyn, 0, words[:])
+	p.ctx.WriteU32(p.replay, 0, r.Words[:])
 	var work float64
 	for i := range p.steps {
 		s := &p.steps[i]
@@ -288,13 +287,13 @@ func (p *Plan) Run(ctx context.Context, d *Dyn, budget float64) error {
 		case stepCopy:
 			p.ctx.Copy(s.src.buffer, s.src.offset, s.dst.buffer, s.dst.offset, s.size)
 		case stepDispatch:
-			g := s.dispatch.Groups(d)
+			g := s.dispatch.Groups(r)
 			if g[0] == 0 || g[1] == 0 || g[2] == 0 {
 				continue
 			}
 			p.ctx.batch.add(Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: s.group, Groups: g})
 			if s.dispatch.Flops != nil {
-				work += s.dispatch.Flops(d)
+				work += s.dispatch.Flops(r)
 			}
 		}
 		if budget > 0 && work > budget {
@@ -317,11 +316,11 @@ func (p *Plan) Free() {
 			p.ctx.freeBindGroup(p.steps[i].group)
 		}
 	}
-	for _, b := range p.slots {
-		p.ctx.Free(b)
+	for _, slot := range p.slots {
+		p.ctx.Free(slot)
 	}
-	if p.dyn != 0 {
-		p.ctx.Free(p.dyn)
+	if p.replay != 0 {
+		p.ctx.Free(p.replay)
 	}
-	p.steps, p.slots, p.dyn = nil, nil, 0
+	p.steps, p.slots, p.replay = nil, nil, 0
 }

@@ -15,9 +15,8 @@ type Timing struct {
 // Profile runs every dispatch of the plan by itself, often enough to see it above
 // the cost of a submit, and returns a timing for each. Results on the device are
 // meaningless afterwards: accumulating kernels have run many times.
-func (p *Plan) Profile(ctx context.Context, d *Dyn, now func() time.Time) ([]Timing, error) {
-	words := d.Words()
-	p.ctx.WriteU32(p.dyn, 0, words[:])
+func (p *Plan) Profile(ctx context.Context, r *Replay, now func() time.Time) ([]Timing, error) {
+	p.ctx.WriteU32(p.replay, 0, r.Words[:])
 	idle, err := p.timed(ctx, now, nil, 0)
 	if err != nil {
 		return nil, err
@@ -28,14 +27,14 @@ func (p *Plan) Profile(ctx context.Context, d *Dyn, now func() time.Time) ([]Tim
 		if s.kind != stepDispatch {
 			continue
 		}
-		groups := s.dispatch.Groups(d)
+		groups := s.dispatch.Groups(r)
 		if groups[0]*groups[1]*groups[2] == 0 {
 			continue
 		}
 		command := Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: s.group, Groups: groups}
 		t := Timing{Program: s.dispatch.Program.Name}
 		if s.dispatch.Flops != nil {
-			t.Flops = s.dispatch.Flops(d)
+			t.Flops = s.dispatch.Flops(r)
 		}
 		for repeats := 1; ; repeats *= 4 {
 			total, err := p.timed(ctx, now, &command, repeats)

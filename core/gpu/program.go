@@ -2,9 +2,8 @@ package gpu
 
 import "math"
 
-// Program is one WGSL compute shader with entry point "main". Binding 0 is its
-// Shape, binding 1 the plan's Dyn, both uniform; Args describes the bindings
-// from 2 on, in order.
+// Program is one WGSL compute shader with entry point "main". Binding 0 is its Shape and binding 1 the
+// plan's Replay, both uniform; Args describes the bindings from 2 on, in order.
 type Program struct {
 	Name string
 	WGSL string
@@ -26,49 +25,17 @@ const ShapeWords = 16
 // F returns the bits of a float parameter for a Shape word.
 func F(v float32) uint32 { return math.Float32bits(v) }
 
-// Dyn is what changes from one replay of a plan to the next. It is one uniform
-// block, declared in shaders/common.wgsl in the same order.
-type Dyn struct {
-	// Tokens is the number of packed tokens in this micro-batch.
-	Tokens uint32
-	// Responses is the number of response tokens R.
-	Responses uint32
-	// Rows is the number of head rows: 2R with both branches (first all rows
-	// with history, then all without), else R.
-	Rows uint32
-	// Slot is where this step's sums go in the ring of sums.
-	Slot uint32
-	// Seed and Position drive sampling.
-	Seed     uint32
-	Position uint32
-	// Accumulate is 1 when sums add to an earlier micro-batch of the step.
-	Accumulate uint32
-	_          uint32
-	// NormNTP and NormAlign are the divisors Z of L_n and L_p; 0 asks the
-	// device for the sum of the weights.
-	NormNTP   float32
-	NormAlign float32
-	// LR, Bias1 and Bias2 are AdamW's learning rate and 1−β₁ᵗ, 1−β₂ᵗ.
-	LR    float32
-	Bias1 float32
-	Bias2 float32
-	_     [3]uint32
-
-	// Pairs and HeadPairs are for the host alone, for estimates of work: how
-	// many pairs of a query and a key it sees attention has, over all tokens
-	// and over the head rows.
-	Pairs, HeadPairs int64
+// Replay is what changes from one replay of a plan to the next: words that every shader of the plan reads
+// from the uniform at binding 1, and numbers for the host alone. Whoever records the plan says what each
+// of them means.
+type Replay struct {
+	Words [ReplayWords]uint32
+	// Hints are read by Dispatch.Groups and Dispatch.Flops only; no shader sees them.
+	Hints [ReplayHints]int64
 }
 
-// DynWords is the size of Dyn in 4-byte words.
-const DynWords = 16
-
-// Words lays d out as the shaders see it.
-func (d *Dyn) Words() [DynWords]uint32 {
-	return [DynWords]uint32{
-		d.Tokens, d.Responses, d.Rows, d.Slot,
-		d.Seed, d.Position, d.Accumulate, 0,
-		F(d.NormNTP), F(d.NormAlign), F(d.LR), F(d.Bias1),
-		F(d.Bias2), 0, 0, 0,
-	}
-}
+// ReplayWords is the number of 4-byte words in a Replay, ReplayHints that of its hints.
+const (
+	ReplayWords = 16
+	ReplayHints = 2
+)

@@ -44,17 +44,17 @@ func (s AttentionSpec) check() {
 }
 
 // flops is products×2·pairs·HeadDim operations over all heads. The pairs of a
-// query and a key it sees come from d, which knows the ranges; without them a
+// query and a key it sees come from the replay; without them a
 // query is taken to see half of the rows.
-func (s AttentionSpec) flops(products float64, queries Rows) func(*gpu.Dyn) float64 {
-	return func(d *gpu.Dyn) float64 {
-		rows := float64(queries.Count(d))
+func (s AttentionSpec) flops(products float64, queries Rows) func(*gpu.Replay) float64 {
+	return func(r *gpu.Replay) float64 {
+		rows := float64(queries.Count(r))
 		pairs := rows * (rows + 1) / 2
 		switch {
-		case queries == PerToken && d.Pairs > 0:
-			pairs = float64(d.Pairs)
-		case queries == PerHeadRow && d.HeadPairs > 0:
-			pairs = float64(d.HeadPairs)
+		case queries == PerToken && r.Hints[hintPairs] > 0:
+			pairs = float64(r.Hints[hintPairs])
+		case queries == PerHeadRow && r.Hints[hintHeadPairs] > 0:
+			pairs = float64(r.Hints[hintHeadPairs])
 		}
 		return products * 2 * pairs * float64(s.Heads*s.HeadDim)
 	}
@@ -99,10 +99,10 @@ func AttentionDelta(s AttentionSpec, out, dout, stats *gpu.Tensor) gpu.Dispatch 
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape: s.shape(),
 		Args:  []*gpu.Tensor{out, dout, stats},
-		Groups: func(d *gpu.Dyn) [3]uint32 {
-			return linearGroups(s.Rows.Count(d)*s.Heads, 64)
+		Groups: func(r *gpu.Replay) [3]uint32 {
+			return linearGroups(s.Rows.Count(r)*s.Heads, 64)
 		},
-		Flops: func(d *gpu.Dyn) float64 { return 2 * float64(s.Rows.Count(d)*s.Heads*s.HeadDim) },
+		Flops: func(r *gpu.Replay) float64 { return 2 * float64(s.Rows.Count(r)*s.Heads*s.HeadDim) },
 	}
 }
 

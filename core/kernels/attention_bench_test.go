@@ -76,10 +76,10 @@ func BenchmarkAttention(b *testing.B) {
 				defer plan.Free()
 				plan.Add(kernel.Dispatch)
 				require.NoError(b, plan.Compile())
-				ctx, dyn := context.Background(), gpu.Dyn{Tokens: rows}
+				ctx, dyn := context.Background(), kernels.Dyn{Tokens: rows}.Replay()
 				run := func() time.Duration {
 					start := time.Now()
-					require.NoError(b, plan.Run(ctx, &dyn, 0))
+					require.NoError(b, plan.Run(ctx, dyn, 0))
 					require.NoError(b, g.Wait(ctx))
 					return time.Since(start)
 				}

@@ -23,8 +23,8 @@ func attentionDecode(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape: s.shape(),
 		Args:  []*gpu.Tensor{q, k, v, ranges, out, stats},
-		Groups: func(d *gpu.Dyn) [3]uint32 {
-			return [3]uint32{uint32(s.Rows.Count(d) * s.Heads / heads), 1, 1}
+		Groups: func(r *gpu.Replay) [3]uint32 {
+			return [3]uint32{uint32(s.Rows.Count(r) * s.Heads / heads), 1, 1}
 		},
 		Flops: s.flops(2, s.Rows),
 	}

@@ -93,12 +93,12 @@ func (b attentionBlock) program(file string, s AttentionSpec, args ...gpu.Access
 }
 
 // groups covers all rows times slices of heads.
-func (b attentionBlock) groups(rows Rows, slices int) func(*gpu.Dyn) [3]uint32 {
+func (b attentionBlock) groups(rows Rows, slices int) func(*gpu.Replay) [3]uint32 {
 	items := b.lanes
 	if b.tile > 0 {
 		items = 1
 	}
-	return func(d *gpu.Dyn) [3]uint32 {
-		return linearGroups(ceilDiv(rows.Count(d), b.rows)*slices, items)
+	return func(r *gpu.Replay) [3]uint32 {
+		return linearGroups(ceilDiv(rows.Count(r), b.rows)*slices, items)
 	}
 }

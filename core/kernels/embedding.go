@@ -24,8 +24,8 @@ func Embedding(s EmbeddingSpec, ids, table, out *gpu.Tensor) gpu.Dispatch {
 		Program: s.Format.unrolled("embedding", map[string]int{"TERMS": 1}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(s.Rows), uint32(s.Features), uint32(s.Vocab), uint32(s.First), uint32(s.Count)},
 		Args:    []*gpu.Tensor{ids, table, out},
-		Groups:  func(d *gpu.Dyn) [3]uint32 { return linearGroups(s.Rows.Count(d)*vecs, 64) },
-		Flops:   func(d *gpu.Dyn) float64 { return float64(s.Rows.Count(d) * s.Features) },
+		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(s.Rows.Count(r)*vecs, 64) },
+		Flops:   func(r *gpu.Replay) float64 { return float64(s.Rows.Count(r) * s.Features) },
 	}
 }
 
@@ -39,8 +39,8 @@ func EmbeddingGrad(rows Rows, features int, segments, order, uniques, dx, dtable
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(features)},
 		Args:   []*gpu.Tensor{segments, order, uniques, dx, dtable},
-		Groups: func(d *gpu.Dyn) [3]uint32 { return linearGroups(rows.Count(d)*vecs, 64) },
-		Flops:  func(d *gpu.Dyn) float64 { return float64(rows.Count(d) * features) },
+		Groups: func(r *gpu.Replay) [3]uint32 { return linearGroups(rows.Count(r)*vecs, 64) },
+		Flops:  func(r *gpu.Replay) float64 { return float64(rows.Count(r) * features) },
 	}
 }
 
@@ -66,64 +66,4 @@ func EmbeddingSegments(ids []uint32) (segments, order, uniques []uint32) {
 		segments[s] = uint32(n)
 	}
 	return segments, order, uniques
-}
-
-// EmbeddingRef is Embedding on the CPU.
-func EmbeddingRef(features int, ids []uint32, table, out []float32) {
-	stride := RowStride(features)
-	for r, id := range ids {
-		copy(out[r*stride:(r+1)*stride], table[int(id)*stride:])
-	}
-}
-
-// EmbeddingGradRef is EmbeddingGrad on the CPU.
-func EmbeddingGradRef(features int, ids []uint32, dx, dtable []float32) {
-	stride := RowStride(features)
-	for r, id := range ids {
-		for f := range features {
-			dtable[int(id)*stride+f] += dx[r*stride+f]
-		}
-	}
-}
-
-// randomIDs draws n ids below vocab, about half of them the same one: text
-// repeats its frequent words.
-func (c *Case) randomIDs(n, vocab int) []uint32 {
-	ids := make([]uint32, n)
-	for i := range ids {
-		ids[i] = uint32(c.rng.IntN(vocab))
-		if c.rng.IntN(2) == 0 {
-			ids[i] = uint32(vocab / 3)
-		}
-	}
-	return ids
-}
-
-func init() {
-	register("embedding", func(c *Case) {
-		n, f, v := c.Size("rows"), c.Size("features"), c.Size("vocab")
-		ids, out := c.randomIDs(n, v), c.GarbageRows("out", n, f)
-		ids[n-1] = uint32(v - 1)
-		c.Dyn.Tokens = uint32(n)
-		index, parts := c.Words("ids", ids), max(1, c.Spec.Sizes["parts"])
-		var whole []float32
-		for p := range parts {
-			s := EmbeddingSpec{Rows: PerToken, Features: f, Vocab: v, First: p * v / parts, Format: c.format()}
-			s.Count = (p+1)*v/parts - s.First
-			table, values := c.matrix("table", s.Format, s.Count, RowStride(f))
-			c.Record(Embedding(s, index, table, out.GPU))
-			whole = append(whole, values...)
-		}
-		EmbeddingRef(f, ids, whole, out.Host)
-		c.Expect(out, 0)
-	})
-	register("embedding_grad", func(c *Case) {
-		n, f, v := c.Size("rows"), c.Size("features"), c.Size("vocab")
-		ids, dx, dtable := c.randomIDs(n, v), c.RandomRows("dx", n, f), c.RandomRows("dtable", v, f)
-		segments, order, uniques := EmbeddingSegments(ids)
-		c.Dyn.Tokens = uint32(n)
-		c.Record(EmbeddingGrad(PerToken, f, c.Words("segments", segments), c.Words("order", order), c.Words("uniques", uniques), dx.GPU, dtable.GPU))
-		EmbeddingGradRef(f, ids, dx.Host, dtable.Host)
-		c.Expect(dtable, 2e-6)
-	})
 }

@@ -114,12 +114,12 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 			uint32(s.Rank / 4), flag(s.Accumulate), gpu.F(s.Scale), uint32(s.Offset / 4),
 		},
 		Args: args,
-		Groups: func(d *gpu.Dyn) [3]uint32 {
-			rows, cols := s.result(kind, s.Rows.Count(d))
+		Groups: func(r *gpu.Replay) [3]uint32 {
+			rows, cols := s.result(kind, s.Rows.Count(r))
 			return linearGroups(ceilDiv(rows, block.rows)*ceilDiv(cols, block.columns), block.group)
 		},
-		Flops: func(d *gpu.Dyn) float64 {
-			rows := float64(s.Rows.Count(d))
+		Flops: func(r *gpu.Replay) float64 {
+			rows := float64(s.Rows.Count(r))
 			across := s.Out
 			if kind == linearInput {
 				across = s.In

@@ -79,7 +79,7 @@ func benchDispatch(b *testing.B, g *gpu.Context, record func([3]*gpu.Tensor) gpu
 		plan.Add(record(args))
 	}
 	require.NoError(b, plan.Compile())
-	var dyn gpu.Dyn
+	var dyn gpu.Replay
 	run := func() time.Duration {
 		start := time.Now()
 		require.NoError(b, plan.Run(ctx, &dyn, 0))

@@ -41,11 +41,3 @@ func (f RowForm) groups(rows, size int) [3]uint32 {
 	}
 	return linearGroups(rows, size)
 }
-
-// rowForm is the form that a case asks for by its size "workgroup".
-func (c *Case) rowForm() RowForm {
-	if c.Flag("workgroup") {
-		return WorkgroupPerRow
-	}
-	return InvocationPerRow
-}

@@ -6,7 +6,7 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Rows says which count of a gpu.Dyn the row dimension of a tensor follows, so
+// Rows says which count of a Dyn the row dimension of a tensor follows, so
 // that one recorded plan serves micro-batches of every size.
 type Rows uint32
 
@@ -48,19 +48,19 @@ func (r Rows) Times(n int) Rows {
 // fixed tells whether the count is known when a plan is recorded.
 func (r Rows) fixed() bool { return r >= rowsFixed && r < rowsTimes }
 
-// Count resolves r for one replay.
-func (r Rows) Count(d *gpu.Dyn) int {
+// Count is the number of rows in one replay. A fixed count needs no replay: nil will do.
+func (r Rows) Count(replay *gpu.Replay) int {
 	switch {
 	case r >= rowsTimes:
-		return int(r&^rowsTimes>>4) * (r & 15).Count(d)
+		return int(r&^rowsTimes>>4) * (r & 15).Count(replay)
 	case r >= rowsFixed:
 		return int(r - rowsFixed)
 	case r == PerToken:
-		return int(d.Tokens)
+		return int(replay.Words[wordTokens])
 	case r == PerResponse:
-		return int(d.Responses)
+		return int(replay.Words[wordResponses])
 	}
-	return int(d.Rows)
+	return int(replay.Words[wordRows])
 }
 
 // maxGroups is WebGPU's default limit of workgroups per dimension.

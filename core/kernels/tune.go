@@ -13,7 +13,7 @@ type Tune struct {
 	Linear    LinearVariant    `json:"linear"`
 	Attention AttentionVariant `json:"attention"`
 	// Half: products read weights in F16 as what they are (shader-f16), else as words
-	// that they unpack. The results are the same, to the bit; see linear_half_case.go.
+	// that they unpack. The results are the same, to the bit; the case linear_half of kerneltest checks it.
 	Half bool `json:"half,omitempty"`
 }
 
@@ -173,7 +173,7 @@ func timeRun(ctx context.Context, g *gpu.Context, d gpu.Dispatch, n int) (time.D
 		return 0, err
 	}
 	start := time.Now()
-	if err := plan.Run(ctx, &gpu.Dyn{}, 0); err != nil {
+	if err := plan.Run(ctx, &gpu.Replay{}, 0); err != nil {
 		return 0, err
 	}
 	err := g.Wait(ctx)

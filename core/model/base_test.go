@@ -53,7 +53,7 @@ func step(t *testing.T, g *gpu.Context, blobs blob.Store, base string) stepped {
 	last := int32(m.Config.VocabSize - 1)
 	sample := causal.Sample{With: []int32{0, 5, 9, 2, 70, last}, Without: []int32{0, 7}, Response: []int32{last, 2, 1, 99}}
 	m.Params.ResetOptimizer()
-	require.NoError(t, s.Run(ctx, causal.Pack([]causal.Sample{sample}, 0, true), nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+	require.NoError(t, s.Run(ctx, causal.Pack([]causal.Sample{sample}, 0, true), nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
 	out.tokens, err = s.Tokens(ctx, len(sample.Response))
 	require.NoError(t, err)
 	grads, err := m.Params.ReadGrads(ctx)

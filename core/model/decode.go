@@ -157,8 +157,8 @@ func (d *Decoder) Start(ctx context.Context, with, without []int32, sampling ker
 	words := sampling.Words()
 	put(d.params, words[:])
 	d.made = 1
-	dyn := gpu.Dyn{Tokens: uint32(packed.Tokens()), Responses: 1, Rows: uint32(packed.Rows()), Seed: seed}
-	return d.prompt.Run(ctx, &dyn, budget)
+	dyn := kernels.Dyn{Tokens: uint32(packed.Tokens()), Responses: 1, Rows: uint32(packed.Rows()), Seed: seed}
+	return d.prompt.Run(ctx, dyn.Replay(), budget)
 }
 
 // place turns the packed rows of a prompt into cache slots: the erased branch
@@ -215,7 +215,8 @@ func (d *Decoder) Next(ctx context.Context, seed uint32) error {
 	put(d.tokenIn.positions, positions)
 	put(d.tokenIn.ranges, ranges)
 	put(d.tokenIn.slots, slots)
-	err := d.token.Run(ctx, &gpu.Dyn{Seed: seed, Position: uint32(d.made), Slot: uint32(d.made), Rows: uint32(d.branches())}, 0)
+	dyn := kernels.Dyn{Seed: seed, Position: uint32(d.made), Slot: uint32(d.made), Rows: uint32(d.branches())}
+	err := d.token.Run(ctx, dyn.Replay(), 0)
 	d.made++
 	return err
 }

@@ -156,7 +156,7 @@ func cacheEqualsPacked(t *testing.T, g *gpu.Context, store blob.Store, name stri
 		}
 		step, err := m.NewStep(model.StepSpec{MaxTokens: 256, MaxResponses: 64, Objective: plain(t), Dual: true})
 		require.NoError(t, err)
-		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
 		records, err := step.Tokens(ctx, n)
 		require.NoError(t, err)
 		step.Free()

@@ -36,7 +36,6 @@ type Step struct {
 	in   *inputs
 	loss *lossTensors
 	bufs []gpu.Buffer
-	dyn  gpu.Dyn
 }
 
 // NewStep records and compiles a step. It belongs to the adapter that the model
@@ -111,27 +110,27 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 // slot of the ring and whether its sums add up; the counts are filled in here.
 // expert is [responses, 2] log-probabilities under a frozen θ_D, or nil. budget
 // is the work of one submit in flops, see gpu.Plan.Run.
-func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn gpu.Dyn, budget float64) error {
+func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn kernels.Dyn, budget float64) error {
 	setCounts(&dyn, p)
 	s.in.write(p, expert, s.m.embedGrad != nil && s.Spec.Backward)
-	return s.plan.Run(ctx, &dyn, budget)
+	return s.plan.Run(ctx, dyn.Replay(), budget)
 }
 
 // Flops estimates the work of one Run on p.
 func (s *Step) Flops(p *causal.Packed) float64 {
-	var d gpu.Dyn
+	var d kernels.Dyn
 	setCounts(&d, p)
-	return s.plan.Flops(&d)
+	return s.plan.Flops(d.Replay())
 }
 
 // Profile times every kernel of the step on the micro-batch that was run last.
 func (s *Step) Profile(ctx context.Context, p *causal.Packed, now func() time.Time) ([]gpu.Timing, error) {
-	d := gpu.Dyn{NormNTP: 1, NormAlign: 1}
+	d := kernels.Dyn{NormNTP: 1, NormAlign: 1}
 	setCounts(&d, p)
-	return s.plan.Profile(ctx, &d, now)
+	return s.plan.Profile(ctx, d.Replay(), now)
 }
 
-func setCounts(d *gpu.Dyn, p *causal.Packed) {
+func setCounts(d *kernels.Dyn, p *causal.Packed) {
 	d.Tokens, d.Responses, d.Rows = uint32(p.Tokens()), uint32(p.Responses()), uint32(p.Rows())
 	d.Pairs, d.HeadPairs = p.Pairs()
 }
@@ -150,19 +149,31 @@ func (s *Step) Tokens(ctx context.Context, n int) ([]kernels.Token, error) {
 	return out, nil
 }
 
-// Sums is the buffer behind the ring of sums, SumSlots records long.
-func (s *Step) Sums() gpu.Buffer {
-	b, _ := s.loss.sums.Handle()
-	return b
-}
-
 // ReadSums returns the sums at one slot of the ring.
 func (s *Step) ReadSums(ctx context.Context, slot int) (kernels.Sums, error) {
-	v, err := s.m.g.ReadF32(ctx, s.Sums(), 4*slot*kernels.SumsWidth, kernels.SumsWidth)
+	sums, err := s.readSums(ctx, slot, 1)
 	if err != nil {
 		return kernels.Sums{}, err
 	}
-	return kernels.SumsAt(v), nil
+	return sums[0], nil
+}
+
+// ReadAllSums returns the whole ring, SumSlots sums.
+func (s *Step) ReadAllSums(ctx context.Context) ([]kernels.Sums, error) {
+	return s.readSums(ctx, 0, SumSlots)
+}
+
+func (s *Step) readSums(ctx context.Context, slot, n int) ([]kernels.Sums, error) {
+	b, _ := s.loss.sums.Handle()
+	v, err := s.m.g.ReadF32(ctx, b, 4*slot*kernels.SumsWidth, n*kernels.SumsWidth)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]kernels.Sums, n)
+	for i := range out {
+		out[i] = kernels.SumsAt(v[i*kernels.SumsWidth:])
+	}
+	return out, nil
 }
 
 // Free destroys the step's memory.

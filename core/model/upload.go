@@ -187,7 +187,7 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	if err := plan.Compile(); err != nil {
 		return err
 	}
-	return plan.Run(ctx, &gpu.Dyn{}, 0)
+	return plan.Run(ctx, &gpu.Replay{}, 0)
 }
 
 // check refuses weights with NaN or infinite values, naming the tensor: they would

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
@@ -20,12 +21,15 @@ import (
 
 func init() { Register("bench", serveBench) }
 
+// benchJob is a request of "bench".
+type benchJob struct{ api.BenchParams }
+
 // maxBenchLength bounds each part of the sample that is timed.
 const maxBenchLength = 1 << 16
 
 func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	p := BenchParams{Prefix: 200, History: 1000, Suffix: 60, Response: 200}
-	if err := Decode(params, &p); err != nil {
+	p := benchJob{api.BenchParams{Prefix: 200, History: 1000, Suffix: 60, Response: 200}}
+	if err := Decode(params, &p.BenchParams); err != nil {
 		return nil, err
 	}
 	for name, n := range map[string]int{"prefix": p.Prefix, "history": p.History, "suffix": p.Suffix, "response": p.Response} {
@@ -38,7 +42,7 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	}
 	if len(p.Bases) > 0 {
 		bases, err := p.compareBases(ctx, env)
-		return &BenchResult{Adapter: env.GPU.Info().Name, Bases: bases, PeakBytes: env.GPU.PeakBytes()}, err
+		return &api.BenchResult{Device: env.GPU.Info().Name, Bases: bases, PeakBytes: env.GPU.PeakBytes()}, err
 	}
 	likely, err := p.samples(ctx, env, math.MaxInt32, math.MaxInt32)
 	if err != nil {
@@ -46,7 +50,7 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	}
 	options := model.LoadOptions{Full: p.Full, Base: p.Base, Positions: p.positions()}
 	needs := func(bool, int) []model.Needs { return []model.Needs{p.needs(likely)} }
-	if _, err := p.fits(ctx, env, workload{dir: p.Model, options: options, phases: needs}); err != nil {
+	if _, err := fits(ctx, env, p.Loading, workload{dir: p.Model, options: options, phases: needs}); err != nil {
 		return nil, err
 	}
 	m, err := openModel(ctx, env, p.Model, "", options)
@@ -63,7 +67,7 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 	if err != nil {
 		return nil, err
 	}
-	r := &BenchResult{Adapter: env.GPU.Info().Name}
+	r := &api.BenchResult{Device: env.GPU.Info().Name}
 	if !p.StepsOnly {
 		if r.MatmulGFLOPS, err = kernels.MatmulBest(ctx, env.GPU, tune); err != nil {
 			return nil, err
@@ -77,19 +81,19 @@ func serveBench(ctx context.Context, env *Env, params json.RawMessage) (any, err
 }
 
 // positions is the length of the random sample.
-func (p *BenchParams) positions() int { return p.Prefix + p.History + p.Suffix + p.Response }
+func (p *benchJob) positions() int { return p.Prefix + p.History + p.Suffix + p.Response }
 
-func (p *BenchParams) repeats() int { return cmp.Or(p.Repeats, 5) }
+func (p *benchJob) repeats() int { return cmp.Or(p.Repeats, 5) }
 
 // presets are stepped; by default one with one branch, and one with two.
-func (p *BenchParams) presets() []string {
+func (p *benchJob) presets() []string {
 	if len(p.Presets) == 0 {
 		return []string{"contextsft", "nextquill-code"}
 	}
 	return p.Presets
 }
 
-func (p *BenchParams) checkPresets() error {
+func (p *benchJob) checkPresets() error {
 	for _, name := range p.presets() {
 		o, err := causal.Preset(name)
 		if err != nil {
@@ -104,7 +108,7 @@ func (p *BenchParams) checkPresets() error {
 }
 
 // samples are those of the batch, or a random one.
-func (p *BenchParams) samples(ctx context.Context, env *Env, vocab, positions int) ([]causal.Sample, error) {
+func (p *benchJob) samples(ctx context.Context, env *Env, vocab, positions int) ([]causal.Sample, error) {
 	if p.Batch == "" {
 		return []causal.Sample{p.sample(vocab)}, nil
 	}
@@ -112,7 +116,7 @@ func (p *BenchParams) samples(ctx context.Context, env *Env, vocab, positions in
 }
 
 // needs are those of the steps, which are there at once.
-func (p *BenchParams) needs(samples []causal.Sample) model.Needs {
+func (p *benchJob) needs(samples []causal.Sample) model.Needs {
 	var n model.Needs
 	if !p.Full {
 		n.LoRA = loraSpec(p.LoRA)
@@ -139,7 +143,7 @@ func benchSpec(preset string, samples []causal.Sample, recompute bool) (*causal.
 
 // steps times whole optimizer steps of each preset, and the kernels of the last.
 // They take turns, so that a machine that is busy for a while slows all.
-func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *BenchResult) error {
+func (p *benchJob) steps(ctx context.Context, env *Env, m *model.Model, r *api.BenchResult) error {
 	samples, err := p.samples(ctx, env, m.Config.VocabSize, m.Config.MaxPositions)
 	if err != nil {
 		return err
@@ -160,7 +164,7 @@ func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *Be
 	repeats := p.repeats()
 	// The first turn compiles the shaders and is not counted.
 	for turn := range repeats + 1 {
-		if err := env.Emit(StageEvent{Event: "stage", Stage: "steps", Done: turn, Total: repeats + 1}); err != nil {
+		if err := env.Emit(api.StageEvent{Event: "stage", Stage: "steps", Done: turn, Total: repeats + 1}); err != nil {
 			return err
 		}
 		for _, b := range runs {
@@ -182,7 +186,7 @@ func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *Be
 	if p.StepsOnly {
 		return nil
 	}
-	if err := env.Emit(StageEvent{Event: "stage", Stage: "kernels"}); err != nil {
+	if err := env.Emit(api.StageEvent{Event: "stage", Stage: "kernels"}); err != nil {
 		return err
 	}
 	last := runs[len(runs)-1]
@@ -193,7 +197,7 @@ func (p *BenchParams) steps(ctx context.Context, env *Env, m *model.Model, r *Be
 
 // sample makes random tokens of the lengths asked for; the erased history is
 // four tokens, as a template's "None" is.
-func (p *BenchParams) sample(vocab int) causal.Sample {
+func (p *benchJob) sample(vocab int) causal.Sample {
 	rng := rand.New(rand.NewPCG(1, 1))
 	ids := func(n int) []int32 {
 		v := make([]int32, n)
@@ -209,19 +213,18 @@ func (p *BenchParams) sample(vocab int) causal.Sample {
 
 // benchRun is a step that is timed several times; Seconds is the shortest.
 type benchRun struct {
-	StepBench
+	api.StepBench
 	objective causal.Options
 	packed    *causal.Packed
 	model     *model.Step
 	opt       *train.Optimizer
 	z         [2]float64 // divisors of the loss terms
-	lr        float64
 	budget    float64
 }
 
 func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sample, lr float64, recompute bool) (*benchRun, error) {
 	packed, spec := benchSpec(preset, samples, recompute)
-	b := &benchRun{packed: packed, objective: spec.Objective, lr: lr, budget: submitFlops(env.GPU.Info())}
+	b := &benchRun{packed: packed, objective: spec.Objective, budget: submitFlops(env.GPU.Info())}
 	b.Preset, b.Tokens = preset, packed.Tokens()
 	b.z = train.Divisors(spec.Objective, packed.Responses(), len(samples))
 	var err error
@@ -229,7 +232,8 @@ func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sampl
 		return nil, err
 	}
 	m.Params.ResetOptimizer()
-	if b.opt, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW); err != nil {
+	schedule := train.Schedule{LR: lr, Decay: "constant"}
+	if b.opt, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW, schedule); err != nil {
 		b.model.Free()
 		return nil, err
 	}
@@ -240,11 +244,11 @@ func newBenchRun(env *Env, m *model.Model, preset string, samples []causal.Sampl
 func (b *benchRun) step(ctx context.Context, env *Env, turn int) error {
 	begun := env.Now()
 	b.opt.ZeroGrad()
-	d := gpu.Dyn{NormNTP: float32(b.z[0]), NormAlign: float32(b.z[1])}
+	d := kernels.Dyn{NormNTP: float32(b.z[0]), NormAlign: float32(b.z[1])}
 	if err := b.model.Run(ctx, b.packed, nil, d, b.budget); err != nil {
 		return err
 	}
-	if err := b.opt.Update(ctx, turn, b.lr); err != nil {
+	if err := b.opt.Update(ctx, turn); err != nil {
 		return err
 	}
 	sums, err := b.model.ReadSums(ctx, 0)
@@ -269,14 +273,14 @@ func (b *benchRun) free() {
 }
 
 // kernelRows adds the timings up by shader, the most expensive first.
-func kernelRows(timings []gpu.Timing) []KernelBench {
-	rows := map[string]*KernelBench{}
+func kernelRows(timings []gpu.Timing) []api.KernelBench {
+	rows := map[string]*api.KernelBench{}
 	var total float64
 	for _, t := range timings {
 		name, _, _ := strings.Cut(t.Program, "(")
 		row := rows[name]
 		if row == nil {
-			row = &KernelBench{Kernel: name}
+			row = &api.KernelBench{Kernel: name}
 			rows[name] = row
 		}
 		row.Calls++
@@ -284,7 +288,7 @@ func kernelRows(timings []gpu.Timing) []KernelBench {
 		row.GFLOPS += t.Flops / 1e9
 		total += t.Seconds
 	}
-	var out []KernelBench
+	var out []api.KernelBench
 	for _, r := range rows {
 		if r.Seconds > 0 {
 			r.GFLOPS /= r.Seconds

@@ -3,24 +3,16 @@ package session
 import (
 	"context"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
-	"nextquill/core/gpu"
+	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
 )
 
-// BaseBench is the speed of one base, in packed tokens a second.
-type BaseBench struct {
-	Base  string `json:"base"`
-	Bytes int64  `json:"bytes"` // of the weights on the device
-	// Train is whole optimizer steps, Forward scoring alone.
-	Train   float64 `json:"train_tokens_per_second"`
-	Forward float64 `json:"forward_tokens_per_second"`
-}
-
 // baseRun is a model on one base, with what is timed.
 type baseRun struct {
-	BaseBench
+	api.BaseBench
 	lease *lease
 	train *benchRun
 	score *model.Step
@@ -39,7 +31,7 @@ func (r *baseRun) free() {
 // compareBases times a training step and a forward pass on several bases of one model,
 // which take turns, so that a machine that is busy for a while slows all. The best time
 // of each counts.
-func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, error) {
+func (p *benchJob) compareBases(ctx context.Context, env *Env) ([]api.BaseBench, error) {
 	var runs []*baseRun
 	defer func() {
 		for _, r := range runs {
@@ -55,7 +47,7 @@ func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, 
 	}
 	repeats := p.repeats()
 	for turn := range repeats + 1 {
-		if err := env.Emit(StageEvent{Event: "stage", Stage: "bases", Done: turn, Total: repeats + 1}); err != nil {
+		if err := env.Emit(api.StageEvent{Event: "stage", Stage: "bases", Done: turn, Total: repeats + 1}); err != nil {
 			return nil, err
 		}
 		for _, r := range runs {
@@ -63,7 +55,7 @@ func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, 
 				return nil, err
 			}
 			begun := env.Now()
-			if err := r.score.Run(ctx, r.train.packed, nil, gpu.Dyn{NormNTP: 1, NormAlign: 1}, r.train.budget); err != nil {
+			if err := r.score.Run(ctx, r.train.packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, r.train.budget); err != nil {
 				return nil, err
 			}
 			if err := env.GPU.Wait(ctx); err != nil {
@@ -74,7 +66,7 @@ func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, 
 			}
 		}
 	}
-	var out []BaseBench
+	var out []api.BaseBench
 	for _, r := range runs {
 		r.Train = float64(r.train.Tokens) / r.train.Seconds
 		out = append(out, r.BaseBench)
@@ -83,14 +75,14 @@ func (p *BenchParams) compareBases(ctx context.Context, env *Env) ([]BaseBench, 
 }
 
 // baseRun loads the model on a base and makes its steps.
-func (p *BenchParams) baseRun(ctx context.Context, env *Env, base string) (*baseRun, error) {
+func (p *benchJob) baseRun(ctx context.Context, env *Env, base string) (*baseRun, error) {
 	const preset = "contextsft"
 	options := model.LoadOptions{Base: base, Positions: p.positions()}
 	packed, spec := benchSpec(preset, []causal.Sample{p.sample(1)}, p.Recompute)
 	forward := train.ScoreSpec(train.Limits{Tokens: packed.Tokens(), Responses: packed.Responses()}, false)
 	l := p.Loading
 	l.Base = base
-	_, err := l.fits(ctx, env, workload{dir: p.Model, options: options, phases: func(bool, int) []model.Needs {
+	_, err := fits(ctx, env, l, workload{dir: p.Model, options: options, phases: func(bool, int) []model.Needs {
 		return []model.Needs{{LoRA: loraSpec(p.LoRA), Steps: []model.StepSpec{spec, forward}}}
 	}})
 	if err != nil {
@@ -101,7 +93,7 @@ func (p *BenchParams) baseRun(ctx context.Context, env *Env, base string) (*base
 	if err != nil {
 		return nil, err
 	}
-	r := &baseRun{BaseBench: BaseBench{Base: base, Bytes: env.GPU.LiveBytes() - before}, lease: m}
+	r := &baseRun{BaseBench: api.BaseBench{Base: base, Bytes: env.GPU.LiveBytes() - before}, lease: m}
 	if err = m.AttachLoRA(*loraSpec(p.LoRA), 1); err == nil {
 		r.train, err = newBenchRun(env, m.Model, preset, []causal.Sample{p.sample(m.Config.VocabSize)}, 1e-6, p.Recompute)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
-	"nextquill/core/gpu"
+	"nextquill/core/api"
 )
 
 func init() {
@@ -21,32 +21,15 @@ func echo(_ context.Context, _ *Env, params json.RawMessage) (any, error) {
 	return params, nil
 }
 
-// InfoResult is the result of "info".
-type InfoResult struct {
-	Version string   `json:"version"`
-	Adapter gpu.Info `json:"adapter"`
-	Methods []string `json:"methods"`
-	// LiveBuffers and the bytes are what the session holds on the GPU.
-	LiveBuffers int   `json:"live_buffers"`
-	LiveBytes   int64 `json:"live_bytes"`
-	PeakBytes   int64 `json:"peak_bytes"`
-}
-
 func info(_ context.Context, env *Env, _ json.RawMessage) (any, error) {
-	return InfoResult{
-		Version: Version, Adapter: env.GPU.Info(), Methods: Methods(),
+	return api.InfoResult{
+		Version: api.Version, Device: env.GPU.Info(), Methods: Methods(),
 		LiveBuffers: env.GPU.LiveBuffers(), LiveBytes: env.GPU.LiveBytes(), PeakBytes: env.GPU.PeakBytes(),
 	}, nil
-}
-
-// ReleaseResult is the result of "release", which frees all that the session
-// holds on the GPU. Leaked names the buffers that a method left behind.
-type ReleaseResult struct {
-	Leaked []string `json:"leaked"`
 }
 
 func release(_ context.Context, env *Env, _ json.RawMessage) (any, error) {
 	letGo(env)
 	leaked, err := env.GPU.Close()
-	return ReleaseResult{Leaked: leaked}, err
+	return api.ReleaseResult{Leaked: leaked}, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/causal"
 	"nextquill/core/history"
@@ -79,8 +80,8 @@ func openEffects(t *testing.T) *effectsOf {
 		}
 	}
 	env := &Env{GPU: nativetest.Open(t, store), Blobs: store, Emit: func(any) error { return nil }}
-	src := Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}
-	m, data, err := openTask(t.Context(), env, "model", "", src, "", Retrieval{}, Loading{}, func(*dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
+	src := api.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}
+	m, data, err := openTask(t.Context(), env, "model", "", src, "", api.Retrieval{}, api.Loading{}, func(*dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
 	require.NoError(t, err)
 	t.Cleanup(m.Free)
 	o, err := causal.Preset("nextquill")

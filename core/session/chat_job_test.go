@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 )
 
 // TestAModelThatChats gives the embedded model a chat template: it is learnt, tested and asked by that, unless the plain one is named.
@@ -16,11 +16,11 @@ func TestAModelThatChats(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	j.write("model/tokenizer_config.json", `{"bos_token":"<|bos|>","eos_token":"<|eos|>","chat_template":`+
 		`"{{ bos_token }}{% for m in messages %}{{ m.role + ':\n' + m.content + eos_token + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant:\n' }}{% endif %}"}`)
-	eval := session.EvaluateParams{Model: "model", Source: smallSource, Retrieval: smallRetrieval}
+	eval := api.EvaluateParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval}}
 	loss := func(template, adapter string) float64 {
 		p := eval
 		p.Template, p.Adapter = template, adapter
-		var r session.EvaluateResult
+		var r api.EvaluateResult
 		require.NoError(t, j.client.Call(ctx, "evaluate", p, &r, nil))
 		return r.Loss
 	}
@@ -28,7 +28,7 @@ func TestAModelThatChats(t *testing.T) {
 	require.NotEqual(t, loss("plain", ""), loss("chat", ""))
 
 	p := small("nextquill-code", "out/chat")
-	var r session.PersonalizeResult
+	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil))
 	require.Zero(t, r.Skipped)
 	require.InDelta(t, r.Heldout, loss("", "out/chat"), 1e-5)
@@ -41,16 +41,16 @@ func TestAModelThatChats(t *testing.T) {
 	require.Equal(t, loss("plain", "out/plain"), loss("", "out/plain"))
 	require.NotEqual(t, loss("chat", "out/plain"), loss("", "out/plain"))
 
-	answer := func(p session.WriteParams) session.WriteResult {
-		p.Model, p.Sampling = "model", session.Sampling{Temperature: .8, Seed: 5, MaxTokens: 12}
-		var r session.WriteResult
+	answer := func(p api.WriteParams) api.WriteResult {
+		p.Model, p.Sampling = "model", api.Sampling{Temperature: .8, Seed: 5, MaxTokens: 12}
+		var r api.WriteResult
 		require.NoError(t, j.client.Call(ctx, "write", p, &r, nil))
 		require.NotEmpty(t, r.Text)
 		return r
 	}
-	hello := []session.ChatMessage{{Role: "user", Content: "Define a telescope."}}
-	require.Equal(t, answer(session.WriteParams{Messages: hello}).Text, answer(session.WriteParams{Messages: hello}).Text)
-	answer(session.WriteParams{Source: smallSource, Retrieval: smallRetrieval, Context: []session.Field{{Name: "word", Value: "Telescope"}}})
-	err := j.client.Call(ctx, "write", session.WriteParams{Model: "model", Template: "plain", Messages: hello}, nil, nil)
+	hello := []api.ChatMessage{{Role: "user", Content: "Define a telescope."}}
+	require.Equal(t, answer(api.WriteParams{Messages: hello}).Text, answer(api.WriteParams{Messages: hello}).Text)
+	answer(api.WriteParams{Inference: api.Inference{Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}}})
+	err := j.client.Call(ctx, "write", api.WriteParams{Inference: api.Inference{Model: "model", Template: "plain"}, Messages: hello}, nil, nil)
 	require.ErrorContains(t, err, `write: messages: cannot be laid out by the template "plain"`)
 }

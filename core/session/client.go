@@ -5,18 +5,9 @@ import (
 	"encoding/json"
 	"time"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 )
-
-// Client calls the methods of a session, wherever it runs.
-type Client interface {
-	// Call runs a method with params (any value that JSON can carry, or nil),
-	// stores its result in result (a pointer, or nil to drop it), and gives each
-	// event to onEvent (which may be nil) as it happens, by name and as JSON.
-	// The error is what the method returned; a method stopped through ctx gives
-	// fault.Cancelled and leaves the session usable.
-	Call(ctx context.Context, method string, params, result any, onEvent func(name string, raw json.RawMessage)) error
-}
 
 // EncodeRequest makes the Request that Serve reads.
 func EncodeRequest(method string, params any) ([]byte, error) {
@@ -38,7 +29,7 @@ func DecodeResponse(raw []byte, result any) error {
 		return fault.New(fault.Malformed, "response", "", "no JSON").WithCause(err)
 	}
 	if r.Error != nil {
-		return r.Error.Err()
+		return DecodeError(r.Error)
 	}
 	if result == nil {
 		return nil
@@ -63,7 +54,7 @@ func EventName(raw []byte) (string, error) {
 // Local is a Client whose methods run in this process, on the caller's
 // goroutine. Requests and events pass through JSON as they do elsewhere, so a
 // front cannot come to depend on more. Calls must not overlap.
-func Local(env *Env) Client { return local{env} }
+func Local(env *Env) api.Client { return local{env} }
 
 type local struct{ env *Env }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
@@ -39,7 +40,7 @@ func readItems(ctx context.Context, env *Env, name string) ([]history.Item, erro
 
 // openData reads the items of a source, splits them by time, and loads what
 // makes prompts of them.
-func openData(ctx context.Context, env *Env, modelDir string, src Source, template string, r Retrieval, cfg weights.Config) (*dataset, error) {
+func openData(ctx context.Context, env *Env, modelDir string, src api.Source, template string, r api.Retrieval, cfg weights.Config) (*dataset, error) {
 	d := &dataset{k: r.K}
 	if d.k == 0 {
 		d.k = 3
@@ -75,7 +76,7 @@ func openData(ctx context.Context, env *Env, modelDir string, src Source, templa
 	return d, d.load(ctx, env, src)
 }
 
-func (d *dataset) limits(r Retrieval, cfg weights.Config) error {
+func (d *dataset) limits(r api.Retrieval, cfg weights.Config) error {
 	d.maxResponse, d.maxPrompt = r.MaxResponse, r.MaxPrompt
 	if d.maxResponse == 0 {
 		d.maxResponse = max(1, cfg.MaxPositions/4)
@@ -90,7 +91,7 @@ func (d *dataset) limits(r Retrieval, cfg weights.Config) error {
 	return nil
 }
 
-func (d *dataset) load(ctx context.Context, env *Env, src Source) error {
+func (d *dataset) load(ctx context.Context, env *Env, src api.Source) error {
 	items, err := readItems(ctx, env, src.History)
 	if err != nil {
 		return err
@@ -214,7 +215,7 @@ func (d *dataset) samples(ctx context.Context, env *Env, from, to int, noHistory
 	return out, index, skipped, nil
 }
 
-func fieldsOf(fields []Field) []history.Field {
+func fieldsOf(fields []api.Field) []history.Field {
 	out := make([]history.Field, len(fields))
 	for i, f := range fields {
 		out[i] = history.Field{Name: f.Name, Value: f.Value}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
@@ -41,7 +42,7 @@ func tuneFor(ctx context.Context, env *Env) (*kernels.Tune, error) {
 		}
 		return &t, nil
 	}
-	if err := env.Emit(StageEvent{Event: "stage", Stage: "tune"}); err != nil {
+	if err := env.Emit(api.StageEvent{Event: "stage", Stage: "tune"}); err != nil {
 		return nil, err
 	}
 	t, err := kernels.MeasureTune(ctx, env.GPU)
@@ -79,7 +80,7 @@ func loadModel(ctx context.Context, env *Env, dir string, o model.LoadOptions) (
 	if err != nil {
 		return nil, err
 	}
-	if err := env.Emit(StageEvent{Event: "stage", Stage: "load"}); err != nil {
+	if err := env.Emit(api.StageEvent{Event: "stage", Stage: "load"}); err != nil {
 		return nil, err
 	}
 	return model.Load(ctx, env.GPU, tune, env.Blobs, dir, o)
@@ -102,8 +103,8 @@ func openModel(ctx context.Context, env *Env, dir, adapter string, o model.LoadO
 // openTask opens what most methods work with: a model with its adapter, and the
 // writer's items. needs makes of the items what the model is to work on, and says what
 // that takes on the device, before the model is loaded.
-func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, template string, r Retrieval,
-	l Loading, needs func(*dataset, weights.Config) (model.Needs, error)) (*lease, *dataset, error) {
+func openTask(ctx context.Context, env *Env, dir, adapter string, src api.Source, template string, r api.Retrieval,
+	l api.Loading, needs func(*dataset, weights.Config) (model.Needs, error)) (*lease, *dataset, error) {
 	cfg, err := weights.ReadModelConfig(ctx, env.Blobs, dir)
 	if err != nil {
 		return nil, nil, err
@@ -116,7 +117,7 @@ func openTask(ctx context.Context, env *Env, dir, adapter string, src Source, te
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := l.reads(ctx, env, dir, adapter, n); err != nil {
+	if err := reads(ctx, env, l, dir, adapter, n); err != nil {
 		return nil, nil, err
 	}
 	m, err := openModel(ctx, env, dir, adapter, model.LoadOptions{Base: l.Base})

@@ -8,9 +8,6 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Version is the program's version, as "info" reports it.
-const Version = "0.1.0"
-
 // Env is all that a method can reach: the host's GPU, its named blobs, a way to
 // report, and the time. There is no network and no file system in it.
 type Env struct {

@@ -5,21 +5,9 @@ import (
 	"errors"
 	"io/fs"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 )
-
-// ErrorInfo is an error as it crosses a boundary. A fault keeps all its fields;
-// Message is the whole text, for a front that only shows it.
-type ErrorInfo struct {
-	Kind    string     `json:"kind,omitempty"`
-	Where   string     `json:"where,omitempty"`
-	Field   string     `json:"field,omitempty"`
-	Detail  string     `json:"detail,omitempty"`
-	Limit   string     `json:"limit,omitempty"`
-	Remedy  string     `json:"remedy,omitempty"`
-	Message string     `json:"message"`
-	Cause   *ErrorInfo `json:"cause,omitempty"`
-}
 
 // Bounds of an ErrorInfo: an error may quote a hostile file.
 const (
@@ -31,20 +19,20 @@ const (
 // their text.
 var sentinels = []error{fs.ErrNotExist, context.Canceled, context.DeadlineExceeded}
 
-// NewErrorInfo describes err, or nil when err is nil. The bare error of a
+// EncodeError describes err, or nil when err is nil. The bare error of a
 // finished context becomes a fault of kind Cancelled.
-func NewErrorInfo(err error) *ErrorInfo {
+func EncodeError(err error) *api.ErrorInfo {
 	if err != nil && fault.KindOf(err) == "" && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = fault.New(fault.Cancelled, "", "", "stopped").WithCause(err)
 	}
 	return describe(err, maxCauses)
 }
 
-func describe(err error, depth int) *ErrorInfo {
+func describe(err error, depth int) *api.ErrorInfo {
 	if err == nil || depth == 0 {
 		return nil
 	}
-	info := &ErrorInfo{Message: cut(err.Error())}
+	info := &api.ErrorInfo{Message: cut(err.Error())}
 	switch e := err.(type) {
 	case *fault.Error:
 		info.Kind, info.Where, info.Field = string(e.Kind), cut(e.Where), cut(e.Field)
@@ -84,11 +72,11 @@ func cut(s string) string {
 	return s
 }
 
-// Err rebuilds the error, so that errors.Is and errors.As find in it what they
+// DecodeError rebuilds an error, so that errors.Is and errors.As find in it what they
 // found in the original: kinds, faults, fs.ErrNotExist, context.Canceled.
-func (e *ErrorInfo) Err() error { return e.rebuild(maxCauses) }
+func DecodeError(e *api.ErrorInfo) error { return rebuild(e, maxCauses) }
 
-func (e *ErrorInfo) rebuild(depth int) error {
+func rebuild(e *api.ErrorInfo, depth int) error {
 	if e == nil || depth == 0 {
 		return nil
 	}
@@ -97,7 +85,7 @@ func (e *ErrorInfo) rebuild(depth int) error {
 			return s
 		}
 	}
-	cause := e.Cause.rebuild(depth - 1)
+	cause := rebuild(e.Cause, depth-1)
 	if e.Kind == "" {
 		return &remoteError{text: e.Message, cause: cause}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/kernels"
@@ -15,7 +16,7 @@ import (
 func init() { Register("evaluate", serveEvaluate) }
 
 func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	var p EvaluateParams
+	var p api.EvaluateParams
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
@@ -40,10 +41,10 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	if err != nil {
 		return nil, err
 	}
-	r := EvaluateResult{}
+	r := api.EvaluateResult{}
 	r.Loss, r.Tokens = train.Loss(records)
 	for i, tokens := range records {
-		one := ItemLoss{Item: index[i] - data.train, Tokens: len(tokens)}
+		one := api.ItemLoss{Item: index[i] - data.train, Tokens: len(tokens)}
 		for _, t := range tokens {
 			one.Nats -= float64(t.LogpWith)
 		}
@@ -54,7 +55,7 @@ func serveEvaluate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 
 // score runs samples through the model as it is.
 func score(ctx context.Context, env *Env, m *model.Model, samples []causal.Sample, dual bool, stage string) ([][]kernels.Token, error) {
-	limits := train.Fit(samples, dual, DefaultTokenBudget, len(samples))
+	limits := train.Fit(samples, dual, api.DefaultTokenBudget, len(samples))
 	limits.SubmitFlops = submitFlops(env.GPU.Info())
 	s, err := train.NewScorer(m, limits, dual)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
@@ -14,9 +15,12 @@ import (
 
 func init() { Register("explain", serveExplain) }
 
+// explainJob is a request of "explain".
+type explainJob struct{ api.ExplainParams }
+
 func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	p := ExplainParams{Item: -1}
-	if err := Decode(params, &p); err != nil {
+	p := explainJob{api.ExplainParams{Item: -1}}
+	if err := Decode(params, &p.ExplainParams); err != nil {
 		return nil, err
 	}
 	var items []history.Item
@@ -59,9 +63,9 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	if err != nil {
 		return nil, err
 	}
-	r := ExplainResult{Text: item.Text}
+	r := api.ExplainResult{Text: item.Text}
 	for _, f := range item.Context {
-		r.Context = append(r.Context, Field{f.Name, f.Value})
+		r.Context = append(r.Context, api.Field{Name: f.Name, Value: f.Value})
 	}
 	for _, i := range all.items {
 		r.Items = append(r.Items, items[i].Text)
@@ -69,7 +73,7 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 	stream := data.tok.Stream()
 	for t, id := range response {
 		rec := records[0][t]
-		c := TokenCause{ID: id, Text: stream.Push(id), LogpWith: float64(rec.LogpWith), LogpWithout: float64(rec.LogpWithout), DCE: float64(rec.DCE)}
+		c := api.TokenCause{ID: id, Text: stream.Push(id), LogpWith: float64(rec.LogpWith), LogpWithout: float64(rec.LogpWithout), DCE: float64(rec.DCE)}
 		if slices.Contains(data.layout.ends(), id) {
 			c.Text = "⏎"
 		}
@@ -82,7 +86,7 @@ func serveExplain(ctx context.Context, env *Env, params json.RawMessage) (any, e
 }
 
 // item gives the items, and the place among them of the text to explain.
-func (p *ExplainParams) item(d *dataset) ([]history.Item, int, error) {
+func (p *explainJob) item(d *dataset) ([]history.Item, int, error) {
 	if p.Item >= 0 {
 		if p.Item >= len(d.items)-d.train {
 			return nil, 0, fault.New(fault.OutOfRange, "explain", "item", "%d", p.Item).

@@ -12,15 +12,12 @@ import (
 	"nextquill/core/fault"
 )
 
-// Internal is the kind of a fault that is a defect of ours: a panic.
-const Internal fault.Kind = "internal"
-
 // Guard runs f and turns a panic into a fault that says where it was thrown.
 func Guard(what string, f func() error) (err error) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			err = &fault.Error{
-				Kind: Internal, Where: what, Field: panicPlace(),
+				Kind: fault.Internal, Where: what, Field: panicPlace(),
 				Detail: fmt.Sprintf("panic: %v", thrown), Remedy: "this is a defect in the program: report it",
 			}
 		}

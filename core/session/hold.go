@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 	"nextquill/core/model"
 	"nextquill/core/tokenizer"
@@ -62,7 +63,7 @@ func forgetFolder(env *Env, dir string) {
 }
 
 func serveLoad(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	var p LoadParams
+	var p api.LoadParams
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func serveLoad(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 	options := model.LoadOptions{Base: p.Base}
 	if h == nil || h.path != p.Model || h.options != options {
 		letGo(env) // before the other one: both might not fit
-		if err := p.reads(ctx, env, p.Model, "", model.Needs{}); err != nil {
+		if err := reads(ctx, env, p.Loading, p.Model, "", model.Needs{}); err != nil {
 			return nil, err
 		}
 		m, err := loadModel(ctx, env, p.Model, options)
@@ -101,12 +102,12 @@ func serveLoad(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 	if err := env.GPU.Wait(ctx); err != nil { // a device that refuses says so here, and not in the first call
 		return nil, err
 	}
-	return LoadResult{Seconds: env.Now().Sub(begun).Seconds(), LiveBytes: env.GPU.LiveBytes()}, nil
+	return api.LoadResult{Seconds: env.Now().Sub(begun).Seconds(), LiveBytes: env.GPU.LiveBytes()}, nil
 }
 
 func serveUnload(_ context.Context, env *Env, _ json.RawMessage) (any, error) {
 	letGo(env)
-	return LoadResult{LiveBytes: env.GPU.LiveBytes()}, env.GPU.Flush()
+	return api.LoadResult{LiveBytes: env.GPU.LiveBytes()}, env.GPU.Flush()
 }
 
 // lease is a model for the length of a call: the held one where it is the one asked

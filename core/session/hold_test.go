@@ -13,9 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 	"nextquill/core/weights"
 )
 
@@ -58,17 +58,16 @@ func TestHeldAdapters(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj", "down_proj"}, .2)
 	j.giveAdapter("b", 6, []string{"v_proj", "o_proj", "up_proj"}, .25)
-	evaluate := func(adapter string) (r session.EvaluateResult) {
-		j.call("evaluate", session.EvaluateParams{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval}, &r)
+	evaluate := func(adapter string) (r api.EvaluateResult) {
+		j.call("evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval}}, &r)
 		return r
 	}
 	write := func(adapter string) string {
-		var r session.WriteResult
-		j.call("write", session.WriteParams{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval,
-			Context: []session.Field{{Name: "word", Value: "Telescope"}}, Sampling: session.Sampling{MaxTokens: 12}}, &r)
+		var r api.WriteResult
+		j.call("write", api.WriteParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}}, Sampling: api.Sampling{MaxTokens: 12}}, &r)
 		return r.Text
 	}
-	alone, texts := map[string]session.EvaluateResult{}, map[string]string{}
+	alone, texts := map[string]api.EvaluateResult{}, map[string]string{}
 	began := time.Now()
 	for _, a := range []string{"", "a", "b"} {
 		alone[a], texts[a] = evaluate(a), write(a)
@@ -77,8 +76,8 @@ func TestHeldAdapters(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBuffers())
 	require.Len(t, slices.Compact(slices.Sorted(maps.Values(texts))), 3, "each writes its own: %v", texts)
 
-	var loaded session.LoadResult
-	j.call("load", session.LoadParams{Model: "model", Adapters: []string{"a", "b", "a"}}, &loaded)
+	var loaded api.LoadResult
+	j.call("load", api.LoadParams{Model: "model", Adapters: []string{"a", "b", "a"}}, &loaded)
 	require.Positive(t, loaded.LiveBytes)
 	bytes, buffers := j.gpu.LiveBytes(), j.gpu.LiveBuffers()
 	stages := 0
@@ -96,9 +95,9 @@ func TestHeldAdapters(t *testing.T) {
 
 	// A base that is held is not loaded again, and a folder that was written anew is read anew.
 	p := small("contextsft", "b")
-	p.From, p.LoRA, p.Training.Epochs = "a", session.LoRA{}, 1
+	p.From, p.LoRA, p.Training.Epochs = "a", api.LoRA{}, 1
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, nil, func(_ string, raw json.RawMessage) {
-		var e session.StageEvent
+		var e api.StageEvent
 		if json.Unmarshal(raw, &e) == nil && e.Stage == "load" {
 			stages++
 		}
@@ -110,7 +109,7 @@ func TestHeldAdapters(t *testing.T) {
 	require.Less(t, j.gpu.LiveBytes(), bytes, "b's earlier values are gone")
 	require.Equal(t, alone["a"], evaluate("a"))
 
-	err := j.client.Call(context.Background(), "load", session.LoadParams{Model: "model", Adapters: []string{"a", "nowhere"}}, nil, nil)
+	err := j.client.Call(context.Background(), "load", api.LoadParams{Model: "model", Adapters: []string{"a", "nowhere"}}, nil, nil)
 	require.ErrorIs(t, err, fault.Missing)
 	require.Equal(t, alone["a"], evaluate("a"), "the base is still there")
 	j.call("unload", nil, nil)
@@ -123,8 +122,8 @@ func TestHeldAdapters(t *testing.T) {
 func TestReleaseOfAHeldModel(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj"}, .2)
-	j.call("load", session.LoadParams{Model: "model", Adapters: []string{"a"}}, nil)
-	var r session.ReleaseResult
+	j.call("load", api.LoadParams{Model: "model", Adapters: []string{"a"}}, nil)
+	var r api.ReleaseResult
 	j.call("release", nil, &r)
 	require.Empty(t, r.Leaked)
 	require.Zero(t, j.gpu.LiveBuffers())
@@ -136,7 +135,7 @@ func TestReleaseOfAHeldModel(t *testing.T) {
 func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 3, []string{"q_proj", "down_proj"}, .2)
-	src := session.Source{History: "data/history.jsonl", Heldout: "data/history.jsonl", MaxItems: 4, MaxHeldout: 4}
+	src := api.Source{History: "data/history.jsonl", Heldout: "data/history.jsonl", MaxItems: 4, MaxHeldout: 4}
 	// The four newest, from which evaluate takes the oldest four: the same texts.
 	raw, err := blob.ReadAll(context.Background(), j.store, "data/heldout.jsonl", 1<<20)
 	require.NoError(t, err)
@@ -151,15 +150,15 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	src.History, src.Heldout = "four.jsonl", "four.jsonl"
 	losses := map[string]float64{}
 	for _, adapter := range []string{"", "a"} {
-		var want session.EvaluateResult
-		j.call("evaluate", session.EvaluateParams{Model: "model", Adapter: adapter, Source: src, Retrieval: smallRetrieval, NoHistory: true}, &want)
+		var want api.EvaluateResult
+		j.call("evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: src, Retrieval: smallRetrieval}, NoHistory: true}, &want)
 		losses[adapter] = want.Loss
 	}
 	require.Greater(t, math.Abs(losses["a"]-losses[""]), .05)
 
-	first := func(p session.PersonalizeParams) (loss float64) {
+	first := func(p api.PersonalizeParams) (loss float64) {
 		require.NoError(t, j.client.Call(context.Background(), "personalize", p, nil, func(name string, raw json.RawMessage) {
-			var e session.StepEvent
+			var e api.StepEvent
 			if name == "step" && json.Unmarshal(raw, &e) == nil && e.Step == 1 {
 				loss = e.Loss
 			}
@@ -167,8 +166,8 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 		return loss
 	}
 	p := small("sft", "out/further")
-	p.Source, p.Training = src, session.Training{Epochs: 2, BatchSize: 4, LR: 1e-3}
-	p.LoRA = session.LoRA{}
+	p.Source, p.Training = src, api.Training{Epochs: 2, BatchSize: 4, LR: 1e-3}
+	p.LoRA = api.LoRA{}
 	require.InDelta(t, losses[""], first(p), 1e-5, "a new adapter changes nothing at first")
 	p.From = "a"
 	require.InDelta(t, losses["a"], first(p), 1e-5)
@@ -186,7 +185,7 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 
 	p.LoRA.Rank = 8
 	require.ErrorIs(t, j.client.Call(ctx, "personalize", p, nil, nil), fault.Mismatch)
-	p.LoRA, p.Full = session.LoRA{}, true
+	p.LoRA, p.Full = api.LoRA{}, true
 	require.ErrorIs(t, j.client.Call(ctx, "personalize", p, nil, nil), fault.Unsupported)
 	p.Full, p.From = false, "nowhere"
 	require.ErrorIs(t, j.client.Call(ctx, "personalize", p, nil, nil), fault.Missing)
@@ -199,7 +198,7 @@ func TestResumeKnowsItsOrigin(t *testing.T) {
 	j.giveAdapter("a", 4, []string{"q_proj"}, .2)
 	j.giveAdapter("b", 4, []string{"q_proj"}, .21)
 	p := small("contextsft", "out")
-	p.From, p.LoRA = "a", session.LoRA{}
+	p.From, p.LoRA = "a", api.LoRA{}
 	ctx, cancel := context.WithCancel(context.Background())
 	err := j.client.Call(ctx, "personalize", p, nil, func(name string, _ json.RawMessage) {
 		if name == "checkpoint" {
@@ -210,7 +209,7 @@ func TestResumeKnowsItsOrigin(t *testing.T) {
 	p.Resume, p.From = true, "b"
 	require.ErrorIs(t, j.client.Call(context.Background(), "personalize", p, nil, nil), fault.Mismatch)
 	p.From = "a"
-	var r session.PersonalizeResult
+	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, &r, nil))
 	require.Positive(t, r.Resumed)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
@@ -27,7 +28,7 @@ import (
 // under "data".
 type job struct {
 	t      *testing.T
-	client session.Client
+	client api.Client
 	store  *blob.Mem
 	gpu    *gpu.Context
 }
@@ -56,13 +57,13 @@ func (j *job) write(name, text string) {
 	require.NoError(j.t, j.store.Write(context.Background(), name, []byte(text)))
 }
 
-var smallSource = session.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl", MaxItems: 6, MaxHeldout: 3}
-var smallRetrieval = session.Retrieval{K: 1, MaxResponse: 24}
+var smallSource = api.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl", MaxItems: 6, MaxHeldout: 3}
+var smallRetrieval = api.Retrieval{K: 1, MaxResponse: 24}
 
-func small(preset, out string) session.PersonalizeParams {
-	return session.PersonalizeParams{
+func small(preset, out string) api.PersonalizeParams {
+	return api.PersonalizeParams{
 		Model: "model", Source: smallSource, Retrieval: smallRetrieval, Preset: preset, Out: out,
-		LoRA: session.LoRA{Rank: 4, Alpha: 8}, Training: session.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
+		LoRA: api.LoRA{Rank: 4, Alpha: 8}, Training: api.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
 	}
 }
 
@@ -70,8 +71,8 @@ func small(preset, out string) session.PersonalizeParams {
 // writer; the adapters that it writes give the held-out loss that it reported.
 func TestPersonalizeEndToEnd(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
-	var base session.EvaluateResult
-	eval := session.EvaluateParams{Model: "model", Source: smallSource, Retrieval: smallRetrieval}
+	var base api.EvaluateResult
+	eval := api.EvaluateParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval}}
 	require.NoError(t, j.client.Call(ctx, "evaluate", eval, &base, nil))
 	require.Len(t, base.Items, 3)
 	var nats float64
@@ -86,7 +87,7 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 			p.Expert = "out/contextsft"
 		}
 		var events []string
-		var r session.PersonalizeResult
+		var r api.PersonalizeResult
 		require.NoError(t, j.client.Call(ctx, "personalize", p, &r, func(name string, raw json.RawMessage) { events = append(events, name) }))
 		require.Equal(t, 4, r.Steps)
 		require.Less(t, r.Heldout, base.Loss, preset)
@@ -94,7 +95,7 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 			require.Contains(t, events, want)
 		}
 		eval.Adapter = p.Out
-		var tuned session.EvaluateResult
+		var tuned api.EvaluateResult
 		require.NoError(t, j.client.Call(ctx, "evaluate", eval, &tuned, nil))
 		require.InDelta(t, r.Heldout, tuned.Loss, 1e-5, preset)
 		left, err := j.store.List(ctx, p.Out)
@@ -110,10 +111,10 @@ func TestFullFineTuning(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := small("contextsft", "out/full")
 	p.Full, p.Training.LR, p.Training.Epochs = true, 2e-4, 1
-	var r session.PersonalizeResult
+	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil))
-	var tuned session.EvaluateResult
-	eval := session.EvaluateParams{Model: "out/full", Source: smallSource, Retrieval: smallRetrieval}
+	var tuned api.EvaluateResult
+	eval := api.EvaluateParams{Inference: api.Inference{Model: "out/full", Source: smallSource, Retrieval: smallRetrieval}}
 	require.NoError(t, j.client.Call(ctx, "evaluate", eval, &tuned, nil))
 	require.InDelta(t, r.Heldout, tuned.Loss, 1e-5)
 	left, err := j.store.List(ctx, "out/full")
@@ -139,7 +140,7 @@ func TestCancelAndResume(t *testing.T) {
 	})
 	require.ErrorIs(t, err, fault.Cancelled)
 	p.Resume = true
-	var r session.PersonalizeResult
+	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, &r, nil))
 	require.GreaterOrEqual(t, r.Resumed, 2)
 	for _, f := range []string{"adapter_config.json", "adapter_model.safetensors"} {
@@ -153,18 +154,16 @@ func TestCancelAndResume(t *testing.T) {
 
 func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
-	p := session.WriteParams{
-		Model: "model", Source: smallSource, Retrieval: smallRetrieval,
-		Context:  []session.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}},
-		Sampling: session.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
+	p := api.WriteParams{
+		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}}, Sampling: api.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
 	}
 	texts := map[string]string{}
-	run := func(name string, p session.WriteParams) session.WriteResult {
-		var r session.WriteResult
+	run := func(name string, p api.WriteParams) api.WriteResult {
+		var r api.WriteResult
 		var streamed strings.Builder
 		require.NoError(t, j.client.Call(ctx, "write", p, &r, func(event string, raw json.RawMessage) {
 			if event == "token" {
-				var e session.TokenEvent
+				var e api.TokenEvent
 				require.NoError(t, json.Unmarshal(raw, &e))
 				streamed.WriteString(e.Text)
 			}
@@ -186,8 +185,8 @@ func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
-	p := session.ExplainParams{Model: "model", Source: smallSource, Retrieval: session.Retrieval{K: 2, MaxResponse: 24}, Item: 1, Influence: true}
-	var r session.ExplainResult
+	p := api.ExplainParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: api.Retrieval{K: 2, MaxResponse: 24}}, Item: 1, Influence: true}
+	var r api.ExplainResult
 	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
 	require.Len(t, r.Items, 2)
 	require.NotEmpty(t, r.Tokens)
@@ -199,7 +198,7 @@ func TestExplain(t *testing.T) {
 	}
 	require.True(t, strings.HasPrefix(strings.TrimSpace(r.Text), strings.TrimSpace(strings.TrimSuffix(text, "⏎"))), text)
 
-	p.Item, p.Text, p.Context, p.Influence = -1, "A thing of no use.", []session.Field{{Name: "word", Value: "Widget"}}, false
+	p.Item, p.Text, p.Context, p.Influence = -1, "A thing of no use.", []api.Field{{Name: "word", Value: "Widget"}}, false
 	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
 	require.Equal(t, p.Text, r.Text)
 }
@@ -242,33 +241,33 @@ func TestBadInput(t *testing.T) {
 	broken("cut-model", raw[:len(raw)-100], string(config))
 	broken("other-model", raw, strings.Replace(string(config), `"num_hidden_layers": 4`, `"num_hidden_layers": 5`, 1))
 
-	with := func(change func(*session.PersonalizeParams)) session.PersonalizeParams {
+	with := func(change func(*api.PersonalizeParams)) api.PersonalizeParams {
 		p := small("contextsft", "out/x")
 		change(&p)
 		return p
 	}
 	for name, c := range map[string]struct {
-		params session.PersonalizeParams
+		params api.PersonalizeParams
 		kind   fault.Kind
 		says   string
 	}{
-		"no such model":    {with(func(p *session.PersonalizeParams) { p.Model = "nowhere" }), fault.Missing, "nowhere/config.json"},
-		"weights cut off":  {with(func(p *session.PersonalizeParams) { p.Model = "cut-model" }), fault.Malformed, "cut-model/model.safetensors"},
-		"weights with NaN": {with(func(p *session.PersonalizeParams) { p.Model = "nan-model" }), fault.NaN, "tensor"},
-		"config that lies": {with(func(p *session.PersonalizeParams) { p.Model = "other-model" }), fault.Missing, "model.layers.4"},
-		"empty history": {with(func(p *session.PersonalizeParams) {
-			p.Source = session.Source{History: "empty.jsonl", Heldout: "one.jsonl"}
+		"no such model":    {with(func(p *api.PersonalizeParams) { p.Model = "nowhere" }), fault.Missing, "nowhere/config.json"},
+		"weights cut off":  {with(func(p *api.PersonalizeParams) { p.Model = "cut-model" }), fault.Malformed, "cut-model/model.safetensors"},
+		"weights with NaN": {with(func(p *api.PersonalizeParams) { p.Model = "nan-model" }), fault.NaN, "tensor"},
+		"config that lies": {with(func(p *api.PersonalizeParams) { p.Model = "other-model" }), fault.Missing, "model.layers.4"},
+		"empty history": {with(func(p *api.PersonalizeParams) {
+			p.Source = api.Source{History: "empty.jsonl", Heldout: "one.jsonl"}
 		}), fault.Missing, "empty.jsonl"},
-		"broken UTF-8":       {with(func(p *session.PersonalizeParams) { p.Source = session.Source{History: "latin1.jsonl"} }), fault.Malformed, "line 1"},
-		"one item, no split": {with(func(p *session.PersonalizeParams) { p.Source = session.Source{History: "one.jsonl"} }), "", "held-out"},
-		"unknown preset":     {with(func(p *session.PersonalizeParams) { p.Preset = "dpo" }), fault.Unsupported, "dpo"},
-		"expert not named":   {with(func(p *session.PersonalizeParams) { p.Preset = "nextquill" }), fault.Missing, "expert"},
-		"expert not there":   {with(func(p *session.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }), fault.Missing, "nowhere"},
-		"rank 0":             {with(func(p *session.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
-		"unknown target":     {with(func(p *session.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }), fault.Missing, "qkv_proj"},
-		"prompt too small":   {with(func(p *session.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }), fault.TooLarge, "prompt"},
-		"negative epochs":    {with(func(p *session.PersonalizeParams) { p.Training.Epochs = -1 }), fault.OutOfRange, "epochs"},
-		"huge response":      {with(func(p *session.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }), fault.OutOfRange, "max_response"},
+		"broken UTF-8":       {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "latin1.jsonl"} }), fault.Malformed, "line 1"},
+		"one item, no split": {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "one.jsonl"} }), "", "held-out"},
+		"unknown preset":     {with(func(p *api.PersonalizeParams) { p.Preset = "dpo" }), fault.Unsupported, "dpo"},
+		"expert not named":   {with(func(p *api.PersonalizeParams) { p.Preset = "nextquill" }), fault.Missing, "expert"},
+		"expert not there":   {with(func(p *api.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }), fault.Missing, "nowhere"},
+		"rank 0":             {with(func(p *api.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
+		"unknown target":     {with(func(p *api.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }), fault.Missing, "qkv_proj"},
+		"prompt too small":   {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }), fault.TooLarge, "prompt"},
+		"negative epochs":    {with(func(p *api.PersonalizeParams) { p.Training.Epochs = -1 }), fault.OutOfRange, "epochs"},
+		"huge response":      {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }), fault.OutOfRange, "max_response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := j.client.Call(ctx, "personalize", c.params, nil, nil)
@@ -284,7 +283,7 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, "earlier", string(earlier))
 		})
 	}
-	err = j.client.Call(ctx, "evaluate", session.EvaluateParams{Model: "model", Adapter: "nan", Source: smallSource}, nil, nil)
+	err = j.client.Call(ctx, "evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "nan", Source: smallSource}}, nil, nil)
 	var f *fault.Error
 	require.True(t, errors.As(err, &f), "%v", err)
 	err = j.client.Call(ctx, "personalize", json.RawMessage(`{"modle":"model"}`), nil, nil)
@@ -298,10 +297,10 @@ func TestOneItem(t *testing.T) {
 	j.write("one.jsonl", `{"context":{"word":"Ink"},"text":"A villainous compound.","time":"2024-01-01"}`+"\n")
 	j.write("long.jsonl", `{"context":{"word":"Long"},"text":"`+strings.Repeat("word ", 3000)+`","time":"2024-02-01"}`+"\n")
 	p := small("contextsft", "out/one")
-	p.Source = session.Source{History: "one.jsonl", Heldout: "long.jsonl"}
-	p.Retrieval = session.Retrieval{}
+	p.Source = api.Source{History: "one.jsonl", Heldout: "long.jsonl"}
+	p.Retrieval = api.Retrieval{}
 	p.Training.Epochs = 1
-	var r session.PersonalizeResult
+	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, &r, nil))
 	require.Equal(t, 1, r.Steps)
 }
@@ -310,8 +309,8 @@ func TestOneItem(t *testing.T) {
 // that add up.
 func TestBench(t *testing.T) {
 	j := newJob(t)
-	var r session.BenchResult
-	p := session.BenchParams{Model: "model", Prefix: 3, History: 20, Suffix: 4, Response: 8, Repeats: 1, LoRA: session.LoRA{Rank: 4, Alpha: 4}}
+	var r api.BenchResult
+	p := api.BenchParams{Model: "model", Prefix: 3, History: 20, Suffix: 4, Response: 8, Repeats: 1, LoRA: api.LoRA{Rank: 4, Alpha: 4}}
 	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
 	require.Len(t, r.Steps, 2)
 	require.Equal(t, 3+20+4+8-1, r.Steps[0].Tokens)
@@ -341,11 +340,11 @@ func TestBench(t *testing.T) {
 func TestBenchOfABatch(t *testing.T) {
 	j := newJob(t)
 	j.write("batch.json", `{"samples":[{"with":[1,5,6],"without":[1],"response":[7,8,9,2]},{"with":[1,4],"without":[1],"response":[9,2]}]}`)
-	p := session.BenchParams{
+	p := api.BenchParams{
 		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: 1e-4, Repeats: 3, StepsOnly: true,
 		Prefix: 1, History: 1, Suffix: 1, Response: 1,
 	}
-	var r session.BenchResult
+	var r api.BenchResult
 	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
 	require.Len(t, r.Steps, 1)
 	require.Equal(t, 1+4-1+1+2-1, r.Steps[0].Tokens, "sft has no history in its prompts")
@@ -382,21 +381,21 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 		j.write("altered/"+name, string(file))
 	}
 	yes := true
-	for says, change := range map[string]func(*session.PersonalizeParams){
-		`base ("f32" there, "q4" here)`: func(p *session.PersonalizeParams) { p.Base = "q4" },
-		"settings":                      func(p *session.PersonalizeParams) { p.Training.LR = 3e-3 },
-		"texts to learn from":           func(p *session.PersonalizeParams) { p.Source.MaxItems = 2 },
-		"model":                         func(p *session.PersonalizeParams) { p.Model = "altered" },
+	for says, change := range map[string]func(*api.PersonalizeParams){
+		`base (saved "f32", now "q4")`: func(p *api.PersonalizeParams) { p.Base = "q4" },
+		"settings":                     func(p *api.PersonalizeParams) { p.Training.LR = 3e-3 },
+		"training samples":             func(p *api.PersonalizeParams) { p.Source.MaxItems = 2 },
+		"model":                        func(p *api.PersonalizeParams) { p.Model = "altered" },
 	} {
 		other := p
 		other.Resume = true
 		change(&other)
 		err := j.client.Call(t.Context(), "personalize", other, nil, nil)
 		require.ErrorIs(t, err, fault.Mismatch, says)
-		require.ErrorContains(t, err, "checkpoint: "+says+": not those of the run")
+		require.ErrorContains(t, err, "checkpoint: "+says+": not the same as in the run")
 	}
 	p.Resume, p.Training.Recompute = true, &yes // which changes no bit
-	var r session.PersonalizeResult
+	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(t.Context(), "personalize", p, &r, nil))
 	require.Positive(t, r.Resumed)
 }
@@ -412,20 +411,20 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, weights.Made{Template: "plain", Base: "q8"}, made)
 
-	eval := session.EvaluateParams{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval}
+	eval := api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval}}
 	for base, wants := range map[string]int{"q8": 0, "q4": 1} {
 		eval.Base = base
-		var told []session.AdapterEvent
+		var told []api.AdapterEvent
 		require.NoError(t, j.client.Call(t.Context(), "evaluate", eval, nil, func(name string, raw json.RawMessage) {
 			if name == "adapter" {
-				var e session.AdapterEvent
+				var e api.AdapterEvent
 				require.NoError(t, json.Unmarshal(raw, &e))
 				told = append(told, e)
 			}
 		}))
 		require.Len(t, told, wants)
 		if wants > 0 {
-			require.Equal(t, session.AdapterEvent{Event: "adapter", Adapter: "out/made", Template: "plain", Base: "q4", LearntTemplate: "plain", LearntBase: "q8"}, told[0])
+			require.Equal(t, api.AdapterEvent{Event: "adapter", Adapter: "out/made", Template: "plain", Base: "q4", LearntTemplate: "plain", LearntBase: "q8"}, told[0])
 		}
 	}
 }

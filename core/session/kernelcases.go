@@ -4,38 +4,17 @@ import (
 	"context"
 	"encoding/json"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 	"nextquill/core/regex"
 )
-
-// KernelCasesParams are the parameters of "kernel-cases": every kernel against
-// its CPU reference on this host's adapter.
-type KernelCasesParams struct {
-	// Filter is a regular expression on the case's name; empty takes all.
-	Filter string `json:"filter,omitempty"`
-}
-
-// KernelCaseEvent reports one case.
-type KernelCaseEvent struct {
-	Event string `json:"event"` // "kernel-case"
-	kernels.CaseResult
-	Seconds float64 `json:"seconds"`
-}
-
-// KernelCasesResult counts the cases. Failures are no error of the call.
-type KernelCasesResult struct {
-	Passed int `json:"passed"`
-	Failed int `json:"failed"`
-	// LiveBuffers is what the cases left on the GPU: 0 when all is well.
-	LiveBuffers int `json:"live_buffers"`
-}
 
 func init() { Register("kernel-cases", kernelCases) }
 
 func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	var p KernelCasesParams
+	var p api.KernelCasesParams
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
@@ -43,11 +22,11 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "kernel-cases", "filter", "%s", fault.Quote(p.Filter)).WithCause(err)
 	}
-	cases, err := kernels.Cases()
+	cases, err := kerneltest.Cases()
 	if err != nil {
 		return nil, err
 	}
-	var sum KernelCasesResult
+	var sum api.KernelCasesResult
 	for _, spec := range cases {
 		if !filter.Match(spec.String()) {
 			continue
@@ -74,11 +53,12 @@ func kernelCases(ctx context.Context, env *Env, params json.RawMessage) (any, er
 
 // kernelCase runs one case. What goes wrong in it is its message, so that the
 // others still run; only a cancelled call or a lost device ends them all.
-func kernelCase(ctx context.Context, env *Env, spec kernels.CaseSpec) (e KernelCaseEvent, err error) {
+func kernelCase(ctx context.Context, env *Env, spec kerneltest.CaseSpec) (e api.KernelCaseEvent, err error) {
 	e.Event = "kernel-case"
 	start := env.Now()
 	err = Guard(spec.String(), func() (err error) {
-		e.CaseResult, err = kernels.RunCase(ctx, env.GPU, spec)
+		r, err := kerneltest.RunCase(ctx, env.GPU, spec)
+		e.Error, e.Message = r.Error, r.Message
 		return err
 	})
 	e.Seconds = env.Now().Sub(start).Seconds()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/chat"
 	"nextquill/core/fault"
@@ -50,7 +51,7 @@ func chatStore(t *testing.T, family string) (*Env, weights.Config) {
 func openChat(t *testing.T, family string) *dataset {
 	t.Helper()
 	env, cfg := chatStore(t, family)
-	d, err := openData(t.Context(), env, "m", Source{History: "h.jsonl"}, "", Retrieval{}, cfg)
+	d, err := openData(t.Context(), env, "m", api.Source{History: "h.jsonl"}, "", api.Retrieval{}, cfg)
 	require.NoError(t, err)
 	return d
 }
@@ -118,10 +119,10 @@ func TestConversationsToGoOnWithAreThoseOfTransformers(t *testing.T) {
 		require.NoError(t, json.Unmarshal(data, &cases))
 		checked := 0
 		for _, c := range cases {
-			p := WriteParams{Model: "m"}
+			p := writeJob{api.WriteParams{Inference: api.Inference{Model: "m"}}}
 			spells := false
 			for _, turn := range c.Turns {
-				p.Messages = append(p.Messages, ChatMessage{turn[0], turn[1]})
+				p.Messages = append(p.Messages, api.ChatMessage{Role: turn[0], Content: turn[1]})
 				spells = spells || d.tok.Escape(turn[1]) != turn[1]
 			}
 			if !c.Prompt || spells || family == "llama3.2" || c.NoThinking != (family == "qwen3") { // llama3.2 says what day it is
@@ -187,7 +188,7 @@ func TestAPromptFitsTheModel(t *testing.T) {
 	require.NoError(t, env.Blobs.Write(t.Context(), "h.jsonl", []byte(strings.Repeat(`{"context":{"a":"b"},"text":"`+long+`"}`+"\n", 4))))
 	for _, positions := range []int{500, 800, 1300, 4000} {
 		cfg.MaxPositions = positions
-		d, err := openData(t.Context(), env, "m", Source{History: "h.jsonl"}, "chat", Retrieval{MaxResponse: 100}, cfg)
+		d, err := openData(t.Context(), env, "m", api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100}, cfg)
 		require.NoError(t, err)
 		s, err := d.sample(3, false)
 		require.NoError(t, err)
@@ -196,7 +197,7 @@ func TestAPromptFitsTheModel(t *testing.T) {
 		require.Len(t, s.Response, 100)
 	}
 	cfg.MaxPositions = 130
-	d, err := openData(t.Context(), env, "m", Source{History: "h.jsonl"}, "chat", Retrieval{MaxResponse: 100}, cfg)
+	d, err := openData(t.Context(), env, "m", api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100}, cfg)
 	require.NoError(t, err)
 	_, err = d.sample(3, false)
 	require.Equal(t, fault.TooLarge, fault.KindOf(err))
@@ -207,26 +208,27 @@ func TestAPromptFitsTheModel(t *testing.T) {
 
 func TestConversationsWeRefuse(t *testing.T) {
 	d := openChat(t, "llama2")
-	hi := []ChatMessage{{"user", "hi"}}
+	hi := []api.ChatMessage{{Role: "user", Content: "hi"}}
 	for _, c := range []struct {
-		p       WriteParams
+		p       api.WriteParams
 		message string
 	}{
-		{WriteParams{Messages: []ChatMessage{{"tool", "x"}}}, `messages: role: "tool"`},
-		{WriteParams{Messages: []ChatMessage{{"assistant", "x"}}}, `the template refuses the conversation: "User and assistant take turns, the user begins."`},
-		{WriteParams{Messages: hi, Source: Source{History: "h"}}, "come with a source"},
-		{WriteParams{Messages: hi, Context: []Field{{"a", "b"}}}, "come with a source, a context"},
-		{WriteParams{Messages: hi, Sampling: Sampling{Steer: 1}}, "or steering"},
-		{WriteParams{Messages: []ChatMessage{{"user", strings.Repeat("long ", 3000)}}}, "leave out the oldest turns"},
+		{api.WriteParams{Messages: []api.ChatMessage{{Role: "tool", Content: "x"}}}, `messages: role: "tool"`},
+		{api.WriteParams{Messages: []api.ChatMessage{{Role: "assistant", Content: "x"}}}, `the template refuses the conversation: "User and assistant take turns, the user begins."`},
+		{api.WriteParams{Inference: api.Inference{Source: api.Source{History: "h"}}, Messages: hi}, "come with a source"},
+		{api.WriteParams{Messages: hi, Context: []api.Field{{Name: "a", Value: "b"}}}, "come with a source, a context"},
+		{api.WriteParams{Messages: hi, Sampling: api.Sampling{Steer: 1}}, "or steering"},
+		{api.WriteParams{Messages: []api.ChatMessage{{Role: "user", Content: strings.Repeat("long ", 3000)}}}, "leave out the oldest turns"},
 	} {
-		_, err := c.p.prompt(d)
+		p := writeJob{c.p}
+		_, err := p.prompt(d)
 		require.ErrorContains(t, err, c.message)
 		require.NotEmpty(t, fault.KindOf(err))
 	}
 	env, cfg := chatStore(t, "llama2")
-	d, err := openData(t.Context(), env, "m", Source{}, "plain", Retrieval{}, cfg)
+	d, err := openData(t.Context(), env, "m", api.Source{}, "plain", api.Retrieval{}, cfg)
 	require.NoError(t, err)
-	p := WriteParams{Model: "m", Messages: hi}
+	p := writeJob{api.WriteParams{Inference: api.Inference{Model: "m"}, Messages: hi}}
 	_, err = p.prompt(d)
 	require.ErrorContains(t, err, "m: tokenizer_config.json: there is no chat template; use a model that was taught to chat")
 }

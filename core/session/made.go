@@ -3,20 +3,9 @@ package session
 import (
 	"context"
 
+	"nextquill/core/api"
 	"nextquill/core/weights"
 )
-
-// AdapterEvent says that an adapter is used otherwise than it was trained: with prompts
-// laid out in another way, or on a base in another format. It does what it can there.
-type AdapterEvent struct {
-	Event    string `json:"event"` // "adapter"
-	Adapter  string `json:"adapter"`
-	Template string `json:"template"` // in use
-	Base     string `json:"base"`     // in use
-	// What the adapter says of its making; "" where it says nothing.
-	LearntTemplate string `json:"learnt_template"`
-	LearntBase     string `json:"learnt_base"`
-}
 
 // learntTemplate is the template that is asked for, or else the one that an adapter says
 // it was trained with.
@@ -45,7 +34,7 @@ func tellOfAdapter(ctx context.Context, env *Env, adapter, template, base string
 	if (made.Template == "" || made.Template == template) && (made.Base == "" || made.Base == base) {
 		return nil
 	}
-	return env.Emit(AdapterEvent{
+	return env.Emit(api.AdapterEvent{
 		Event: "adapter", Adapter: adapter, Template: template, Base: base, LearntTemplate: made.Template, LearntBase: made.Base,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/model"
@@ -15,32 +16,6 @@ import (
 )
 
 func init() { Register("estimate", serveEstimate) }
-
-// Loading says how a model comes to the device, in the parameters of every method that
-// needs one.
-type Loading struct {
-	// Base is the format of its frozen matrices: "f32", "f16", "q8", "q4", or "auto",
-	// the default, which is the smallest that holds the file's values exactly.
-	Base string `json:"base,omitempty"`
-	// Memory is the most bytes that may be on the device at once; 0 sets no cap. A
-	// method that would take more is refused before it loads anything.
-	Memory int64 `json:"memory,omitempty"`
-}
-
-// MemoryEvent is the estimate of what a method takes on the device, before it loads.
-type MemoryEvent struct {
-	Event string `json:"event"` // "memory"
-	model.Memory
-	// Held is what is there already and stays, a held model and its adapters.
-	Held int64 `json:"held,omitempty"`
-	// Peak is the most at once, what is held included.
-	Peak int64 `json:"peak"`
-	Cap  int64 `json:"cap,omitempty"` // Loading.Memory
-	// Recompute is whether a training run recomputes activations, and Why the reason,
-	// such as WhyCap. Both are empty for what does not train.
-	Recompute bool   `json:"recompute,omitempty"`
-	Why       string `json:"why,omitempty"`
-}
 
 // workload is what a method does with a model, as far as it takes memory. What trains
 // can take less in other ways than by its base: phases gives its needs with activations
@@ -57,8 +32,8 @@ type workload struct {
 
 // fits estimates a workload, tells the caller, and refuses what passes the cap. It gives
 // whether to recompute activations.
-func (l Loading) fits(ctx context.Context, env *Env, w workload) (recompute bool, err error) {
-	e, err := l.choose(ctx, env, w)
+func fits(ctx context.Context, env *Env, l api.Loading, w workload) (recompute bool, err error) {
+	e, err := choose(ctx, env, l, w)
 	if err != nil {
 		return false, err
 	}
@@ -68,20 +43,20 @@ func (l Loading) fits(ctx context.Context, env *Env, w workload) (recompute bool
 	if l.Memory <= 0 || e.Peak <= l.Memory {
 		return e.Recompute, nil
 	}
-	return false, fault.New(fault.TooLarge, "the device", "memory", "%s", e.sentence()).WithLimit("--memory %s", megabytes(l.Memory)).
+	return false, fault.New(fault.TooLarge, "the device", "memory", "%s", memorySentence(e)).WithLimit("--memory %s", megabytes(l.Memory)).
 		WithRemedy("%s", w.advice(ctx, env, l.Memory, e.Recompute, w.budget))
 }
 
-func (w workload) estimate(ctx context.Context, env *Env, recompute bool, budget int) (MemoryEvent, error) {
+func (w workload) estimate(ctx context.Context, env *Env, recompute bool, budget int) (api.MemoryEvent, error) {
 	m, err := model.Estimate(ctx, env.GPU.Info(), env.Blobs, w.dir, w.options, w.phases(recompute, budget)...)
-	e := MemoryEvent{Event: "memory", Memory: m}
+	e := api.MemoryEvent{Event: api.EventMemory, Memory: api.Memory(m)}
 	if h := heldBy(env); h != nil {
 		e.Held = env.GPU.LiveBytes()
 		if h.path == w.dir && h.options == w.options {
 			e.Base, e.Loading = 0, 0
 		}
 	}
-	e.Peak = e.Held + e.Memory.Peak()
+	e.Peak = e.Held + model.Memory(e.Memory).Peak()
 	return e, err
 }
 
@@ -130,8 +105,8 @@ func (w workload) advice(ctx context.Context, env *Env, most int64, recompute bo
 	return "use a smaller model, shorter texts or a larger cap"
 }
 
-// sentence says what takes the memory, what takes nothing left out.
-func (e MemoryEvent) sentence() string {
+// memorySentence says what takes the memory, what takes nothing left out.
+func memorySentence(e api.MemoryEvent) string {
 	var parts []string
 	for _, k := range []struct {
 		name  string
@@ -154,7 +129,7 @@ func megabytes(n int64) string {
 
 // trainingPhases are the needs of training on samples: those of the steps, and those of
 // judging the samples by θ_D first.
-func (p *PersonalizeParams) trainingPhases(ctx context.Context, env *Env, tc train.Config, samples, heldout []causal.Sample) (func(bool, int) []model.Needs, error) {
+func (p *personalizeJob) trainingPhases(ctx context.Context, env *Env, tc train.Config, samples, heldout []causal.Sample) (func(bool, int) []model.Needs, error) {
 	n := model.Needs{}
 	if p.From != "" {
 		a, err := weights.ReadAdapter(ctx, env.Blobs, p.From)
@@ -188,12 +163,12 @@ func (p *PersonalizeParams) trainingPhases(ctx context.Context, env *Env, tc tra
 
 // scoring are the needs of running samples forward.
 func scoring(samples []causal.Sample, dual bool) model.Needs {
-	limits := train.Fit(samples, dual, DefaultTokenBudget, len(samples))
+	limits := train.Fit(samples, dual, api.DefaultTokenBudget, len(samples))
 	return model.Needs{Steps: []model.StepSpec{train.ScoreSpec(limits, dual)}}
 }
 
 // reads is the workload of using a model as it is, with the adapter in a folder.
-func (l Loading) reads(ctx context.Context, env *Env, dir, adapter string, n model.Needs) error {
+func reads(ctx context.Context, env *Env, l api.Loading, dir, adapter string, n model.Needs) error {
 	if adapter != "" {
 		if h := heldBy(env); h == nil || h.path != dir || h.adapters[adapter] == nil {
 			a, err := weights.ReadAdapter(ctx, env.Blobs, adapter)
@@ -203,31 +178,12 @@ func (l Loading) reads(ctx context.Context, env *Env, dir, adapter string, n mod
 			n.Frozen = a
 		}
 	}
-	_, err := l.fits(ctx, env, workload{dir: dir, options: model.LoadOptions{Base: l.Base}, phases: func(bool, int) []model.Needs { return []model.Needs{n} }})
+	_, err := fits(ctx, env, l, workload{dir: dir, options: model.LoadOptions{Base: l.Base}, phases: func(bool, int) []model.Needs { return []model.Needs{n} }})
 	return err
 }
 
-// EstimateParams are the parameters of "estimate": what writing with a model and
-// learning on it would take on this device. Nothing is loaded.
-type EstimateParams struct {
-	Loading
-	Model string `json:"model"`
-	LoRA  LoRA   `json:"lora"`
-	// Preset decides how many branches training has; empty is "nextquill-code".
-	Preset   string   `json:"preset,omitempty"`
-	Training Training `json:"training"`
-	Full     bool     `json:"full,omitempty"`
-}
-
-// EstimateResult has the estimate of a text of the model's whole context (at most 2,048
-// tokens), and of a step of the whole token budget, a quarter of which responses.
-type EstimateResult struct {
-	Write MemoryEvent `json:"write"`
-	Train MemoryEvent `json:"train"`
-}
-
 func serveEstimate(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	p := EstimateParams{Preset: "nextquill-code"}
+	p := api.EstimateParams{Preset: "nextquill-code"}
 	if err := Decode(params, &p); err != nil {
 		return nil, err
 	}
@@ -239,9 +195,9 @@ func serveEstimate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 	if err != nil {
 		return nil, err
 	}
-	budget := cmp.Or(p.Training.TokenBudget, DefaultTokenBudget)
+	budget := cmp.Or(p.Training.TokenBudget, api.DefaultTokenBudget)
 	length := min(cfg.MaxPositions, 2048)
-	var r EstimateResult
+	var r api.EstimateResult
 	w := workload{dir: p.Model, options: model.LoadOptions{Base: p.Base}, phases: func(bool, int) []model.Needs {
 		return []model.Needs{{Decode: &model.DecodeSpec{MaxPrompt: length - length/4, MaxNew: length / 4}}}
 	}}
@@ -259,6 +215,6 @@ func serveEstimate(ctx context.Context, env *Env, params json.RawMessage) (any, 
 		return []model.Needs{n}
 	}
 	w.trains, w.recompute, w.budget = true, p.Training.Recompute, budget
-	r.Train, err = p.choose(ctx, env, w)
+	r.Train, err = choose(ctx, env, p.Loading, w)
 	return r, err
 }

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/session"
 )
 
 // TestMemoryIsEstimatedBeforeLoading personalizes on a q4 base: the estimate comes before
@@ -22,10 +22,10 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := small("nextquill-code", "out/q4")
 	p.Base, p.Training.Epochs = "q4", 1
-	var told session.MemoryEvent
+	var told api.MemoryEvent
 	var order []string
 	take := func(name string, raw json.RawMessage) {
-		var stage session.StageEvent
+		var stage api.StageEvent
 		switch name {
 		case "memory":
 			require.NoError(t, json.Unmarshal(raw, &told))
@@ -35,7 +35,7 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 			order = append(order, stage.Stage)
 		}
 	}
-	var r session.PersonalizeResult
+	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, take))
 	require.Less(t, index(order, "memory"), index(order, "load"))
 	require.InEpsilon(t, r.PeakBytes, told.Peak, .1)
@@ -69,16 +69,16 @@ func index(all []string, one string) int {
 // TestEstimate asks what a model would take without loading it.
 func TestEstimate(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
-	var f32, q4 session.EstimateResult
-	require.NoError(t, j.client.Call(ctx, "estimate", session.EstimateParams{Model: "model", Loading: session.Loading{Base: "f32"}}, &f32, nil))
-	require.NoError(t, j.client.Call(ctx, "estimate", session.EstimateParams{Model: "model", Loading: session.Loading{Base: "q4"}}, &q4, nil))
+	var f32, q4 api.EstimateResult
+	require.NoError(t, j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "f32"}}, &f32, nil))
+	require.NoError(t, j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q4"}}, &q4, nil))
 	require.Zero(t, j.gpu.LiveBuffers())
 	require.Zero(t, j.gpu.PeakBytes(), "nothing was loaded")
 	require.Less(t, q4.Train.Base, f32.Train.Base/4)
 	require.Equal(t, f32.Train.Activations, q4.Train.Activations)
 	require.Positive(t, f32.Write.Cache)
 	require.Greater(t, f32.Train.Peak, f32.Write.Peak)
-	err := j.client.Call(ctx, "estimate", session.EstimateParams{Model: "model", Loading: session.Loading{Base: "q5"}}, nil, nil)
+	err := j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q5"}}, nil, nil)
 	require.ErrorIs(t, err, fault.OutOfRange)
 }
 
@@ -87,7 +87,7 @@ func TestEstimate(t *testing.T) {
 func TestRecomputeByItself(t *testing.T) {
 	j := newJob(t)
 	adapters := map[string][]byte{}
-	run := func(out string, change func(*session.PersonalizeParams)) (e session.MemoryEvent, err error) {
+	run := func(out string, change func(*api.PersonalizeParams)) (e api.MemoryEvent, err error) {
 		p := small("nextquill-code", "out/"+out)
 		p.Training.Epochs = 1
 		change(&p)
@@ -101,24 +101,24 @@ func TestRecomputeByItself(t *testing.T) {
 		}
 		return e, err
 	}
-	kept, err := run("kept", func(*session.PersonalizeParams) {})
+	kept, err := run("kept", func(*api.PersonalizeParams) {})
 	require.NoError(t, err)
 	require.False(t, kept.Recompute)
-	require.Equal(t, session.WhyDefault, kept.Why)
+	require.Equal(t, api.WhyDefault, kept.Why)
 
 	yes := true
-	asked, err := run("asked", func(p *session.PersonalizeParams) { p.Training.Recompute = &yes })
+	asked, err := run("asked", func(p *api.PersonalizeParams) { p.Training.Recompute = &yes })
 	require.NoError(t, err)
 	require.True(t, asked.Recompute)
-	require.Equal(t, session.WhyAsked, asked.Why)
+	require.Equal(t, api.WhyAsked, asked.Why)
 	require.Less(t, asked.Activations, kept.Activations)
 
-	roomy, err := run("roomy", func(p *session.PersonalizeParams) { p.Memory = kept.Peak })
+	roomy, err := run("roomy", func(p *api.PersonalizeParams) { p.Memory = kept.Peak })
 	require.NoError(t, err)
 	require.False(t, roomy.Recompute)
-	require.Equal(t, session.WhyCap, roomy.Why)
+	require.Equal(t, api.WhyCap, roomy.Why)
 
-	capped, err := run("capped", func(p *session.PersonalizeParams) { p.Memory = kept.Peak - 1 })
+	capped, err := run("capped", func(p *api.PersonalizeParams) { p.Memory = kept.Peak - 1 })
 	require.NoError(t, err)
 	require.True(t, capped.Recompute)
 	require.Equal(t, asked.Peak, capped.Peak)
@@ -128,11 +128,11 @@ func TestRecomputeByItself(t *testing.T) {
 	}
 
 	// Where it is on already, advice names it no more; where somebody forbade it, it does.
-	_, err = run("small", func(p *session.PersonalizeParams) { p.Memory = capped.Peak - 1 })
+	_, err = run("small", func(p *api.PersonalizeParams) { p.Memory = capped.Peak - 1 })
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.NotContains(t, err.Error(), "recomputed activations")
 	no := false
-	_, err = run("forbidden", func(p *session.PersonalizeParams) {
+	_, err = run("forbidden", func(p *api.PersonalizeParams) {
 		p.Memory, p.Training.Recompute, p.Base = asked.Peak, &no, "q4" // whose base is no larger
 	})
 	require.ErrorIs(t, err, fault.TooLarge)
@@ -144,16 +144,16 @@ func TestRecomputeByItself(t *testing.T) {
 // its activations, one of four times the tokens passes the default budget.
 func TestRecomputeByDefault(t *testing.T) {
 	j := newJob(t)
-	var usual, large session.EstimateResult
-	p := session.EstimateParams{Model: "model", Preset: "nextquill-code"}
+	var usual, large api.EstimateResult
+	p := api.EstimateParams{Model: "model", Preset: "nextquill-code"}
 	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &usual, nil))
 	require.False(t, usual.Train.Recompute)
 	require.Less(t, usual.Train.Activations, int64(512<<20))
-	p.Training.TokenBudget = 4 * session.DefaultTokenBudget
+	p.Training.TokenBudget = 4 * api.DefaultTokenBudget
 	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &large, nil))
 	require.True(t, large.Train.Recompute)
-	require.Equal(t, session.WhyDefault, large.Train.Why)
-	t.Logf("activations: %d bytes kept of %d tokens, %d recomputed of %d", usual.Train.Activations, session.DefaultTokenBudget, large.Train.Activations, p.Training.TokenBudget)
+	require.Equal(t, api.WhyDefault, large.Train.Why)
+	t.Logf("activations: %d bytes kept of %d tokens, %d recomputed of %d", usual.Train.Activations, api.DefaultTokenBudget, large.Train.Activations, p.Training.TokenBudget)
 }
 
 // TestWriteFromQuantisedBases writes and scores with every base: the closer a format
@@ -162,8 +162,8 @@ func TestWriteFromQuantisedBases(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	loss := map[string]float64{}
 	for _, base := range []string{"auto", "f32", "q8", "q4"} {
-		p := session.EvaluateParams{Model: "model", Source: smallSource, Retrieval: smallRetrieval, Loading: session.Loading{Base: base}}
-		var r session.EvaluateResult
+		p := api.EvaluateParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval, Loading: api.Loading{Base: base}}}
+		var r api.EvaluateResult
 		require.NoError(t, j.client.Call(ctx, "evaluate", p, &r, nil))
 		loss[base] = r.Loss
 	}

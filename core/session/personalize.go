@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/causal"
 	"nextquill/core/chat"
@@ -20,8 +21,15 @@ import (
 
 func init() { Register("personalize", servePersonalize) }
 
+// personalizeJob is a request of "personalize" with what is derived from it.
+type personalizeJob struct {
+	api.PersonalizeParams
+	template string // name of the template in use, which the adapter records
+	baseName string // name of the base model, which the adapter records
+}
+
 // objective is the objective that a request names.
-func (p *PersonalizeParams) objective() (causal.Options, error) {
+func (p *personalizeJob) objective() (causal.Options, error) {
 	o, err := causal.Preset(p.Preset)
 	if err != nil {
 		return o, err
@@ -40,7 +48,7 @@ func (p *PersonalizeParams) objective() (causal.Options, error) {
 }
 
 // config fills the training defaults in.
-func (t Training) config(o causal.Options) train.Config {
+func trainConfig(t api.Training, o causal.Options) train.Config {
 	c := train.Config{
 		Objective:   o,
 		Epochs:      cmp.Or(t.Epochs, 3),
@@ -50,7 +58,7 @@ func (t Training) config(o causal.Options) train.Config {
 		Decay:       cmp.Or(t.Decay, train.Decays[0]),
 		AdamW:       train.DefaultAdamW,
 		Seed:        t.Seed,
-		TokenBudget: cmp.Or(t.TokenBudget, DefaultTokenBudget),
+		TokenBudget: cmp.Or(t.TokenBudget, api.DefaultTokenBudget),
 		EvalEvery:   t.EvalEvery,
 		Patience:    t.Patience,
 	}
@@ -60,10 +68,11 @@ func (t Training) config(o causal.Options) train.Config {
 }
 
 func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	var p PersonalizeParams
-	if err := Decode(params, &p); err != nil {
+	var p personalizeJob
+	if err := Decode(params, &p.PersonalizeParams); err != nil {
 		return nil, err
 	}
+	p.baseName = cmp.Or(p.BaseName, p.Model)
 	o, err := p.objective()
 	if err != nil {
 		return nil, err
@@ -77,8 +86,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 			return nil, err
 		}
 	}
-	p.Template = learntTemplate(ctx, env, p.From, p.Template)
-	data, err := openData(ctx, env, p.Model, p.Source, p.Template, p.Retrieval, cfg)
+	data, err := openData(ctx, env, p.Model, p.Source, learntTemplate(ctx, env, p.From, p.Template), p.Retrieval, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +102,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 	if err != nil {
 		return nil, err
 	}
-	tc := p.Training.config(o)
+	tc := trainConfig(p.Training, o)
 	if err := tc.Check(); err != nil {
 		return nil, err
 	}
@@ -104,7 +112,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 		return nil, err
 	}
 	w := workload{dir: p.Model, options: options, phases: phases, trains: true, recompute: p.Training.Recompute, budget: tc.TokenBudget}
-	if tc.Recompute, err = p.fits(ctx, env, w); err != nil {
+	if tc.Recompute, err = fits(ctx, env, p.Loading, w); err != nil {
 		return nil, err
 	}
 	m, err := openModel(ctx, env, p.Model, "", options)
@@ -125,7 +133,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 			return nil, err
 		}
 	}
-	p.Template = data.template.Name
+	p.template = data.template.Name
 	r, err := p.train(ctx, env, m.Model, tc, samples, heldout, expert, origin)
 	if err != nil {
 		return nil, err
@@ -133,7 +141,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 	if err := p.save(ctx, env, m.Model); err != nil {
 		return nil, err
 	}
-	out := PersonalizeResult{
+	out := api.PersonalizeResult{
 		Steps: r.Steps, Tokens: r.Tokens, Seconds: r.Elapsed.Seconds(), Loss: r.Loss, Heldout: r.Heldout,
 		Stopped: "done", PeakBytes: env.GPU.PeakBytes(), Resumed: r.Resumed, Skipped: skipped,
 	}
@@ -145,7 +153,7 @@ func servePersonalize(ctx context.Context, env *Env, params json.RawMessage) (an
 
 // attach puts on the model what is to be trained, unless all of it is, and gives the
 // fingerprint of an adapter that it starts from.
-func (p *PersonalizeParams) attach(ctx context.Context, env *Env, m *lease, seed uint64) (origin string, err error) {
+func (p *personalizeJob) attach(ctx context.Context, env *Env, m *lease, seed uint64) (origin string, err error) {
 	if p.From != "" {
 		if p.Full {
 			return "", fault.New(fault.Unsupported, "personalize", "from", "an adapter, but all weights are to be trained").
@@ -159,7 +167,7 @@ func (p *PersonalizeParams) attach(ctx context.Context, env *Env, m *lease, seed
 		if err != nil {
 			return "", err
 		}
-		p.BaseName = cmp.Or(a.BaseModel, p.BaseName)
+		p.baseName = cmp.Or(a.BaseModel, p.baseName)
 		return a.Digest(), nil
 	}
 	if p.Full {
@@ -169,12 +177,12 @@ func (p *PersonalizeParams) attach(ctx context.Context, env *Env, m *lease, seed
 }
 
 // loraSpec fills the shape of a new adapter in.
-func loraSpec(l LoRA) *model.LoRASpec {
+func loraSpec(l api.LoRA) *model.LoRASpec {
 	return &model.LoRASpec{Rank: cmp.Or(l.Rank, 16), Alpha: cmp.Or(l.Alpha, 32), Targets: l.Targets}
 }
 
 // expertRecords scores the samples under the frozen θ_D, if the objective has one.
-func (p *PersonalizeParams) expertRecords(ctx context.Context, env *Env, m *lease, o causal.Options, samples []causal.Sample, tc train.Config) ([][]float32, error) {
+func (p *personalizeJob) expertRecords(ctx context.Context, env *Env, m *lease, o causal.Options, samples []causal.Sample, tc train.Config) ([][]float32, error) {
 	if !o.Frozen() || !o.Dual() {
 		return nil, nil
 	}
@@ -183,7 +191,7 @@ func (p *PersonalizeParams) expertRecords(ctx context.Context, env *Env, m *leas
 
 // quantile is the δ that leaves the share QuantileShare of the tokens above it,
 // under θ_D: the frozen adapter, or the model before training.
-func (p *PersonalizeParams) quantile(ctx context.Context, env *Env, m *lease, o causal.Options, samples []causal.Sample, expert [][]float32, tc train.Config) (float64, error) {
+func (p *personalizeJob) quantile(ctx context.Context, env *Env, m *lease, o causal.Options, samples []causal.Sample, expert [][]float32, tc train.Config) (float64, error) {
 	if expert == nil {
 		var err error
 		if expert, err = pairRecords(ctx, m, samples, p.limits(env, samples, tc), stageProgress(env, "expert", len(samples))); err != nil {
@@ -193,7 +201,7 @@ func (p *PersonalizeParams) quantile(ctx context.Context, env *Env, m *lease, o 
 	return causal.QuantileDelta(expert, o.QuantileShare), nil
 }
 
-func (p *PersonalizeParams) limits(env *Env, samples []causal.Sample, tc train.Config) train.Limits {
+func (p *personalizeJob) limits(env *Env, samples []causal.Sample, tc train.Config) train.Limits {
 	limits := train.Fit(samples, true, tc.TokenBudget, len(samples))
 	limits.SubmitFlops = submitFlops(env.GPU.Info())
 	return limits
@@ -203,11 +211,11 @@ func (p *PersonalizeParams) limits(env *Env, samples []causal.Sample, tc train.C
 // method at its next pause, so the error is left to that.
 func stageProgress(env *Env, stage string, total int) func(int) {
 	return func(done int) {
-		_ = env.Emit(StageEvent{Event: "stage", Stage: stage, Done: done, Total: total})
+		_ = env.Emit(api.StageEvent{Event: "stage", Stage: stage, Done: done, Total: total})
 	}
 }
 
-func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model, tc train.Config, samples, heldout []causal.Sample, expert [][]float32, origin string) (train.Result, error) {
+func (p *personalizeJob) train(ctx context.Context, env *Env, m *model.Model, tc train.Config, samples, heldout []causal.Sample, expert [][]float32, origin string) (train.Result, error) {
 	source, err := weights.OpenModel(ctx, env.Blobs, p.Model)
 	if err != nil {
 		return train.Result{}, err
@@ -216,21 +224,32 @@ func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model,
 	if err != nil {
 		return train.Result{}, err
 	}
-	t := &train.Trainer{
-		Model: m, GPU: env.GPU, Store: env.Blobs, Dir: p.Out, CheckpointEvery: cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
-		Config: tc, Train: samples, Heldout: heldout, Expert: expert, Origin: origin, Weights: sample, Template: p.Template, Budget: submitFlops(env.GPU.Info()), Now: env.Now,
-		OnStep: func(s train.Stats) {
-			_ = env.Emit(StepEvent{
-				Event: "step", Step: s.Step, Steps: s.Steps, Epoch: s.Epoch, Loss: s.Loss, NTP: s.NTP, Align: s.Align, Causal: s.Causal,
-				LR: s.LR, GradNorm: s.GradNorm, TokensPS: s.TokensPS, Seconds: s.Elapsed.Seconds(), Remaining: s.Remaining.Seconds(),
-			})
+	t, err := train.New(train.Setup{
+		Model: m, GPU: env.GPU, Config: tc,
+		Data:   train.Data{Train: samples, Heldout: heldout, Expert: expert},
+		Source: train.Source{Weights: sample, Template: p.template, Adapter: origin},
+		Saving: train.Saving{
+			Checkpoints: train.Checkpoints{Store: env.Blobs, Dir: p.Out},
+			Every:       cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
 		},
-		OnEval: func(step int, loss float64, best bool) {
-			_ = env.Emit(EvalEvent{Event: "eval", Step: step, Loss: loss, Best: best})
+		SubmitFlops: submitFlops(env.GPU.Info()), Now: env.Now,
+		Events: train.Events{
+			Step: func(s train.Stats) {
+				_ = env.Emit(api.StepEvent{
+					Event: "step", Step: s.Step, Steps: s.Steps, Epoch: s.Epoch, Loss: s.Loss, NTP: s.NTP, Align: s.Align, Causal: s.Causal,
+					LR: s.LR, GradNorm: s.GradNorm, TokensPS: s.TokensPS, Seconds: s.Elapsed.Seconds(), Remaining: s.Remaining.Seconds(),
+				})
+			},
+			Eval: func(step int, loss float64, best bool) {
+				_ = env.Emit(api.EvalEvent{Event: "eval", Step: step, Loss: loss, Best: best})
+			},
+			Checkpoint: func(step int) { _ = env.Emit(api.CheckpointEvent{Event: "checkpoint", Step: step}) },
 		},
-		OnCheckpoint: func(step int) { _ = env.Emit(CheckpointEvent{Event: "checkpoint", Step: step}) },
+	})
+	if err != nil {
+		return train.Result{}, err
 	}
-	if err := env.Emit(StageEvent{Event: "stage", Stage: "train", Total: len(samples)}); err != nil {
+	if err := env.Emit(api.StageEvent{Event: "stage", Stage: "train", Total: len(samples)}); err != nil {
 		return train.Result{}, err
 	}
 	return t.Run(ctx)
@@ -238,7 +257,7 @@ func (p *PersonalizeParams) train(ctx context.Context, env *Env, m *model.Model,
 
 // save writes the adapter, or the model when all weights trained, and drops the
 // checkpoints, which it replaces, unless the caller does.
-func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) error {
+func (p *personalizeJob) save(ctx context.Context, env *Env, m *model.Model) error {
 	write := p.saveAdapter
 	if p.Full {
 		write = p.saveModel
@@ -247,16 +266,16 @@ func (p *PersonalizeParams) save(ctx context.Context, env *Env, m *model.Model) 
 	if err := write(ctx, env, m); err != nil || p.KeepCheckpoint {
 		return err
 	}
-	return train.DeleteCheckpoints(ctx, env.Blobs, p.Out)
+	return train.Checkpoints{Store: env.Blobs, Dir: p.Out}.Delete(ctx)
 }
 
-func (p *PersonalizeParams) saveAdapter(ctx context.Context, env *Env, m *model.Model) error {
+func (p *personalizeJob) saveAdapter(ctx context.Context, env *Env, m *model.Model) error {
 	a, err := m.Adapter(ctx)
 	if err != nil {
 		return err
 	}
-	a.BaseModel = cmp.Or(p.BaseName, p.Model)
-	a.Made = weights.Made{Template: p.Template, Base: m.Base()}
+	a.BaseModel = p.baseName
+	a.Made = weights.Made{Template: p.template, Base: m.Base()}
 	sort.Strings(a.Targets)
 	return weights.WriteAdapter(ctx, env.Blobs, p.Out, a)
 }
@@ -273,7 +292,7 @@ var (
 
 // checkCopied refuses before training a model whose folder could not be written
 // after it: a GGUF file has neither of the copied files.
-func (p *PersonalizeParams) checkCopied(ctx context.Context, env *Env) error {
+func (p *personalizeJob) checkCopied(ctx context.Context, env *Env) error {
 	for _, name := range copied {
 		if _, err := env.Blobs.Size(ctx, blob.Join(p.Model, name)); err != nil {
 			return fault.New(fault.Unsupported, p.Model, name, "is needed to save all weights").WithCause(err).
@@ -285,7 +304,7 @@ func (p *PersonalizeParams) checkCopied(ctx context.Context, env *Env) error {
 
 // saveModel writes a model folder: the weights first and the config last, so that
 // a folder with a config is whole.
-func (p *PersonalizeParams) saveModel(ctx context.Context, env *Env, m *model.Model) error {
+func (p *personalizeJob) saveModel(ctx context.Context, env *Env, m *model.Model) error {
 	tensors, err := m.Weights(ctx)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 )
 
@@ -13,24 +14,16 @@ import (
 // half a gigabyte is there on any that can train at all.
 const activationBudget = 512 << 20
 
-// The values of MemoryEvent.Why.
-const (
-	WhyAsked   = "asked"   // Training.Recompute says so
-	WhyCap     = "cap"     // Loading.Memory: whether what is kept fits below it
-	WhyDefault = "default" // whether the activations stay below activationBudget
-	WhyDevice  = "device"  // the device cannot hold one of the buffers otherwise
-)
-
 // choose estimates a workload. Where it trains and nothing was said of recomputing, it
 // decides: activations are kept where they fit, which is faster, and recomputed elsewhere.
-func (l Loading) choose(ctx context.Context, env *Env, w workload) (e MemoryEvent, err error) {
+func choose(ctx context.Context, env *Env, l api.Loading, w workload) (e api.MemoryEvent, err error) {
 	defer func() { e.Cap = l.Memory }()
 	if !w.trains {
 		return w.estimate(ctx, env, false, w.budget)
 	}
 	if w.recompute != nil {
 		e, err = w.estimate(ctx, env, *w.recompute, w.budget)
-		e.Recompute, e.Why = *w.recompute, WhyAsked
+		e.Recompute, e.Why = *w.recompute, api.WhyAsked
 		return e, err
 	}
 	e, err = w.estimate(ctx, env, false, w.budget)
@@ -41,14 +34,14 @@ func (l Loading) choose(ctx context.Context, env *Env, w workload) (e MemoryEven
 		if lessErr != nil {
 			return e, err // recomputing is no way out
 		}
-		less.Recompute, less.Why = true, WhyDevice
+		less.Recompute, less.Why = true, api.WhyDevice
 		return less, nil
 	case err != nil:
 		return e, err
 	case l.Memory > 0:
-		e.Why, enough = WhyCap, e.Peak <= l.Memory
+		e.Why, enough = api.WhyCap, e.Peak <= l.Memory
 	default:
-		e.Why, enough = WhyDefault, e.Activations <= activationBudget
+		e.Why, enough = api.WhyDefault, e.Activations <= activationBudget
 	}
 	if enough {
 		return e, nil

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 )
 
@@ -19,7 +20,7 @@ type Request struct {
 // Response answers a Request: Error when it is set, else Result.
 type Response struct {
 	Result json.RawMessage `json:"result,omitempty"`
-	Error  *ErrorInfo      `json:"error,omitempty"`
+	Error  *api.ErrorInfo  `json:"error,omitempty"`
 }
 
 // Handler serves one method. It runs on the only goroutine that may touch env,
@@ -72,7 +73,7 @@ func serve(ctx context.Context, env *Env, request []byte) (result any, err error
 // hold what was never made. So they are dropped too, with all that a panic left.
 func recoverGPU(env *Env, err error) {
 	switch fault.KindOf(err) {
-	case fault.Device, fault.DeviceLimit, fault.DeviceLost, Internal:
+	case fault.Device, fault.DeviceLimit, fault.DeviceLost, fault.Internal:
 		if env.GPU != nil {
 			letGo(env)
 			_ = env.GPU.Flush() // else what is queued could fail, and take the destruction with it
@@ -85,11 +86,11 @@ func respond(result any, err error) []byte {
 	var r Response
 	if err == nil {
 		if r.Result, err = json.Marshal(result); err != nil {
-			err = fault.New(Internal, "response", "", "the result is no JSON").WithCause(err)
+			err = fault.New(fault.Internal, "response", "", "the result is no JSON").WithCause(err)
 		}
 	}
 	if err != nil {
-		r = Response{Error: NewErrorInfo(err)}
+		r = Response{Error: EncodeError(err)}
 	}
 	out, err := json.Marshal(&r)
 	if err != nil { // strings and marshalled JSON only: cannot be
@@ -106,7 +107,7 @@ func Decode(params json.RawMessage, p any) error {
 	}
 	if err := unmarshalStrict(params, p); err != nil {
 		return fault.New(fault.Malformed, "request", "params", "not what the method takes").WithCause(err).
-			WithRemedy("see core/session/api.go for the parameters of each method")
+			WithRemedy("see package core/api for the parameters of each method")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/session"
@@ -30,7 +31,7 @@ func init() {
 			return nil, err
 		}
 		for i := range p.N {
-			if err := env.Emit(session.StageEvent{Event: "stage", Done: i}); err != nil {
+			if err := env.Emit(api.StageEvent{Event: "stage", Done: i}); err != nil {
 				return nil, err
 			}
 		}
@@ -45,7 +46,7 @@ func init() {
 	})
 }
 
-func client() session.Client { return session.Local(&session.Env{Blobs: &blob.Mem{}}) }
+func client() api.Client { return session.Local(&session.Env{Blobs: &blob.Mem{}}) }
 
 func TestEcho(t *testing.T) {
 	var got map[string]any
@@ -58,7 +59,7 @@ func TestEventsArriveInOrder(t *testing.T) {
 	var seen []int
 	err := client().Call(t.Context(), "test-events", map[string]int{"N": 3}, nil, func(name string, raw json.RawMessage) {
 		require.Equal(t, "stage", name)
-		var e session.StageEvent
+		var e api.StageEvent
 		require.NoError(t, json.Unmarshal(raw, &e))
 		seen = append(seen, e.Done)
 	})
@@ -68,7 +69,7 @@ func TestEventsArriveInOrder(t *testing.T) {
 
 func TestPanicNamesThePlace(t *testing.T) {
 	err := client().Call(t.Context(), "test-panic", nil, nil, nil)
-	require.ErrorIs(t, err, session.Internal)
+	require.ErrorIs(t, err, fault.Internal)
 	require.ErrorContains(t, err, "index out of range")
 	require.ErrorContains(t, err, "core/session/session_test.go:")
 }
@@ -80,7 +81,7 @@ func TestBadRequests(t *testing.T) {
 		`{"method":"nothing"}`: fault.Unsupported,
 		`{"method":"kernel-cases","params":{"filtre":""}}`:  fault.Malformed,
 		`{"method":"kernel-cases","params":{"filter":"("}}`: fault.Malformed,
-		`{"method":"test-unmarshalable"}`:                   session.Internal,
+		`{"method":"test-unmarshalable"}`:                   fault.Internal,
 	} {
 		err := session.DecodeResponse(session.Serve(t.Context(), &session.Env{}, []byte(request)), nil)
 		require.ErrorIs(t, err, kind, request)
@@ -116,24 +117,24 @@ func TestErrorInfo(t *testing.T) {
 		errors.Join(errors.New("plain"), full),
 		blob.NotExist("x"),
 	} {
-		raw, jerr := json.Marshal(session.NewErrorInfo(err))
+		raw, jerr := json.Marshal(session.EncodeError(err))
 		require.NoError(t, jerr)
-		var info session.ErrorInfo
+		var info api.ErrorInfo
 		require.NoError(t, json.Unmarshal(raw, &info))
-		back := info.Err()
+		back := session.DecodeError(&info)
 		require.Equal(t, err.Error(), back.Error())
 		require.Equal(t, fault.KindOf(err), fault.KindOf(back))
 		require.Equal(t, errors.Is(err, fs.ErrNotExist), errors.Is(back, fs.ErrNotExist))
 	}
-	require.ErrorIs(t, session.NewErrorInfo(context.DeadlineExceeded).Err(), fault.Cancelled)
-	require.Nil(t, session.NewErrorInfo(nil))
-	require.NoError(t, (*session.ErrorInfo)(nil).Err())
+	require.ErrorIs(t, session.DecodeError(session.EncodeError(context.DeadlineExceeded)), fault.Cancelled)
+	require.Nil(t, session.EncodeError(nil))
+	require.NoError(t, session.DecodeError(nil))
 
 	deep := error(full)
 	for range 100 {
 		deep = fmt.Errorf("%s: %w", strings.Repeat("x", 1000), deep)
 	}
-	raw, err := json.Marshal(session.NewErrorInfo(deep))
+	raw, err := json.Marshal(session.EncodeError(deep))
 	require.NoError(t, err)
 	require.Less(t, len(raw), 200<<10)
 }

@@ -8,37 +8,18 @@ import (
 	"fmt"
 	"path"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
+	"nextquill/core/kernels"
 	"nextquill/core/model"
 	"nextquill/core/train"
 	"nextquill/core/weights"
 )
 
 func init() { Register("step", serveStep) }
-
-// StepResult is what "step" writes to Out+"/result.json" and returns.
-type StepResult struct {
-	Loss      float64     `json:"loss"`
-	NTPLoss   float64     `json:"ntp_loss"`
-	AlignLoss float64     `json:"align_loss"`
-	Tokens    []StepToken `json:"tokens"`
-}
-
-// StepToken is one response token: sample and t count from 0. The
-// log-probabilities and ce_mce are the trained model's, dce is θ_D's.
-type StepToken struct {
-	Sample      int     `json:"sample"`
-	T           int     `json:"t"`
-	ID          int32   `json:"id"`
-	LogpWith    float64 `json:"logp_with"`
-	LogpWithout float64 `json:"logp_without"`
-	DCE         float64 `json:"dce"`
-	Omega       float64 `json:"omega"`
-	CEMCE       float64 `json:"ce_mce"`
-}
 
 // maxBatchFile bounds a step's batch and options.
 const maxBatchFile = 64 << 20
@@ -72,9 +53,12 @@ func readBatch(ctx context.Context, store blob.Store, name string, vocab, positi
 	return batch.Samples, nil
 }
 
+// stepJob is a request of "step".
+type stepJob struct{ api.StepParams }
+
 func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	var p StepParams
-	if err := Decode(params, &p); err != nil {
+	var p stepJob
+	if err := Decode(params, &p.StepParams); err != nil {
 		return nil, err
 	}
 	raw, err := blob.ReadAll(ctx, env.Blobs, p.Options, maxBatchFile)
@@ -101,7 +85,7 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 		return nil, fault.New(fault.Missing, "step", "adapter", "nothing trains: there is no adapter").
 			WithRemedy("name an adapter, or take the gradients of all weights with --full")
 	}
-	limits := train.Fit(samples, true, cmp.Or(p.TokenBudget, DefaultTokenBudget), len(samples))
+	limits := train.Fit(samples, true, cmp.Or(p.TokenBudget, api.DefaultTokenBudget), len(samples))
 	options := model.LoadOptions{Full: p.Full, Base: p.Base}
 	recompute, err := p.fits(ctx, env, options, o, limits)
 	if err != nil {
@@ -133,7 +117,7 @@ func serveStep(ctx context.Context, env *Env, params json.RawMessage) (any, erro
 
 // fits estimates the step, and refuses one that does not fit. It gives whether to recompute
 // activations.
-func (p *StepParams) fits(ctx context.Context, env *Env, options model.LoadOptions, o causal.Options, limits train.Limits) (recompute bool, err error) {
+func (p *stepJob) fits(ctx context.Context, env *Env, options model.LoadOptions, o causal.Options, limits train.Limits) (recompute bool, err error) {
 	n := model.Needs{}
 	if p.Adapter != "" {
 		if n.Train, err = weights.ReadAdapter(ctx, env.Blobs, p.Adapter); err != nil {
@@ -155,7 +139,7 @@ func (p *StepParams) fits(ctx context.Context, env *Env, options model.LoadOptio
 		return []model.Needs{n}
 	}
 	// Another token budget would be other micro-batches, and the bits of another step.
-	return p.Loading.fits(ctx, env, workload{dir: p.Model, options: options, phases: phases, trains: true, recompute: p.Recompute, fixed: true})
+	return fits(ctx, env, p.Loading, workload{dir: p.Model, options: options, phases: phases, trains: true, recompute: p.Recompute, fixed: true})
 }
 
 func stepSpec(o causal.Options, limits train.Limits, recompute bool) model.StepSpec {
@@ -163,9 +147,6 @@ func stepSpec(o causal.Options, limits train.Limits, recompute bool) model.StepS
 		MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: o, Dual: true, Backward: true, Recompute: recompute,
 	}
 }
-
-// DefaultTokenBudget is the packed tokens of a micro-batch when none is set.
-const DefaultTokenBudget = 4096
 
 // expertRecords returns [responses, 2] log-probabilities per sample under the
 // frozen adapter in folder dir, which stands on m's weights beside what trains.
@@ -200,7 +181,7 @@ func pairRecords(ctx context.Context, m *lease, samples []causal.Sample, limits 
 
 // runStep does one forward and backward over all samples as one batch, leaving
 // the gradients in m.Params.
-func runStep(ctx context.Context, m *model.Model, g *gpu.Context, o causal.Options, samples []causal.Sample, expert [][]float32, limits train.Limits, recompute bool) (*StepResult, error) {
+func runStep(ctx context.Context, m *model.Model, g *gpu.Context, o causal.Options, samples []causal.Sample, expert [][]float32, limits train.Limits, recompute bool) (*api.StepResult, error) {
 	packs, err := causal.MicroBatches(samples, true, limits.Tokens, limits.Responses)
 	if err != nil {
 		return nil, err
@@ -237,9 +218,9 @@ func runStep(ctx context.Context, m *model.Model, g *gpu.Context, o causal.Optio
 		}
 	}
 	m.Params.ResetOptimizer()
-	result := &StepResult{}
+	result := &api.StepResult{}
 	for i, p := range packs {
-		d := gpu.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}
+		d := kernels.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}
 		if i > 0 {
 			d.Accumulate = 1
 		}
@@ -251,7 +232,7 @@ func runStep(ctx context.Context, m *model.Model, g *gpu.Context, o causal.Optio
 			return nil, err
 		}
 		for j, t := range tokens {
-			result.Tokens = append(result.Tokens, StepToken{
+			result.Tokens = append(result.Tokens, api.StepToken{
 				Sample: p.Sample[j], T: p.Index[j], ID: int32(p.Targets[j]),
 				LogpWith: float64(t.LogpWith), LogpWithout: float64(t.LogpWithout),
 				DCE: float64(t.DCE), Omega: float64(t.Omega), CEMCE: float64(t.CEMCE),
@@ -268,7 +249,7 @@ func runStep(ctx context.Context, m *model.Model, g *gpu.Context, o causal.Optio
 }
 
 // writeStep stores result.json and grads.safetensors.
-func writeStep(ctx context.Context, env *Env, m *model.Model, out string, result *StepResult) error {
+func writeStep(ctx context.Context, env *Env, m *model.Model, out string, result *api.StepResult) error {
 	raw, err := json.MarshalIndent(result, "", " ")
 	if err != nil {
 		return fault.New(fault.NaN, "step", "result", "holds a value that is no number").WithCause(err)

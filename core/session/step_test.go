@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/session"
 	"nextquill/core/weights"
@@ -44,7 +45,7 @@ func (o overlay) ReadAt(ctx context.Context, name string, p []byte, off int64) e
 }
 
 // open gives a client on this machine's adapter over the folder dir.
-func open(t *testing.T, dir string) (session.Client, blob.Store) {
+func open(t *testing.T, dir string) (api.Client, blob.Store) {
 	t.Helper()
 	store := overlay{&blob.Mem{}, blob.FromFS(os.DirFS(dir))}
 	g := nativetest.Open(t, store)
@@ -97,18 +98,18 @@ func TestStepMatchesPyTorch(t *testing.T) {
 	}
 }
 
-func checkCase(t *testing.T, client session.Client, store blob.Store, name string, budget int, recompute *bool) {
+func checkCase(t *testing.T, client api.Client, store blob.Store, name string, budget int, recompute *bool) {
 	dir := "cases/" + name
 	var c goldenCase
 	readJSON(t, filepath.Join(oracle, dir, "case.json"), &c)
-	p := session.StepParams{
+	p := api.StepParams{
 		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full,
-		Loading: session.Loading{Base: c.Base}, Out: "out/" + name, TokenBudget: budget, Recompute: recompute,
+		Loading: api.Loading{Base: c.Base}, Out: "out/" + name, TokenBudget: budget, Recompute: recompute,
 	}
 	if !c.Full {
 		p.Adapter = dir + "/adapter"
 	}
-	var got, want session.StepResult
+	var got, want api.StepResult
 	require.NoError(t, client.Call(context.Background(), "step", p, &got, nil))
 	readJSON(t, filepath.Join(oracle, dir, "result.json"), &want)
 	// The issue asks for 1e-4 absolute; f32 on this adapter does better.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"nextquill/core/api"
 	"nextquill/core/chat"
 	"nextquill/core/fault"
 	"nextquill/core/generate"
@@ -17,9 +18,12 @@ import (
 
 func init() { Register("write", serveWrite) }
 
+// writeJob is a request of "write".
+type writeJob struct{ api.WriteParams }
+
 func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, error) {
-	var p WriteParams
-	if err := Decode(params, &p); err != nil {
+	var p writeJob
+	if err := Decode(params, &p.WriteParams); err != nil {
 		return nil, err
 	}
 	s := p.Sampling
@@ -69,12 +73,12 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 		if text == "" {
 			return nil
 		}
-		return env.Emit(TokenEvent{Event: "token", Text: text})
+		return env.Emit(api.TokenEvent{Event: "token", Text: text})
 	})
 	if err != nil {
 		return nil, err
 	}
-	w := WriteResult{Text: strings.TrimPrefix(r.Text, " "), Tokens: len(r.IDs), Stopped: "length"}
+	w := api.WriteResult{Text: strings.TrimPrefix(r.Text, " "), Tokens: len(r.IDs), Stopped: "length"}
 	if r.Ended {
 		w.Stopped = "eos"
 	}
@@ -85,7 +89,7 @@ func serveWrite(ctx context.Context, env *Env, params json.RawMessage) (any, err
 }
 
 // prompt is the conversation so far, or the request with the writer's history.
-func (p *WriteParams) prompt(d *dataset) (prompt, error) {
+func (p *writeJob) prompt(d *dataset) (prompt, error) {
 	if len(p.Messages) > 0 {
 		return p.conversation(d)
 	}
@@ -97,7 +101,7 @@ func (p *WriteParams) prompt(d *dataset) (prompt, error) {
 	return d.prompt(items, items[at].Context, chosen)
 }
 
-func (p *WriteParams) conversation(d *dataset) (prompt, error) {
+func (p *writeJob) conversation(d *dataset) (prompt, error) {
 	l, ok := d.layout.(*chatLayout)
 	switch {
 	case !ok && p.Template != "":

@@ -12,30 +12,31 @@ import (
 
 func sampleCheckpoint(step int) *Checkpoint {
 	return &Checkpoint{
-		Step: step, Run: map[string]string{"base": "q8"}, Tokens: 12, Best: 1.5, HasBest: true,
+		Step: step, Run: &Identity{Base: "q8"}, Tokens: 12, Best: 1.5, HasBest: true,
 		State:      []model.State{{Value: []float32{1, 2, 3}, Mean: []float32{4, 5, 6}, Var: []float32{7, 8, 9}}},
 		BestValues: [][]float32{{0, 1, 0}},
 	}
 }
 
-// TestKillLeavesTheNewestWhole cuts the newest slot at every byte: the one before
-// it is found each time, and the whole file only at its full length.
-func TestKillLeavesTheNewestWhole(t *testing.T) {
+// TestTruncatedSlotFallsBack truncates the newest slot at every byte. Load returns the checkpoint
+// before it each time, and the newest one only at its full length.
+func TestTruncatedSlotFallsBack(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}
-	require.NoError(t, sampleCheckpoint(1).Save(ctx, store, "d"))
-	require.NoError(t, sampleCheckpoint(2).Save(ctx, store, "d"))
-	name := slots("d")[1]
+	slots := Checkpoints{store, "d"}
+	require.NoError(t, slots.Save(ctx, sampleCheckpoint(1)))
+	require.NoError(t, slots.Save(ctx, sampleCheckpoint(2)))
+	name := slots.slots()[1]
 	whole, err := blob.ReadAll(ctx, store, name, 1<<20)
 	require.NoError(t, err)
 	for n := range whole {
 		require.NoError(t, store.Write(ctx, name, whole[:n]))
-		c, err := LoadCheckpoint(ctx, store, "d")
+		c, err := slots.Load(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 1, c.Step, "cut at %d", n)
 	}
 	require.NoError(t, store.Write(ctx, name, whole))
-	c, err := LoadCheckpoint(ctx, store, "d")
+	c, err := slots.Load(ctx)
 	require.NoError(t, err)
 	want := sampleCheckpoint(2)
 	want.Counts = []int{3}
@@ -44,15 +45,15 @@ func TestKillLeavesTheNewestWhole(t *testing.T) {
 
 func TestSlotsAlternate(t *testing.T) {
 	ctx := context.Background()
-	store := &blob.Mem{}
+	slots := Checkpoints{&blob.Mem{}, "d"}
 	for step := range 7 {
-		require.NoError(t, sampleCheckpoint(step).Save(ctx, store, "d"))
-		c, err := LoadCheckpoint(ctx, store, "d")
+		require.NoError(t, slots.Save(ctx, sampleCheckpoint(step)))
+		c, err := slots.Load(ctx)
 		require.NoError(t, err)
 		require.Equal(t, step, c.Step)
 	}
-	require.NoError(t, DeleteCheckpoints(ctx, store, "d"))
-	c, err := LoadCheckpoint(ctx, store, "d")
+	require.NoError(t, slots.Delete(ctx))
+	c, err := slots.Load(ctx)
 	require.NoError(t, err)
 	require.Nil(t, c)
 }

@@ -12,7 +12,6 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/causal"
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 )
@@ -29,7 +28,7 @@ func (b *bench) step(o causal.Options) ([]kernels.Token, [][]float32) {
 	samples := b.smallVocabulary(m.Config.VocabSize)
 	p := causal.Pack(samples, 0, true)
 	m.Params.ResetOptimizer()
-	require.NoError(b.t, step.Run(ctx, p, nil, gpu.Dyn{}, 0))
+	require.NoError(b.t, step.Run(ctx, p, nil, kernels.Dyn{}, 0))
 	tokens, err := step.Tokens(ctx, p.Responses())
 	require.NoError(b.t, err)
 	grads, err := m.Params.ReadGrads(ctx)
@@ -91,7 +90,7 @@ func TestMCEIsTheRatioOfBranches(t *testing.T) {
 		z, err := d.Logits(ctx)
 		require.NoError(t, err)
 		d.Free()
-		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, gpu.Dyn{}, 0))
+		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{}, 0))
 		tokens, err := step.Tokens(ctx, 1)
 		require.NoError(t, err)
 

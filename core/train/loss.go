@@ -4,18 +4,17 @@ import (
 	"context"
 
 	"nextquill/core/causal"
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 )
 
-// Terms are the loss L = NTP + α·Align.
+// Terms is the loss L = L_n + α·L_p and its terms, in nats. Align does not include α.
 type Terms struct {
 	Total, NTP, Align float64
 }
 
-// Divisors returns Z of L_n and L_p where data alone decides it; 0 stands for
-// the sum of the weights.
+// Divisors returns Z of L_n and L_p for a batch of this many response tokens and samples. 0 stands
+// for the sum of the weights, which only the device knows.
 func Divisors(o causal.Options, responses, samples int) [2]float64 {
 	z := func(n causal.Norm) float64 {
 		switch n {
@@ -29,8 +28,8 @@ func Divisors(o causal.Options, responses, samples int) [2]float64 {
 	return [2]float64{z(o.NormalizeNTP), z(o.NormalizeAlign)}
 }
 
-// LossOf makes the loss of the device's sums; a divisor of 0 is the sum of the
-// weights, and a term without weight is 0.
+// LossOf computes the loss from the device's sums. A divisor of 0 is the sum of the weights; a term
+// whose weights are all 0 is 0.
 func LossOf(s kernels.Sums, z [2]float64, alpha float64) Terms {
 	if z[0] == 0 {
 		z[0] = float64(s.WeightNTP)
@@ -49,12 +48,15 @@ func LossOf(s kernels.Sums, z [2]float64, alpha float64) Terms {
 	return t
 }
 
-// WeightSums runs the micro-batches of one step for the sums of their weights in
-// L_n and L_p. step is a forward plan.
-func WeightSums(ctx context.Context, step *model.Step, packs []*causal.Packed, expert func(*causal.Packed) []float32, budget float64) (sum [2]float64, err error) {
+// WeightSums returns the sums of the weights in L_n and L_p over all micro-batches of a step. step
+// is a forward pass; expert gives a pack's log-probabilities under θ_D, or nil. budget is in flops,
+// see gpu.Plan.Run.
+func WeightSums(
+	ctx context.Context, step *model.Step, packs []*causal.Packed, expert func(*causal.Packed) []float32, budget float64,
+) (sum [2]float64, err error) {
 	const slot = model.SumSlots - 1
 	for i, p := range packs {
-		d := gpu.Dyn{Slot: slot, NormNTP: 1, NormAlign: 1}
+		d := kernels.Dyn{Slot: slot, NormNTP: 1, NormAlign: 1}
 		if i > 0 {
 			d.Accumulate = 1
 		}

@@ -1,5 +1,3 @@
-// Package train fits a model's parameters to samples with the objective of
-// core/causal: AdamW on the device, a schedule, checkpoints, early stopping.
 package train
 
 import (
@@ -14,28 +12,34 @@ import (
 // AdamW holds the constants of the optimizer (Loshchilov & Hutter 2019).
 type AdamW struct {
 	Beta1, Beta2, Epsilon, WeightDecay float64
-	// Clip is the largest global gradient norm; 0 does not clip.
+	// Clip is the largest global gradient norm; 0 disables clipping.
 	Clip float64
 }
 
-// DefaultAdamW is PyTorch's default without weight decay, and a clip at norm 1.
+// DefaultAdamW has PyTorch's defaults but no weight decay, and clips at norm 1.
 var DefaultAdamW = AdamW{Beta1: .9, Beta2: .999, Epsilon: 1e-8, Clip: 1}
 
-// Optimizer applies gradients to a model's parameters on the device: global
-// norm, clip, AdamW.
+// Optimizer updates a model's parameters from their gradients on the device: global gradient norm,
+// clipping, AdamW at the learning rate of a schedule.
 type Optimizer struct {
-	cfg    AdamW
-	g      *gpu.Context
-	params *model.Params
-	plan   *gpu.Plan
-	norm   gpu.Buffer
+	adamw    AdamW
+	schedule Schedule
+	g        *gpu.Context
+	params   *model.Params
+	plan     *gpu.Plan
+	norm     gpu.Buffer // of the update that runs
+	ring     gpu.Buffer // the norm records of the last model.SumSlots updates
 }
 
-// NewOptimizer compiles the update.
-func NewOptimizer(g *gpu.Context, params *model.Params, cfg AdamW) (*Optimizer, error) {
-	o := &Optimizer{cfg: cfg, g: g, params: params, plan: g.NewPlan("update")}
-	o.norm = g.NewBuffer("gradient norm", 16, gpu.Storage)
-	norm := gpu.Persistent("gradient norm", o.norm, 0, 16)
+// normBytes is the size of a norm record on the device.
+const normBytes = 16
+
+// NewOptimizer compiles the update of params. Free releases it.
+func NewOptimizer(g *gpu.Context, params *model.Params, adamw AdamW, schedule Schedule) (*Optimizer, error) {
+	o := &Optimizer{adamw: adamw, schedule: schedule, g: g, params: params, plan: g.NewPlan("update")}
+	o.norm = g.NewBuffer("gradient norm", normBytes, gpu.Storage)
+	o.ring = g.NewBuffer("norm ring", normBytes*model.SumSlots, gpu.Storage)
+	norm := gpu.Persistent("gradient norm", o.norm, 0, normBytes)
 	parts := 0
 	for _, s := range params.Segments {
 		parts += kernels.GradNormParts(s.Count)
@@ -46,10 +50,10 @@ func NewOptimizer(g *gpu.Context, params *model.Params, cfg AdamW) (*Optimizer, 
 		o.plan.Add(kernels.GradNorm(s.Count, s.GradT, partials, at))
 		at += kernels.GradNormParts(s.Count)
 	}
-	o.plan.Add(kernels.ClipScale(parts, float32(cfg.Clip), partials, norm))
+	o.plan.Add(kernels.ClipScale(parts, float32(adamw.Clip), partials, norm))
 	for _, s := range params.Segments {
-		o.plan.Add(kernels.AdamW(s.Count, float32(cfg.Beta1), float32(cfg.Beta2), float32(cfg.Epsilon), float32(cfg.WeightDecay),
-			s.GradT, norm, s.MeanT, s.V, s.ValueT))
+		o.plan.Add(kernels.AdamW(s.Count, float32(adamw.Beta1), float32(adamw.Beta2), float32(adamw.Epsilon),
+			float32(adamw.WeightDecay), s.GradT, norm, s.MeanT, s.V, s.ValueT))
 	}
 	if err := o.plan.Compile(); err != nil {
 		o.Free()
@@ -58,28 +62,54 @@ func NewOptimizer(g *gpu.Context, params *model.Params, cfg AdamW) (*Optimizer, 
 	return o, nil
 }
 
-// ZeroGrad clears the gradients.
+// ZeroGrad queues clearing the gradients.
 func (o *Optimizer) ZeroGrad() {
 	for _, s := range o.params.Segments {
 		o.g.Clear(s.Grad, 0, int64(4*s.Count))
 	}
 }
 
-// Update queues step t, counted from 0, at learning rate lr.
-func (o *Optimizer) Update(ctx context.Context, t int, lr float64) error {
-	return o.plan.Run(ctx, &gpu.Dyn{
-		LR:    float32(lr),
-		Bias1: float32(1 - math.Pow(o.cfg.Beta1, float64(t+1))),
-		Bias2: float32(1 - math.Pow(o.cfg.Beta2, float64(t+1))),
-	}, 0)
+// LR is the learning rate of a step, counted from 0.
+func (o *Optimizer) LR(step int) float64 { return o.schedule.At(step) }
+
+// Update queues the update of a step, counted from 0. A gradient that is not finite changes nothing.
+func (o *Optimizer) Update(ctx context.Context, step int) error {
+	dyn := kernels.Dyn{
+		LR:    float32(o.LR(step)),
+		Bias1: float32(1 - math.Pow(o.adamw.Beta1, float64(step+1))),
+		Bias2: float32(1 - math.Pow(o.adamw.Beta2, float64(step+1))),
+	}
+	if err := o.plan.Run(ctx, dyn.Replay(), 0); err != nil {
+		return err
+	}
+	o.g.Copy(o.norm, 0, o.ring, int64(normBytes*(step%model.SumSlots)), normBytes)
+	return nil
 }
 
-// Norm is the device's record of the last update's gradient norm: the norm, the
-// factor of the clip, and 1 when the norm was not finite and nothing was applied.
-func (o *Optimizer) Norm() gpu.Buffer { return o.norm }
+// Norm is the device's record of one update.
+type Norm struct {
+	Value   float64 // global gradient norm before clipping
+	Applied bool    // false when the gradient was not finite and nothing was updated
+}
 
-// Free destroys the optimizer's memory; the moments belong to Params.
+// Norms reads the records of the last updates; that of a step is at step % model.SumSlots.
+func (o *Optimizer) Norms(ctx context.Context) ([]Norm, error) {
+	v, err := o.g.ReadF32(ctx, o.ring, 0, normBytes/4*model.SumSlots)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Norm, model.SumSlots)
+	for i := range out {
+		// The record is: norm, clip factor, 1 when the norm is not finite.
+		record := v[normBytes/4*i:]
+		out[i] = Norm{Value: float64(record[0]), Applied: record[2] == 0}
+	}
+	return out, nil
+}
+
+// Free destroys the optimizer's memory. AdamW's moments belong to the parameters.
 func (o *Optimizer) Free() {
 	o.plan.Free()
 	o.g.Free(o.norm)
+	o.g.Free(o.ring)
 }

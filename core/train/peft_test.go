@@ -23,7 +23,7 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// computed is what a model with the adapter that was trained here gives, for PEFT to give too.
+// computed holds our results for a model with the trained adapter. PEFT must reproduce them.
 type computed struct {
 	Model  string            `json:"model"` // absolute
 	IDs    []int32           `json:"ids"`
@@ -36,8 +36,9 @@ type continuation struct {
 	Tokens []int32 `json:"tokens"`
 }
 
-// TestPEFTLoadsOurAdapters trains an adapter on models of each family, writes it, and has PEFT load it: the same logits,
-// and the same 64 tokens on each of ten prompts. It wants Python with peft:
+// TestPEFTLoadsOurAdapters trains an adapter on models of each family, writes it, and has PEFT load
+// it: the logits are the same, and so are 64 greedy tokens on each of ten prompts. It needs Python
+// with peft:
 //
 //	NEXTQUILL_PYTHON=VENV/bin/python go test -tags peft -run TestPEFTLoadsOurAdapters -v ./core/train
 func TestPEFTLoadsOurAdapters(t *testing.T) {
@@ -69,13 +70,17 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 			}
 			return v
 		}
-		tr := &train.Trainer{Model: m, GPU: g, Config: train.Config{Epochs: 20, BatchSize: 4, LR: 2e-2, Decay: "constant", AdamW: train.DefaultAdamW, TokenBudget: 4096}}
-		tr.Config.Objective, err = causal.Preset("nextquill-code")
+		setup := train.Setup{Model: m, GPU: g, Config: train.Config{
+			Epochs: 20, BatchSize: 4, LR: 2e-2, Decay: "constant", AdamW: train.DefaultAdamW, TokenBudget: 4096,
+		}}
+		setup.Config.Objective, err = causal.Preset("nextquill-code")
 		require.NoError(t, err)
 		for range 4 {
-			tr.Train = append(tr.Train, causal.Sample{With: ids(9), Without: ids(4), Response: ids(8)})
+			setup.Data.Train = append(setup.Data.Train, causal.Sample{With: ids(9), Without: ids(4), Response: ids(8)})
 		}
-		_, err = tr.Run(ctx)
+		trainer, err := train.New(setup)
+		require.NoError(t, err)
+		_, err = trainer.Run(ctx)
 		require.NoError(t, err)
 
 		c := computed{Model: filepath.Join(root, folder), IDs: ids(30), Logits: map[int][]float32{}}

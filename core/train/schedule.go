@@ -2,21 +2,21 @@ package train
 
 import "math"
 
-// Schedule is the learning rate over a run: linear warm-up to LR, then a decay
-// to zero at the last step.
+// Schedule is the learning rate over a run: linear warmup to LR, then decay to zero at the last
+// step.
 type Schedule struct {
-	LR     float64
-	Warmup int // steps
-	Total  int // steps
-	Decay  string
+	LR     float64 // peak
+	Warmup int     // steps
+	Total  int     // steps
+	Decay  string  // one of Decays
 }
 
-// Decays are the kinds of decay, the default first.
+// Decays are the kinds of decay; the first is the default.
 var Decays = []string{"cosine", "linear", "constant"}
 
-// At is the learning rate of step s, counted from 0: LR·(s+1)/Warmup while s is
-// below Warmup; behind it, with x = (s−Warmup)/(Total−Warmup), LR·½(1+cos πx)
-// for cosine and LR·(1−x) for linear decay.
+// At is the learning rate of step s, counted from 0. During warmup it is LR·(s+1)/Warmup. After
+// that, with x = (s−Warmup)/(Total−Warmup), it is LR·½(1+cos πx) for cosine decay and LR·(1−x) for
+// linear decay.
 func (c Schedule) At(s int) float64 {
 	if s < c.Warmup {
 		return c.LR * float64(s+1) / float64(c.Warmup)

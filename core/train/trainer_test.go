@@ -61,15 +61,23 @@ func (b *bench) config(preset string) train.Config {
 	}
 }
 
-// trainer gives a trainer on a fresh model with a fresh adapter.
-func (b *bench) trainer(c train.Config) (*train.Trainer, *model.Model) {
+// setup describes a run on a fresh model with a fresh adapter.
+func (b *bench) setup(c train.Config) train.Setup {
 	m, err := model.Load(context.Background(), b.g, &b.tune, blob.FromFS(os.DirFS("../../testdata/oracle")), "models/gqa", model.LoadOptions{})
 	require.NoError(b.t, err)
 	require.NoError(b.t, m.AttachLoRA(model.LoRASpec{Rank: 4, Alpha: 8}, 3))
-	return &train.Trainer{
-		Model: m, GPU: b.g, Store: b.store, Dir: "run", CheckpointEvery: 2, Config: c,
-		Train: b.samples[:9], Heldout: b.samples[9:],
-	}, m
+	return train.Setup{
+		Model: m, GPU: b.g, Config: c,
+		Data:   train.Data{Train: b.samples[:9], Heldout: b.samples[9:]},
+		Saving: train.Saving{Checkpoints: train.Checkpoints{Store: b.store, Dir: "run"}, Every: 2},
+	}
+}
+
+// run runs a setup that is valid.
+func (b *bench) run(ctx context.Context, s train.Setup) (train.Result, error) {
+	tr, err := train.New(s)
+	require.NoError(b.t, err)
+	return tr.Run(ctx)
 }
 
 func (b *bench) adapter(m *model.Model) map[string]weights.Pair {
@@ -78,48 +86,47 @@ func (b *bench) adapter(m *model.Model) map[string]weights.Pair {
 	return a.Pairs
 }
 
-// TestResumeIsBitIdentical stops a run after every possible step and resumes it:
-// the final adapter equals that of an unbroken run, bit for bit.
+// TestResumeIsBitIdentical stops a run after every possible step and resumes it: the final adapter
+// equals that of an unbroken run, bit for bit.
 func TestResumeIsBitIdentical(t *testing.T) {
 	b := newBench(t)
 	c := b.config("nextquill-code")
-	whole, m := b.trainer(c)
-	whole.Store = nil
-	res, err := whole.Run(context.Background())
+	unbroken := b.setup(c)
+	unbroken.Saving = train.Saving{}
+	res, err := b.run(context.Background(), unbroken)
 	require.NoError(t, err)
 	require.Equal(t, 9, res.Steps)
-	want := b.adapter(m)
-	m.Free()
+	want := b.adapter(unbroken.Model)
+	unbroken.Model.Free()
 
 	for stop := 1; stop < res.Steps; stop++ {
 		b.store = &blob.Mem{}
-		tr, m := b.trainer(c)
+		s := b.setup(c)
 		ctx, cancel := context.WithCancel(context.Background())
 		steps := 0
-		tr.CheckpointEvery = 1
-		tr.OnCheckpoint = func(step int) {
+		s.Saving.Every = 1
+		s.Events.Checkpoint = func(step int) {
 			if steps = step; step >= stop {
 				cancel()
 			}
 		}
-		_, err := tr.Run(ctx)
+		_, err := b.run(ctx, s)
 		require.ErrorIs(t, err, fault.Cancelled)
 		require.GreaterOrEqual(t, steps, stop)
-		m.Free()
+		s.Model.Free()
 
-		tr, m = b.trainer(c)
-		tr.Resume = true
-		res, err := tr.Run(context.Background())
+		s = b.setup(c)
+		s.Saving.Resume = true
+		res, err := b.run(context.Background(), s)
 		require.NoError(t, err)
 		require.Equal(t, steps, res.Resumed)
-		require.Equal(t, want, b.adapter(m), "stopped after step %d", stop)
-		m.Free()
+		require.Equal(t, want, b.adapter(s.Model), "stopped after step %d", stop)
+		s.Model.Free()
 	}
 }
 
-// TestMicroBatchesDoNotChangeTheStep trains with a token budget that cuts every
-// step: the same losses up to rounding, for divisors that need all of a step's
-// weights first too.
+// TestMicroBatchesDoNotChangeTheStep trains with a token budget that splits every step: the losses
+// are the same up to rounding, also for divisors that need all of a step's weights first.
 func TestMicroBatchesDoNotChangeTheStep(t *testing.T) {
 	b := newBench(t)
 	for _, preset := range []string{"nextquill-code", "mce", "dce"} {
@@ -127,15 +134,15 @@ func TestMicroBatchesDoNotChangeTheStep(t *testing.T) {
 		for _, budget := range []int{4096, 48} {
 			c := b.config(preset)
 			c.TokenBudget, c.Objective.Delta = budget, -.002
-			tr, m := b.trainer(c)
-			tr.Store = nil
-			tr.OnStep = func(s train.Stats) {
+			s := b.setup(c)
+			s.Saving = train.Saving{}
+			s.Events.Step = func(s train.Stats) {
 				losses[budget] = append(losses[budget], s.Loss)
 				require.True(t, s.Applied)
 			}
-			_, err := tr.Run(context.Background())
+			_, err := b.run(context.Background(), s)
 			require.NoError(t, err)
-			m.Free()
+			s.Model.Free()
 		}
 		require.Len(t, losses[48], 9)
 		require.InDeltaSlice(t, losses[4096], losses[48], 2e-3, preset)
@@ -146,16 +153,16 @@ func TestTrainingLowersTheLoss(t *testing.T) {
 	b := newBench(t)
 	c := b.config("contextsft")
 	c.Epochs, c.LR = 30, 3e-2
-	tr, m := b.trainer(c)
-	defer m.Free()
+	s := b.setup(c)
+	defer s.Model.Free()
 	var first, last float64
-	tr.OnStep = func(s train.Stats) {
+	s.Events.Step = func(s train.Stats) {
 		if s.Step == 1 {
 			first = s.Loss
 		}
 		last = s.Loss
 	}
-	_, err := tr.Run(context.Background())
+	_, err := b.run(context.Background(), s)
 	require.NoError(t, err)
 	require.Less(t, last, first/2)
 }
@@ -165,13 +172,13 @@ func TestPatience(t *testing.T) {
 	b := newBench(t)
 	c := b.config("contextsft")
 	c.Epochs, c.LR, c.EvalEvery, c.Patience = 100, .1, 2, 2
-	tr, m := b.trainer(c)
-	defer m.Free()
-	res, err := tr.Run(context.Background())
+	s := b.setup(c)
+	defer s.Model.Free()
+	res, err := b.run(context.Background(), s)
 	require.NoError(t, err)
 	require.True(t, res.Early)
 	require.Less(t, res.Steps, 300)
-	scorer, err := train.NewScorer(m, train.Limits{Tokens: 512, Responses: 128}, false)
+	scorer, err := train.NewScorer(s.Model, train.Limits{Tokens: 512, Responses: 128}, false)
 	require.NoError(t, err)
 	defer scorer.Free()
 	records, err := scorer.Score(context.Background(), b.samples[9:], nil)
@@ -183,16 +190,17 @@ func TestPatience(t *testing.T) {
 func TestCheckpointOfAnotherRunIsRefused(t *testing.T) {
 	b := newBench(t)
 	c := b.config("contextsft")
-	tr, m := b.trainer(c)
-	_, err := tr.Run(context.Background())
+	s := b.setup(c)
+	_, err := b.run(context.Background(), s)
 	require.NoError(t, err)
-	m.Free()
+	s.Model.Free()
 	c.LR = 2e-2
-	tr, m = b.trainer(c)
-	defer m.Free()
-	tr.Resume = true
-	_, err = tr.Run(context.Background())
+	s = b.setup(c)
+	defer s.Model.Free()
+	s.Saving.Resume = true
+	_, err = b.run(context.Background(), s)
 	require.ErrorIs(t, err, fault.Mismatch)
+	require.ErrorContains(t, err, "run/checkpoint: settings: not the same as in the run")
 }
 
 // failing is a store whose writes fail from some point on.
@@ -213,13 +221,12 @@ func TestFullDiskKeepsTheNewestCheckpoint(t *testing.T) {
 	b := newBench(t)
 	c := b.config("contextsft")
 	for writes := range 4 {
-		store := &failing{&blob.Mem{}, writes}
-		tr, m := b.trainer(c)
-		tr.Store = store
-		_, err := tr.Run(context.Background())
+		s := b.setup(c)
+		s.Saving.Checkpoints.Store = &failing{&blob.Mem{}, writes}
+		_, err := b.run(context.Background(), s)
 		require.ErrorIs(t, err, fault.Storage)
-		m.Free()
-		ck, err := train.LoadCheckpoint(context.Background(), store, "run")
+		s.Model.Free()
+		ck, err := s.Saving.Checkpoints.Load(context.Background())
 		require.NoError(t, err)
 		if writes == 0 {
 			require.Nil(t, ck)
@@ -231,17 +238,28 @@ func TestFullDiskKeepsTheNewestCheckpoint(t *testing.T) {
 
 func TestBadSettings(t *testing.T) {
 	b := newBench(t)
-	for name, change := range map[string]func(*train.Trainer){
-		"no samples":    func(tr *train.Trainer) { tr.Train = nil },
-		"no epochs":     func(tr *train.Trainer) { tr.Config.Epochs = 0 },
-		"a wild rate":   func(tr *train.Trainer) { tr.Config.LR = 1e6 },
-		"unknown decay": func(tr *train.Trainer) { tr.Config.Decay = "step" },
+	valid := b.setup(b.config("contextsft"))
+	defer valid.Model.Free()
+	frozen, err := causal.Preset("nextquill")
+	require.NoError(t, err)
+	frozen.Expert = "expert"
+	for name, change := range map[string]func(*train.Setup){
+		"no samples":           func(s *train.Setup) { s.Data.Train = nil },
+		"no epochs":            func(s *train.Setup) { s.Config.Epochs = 0 },
+		"a wild rate":          func(s *train.Setup) { s.Config.LR = 1e6 },
+		"unknown decay":        func(s *train.Setup) { s.Config.Decay = "step" },
+		"no expert records":    func(s *train.Setup) { s.Config.Objective = frozen },
+		"short expert records": func(s *train.Setup) { s.Config.Objective, s.Data.Expert = frozen, make([][]float32, 9) },
 	} {
-		tr, m := b.trainer(b.config("contextsft"))
-		change(tr)
-		_, err := tr.Run(context.Background())
+		s := valid
+		change(&s)
+		_, err := train.New(s)
 		var f *fault.Error
 		require.True(t, errors.As(err, &f), name)
-		m.Free()
 	}
+	_, err = train.New(valid)
+	require.NoError(t, err)
+	valid.Model.Use(nil)
+	_, err = train.New(valid)
+	require.ErrorIs(t, err, fault.Missing)
 }

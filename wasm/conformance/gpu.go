@@ -48,7 +48,7 @@ var gpuCases = []testCase{
 		p := doubling(t, b, 1000)
 		defer p.Free()
 		t.must(p.Compile())
-		t.must(p.Run(t, &gpu.Dyn{}, 0))
+		t.must(p.Run(t, &gpu.Replay{}, 0))
 		got := t.words(b, 0, 1000)
 		for i := range 1000 {
 			v := binary.LittleEndian.Uint32(got[4*i:])
@@ -172,7 +172,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 	for range 3 {
 		p.Add(gpu.Dispatch{
 			Program: program, Shape: gpu.Shape{uint32(n), gpu.F(2)}, Args: []*gpu.Tensor{x},
-			Groups: func(*gpu.Dyn) [3]uint32 { return [3]uint32{uint32(n+63) / 64, 1, 1} },
+			Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{uint32(n+63) / 64, 1, 1} },
 		})
 	}
 	return p

@@ -141,7 +141,7 @@ func (h *Host) invoke(f api.Function, params ...uint64) (uint64, error) {
 // trapped is the error of a guest that cannot go on, with the last that it said.
 func (h *Host) trapped(doing string, err error) error {
 	f := &fault.Error{
-		Kind: session.Internal, Where: "guest", Field: doing, Detail: "it stopped", Err: firstLine(err),
+		Kind: fault.Internal, Where: "guest", Field: doing, Detail: "it stopped", Err: firstLine(err),
 		Remedy: "open the host again; training resumes from the newest checkpoint",
 	}
 	if h.stderr.reason != "" {

@@ -10,10 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
 	"nextquill/native"
 	"nextquill/wasm/conformance"
 )
@@ -97,7 +97,7 @@ func TestCallsTakeTurns(t *testing.T) {
 	started, release := make(chan struct{}), make(chan struct{})
 	wg.Go(func() {
 		var once sync.Once
-		_ = h.Call(t.Context(), "kernel-cases", session.KernelCasesParams{Filter: "^add "}, nil, func(string, json.RawMessage) {
+		_ = h.Call(t.Context(), "kernel-cases", api.KernelCasesParams{Filter: "^add "}, nil, func(string, json.RawMessage) {
 			once.Do(func() { close(started) })
 			<-release
 		})
@@ -150,8 +150,8 @@ func (f *flaky) Submit(b *gpu.Batch) error {
 func TestOneFailureDoesNotSpread(t *testing.T) {
 	for refuse := 1; refuse < 8; refuse++ {
 		h := open(t, config(t).WithDevice(&flaky{t, openNative(t, nil), refuse}))
-		var sum session.KernelCasesResult
-		require.NoError(t, h.Call(t.Context(), "kernel-cases", session.KernelCasesParams{Filter: "^add"}, &sum, nil))
+		var sum api.KernelCasesResult
+		require.NoError(t, h.Call(t.Context(), "kernel-cases", api.KernelCasesParams{Filter: "^add"}, &sum, nil))
 		require.Equal(t, 1, sum.Failed, "batch %d", refuse)
 		require.Equal(t, 5, sum.Passed, "batch %d", refuse)
 		requireNothingLeft(t, h)
@@ -164,8 +164,8 @@ func TestGuestOutOfMemory(t *testing.T) {
 	c := config(t).WithMemoryLimit(24 << 20).WithDevice(openNative(t, nil))
 	h := open(t, c)
 	err := h.Call(t.Context(), "echo", make([]byte, 8<<20), nil, nil)
-	require.ErrorIs(t, err, session.Internal)
+	require.ErrorIs(t, err, fault.Internal)
 	require.ErrorContains(t, err, "out of memory")
-	require.ErrorIs(t, h.Call(t.Context(), "echo", 1, nil, nil), session.Internal)
+	require.ErrorIs(t, h.Call(t.Context(), "echo", 1, nil, nil), fault.Internal)
 	require.NoError(t, open(t, c).Call(t.Context(), "echo", 1, nil, nil))
 }

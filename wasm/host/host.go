@@ -9,10 +9,10 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	coreapi "nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
 	"nextquill/native"
 	"nextquill/wasm/abi"
 )
@@ -36,7 +36,7 @@ type Host struct {
 	batch  gpu.Batch
 }
 
-var _ session.Client = (*Host)(nil)
+var _ coreapi.Client = (*Host)(nil)
 
 // guest is the instance's memory and exports.
 type guest struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tetratelabs/wazero"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
@@ -151,10 +152,10 @@ func TestConformanceInProcess(t *testing.T) {
 
 func TestKernelCases(t *testing.T) {
 	h := open(t, config(t))
-	var sum session.KernelCasesResult
-	var failed []session.KernelCaseEvent
+	var sum api.KernelCasesResult
+	var failed []api.KernelCaseEvent
 	err := h.Call(t.Context(), "kernel-cases", nil, &sum, func(_ string, raw json.RawMessage) {
-		var e session.KernelCaseEvent
+		var e api.KernelCaseEvent
 		require.NoError(t, json.Unmarshal(raw, &e))
 		if e.Message != "" {
 			failed = append(failed, e)
@@ -170,7 +171,7 @@ func TestKernelCases(t *testing.T) {
 // requireNothingLeft releases the session's caches and counts what is left.
 func requireNothingLeft(t *testing.T, h *host.Host) {
 	t.Helper()
-	var left session.ReleaseResult
+	var left api.ReleaseResult
 	require.NoError(t, h.Call(t.Context(), "release", nil, &left, nil))
 	require.Empty(t, left.Leaked)
 	require.Zero(t, h.LiveBuffers())

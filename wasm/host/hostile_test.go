@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tetratelabs/wazero/api"
 
+	coreapi "nextquill/core/api"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/session"
@@ -132,9 +133,9 @@ func TestHostileArguments(t *testing.T) {
 		require.Equal(t, abi.Failed, status)
 		require.Nil(t, h.call.pending)
 		require.Nil(t, h.call.response)
-		var info session.ErrorInfo
+		var info coreapi.ErrorInfo
 		require.NoError(t, json.Unmarshal(h.call.reply, &info))
-		require.NotEmpty(t, fault.KindOf(info.Err()))
+		require.NotEmpty(t, fault.KindOf(session.DecodeError(&info)))
 	}
 	for _, r := range ranges {
 		refused(call("gpu_submit", r[0], r[1]))

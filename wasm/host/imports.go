@@ -94,7 +94,7 @@ func (h *Host) importFunc(f abi.Func) api.GoModuleFunc {
 
 // refuse makes err the reply, and gives the status that says so.
 func (h *Host) refuse(err error) abi.Status {
-	raw, jerr := json.Marshal(session.NewErrorInfo(err))
+	raw, jerr := json.Marshal(session.EncodeError(err))
 	if jerr != nil { // it holds strings only
 		raw = []byte(`{"message":"unknown"}`)
 	}

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"sync"
 
+	"nextquill/core/api"
 	"nextquill/core/session"
 )
 
 // Page is a page with harness.ts, in any browser of its own.
 type Page interface {
-	session.Client
+	api.Client
 	// Evaluate gives the value of an expression in JSON, a promise's once it is settled.
 	Evaluate(ctx context.Context, expression string) (json.RawMessage, error)
 	// Harness calls a method of the page's harness, which answers with a result or an
@@ -79,13 +80,13 @@ func (h *harness) Harness(ctx context.Context, result any, method string, args .
 	}
 	var answer struct {
 		Result json.RawMessage
-		Error  *session.ErrorInfo
+		Error  *api.ErrorInfo
 	}
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return fmt.Errorf("harness.%s: %w", method, err)
 	}
 	if answer.Error != nil {
-		return answer.Error.Err()
+		return session.DecodeError(answer.Error)
 	}
 	if result == nil {
 		return nil

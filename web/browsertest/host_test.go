@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
 	"nextquill/wasm/conformance"
 	"nextquill/wasm/guest"
 	"nextquill/wasm/host"
@@ -173,10 +173,10 @@ func (b *hostPage) kernels(t *testing.T) {
 	began := time.Now()
 	var failed []string
 	var worst float64
-	var slowest session.KernelCaseEvent
-	var sum session.KernelCasesResult
+	var slowest api.KernelCaseEvent
+	var sum api.KernelCasesResult
 	err := b.Call(t.Context(), "kernel-cases", nil, &sum, func(_ string, raw json.RawMessage) {
-		var e session.KernelCaseEvent
+		var e api.KernelCaseEvent
 		if err := json.Unmarshal(raw, &e); err != nil || e.Message != "" {
 			failed = append(failed, string(raw))
 		}
@@ -199,7 +199,7 @@ func (b *hostPage) kernels(t *testing.T) {
 // leaked, printed or refused.
 func (b *hostPage) requireNothingLeft(t *testing.T) {
 	t.Helper()
-	var left session.ReleaseResult
+	var left api.ReleaseResult
 	require.NoError(t, b.Call(context.Background(), "release", nil, &left, nil))
 	require.Empty(t, left.Leaked)
 	said := slices.DeleteFunc(b.Said(), func(line string) bool { return b.usual != nil && b.usual.MatchString(line) })

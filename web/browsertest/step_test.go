@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/kernels"
-	"nextquill/core/session"
 	"nextquill/core/weights"
 )
 
@@ -62,9 +62,9 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	}
 	readJSON(t, path.Join(dir, "case.json"), &c)
 	readJSON(t, path.Join(dir, "options.json"), &options)
-	p := session.StepParams{
+	p := api.StepParams{
 		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full, Out: "out/" + name,
-		Loading: session.Loading{Base: c.Base},
+		Loading: api.Loading{Base: c.Base},
 	}
 	folders := []string{dir, p.Model}
 	if !c.Full {
@@ -76,7 +76,7 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	require.NoError(t, b.Harness(t.Context(), nil, "put", filesBelow(t, folders)))
 
 	began := time.Now()
-	var got, want session.StepResult
+	var got, want api.StepResult
 	require.NoError(t, b.Call(t.Context(), "step", p, &got, nil))
 	readJSON(t, path.Join(dir, "result.json"), &want)
 	const tolerance = 1e-4

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/gpu"
 	"nextquill/core/session"
@@ -77,9 +78,9 @@ func headless(t *testing.T, m manifest.Manifest, dir string) string {
 	require.NoError(t, err)
 	defer device.Close()
 	env := &session.Env{GPU: gpu.NewContext(device), Blobs: store}
-	var r session.WriteResult
-	err = session.Local(env).Call(t.Context(), "write", session.WriteParams{
-		Context: []session.Field{{Name: "word", Value: "ambition"}}, NoHistory: true, Sampling: session.Sampling{MaxTokens: 12},
+	var r api.WriteResult
+	err = session.Local(env).Call(t.Context(), "write", api.WriteParams{
+		Context: []api.Field{{Name: "word", Value: "ambition"}}, NoHistory: true, Sampling: api.Sampling{MaxTokens: 12},
 	}, &r, nil)
 	require.NoError(t, err)
 	return strings.TrimSpace(r.Text)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 )
 
 const oracle = "../../../testdata/oracle"
@@ -93,7 +94,7 @@ func putOnBase(t *testing.T, m *Model, base string) {
 		for i, v := range w {
 			values[i] = float32(v)
 		}
-		for i, v := range kernels.DequantiseRef(f, len(w)/columns, columns, kernels.QuantiseRef(f, len(w)/columns, columns, values)) {
+		for i, v := range kerneltest.DequantiseRef(f, len(w)/columns, columns, kerneltest.QuantiseRef(f, len(w)/columns, columns, values)) {
 			w[i] = float64(v)
 		}
 	}

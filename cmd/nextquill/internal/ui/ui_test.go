@@ -10,7 +10,7 @@ import (
 	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/require"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 	"nextquill/report"
 )
 
@@ -20,8 +20,8 @@ func raw(t *testing.T, v any) json.RawMessage {
 	return b
 }
 
-func step(i int) session.StepEvent {
-	return session.StepEvent{Event: "step", Step: i, Steps: 120, Loss: 3.2144, NTP: 3.1, Align: 1.144, Causal: .123, TokensPS: 2412.4, Remaining: 72}
+func step(i int) api.StepEvent {
+	return api.StepEvent{Event: "step", Step: i, Steps: 120, Loss: 3.2144, NTP: 3.1, Align: 1.144, Causal: .123, TokensPS: 2412.4, Remaining: 72}
 }
 
 func TestStatusDropsTheLeastImportantFirst(t *testing.T) {
@@ -39,10 +39,10 @@ func TestStatusDropsTheLeastImportantFirst(t *testing.T) {
 func TestTimeLeftOfAStage(t *testing.T) {
 	now := time.Unix(0, 0)
 	v := view{now: func() time.Time { return now }}
-	require.True(t, v.update("stage", raw(t, session.StageEvent{Event: "stage", Stage: "evaluate", Total: 60})))
+	require.True(t, v.update("stage", raw(t, api.StageEvent{Event: "stage", Stage: "evaluate", Total: 60})))
 	require.Negative(t, v.left())
 	now = now.Add(20 * time.Second)
-	require.False(t, v.update("stage", raw(t, session.StageEvent{Event: "stage", Stage: "evaluate", Done: 20, Total: 60})))
+	require.False(t, v.update("stage", raw(t, api.StageEvent{Event: "stage", Stage: "evaluate", Done: 20, Total: 60})))
 	require.InDelta(t, 40, v.left(), 1e-9)
 	require.Equal(t, "evaluate  20/60  0:40 left", v.status(80))
 }
@@ -56,7 +56,7 @@ func TestBytesOfADownloadThatIsGoneOnWith(t *testing.T) {
 	now = now.Add(4 * time.Second)
 	require.False(t, v.update("bytes", raw(t, BytesEvent{Event: "bytes", Stage: "fetch", Done: 60 << 20, Total: 100 << 20})))
 	require.Equal(t, "fetch  60.0 MiB of 100 MiB  5.0 MiB/s  0:08 left", v.status(80))
-	require.True(t, v.update("stage", raw(t, session.StageEvent{Event: "stage", Stage: "load", Total: 3})))
+	require.True(t, v.update("stage", raw(t, api.StageEvent{Event: "stage", Stage: "load", Total: 3})))
 	require.Equal(t, "load  0/3", v.status(80))
 }
 
@@ -77,7 +77,7 @@ func TestLinesAreFew(t *testing.T) {
 		now = now.Add(time.Second / 4)
 		l.Event("step", raw(t, step(i+1)))
 	}
-	l.Event("eval", raw(t, session.EvalEvent{Event: "eval", Step: 120, Loss: 4.31}))
+	l.Event("eval", raw(t, api.EvalEvent{Event: "eval", Step: 120, Loss: 4.31}))
 	l.End("done", false)
 	out := strings.Split(strings.TrimSpace(b.String()), "\n")
 	require.Len(t, out, 6) // label, first step, two reports, evaluation, end
@@ -90,7 +90,7 @@ func TestBarsLeaveOneLineBehind(t *testing.T) {
 	p := Bars(&b, 100)
 	for _, failed := range []bool{false, true} {
 		p.Begin("ContextSFT")
-		p.Event("stage", raw(t, session.StageEvent{Event: "stage", Stage: "load", Done: 3, Total: 3}))
+		p.Event("stage", raw(t, api.StageEvent{Event: "stage", Stage: "load", Done: 3, Total: 3}))
 		for i := range 120 {
 			p.Event("step", raw(t, step(i+1)))
 		}

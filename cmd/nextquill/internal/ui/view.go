@@ -9,7 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
-	"nextquill/core/session"
+	"nextquill/core/api"
 	"nextquill/report"
 )
 
@@ -31,8 +31,8 @@ type view struct {
 	since   time.Time // of the stage
 	first   int       // what was done when the stage began: a download that is gone on with
 	bytes   bool      // done and total are bytes
-	step    *session.StepEvent
-	heldout *session.EvalEvent
+	step    *api.StepEvent
+	heldout *api.EvalEvent
 	saved   int // step of the newest checkpoint
 }
 
@@ -49,7 +49,7 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 		}
 		v.done, v.total, v.bytes = int(e.Done), int(e.Total), true
 	case "stage":
-		var e session.StageEvent
+		var e api.StageEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
@@ -58,19 +58,19 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 		}
 		v.done, v.total, v.bytes = e.Done, e.Total, false
 	case "step":
-		e := new(session.StepEvent)
+		e := new(api.StepEvent)
 		if json.Unmarshal(raw, e) != nil {
 			return false
 		}
 		newStage = v.stage != "train"
 		v.stage, v.step, v.done, v.total, v.bytes = "train", e, e.Step, e.Steps, false
 	case "eval":
-		e := new(session.EvalEvent)
+		e := new(api.EvalEvent)
 		if json.Unmarshal(raw, e) == nil {
 			v.heldout = e
 		}
 	case "checkpoint":
-		var e session.CheckpointEvent
+		var e api.CheckpointEvent
 		if json.Unmarshal(raw, &e) == nil {
 			v.saved = e.Step
 		}

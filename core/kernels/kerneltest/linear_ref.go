@@ -1,10 +1,20 @@
-package kernels
+package kerneltest
+
+import "nextquill/core/kernels"
+
+// withStride fills in the default of OutStride.
+func withStride(s kernels.LinearSpec) kernels.LinearSpec {
+	if s.OutStride == 0 {
+		s.OutStride = s.Out
+	}
+	return s
+}
 
 // LinearForwardRef is LinearForward on the CPU, for n rows.
-func LinearForwardRef(s LinearSpec, n int, x, w, y, u, b []float32) {
-	s = s.checked(s.Rank > 0)
+func LinearForwardRef(s kernels.LinearSpec, n int, x, w, y, u, b []float32) {
+	s = withStride(s)
 	for r := range n {
-		for o := range RowStride(s.Out) {
+		for o := range kernels.RowStride(s.Out) {
 			at := r*s.OutStride + s.Offset + o
 			if o >= s.Out {
 				y[at] = 0
@@ -20,8 +30,8 @@ func LinearForwardRef(s LinearSpec, n int, x, w, y, u, b []float32) {
 }
 
 // LinearInputGradRef is LinearInputGrad on the CPU, for n rows.
-func LinearInputGradRef(s LinearSpec, n int, dy, w, dx, v, a []float32) {
-	s = s.checked(s.Rank > 0)
+func LinearInputGradRef(s kernels.LinearSpec, n int, dy, w, dx, v, a []float32) {
+	s = withStride(s)
 	for r := range n {
 		for i := range s.In {
 			var sum, low float64
@@ -37,9 +47,9 @@ func LinearInputGradRef(s LinearSpec, n int, dy, w, dx, v, a []float32) {
 }
 
 // LinearWeightGradRef is LinearWeightGrad on the CPU, for n rows.
-func LinearWeightGradRef(s LinearSpec, n int, dy, x, dw []float32) {
+func LinearWeightGradRef(s kernels.LinearSpec, n int, dy, x, dw []float32) {
 	s.Rank = 0
-	s = s.checked(false)
+	s = withStride(s)
 	for o := range s.Out {
 		for i := range s.In {
 			var sum float64

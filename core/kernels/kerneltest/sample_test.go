@@ -1,6 +1,6 @@
 //go:build !wasm
 
-package kernels_test
+package kerneltest_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 	"nextquill/native"
 )
 
@@ -22,7 +23,7 @@ func TestSampleDrawsWhatSortingDraws(t *testing.T) {
 	defer dev.Close()
 	g := gpu.NewContext(dev)
 	for seed := range 100 {
-		spec := kernels.CaseSpec{
+		spec := kerneltest.CaseSpec{
 			Kernel: "sample",
 			Sizes:  map[string]int{"vocab": 40 + 17*seed, "top_k": seed % 7 * 5, "seed": seed, "dual": seed % 2},
 			Params: map[string]float32{
@@ -30,7 +31,7 @@ func TestSampleDrawsWhatSortingDraws(t *testing.T) {
 				"penalty": 1 + float32(seed%3)/10, "steer": float32(seed%4) / 2,
 			},
 		}
-		res, err := kernels.RunCase(context.Background(), g, spec)
+		res, err := kerneltest.RunCase(context.Background(), g, spec)
 		require.NoError(t, err)
 		require.Empty(t, res.Message, res.Case)
 	}
@@ -49,7 +50,7 @@ func TestSampleRefDistribution(t *testing.T) {
 	counts := make([]float64, len(logits))
 	p := kernels.SampleParams{Temperature: 1, TopP: 1, RepetitionPenalty: 1}
 	for position := range draws {
-		counts[kernels.SampleRef(p, 5, uint32(position), logits, nil, make([]uint32, len(logits))).ID]++
+		counts[kerneltest.SampleRef(p, 5, uint32(position), logits, nil, make([]uint32, len(logits))).ID]++
 	}
 	var chi2 float64
 	for i, l := range logits {
@@ -69,7 +70,7 @@ func TestSampleRefKeepsTheNucleus(t *testing.T) {
 		ids := map[uint32]bool{}
 		p.Temperature, p.RepetitionPenalty = 1, 1
 		for seed := range 400 {
-			ids[kernels.SampleRef(p, uint32(seed), 0, logits, nil, make([]uint32, 4)).ID] = true
+			ids[kerneltest.SampleRef(p, uint32(seed), 0, logits, nil, make([]uint32, 4)).ID] = true
 		}
 		return ids
 	}

@@ -1,4 +1,4 @@
-package kernels_test
+package kerneltest_test
 
 import (
 	"encoding/json"
@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 )
 
 // An oracleTensor is a tensor of testdata/oracle/kernels.json, computed by PyTorch
@@ -44,7 +44,7 @@ func (c oracleCase) param(t *testing.T, name string, into any) {
 }
 
 func oracleCases(t *testing.T, op string) []oracleCase {
-	raw, err := os.ReadFile("../../testdata/oracle/kernels.json")
+	raw, err := os.ReadFile("../../../testdata/oracle/kernels.json")
 	require.NoError(t, err)
 	var file struct{ Cases []oracleCase }
 	require.NoError(t, json.Unmarshal(raw, &file))
@@ -66,25 +66,26 @@ func TestReferencesAgreeWithPyTorch(t *testing.T) {
 		x, gain, dy := c.Inputs["x"].rows(), c.Inputs["weight"].rows(), c.DOut.rows()
 		n, f := c.Inputs["x"].Shape[0], c.Inputs["x"].Shape[1]
 		y, rstd := make([]float32, len(x)), make([]float32, n)
-		kernels.RMSNormRef(f, eps, x, gain, y, rstd)
+		kerneltest.RMSNormRef(f, eps, x, gain, y, rstd)
 		require.InDeltaSlice(t, c.Out.rows(), y, 1e-6)
 		dx, dgain := make([]float32, len(x)), make([]float32, len(gain))
-		kernels.RMSNormGradRef(f, x, gain, rstd, dy, dx, dgain)
+		kerneltest.RMSNormGradRef(f, x, gain, rstd, dy, dx, dgain)
 		require.InDeltaSlice(t, c.Grads["x"].rows(), dx, 2e-6)
 		require.InDeltaSlice(t, c.Grads["weight"].rows(), dgain, 2e-6)
 	}
 	for _, c := range oracleCases(t, "swiglu") {
 		gate, up, dy := c.Inputs["gate"].rows(), c.Inputs["up"].rows(), c.DOut.rows()
 		y, dgate, dup := make([]float32, len(gate)), make([]float32, len(gate)), make([]float32, len(gate))
-		kernels.SwiGLURef(gate, up, y)
+		kerneltest.SwiGLURef(gate, up, y)
 		require.InDeltaSlice(t, c.Out.rows(), y, 1e-6)
-		kernels.SwiGLUGradRef(gate, up, dy, dgate, dup)
+		kerneltest.SwiGLUGradRef(gate, up, dy, dgate, dup)
 		require.InDeltaSlice(t, c.Grads["gate"].rows(), dgate, 1e-6)
 		require.InDeltaSlice(t, c.Grads["up"].rows(), dup, 1e-6)
 	}
 	for _, c := range oracleCases(t, "adamw") {
-		var lr, eps, decay float32
-		var betas [2]float32
+		var lr float32
+		var eps, decay float64
+		var betas [2]float64
 		c.param(t, "lr", &lr)
 		c.param(t, "eps", &eps)
 		c.param(t, "weight_decay", &decay)
@@ -93,11 +94,11 @@ func TestReferencesAgreeWithPyTorch(t *testing.T) {
 		n := len(param)
 		m, v := make([]float32, n), make([]float32, n)
 		for s := range c.Inputs["grads"].Shape[0] {
-			d := gpu.Dyn{LR: lr}
-			d.Bias1 = float32(1 - math.Pow(float64(betas[0]), float64(s+1)))
-			d.Bias2 = float32(1 - math.Pow(float64(betas[1]), float64(s+1)))
+			d := kernels.Dyn{LR: lr}
+			d.Bias1 = float32(1 - math.Pow(betas[0], float64(s+1)))
+			d.Bias2 = float32(1 - math.Pow(betas[1], float64(s+1)))
 			grad := c.Inputs["grads"].Data[s*n : (s+1)*n]
-			kernels.AdamWRef(&d, betas[0], betas[1], eps, decay, grad, []float32{1, 1, 0, 0}, m, v, param)
+			kerneltest.AdamWRef(&d, betas[0], betas[1], eps, decay, grad, []float32{1, 1, 0, 0}, m, v, param)
 			require.InDeltaSlice(t, c.Out.Data[s*n:(s+1)*n], param, 2e-6)
 		}
 	}

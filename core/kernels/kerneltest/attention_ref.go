@@ -1,17 +1,20 @@
-package kernels
+package kerneltest
 
-import "math"
+import (
+	"math"
+	"nextquill/core/kernels"
+)
 
 // AttentionRef is AttentionForward on the CPU, in float64. rows is
 // len(ranges)/4; the second values of stats stay as they are.
-func AttentionRef(s AttentionSpec, q, k, v []float32, ranges []uint32, out, stats []float32) {
+func AttentionRef(s kernels.AttentionSpec, q, k, v []float32, ranges []uint32, out, stats []float32) {
 	d := s.HeadDim
 	for i := range len(ranges) / 4 {
 		for h := range s.Heads {
-			p, keys, lse := s.probabilities(q, k, ranges, i, h)
+			p, keys, lse := probabilities(s, q, k, ranges, i, h)
 			sum := make([]float64, d)
 			for n, j := range keys {
-				for c, x := range s.keyRow(v, j, h) {
+				for c, x := range keyRow(s, v, j, h) {
 					sum[c] += p[n] * float64(x)
 				}
 			}
@@ -25,19 +28,19 @@ func AttentionRef(s AttentionSpec, q, k, v []float32, ranges []uint32, out, stat
 
 // AttentionGradRef is the backward on the CPU, in float64: dq, dk and dv are
 // written, and the second values of stats.
-func AttentionGradRef(s AttentionSpec, q, k, v []float32, ranges []uint32, dout, dq, dk, dv, stats []float32) {
+func AttentionGradRef(s kernels.AttentionSpec, q, k, v []float32, ranges []uint32, dout, dq, dk, dv, stats []float32) {
 	d := s.HeadDim
 	sumK, sumV := make([]float64, len(k)), make([]float64, len(v))
 	for i := range len(ranges) / 4 {
 		for h := range s.Heads {
 			at := (i*s.Heads + h) * d
 			do, qi := dout[at:at+d], q[at:at+d]
-			p, keys, _ := s.probabilities(q, k, ranges, i, h)
+			p, keys, _ := probabilities(s, q, k, ranges, i, h)
 			// dout·(p·v) is Σ p (dout·v).
 			g := make([]float64, len(keys))
 			var delta float64
 			for n, j := range keys {
-				g[n] = rowDot(do, s.keyRow(v, j, h))
+				g[n] = rowDot(do, keyRow(s, v, j, h))
 				delta += p[n] * g[n]
 			}
 			stats[2*(i*s.Heads+h)+1] = float32(delta)
@@ -63,13 +66,13 @@ func AttentionGradRef(s AttentionSpec, q, k, v []float32, ranges []uint32, dout,
 
 // probabilities returns row i's softmax over the keys it sees, for head h, and
 // the log-sum-exp of its scores.
-func (s AttentionSpec) probabilities(q, k []float32, ranges []uint32, i, h int) (p []float64, keys []int, lse float64) {
+func probabilities(s kernels.AttentionSpec, q, k []float32, ranges []uint32, i, h int) (p []float64, keys []int, lse float64) {
 	at := (i*s.Heads + h) * s.HeadDim
 	qi := q[at : at+s.HeadDim]
 	top := math.Inf(-1)
 	for part := range 2 {
 		for j := ranges[4*i+2*part]; j < ranges[4*i+2*part+1]; j++ {
-			score := rowDot(qi, s.keyRow(k, int(j), h)) * s.Scale()
+			score := rowDot(qi, keyRow(s, k, int(j), h)) * s.Scale()
 			top = max(top, score)
 			p, keys = append(p, score), append(keys, int(j))
 		}
@@ -86,7 +89,7 @@ func (s AttentionSpec) probabilities(q, k []float32, ranges []uint32, i, h int) 
 }
 
 // keyRow is row j of k or v for query head h.
-func (s AttentionSpec) keyRow(x []float32, j, h int) []float32 {
+func keyRow(s kernels.AttentionSpec, x []float32, j, h int) []float32 {
 	at := (j*s.KVHeads + h/s.Group()) * s.HeadDim
 	return x[at : at+s.HeadDim]
 }

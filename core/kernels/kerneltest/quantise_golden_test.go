@@ -1,6 +1,6 @@
 //go:build !wasm
 
-package kernels_test
+package kerneltest_test
 
 import (
 	"encoding/json"
@@ -11,12 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 )
 
 // TestFormatsMatchNumPy holds the words of each format, and the values that they stand
 // for, to those of testdata/oracle/quantise.py, bit for bit.
 func TestFormatsMatchNumPy(t *testing.T) {
-	raw, err := os.ReadFile("../../testdata/oracle/formats.json")
+	raw, err := os.ReadFile("../../../testdata/oracle/formats.json")
 	require.NoError(t, err)
 	var golden struct {
 		Rows, Columns int
@@ -31,9 +32,9 @@ func TestFormatsMatchNumPy(t *testing.T) {
 	for name, want := range golden.Formats {
 		f, err := kernels.ParseFormat(name)
 		require.NoError(t, err)
-		words := kernels.QuantiseRef(f, golden.Rows, golden.Columns, golden.Values)
+		words := kerneltest.QuantiseRef(f, golden.Rows, golden.Columns, golden.Values)
 		require.Equal(t, want.Words, words, name)
-		for i, v := range kernels.DequantiseRef(f, golden.Rows, golden.Columns, words) {
+		for i, v := range kerneltest.DequantiseRef(f, golden.Rows, golden.Columns, words) {
 			require.Equal(t, math.Float32bits(want.Values[i])&0x7fffffff, math.Float32bits(v)&0x7fffffff, "%s %d", name, i)
 		}
 	}

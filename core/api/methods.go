@@ -1,0 +1,18 @@
+package api
+
+// The methods. Each comment names the types of its parameters and of its result.
+const (
+	MethodLoad        = "load"         // LoadParams, LoadResult
+	MethodUnload      = "unload"       // no parameters, LoadResult
+	MethodPersonalize = "personalize"  // PersonalizeParams, PersonalizeResult
+	MethodEvaluate    = "evaluate"     // EvaluateParams, EvaluateResult
+	MethodWrite       = "write"        // WriteParams, WriteResult
+	MethodExplain     = "explain"      // ExplainParams, ExplainResult
+	MethodEstimate    = "estimate"     // EstimateParams, EstimateResult
+	MethodStep        = "step"         // StepParams, StepResult
+	MethodInfo        = "info"         // no parameters, InfoResult
+	MethodRelease     = "release"      // no parameters, ReleaseResult
+	MethodEcho        = "echo"         // any JSON value, which is also the result
+	MethodBench       = "bench"        // BenchParams, BenchResult
+	MethodKernelCases = "kernel-cases" // KernelCasesParams, KernelCasesResult
+)

@@ -1,0 +1,80 @@
+package api
+
+// Loading says how a model is loaded onto the device. Every method that needs a model embeds it.
+type Loading struct {
+	// Base is the format of the frozen weight matrices, one of the Base constants. Empty means
+	// BaseAuto.
+	Base string `json:"base,omitempty"`
+	// Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
+	// method that would need more fails with fault.TooLarge before it loads anything.
+	Memory int64 `json:"memory,omitempty"`
+}
+
+// The formats of a base model's frozen weight matrices on the device.
+const (
+	BaseAuto = "auto" // the smallest format that represents the values of the file exactly
+	BaseF32  = "f32"
+	BaseF16  = "f16"
+	BaseQ8   = "q8"
+	BaseQ4   = "q4"
+)
+
+// Source names the blobs with the writer's items, in JSON Lines as core/history exports them.
+type Source struct {
+	// History is the blob with the items to train on and to retrieve from.
+	History string `json:"history"`
+	// Heldout is a blob with the items to test on, all of them later than the items in History. If
+	// it is empty, HeldoutFraction is split off the end of History.
+	Heldout string `json:"heldout,omitempty"`
+	// HeldoutFraction is the share of the newest items to test on if Heldout is empty; 0 means 0.2.
+	HeldoutFraction float64 `json:"heldout_fraction,omitempty"`
+	// MaxItems limits the items to train on to the newest ones; 0 means all.
+	MaxItems int `json:"max_items,omitempty"`
+	// MaxHeldout limits the items to test on to the oldest ones; 0 means all.
+	MaxHeldout int `json:"max_heldout,omitempty"`
+}
+
+// Retrieval selects the earlier items that the prompt contains, and limits its length.
+type Retrieval struct {
+	// Kind is one of the Retrieval constants. Empty means RetrievalLatest.
+	Kind string `json:"kind,omitempty"`
+	// K is the number of items in the prompt; 0 means 3.
+	K int `json:"k,omitempty"`
+	// MaxPrompt and MaxResponse limit the tokens of a sample. 0 derives them from the model's
+	// context length: a quarter of it for the response, the rest for the prompt.
+	MaxPrompt   int `json:"max_prompt,omitempty"`
+	MaxResponse int `json:"max_response,omitempty"`
+}
+
+// The kinds of retrieval.
+const (
+	RetrievalLatest = "latest" // the newest items
+	RetrievalBM25   = "bm25"   // the items that BM25 ranks highest for the context
+)
+
+// The templates that lay out prompts.
+const (
+	TemplatePlain = "plain" // running text, for models that were not trained to chat
+	TemplateChat  = "chat"  // the model's own chat template
+)
+
+// Inference names what a method reads that uses a model without training it: the model, the adapter
+// on it, and the writer's items with the layout of their prompts.
+type Inference struct {
+	Loading
+	// Model is the folder of the model.
+	Model string `json:"model"`
+	// Adapter is the folder of a LoRA adapter; empty means the base model alone.
+	Adapter string `json:"adapter,omitempty"`
+	Source  Source `json:"source"`
+	// Template is one of the Template constants. Empty means the template that the adapter was
+	// trained with, else the model's chat template if it has one, else TemplatePlain.
+	Template  string    `json:"template,omitempty"`
+	Retrieval Retrieval `json:"retrieval"`
+}
+
+// Field is a named value of an item's context. Prompts contain fields in order.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}

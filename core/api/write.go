@@ -1,0 +1,54 @@
+package api
+
+// WriteParams are the parameters of "write": generate a text for Context in the style of the writer
+// of Source. The text is streamed in TokenEvents.
+type WriteParams struct {
+	Inference
+	// NoHistory uses a prompt with the history erased.
+	NoHistory bool    `json:"no_history,omitempty"`
+	Context   []Field `json:"context"`
+	// Messages is a conversation to continue by the model's chat template, instead of Source and
+	// Context.
+	Messages []ChatMessage `json:"messages,omitempty"`
+	Sampling Sampling      `json:"sampling"`
+}
+
+// ChatMessage is one turn of a conversation.
+type ChatMessage struct {
+	Role    string `json:"role"` // one of the Role constants
+	Content string `json:"content"`
+}
+
+// The roles in a conversation.
+const (
+	RoleSystem    = "system"
+	RoleUser      = "user"
+	RoleAssistant = "assistant"
+)
+
+// Sampling says how a token is drawn from the logits.
+type Sampling struct {
+	Temperature       float64 `json:"temperature,omitempty"` // 0 is greedy
+	TopK              int     `json:"top_k,omitempty"`       // 0 is off
+	TopP              float64 `json:"top_p,omitempty"`       // 0 or 1 is off
+	RepetitionPenalty float64 `json:"repetition_penalty,omitempty"`
+	// Steer adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
+	// without; 0 is off.
+	Steer     float64 `json:"steer,omitempty"`
+	Seed      uint32  `json:"seed,omitempty"`
+	MaxTokens int     `json:"max_tokens,omitempty"` // 0 means 64
+}
+
+// WriteResult is the complete text.
+type WriteResult struct {
+	Text     string  `json:"text"`
+	Tokens   int     `json:"tokens"`
+	Stopped  string  `json:"stopped"` // StoppedEOS or StoppedLength
+	TokensPS float64 `json:"tokens_per_second"`
+}
+
+// The reasons why writing ended.
+const (
+	StoppedEOS    = "eos"    // the model wrote an end token
+	StoppedLength = "length" // the limit of tokens is reached
+)

@@ -1,0 +1,95 @@
+package train
+
+import (
+	"context"
+
+	"nextquill/core/causal"
+	"nextquill/core/kernels"
+	"nextquill/core/model"
+)
+
+// Gradients computes the loss and the gradients of one optimizer step. Samples that exceed the
+// token budget are split into micro-batches whose gradients accumulate.
+type Gradients struct {
+	model       *model.Model
+	step        *model.Step
+	forward     *model.Step // sums weights ahead of several micro-batches; compiled on first use
+	submitFlops float64
+}
+
+// NewGradients compiles the forward and backward passes of spec. submitFlops is the work of one
+// submit, see gpu.Plan.Run. Free releases them.
+func NewGradients(m *model.Model, spec model.StepSpec, submitFlops float64) (*Gradients, error) {
+	step, err := m.NewStep(spec)
+	if err != nil {
+		return nil, err
+	}
+	return &Gradients{model: m, step: step, submitFlops: submitFlops}, nil
+}
+
+// Accumulated describes the gradients of one step.
+type Accumulated struct {
+	Divisors [2]float64 // Z of L_n and L_p; 0 means that the device sums the weights
+	Tokens   int        // packed tokens
+}
+
+// Add queues the passes over a batch. It adds to the model's gradients and leaves the loss terms in
+// a slot of the step's ring of sums.
+func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, error) {
+	spec := g.step.Spec
+	packs, err := causal.MicroBatches(b.Samples, spec.Dual, spec.MaxTokens, spec.MaxResponses)
+	if err != nil {
+		return Accumulated{}, err
+	}
+	z, err := g.divisors(ctx, b, packs)
+	if err != nil {
+		return Accumulated{}, err
+	}
+	out := Accumulated{Divisors: z}
+	for i, p := range packs {
+		d := kernels.Dyn{Slot: uint32(slot), NormNTP: float32(z[0]), NormAlign: float32(z[1])}
+		if i > 0 {
+			d.Accumulate = 1
+		}
+		if err := g.step.Run(ctx, p, b.expert(p), d, g.submitFlops); err != nil {
+			return out, err
+		}
+		out.Tokens += p.Tokens()
+	}
+	return out, nil
+}
+
+// divisors returns Z of L_n and L_p. For one micro-batch, 0 lets the device sum the weights. For
+// several, a forward pass sums them first, so that accumulation is exact.
+func (g *Gradients) divisors(ctx context.Context, b Batch, packs []*causal.Packed) ([2]float64, error) {
+	z := Divisors(g.step.Spec.Objective, b.responses(), len(b.Samples))
+	if len(packs) == 1 || (z[0] > 0 && z[1] > 0) {
+		return z, nil
+	}
+	if g.forward == nil {
+		spec := g.step.Spec
+		spec.Backward = false
+		var err error
+		if g.forward, err = g.model.NewStep(spec); err != nil {
+			return z, err
+		}
+	}
+	sums, err := WeightSums(ctx, g.forward, packs, b.expert, g.submitFlops)
+	if err != nil {
+		return z, err
+	}
+	for i := range z {
+		if z[i] == 0 {
+			z[i] = sums[i]
+		}
+	}
+	return z, nil
+}
+
+// Free destroys the passes' memory.
+func (g *Gradients) Free() {
+	g.step.Free()
+	if g.forward != nil {
+		g.forward.Free()
+	}
+}

@@ -1,0 +1,79 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"nextquill/core/fault"
+)
+
+// Identity is everything that decides a run's result, each part as a fingerprint or a name. A
+// checkpoint resumes only in a run of the same identity. The JSON keys are part of the checkpoint
+// format.
+type Identity struct {
+	Settings string `json:"settings"`
+	Train    string `json:"texts to learn from"`
+	Heldout  string `json:"texts to test on"`
+	Expert   string `json:"frozen adapter"`
+	Model    string `json:"model"`
+	Base     string `json:"base"`     // format of the weights on the device, such as "q8"
+	Template string `json:"template"` // name of the prompt template
+	Adapter  string `json:"adapter to start from"`
+}
+
+func newIdentity(s Setup) Identity {
+	return Identity{
+		Settings: fingerprint(s.Config), Train: fingerprint(s.Data.Train), Heldout: fingerprint(s.Data.Heldout),
+		Expert: fingerprint(s.Data.Expert), Model: fingerprint(s.Model.Config, s.Source.Weights), Base: s.Model.Base(),
+		Template: s.Source.Template, Adapter: s.Source.Adapter,
+	}
+}
+
+// match returns a fault that names every part in which a checkpoint's run differs from this one;
+// where is the checkpoint.
+func (id Identity) match(saved *Identity, where string) error {
+	if saved == nil {
+		return fault.New(fault.Unsupported, where, "", "an earlier version wrote it, without what identifies its run").
+			WithRemedy("start without resuming")
+	}
+	var parts []string
+	for _, part := range []struct{ name, saved, now string }{
+		{"starting adapter", saved.Adapter, id.Adapter},
+		{"base", saved.Base, id.Base},
+		{"frozen adapter", saved.Expert, id.Expert},
+		{"model", saved.Model, id.Model},
+		{"settings", saved.Settings, id.Settings},
+		{"template", saved.Template, id.Template},
+		{"training samples", saved.Train, id.Train},
+		{"held-out samples", saved.Heldout, id.Heldout},
+	} {
+		switch readable := part.name == "base" || part.name == "template"; {
+		case part.saved == part.now:
+		case readable && len(part.saved) < 40:
+			parts = append(parts, fmt.Sprintf("%s (saved %s, now %s)", part.name, fault.Quote(part.saved), fault.Quote(part.now)))
+		default:
+			parts = append(parts, part.name)
+		}
+	}
+	if parts == nil {
+		return nil
+	}
+	return fault.New(fault.Mismatch, where, strings.Join(parts, ", "), "not the same as in the run that wrote the checkpoint").
+		WithRemedy("resume with the same inputs, or start without resuming")
+}
+
+// fingerprint is a hash of the parts' JSON.
+func fingerprint(parts ...any) string {
+	h := fnv.New128a()
+	for _, p := range parts {
+		b, err := json.Marshal(p)
+		if err != nil {
+			panic(err) // plain structs and slices always encode
+		}
+		h.Write(b)
+		h.Write([]byte{0})
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
