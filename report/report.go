@@ -80,15 +80,11 @@ type Fact struct {
 	Value string
 }
 
-// levels are the lower ends of the four shades of an effect, in probability. The second is δ of the presets, so that a token
-// of the second shade or darker is one that training gave the large weight.
-var levels = [...]float64{.01, .05, .15, .4}
-
-// Level is the shade of a token's direct causal effect: 0 for none, 1 to 4 where the history made the token more likely,
-// −1 to −4 where it made it less likely.
+// Level is the shade of a token's data-side causal effect (DCE): 0 for none, 1 to 4 where the history made the token more
+// likely, −1 to −4 where it made it less likely.
 func Level(dce float64) int {
 	level := 0
-	for i, at := range levels {
+	for i, at := range causal.ShadeLevels() {
 		if math.Abs(dce) >= at {
 			level = i + 1
 		}

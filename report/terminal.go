@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"nextquill/core/api"
+	"nextquill/core/causal"
 )
 
 // Colour is what a terminal can show.
@@ -261,6 +262,7 @@ func (t Terminal) Legend() {
 		return
 	}
 	scale := ""
+	levels := causal.ShadeLevels()
 	for level := -len(levels); level <= len(levels); level++ {
 		if level == 0 {
 			scale += " 0 "

@@ -276,7 +276,7 @@ func (j *journey) hostile() {
 	name += ".jpeg"
 	require.NoError(j, os.WriteFile(name, []byte("no zip"), 0o644))
 	require.NoError(j, j.browser.Choose("#adapter-file", name))
-	j.until(`/is no zip/.test(document.querySelector("#alert").textContent)`)
+	j.until(`/is not a readable zip/.test(document.querySelector("#alert").textContent)`)
 	require.Contains(j, j.text("#alert"), "<b>a")
 	j.textIsText()
 
