@@ -26,7 +26,7 @@ func TestPage(t *testing.T) {
 	require.Contains(t, p.text("#history-note"), "160 texts added")
 	require.Regexp(t, `^1 request since this page loaded. Latest: assets/bierce-[0-9a-f]+\.jsonl$`, p.text("#requests"))
 	for _, section := range []string{"learn-note", "write-lack", "explain-lack"} {
-		require.Equal(t, "Fetch the model first.", p.text("#"+section), "a button that cannot be pressed says why")
+		require.Equal(t, "Download the model first.", p.text("#"+section), "a button that cannot be pressed says why")
 	}
 	p.do(`document.querySelector("#sample").click()`)
 	p.until(`/160 already here/.test(document.querySelector("#history-note").textContent)`)
@@ -130,7 +130,7 @@ func TestPageTakesEveryFormat(t *testing.T) {
 	p.do(`const data = new DataTransfer();
 		data.setData("text/plain", "one\n\n<b>two</b>\n\nthree");
 		document.querySelector("#add textarea").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }))`)
-	require.Equal(t, "Add as 3 texts, one a paragraph", p.text("#history-note button"))
+	require.Equal(t, "Add as 3 texts, one per paragraph", p.text("#history-note button"))
 	p.do(`document.querySelector("#history-note button").click()`)
 	p.until(`document.querySelector("#count").textContent === "9 texts"`)
 	p.textIsText()

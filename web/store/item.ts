@@ -36,7 +36,7 @@ const utf8 = new TextEncoder();
 export function normalize(item: NewItem, where: string): Omit<Item, "id"> & { id: string } {
   const text = wellFormed(item.text, where, "text");
   if (text.trim() === "") {
-    throw new Fault("missing", { where, field: "text", detail: "the item has no text", remedy: "remove the item, or give it a text" });
+    throw new Fault("missing", { where, field: "text", detail: "the item has no text", remedy: "remove it, or give it a text" });
   }
   bounded(text, limits.text, where, "text");
   const context = fieldsOf(item.context ?? [], where);

@@ -1,4 +1,4 @@
-// Figures in words that people use.
+// Formatting of numbers and texts.
 
 export function bytes(n: number): string {
   if (n < 1e3) return `${n} bytes`;
@@ -7,7 +7,7 @@ export function bytes(n: number): string {
   return `${(n / 1e9).toFixed(1)} GB`;
 }
 
-/** How long something takes, coarser the longer it is: nobody wants the seconds of an hour. */
+/** A duration, with less precision the longer it is. */
 export function duration(seconds: number): string {
   if (seconds < 1) return "under a second";
   if (seconds < 90) return `${Math.round(seconds)} s`;
@@ -24,7 +24,7 @@ export function date(iso: string): string {
   return Number.isNaN(d.getTime()) ? "" : d.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 }
 
-/** A number with its sign, and a true minus. */
+/** A number with its sign, with a typographic minus. */
 export function signed(n: number, digits: number): string {
   const text = Math.abs(n).toFixed(digits);
   if (Number(text) === 0) return text;
