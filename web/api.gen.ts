@@ -78,63 +78,63 @@ export const shadeLevels = [
   0.4
 ] as const;
 
-/** The phases of training with each preset; see core/api. */
-export const recipes = {
+/** The phases of a run with each preset; see core/api. */
+export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
   "contextsft": [
     {
       "preset": "contextsft",
-      "expert": false,
+      "out": "adapter",
       "from": true
     }
   ],
   "dce": [
     {
       "preset": "dce",
-      "expert": false,
+      "out": "adapter",
       "from": true
     }
   ],
   "mce": [
     {
       "preset": "mce",
-      "expert": false,
+      "out": "adapter",
       "from": true
     }
   ],
   "mce-dce": [
     {
       "preset": "mce-dce",
-      "expert": false,
+      "out": "adapter",
       "from": true
     }
   ],
   "nextquill": [
     {
       "preset": "contextsft",
-      "expert": false,
-      "from": false
+      "out": "contextsft"
     },
     {
       "preset": "nextquill",
-      "expert": true,
+      "out": "adapter",
+      "expert": "contextsft",
       "from": true
     }
   ],
   "nextquill-code": [
     {
       "preset": "nextquill-code",
-      "expert": false,
+      "out": "adapter",
       "from": true
     }
   ],
   "sft": [
     {
       "preset": "sft",
-      "expert": false,
+      "out": "adapter",
       "from": true
     }
   ]
-} as const;
+};
 
 /** The defaults that the module shares with the command line. */
 export const defaults = {
@@ -257,7 +257,7 @@ export const maxCommands = 65536 as const;
 export const maxMessage = 33554432 as const;
 
 /** The longest name that crosses the ABI, in bytes. */
-export const maxName = 4096 as const;
+export const maxNameArg = 4096 as const;
 
 /** The numbers of the commands. */
 export const Op = {
@@ -288,6 +288,27 @@ export const Access = {
 export type Access = (typeof Access)[keyof typeof Access];
 
 // Messages.
+
+/**
+ * Phase is one call of "personalize" in a run that trains with a preset. Out and Expert are names of
+ * folders within the output folder of the run.
+ */
+export interface Phase {
+  /** PersonalizeParams.Preset */
+  preset: Preset;
+  /** where the phase writes its adapter */
+  out: string;
+  /**
+   * Expert is the folder that an earlier phase wrote, for PersonalizeParams.Expert; "" if the phase
+   * needs none.
+   */
+  expert?: string | undefined;
+  /**
+   * From tells whether the phase starts from the adapter that the run continues, if there is one.
+   * The expert never does: it weighs the tokens of these texts, so it learns from them only.
+   */
+  from?: boolean | undefined;
+}
 
 /** Info describes the adapter behind a device. Sizes are in bytes. */
 export interface DeviceInfo {
@@ -571,36 +592,37 @@ export interface Retrieval {
   max_response?: number | undefined;
 }
 
-/** Options are the switches of the objective. */
+/** Options are the parameters of the objective. */
 export interface ObjectiveOptions {
-  /** δ, in probability */
+  /** δ, a difference of probabilities */
   delta: number;
-  /** λ */
+  /** λ, weight of tokens with DCE above δ */
   lambda: number;
-  /** ε */
+  /** ε, weight of the other tokens */
   epsilon: number;
-  /** α, weight of L_p */
+  /** α, factor of L_p */
   alpha: number;
-  /** NTPWeighted and AlignWeighted put ω on L_n and L_p; else the weight is 1. */
+  /** NTPWeighted and AlignWeighted weight L_n and L_p by ω; otherwise the weight is 1. */
   ntp_weighted: boolean;
   align_weighted: boolean;
+  /** Z_n */
   normalize_ntp: string;
-  /** NormalizeAlign is Z_p. */
+  /** Z_p */
   normalize_align: string;
   /** Expert is θ_D: Self, or the folder of a frozen adapter. */
   expert: string;
-  /** CounterfactualGrad lets gradients through z^0. */
+  /** CounterfactualGrad propagates the gradient of L_p through z^0. */
   counterfactual_grad: boolean;
-  /** Weights is Binary when empty. */
+  /** Weights is the kind of ω; empty means Binary. */
   weights?: string | undefined;
-  /** QuantileShare is the share of tokens above δ under Quantile. */
+  /** QuantileShare is the share of tokens above δ when Weights is Quantile. */
   quantile_share?: number | undefined;
   /**
-   * Plausibility drops tokens from L_p whose p_h is below this share of the
-   * most likely token's (contrastive decoding's mask); 0 is off.
+   * Plausibility drops tokens from L_p whose p_h is below this share of the most likely token's
+   * probability, as in contrastive decoding (Li et al. 2023); 0 disables it.
    */
   plausibility?: number | undefined;
-  /** NoHistory trains and prompts with the erased form alone (preset sft). */
+  /** NoHistory trains and prompts without history (preset sft). */
   no_history?: boolean | undefined;
 }
 

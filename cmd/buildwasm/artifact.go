@@ -38,7 +38,7 @@ func buildGuest(ctx context.Context, out string) (artifact, error) {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return artifact{}, err
 	}
-	if err := guest.Build(ctx, out); err != nil {
+	if err := guest.Build(ctx, out, os.Stderr); err != nil {
 		return artifact{}, err
 	}
 	return describe(out)

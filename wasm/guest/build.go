@@ -1,10 +1,14 @@
-// Package guest builds the guest with the Go tool chain: for cmd/buildwasm, and
-// for tests, which must not run a stale one.
+// Package guest builds the guest: core/ compiled to WASM by the Go tool chain. cmd/buildwasm uses
+// it, and tests that must not run an outdated guest.
 package guest
 
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,57 +18,76 @@ import (
 	"nextquill/wasm/guest/shrink"
 )
 
-// hot are the packages whose inner loops run on the processor, the tokenizer's map look-ups among them; there, calls are inlined as usual.
-// Everywhere else they are not: the guest waits for the GPU, and inlining makes it 15 % larger.
-var hot = []string{"nextquill/core/internal/half", "nextquill/core/tokenizer", "unicode/utf8", "math", "math/bits",
-	"internal/abi", "internal/runtime/maps", "internal/runtime/math", "internal/runtime/sys"}
+// hot lists the packages whose inner loops run on the CPU, such as the tokenizer's map look-ups.
+// Calls in them are inlined; in other packages they are not. Most of the time the guest waits for
+// the GPU, and with inlining everywhere it has 125,000 bytes of brotli more.
+var hot = []string{
+	"nextquill/core/internal/half", "nextquill/core/tokenizer", "unicode/utf8", "math", "math/bits",
+	"internal/abi", "internal/runtime/maps", "internal/runtime/math", "internal/runtime/sys",
+}
 
-// Build compiles the guest of the module that contains the working directory into the file out, and its functions' names into one beside
-// it that ends in .symbols. The same source gives the same bytes on every machine.
-func Build(ctx context.Context, out string) error {
+// Build compiles the guest of the module that contains the working directory into the file out, and
+// writes the names of its functions to a file next to it that ends in .symbols. The same source and
+// tool chain give the same bytes on every machine. A guest that shrink does not know is written as
+// the linker made it, without .symbols, and a warning goes to warnings.
+func Build(ctx context.Context, out string, warnings io.Writer) error {
 	root, err := Root(ctx)
 	if err != nil {
 		return err
 	}
-	if out, err = filepath.Abs(out); err != nil {
-		return err
-	}
-	linked := out + ".linked"
-	defer os.Remove(linked)
 	temp, err := os.MkdirTemp("", "nextquill-guest-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	overlay, err := overlayShaders(root, temp)
+	linked, err := link(ctx, root, temp)
 	if err != nil {
 		return err
 	}
-	args := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-overlay=" + overlay, "-ldflags=-s -w", "-gcflags=all=-l"}
+	return write(linked, out, warnings)
+}
+
+// link runs the Go tool chain.
+func link(ctx context.Context, root, temp string) ([]byte, error) {
+	overlay, err := overlayShaders(root, temp)
+	if err != nil {
+		return nil, err
+	}
+	out := filepath.Join(temp, "linked.wasm")
+	args := []string{
+		"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-overlay=" + overlay,
+		"-ldflags=-s -w", "-gcflags=all=-l",
+	}
 	for _, name := range hot {
 		args = append(args, "-gcflags="+name+"=")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", linked, "./wasm")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", out, "./wasm")...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOWASM=", "GOFLAGS=")
-	if _, err = run(cmd); err != nil {
-		return err
+	if _, err := run(cmd); err != nil {
+		return nil, err
 	}
-	wasm, err := os.ReadFile(linked)
+	return os.ReadFile(out)
+}
+
+// write writes the shrunk guest and its symbols, or the guest as it is if shrink refuses it.
+func write(linked []byte, out string, warnings io.Writer) error {
+	symbols := strings.TrimSuffix(out, ".wasm") + ".symbols"
+	small, err := shrink.Guest(linked, shrink.Ours)
 	if err != nil {
-		return err
+		fmt.Fprintf(warnings, "warning: the guest works but is not shrunk: %v\n", err)
+		if err := os.Remove(symbols); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return os.WriteFile(out, linked, 0o644)
 	}
-	small, err := shrink.Guest(wasm, shrink.Ours)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(strings.TrimSuffix(out, ".wasm")+".symbols", small.SymbolFile(), 0o644); err != nil {
+	if err := os.WriteFile(symbols, small.SymbolFile(), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(out, small.WASM, 0o644)
 }
 
-// Root is the folder of the go.mod that governs the working directory.
+// Root returns the folder of the go.mod that governs the working directory.
 func Root(ctx context.Context) (string, error) {
 	mod, err := run(exec.CommandContext(ctx, "go", "env", "GOMOD"))
 	if err != nil {
@@ -78,11 +101,12 @@ func Root(ctx context.Context) (string, error) {
 }
 
 func run(cmd *exec.Cmd) (string, error) {
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fault.New(fault.Unsupported, strings.Join(cmd.Args, " "), "", "%s", strings.TrimSpace(said.String())).WithCause(err).
+		return "", fault.New(fault.Unsupported, strings.Join(cmd.Args, " "), "", "%s", strings.TrimSpace(stderr.String())).
+			WithCause(err).
 			WithRemedy("see the messages of the Go tool chain above; it must be at least the version in go.mod")
 	}
 	return strings.TrimSpace(string(out)), nil

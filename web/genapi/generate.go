@@ -149,11 +149,21 @@ func rank(preset string) int {
 
 func (w *writer) values() {
 	w.value("The lower bounds of |DCE| of the four shades of a token.", "shadeLevels", causal.ShadeLevels())
-	recipes := map[string][]api.Phase{}
+	phases := map[string][]api.Phase{}
 	for _, preset := range causal.Presets() {
-		recipes[preset] = api.Recipe(preset)
+		o, err := causal.Preset(preset)
+		if err != nil {
+			w.fail("%w", err)
+		}
+		phases[preset] = api.Phases(preset, o)
 	}
-	w.value("The phases of training with each preset; see core/api.", "recipes", recipes)
+	w.line("")
+	w.comment("", "The phases of a run with each preset; see core/api.")
+	text, err := json.MarshalIndent(phases, "", "  ")
+	if err != nil {
+		w.fail("%w", err)
+	}
+	w.line("export const phases: Readonly<Record<Preset, readonly Phase[]>> = %s;", text)
 	w.value("The defaults that the module shares with the command line.", "defaults", api.CommonDefaults())
 	w.value("The longest name of a blob, in bytes of UTF-8.", "maxBlobName", blob.MaxName)
 	w.value("The limits on items; see core/history.", "itemLimits", history.DefaultBounds())
@@ -181,7 +191,7 @@ func (w *writer) abi() {
 	w.value("The largest command batch, in bytes.", "maxBatch", abi.MaxBatch)
 	w.value("The most commands in a batch.", "maxCommands", abi.MaxCommands)
 	w.value("The largest request, response, event or reply, in bytes.", "maxMessage", abi.MaxMessage)
-	w.value("The longest name that crosses the ABI, in bytes.", "maxName", abi.MaxName)
+	w.value("The longest name that crosses the ABI, in bytes.", "maxNameArg", abi.MaxNameArg)
 	w.value("The numbers of the commands.", "Op", map[string]gpu.Op{
 		"createBuffer": gpu.OpCreateBuffer, "destroyBuffer": gpu.OpDestroyBuffer, "writeBuffer": gpu.OpWriteBuffer,
 		"clearBuffer": gpu.OpClearBuffer, "copyBuffer": gpu.OpCopyBuffer, "createPipeline": gpu.OpCreatePipeline,
@@ -204,6 +214,7 @@ func names(functions []abi.Func) []string {
 
 func (w *writer) messages() {
 	w.line("\n// Messages.")
+	w.params(reflect.TypeFor[api.Phase]())
 	w.params(reflect.TypeFor[gpu.Info]())
 	w.params(reflect.TypeFor[api.ErrorInfo]())
 	for _, e := range events() {

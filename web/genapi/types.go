@@ -13,7 +13,7 @@ import (
 // unions are the string fields that take the values of a TypeScript type.
 var unions = map[string]string{
 	"Loading.Base": "Base", "Inference.Template": "Template", "PersonalizeParams.Template": "Template",
-	"PersonalizeParams.Preset": "Preset", "EstimateParams.Preset": "Preset",
+	"PersonalizeParams.Preset": "Preset", "Phase.Preset": "Preset", "EstimateParams.Preset": "Preset",
 	"Retrieval.Kind": "RetrievalKind", "Training.Decay": "Decay",
 }
 

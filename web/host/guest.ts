@@ -221,7 +221,7 @@ export class GuestHost {
         return () => blobs.delete(name);
       }),
       blob_list: async("blob_list", (at, size) => {
-        const prefix = strict.decode(this.#view("blob_list", u32(at), u32(size), api.maxName));
+        const prefix = strict.decode(this.#view("blob_list", u32(at), u32(size), api.maxNameArg));
         return async () => {
           const reply = utf8.encode(JSON.stringify(await blobs.list(prefix)));
           if (reply.byteLength > api.maxMessage) {
@@ -265,7 +265,7 @@ export class GuestHost {
   }
 
   #name(what: string, at: Argument, size: Argument): string {
-    const bytes = this.#view(what, u32(at), u32(size), api.maxName);
+    const bytes = this.#view(what, u32(at), u32(size), api.maxNameArg);
     let name: string;
     try {
       name = strict.decode(bytes);

@@ -2,7 +2,7 @@
 // ends with an adapter.
 
 import {
-  decodeResult, defaults, recipes, type Base, type PersonalizeParams, type PersonalizeResult, type Preset,
+  decodeResult, defaults, phases, type Base, type PersonalizeParams, type PersonalizeResult, type Phase as RecipePhase, type Preset,
 } from "../api.gen.js";
 import type { GuestClient } from "../host/client.js";
 import { cancelled, Fault } from "../fault.js";
@@ -213,7 +213,7 @@ export class Run implements AsyncIterable<RunEvent> {
         record.step = 0;
         if (record.phase < stages.length) await this.#save(record);
       }
-      return await this.#adopt(record, result!);
+      return await this.#adopt(record, result!, stages.at(-1)!.out);
     } catch (thrown) {
       if (this.#intent === "cancel") await this.#discard();
       throw thrown;
@@ -350,13 +350,13 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 
   // Makes the new adapter the current one, in one transaction, then deletes what is no longer needed.
-  async #adopt(record: RunRecord, result: PersonalizeResult): Promise<RunResult> {
+  async #adopt(record: RunRecord, result: PersonalizeResult, folder: string): Promise<RunResult> {
     const { model, history } = this.#context;
     const old = await history.record<AdapterRecord>(adapterKey(model));
     await this.#saved;
     await history.setRecords([
       [adapterKey(model), {
-        folder: `${runFolder(model, record)}/adapter`, preset: record.preset, epochs: record.epochs, items: record.items,
+        folder, preset: record.preset, epochs: record.epochs, items: record.items,
         heldout: result.heldout, made: new Date().toISOString(),
       } satisfies AdapterRecord],
       [runKey(model), undefined],
@@ -406,18 +406,16 @@ async function withLock<T>(model: Model, train: () => Promise<T>): Promise<T> {
   });
 }
 
-type Phases = readonly { preset: Preset; expert: boolean; from: boolean }[];
-
-// The calls of a run, by the recipe of its preset. The output of the last one is the new adapter.
+// The calls of a run.
 function stagesOf(model: Model, record: RunRecord): Stage[] {
   const folder = runFolder(model, record);
   // The guest reports an unknown preset.
-  const unknown: Phases = [{ preset: record.preset as Preset, expert: false, from: true }];
-  const phases = (recipes as Partial<Record<string, Phases>>)[record.preset] ?? unknown;
-  return phases.map(({ preset, expert, from }, i) => ({
+  const unknown: RecipePhase[] = [{ preset: record.preset as Preset, out: "adapter", from: true }];
+  const all = (phases as Partial<Record<string, readonly RecipePhase[]>>)[record.preset] ?? unknown;
+  return all.map(({ preset, out, expert, from }) => ({
     preset,
-    out: `${folder}/${i === phases.length - 1 ? "adapter" : "expert"}`,
-    expert: expert ? `${folder}/expert` : undefined,
+    out: `${folder}/${out}`,
+    expert: expert === undefined ? undefined : `${folder}/${expert}`,
     from: from && record.from ? `${folder}/from` : undefined,
   }));
 }

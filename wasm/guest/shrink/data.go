@@ -1,18 +1,12 @@
 package shrink
 
-// minGap is the run of zeros from which on two segments are smaller than one, once compressed.
+// minGap is the number of zeros from which two segments are smaller than one after compression.
 const minGap = 64
 
-// maxMemory bounds the image: Go's data is a few MiB.
+// maxMemory bounds the memory image: Go's data has a few MiB.
 const maxMemory = 1 << 28
 
-// Instructions of a segment's offset.
-const (
-	i32Const = 0x41
-	end      = 0x0b
-)
-
-// memory lays the data segments out as they will lie in memory.
+// memory returns the initial memory that the data segments describe.
 func (m *module) memory() ([]byte, error) {
 	s, err := m.find(dataSection)
 	if err != nil {
@@ -28,10 +22,11 @@ func (m *module) memory() ([]byte, error) {
 		if r.err != nil {
 			return nil, r.err
 		}
-		if flags != 0 || op != i32Const || stop != end || at < 0 || at+int64(len(data)) > maxMemory {
-			return nil, malformed("a data segment at %d of %d bytes, flags %d", at, len(data), flags)
+		size := at + int64(len(data))
+		if flags != 0 || op != opI32Const || stop != opEnd || at < 0 || size > maxMemory {
+			return nil, malformed("data segment at %d with %d bytes, flags %d", at, len(data), flags)
 		}
-		if missing := int(at) + len(data) - len(image); missing > 0 {
+		if missing := int(size) - len(image); missing > 0 {
 			image = append(image, make([]byte, missing)...)
 		}
 		copy(image[at:], data)
@@ -39,7 +34,7 @@ func (m *module) memory() ([]byte, error) {
 	return image, r.err
 }
 
-// setMemory writes an image as segments.
+// setMemory writes an image as data segments.
 func (m *module) setMemory(image []byte) error {
 	s, err := m.find(dataSection)
 	if err != nil {
@@ -52,17 +47,17 @@ func (m *module) setMemory(image []byte) error {
 			at++
 			continue
 		}
-		last, zeros := at, 0 // the last byte that is not zero, and the zeros behind it
+		end, zeros := at, 0 // end is behind the last byte that is not zero
 		for i := at; i < len(image) && zeros < minGap; i++ {
 			if zeros++; image[i] != 0 {
-				last, zeros = i, 0
+				end, zeros = i+1, 0
 			}
 		}
-		segments = append(segments, 0, i32Const)
-		segments = append(signed(segments, int64(at)), end)
-		segments = append(unsigned(segments, uint64(last+1-at)), image[at:last+1]...)
+		segments = append(segments, 0, opI32Const)
+		segments = append(signed(segments, int64(at)), opEnd)
+		segments = append(unsigned(segments, uint64(end-at)), image[at:end]...)
 		n++
-		at = last + 1
+		at = end
 	}
 	s.body = append(unsigned(nil, uint64(n)), segments...)
 	return nil

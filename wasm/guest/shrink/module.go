@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// The sections that are looked into, by their ids in the WebAssembly specification (5.5).
+// Ids of sections (WebAssembly specification 5.5).
 const (
+	customSection   = 0
 	typeSection     = 1
 	importSection   = 2
 	functionSection = 3
@@ -47,17 +48,45 @@ func (m *module) encode() []byte {
 	return out
 }
 
-// find gives the section of an id.
+// find returns the first section with an id.
 func (m *module) find(id byte) (*section, error) {
-	i := slices.IndexFunc(m.sections, func(s section) bool { return s.id == id })
+	i := m.index(id)
 	if i < 0 {
 		return nil, malformed("there is no section %d", id)
 	}
 	return &m.sections[i], nil
 }
 
-// importedFunctions counts the functions that come before the module's own.
-func (m *module) importedFunctions() (uint32, error) {
+func (m *module) index(id byte) int {
+	return slices.IndexFunc(m.sections, func(s section) bool { return s.id == id })
+}
+
+// goVersion reads the version of the Go tool chain from the custom section "producers": a list of
+// fields, each a name and a list of (value, version) pairs.
+func (m *module) goVersion() (string, error) {
+	for _, s := range m.sections {
+		r := &reader{b: s.body}
+		if s.id != customSection || r.text() != "producers" {
+			continue
+		}
+		for range r.count() {
+			field := r.text()
+			for range r.count() {
+				value, version := r.text(), r.text()
+				if r.err != nil {
+					return "", r.err
+				}
+				if field == "language" && value == "Go" {
+					return version, nil
+				}
+			}
+		}
+	}
+	return "", malformed("no section names the Go version")
+}
+
+// importedFunctions counts the imports, which are numbered before the module's own functions.
+func (m *module) importedFunctions() (int, error) {
 	s, err := m.find(importSection)
 	if err != nil {
 		return 0, err
@@ -65,42 +94,46 @@ func (m *module) importedFunctions() (uint32, error) {
 	r := &reader{b: s.body}
 	n := r.count()
 	for range n {
-		r.bytes(r.count()) // module
-		r.bytes(r.count()) // name
+		r.text() // module
+		r.text() // name
 		if kind := r.byte(); kind != 0 && r.err == nil {
-			return 0, malformed("an import of kind %d", kind)
+			return 0, malformed("import of kind %d", kind)
 		}
-		r.unsigned() // type
+		if r.unsigned(); r.err != nil { // type
+			return 0, r.err
+		}
 	}
-	return uint32(n), r.err
+	return n, nil
 }
 
-// addStart adds a function of no parameters and results, the last one, that runs when the module is instantiated.
-func (m *module) addStart(body []byte) error {
-	imports, err := m.importedFunctions()
-	if err != nil {
-		return err
+// addStart appends a function without parameters and results that runs when the module is
+// instantiated. It returns how many functions are imported and how many had code before.
+func (m *module) addStart(body []byte) (imports, own int, err error) {
+	if imports, err = m.importedFunctions(); err != nil {
+		return 0, 0, err
 	}
 	kind, err := m.appendTo(typeSection, []byte{0x60, 0, 0})
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	own, err := m.appendTo(functionSection, unsigned(nil, uint64(kind)))
+	declared, err := m.appendTo(functionSection, unsigned(nil, uint64(kind)))
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	if n, err := m.appendTo(codeSection, append(unsigned(nil, uint64(len(body))), body...)); err != nil || n != own {
-		return malformed("%d functions are declared, and %d have code", own, n)
+	own, err = m.appendTo(codeSection, append(unsigned(nil, uint64(len(body))), body...))
+	if err != nil {
+		return 0, 0, err
 	}
-	at := slices.IndexFunc(m.sections, func(s section) bool { return s.id == elementSection })
-	if at < 0 || slices.ContainsFunc(m.sections, func(s section) bool { return s.id == startSection }) {
-		return malformed("the module has a start function, or no table of functions")
+	has := func(id byte) bool { return m.index(id) >= 0 }
+	if own != declared || has(startSection) || !has(elementSection) {
+		return 0, 0, malformed("sections of functions do not match, or there is a start function")
 	}
-	m.sections = slices.Insert(m.sections, at, section{startSection, unsigned(nil, uint64(imports)+uint64(own))})
-	return nil
+	start := section{startSection, unsigned(nil, uint64(imports+own))}
+	m.sections = slices.Insert(m.sections, m.index(elementSection), start)
+	return imports, own, nil
 }
 
-// appendTo adds an item to a section that is a list, and gives its index.
+// appendTo adds an item to a section that is a list, and returns the item's index.
 func (m *module) appendTo(id byte, item []byte) (int, error) {
 	s, err := m.find(id)
 	if err != nil {
@@ -112,7 +145,7 @@ func (m *module) appendTo(id byte, item []byte) (int, error) {
 	return n, r.err
 }
 
-// reader reads the binary format. After an error it only gives zeros.
+// reader reads the binary format. After an error it returns zeros.
 type reader struct {
 	b   []byte
 	err error
@@ -121,7 +154,7 @@ type reader struct {
 func (r *reader) bytes(n int) []byte {
 	if n < 0 || n > len(r.b) {
 		if r.err == nil {
-			r.err = malformed("the module is cut off")
+			r.err = malformed("the module is truncated")
 		}
 		r.b = nil
 		return nil
@@ -137,6 +170,8 @@ func (r *reader) byte() byte {
 	}
 	return 0
 }
+
+func (r *reader) text() string { return string(r.bytes(r.count())) }
 
 // unsigned reads LEB128.
 func (r *reader) unsigned() uint64 {
@@ -161,8 +196,15 @@ func (r *reader) signed() int64 {
 	return v
 }
 
-// count reads a length. It is checked against what is left when it is used.
-func (r *reader) count() int { return int(min(r.unsigned(), 1<<31)) }
+// count reads a length or a number of items, none of which is larger than what is left.
+func (r *reader) count() int {
+	n := r.unsigned()
+	if n > uint64(len(r.b)) {
+		r.bytes(-1)
+		return 0
+	}
+	return int(n)
+}
 
 func unsigned(out []byte, v uint64) []byte { return binary.AppendUvarint(out, v) }
 

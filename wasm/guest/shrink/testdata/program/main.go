@@ -1,4 +1,4 @@
-// Program does what of Go's runtime depends on the tables that shrink trims, and prints what comes of it.
+// Program does what depends on the tables of Go's runtime that shrink trims, and prints the results.
 package main
 
 import (
