@@ -1,7 +1,7 @@
 // Code generated from the Go types by web/genapi. DO NOT EDIT. To regenerate: go generate ./web/genapi
 //
-// Parameters are sent as they are, so their fields are named as in JSON. Results and events are decoded:
-// every field is checked, and named in camel case.
+// Parameters are sent as they are, so their fields are named as in JSON. Results and events are
+// decoded: every field is checked, and named in camel case.
 
 import { boolean, integer, list, literal, number, optional, record, string, type Decoder } from "./decode.js";
 

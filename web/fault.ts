@@ -1,11 +1,14 @@
-// The error type of NextQuill, the same as in core/fault: what is wrong, where, in which field, against
-// which limit, and what to do about it.
+// The error type of NextQuill, the same as in core/fault: what is wrong, where, in which field,
+// against which limit, and what to do about it.
 
 import type { ErrorInfo, GuestFaultKind } from "./api.gen.js";
 
 export type { ErrorInfo };
 
-/** What sort of error it is. "internal" is a bug in NextQuill; "busy" means that another tab or call is working. */
+/**
+ * What sort of error it is. "internal" is a bug in NextQuill; "busy" means that another tab or call
+ * is working.
+ */
 export type FaultKind = GuestFaultKind | "busy";
 
 /** The parts of a fault. Only the detail is required. */
@@ -107,7 +110,10 @@ export function quote(s: string): string {
   return s.length <= 80 ? JSON.stringify(s) : `${JSON.stringify(s.slice(0, 80))}… (${s.length} characters)`;
 }
 
-/** The fault of a cancelled call. Its cause has the text of Go's context.Canceled, which Go compares. */
+/**
+ * The fault of a cancelled call. Its cause has the text of Go's context.Canceled, which Go
+ * compares.
+ */
 export function cancelled(): Fault {
   return new Fault("cancelled", { detail: "stopped", cause: new Error("context canceled") });
 }

@@ -25,7 +25,8 @@ type siteCmd struct {
 	Quiet bool   `short:"q" help:"Print errors only."`
 }
 
-// Run writes the site. All its URLs are relative, so that it works in any folder of any static host.
+// Run writes the site. All its URLs are relative, so that it works in any folder of any static
+// host.
 func (c siteCmd) Run(ctx context.Context) error {
 	root, err := guest.Root(ctx)
 	if err != nil {
@@ -76,7 +77,8 @@ func newSite(root string) *site {
 // add adds a file with a fixed path.
 func (s *site) add(name string, data []byte) { s.files[name] = data }
 
-// addHashed adds a file below assets/ with a name that changes with its content, so that it may be cached forever.
+// addHashed adds a file below assets/ with a name that changes with its content, so that it may be
+// cached forever.
 func (s *site) addHashed(name string, data []byte) string {
 	ext := path.Ext(name)
 	full := fmt.Sprintf("assets/%s-%s%s", strings.TrimSuffix(name, ext), sum(data)[:10], ext)
@@ -214,8 +216,8 @@ func (s *site) npm() error {
 	return nil
 }
 
-// serviceWorker adds the service worker with the list of files that later visits need. The module stores the weights; the sample
-// is cached when it is used.
+// serviceWorker adds the service worker with the list of files that later visits need. The module
+// stores the weights; the sample is cached when it is used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true

@@ -30,7 +30,8 @@ type firstLoad struct {
 	Weights int64 `json:"weights"`
 }
 
-// siteFile is a file with its original size and its compressed sizes, which are 0 if compression does not make it smaller.
+// siteFile is a file with its original size and its compressed sizes, which are 0 if compression
+// does not make it smaller.
 type siteFile struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size"`
@@ -74,8 +75,8 @@ func (s *site) write(out string) (siteManifest, error) {
 	return m, os.Rename(fresh, out)
 }
 
-// compressed maps the SHA-256 of a content to its compressed forms. The best brotli takes many seconds, and most files are the
-// same as in the last build.
+// compressed maps the SHA-256 of a content to its compressed forms. The best brotli takes many
+// seconds, and most files are the same as in the last build.
 type compressed map[string]forms
 
 // forms are the compressed forms of one content.
@@ -93,7 +94,8 @@ func (f *forms) fill(data []byte) (err error) {
 	return err
 }
 
-// previous reads the compressed files in out. It refuses a folder with files but without a manifest, which is not a site.
+// previous reads the compressed files in out. It refuses a folder with files but without a
+// manifest, which is not a site.
 func previous(out string) (compressed, error) {
 	known := compressed{}
 	text, err := os.ReadFile(filepath.Join(out, marker))
@@ -148,7 +150,8 @@ func (s *site) writeFile(fresh, name string, known compressed) (siteFile, error)
 	return f, nil
 }
 
-// count adds a file; first tells whether a first visit fetches it. The weights are downloaded on request.
+// count adds a file; first tells whether a first visit fetches it. The weights are downloaded on
+// request.
 func (l *firstLoad) count(f siteFile, first bool) {
 	switch ext := path.Ext(f.Path); {
 	case ext == ".safetensors", ext == ".gguf":

@@ -1,7 +1,7 @@
 package history
 
-// Bounds are the default limits on items, as other implementations of this package must apply them. Text and File are in
-// bytes, FieldName is in bytes of UTF-8.
+// Bounds are the default limits on items, as other implementations of this package must apply them.
+// Text and File are in bytes, FieldName is in bytes of UTF-8.
 type Bounds struct {
 	Text      int   `json:"text"`
 	File      int64 `json:"file"`

@@ -1,7 +1,7 @@
 package manifest
 
-// Bounds are the limits on a manifest of unknown origin that every reader applies. Size is in bytes of JSON, Path and Name are
-// in characters.
+// Bounds are the limits on a manifest of unknown origin that every reader applies. Size is in bytes
+// of JSON, Path and Name are in characters.
 type Bounds struct {
 	Version int `json:"version"`
 	Size    int `json:"size"`

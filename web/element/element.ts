@@ -17,12 +17,12 @@ import { button, makeView, type View } from "./view.js";
 const shownItems = 50;
 
 /**
- * A box in which users add texts of theirs, personalize the model and have drafts written. In a form, its value is the
- * draft. The model is downloaded when it is first needed.
+ * A box in which users add texts of theirs, personalize the model and have drafts written. In a
+ * form, its value is the draft. The model is downloaded when it is first needed.
  *
- * Attributes: model, preset, epochs, max-tokens, worker, guest, name, value, required, disabled. Events: "input" and
- * "change" when the draft changes; "nq-progress", "nq-event", "nq-draft", "nq-explain", "nq-forget" and "nq-error", each
- * with a detail. See custom-elements.json.
+ * Attributes: model, preset, epochs, max-tokens, worker, guest, name, value, required, disabled.
+ * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
+ * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
  */
 export class NextQuillElement extends HTMLElement {
   static readonly formAssociated = true;

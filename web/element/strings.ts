@@ -1,4 +1,4 @@
-// The texts of the element. A page in another language replaces them: NextQuillElement.strings = {...}.
+// The texts of the element. Pages in other languages set NextQuillElement.strings.
 
 import { duration } from "../ui/format.js";
 import { shared } from "../ui/strings.js";

@@ -1,5 +1,5 @@
-// The style of the element. Pages change it by the custom properties on :host and by ::part(…); no other style of the
-// page applies.
+// The style of the element. Pages change it by the custom properties on :host and by ::part(…); no
+// other style of the page applies.
 
 const css = `
 :host {

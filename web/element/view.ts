@@ -23,8 +23,8 @@ export function button(part: string, text: string, press: () => void): HTMLButto
 }
 
 /**
- * Creates the controls. Parts: box, texts, items, item, text, file, about, steer, amount, draft, explained, token, effect,
- * progress, status, button, and one per button.
+ * Creates the controls. Parts: box, texts, items, item, text, file, about, steer, amount, draft,
+ * explained, token, effect, progress, status, button, and one per button.
  */
 export function makeView(s: Strings, accept: string, on: Actions) {
   const summary = h("summary", { part: "summary" }, s.texts(0));

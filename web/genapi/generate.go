@@ -18,8 +18,8 @@ import (
 
 const header = `// Code generated from the Go types by web/genapi. DO NOT EDIT. To regenerate: ` + Command + `
 //
-// Parameters are sent as they are, so their fields are named as in JSON. Results and events are decoded:
-// every field is checked, and named in camel case.
+// Parameters are sent as they are, so their fields are named as in JSON. Results and events are
+// decoded: every field is checked, and named in camel case.
 
 import { boolean, integer, list, literal, number, optional, record, string, type Decoder } from "./decode.js";
 `

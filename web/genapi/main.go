@@ -1,6 +1,6 @@
-// Command genapi writes web/api.gen.ts: what the TypeScript of web/ takes from the Go types. These are
-// the parameters, results and events of the methods with decoders that check every field, the names of
-// presets, formats and fault kinds, the constants of the ABI, limits and defaults.
+// Command genapi writes web/api.gen.ts: what the TypeScript of web/ takes from the Go types. These
+// are the parameters, results and events of the methods with decoders that check every field, the
+// names of presets, formats and fault kinds, the constants of the ABI, limits and defaults.
 package main
 
 import (

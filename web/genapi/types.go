@@ -17,7 +17,8 @@ var unions = map[string]string{
 	"Retrieval.Kind": "RetrievalKind", "Training.Decay": "Decay",
 }
 
-// field is one field of a message. Those of embedded structs count as the message's own, as in JSON.
+// field is one field of a message. Those of embedded structs count as the message's own, as in
+// JSON.
 type field struct {
 	json, typ string // typ is in Go: "Type.Field"
 	omit      bool   // JSON may lack it
@@ -62,8 +63,8 @@ func (w *writer) params(t reflect.Type) {
 }
 
 // result writes the interface of a message that the guest sends, and its decoder. Its fields are in
-// camel case. A field that JSON may lack then has its zero value, or is undefined for a pointer. event is
-// the name of an event, else "".
+// camel case. A field that JSON may lack then has its zero value, or is undefined for a pointer.
+// event is the name of an event, else "".
 func (w *writer) result(t reflect.Type, event string) {
 	if w.done["result "+t.Name()] {
 		return
@@ -96,8 +97,9 @@ func (w *writer) result(t reflect.Type, event string) {
 	w.line("});")
 }
 
-// begin writes what goes before a struct: the structs that it needs, then its comment. written tells that
-// its interface is there already; one that is both sent and received has one spelling of its fields.
+// begin writes what goes before a struct: the structs that it needs, then its comment. written
+// tells that its interface is there already; one that is both sent and received has one spelling of
+// its fields.
 func (w *writer) begin(t reflect.Type, role string, nested func(reflect.Type)) (fields []field, written bool) {
 	written = w.done["params "+t.Name()] || w.done["result "+t.Name()]
 	w.done[role+" "+t.Name()] = true

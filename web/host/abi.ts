@@ -1,5 +1,5 @@
-// The boundary between guest and host: the exports of the guest, and the decoding of command batches.
-// The constants come from ../api.gen.ts; ../../wasm/abi/README.md describes both.
+// The boundary between guest and host: the exports of the guest, and the decoding of command
+// batches. The constants come from ../api.gen.ts; ../../wasm/abi/README.md describes both.
 
 import { Access, maxBatch, maxCommands, Op, statusTexts, Usage } from "../api.gen.js";
 import { Fault } from "../fault.js";
@@ -46,8 +46,8 @@ export type Command =
 const utf8 = new TextDecoder();
 
 /**
- * Decodes a batch one command at a time, so that a long batch is never in memory twice. It checks the
- * encoding only; the device checks handles and ranges.
+ * Decodes a batch one command at a time, so that a long batch is never in memory twice. It checks
+ * the encoding only; the device checks handles and ranges.
  */
 export class BatchReader {
   readonly #bytes: Uint8Array<ArrayBuffer>;

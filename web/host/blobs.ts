@@ -1,5 +1,5 @@
-// The guest's storage: named byte strings that are read by range and replaced atomically. opfs.ts stores
-// them on the device, MemoryStore in memory.
+// The guest's storage: named byte strings that are read by range and replaced atomically. opfs.ts
+// stores them on the device, MemoryStore in memory.
 
 import { maxBlobName } from "../api.gen.js";
 import { Fault, quote } from "../fault.js";
@@ -9,20 +9,22 @@ import { sha256 } from "../store/hash.js";
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * Named blobs. Errors are Faults: "missing" for a blob that does not exist, "out-of-range" for a range past
- * its end, "storage" for an error of the medium. Callers check names with checkName.
+ * Named blobs. Errors are Faults: "missing" for a blob that does not exist, "out-of-range" for a
+ * range past its end, "storage" for an error of the medium. Callers check names with checkName.
  */
 export interface BlobStore {
   size(name: string): Promise<number>;
   /** Fills `into` with the bytes from `offset` on. */
   read(name: string, offset: number, into: Bytes): Promise<void>;
-  /** Replaces the blob atomically: after a kill at any time it has the old bytes or the new ones. */
+  /**
+   * Replaces the blob atomically: after a kill at any time it has the old bytes or the new ones.
+   */
   write(name: string, data: Bytes): Promise<void>;
   /** Deletes the blob and its unfinished parts. A missing blob is no error. */
   delete(name: string): Promise<void>;
 
-  // A blob that does not fit into memory is appended in pieces. The methods above do not see it until it is
-  // finished. The pieces survive a kill.
+  // A blob that does not fit into memory is appended in pieces. The methods above do not see it
+  // until it is finished. The pieces survive a kill.
 
   /** The bytes that were appended so far. */
   partial(name: string): Promise<number>;
@@ -30,7 +32,10 @@ export interface BlobStore {
   append(name: string, offset: number, data: Bytes): Promise<void>;
   /** The SHA-256 of `size` appended bytes from `offset` on, in hexadecimal. */
   hashPartial(name: string, offset: number, size: number): Promise<string>;
-  /** Makes the pieces the blob and returns its hash. With another hash than `sha256` it deletes them and throws. */
+  /**
+   * Makes the pieces the blob and returns its hash. With another hash than `sha256` it deletes them
+   * and throws.
+   */
   finish(name: string, sha256?: string): Promise<string>;
 
   /** The names that start with `prefix`, sorted by their UTF-8 bytes. */
@@ -170,7 +175,9 @@ export class MemoryStore implements BlobStore {
 /** Blobs with this prefix stay in the worker's memory until it ends: inputs of single calls. */
 export const scratch = "scratch/";
 
-/** A store that keeps blobs under `scratch` in memory, so that they use no storage on the device. */
+/**
+ * A store that keeps blobs under `scratch` in memory, so that they use no storage on the device.
+ */
 export class WithScratch implements BlobStore {
   readonly #stored: BlobStore;
   readonly #memory = new MemoryStore();

@@ -47,8 +47,9 @@ const closeTimeout = 5000; // ms
 type Body<R> = R extends Request ? Omit<R, "id"> : never;
 
 /**
- * A guest in a worker, with a GPU and blobs. Calls run one after the other. Every error is a Fault. After
- * one of kind "device-lost" or "internal", close the client and open another one; blobs are intact.
+ * A guest in a worker, with a GPU and blobs. Calls run one after the other. Every error is a Fault.
+ * After one of kind "device-lost" or "internal", close the client and open another one; blobs are
+ * intact.
  */
 export class GuestClient {
   /** The blobs. An operation waits for the calls before it. */
@@ -210,8 +211,8 @@ export class GuestClient {
   }
 }
 
-// Under Trusted Types, a worker's URL must come from a policy. The page's Content-Security-Policy must
-// allow the policy "nextquill".
+// Under Trusted Types, a worker's URL must come from a policy. The page's Content-Security-Policy
+// must allow the policy "nextquill".
 interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
 }

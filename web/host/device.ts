@@ -25,8 +25,8 @@ const remedy =
   "use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; chrome://gpu says why WebGPU is off";
 
 /**
- * Opens a device on the fastest adapter. With `baseline` it requests the default limits of WebGPU and no
- * features, like the weakest conformant device. Throws a Fault of kind "no-adapter".
+ * Opens a device on the fastest adapter. With `baseline` it requests the default limits of WebGPU
+ * and no features, like the weakest conformant device. Throws a Fault of kind "no-adapter".
  */
 export async function openDevice(baseline: boolean): Promise<{ device: GPUDevice; info: DeviceInfo }> {
   const gpu = (navigator as { gpu?: GPU }).gpu;
@@ -45,7 +45,8 @@ async function requestDevice(adapter: GPUAdapter, baseline: boolean): Promise<GP
     try {
       return await withTimeout(adapter.requestDevice({ label, requiredLimits, requiredFeatures }), "opening the GPU");
     } catch (thrown) {
-      // Some drivers refuse limits that their adapter reports. Try the defaults on the same adapter.
+      // Some drivers refuse limits that their adapter reports. Try the defaults on the same
+      // adapter.
       if (thrown instanceof Fault) throw thrown;
     }
   }

@@ -5,8 +5,8 @@
 const pollsSlowly = /\bGecko\/\d/.test(navigator.userAgent);
 
 /**
- * Awaits `work`, a promise that settles when the GPU has done what was submitted to `queue`. In Firefox it
- * submits an empty list every millisecond meanwhile, so that Firefox polls.
+ * Awaits `work`, a promise that settles when the GPU has done what was submitted to `queue`. In
+ * Firefox it submits an empty list every millisecond meanwhile, so that Firefox polls.
  */
 export async function awaitGPU<T>(queue: GPUQueue, work: Promise<T>): Promise<T> {
   const timer = pollsSlowly ? setInterval(() => queue.submit([]), 1) : undefined;

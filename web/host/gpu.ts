@@ -1,8 +1,8 @@
 // Runs the guest's command batches on WebGPU.
 //
-// A batch runs when it is submitted, up to the first dispatch whose pipeline is still compiling. The rest
-// waits in a queue. Pipelines compile in the background, many at a time. WebGPU reports some errors later;
-// they are stored and thrown by the next operation that waits (read, load).
+// A batch runs when it is submitted, up to the first dispatch whose pipeline is still compiling.
+// The rest waits in a queue. Pipelines compile in the background, many at a time. WebGPU reports
+// some errors later; they are stored and thrown by the next operation that waits (read, load).
 
 import { Access, type DeviceInfo } from "../api.gen.js";
 import { BatchReader, type Command } from "./abi.js";
@@ -82,7 +82,9 @@ export class Device {
     return this.#lost;
   }
 
-  /** Runs a batch as far as possible and queues the rest. The caller may reuse `bytes` afterwards. */
+  /**
+   * Runs a batch as far as possible and queues the rest. The caller may reuse `bytes` afterwards.
+   */
   submit(bytes: Bytes): void {
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#pump !== undefined) {
@@ -93,7 +95,10 @@ export class Device {
     if (blocked !== undefined) this.#pump = this.#work(blocked);
   }
 
-  /** Waits for the device and copies bytes of a buffer. `into` is called for the target when they are ready. */
+  /**
+   * Waits for the device and copies bytes of a buffer. `into` is called for the target when they
+   * are ready.
+   */
   async read(handle: number, offset: number, size: number, into: () => Bytes): Promise<void> {
     await this.#drain();
     try {
@@ -154,8 +159,8 @@ export class Device {
     this.#device.destroy();
   }
 
-  // Executes a batch. If it reaches a pipeline that is compiling, it returns the rest of the batch and the
-  // promise to wait for.
+  // Executes a batch. If it reaches a pipeline that is compiling, it returns the rest of the batch
+  // and the promise to wait for.
   #run(bytes: Bytes): { rest: Bytes; until: Promise<void> } | undefined {
     return this.#scoped("command batch", () => {
       try {
@@ -186,8 +191,8 @@ export class Device {
     });
   }
 
-  // Runs only the destroy commands in the rest of a failed batch. The guest does not know these handles any
-  // more, so nothing else would free them.
+  // Runs only the destroy commands in the rest of a failed batch. The guest does not know these
+  // handles any more, so nothing else would free them.
   #destroyOnly(reader: BatchReader): void {
     for (let c = reader.next(); c !== undefined; c = reader.next()) {
       if (c.op === "destroyBuffer" || c.op === "destroyPipeline" || c.op === "destroyBindGroup") this.#execute(c);
@@ -431,7 +436,8 @@ export class Device {
     await Promise.resolve(); // let the handler of device.lost run first
   }
 
-  // Runs f inside one error scope of each kind. WebGPU's messages name the buffer or kernel by its label.
+  // Runs f inside one error scope of each kind. WebGPU's messages name the buffer or kernel by its
+  // label.
   #scoped<T>(what: string, f: () => T): T {
     const device = this.#device;
     device.pushErrorScope("internal");

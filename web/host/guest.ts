@@ -74,8 +74,8 @@ export class GuestHost {
   }
 
   /**
-   * Serves one call. When `stop` fires, the guest is told at the next operation that it waits for. The call
-   * then usually throws "cancelled", and the host stays usable. Calls must not overlap.
+   * Serves one call. When `stop` fires, the guest is told at the next operation that it waits for.
+   * The call then usually throws "cancelled", and the host stays usable. Calls must not overlap.
    */
   async call(method: string, params: unknown, onEvent: (event: Event) => void, stop: AbortSignal): Promise<unknown> {
     if (this.#broken !== undefined) throw this.#broken;
@@ -89,7 +89,8 @@ export class GuestHost {
         remedy: "pass large data as a blob",
       });
     }
-    // The call has its own signal, because operations after the cancellation must not see it; see #drive.
+    // The call has its own signal, because operations after the cancellation must not see it; see
+    // #drive.
     const call: Call = { onEvent, stop: new AbortController(), pending: undefined, response: undefined };
     const forward = () => call.stop.abort();
     stop.addEventListener("abort", forward);
@@ -107,8 +108,8 @@ export class GuestHost {
     return decodeResponse(call.response!);
   }
 
-  // Runs the guest until it parks, performs the operation that it waits for, and resumes it. If this throws,
-  // the guest is unusable.
+  // Runs the guest until it parks, performs the operation that it waits for, and resumes it. If
+  // this throws, the guest is unusable.
   async #drive(call: Call, method: string, request: Bytes, stop: AbortSignal): Promise<void> {
     const guest = this.#guest;
     const at = guest.alloc(request.byteLength);
@@ -147,8 +148,8 @@ export class GuestHost {
     this.#taskStart = performance.now();
   }
 
-  // The imports. None throws through the guest, which would leave it unusable. The arguments are not
-  // trusted.
+  // The imports. None throws through the guest, which would leave it unusable. The arguments are
+  // not trusted.
   #imports(): Record<(typeof api.importNames)[number], (...args: Argument[]) => number> {
     const sync = (serve: (...args: Argument[]) => number) => (...args: Argument[]): number => {
       try {
@@ -249,8 +250,8 @@ export class GuestHost {
     return api.statusFailed;
   }
 
-  // Returns a checked view of the guest's memory. Growing the memory detaches views, so a view is created
-  // when it is used.
+  // Returns a checked view of the guest's memory. Growing the memory detaches views, so a view is
+  // created when it is used.
   #view(what: string, at: number, size: number, limit = 2 ** 32): Bytes {
     if (size > limit) throw new Fault("too-large", { where: "guest", field: what, detail: `${size} bytes`, limit: `${limit} bytes` });
     if (size === 0) return nothing;

@@ -1,15 +1,15 @@
 // Blobs in the origin's private file system.
 //
-// A blob is one file of a flat folder, named `<blob>~<version>.<mark>`: the escaped name of the blob, a
-// version that grows with each replacement, and random bits. The file has the bytes, then a seal that
-// repeats size, version and mark. To replace a blob, a new file is written and flushed, the seal is
-// appended and flushed, and the old file is removed. After a kill at any time there is the complete old
-// file, perhaps with an unsealed new one, which the next scan removes; or both are complete, and the newer
-// one counts. This does not depend on atomic renames. A file that is being written is locked, so scans in
-// other tabs leave it alone.
+// A blob is one file of a flat folder, named `<blob>~<version>.<mark>`: the escaped name of the
+// blob, a version that grows with each replacement, and random bits. The file has the bytes, then a
+// seal that repeats size, version and mark. To replace a blob, a new file is written and flushed,
+// the seal is appended and flushed, and the old file is removed. After a kill at any time there is
+// the complete old file, perhaps with an unsealed new one, which the next scan removes; or both are
+// complete, and the newer one counts. This does not depend on atomic renames. A file that is being
+// written is locked, so scans in other tabs leave it alone.
 //
-// The name of a blob that is appended in pieces ends in "p". Without a seal such a file is kept, but is no
-// blob yet.
+// The name of a blob that is appended in pieces ends in "p". Without a seal such a file is kept,
+// but is no blob yet.
 
 import { checkAppend, checkHash, checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
 import { storageFault } from "../store/quota.js";
@@ -59,7 +59,9 @@ export class OPFSStore implements BlobStore {
     this.#others.onmessage = () => (this.#stale = true);
   }
 
-  /** Opens the store in a folder of the origin's private file system, which it creates if needed. */
+  /**
+   * Opens the store in a folder of the origin's private file system, which it creates if needed.
+   */
   static async open(folder: string): Promise<OPFSStore> {
     try {
       let dir = await navigator.storage.getDirectory();
@@ -218,7 +220,8 @@ export class OPFSStore implements BlobStore {
     if (this.#stale) await this.#scan();
   }
 
-  // Versions follow the clock, so that a version is also newer than that of a worker that has just ended.
+  // Versions follow the clock, so that a version is also newer than that of a worker that has just
+  // ended.
   #nextVersion(name: string): number {
     return Math.max((this.#files.get(name)?.version ?? 0) + 1, Date.now());
   }
@@ -243,7 +246,8 @@ export class OPFSStore implements BlobStore {
     return file;
   }
 
-  // Reads the folder and removes the remains of killed writes. Repeats if another tab writes meanwhile.
+  // Reads the folder and removes the remains of killed writes. Repeats if another tab writes
+  // meanwhile.
   async #scan(): Promise<void> {
     for (let attempt = 1; attempt <= attempts; attempt++) {
       try {
@@ -296,8 +300,8 @@ export class OPFSStore implements BlobStore {
     return true;
   }
 
-  // Removes an unsealed file, unless another tab is writing it. Returns false if the file was sealed
-  // meanwhile, so that the scan has to repeat.
+  // Removes an unsealed file, unless another tab is writing it. Returns false if the file was
+  // sealed meanwhile, so that the scan has to repeat.
   async #clear(fileName: string, handle: FileSystemFileHandle, version: number, mark: number): Promise<boolean> {
     if (!hasSyncHandles) return true; // no way to tell whether it is being written
     let lock: FileSystemSyncAccessHandle;
@@ -413,8 +417,8 @@ async function openReader(handle: FileSystemFileHandle): Promise<Reader> {
 
 type Part = readonly [at: number, data: Bytes];
 
-// Truncates the file at the first offset and writes the parts. With `flush`, each part is on the device
-// before the next one is written.
+// Truncates the file at the first offset and writes the parts. With `flush`, each part is on the
+// device before the next one is written.
 async function writeParts(handle: FileSystemFileHandle, parts: readonly Part[], flush: boolean): Promise<void> {
   if (!hasSyncHandles) {
     const stream = await handle.createWritable({ keepExistingData: true }); // changes the file when it is closed

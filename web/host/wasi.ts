@@ -1,5 +1,5 @@
-// The functions of WASI that Go's runtime imports (wasm/abi lists them): the clock, random bytes, an empty
-// environment, and standard streams that go to a log. None opens a file or a socket.
+// The functions of WASI that Go's runtime imports (wasm/abi lists them): the clock, random bytes,
+// an empty environment, and standard streams that go to a log. None opens a file or a socket.
 
 const ok = 0;
 const badDescriptor = 8;
@@ -61,8 +61,8 @@ export function wasi(memory: () => WebAssembly.Memory, log: Log): Record<string,
       }
       return ok;
     },
-    // A worker cannot sleep without shared memory. Go's runtime polls until the time has come, so every
-    // subscription may be answered at once.
+    // A worker cannot sleep without shared memory. Go's runtime polls until the time has come, so
+    // every subscription may be answered at once.
     poll_oneoff(subscriptions: number, events: number, count: number, written: number): number {
       const v = view();
       for (let i = 0; i < count >>> 0; i++) {

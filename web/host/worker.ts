@@ -1,4 +1,5 @@
-// The worker: it has the guest, the GPU and the blobs, and serves the requests of the page in order.
+// The worker: it has the guest, the GPU and the blobs, and serves the requests of the page in
+// order.
 
 import { openDevice } from "./device.js";
 import { checkName, MemoryStore, WithScratch, type BlobStore, type Bytes } from "./blobs.js";

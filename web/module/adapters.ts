@@ -1,5 +1,5 @@
-// The user's adapters: the current one, those kept under a name, and their export as a zip with the two files that
-// PEFT's from_pretrained reads.
+// The user's adapters: the current one, those kept under a name, and their export as a zip with the
+// two files that PEFT's from_pretrained reads.
 
 import { unzipSync, zipSync } from "../vendor/fflate/index.js";
 
@@ -74,8 +74,9 @@ export class Adapters {
   }
 
   /**
-   * Keeps the current adapter under a name, so that the next one does not replace it. use() makes it current again, and
-   * write, explain and personalize accept its name. An adapter that has the name already is replaced.
+   * Keeps the current adapter under a name, so that the next one does not replace it. use() makes
+   * it current again, and write, explain and personalize accept its name. An adapter that has the
+   * name already is replaced.
    */
   async keep(name: string): Promise<void> {
     if (name.trim() === "" || name.length > maxName) {
@@ -101,7 +102,10 @@ export class Adapters {
     return await this.#describe(record);
   }
 
-  /** The current adapter as an uncompressed zip of adapter_config.json and adapter_model.safetensors. Throws "missing" without one. */
+  /**
+   * The current adapter as an uncompressed zip of adapter_config.json and
+   * adapter_model.safetensors. Throws "missing" without one.
+   */
   async export(): Promise<Blob> {
     const record = await this.#record();
     if (record === undefined) throw noAdapter();
@@ -118,8 +122,9 @@ export class Adapters {
   }
 
   /**
-   * Makes the adapter in a zip the current one. The previous one is deleted unless it is kept. Throws "malformed",
-   * "unsupported", "mismatch" (trained for another model) or "too-large"; the current adapter stays then.
+   * Makes the adapter in a zip the current one. The previous one is deleted unless it is kept.
+   * Throws "malformed", "unsupported", "mismatch" (trained for another model) or "too-large"; the
+   * current adapter stays then.
    */
   async import(zip: Blob): Promise<AdapterInfo> {
     this.#context.idle("adapter.import");
@@ -143,8 +148,9 @@ export class Adapters {
   }
 
   /**
-   * Without a name: from now on there is no current adapter, and texts are written by the base model with the history in
-   * the prompt. With a name: stops keeping that adapter. Its files are deleted unless it is still current or kept.
+   * Without a name: from now on there is no current adapter, and texts are written by the base
+   * model with the history in the prompt. With a name: stops keeping that adapter. Its files are
+   * deleted unless it is still current or kept.
    */
   async remove(name?: string): Promise<void> {
     this.#context.idle("adapter.remove");
@@ -211,8 +217,8 @@ async function removeAll(blobs: GuestClient["blobs"], folder: string): Promise<v
   for (const name of await blobs.list(`${folder}/`)) await blobs.delete(name);
 }
 
-// Unpacks PEFT's two files from a zip, from any folder in it. Limits the unpacked size, because a small zip can
-// expand to any size.
+// Unpacks PEFT's two files from a zip, from any folder in it. Limits the unpacked size, because a
+// small zip can expand to any size.
 async function unzip(zip: Blob): Promise<Record<string, Bytes>> {
   const where = zip instanceof File ? zip.name : "zip";
   if (zip.size > maxZip) throw new Fault("too-large", { where, detail: `${zip.size} bytes`, limit: `${maxZip} bytes` });

@@ -1,5 +1,5 @@
-// Stores the files of a model as blobs, from the network or from the page. Checksums are verified, later visits use
-// the stored files, and interrupted downloads resume.
+// Stores the files of a model as blobs, from the network or from the page. Checksums are verified,
+// later visits use the stored files, and interrupted downloads resume.
 
 import type { Bytes, GuestClient } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
@@ -25,8 +25,8 @@ interface Kept {
 
 export type Blobs = GuestClient["blobs"];
 
-// Data is stored in pieces of this size. A complete file is never in the page's memory, and an interruption loses
-// at most one piece.
+// Data is stored in pieces of this size. A complete file is never in the page's memory, and an
+// interruption loses at most one piece.
 const pieceSize = 1 << 20;
 const attempts = 4; // of a request
 
@@ -112,7 +112,8 @@ interface Stored {
   sha256: string;
 }
 
-// Returns size and hash of a stored file, or undefined if it is missing or differs from what is known of it.
+// Returns size and hash of a stored file, or undefined if it is missing or differs from what is
+// known of it.
 async function storedFile(
   blobs: Blobs, name: string, file: { size?: number | undefined; sha256?: string | undefined },
 ): Promise<Stored | undefined> {
@@ -211,7 +212,8 @@ class Download {
     }
   }
 
-  // Deletes everything from `from` on, so that the next attempt downloads it again. Returns the fault.
+  // Deletes everything from `from` on, so that the next attempt downloads it again. Returns the
+  // fault.
   async #mismatch(where: string, from: number, field: string, detail: string, limit: string): Promise<Fault> {
     this.#truncate(from);
     await this.#blobs.append(this.#name, from, new Uint8Array(0));
@@ -220,7 +222,8 @@ class Download {
     });
   }
 
-  // Downloads `url`, which has the bytes from `from` to `end` of the file. Continues after the bytes that exist.
+  // Downloads `url`, which has the bytes from `from` to `end` of the file. Continues after the
+  // bytes that exist.
   async #fetchRange(url: URL, from: number, end: number | undefined): Promise<void> {
     await this.#retry(async () => {
       const response = await this.#get(url, this.#loaded - from, () => this.#truncate(from));

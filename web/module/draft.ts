@@ -9,7 +9,10 @@ export interface WriteOptions {
   context?: About;
   /** Cancels writing: the iterator and `result` throw a Fault of kind "cancelled". */
   signal?: AbortSignal | undefined;
-  /** Strengthens the user's style: adds this multiple of the history's effect to the logits. −10 to 10; 0 (off) by default. */
+  /**
+   * Strengthens the user's style: adds this multiple of the history's effect to the logits. −10 to
+   * 10; 0 (off) by default.
+   */
   steer?: number;
   /** 0 always takes the most likely token; 0.7 by default. */
   temperature?: number;
@@ -29,15 +32,17 @@ export interface WriteOptions {
   plain?: boolean;
 }
 
-/** The complete text. `stopped` is "eos" if the model ended it, or "length" if it reached maxTokens. */
+/**
+ * The complete text. `stopped` is "eos" if the model ended it, or "length" if it reached maxTokens.
+ */
 export interface WriteResult extends GuestWriteResult {
   /** The seed that was used. The same seed, texts and adapter give the same draft. */
   seed: number;
 }
 
 /**
- * A text that is being written. Iterate over it once to get its pieces; leaving the loop early cancels it.
- * Writing continues whether or not you iterate; `result` has the complete text.
+ * A text that is being written. Iterate over it once to get its pieces; leaving the loop early
+ * cancels it. Writing continues whether or not you iterate; `result` has the complete text.
  */
 export class Draft implements AsyncIterable<string> {
   /** Resolves when the text is complete. Rejects with a Fault. */
@@ -92,8 +97,8 @@ export class Draft implements AsyncIterable<string> {
 }
 
 /**
- * Passes the pieces of a text on. If the text is written again after the GPU was lost, the same seed gives the
- * same text, and the pieces that were passed on before are skipped.
+ * Passes the pieces of a text on. If the text is written again after the GPU was lost, the same
+ * seed gives the same text, and the pieces that were passed on before are skipped.
  */
 export class ResumableText {
   /** Set if the second text differs from the first. */

@@ -16,15 +16,15 @@ export interface Estimate {
   /** Whether the browser has promised not to delete the data when space runs low. */
   persisted: boolean;
   /**
-   * GPU memory for writing and for training. An open model computes it; before that it is a rough estimate,
-   * undefined if the size of the model is unknown.
+   * GPU memory for writing and for training. An open model computes it; before that it is a rough
+   * estimate, undefined if the size of the model is unknown.
    */
   gpu: { write: number; train: number } | undefined;
 }
 
-// The rough estimate. Files usually have 16-bit weights, and the GPU may need 32-bit ones. Training also needs
-// the activations of a batch, which exceed the weights of small models: the embedded model needs 318 MB with
-// 4,096 packed tokens per batch.
+// The rough estimate. Files usually have 16-bit weights, and the GPU may need 32-bit ones. Training
+// also needs the activations of a batch, which exceed the weights of small models: the embedded
+// model needs 318 MB with 4,096 packed tokens per batch.
 const perByte = { write: 2.2, train: 4 };
 const fixed = { write: 32 << 20, train: 288 << 20 };
 

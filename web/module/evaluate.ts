@@ -7,8 +7,8 @@ import { contentID, limits, normalize, toLine, type Item, type NewItem } from ".
 
 export interface EvaluateOptions {
   /**
-   * The texts to test on, later than those trained on. The prompt of each contains texts before it, first those
-   * of the history.
+   * The texts to test on, later than those trained on. The prompt of each contains texts before it,
+   * first those of the history.
    */
   texts: readonly NewItem[];
   /** Test the base model, without an adapter and without history. */
@@ -21,7 +21,10 @@ export interface Evaluation {
   /** Nats per token. */
   loss: number;
   tokens: number;
-  /** The texts by time, each with its loss summed over its tokens. Texts that exceed the context length are left out. */
+  /**
+   * The texts by time, each with its loss summed over its tokens. Texts that exceed the context
+   * length are left out.
+   */
   texts: { index: number; nats: number; tokens: number }[];
 }
 

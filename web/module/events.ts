@@ -7,7 +7,10 @@ import {
 import type { Event } from "../host/client.js";
 import type { Fault } from "../fault.js";
 
-/** The phase that an event belongs to: `phase` counts from 1 to `phases`, and `preset` is what the phase trains. */
+/**
+ * The phase that an event belongs to: `phase` counts from 1 to `phases`, and `preset` is what the
+ * phase trains.
+ */
 export interface Phase {
   phase: number;
   phases: number;
@@ -17,7 +20,10 @@ export interface Phase {
 /** What the run is doing. `total` is 0 if the length is unknown. */
 export type StageEvent = GuestStageEvent & Phase;
 
-/** One optimizer step. Losses are in nats per token. `seconds` and `remaining` count within the phase. */
+/**
+ * One optimizer step. Losses are in nats per token. `seconds` and `remaining` count within the
+ * phase.
+ */
 export type StepEvent = GuestStepEvent & Phase;
 
 /** A test on the held-out texts, in nats per token. */
@@ -39,7 +45,9 @@ export interface StateEvent extends Phase {
 
 export type RunEvent = StageEvent | StepEvent | EvalEvent | CheckpointEvent | StateEvent;
 
-/** Decodes an event of "personalize". Returns undefined for events that the module does not pass on. */
+/**
+ * Decodes an event of "personalize". Returns undefined for events that the module does not pass on.
+ */
 export function runEvent(event: Event, phase: Phase): RunEvent | undefined {
   switch (event.event) {
     case "stage":

@@ -11,7 +11,10 @@ export interface ExplainOptions {
   context?: About;
   text: string;
   signal?: AbortSignal | undefined;
-  /** Also compute the influence of each text of the history on each token, by leaving it out; true by default. */
+  /**
+   * Also compute the influence of each text of the history on each token, by leaving it out; true
+   * by default.
+   */
   influence?: boolean;
   /** The name of a kept adapter to use instead of the current one. */
   adapter?: string;

@@ -14,8 +14,8 @@ const attempts = 20;
 const pause = 100; // ms between attempts
 
 /**
- * Deletes the history, adapters, checkpoints and models of this site, and closes them in its other tabs. Needs
- * no GPU. Instances in this tab must be disposed before, as NextQuill.forget does.
+ * Deletes the history, adapters, checkpoints and models of this site, and closes them in its other
+ * tabs. Needs no GPU. Instances in this tab must be disposed before, as NextQuill.forget does.
  */
 export async function forget(): Promise<Forgotten> {
   const channel = new BroadcastChannel(storeName);

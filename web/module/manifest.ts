@@ -5,7 +5,10 @@ import { checkName } from "../host/blobs.js";
 import { describe, Fault, quote } from "../fault.js";
 import { sha256, sha256Of } from "../store/hash.js";
 
-/** A model: the URL of a folder or manifest, or the files by name (config.json, tokenizer.json, model.safetensors). */
+/**
+ * A model: the URL of a folder or manifest, or the files by name (config.json, tokenizer.json,
+ * model.safetensors).
+ */
 export type ModelSource = string | URL | Readonly<Record<string, Blob>>;
 
 /** One part of a file that is stored in several parts. */
@@ -54,7 +57,10 @@ export const limits = { ...manifestLimits, file: 2 ** 31 - 1 } as const;
 
 const checkURL = "check the URL of the model";
 
-/** Fetches the manifest of a model. A folder without one is expected to have the files of a Hugging Face model. */
+/**
+ * Fetches the manifest of a model. A folder without one is expected to have the files of a Hugging
+ * Face model.
+ */
 export async function planOf(source: string | URL, signal: AbortSignal | undefined): Promise<ModelPlan> {
   const url = new URL(source, document.baseURI);
   const isManifest = url.pathname.endsWith(".json");

@@ -1,5 +1,5 @@
-// The NextQuill module: a small language model that is trained to write like its user, in the browser. All data
-// stays on the device.
+// The NextQuill module: a small language model that is trained to write like its user, in the
+// browser. All data stays on the device.
 //
 //	const nq = await NextQuill.open({ model: "model/" });
 //	await nq.history.import(file);
@@ -46,8 +46,9 @@ export interface OpenOptions {
   /** The URL of a folder or manifest.json, relative to the page, or the files by name. */
   model: ModelSource;
   /**
-   * The format of the weights on the GPU. "auto", the default, is the smallest format that represents the values of
-   * the files exactly. A smaller format needs less memory and is not slower.
+   * The format of the weights on the GPU. "auto", the default, is the smallest format that
+   * represents the values of the files exactly. A smaller format needs less memory and is not
+   * slower.
    */
   base?: Base | undefined;
   /** Cancels opening. The next attempt resumes the download. */
@@ -119,12 +120,13 @@ export class LossEvent extends Event {
 }
 
 /**
- * A model on this device's GPU, with the user's texts. Methods throw Faults: `kind` says what sort of error it is,
- * `message` what is wrong, where, and what to do. Instances and tabs share what is stored. Each instance has its own
- * worker and GPU memory, which dispose() frees.
+ * A model on this device's GPU, with the user's texts. Methods throw Faults: `kind` says what sort
+ * of error it is, `message` what is wrong, where, and what to do. Instances and tabs share what is
+ * stored. Each instance has its own worker and GPU memory, which dispose() frees.
  *
- * If the GPU is lost (driver reset, standby), the current or the next call opens it again: a run resumes from its newest
- * checkpoint, drafts and explanations are repeated. The events "lost" and "reopened", which are LossEvents, report it.
+ * If the GPU is lost (driver reset, standby), the current or the next call opens it again: a run
+ * resumes from its newest checkpoint, drafts and explanations are repeated. The events "lost" and
+ * "reopened", which are LossEvents, report it.
  */
 export class NextQuill extends EventTarget {
   /** The user's texts. openHistory gives access to them without a GPU. */
@@ -161,9 +163,9 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Opens a model: starts the worker and the GPU, downloads missing files, and verifies the checksum of every file.
-   * Throws "no-adapter" without WebGPU, "missing" if a download fails, "mismatch" for a wrong checksum, "storage" if the
-   * storage is full, or "cancelled".
+   * Opens a model: starts the worker and the GPU, downloads missing files, and verifies the
+   * checksum of every file. Throws "no-adapter" without WebGPU, "missing" if a download fails,
+   * "mismatch" for a wrong checksum, "storage" if the storage is full, or "cancelled".
    */
   static async open(options: OpenOptions): Promise<NextQuill> {
     const history = openHistory();
@@ -187,10 +189,11 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Trains an adapter on the history as it is now. Starts at once: iterate over the run to get its events, await `result`.
-   * After a reload or a crash, the run can be resumed from its newest checkpoint; a loss of the GPU is handled. Rejects
-   * with "busy" if this model is being trained already, "missing" with fewer than two texts, "device-limit" if the GPU is
-   * too small, "nan" if the training diverges, "storage" if the storage is full.
+   * Trains an adapter on the history as it is now. Starts at once: iterate over the run to get its
+   * events, await `result`. After a reload or a crash, the run can be resumed from its newest
+   * checkpoint; a loss of the GPU is handled. Rejects with "busy" if this model is being trained
+   * already, "missing" with fewer than two texts, "device-limit" if the GPU is too small, "nan" if
+   * the training diverges, "storage" if the storage is full.
    */
   personalize(options: PersonalizeOptions = {}): Run {
     this.#checkIdle("personalize");
@@ -212,8 +215,9 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Writes a text in the user's style: with the current adapter, if there is one, and with texts of the history in the
-   * prompt. Starts at once. Throws "busy" while a run is training in this instance.
+   * Writes a text in the user's style: with the current adapter, if there is one, and with texts of
+   * the history in the prompt. Starts at once. Throws "busy" while a run is training in this
+   * instance.
    */
   write(options: WriteOptions = {}): Draft {
     const { plain = false, context, signal } = options;
@@ -238,8 +242,8 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Explains a text: the data-side causal effect of the history on each token, and which texts of the history caused it.
-   * Throws "busy" while a run is training in this instance.
+   * Explains a text: the data-side causal effect of the history on each token, and which texts of
+   * the history caused it. Throws "busy" while a run is training in this instance.
    */
   async explain(options: ExplainOptions): Promise<Explanation> {
     this.#checkIdle("explain");
@@ -258,8 +262,9 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Tests the model, with the current adapter and the history in the prompt, on texts that it was not trained on. Throws
-   * "busy" while a run is training in this instance, "missing" if no text fits the model's context length.
+   * Tests the model, with the current adapter and the history in the prompt, on texts that it was
+   * not trained on. Throws "busy" while a run is training in this instance, "missing" if no text
+   * fits the model's context length.
    */
   async evaluate(options: EvaluateOptions): Promise<Evaluation> {
     this.#checkIdle("evaluate");
@@ -280,9 +285,10 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Keeps the model and all adapters on the GPU, so that calls start at once and can switch between adapters. This needs
-   * GPU memory of the model's size until unload() or dispose(). Otherwise each call loads the model and frees it. Call it
-   * again after adapters were added. Throws "busy" while a run is active in this instance.
+   * Keeps the model and all adapters on the GPU, so that calls start at once and can switch between
+   * adapters. This needs GPU memory of the model's size until unload() or dispose(). Otherwise each
+   * call loads the model and frees it. Call it again after adapters were added. Throws "busy" while
+   * a run is active in this instance.
    */
   async load(signal?: AbortSignal): Promise<void> {
     this.#checkIdle("load");
@@ -310,8 +316,8 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Deletes the history, adapters, checkpoints and models of this site, also from its other tabs, and disposes of this
-   * instance. On success `left` is empty.
+   * Deletes the history, adapters, checkpoints and models of this site, also from its other tabs,
+   * and disposes of this instance. On success `left` is empty.
    */
   async forget(): Promise<Forgotten> {
     await this.#run?.cancel();
@@ -319,7 +325,10 @@ export class NextQuill extends EventTarget {
     return await forget();
   }
 
-  /** Frees the worker and the GPU memory. Stored data stays; an active run keeps its newest checkpoint. */
+  /**
+   * Frees the worker and the GPU memory. Stored data stays; an active run keeps its newest
+   * checkpoint.
+   */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -330,7 +339,8 @@ export class NextQuill extends EventTarget {
     await this.#client.then((client) => client.close(), () => {});
   }
 
-  // Another tab deletes everything. Terminates the worker: a last checkpoint or record would be left behind.
+  // Another tab deletes everything. Terminates the worker: a last checkpoint or record would be
+  // left behind.
   #closeAtOnce(): void {
     this.history.close();
     void this.#client.then((client) => client.terminate(), () => {});
@@ -388,8 +398,8 @@ export class NextQuill extends EventTarget {
     this.dispatchEvent(new LossEvent("lost", why));
   }
 
-  // Calls a method of the guest. If the GPU is lost, calls it again with a new client, after onRepeat. onEvent
-  // receives the events of both.
+  // Calls a method of the guest. If the GPU is lost, calls it again with a new client, after
+  // onRepeat. onEvent receives the events of both.
   async #call<M extends keyof Methods>(
     method: M, signal: AbortSignal | undefined, params: (client: GuestClient) => Promise<Methods[M]["params"]>,
     onEvent: (event: GuestEvent) => void = () => {}, onRepeat: () => void = () => {},

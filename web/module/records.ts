@@ -1,5 +1,5 @@
-// The records in the database. They point at blob folders, so that one transaction can make another adapter
-// the current one.
+// The records in the database. They point at blob folders, so that one transaction can make another
+// adapter the current one.
 
 import type { History } from "../store/history.js";
 import type { Model } from "./download.js";

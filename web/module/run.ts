@@ -1,5 +1,5 @@
-// Training on the user's texts. A run can be paused, resumed after a reload, a kill or the loss of the GPU, and
-// ends with an adapter.
+// Training on the user's texts. A run can be paused, resumed after a reload, a kill or the loss of
+// the GPU, and ends with an adapter.
 
 import {
   decodeResult, defaults, phases, type Base, type PersonalizeParams, type PersonalizeResult, type Phase as RecipePhase, type Preset,
@@ -32,19 +32,22 @@ export interface TrainingOptions {
   /** Steps between checkpoints; 10 by default. */
   checkpointEvery?: number;
   /**
-   * Run each layer again in the backward pass instead of storing its activations: less GPU memory, slower, same
-   * result. By default used if the activations would exceed 512 MiB.
+   * Run each layer again in the backward pass instead of storing its activations: less GPU memory,
+   * slower, same result. By default used if the activations would exceed 512 MiB.
    */
   recompute?: boolean;
-  /** Stop after this many tests without a lower held-out loss. By default training never stops early. */
+  /**
+   * Stop after this many tests without a lower held-out loss. By default training never stops
+   * early.
+   */
   patience?: number;
 }
 
 export interface PersonalizeOptions {
   /**
-   * The objective; "nextquill" by default. That is the method of the paper, in two phases: it first trains an
-   * adapter with "contextsft", which then decides which tokens are the user's own during the second phase.
-   * "nextquill-code" needs one phase only.
+   * The objective; "nextquill" by default. That is the method of the paper, in two phases: it first
+   * trains an adapter with "contextsft", which then decides which tokens are the user's own during
+   * the second phase. "nextquill-code" needs one phase only.
    */
   preset?: Preset;
   /** Passes over the texts in each phase; 3 by default. */
@@ -54,8 +57,8 @@ export interface PersonalizeOptions {
   /** Resume the unfinished run of an earlier visit, with its options; see unfinished(). */
   resume?: boolean;
   /**
-   * Continue training an adapter instead of creating one: true for the current one, or the name of a kept one.
-   * It keeps its rank, alpha and layers, so `lora` must not be set.
+   * Continue training an adapter instead of creating one: true for the current one, or the name of
+   * a kept one. It keeps its rank, alpha and layers, so `lora` must not be set.
    */
   from?: boolean | string;
   lora?: LoRAOptions;
@@ -98,8 +101,9 @@ const maxLosses = 3;
 const waits = [250, 1000, 4000];
 
 /**
- * A training run. Iterate over it to get its events: each iterator gets all of them, from the first on, and throws
- * the error of the run. Only one tab at a time trains a model; the others get a Fault of kind "busy".
+ * A training run. Iterate over it to get its events: each iterator gets all of them, from the first
+ * on, and throws the error of the run. Only one tab at a time trains a model; the others get a
+ * Fault of kind "busy".
  */
 export class Run implements AsyncIterable<RunEvent> {
   /** Resolves when the run is done. Rejects with a Fault, of kind "cancelled" after cancel(). */
@@ -136,7 +140,10 @@ export class Run implements AsyncIterable<RunEvent> {
     return this.#state;
   }
 
-  /** Pauses after the current step, with a checkpoint. Resolves when that is stored, or when the run has ended. */
+  /**
+   * Pauses after the current step, with a checkpoint. Resolves when that is stored, or when the run
+   * has ended.
+   */
   async pause(): Promise<void> {
     if (this.#ended || this.#intent !== "run") return;
     this.#intent = "pause";
@@ -153,7 +160,10 @@ export class Run implements AsyncIterable<RunEvent> {
     this.#resumed.resolve();
   }
 
-  /** Ends the run and deletes its checkpoints. The current adapter stays. Resolves when that is done. */
+  /**
+   * Ends the run and deletes its checkpoints. The current adapter stays. Resolves when that is
+   * done.
+   */
   async cancel(): Promise<void> {
     if (!this.#ended) this.#end("cancel");
     await this.result.catch(() => {});
@@ -208,7 +218,8 @@ export class Run implements AsyncIterable<RunEvent> {
         if (i < record.phase) continue;
         this.#phase = { phase: i + 1, phases: stages.length, preset: stage.preset };
         result = await this.#serve(record, stage);
-        // The guest keeps the checkpoint of the last step, so a kill before the record is saved loses no work.
+        // The guest keeps the checkpoint of the last step, so a kill before the record is saved
+        // loses no work.
         record.phase = i + 1;
         record.step = 0;
         if (record.phase < stages.length) await this.#save(record);
@@ -251,7 +262,8 @@ export class Run implements AsyncIterable<RunEvent> {
       phase: 0, step: 0, steps: 0, items: items.length, made: new Date().toISOString(),
     };
     const { blobs } = await this.#context.client();
-    // The run trains on a copy of the texts. Edits must not change it, or it could not be resumed exactly.
+    // The run trains on a copy of the texts. Edits must not change it, or it could not be resumed
+    // exactly.
     await blobs.write(`${runFolder(model, record)}/history.jsonl`, new TextEncoder().encode(items.map(toLine).join("")));
     // It also continues a copy of the adapter.
     if (start !== "") {
@@ -349,7 +361,8 @@ export class Run implements AsyncIterable<RunEvent> {
     this.#emit(event);
   }
 
-  // Makes the new adapter the current one, in one transaction, then deletes what is no longer needed.
+  // Makes the new adapter the current one, in one transaction, then deletes what is no longer
+  // needed.
   async #adopt(record: RunRecord, result: PersonalizeResult, folder: string): Promise<RunResult> {
     const { model, history } = this.#context;
     const old = await history.record<AdapterRecord>(adapterKey(model));
@@ -439,7 +452,10 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
   };
 }
 
-/** Whether a call failed because the GPU, guest or worker is lost, so that another client can repeat it. @internal */
+/**
+ * Whether a call failed because the GPU, guest or worker is lost, so that another client can repeat
+ * it. @internal
+ */
 export function lost(fault: Fault): boolean {
   return fault.kind === "device-lost" || (fault.kind === "internal" && (fault.where === "worker" || fault.where === "guest"));
 }

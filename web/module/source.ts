@@ -16,8 +16,8 @@ export interface PromptSource {
 }
 
 /**
- * Stores the history as a blob for the guest. With `use` false the prompt has no history. If `text` is in the
- * history, only the texts before it are used.
+ * Stores the history as a blob for the guest. With `use` false the prompt has no history. If `text`
+ * is in the history, only the texts before it are used.
  */
 export async function promptSource(client: GuestClient, history: History, use: boolean, text?: string): Promise<PromptSource> {
   const all = chronological(await history.list());
@@ -32,13 +32,16 @@ export async function promptSource(client: GuestClient, history: History, use: b
     if (stored.length >= maxBlobs) for (const old of stored) await client.blobs.delete(old);
     await client.blobs.write(name, bytes);
   }
-  // The guest splits a source into texts to train on and texts to test on, at least one of each; a prompt may
-  // use both. A single text is therefore given as both, and retrieved once.
+  // The guest splits a source into texts to train on and texts to test on, at least one of each; a
+  // prompt may use both. A single text is therefore given as both, and retrieved once.
   if (items.length === 1) return { items, params: { source: { history: name, heldout: name }, retrieval: { k: 1 } } };
   return { items, params: { source: { history: name }, retrieval: {} } };
 }
 
-/** What to write about: fields, or one text, which becomes the first field of the user's latest text. */
+/**
+ * What to write about: fields, or one text, which becomes the first field of the user's latest
+ * text.
+ */
 export type About = ContextInput | string;
 
 /** Converts it to fields. */

@@ -1,5 +1,5 @@
-// A page that uses the package. scripts/package compiles it against the packed files, in strict mode, to check that the
-// declarations are complete.
+// A page that uses the package. scripts/package compiles it against the packed files, in strict
+// mode, to check that the declarations are complete.
 
 import { Fault, NextQuill, type Evaluation, type StepEvent } from "nextquill";
 import { NextQuillElement } from "nextquill/element";

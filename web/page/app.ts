@@ -6,7 +6,10 @@ import { guestSHA256, urls } from "./assets.js";
 import { button, h } from "../ui/dom.js";
 import { byId } from "./dom.js";
 
-/** Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job starts, pauses or ends. */
+/**
+ * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
+ * starts, pauses or ends.
+ */
 export class App extends EventTarget {
   history: History = openHistory();
   /** The texts, by time. */
@@ -18,7 +21,10 @@ export class App extends EventTarget {
   #paused = false;
   readonly #alert = byId("alert", HTMLElement);
 
-  /** Whether a job is running. The model does one job at a time, but another one while training is paused. */
+  /**
+   * Whether a job is running. The model does one job at a time, but another one while training is
+   * paused.
+   */
   get busy(): boolean {
     return this.#jobs > (this.#paused ? 1 : 0);
   }
@@ -123,7 +129,8 @@ export class App extends EventTarget {
 export function explain(error: unknown): { sentence: string; remedy: string } {
   if (!(error instanceof Fault)) return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
   const inner = error.cause === undefined ? undefined : explain(error.cause);
-  // Users know which item they are editing. A sentence that starts with a file name is not capitalized.
+  // Users know which item they are editing. A sentence that starts with a file name is not
+  // capitalized.
   const [where, field] = error.where === "item" ? ["", ""] : [error.where, error.field];
   const parts = [where, field, error.detail].filter((p) => p !== "").join(": ");
   const limit = error.limit === "" ? "" : ` (limit ${error.limit})`;

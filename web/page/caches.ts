@@ -1,7 +1,8 @@
 // Deletes caches.
 
 /**
- * Deletes a cache, its entries first. Otherwise Chromium keeps the space of the entries in use until it is closed.
+ * Deletes a cache, its entries first. Otherwise Chromium keeps the space of the entries in use
+ * until it is closed.
  */
 export async function deleteCache(name: string): Promise<void> {
   const cache = await caches.open(name);

@@ -1,4 +1,5 @@
-// The section "Which words are yours": a text with the shade of each token, and the texts that influenced it.
+// The section "Which words are yours": a text with the shade of each token, and the texts that
+// influenced it.
 
 import { shadeLevels } from "../api.gen.js";
 import type { Explanation, Field, TokenCause } from "../module/nextquill.js";

@@ -1,12 +1,14 @@
-// The context of a text as form fields. Their names are those of the user's texts, so that a request has the same form as
-// the texts that the model was trained on.
+// The context of a text as form fields. Their names are those of the user's texts, so that a
+// request has the same form as the texts that the model was trained on.
 
 import type { Field, Item } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
 
 const maxFields = 6;
 
-/** The field names of at least a quarter of the texts, in their order; "subject" if there are none. */
+/**
+ * The field names of at least a quarter of the texts, in their order; "subject" if there are none.
+ */
 export function fieldNames(items: readonly Item[]): string[] {
   const uses = new Map<string, number>();
   for (const item of items) for (const f of item.context) uses.set(f.name, (uses.get(f.name) ?? 0) + 1);

@@ -3,7 +3,10 @@
 import { urls } from "./assets.js";
 import { deleteCache } from "./caches.js";
 
-/** The key in localStorage that is set when the user has downloaded the model. The page then opens it on every visit. */
+/**
+ * The key in localStorage that is set when the user has downloaded the model. The page then opens
+ * it on every visit.
+ */
 export const downloadedKey = "nextquill.agreed";
 
 interface PolicyFactory {
@@ -18,7 +21,10 @@ const policy = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes?.cr
   },
 });
 
-/** Installs it. Without one (private windows, plain HTTP) the page works, but needs the network next time. */
+/**
+ * Installs it. Without one (private windows, plain HTTP) the page works, but needs the network next
+ * time.
+ */
 export async function offline(): Promise<void> {
   try {
     await navigator.serviceWorker.register(policy?.createScriptURL(urls.serviceWorker) ?? urls.serviceWorker);

@@ -1,5 +1,5 @@
-// The line that counts network requests. A PerformanceObserver sees those of the page; the service worker reports those of
-// the worker.
+// The line that counts network requests. A PerformanceObserver sees those of the page; the service
+// worker reports those of the worker.
 
 import { h } from "../ui/dom.js";
 import { plural } from "../ui/format.js";

@@ -1,4 +1,5 @@
-// The section "Before you start": the GPU, the sizes of the download, and the button that starts it.
+// The section "Before you start": the GPU, the sizes of the download, and the button that starts
+// it.
 
 import { checkGPU, type GPUCheck, type Progress } from "../module/nextquill.js";
 import { bytes } from "../ui/format.js";

@@ -1,9 +1,12 @@
-// The service worker. It caches the files of the page, so that later visits work without a network, and reports every
-// request of the page's workers to the page. The module stores the weights, not the service worker.
+// The service worker. It caches the files of the page, so that later visits work without a network,
+// and reports every request of the page's workers to the page. The module stores the weights, not
+// the service worker.
 
 import { deleteCache } from "./caches.js";
 
-/** Replaced by cmd/buildwasm/site.go: the files of the page, and a version that changes with them. */
+/**
+ * Replaced by cmd/buildwasm/site.go: the files of the page, and a version that changes with them.
+ */
 declare const SHELL: readonly string[];
 declare const VERSION: string;
 declare const self: ServiceWorkerGlobalScope;
@@ -42,7 +45,10 @@ self.addEventListener("fetch", (event) => {
   else if (request.mode === "navigate" || shell.has(request.url)) event.respondWith(fromNetwork(request));
 });
 
-/** For files whose names change with their content. Files outside the shell, such as the sample, are cached on first use. */
+/**
+ * For files whose names change with their content. Files outside the shell, such as the sample, are
+ * cached on first use.
+ */
 async function fromCache(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
   const kept = await cache.match(request, { ignoreVary: true });

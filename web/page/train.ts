@@ -51,7 +51,8 @@ class TrainPanel {
   readonly #figures = byId("learn-facts", HTMLElement);
   readonly #live = byId("learn-said", HTMLElement);
   readonly #charts = byId("charts", HTMLElement);
-  // Each phase has its own objective and therefore its own chart. The held-out loss is the same in all phases.
+  // Each phase has its own objective and therefore its own chart. The held-out loss is the same in
+  // all phases.
   #losses: Chart[] = [];
   #tests: Chart | undefined;
   #heldout: { name: string; step: number; loss: number }[] = [];

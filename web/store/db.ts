@@ -1,5 +1,6 @@
-// The IndexedDB database: the items of the history, and small records that point at blobs. Records change
-// in one transaction, so that other tabs, and the next visit after a kill, see all of a change or nothing.
+// The IndexedDB database: the items of the history, and small records that point at blobs. Records
+// change in one transaction, so that other tabs, and the next visit after a kill, see all of a
+// change or nothing.
 
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "../vendor/idb/index.js";
 
@@ -25,7 +26,8 @@ export type Database = IDBPDatabase<Schema>;
 export type ItemsTransaction = IDBPTransaction<Schema, ["items"], "readwrite">;
 
 /**
- * Opens the database. When another tab deletes it (forget), the connection is closed and `onGone` is called.
+ * Opens the database. When another tab deletes it (forget), the connection is closed and `onGone`
+ * is called.
  */
 export async function openDatabase(onGone: () => void): Promise<Database> {
   return await withStorageFaults("the browser's database cannot be opened", () =>
@@ -60,7 +62,10 @@ export async function deleteDatabase(): Promise<void> {
   await withStorageFaults("the browser's database cannot be deleted", () => deleteDB(storeName));
 }
 
-/** Runs a database operation that writes about `bytes()` bytes. Its errors become Faults of kind "storage". */
+/**
+ * Runs a database operation that writes about `bytes()` bytes. Its errors become Faults of kind
+ * "storage".
+ */
 export async function withStorageFaults<T>(what: string, operation: () => Promise<T>, bytes?: () => number): Promise<T> {
   try {
     return await operation();

@@ -1,5 +1,5 @@
-// SHA-256. The browser's implementation takes all bytes at once; larger inputs are hashed in pieces by a
-// JavaScript implementation.
+// SHA-256. The browser's implementation takes all bytes at once; larger inputs are hashed in pieces
+// by a JavaScript implementation.
 
 import { sha256 as incremental } from "../vendor/@noble/hashes/sha2.js";
 
@@ -11,7 +11,10 @@ export async function sha256(data: Uint8Array<ArrayBuffer> | ArrayBuffer): Promi
   return hexadecimal(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
 }
 
-/** Returns the hash of `size` bytes. `read` returns a range of them; at most 32 MiB are in memory at a time. */
+/**
+ * Returns the hash of `size` bytes. `read` returns a range of them; at most 32 MiB are in memory at
+ * a time.
+ */
 export async function sha256Of(
   size: number, read: (offset: number, size: number) => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<string> {

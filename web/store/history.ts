@@ -21,9 +21,9 @@ export interface ImportResult {
 export type Patch = Partial<Pick<NewItem, "context" | "text" | "time">>;
 
 /**
- * The user's texts, in IndexedDB. Fires "change" when they change, in this tab or another. Methods throw a
- * Fault: "storage" for an error of the browser's storage (full, private window), "missing" for an unknown
- * id, "malformed", "too-large" or "unsupported" for invalid input.
+ * The user's texts, in IndexedDB. Fires "change" when they change, in this tab or another. Methods
+ * throw a Fault: "storage" for an error of the browser's storage (full, private window), "missing"
+ * for an unknown id, "malformed", "too-large" or "unsupported" for invalid input.
  */
 export class History extends EventTarget {
   #db: Promise<Database> | undefined;
@@ -44,7 +44,10 @@ export class History extends EventTarget {
     return await this.#read("the history cannot be read", 0, (db) => db.count("items"));
   }
 
-  /** All items, oldest first. Items without a time come before the others, in the order of their addition. */
+  /**
+   * All items, oldest first. Items without a time come before the others, in the order of their
+   * addition.
+   */
   async list(): Promise<Item[]> {
     const all = await this.#read("the history cannot be read", [], (db) => db.getAllFromIndex("items", "order"));
     return chronological(all.map(withoutOrder));
@@ -101,9 +104,10 @@ export class History extends EventTarget {
   }
 
   /**
-   * Adds the texts of a file or of pasted text: JSONL, CSV, plain text, Markdown, .eml or .mbox, by the file's
-   * extension unless `format` is given. Adds all readable entries in one transaction, and skips items that
-   * are in the history already. Throws if nothing can be read or stored; nothing is added then.
+   * Adds the texts of a file or of pasted text: JSONL, CSV, plain text, Markdown, .eml or .mbox, by
+   * the file's extension unless `format` is given. Adds all readable entries in one transaction,
+   * and skips items that are in the history already. Throws if nothing can be read or stored;
+   * nothing is added then.
    */
   async import(file: Blob | string, options: { format?: Format; name?: string } = {}): Promise<ImportResult> {
     const { items, problems } = await readFile(file, options);

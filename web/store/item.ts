@@ -1,5 +1,5 @@
-// One text of the user, and its context. The rules are those of core/history, so that the guest accepts
-// what is stored here.
+// One text of the user, and its context. The rules are those of core/history, so that the guest
+// accepts what is stored here.
 
 import { itemLimits as limits, type Field } from "../api.gen.js";
 import { Fault, quote } from "../fault.js";
@@ -9,7 +9,9 @@ export { limits, type Field };
 
 /** A text of the user. */
 export interface Item {
-  /** Unique. By default derived from the content, so that importing a file again gives the same ids. */
+  /**
+   * Unique. By default derived from the content, so that importing a file again gives the same ids.
+   */
   readonly id: string;
   /** What the text was written about or for, in the order of the prompt. */
   readonly context: readonly Field[];
@@ -32,7 +34,10 @@ export interface NewItem {
 
 const utf8 = new TextEncoder();
 
-/** Checks an item and converts it to its stored form. The id is "" if none was given. Faults name `where`. */
+/**
+ * Checks an item and converts it to its stored form. The id is "" if none was given. Faults name
+ * `where`.
+ */
 export function normalize(item: NewItem, where: string): Omit<Item, "id"> & { id: string } {
   const text = wellFormed(item.text, where, "text");
   if (text.trim() === "") {
@@ -116,8 +121,8 @@ const longDate = /^(\d{1,2} [A-Za-z]+|[A-Za-z]+ \d{1,2},) \d{4}$/;
 const zoneless = /^\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/;
 
 /**
- * Parses a time like core/history and returns it as ISO 8601 in UTC, or undefined. A time without a zone is
- * UTC. Numbers are Unix seconds or milliseconds.
+ * Parses a time like core/history and returns it as ISO 8601 in UTC, or undefined. A time without a
+ * zone is UTC. Numbers are Unix seconds or milliseconds.
  */
 export function parseTime(given: Date | string | number): string | undefined {
   if (given instanceof Date) return iso(given);

@@ -11,8 +11,9 @@ function size(bytes: number): string {
 }
 
 /**
- * Converts an error of the browser's storage to a fault of kind "storage". If the storage is full, the fault
- * says how many bytes were to be written, how many of its quota the site uses, and what to do.
+ * Converts an error of the browser's storage to a fault of kind "storage". If the storage is full,
+ * the fault says how many bytes were to be written, how many of its quota the site uses, and what
+ * to do.
  */
 export async function storageFault(thrown: unknown, where: string, what: string, bytes?: number): Promise<Fault> {
   if (thrown instanceof Fault) return thrown;
@@ -40,7 +41,8 @@ export function isFull(thrown: unknown): boolean {
 async function used(wanted: number): Promise<string> {
   try {
     const { usage = 0, quota = 0 } = await navigator.storage.estimate();
-    // Some browsers report a quota far above the real one, to prevent fingerprinting. Leave it out then.
+    // Some browsers report a quota far above the real one, to prevent fingerprinting. Leave it out
+    // then.
     const likely = quota < usage + Math.max(2 * wanted, 64 * MB);
     return `${size(usage)} used${likely ? ` of ${size(quota)}` : ""}`;
   } catch {

@@ -6,8 +6,8 @@ import { h, type Attributes } from "./dom.js";
 import { rovingFocus } from "./rovingFocus.js";
 
 /**
- * The class of a token's shade: "w1" to "w4" if the history made the token more likely, "c1" to "c4" if it made it less
- * likely, "z" if the effect is below the first level.
+ * The class of a token's shade: "w1" to "w4" if the history made the token more likely, "c1" to
+ * "c4" if it made it less likely, "z" if the effect is below the first level.
  */
 export function shadeOf(dce: number): string {
   const level = shadeLevels.filter((lowest) => Math.abs(dce) >= lowest).length;

@@ -1,9 +1,9 @@
 // A list of many small options that is a single stop of the Tab key, like a listbox.
 
 /**
- * Makes `options` the options of the listbox `list`. Pointing at an option, tapping it, or moving to it with the arrow
- * keys, Home or End calls `choose` with its index. The list needs an accessible name; an option needs one if its text
- * is empty.
+ * Makes `options` the options of the listbox `list`. Pointing at an option, tapping it, or moving
+ * to it with the arrow keys, Home or End calls `choose` with its index. The list needs an
+ * accessible name; an option needs one if its text is empty.
  */
 export function rovingFocus(list: HTMLElement, options: readonly HTMLElement[], choose: (index: number) => void): void {
   let chosen = -1;

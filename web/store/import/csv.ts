@@ -5,8 +5,9 @@ import { type Field, type NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
 /**
- * Reads a table. The first row names the columns: text (required), time, id; all others are context fields.
- * Empty cells are skipped. The separator is the comma, semicolon or tab, whichever the first row has most.
+ * Reads a table. The first row names the columns: text (required), time, id; all others are context
+ * fields. Empty cells are skipped. The separator is the comma, semicolon or tab, whichever the
+ * first row has most.
  */
 export function* readCSV(file: SourceFile): Generator<Entry> {
   const text = file.text.replaceAll("\r\n", "\n");

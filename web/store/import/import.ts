@@ -1,5 +1,5 @@
-// Reads files into items. An entry that cannot be read becomes a problem with its place in the file; the
-// other entries are still read.
+// Reads files into items. An entry that cannot be read becomes a problem with its place in the
+// file; the other entries are still read.
 
 import { Fault, describe } from "../../fault.js";
 import { contentID, limits, normalize, type Item } from "../item.js";

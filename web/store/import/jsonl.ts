@@ -5,9 +5,9 @@ import { type Field, type NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
 /**
- * Reads one item per line: {"context": {"to": "Ann"}, "text": "Let's …", "time": "2024-05-17T12:00:00Z"}.
- * The context may also be a string. Unknown keys become context fields. A file may also be one JSON list of
- * such objects.
+ * Reads one item per line: {"context": {"to": "Ann"}, "text": "Let's …", "time":
+ * "2024-05-17T12:00:00Z"}. The context may also be a string. Unknown keys become context fields. A
+ * file may also be one JSON list of such objects.
  */
 export function* readJSONL(file: SourceFile): Generator<Entry> {
   const text = file.text.trimStart();

@@ -5,7 +5,9 @@ import { type Field, type NewItem } from "../item.js";
 import { parseMail } from "./mime.js";
 import type { Entry, SourceFile } from "./source.js";
 
-/** Reads a message (.eml). The text is what the sender wrote; recipient and subject are the context. */
+/**
+ * Reads a message (.eml). The text is what the sender wrote; recipient and subject are the context.
+ */
 export function* readMail(file: SourceFile): Generator<Entry> {
   yield message(file.bytes, file.name);
 }

@@ -3,7 +3,9 @@
 import type { Fault } from "../../fault.js";
 import type { NewItem } from "../item.js";
 
-/** An entry of a file, or the reason why it cannot be read. `where` is the file and the place in it. */
+/**
+ * An entry of a file, or the reason why it cannot be read. `where` is the file and the place in it.
+ */
 export type Entry = { where: string; item: NewItem } | { where: string; fault: Fault };
 
 /** The input of a reader. */

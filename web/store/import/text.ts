@@ -3,7 +3,10 @@
 import { parseTime, type Field, type NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
-/** Reads plain text. Each paragraph between blank lines is an item, with the time of the file's last change. */
+/**
+ * Reads plain text. Each paragraph between blank lines is an item, with the time of the file's last
+ * change.
+ */
 export function* readText(file: SourceFile): Generator<Entry> {
   let line = 1;
   for (const part of file.text.replaceAll("\r\n", "\n").split(/(\n(?:[ \t]*\n)+)/)) {
@@ -18,8 +21,9 @@ export function* readText(file: SourceFile): Generator<Entry> {
 }
 
 /**
- * Reads Markdown. The body is the text, the keys of the front matter are context fields. The time is the date
- * of the front matter, else a date at the start of the file's name, else that of the file's last change.
+ * Reads Markdown. The body is the text, the keys of the front matter are context fields. The time
+ * is the date of the front matter, else a date at the start of the file's name, else that of the
+ * file's last change.
  */
 export function* readMarkdown(file: SourceFile): Generator<Entry> {
   const { fields, body } = frontMatter(file.text.replaceAll("\r\n", "\n"));
@@ -33,8 +37,9 @@ export function* readMarkdown(file: SourceFile): Generator<Entry> {
   yield { where: file.name, item };
 }
 
-// Splits the lines between two "---" at the top from the body. It supports a subset of YAML: "key: value",
-// quotes, lists in both styles (joined by commas) and values that continue on indented lines.
+// Splits the lines between two "---" at the top from the body. It supports a subset of YAML: "key:
+// value", quotes, lists in both styles (joined by commas) and values that continue on indented
+// lines.
 function frontMatter(text: string): { fields: Field[]; body: string } {
   const match = /^---\n(?:([\s\S]*?)\n)?---(?:\n([\s\S]*))?$/.exec(text);
   if (match === null) return { fields: [], body: text };
