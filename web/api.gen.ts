@@ -6,69 +6,44 @@
 import { boolean, integer, list, literal, number, optional, record, string, type Decoder } from "./decode.js";
 
 
-/** The values of one kind of field; see core/api. */
-export const bases = [
-  "auto",
-  "f32",
-  "f16",
-  "q8",
-  "q4"
-] as const;
-export type Base = (typeof bases)[number];
+/** The formats of a base model's weights on the GPU. */
+export type Base = "auto" | "f32" | "f16" | "q8" | "q4";
 
-/** The values of one kind of field; see core/api. */
-export const decays = [
-  "cosine",
-  "linear",
-  "constant"
-] as const;
-export type Decay = (typeof decays)[number];
+/** The shapes of the learning rate's decay. */
+export type Decay = "cosine" | "linear" | "constant";
 
-/** The values of one kind of field; see core/api. */
-export const presets = [
-  "nextquill",
-  "contextsft",
-  "dce",
-  "mce",
-  "mce-dce",
-  "nextquill-code",
-  "sft"
-] as const;
-export type Preset = (typeof presets)[number];
+/** The training objectives, the default first. */
+export type Preset = "nextquill" | "contextsft" | "dce" | "mce" | "mce-dce" | "nextquill-code" | "sft";
 
-/** The values of one kind of field; see core/api. */
-export const retrievals = [
-  "latest",
-  "bm25"
-] as const;
-export type RetrievalKind = (typeof retrievals)[number];
+export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "sft"];
 
-/** The values of one kind of field; see core/api. */
-export const templates = [
-  "plain",
-  "chat"
-] as const;
-export type Template = (typeof templates)[number];
+/** How the items of a prompt are retrieved. */
+export type RetrievalKind = "latest" | "bm25";
 
-/** The kinds of a fault that the guest reports. */
-export const guestFaultKinds = [
-  "malformed",
-  "too-large",
-  "out-of-range",
-  "mismatch",
-  "missing",
-  "unsupported",
-  "no-adapter",
-  "device-limit",
-  "device",
-  "device-lost",
-  "storage",
-  "cancelled",
-  "nan",
-  "internal",
-  "internal"
-] as const;
-export type GuestFaultKind = (typeof guestFaultKinds)[number];
+/** How prompts are laid out. */
+export type Template = "plain" | "chat";
+
+/**
+ * What sort of error a fault is. "internal" is a bug in NextQuill; "busy" means that another tab or call
+ * is working.
+ */
+export type FaultKind =
+  | "malformed"
+  | "too-large"
+  | "out-of-range"
+  | "mismatch"
+  | "missing"
+  | "unsupported"
+  | "no-adapter"
+  | "device-limit"
+  | "device"
+  | "device-lost"
+  | "storage"
+  | "cancelled"
+  | "nan"
+  | "internal"
+  | "internal"
+  | "busy";
 
 /** The lower bounds of |DCE| of the four shades of a token. */
 export const shadeLevels = [
@@ -299,12 +274,12 @@ export interface Phase {
   /** where the phase writes its adapter */
   out: string;
   /**
-   * Expert is the folder that an earlier phase wrote, for PersonalizeParams.Expert; "" if the phase
+   * This is the folder that an earlier phase wrote, for PersonalizeParams.Expert; "" if the phase
    * needs none.
    */
   expert?: string | undefined;
   /**
-   * From tells whether the phase starts from the adapter that the run continues, if there is one.
+   * This tells whether the phase starts from the adapter that the run continues, if there is one.
    * The expert never does: it weighs the tokens of these texts, so it learns from them only.
    */
   from?: boolean | undefined;
@@ -315,7 +290,7 @@ export interface DeviceInfo {
   name: string;
   backend: string;
   /**
-   * CPU is set when the adapter runs shaders on the processor (llvmpipe,
+   * This is set when the adapter runs shaders on the processor (llvmpipe,
    * SwiftShader); kernels then take their register-blocked variants.
    */
   cpu: boolean;
@@ -335,14 +310,14 @@ export interface DeviceInfo {
 
 /** ErrorInfo is an error in JSON. Package rpc converts errors to it and back. */
 export interface ErrorInfo {
-  /** Kind is a fault.Kind, or empty if the error is not a fault. */
+  /** This is a fault.Kind, or empty if the error is not a fault. */
   kind?: string | undefined;
   where?: string | undefined;
   field?: string | undefined;
   detail?: string | undefined;
   limit?: string | undefined;
   remedy?: string | undefined;
-  /** Message is the complete text, for a caller that only displays the error. */
+  /** This is the complete text, for a caller that only displays the error. */
   message: string;
   cause?: ErrorInfo | undefined;
 }
@@ -379,14 +354,14 @@ export interface MemoryEvent {
   cache: number;
   /** during loading only */
   loading: number;
-  /** Held is what is on the device already and stays there: a loaded model with its adapters. */
+  /** This is what is on the device already and stays there: a loaded model with its adapters. */
   held: number;
-  /** Peak is the largest number of bytes at once, including Held. */
+  /** This is the largest number of bytes at once, including Held. */
   peak: number;
   /** Loading.Memory */
   cap: number;
   /**
-   * Recompute tells whether a training run recomputes activations, and Why the reason, one of the
+   * This tells whether a training run recomputes activations, and Why the reason, one of the
    * Why constants. Both are empty for methods that do not train.
    */
   recompute: boolean;
@@ -536,12 +511,12 @@ export const decodeEvent = {
  */
 export interface LoadParams {
   /**
-   * Base is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
    * BaseAuto.
    */
   base?: Base | undefined;
   /**
-   * Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
    * method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
@@ -563,26 +538,26 @@ export const decodeLoadResult: Decoder<LoadResult> = /* @__PURE__ */ record<Load
 
 /** Source names the blobs with the writer's items, in JSON Lines as core/history exports them. */
 export interface Source {
-  /** History is the blob with the items to train on and to retrieve from. */
+  /** This is the blob with the items to train on and to retrieve from. */
   history: string;
   /**
-   * Heldout is a blob with the items to test on, all of them later than the items in History. If
+   * This is a blob with the items to test on, all of them later than the items in History. If
    * it is empty, HeldoutFraction is split off the end of History.
    */
   heldout?: string | undefined;
-  /** HeldoutFraction is the share of the newest items to test on if Heldout is empty; 0 means 0.2. */
+  /** This is the share of the newest items to test on if Heldout is empty; 0 means 0.2. */
   heldout_fraction?: number | undefined;
-  /** MaxItems limits the items to train on to the newest ones; 0 means all. */
+  /** This limits the items to train on to the newest ones; 0 means all. */
   max_items?: number | undefined;
-  /** MaxHeldout limits the items to test on to the oldest ones; 0 means all. */
+  /** This limits the items to test on to the oldest ones; 0 means all. */
   max_heldout?: number | undefined;
 }
 
 /** Retrieval selects the earlier items that the prompt contains, and limits its length. */
 export interface Retrieval {
-  /** Kind is one of the Retrieval constants. Empty means RetrievalLatest. */
+  /** This is one of the Retrieval constants. Empty means RetrievalLatest. */
   kind?: RetrievalKind | undefined;
-  /** K is the number of items in the prompt; 0 means 3. */
+  /** This is the number of items in the prompt; 0 means 3. */
   k?: number | undefined;
   /**
    * MaxPrompt and MaxResponse limit the tokens of a sample. 0 derives them from the model's
@@ -609,20 +584,20 @@ export interface ObjectiveOptions {
   normalize_ntp: string;
   /** Z_p */
   normalize_align: string;
-  /** Expert is θ_D: Self, or the folder of a frozen adapter. */
+  /** This is θ_D: Self, or the folder of a frozen adapter. */
   expert: string;
-  /** CounterfactualGrad propagates the gradient of L_p through z^0. */
+  /** This propagates the gradient of L_p through z^0. */
   counterfactual_grad: boolean;
-  /** Weights is the kind of ω; empty means Binary. */
+  /** This is the kind of ω; empty means Binary. */
   weights?: string | undefined;
-  /** QuantileShare is the share of tokens above δ when Weights is Quantile. */
+  /** This is the share of tokens above δ when Weights is Quantile. */
   quantile_share?: number | undefined;
   /**
-   * Plausibility drops tokens from L_p whose p_h is below this share of the most likely token's
+   * This drops tokens from L_p whose p_h is below this share of the most likely token's
    * probability, as in contrastive decoding (Li et al. 2023); 0 disables it.
    */
   plausibility?: number | undefined;
-  /** NoHistory trains and prompts without history (preset sft). */
+  /** This trains and prompts without history (preset sft). */
   no_history?: boolean | undefined;
 }
 
@@ -632,7 +607,7 @@ export interface LoRA {
   rank: number;
   /** 0 means 32 */
   alpha: number;
-  /** Targets are the names of linear layers ("q_proj", …); empty means all. */
+  /** This are the names of linear layers ("q_proj", …); empty means all. */
   targets?: string[] | undefined;
 }
 
@@ -656,19 +631,19 @@ export interface Training {
   /** DefaultTokenBudget */
   token_budget?: number | undefined;
   /**
-   * Recompute runs each layer forward again in the backward pass instead of keeping its
+   * This runs each layer forward again in the backward pass instead of keeping its
    * activations: slower, with bit-identical results. If it is not set, memory decides; see
    * MemoryEvent.Why.
    */
   recompute?: boolean | undefined;
   /**
-   * EvalEvery is the number of steps between tests on the held-out items; 0 tests at the end of
+   * This is the number of steps between tests on the held-out items; 0 tests at the end of
    * each epoch only. Patience is the number of tests without a lower loss after which training
    * stops; 0 never stops early.
    */
   eval_every?: number | undefined;
   patience?: number | undefined;
-  /** CheckpointEvery is the number of steps between checkpoints; 0 means 10. */
+  /** This is the number of steps between checkpoints; 0 means 10. */
   checkpoint_every?: number | undefined;
 }
 
@@ -679,12 +654,12 @@ export interface Training {
  */
 export interface PersonalizeParams {
   /**
-   * Base is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
    * BaseAuto.
    */
   base?: Base | undefined;
   /**
-   * Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
    * method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
@@ -692,7 +667,7 @@ export interface PersonalizeParams {
   model: string;
   source: Source;
   /**
-   * Template is one of the Template constants. Empty means the template of the adapter in From,
+   * This is one of the Template constants. Empty means the template of the adapter in From,
    * else the model's chat template if it has one, else TemplatePlain. The adapter records it, and
    * methods that use the adapter take it as their default.
    */
@@ -700,32 +675,32 @@ export interface PersonalizeParams {
   retrieval: Retrieval;
   /** see causal.Presets */
   preset: Preset;
-  /** Override replaces the preset's options if it is set. */
+  /** This replaces the preset's options if it is set. */
   override?: ObjectiveOptions | undefined;
-  /** Expert is the folder of the frozen adapter θ_D, for presets that need one. */
+  /** This is the folder of the frozen adapter θ_D, for presets that need one. */
   expert?: string | undefined;
   lora: LoRA;
   /**
-   * From is the folder of an adapter to start from, trained here or by PEFT. It determines rank,
+   * This is the folder of an adapter to start from, trained here or by PEFT. It determines rank,
    * alpha and layers, so LoRA must be empty. The optimizer starts with fresh moments.
    */
   from?: string | undefined;
   /**
-   * BaseName is the name of the base model that a new adapter records; empty means Model. An
+   * This is the name of the base model that a new adapter records; empty means Model. An
    * adapter that starts From another one keeps the name recorded there.
    */
   base_name?: string | undefined;
   /**
-   * Full trains all weights instead of an adapter. Out then becomes the folder of a model:
+   * This trains all weights instead of an adapter. Out then becomes the folder of a model:
    * config.json, tokenizer.json and model.safetensors in F32.
    */
   full?: boolean | undefined;
   training: Training;
   out: string;
-  /** Resume continues from the newest checkpoint in Out if there is one. */
+  /** This continues from the newest checkpoint in Out if there is one. */
   resume?: boolean | undefined;
   /**
-   * KeepCheckpoint leaves the checkpoint of the last step in place, for a caller that records the
+   * This leaves the checkpoint of the last step in place, for a caller that records the
    * end of the run elsewhere and then deletes it. If the process is killed in between, resuming
    * ends at once with the same adapter.
    */
@@ -766,27 +741,27 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
 /** EvaluateParams are the parameters of "evaluate": the loss on the held-out items. */
 export interface EvaluateParams {
   /**
-   * Base is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
    * BaseAuto.
    */
   base?: Base | undefined;
   /**
-   * Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
    * method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
-  /** Model is the folder of the model. */
+  /** This is the folder of the model. */
   model: string;
-  /** Adapter is the folder of a LoRA adapter; empty means the base model alone. */
+  /** This is the folder of a LoRA adapter; empty means the base model alone. */
   adapter?: string | undefined;
   source: Source;
   /**
-   * Template is one of the Template constants. Empty means the template that the adapter was
+   * This is one of the Template constants. Empty means the template that the adapter was
    * trained with, else the model's chat template if it has one, else TemplatePlain.
    */
   template?: Template | undefined;
   retrieval: Retrieval;
-  /** NoHistory uses prompts with the history erased. */
+  /** This uses prompts with the history erased. */
   no_history?: boolean | undefined;
 }
 
@@ -843,7 +818,7 @@ export interface Sampling {
   top_p?: number | undefined;
   repetition_penalty?: number | undefined;
   /**
-   * Steer adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
+   * This adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
    * without; 0 is off.
    */
   steer?: number | undefined;
@@ -858,31 +833,31 @@ export interface Sampling {
  */
 export interface WriteParams {
   /**
-   * Base is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
    * BaseAuto.
    */
   base?: Base | undefined;
   /**
-   * Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
    * method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
-  /** Model is the folder of the model. */
+  /** This is the folder of the model. */
   model: string;
-  /** Adapter is the folder of a LoRA adapter; empty means the base model alone. */
+  /** This is the folder of a LoRA adapter; empty means the base model alone. */
   adapter?: string | undefined;
   source: Source;
   /**
-   * Template is one of the Template constants. Empty means the template that the adapter was
+   * This is one of the Template constants. Empty means the template that the adapter was
    * trained with, else the model's chat template if it has one, else TemplatePlain.
    */
   template?: Template | undefined;
   retrieval: Retrieval;
-  /** NoHistory uses a prompt with the history erased. */
+  /** This uses a prompt with the history erased. */
   no_history?: boolean | undefined;
   context: Field[];
   /**
-   * Messages is a conversation to continue by the model's chat template, instead of Source and
+   * This is a conversation to continue by the model's chat template, instead of Source and
    * Context.
    */
   messages?: ChatMessage[] | undefined;
@@ -911,22 +886,22 @@ export const decodeWriteResult: Decoder<WriteResult> = /* @__PURE__ */ record<Wr
  */
 export interface ExplainParams {
   /**
-   * Base is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
    * BaseAuto.
    */
   base?: Base | undefined;
   /**
-   * Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
    * method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
-  /** Model is the folder of the model. */
+  /** This is the folder of the model. */
   model: string;
-  /** Adapter is the folder of a LoRA adapter; empty means the base model alone. */
+  /** This is the folder of a LoRA adapter; empty means the base model alone. */
   adapter?: string | undefined;
   source: Source;
   /**
-   * Template is one of the Template constants. Empty means the template that the adapter was
+   * This is one of the Template constants. Empty means the template that the adapter was
    * trained with, else the model's chat template if it has one, else TemplatePlain.
    */
   template?: Template | undefined;
@@ -934,11 +909,11 @@ export interface ExplainParams {
   context?: Field[] | undefined;
   text?: string | undefined;
   /**
-   * Item is the index of a held-out item to explain instead of Context and Text; -1, which is also
+   * This is the index of a held-out item to explain instead of Context and Text; -1, which is also
    * the default, explains Text.
    */
   item: number;
-  /** Influence also computes the effect of each retrieved item on each token, by leaving it out. */
+  /** This also computes the effect of each retrieved item on each token, by leaving it out. */
   influence?: boolean | undefined;
 }
 
@@ -975,7 +950,7 @@ export interface ExplainResult {
   context: Field[];
   text: string;
   tokens: TokenCause[];
-  /** Items are the texts of the retrieved items, oldest first. */
+  /** This are the texts of the retrieved items, oldest first. */
   items: string[];
 }
 
@@ -992,19 +967,19 @@ export const decodeExplainResult: Decoder<ExplainResult> = /* @__PURE__ */ recor
  */
 export interface EstimateParams {
   /**
-   * Base is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
    * BaseAuto.
    */
   base?: Base | undefined;
   /**
-   * Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
    * method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   model: string;
   lora: LoRA;
   /**
-   * Preset decides whether training also computes the branch without history; empty means
+   * This decides whether training also computes the branch without history; empty means
    * "nextquill-code".
    */
   preset?: Preset | undefined;

@@ -1,15 +1,9 @@
 // The error type of NextQuill, the same as in core/fault: what is wrong, where, in which field,
 // against which limit, and what to do about it.
 
-import type { ErrorInfo, GuestFaultKind } from "./api.gen.js";
+import type { ErrorInfo, FaultKind } from "./api.gen.js";
 
-export type { ErrorInfo };
-
-/**
- * What sort of error it is. "internal" is a bug in NextQuill; "busy" means that another tab or call
- * is working.
- */
-export type FaultKind = GuestFaultKind | "busy";
+export type { ErrorInfo, FaultKind };
 
 /** The parts of a fault. Only the detail is required. */
 export interface FaultParts {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"nextquill/core/api"
@@ -103,13 +104,22 @@ func (w *writer) value(doc, name string, v any) {
 	w.line("export const %s = %s as const;", name, text)
 }
 
-// union writes a type of several texts, and the list of them.
+// union writes a type of several texts. With list it also writes their list, of this name.
 func (w *writer) union(doc, name, list string, values []string) {
-	if len(values) == 0 {
-		w.fail("no values of %s", name)
+	var quoted []string
+	for _, v := range values {
+		quoted = append(quoted, strconv.Quote(v))
 	}
-	w.value(doc, list, values)
-	w.line("export type %s = (typeof %s)[number];", name, list)
+	w.line("")
+	w.comment("", doc)
+	if one := strings.Join(quoted, " | "); len(one) < 90 {
+		w.line("export type %s = %s;", name, one)
+	} else {
+		w.line("export type %s =\n  | %s;", name, strings.Join(quoted, "\n  | "))
+	}
+	if list != "" {
+		w.line("\nexport const %s: readonly %s[] = [%s];", list, name, strings.Join(quoted, ", "))
+	}
 }
 
 func generate(root string) ([]byte, error) {
@@ -122,21 +132,36 @@ func generate(root string) ([]byte, error) {
 	return []byte(w.b.String()), w.err
 }
 
+var enumDocs = map[string]string{
+	"Base":          "The formats of a base model's weights on the GPU.",
+	"Decay":         "The shapes of the learning rate's decay.",
+	"Preset":        "The training objectives, the default first.",
+	"RetrievalKind": "How the items of a prompt are retrieved.",
+	"Template":      "How prompts are laid out.",
+}
+
 func (w *writer) enums() {
 	for _, e := range api.Enums() {
-		list := strings.ToLower(e.Name[:1]) + e.Name[1:] + "s"
+		list := ""
 		switch e.Name {
 		case "Stage", "Stopped", "Why", "Role": // fields of results, which callers only show
 			continue
 		case "Retrieval": // the name of a struct, too
 			e.Name = "RetrievalKind"
 		case "Preset":
+			list = "presets"
 			slices.SortStableFunc(e.Values, func(a, b string) int { return rank(a) - rank(b) })
 		}
-		w.union("The values of one kind of field; see core/api.", e.Name, list, e.Values)
+		doc, ok := enumDocs[e.Name]
+		if !ok {
+			w.fail("no comment for %s", e.Name)
+		}
+		w.union(doc, e.Name, list, e.Values)
 	}
-	kinds := append(w.source("core/fault").values("Kind"), "internal")
-	w.union("The kinds of a fault that the guest reports.", "GuestFaultKind", "guestFaultKinds", kinds)
+	// core/rpc adds the first of these kinds, the module the second.
+	kinds := append(w.source("core/fault").values("Kind"), "internal", "busy")
+	w.union("What sort of error a fault is. \"internal\" is a bug in NextQuill; \"busy\" means that another tab or call\n"+
+		"is working.", "FaultKind", "", kinds)
 }
 
 // rank puts the default preset first.

@@ -39,7 +39,12 @@ func (w *writer) fields(t reflect.Type) []field {
 			continue
 		}
 		key := t.Name() + "." + f.Name
-		out = append(out, field{json: name, typ: key, omit: strings.Contains(options, "omitempty"), t: f.Type, doc: w.doc(t, key)})
+		// Comments start with the Go name, which TypeScript does not have.
+		doc := w.doc(t, key)
+		if rest, ok := strings.CutPrefix(doc, f.Name+" "); ok && !strings.HasPrefix(rest, "and ") {
+			doc = "This " + rest
+		}
+		out = append(out, field{json: name, typ: key, omit: strings.Contains(options, "omitempty"), t: f.Type, doc: doc})
 	}
 	return out
 }

@@ -18,19 +18,19 @@ export interface Phase {
 }
 
 /** What the run is doing. `total` is 0 if the length is unknown. */
-export type StageEvent = GuestStageEvent & Phase;
+export interface StageEvent extends GuestStageEvent, Phase {}
 
 /**
  * One optimizer step. Losses are in nats per token. `seconds` and `remaining` count within the
  * phase.
  */
-export type StepEvent = GuestStepEvent & Phase;
+export interface StepEvent extends GuestStepEvent, Phase {}
 
 /** A test on the held-out texts, in nats per token. */
-export type EvalEvent = GuestEvalEvent & Phase;
+export interface EvalEvent extends GuestEvalEvent, Phase {}
 
 /** A complete checkpoint is stored: a kill from now on loses nothing before it. */
-export type CheckpointEvent = GuestCheckpointEvent & Phase;
+export interface CheckpointEvent extends GuestCheckpointEvent, Phase {}
 
 /** What a run is doing. "recovering" means that the GPU was lost and is being opened again. */
 export type RunState = "running" | "paused" | "recovering" | "done" | "cancelled" | "failed";

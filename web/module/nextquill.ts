@@ -26,8 +26,9 @@ import { lost, Run, type PersonalizeOptions } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
 export { presets, type Base, type DeviceInfo, type Preset } from "../api.gen.js";
-export { Fault, type FaultKind } from "../fault.js";
+export { Fault, type ErrorInfo, type FaultKind, type FaultParts } from "../fault.js";
 export { type AdapterInfo, type Adapters, type KeptAdapter } from "./adapters.js";
+export type { Model } from "./download.js";
 export { Draft, type WriteOptions, type WriteResult } from "./draft.js";
 export type { Estimate } from "./estimate.js";
 export type { EvaluateOptions, Evaluation } from "./evaluate.js";
@@ -35,7 +36,7 @@ export type { CheckpointEvent, EvalEvent, Phase, RunEvent, RunState, StageEvent,
 export type { Explanation, ExplainOptions, TokenCause } from "./explain.js";
 export { forget, type Forgotten } from "./forget.js";
 export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
-export type { OnProgress, Progress } from "./progress.js";
+export type { FileProgress, OnProgress, Progress } from "./progress.js";
 export { Run, type LoRAOptions, type PersonalizeOptions, type RunResult, type TrainingOptions } from "./run.js";
 export type { About } from "./source.js";
 export { History, openHistory, type ImportResult, type Patch } from "../store/history.js";

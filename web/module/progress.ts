@@ -7,7 +7,8 @@ export type Progress =
   | { status: "progress_total"; name: string; loaded: number; total: number; progress: number; files: FileProgress }
   | { status: "ready"; name: string; model: string };
 
-type FileProgress = Record<string, { loaded: number; total: number }>;
+/** The progress of each file. */
+export type FileProgress = Record<string, { loaded: number; total: number }>;
 
 export type OnProgress = (progress: Progress) => void;
 
