@@ -1,5 +1,6 @@
-// The step in jax-js: forward, backward and Adam in one jitted function, with the library's own gather and attention.
-// One-hot products, attention by hand, einsum and transposed weights differ by less than a tenth.
+// The training step in jax-js: forward, backward and Adam in one jitted function, with the library's
+// own gather and attention. One-hot products, hand-written attention, einsum and transposed weights
+// change the time by less than 10 %.
 
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad, type Array } from "@jax-js/jax";
 import { bestProduct, rotary, timed, workload, type Rival, type Workload } from "./rival.js";
@@ -27,7 +28,7 @@ export async function open(): Promise<Rival> {
       const [loss, ...next] = step(params, mean, variance, inputs.ref, targets.ref, rate, correction) as [Array, Params, Params, Params];
       [params, mean, variance] = next;
       const [value] = await loss.data();
-      // The loss is there before the update is.
+      // The loss is ready before the update.
       await blockUntilReady(params);
       return value!;
     }),
@@ -61,7 +62,7 @@ function load(w: Workload): Params {
   return { embed: tensor("model.embed_tokens.weight"), layers, norm: tensor("model.norm.weight"), head: tensor("lm_head.weight") };
 }
 
-// Functions take ownership of their arguments: x.ref is what is used again.
+// Functions take ownership of their arguments: x.ref is an argument that is used again.
 function compile(w: Workload) {
   const [sequences, length] = [w.inputs.length, w.inputs[0]!.length];
   const rows = sequences * length;

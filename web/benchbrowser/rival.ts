@@ -1,6 +1,9 @@
-// What the benchmark asks of each rival: the same model, weights, batch and optimizer as ours, and one step at a time.
+// The interface of the compared libraries: the same model, weights, batch and optimizer as NextQuill.
 
-/** The workload of cmd/benchbrowser: sizes of a Llama, its weights by their Hugging Face names, token ids. */
+/**
+ * The workload of cmd/benchbrowser: the sizes of a Llama model, its weights by their Hugging Face names,
+ * and token ids.
+ */
 export interface Workload {
   vocab: number;
   hidden: number;
@@ -14,7 +17,7 @@ export interface Workload {
   beta1: number;
   beta2: number;
   adamEps: number;
-  /** The part of a batch that a model sees, and what it predicts: [sequences][length]. */
+  /** The input tokens of a batch, and the tokens to predict: [sequences][length]. */
   inputs: number[][];
   targets: number[][];
   weights: Record<string, { shape: number[]; data: Float32Array }>;
@@ -22,9 +25,9 @@ export interface Workload {
 
 export interface Rival {
   name: string;
-  /** Takes optimizer steps; gives the losses before each, and the seconds until the device had done all of it. */
+  /** Runs optimizer steps. Returns the loss before each, and the seconds until the device was done. */
   steps(n: number): Promise<Timed<number>>;
-  /** GFLOP/s of a square product of this size, the best of some. */
+  /** The GFLOP/s of a square matrix product of this size, the best of several. */
   matmul(size: number): Promise<number>;
 }
 
@@ -49,7 +52,7 @@ export async function workload(): Promise<Workload> {
   return { ...file.model, weights };
 }
 
-/** cos and sin [length, headDim] of rotary positions, as rotate_half wants them. */
+/** cos and sin of rotary positions, [length, headDim], in the layout of rotate_half. */
 export function rotary(w: Workload): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
   const length = w.inputs[0]!.length;
   const half = w.headDim / 2;
@@ -70,7 +73,7 @@ export interface Timed<T> {
   results: T[];
 }
 
-/** Times each of some runs of f. */
+/** Measures several runs of f. */
 export async function timed<T>(runs: number, f: () => Promise<T>): Promise<Timed<T>> {
   const seconds: number[] = [];
   const results: T[] = [];
@@ -82,7 +85,7 @@ export async function timed<T>(runs: number, f: () => Promise<T>): Promise<Timed
   return { seconds, results };
 }
 
-/** The best of some products, in GFLOP/s. */
+/** The best of several products, in GFLOP/s. */
 export async function bestProduct(size: number, f: () => Promise<unknown>): Promise<number> {
   await f(); // compiles
   const { seconds } = await timed(4, f);

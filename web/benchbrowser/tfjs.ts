@@ -1,4 +1,4 @@
-// The step in TensorFlow.js on its WebGPU backend, with its own optimizer.
+// The training step in TensorFlow.js on its WebGPU backend, with its own optimizer.
 
 import "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
@@ -15,7 +15,7 @@ export async function open(): Promise<Rival> {
     name: "@tensorflow/tfjs",
     steps: (n) => timed(n, async () => {
       const cost = optimizer.minimize(loss, true)!;
-      // One queue, in order: what is read is asked for after the update.
+      // The queue runs in order: the value is read after the update.
       const [value] = await cost.data();
       cost.dispose();
       await (tf.backend() as unknown as { queue: GPUQueue }).queue.onSubmittedWorkDone();
@@ -42,7 +42,8 @@ function compile(w: Workload): () => tf.Scalar {
   const angles = rotary(w);
   const cos = tf.tensor(angles.cos, [length, 1, w.headDim]);
   const sin = tf.tensor(angles.sin, [length, 1, w.headDim]);
-  const mask = tf.tensor(Array.from({ length: length ** 2 }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9)), [length, length]);
+  const causal = Array.from({ length: length ** 2 }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9));
+  const mask = tf.tensor(causal, [length, length]);
 
   const linear = (x: tf.Tensor, name: string): tf.Tensor => tf.matMul(x, variable(name), false, true);
   const norm = (x: tf.Tensor, name: string): tf.Tensor =>
