@@ -111,7 +111,7 @@ export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
   ]
 };
 
-/** The defaults that the module shares with the command line. */
+/** The defaults of the module; see core/api. */
 export const defaults = {
   "preset": "nextquill",
   "epochs": 3,

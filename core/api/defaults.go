@@ -1,6 +1,7 @@
 package api
 
-// Defaults are the values that the command line and the browser module use where the caller sets none.
+// Defaults are the values that the browser module uses where its caller sets none. The sampling is also
+// the default of "nextquill write".
 type Defaults struct {
 	Preset   string   `json:"preset"`
 	Epochs   float64  `json:"epochs"` // of each phase
@@ -8,8 +9,8 @@ type Defaults struct {
 	Sampling Sampling `json:"sampling"`
 }
 
-// CommonDefaults returns the defaults of the command line and the browser module.
-func CommonDefaults() Defaults {
+// ModuleDefaults returns the defaults of the browser module.
+func ModuleDefaults() Defaults {
 	return Defaults{
 		Preset: "nextquill", Epochs: 3, Seed: 1,
 		Sampling: Sampling{Temperature: .7, TopK: 40, TopP: .95, RepetitionPenalty: 1.1, MaxTokens: 96},

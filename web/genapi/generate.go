@@ -166,7 +166,7 @@ func (w *writer) enums() {
 
 // rank puts the default preset first.
 func rank(preset string) int {
-	if preset == api.CommonDefaults().Preset {
+	if preset == api.ModuleDefaults().Preset {
 		return 0
 	}
 	return 1
@@ -189,7 +189,7 @@ func (w *writer) values() {
 		w.fail("%w", err)
 	}
 	w.line("export const phases: Readonly<Record<Preset, readonly Phase[]>> = %s;", text)
-	w.value("The defaults that the module shares with the command line.", "defaults", api.CommonDefaults())
+	w.value("The defaults of the module; see core/api.", "defaults", api.ModuleDefaults())
 	w.value("The longest name of a blob, in bytes of UTF-8.", "maxBlobName", blob.MaxName)
 	w.value("The limits on items; see core/history.", "itemLimits", history.DefaultBounds())
 	w.value("The limits on a model's manifest; see models/manifest.", "manifestLimits", manifest.DefaultBounds())
