@@ -1,7 +1,7 @@
 package api
 
-// Defaults are the values that the browser module uses where its caller sets none. The sampling is also
-// the default of "nextquill write".
+// Defaults are the values that the browser module uses where its caller sets none. The sampling is
+// also the default of "nextquill write".
 type Defaults struct {
 	Preset   string   `json:"preset"`
 	Epochs   float64  `json:"epochs"` // of each phase
