@@ -211,7 +211,7 @@ export const State = {
   "parked": 1
 } as const;
 
-/** The status of an import or operation that failed. The reply then is an ErrorInfo. */
+/** The status of a failed import or operation. The reply then is an ErrorInfo. */
 export const statusFailed = -1 as const;
 
 /** The statuses below statusFailed. */

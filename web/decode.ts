@@ -53,8 +53,11 @@ export function optional<T>(decode: Decoder<T>, zero: T): Decoder<T> {
  * snake case. Fields of the JSON that are not listed are ignored.
  */
 export function record<T>(fields: { readonly [Name in keyof T]-?: Decoder<T[Name]> }): Decoder<T> {
-  const all = (Object.entries(fields) as [keyof T & string, Decoder<T[keyof T]>][])
-    .map(([name, decode]) => ({ name, decode, json: snakeCase(name) }));
+  const all = (Object.entries(fields) as [keyof T & string, Decoder<T[keyof T]>][]).map(([name, decode]) => ({
+    name,
+    decode,
+    json: snakeCase(name),
+  }));
   return (value, message, field) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw wrongType(value, message, field, "an object");
@@ -75,7 +78,9 @@ function snakeCase(name: string): string {
 function wrongType(value: unknown, where: string, field: string, want: string): Fault {
   const found = value === null ? "null" : Array.isArray(value) ? "a list" : `of type ${typeof value}`;
   return new Fault("malformed", {
-    where, field, detail: value === undefined ? `is missing; it must be ${want}` : `is ${found}; it must be ${want}`,
+    where,
+    field,
+    detail: value === undefined ? `is missing; it must be ${want}` : `is ${found}; it must be ${want}`,
     remedy: "use a guest and scripts of the same build",
   });
 }

@@ -71,7 +71,9 @@ type site struct {
 }
 
 func newSite(root string) *site {
-	return &site{root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{}, packages: map[string]string{}}
+	return &site{
+		root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{}, packages: map[string]string{},
+	}
 }
 
 // add adds a file with a fixed path.
@@ -90,7 +92,8 @@ func (s *site) addHashed(name string, data []byte) string {
 func (s *site) read(name string) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(s.root, filepath.FromSlash(name)))
 	if err != nil {
-		return nil, fault.New(fault.Missing, name, "", "a source of the site is missing").WithCause(err).WithRemedy("run this in a complete checkout")
+		return nil, fault.New(fault.Missing, name, "", "a source of the site is missing").
+			WithCause(err).WithRemedy("run this in a complete checkout")
 	}
 	return data, nil
 }
@@ -186,7 +189,8 @@ func (s *site) scripts() error {
 		"web/page/page.css": s.addHashed("page.css", style.CSS),
 	} {
 		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
-			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).WithRemedy("use the same paths in cmd/buildwasm and index.html")
+			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).
+				WithRemedy("use the same paths in cmd/buildwasm and index.html")
 		}
 		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+built+`"`))
 	}

@@ -61,7 +61,8 @@ func license(dir string) (string, error) {
 		}
 	}
 	if len(all) == 0 {
-		return "", fault.New(fault.Missing, filepath.Base(dir), "", "the package has no licence file").WithRemedy("add its notice by hand, or remove the package")
+		return "", fault.New(fault.Missing, filepath.Base(dir), "", "the package has no licence file").
+			WithRemedy("add its notice by hand, or remove the package")
 	}
 	return strings.Join(all, "\n\n"), nil
 }

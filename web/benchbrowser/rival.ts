@@ -47,7 +47,14 @@ export async function workload(): Promise<Workload> {
   const values = await (await get("weights.bin")).arrayBuffer();
   const weights: Workload["weights"] = {};
   for (const { name, shape, offset } of file.tensors) {
-    weights[name] = { shape, data: new Float32Array(values, offset, shape.reduce((a, b) => a * b, 1)) };
+    weights[name] = {
+      shape,
+      data: new Float32Array(
+        values,
+        offset,
+        shape.reduce((a, b) => a * b, 1),
+      ),
+    };
   }
   return { ...file.model, weights };
 }

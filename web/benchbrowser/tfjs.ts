@@ -13,14 +13,15 @@ export async function open(): Promise<Rival> {
   const loss = compile(w);
   return {
     name: "@tensorflow/tfjs",
-    steps: (n) => timed(n, async () => {
-      const cost = optimizer.minimize(loss, true)!;
-      // The queue runs in order: the value is read after the update.
-      const [value] = await cost.data();
-      cost.dispose();
-      await (tf.backend() as unknown as { queue: GPUQueue }).queue.onSubmittedWorkDone();
-      return value!;
-    }),
+    steps: (n) =>
+      timed(n, async () => {
+        const cost = optimizer.minimize(loss, true)!;
+        // The queue runs in order: the value is read after the update.
+        const [value] = await cost.data();
+        cost.dispose();
+        await (tf.backend() as unknown as { queue: GPUQueue }).queue.onSubmittedWorkDone();
+        return value!;
+      }),
     async matmul(size) {
       const a = tf.fill([size, size], 0.5);
       return bestProduct(size, async () => {
@@ -35,7 +36,9 @@ export async function open(): Promise<Rival> {
 function compile(w: Workload): () => tf.Scalar {
   const [sequences, length] = [w.inputs.length, w.inputs[0]!.length];
   const rows = sequences * length;
-  const variables = new Map(Object.entries(w.weights).map(([name, t]) => [name, tf.variable(tf.tensor(t.data, t.shape), true, name)]));
+  const variables = new Map(
+    Object.entries(w.weights).map(([name, t]) => [name, tf.variable(tf.tensor(t.data, t.shape), true, name)]),
+  );
   const variable = (name: string): tf.Tensor => variables.get(`${name}.weight`)!;
   const ids = tf.tensor1d(w.inputs.flat(), "int32");
   const labels = tf.cast(tf.oneHot(tf.tensor1d(w.targets.flat(), "int32"), w.vocab), "float32");

@@ -4,8 +4,18 @@
 //	<next-quill model="model/" name="answer"></next-quill>
 
 import {
-  Fault, forget as forgetAll, importAccept, NextQuill, openHistory, presets,
-  type Explanation, type History, type Item, type Preset, type Run, type StepEvent,
+  Fault,
+  forget as forgetAll,
+  importAccept,
+  NextQuill,
+  openHistory,
+  presets,
+  type Explanation,
+  type History,
+  type Item,
+  type Preset,
+  type Run,
+  type StepEvent,
 } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
 import { runProgress } from "../ui/progress.js";
@@ -51,7 +61,9 @@ export class NextQuillElement extends HTMLElement {
       personalize: guarded(async () => void (await this.personalize())),
       pause: guarded(() => this.#pause()),
       cancel: guarded(async () => await this.#run?.cancel()),
-      write: guarded(() => (this.#writing === undefined ? this.write().then(() => {}) : Promise.resolve(this.#writing.abort()))),
+      write: guarded(() =>
+        this.#writing === undefined ? this.write().then(() => {}) : Promise.resolve(this.#writing.abort()),
+      ),
       explain: guarded(async () => void (await this.explain())),
       forget: guarded(() => this.#confirmForget()),
       edited: () => this.#setValue(this.#view.draft.value, true),
@@ -180,8 +192,10 @@ export class NextQuillElement extends HTMLElement {
       let text = "";
       draft.setAttribute("aria-busy", "true");
       for await (const piece of quill.write({
-        signal: stop.signal, steer: this.#view.steer.valueAsNumber,
-        ...(about.trim() !== "" && { context: about }), ...(maxTokens > 0 && { maxTokens }),
+        signal: stop.signal,
+        steer: this.#view.steer.valueAsNumber,
+        ...(about.trim() !== "" && { context: about }),
+        ...(maxTokens > 0 && { maxTokens }),
       })) {
         text += piece;
         draft.value = text;
@@ -211,7 +225,11 @@ export class NextQuillElement extends HTMLElement {
     const quill = await this.open();
     this.#say(this.#strings.preparing);
     const about = this.#view.about.value;
-    const result = await quill.explain({ text: this.value, influence: false, ...(about.trim() !== "" && { context: about }) });
+    const result = await quill.explain({
+      text: this.value,
+      influence: false,
+      ...(about.trim() !== "" && { context: about }),
+    });
     this.#view.explained.replaceChildren(...explainedView(this.#strings, result.tokens.slice(0, -1)));
     this.#view.explained.hidden = false;
     this.#say(this.#strings.idle);
@@ -266,7 +284,10 @@ export class NextQuillElement extends HTMLElement {
     const quill = this.#quill;
     this.#quill = undefined;
     this.#opening.abort();
-    await quill?.then((q) => q.dispose(), () => {});
+    await quill?.then(
+      (q) => q.dispose(),
+      () => {},
+    );
   }
 
   async #open(): Promise<NextQuill> {
@@ -308,7 +329,8 @@ export class NextQuillElement extends HTMLElement {
         added += result.added;
         skipped += result.skipped;
         problems += result.problems.length;
-      } catch (thrown) { // still read the other files
+      } catch (thrown) {
+        // still read the other files
         failed ??= thrown;
       }
     }
@@ -446,7 +468,12 @@ export class NextQuillElement extends HTMLElement {
 
 function presetOf(name: string): Preset {
   if ((presets as readonly string[]).includes(name)) return name as Preset;
-  throw new Fault("unsupported", { where: "next-quill", field: "preset", detail: name, remedy: `use one of ${presets.join(", ")}` });
+  throw new Fault("unsupported", {
+    where: "next-quill",
+    field: "preset",
+    detail: name,
+    remedy: `use one of ${presets.join(", ")}`,
+  });
 }
 
 declare global {

@@ -42,7 +42,11 @@ export const english = {
   writing: "Writing…",
   written: "The draft is ready.",
   imported: (added: number, skipped: number, problems: number) => {
-    const parts = [`Added ${added}`, skipped > 0 && `${skipped} were here already`, problems > 0 && `${problems} could not be read`];
+    const parts = [
+      `Added ${added}`,
+      skipped > 0 && `${skipped} were here already`,
+      problems > 0 && `${problems} could not be read`,
+    ];
     return `${parts.filter(Boolean).join(", ")}.`;
   },
   forgotten: "Everything is deleted from this device.",

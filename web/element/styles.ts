@@ -73,19 +73,43 @@ progress { inline-size: 100%; block-size: 0.5rem; accent-color: var(--nq-accent)
 .status { min-block-size: 1.5em; margin: 0; font-size: 0.875rem; color: var(--nq-muted); }
 .status.wrong { color: var(--nq-error); }
 ul { list-style: none; margin-block-end: 0; padding: 0; max-block-size: 14rem; overflow: auto; }
-li { display: flex; gap: 0.5rem; align-items: start; padding-block: 0.375rem; border-block-start: 1px solid var(--nq-line); font-size: 0.875rem; }
+li {
+  display: flex;
+  gap: 0.5rem;
+  align-items: start;
+  padding-block: 0.375rem;
+  border-block-start: 1px solid var(--nq-line);
+  font-size: 0.875rem;
+}
 li span { flex: 1; min-inline-size: 0; overflow-wrap: anywhere; white-space: pre-line; }
 li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
 /* Available, but not prominent. */
-button.quiet { margin-inline-start: auto; border-color: transparent; color: var(--nq-muted); text-decoration: underline; text-underline-offset: 0.2em; }
-.tokens { margin: 0; font-family: var(--nq-font-draft); font-size: 1.125rem; line-height: 1.9; white-space: pre-wrap; overflow-wrap: anywhere; }
+button.quiet {
+  margin-inline-start: auto;
+  border-color: transparent;
+  color: var(--nq-muted);
+  text-decoration: underline;
+  text-underline-offset: 0.2em;
+}
+.tokens {
+  margin: 0;
+  font-family: var(--nq-font-draft);
+  font-size: 1.125rem;
+  line-height: 1.9;
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
 .t { border-radius: 0.2em; padding-block: 0.15em; }
 .w1 { background: color-mix(in oklab, var(--nq-accent) 8%, transparent); }
 .w2 { background: color-mix(in oklab, var(--nq-accent) 16%, transparent); }
 .w3 { background: color-mix(in oklab, var(--nq-accent) 28%, transparent); }
 .w4 { background: color-mix(in oklab, var(--nq-accent) 45%, transparent); }
 [hidden] { display: none !important; }
-@media (pointer: coarse) { button, li button, summary, input, input::file-selector-button { min-block-size: 2.75rem; } summary { line-height: 2.25rem; } input[type="range"] { block-size: 2.75rem; } }
+@media (pointer: coarse) {
+  button, li button, summary, input, input::file-selector-button { min-block-size: 2.75rem; }
+  summary { line-height: 2.25rem; }
+  input[type="range"] { block-size: 2.75rem; }
+}
 @media (prefers-reduced-motion: no-preference) { button { transition: border-color 120ms; } }
 @media (forced-colors: active) { :is(.w2, .w3, .w4) { text-decoration: underline; } }
 `;

@@ -55,8 +55,17 @@ export function makeView(s: Strings, accept: string, on: Actions) {
   const field = (label: string, control: HTMLElement, ...extra: HTMLElement[]) =>
     h("div", { class: "field" }, h("span", {}, h("label", { for: control.id }, label), " ", ...extra), control);
   const row = (...children: HTMLElement[]) => h("div", { class: "row" }, ...children);
-  const texts = h("details", { part: "texts" }, summary, row(field(s.add, text), buttons.add), field(s.file, file), items);
-  const box = h("div", { class: "box", part: "box" },
+  const texts = h(
+    "details",
+    { part: "texts" },
+    summary,
+    row(field(s.add, text), buttons.add),
+    field(s.file, file),
+    items,
+  );
+  const box = h(
+    "div",
+    { class: "box", part: "box" },
     texts,
     row(buttons.personalize, buttons.pause, buttons.cancel),
     progress,

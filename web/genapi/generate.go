@@ -27,7 +27,8 @@ import { boolean, integer, list, literal, number, optional, record, string, type
 
 // methods are those that the module calls.
 var methods = []string{
-	api.MethodLoad, api.MethodUnload, api.MethodPersonalize, api.MethodEvaluate, api.MethodWrite, api.MethodExplain, api.MethodEstimate,
+	api.MethodLoad, api.MethodUnload, api.MethodPersonalize, api.MethodEvaluate, api.MethodWrite, api.MethodExplain,
+	api.MethodEstimate,
 }
 
 // events are those that these methods emit, as Go types by their names.
@@ -203,8 +204,9 @@ func (w *writer) abi() {
 	w.value("The functions of wasiModule that a guest may import.", "wasiNames", abi.WASI)
 	w.value("The functions of abiModule.", "importNames", names(abi.Imports))
 	w.value("The functions that a guest exports.", "exportNames", append([]string{"_initialize"}, names(abi.Exports)...))
-	w.value("What call and resume return. A negative value is a status.", "State", map[string]abi.State{"done": abi.Done, "parked": abi.Parked})
-	w.value("The status of an import or operation that failed. The reply then is an ErrorInfo.", "statusFailed", abi.Failed)
+	w.value("What call and resume return. A negative value is a status.", "State",
+		map[string]abi.State{"done": abi.Done, "parked": abi.Parked})
+	w.value("The status of a failed import or operation. The reply then is an ErrorInfo.", "statusFailed", abi.Failed)
 	texts := map[abi.Status]string{}
 	for s := abi.Failed - 1; s.String() != abi.Status(-1<<30).String(); s-- {
 		texts[s] = s.String()
@@ -266,5 +268,6 @@ func (w *writer) messages() {
 	}
 	w.line("\n/** The methods that the module calls. */\nexport interface Methods {\n%s}", signatures.String())
 	w.line("\n/** The decoders of their results. */")
-	w.line("export const decodeResult: { readonly [M in keyof Methods]: Decoder<Methods[M][\"result\"]> } = {\n%s};", decoders.String())
+	w.line("export const decodeResult: { readonly [M in keyof Methods]: Decoder<Methods[M][\"result\"]> } = {")
+	w.line("%s};", decoders.String())
 }

@@ -57,7 +57,11 @@ export class BatchReader {
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     if (bytes.byteLength > maxBatch) {
-      throw new Fault("too-large", { where: "command batch", detail: `${bytes.byteLength} bytes`, limit: `${maxBatch} bytes` });
+      throw new Fault("too-large", {
+        where: "command batch",
+        detail: `${bytes.byteLength} bytes`,
+        limit: `${maxBatch} bytes`,
+      });
     }
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -72,7 +76,11 @@ export class BatchReader {
   next(): Command | undefined {
     if (this.#offset === this.#bytes.byteLength) return undefined;
     if (++this.#commands > maxCommands) {
-      throw new Fault("too-large", { where: "command batch", detail: "more commands than one batch may hold", limit: `${maxCommands}` });
+      throw new Fault("too-large", {
+        where: "command batch",
+        detail: "more commands than one batch may hold",
+        limit: `${maxCommands}`,
+      });
     }
     return this.#command();
   }
@@ -93,26 +101,40 @@ export class BatchReader {
         return { op: "clearBuffer", buffer: this.#word(), offset: this.#long(), size: this.#long() };
       case Op.copyBuffer:
         return {
-          op: "copyBuffer", source: this.#word(), sourceOffset: this.#long(),
-          buffer: this.#word(), offset: this.#long(), size: this.#long(),
+          op: "copyBuffer",
+          source: this.#word(),
+          sourceOffset: this.#long(),
+          buffer: this.#word(),
+          offset: this.#long(),
+          size: this.#long(),
         };
       case Op.createPipeline:
         return {
-          op: "createPipeline", pipeline: this.#word(), name: this.#text(), wgsl: this.#text(),
+          op: "createPipeline",
+          pipeline: this.#word(),
+          name: this.#text(),
+          wgsl: this.#text(),
           bindings: this.#list(() => this.#access()),
         };
       case Op.destroyPipeline:
         return { op: "destroyPipeline", pipeline: this.#word() };
       case Op.createBindGroup:
         return {
-          op: "createBindGroup", group: this.#word(), pipeline: this.#word(),
+          op: "createBindGroup",
+          group: this.#word(),
+          pipeline: this.#word(),
           entries: this.#list(() => ({ buffer: this.#word(), offset: this.#long(), size: this.#long() })),
         };
       case Op.destroyBindGroup:
         return { op: "destroyBindGroup", group: this.#word() };
       case Op.dispatch:
         return {
-          op: "dispatch", pipeline: this.#word(), group: this.#word(), x: this.#word(), y: this.#word(), z: this.#word(),
+          op: "dispatch",
+          pipeline: this.#word(),
+          group: this.#word(),
+          x: this.#word(),
+          y: this.#word(),
+          z: this.#word(),
         };
     }
     throw this.#problem(`unknown operation ${op}`);

@@ -49,7 +49,9 @@ const utf8 = new TextEncoder();
 export function checkName(name: string): void {
   const bad = (why: string): Fault =>
     new Fault("out-of-range", {
-      field: "blob name", detail: `${quote(name)} ${why}`, remedy: 'use a relative path such as "models/base/model.safetensors"',
+      field: "blob name",
+      detail: `${quote(name)} ${why}`,
+      remedy: 'use a relative path such as "models/base/model.safetensors"',
     });
   if (name === "") throw bad("is empty");
   if (utf8.encode(name).length > maxBlobName) {
@@ -73,7 +75,8 @@ export function notExist(name: string): Fault {
 export function checkRange(name: string, n: number, offset: number, size: number): void {
   if (offset < 0 || n > size - offset) {
     throw new Fault("out-of-range", {
-      where: name, detail: `bytes [${offset}, +${n}) lie outside its ${size} bytes`,
+      where: name,
+      detail: `bytes [${offset}, +${n}) lie outside its ${size} bytes`,
       remedy: "the file is truncated or changed while it was read: download it again",
     });
   }

@@ -84,7 +84,11 @@ export class GuestClient {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#take(data);
     worker.onerror = (e) => {
       e.preventDefault();
-      const why = new Fault("internal", { where: "worker", detail: e.message || "the script cannot be loaded", remedy: "reload the page" });
+      const why = new Fault("internal", {
+        where: "worker",
+        detail: e.message || "the script cannot be loaded",
+        remedy: "reload the page",
+      });
       this.#lose(why);
       this.#end(why);
     };
@@ -153,7 +157,11 @@ export class GuestClient {
     this.#end(new Fault("cancelled", { where: "guest client", detail: "was terminated", remedy: "open another one" }));
   }
 
-  async #ask<Result>(body: Body<Request>, { onEvent, signal }: CallOptions = {}, transfer: Transferable[] = []): Promise<Result> {
+  async #ask<Result>(
+    body: Body<Request>,
+    { onEvent, signal }: CallOptions = {},
+    transfer: Transferable[] = [],
+  ): Promise<Result> {
     if (this.#closed !== undefined) throw this.#closed;
     if (signal?.aborted) throw cancelled();
     const id = ++this.#lastID;
@@ -222,7 +230,12 @@ let policy: { createScriptURL(url: string): string } | undefined;
 function trusted(url: URL): string {
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
   if (url.origin !== location.origin) {
-    throw new Fault("unsupported", { where: url.href, field: "worker", detail: "is of another origin", remedy: "serve the script from the origin of the page" });
+    throw new Fault("unsupported", {
+      where: url.href,
+      field: "worker",
+      detail: "is of another origin",
+      remedy: "serve the script from the origin of the page",
+    });
   }
   if (trustedTypes === undefined) return url.href;
   policy ??= trustedTypes.createPolicy("nextquill", { createScriptURL: (href) => href });

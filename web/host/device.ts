@@ -22,7 +22,8 @@ const wantedFeatures: GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-
 const timeout = 15_000; // ms
 
 const remedy =
-  "use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; chrome://gpu says why WebGPU is off";
+  "use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; " +
+  "chrome://gpu says why WebGPU is off";
 
 /**
  * Opens a device on the fastest adapter. With `baseline` it requests the default limits of WebGPU
@@ -85,7 +86,12 @@ function infoOf(adapter: GPUAdapter, device: GPUDevice): DeviceInfo {
 }
 
 function noAdapter(detail: string, cause?: unknown): Fault {
-  return new Fault("no-adapter", { where: "WebGPU", detail, remedy, cause: cause === undefined ? undefined : new Error(describe(cause)) });
+  return new Fault("no-adapter", {
+    where: "WebGPU",
+    detail,
+    remedy,
+    cause: cause === undefined ? undefined : new Error(describe(cause)),
+  });
 }
 
 async function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {

@@ -32,7 +32,9 @@ const mapRead = 0x1;
 const computeStage = 0x4;
 
 const bindingTypes: Record<Access, GPUBufferBindingType> = {
-  [Access.uniform]: "uniform", [Access.read]: "read-only-storage", [Access.write]: "storage",
+  [Access.uniform]: "uniform",
+  [Access.read]: "read-only-storage",
+  [Access.write]: "storage",
 };
 
 const chunkSize = 4 << 20; // bytes of one write during a load
@@ -116,7 +118,15 @@ export class Device {
   }
 
   /** Copies a range of a blob into a buffer, after everything submitted before. */
-  async load(store: BlobStore, name: string, from: number, size: number, handle: number, to: number, stop: AbortSignal): Promise<void> {
+  async load(
+    store: BlobStore,
+    name: string,
+    from: number,
+    size: number,
+    handle: number,
+    to: number,
+    stop: AbortSignal,
+  ): Promise<void> {
     await this.#drain();
     try {
       const buffer = this.#buffer(handle, to, Math.ceil(size / 4) * 4, "load");
@@ -236,17 +246,27 @@ export class Device {
 
   #execute(c: Command): void {
     switch (c.op) {
-      case "dispatch": return this.#dispatch(c);
-      case "writeBuffer": return this.#write(c);
-      case "clearBuffer": return this.#clear(c);
-      case "copyBuffer": return this.#copy(c);
-      case "createBuffer": return this.#createBuffer(c);
-      case "createPipeline": return this.#createPipeline(c);
-      case "createBindGroup": return this.#createBindGroup(c);
-      case "destroyBuffer": return this.#destroyBuffer(c);
+      case "dispatch":
+        return this.#dispatch(c);
+      case "writeBuffer":
+        return this.#write(c);
+      case "clearBuffer":
+        return this.#clear(c);
+      case "copyBuffer":
+        return this.#copy(c);
+      case "createBuffer":
+        return this.#createBuffer(c);
+      case "createPipeline":
+        return this.#createPipeline(c);
+      case "createBindGroup":
+        return this.#createBindGroup(c);
+      case "destroyBuffer":
+        return this.#destroyBuffer(c);
       // A compute pass keeps the objects that it uses alive.
-      case "destroyPipeline": return void this.#pipelines.delete(c.pipeline);
-      case "destroyBindGroup": return void this.#groups.delete(c.group);
+      case "destroyPipeline":
+        return void this.#pipelines.delete(c.pipeline);
+      case "destroyBindGroup":
+        return void this.#groups.delete(c.group);
     }
   }
 
@@ -258,7 +278,10 @@ export class Device {
     const most = this.info.max_groups_per_dimension;
     if (c.x > most || c.y > most || c.z > most) {
       throw new Fault("device-limit", {
-        where: p.name, field: "workgroups", detail: `dispatch of ${c.x}×${c.y}×${c.z}`, limit: `${most} per dimension`,
+        where: p.name,
+        field: "workgroups",
+        detail: `dispatch of ${c.x}×${c.y}×${c.z}`,
+        limit: `${most} per dimension`,
         remedy: "use a smaller token budget",
       });
     }
@@ -289,16 +312,21 @@ export class Device {
   }
 
   #createBuffer(c: Of<"createBuffer">): void {
-    if (c.buffer === 0 || this.#buffers.has(c.buffer)) throw misuse(c.name, `buffer handle ${c.buffer} is already in use`);
+    if (c.buffer === 0 || this.#buffers.has(c.buffer))
+      throw misuse(c.name, `buffer handle ${c.buffer} is already in use`);
     const tooLarge = (detail: string): Fault =>
       new Fault("device-limit", {
-        where: this.info.name, field: c.name, detail, limit: `${this.info.max_buffer_size} bytes`,
+        where: this.info.name,
+        field: c.name,
+        detail,
+        limit: `${this.info.max_buffer_size} bytes`,
         remedy: "use a smaller token budget or a smaller model",
       });
     if (c.size <= 0 || c.size > this.info.max_buffer_size) throw tooLarge(`a buffer of ${c.size} bytes`);
     this.#device.pushErrorScope("out-of-memory");
     const gpu = this.#device.createBuffer({
-      label: c.name, size: c.size,
+      label: c.name,
+      size: c.size,
       usage: usage.copySource | usage.copyTarget | (c.uniform ? usage.uniform : usage.storage),
     });
     const buffer = { gpu, name: c.name, size: c.size };
@@ -310,18 +338,27 @@ export class Device {
   }
 
   #createPipeline(c: Of<"createPipeline">): void {
-    if (c.pipeline === 0 || this.#pipelines.has(c.pipeline)) throw misuse(c.name, `pipeline handle ${c.pipeline} is already in use`);
+    if (c.pipeline === 0 || this.#pipelines.has(c.pipeline))
+      throw misuse(c.name, `pipeline handle ${c.pipeline} is already in use`);
     const { name: label } = c;
     const device = this.#device;
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label, code: c.wgsl });
     const layout = device.createBindGroupLayout({
       label,
-      entries: c.bindings.map((access, binding) => ({ binding, visibility: computeStage, buffer: { type: bindingTypes[access] } })),
+      entries: c.bindings.map((access, binding) => ({
+        binding,
+        visibility: computeStage,
+        buffer: { type: bindingTypes[access] },
+      })),
     });
     const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
     const scope = device.popErrorScope();
-    const made = device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: { module, entryPoint: "main" } });
+    const made = device.createComputePipelineAsync({
+      label,
+      layout: pipelineLayout,
+      compute: { module, entryPoint: "main" },
+    });
     const pipeline: Pipeline = { name: c.name, layout, gpu: undefined, compiled: undefined };
     this.#pipelines.set(c.pipeline, pipeline);
     const finish = async (): Promise<void> => {
@@ -342,13 +379,17 @@ export class Device {
   #createBindGroup(c: Of<"createBindGroup">): void {
     const p = this.#pipelines.get(c.pipeline);
     if (p === undefined) throw misuse("bind group", `pipeline ${c.pipeline} does not exist`);
-    if (c.group === 0 || this.#groups.has(c.group)) throw misuse(p.name, `bind group handle ${c.group} is already in use`);
+    if (c.group === 0 || this.#groups.has(c.group))
+      throw misuse(p.name, `bind group handle ${c.group} is already in use`);
     const entries = c.entries.map((e, binding) => ({
       binding,
       resource: { buffer: this.#buffer(e.buffer, e.offset, e.size, p.name).gpu, offset: e.offset, size: e.size },
     }));
     // The label appears in WebGPU's error messages.
-    this.#groups.set(c.group, { gpu: this.#device.createBindGroup({ label: p.name, layout: p.layout, entries }), name: p.name });
+    this.#groups.set(c.group, {
+      gpu: this.#device.createBindGroup({ label: p.name, layout: p.layout, entries }),
+      name: p.name,
+    });
   }
 
   // Destroying an unknown buffer is no error: its creation may have failed.
@@ -424,7 +465,9 @@ export class Device {
     if (this.#staging === undefined || this.#staging.size < size) {
       this.#staging?.destroy();
       this.#staging = this.#device.createBuffer({
-        label: "staging", size: Math.max(size, 64 << 10), usage: usage.mapRead | usage.copyTarget,
+        label: "staging",
+        size: Math.max(size, 64 << 10),
+        usage: usage.mapRead | usage.copyTarget,
       });
     }
     return this.#staging;
@@ -446,7 +489,8 @@ export class Device {
     try {
       return f();
     } finally {
-      for (let i = 0; i < 3; i++) this.#watch(device.popErrorScope(), (error) => this.#refused(what, error.message, error));
+      for (let i = 0; i < 3; i++)
+        this.#watch(device.popErrorScope(), (error) => this.#refused(what, error.message, error));
     }
   }
 
@@ -468,7 +512,9 @@ export class Device {
   #refused(field: string, detail: string, error?: GPUError): Fault {
     const memory = typeof GPUOutOfMemoryError !== "undefined" && error instanceof GPUOutOfMemoryError;
     return new Fault(memory ? "device-limit" : "device", {
-      where: this.info.name, field, detail: detail.trim().split("\n").slice(0, 12).join("\n"),
+      where: this.info.name,
+      field,
+      detail: detail.trim().split("\n").slice(0, 12).join("\n"),
       remedy: memory
         ? "use a smaller token budget, activation recompute, or a smaller model"
         : "this is a bug in a kernel or in the driver: report it with the name of the GPU",
@@ -492,5 +538,10 @@ async function compilationErrors(module: GPUShaderModule, wgsl: string, thrown: 
 }
 
 function misuse(field: string, detail: string): Fault {
-  return new Fault("device", { where: "command batch", field, detail, remedy: "this is a bug in NextQuill: report it" });
+  return new Fault("device", {
+    where: "command batch",
+    field,
+    detail,
+    remedy: "this is a bug in NextQuill: report it",
+  });
 }

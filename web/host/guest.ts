@@ -50,7 +50,12 @@ export class GuestHost {
   }
 
   /** Starts a guest. Refuses a module that imports anything outside the ABI. */
-  static async open(module: WebAssembly.Module, device: Device, blobs: BlobStore, print: (line: string) => void): Promise<GuestHost> {
+  static async open(
+    module: WebAssembly.Module,
+    device: Device,
+    blobs: BlobStore,
+    print: (line: string) => void,
+  ): Promise<GuestHost> {
     checkModule(module);
     const host = new GuestHost(device, blobs, new Log(print));
     try {
@@ -66,7 +71,10 @@ export class GuestHost {
     const version = host.#guest.start(api.abiVersion);
     if (version !== api.abiVersion) {
       throw new Fault("mismatch", {
-        where: "guest", field: "ABI version", detail: `${version}`, limit: `${api.abiVersion}`,
+        where: "guest",
+        field: "ABI version",
+        detail: `${version}`,
+        limit: `${api.abiVersion}`,
         remedy: "serve the guest and the scripts of one build",
       });
     }
@@ -81,11 +89,15 @@ export class GuestHost {
     if (this.#broken !== undefined) throw this.#broken;
     if (this.#device.lost !== undefined) throw this.#device.lost;
     if (stop.aborted) throw cancelled();
-    if (this.#call !== undefined) throw new Fault("internal", { where: "host", field: method, detail: "called during another call" });
+    if (this.#call !== undefined)
+      throw new Fault("internal", { where: "host", field: method, detail: "called during another call" });
     const request = utf8.encode(JSON.stringify({ method, params: params === null ? undefined : params }));
     if (request.byteLength > api.maxMessage) {
       throw new Fault("too-large", {
-        where: method, field: "params", detail: `${request.byteLength} bytes`, limit: `${api.maxMessage} bytes`,
+        where: method,
+        field: "params",
+        detail: `${request.byteLength} bytes`,
+        limit: `${api.maxMessage} bytes`,
         remedy: "pass large data as a blob",
       });
     }
@@ -151,17 +163,20 @@ export class GuestHost {
   // The imports. None throws through the guest, which would leave it unusable. The arguments are
   // not trusted.
   #imports(): Record<(typeof api.importNames)[number], (...args: Argument[]) => number> {
-    const sync = (serve: (...args: Argument[]) => number) => (...args: Argument[]): number => {
-      try {
-        return serve(...args);
-      } catch (thrown) {
-        return this.#refuse(thrown);
-      }
-    };
+    const sync =
+      (serve: (...args: Argument[]) => number) =>
+      (...args: Argument[]): number => {
+        try {
+          return serve(...args);
+        } catch (thrown) {
+          return this.#refuse(thrown);
+        }
+      };
     const async = (name: string, start: (...args: Argument[]) => Operation) =>
       sync((...args) => {
         const call = this.#call;
-        if (call === undefined || call.pending !== undefined) throw misuse(name, "called while another operation is under way");
+        if (call === undefined || call.pending !== undefined)
+          throw misuse(name, "called while another operation is under way");
         const token = u32(args.pop()!);
         call.pending = { operation: start(...args), token };
         return 0;
@@ -178,7 +193,8 @@ export class GuestHost {
       }),
       emit: sync((at, size) => {
         const event = this.#json("emit", u32(at), u32(size));
-        if (!isEvent(event)) throw new Fault("malformed", { where: "event", field: "event", detail: "is not JSON with a name" });
+        if (!isEvent(event))
+          throw new Fault("malformed", { where: "event", field: "event", detail: "is not JSON with a name" });
         this.#call?.onEvent(event);
         return 0;
       }),
@@ -189,7 +205,8 @@ export class GuestHost {
       }),
       reply_read: sync((at, size) => {
         const reply = this.#reply;
-        if (u32(size) >= reply.byteLength) this.#view("reply_read", u32(at), reply.byteLength, api.maxMessage).set(reply);
+        if (u32(size) >= reply.byteLength)
+          this.#view("reply_read", u32(at), reply.byteLength, api.maxMessage).set(reply);
         return reply.byteLength;
       }),
       gpu_read: async("gpu_read", (buffer, offset, at, size) => {
@@ -227,7 +244,9 @@ export class GuestHost {
           const reply = utf8.encode(JSON.stringify(await blobs.list(prefix)));
           if (reply.byteLength > api.maxMessage) {
             throw new Fault("too-large", {
-              where: "blob_list", detail: `a list of ${reply.byteLength} bytes`, limit: `${api.maxMessage} bytes`,
+              where: "blob_list",
+              detail: `a list of ${reply.byteLength} bytes`,
+              limit: `${api.maxMessage} bytes`,
               remedy: "ask with a longer prefix",
             });
           }
@@ -253,12 +272,15 @@ export class GuestHost {
   // Returns a checked view of the guest's memory. Growing the memory detaches views, so a view is
   // created when it is used.
   #view(what: string, at: number, size: number, limit = 2 ** 32): Bytes {
-    if (size > limit) throw new Fault("too-large", { where: "guest", field: what, detail: `${size} bytes`, limit: `${limit} bytes` });
+    if (size > limit)
+      throw new Fault("too-large", { where: "guest", field: what, detail: `${size} bytes`, limit: `${limit} bytes` });
     if (size === 0) return nothing;
     const buffer = this.#guest.memory.buffer as ArrayBuffer;
     if (at === 0 || at + size > buffer.byteLength) {
       throw new Fault("out-of-range", {
-        where: "guest", field: what, detail: `${size} bytes at ${at} lie outside its memory of ${buffer.byteLength}`,
+        where: "guest",
+        field: what,
+        detail: `${size} bytes at ${at} lie outside its memory of ${buffer.byteLength}`,
         remedy: "the guest is faulty: build it again",
       });
     }
@@ -290,7 +312,9 @@ export class GuestHost {
     if (thrown instanceof Fault && thrown.kind === "internal") return thrown;
     const { reason } = this.#log;
     return new Fault("internal", {
-      where: "guest", field: doing, detail: reason === "" ? "the guest stopped" : `the guest stopped: ${quote(reason)}`,
+      where: "guest",
+      field: doing,
+      detail: reason === "" ? "the guest stopped" : `the guest stopped: ${quote(reason)}`,
       remedy: "open the model again; training resumes from the newest checkpoint",
       cause: thrown instanceof Exit ? thrown : new Error(describe(thrown)),
     });
@@ -306,7 +330,9 @@ function checkModule(module: WebAssembly.Module): void {
       (from === api.wasiModule && Object.hasOwn(given, name));
     if (!known || kind !== "function") {
       throw new Fault("unsupported", {
-        where: "guest", field: `import ${from}.${name}`, detail: "is not part of the ABI",
+        where: "guest",
+        field: `import ${from}.${name}`,
+        detail: "is not part of the ABI",
         remedy: "serve the guest and the scripts of one build",
       });
     }
@@ -315,7 +341,10 @@ function checkModule(module: WebAssembly.Module): void {
   for (const name of [...api.exportNames, "memory"]) {
     if (exported.get(name) !== (name === "memory" ? "memory" : "function")) {
       throw new Fault("mismatch", {
-        where: "guest", field: `export ${name}`, detail: "missing", remedy: "serve the guest and the scripts of one build",
+        where: "guest",
+        field: `export ${name}`,
+        detail: "missing",
+        remedy: "serve the guest and the scripts of one build",
       });
     }
   }
@@ -333,7 +362,13 @@ function decodeResponse(text: string): unknown {
 }
 
 function isEvent(value: unknown): value is Event {
-  return typeof value === "object" && value !== null && "event" in value && typeof value.event === "string" && value.event !== "";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "event" in value &&
+    typeof value.event === "string" &&
+    value.event !== ""
+  );
 }
 
 function misuse(what: string, detail: string): Fault {

@@ -191,7 +191,14 @@ export class OPFSStore implements BlobStore {
       throw thrown;
     }
     try {
-      await writeParts(handle, [[size, new Uint8Array(0)], [size, seal(size, version, mark)]], true);
+      await writeParts(
+        handle,
+        [
+          [size, new Uint8Array(0)],
+          [size, seal(size, version, mark)],
+        ],
+        true,
+      );
     } catch (thrown) {
       throw await storageFault(thrown, name, "cannot be written", sealSize);
     }
@@ -231,7 +238,14 @@ export class OPFSStore implements BlobStore {
     const fileName = fileNameOf(name, version, mark);
     const handle = await this.#folder.getFileHandle(fileName, { create: true });
     try {
-      await writeParts(handle, [[0, data], [data.byteLength, seal(data.byteLength, version, mark)]], true);
+      await writeParts(
+        handle,
+        [
+          [0, data],
+          [data.byteLength, seal(data.byteLength, version, mark)],
+        ],
+        true,
+      );
     } catch (thrown) {
       await this.#remove(fileName);
       throw thrown;
@@ -287,7 +301,8 @@ export class OPFSStore implements BlobStore {
       }
       const file = { handle, name: fileName, version, size };
       const other = files.get(name);
-      const newer = other === undefined || version > other.version || (version === other.version && fileName > other.name);
+      const newer =
+        other === undefined || version > other.version || (version === other.version && fileName > other.name);
       if (newer) files.set(name, file);
       if (other !== undefined) older.push(newer ? other.name : fileName);
     }
@@ -432,7 +447,8 @@ async function writeParts(handle: FileSystemFileHandle, parts: readonly Part[], 
     sync.truncate(parts[0]![0]);
     for (const [at, data] of parts) {
       const n = data.byteLength === 0 ? 0 : sync.write(data, { at });
-      if (n !== data.byteLength) throw new DOMException(`${n} of ${data.byteLength} bytes were written`, "QuotaExceededError");
+      if (n !== data.byteLength)
+        throw new DOMException(`${n} of ${data.byteLength} bytes were written`, "QuotaExceededError");
       if (flush) sync.flush();
     }
   } finally {

@@ -58,7 +58,12 @@ async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
   if ("name" in request) checkName(request.name);
   switch (request.type) {
     case "call":
-      return await host.call(request.method, request.params, (event) => post({ type: "event", id: request.id, event }), stop);
+      return await host.call(
+        request.method,
+        request.params,
+        (event) => post({ type: "event", id: request.id, event }),
+        stop,
+      );
     case "blob size":
       return await blobs.size(request.name);
     case "blob read":
@@ -128,11 +133,17 @@ async function openStore(folder: string): Promise<BlobStore> {
 }
 
 // Awaits all three. If one fails, the others are closed.
-async function all(opening: [Promise<Guest>, Promise<Device>, Promise<BlobStore>]): Promise<[Guest, Device, BlobStore]> {
+async function all(
+  opening: [Promise<Guest>, Promise<Device>, Promise<BlobStore>],
+): Promise<[Guest, Device, BlobStore]> {
   try {
     return await Promise.all(opening);
   } catch (thrown) {
-    for (const one of opening.slice(1) as Promise<{ close(): void }>[]) void one.then((o) => o.close(), () => {});
+    for (const one of opening.slice(1) as Promise<{ close(): void }>[])
+      void one.then(
+        (o) => o.close(),
+        () => {},
+      );
     throw thrown;
   }
 }
@@ -154,7 +165,11 @@ async function load({ wasm, sha256: want }: OpenRequest): Promise<Guest> {
   try {
     return { module: await WebAssembly.compile(bytes), sha256: hash, bytes: bytes.byteLength };
   } catch (thrown) {
-    throw new Fault("malformed", { where, detail: "is not a WASM module that this browser supports", cause: new Error(describe(thrown)) });
+    throw new Fault("malformed", {
+      where,
+      detail: "is not a WASM module that this browser supports",
+      cause: new Error(describe(thrown)),
+    });
   }
 }
 

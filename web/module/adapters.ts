@@ -68,9 +68,11 @@ export class Adapters {
   async list(): Promise<KeptAdapter[]> {
     const current = await this.folder();
     const all = await this.#kept();
-    return await Promise.all(all.map(async (kept) => {
-      return { ...(await this.#describe(kept)), name: kept.name, current: kept.folder === current };
-    }));
+    return await Promise.all(
+      all.map(async (kept) => {
+        return { ...(await this.#describe(kept)), name: kept.name, current: kept.folder === current };
+      }),
+    );
   }
 
   /**
@@ -110,7 +112,10 @@ export class Adapters {
     const record = await this.#record();
     if (record === undefined) throw noAdapter();
     const { blobs } = await this.#context.client();
-    const config = JSON.parse(new TextDecoder().decode(await blobs.read(`${record.folder}/${configName}`))) as Record<string, unknown>;
+    const config = JSON.parse(new TextDecoder().decode(await blobs.read(`${record.folder}/${configName}`))) as Record<
+      string,
+      unknown
+    >;
     config["base_model_name_or_path"] = this.#context.model.name; // instead of the blob folder
     const files = {
       [configName]: new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`),
@@ -141,7 +146,12 @@ export class Adapters {
     }
     const old = await this.#record();
     await history.setRecord(adapterKey(model), {
-      folder, preset: "imported", epochs: 0, items: 0, heldout: 0, made: new Date().toISOString(),
+      folder,
+      preset: "imported",
+      epochs: 0,
+      items: 0,
+      heldout: 0,
+      made: new Date().toISOString(),
     } satisfies AdapterRecord);
     await this.#deleteUnused(old?.folder);
     return (await this.info())!;
@@ -191,7 +201,10 @@ export class Adapters {
     const found = (await this.#kept()).find((kept) => kept.name === name);
     if (found !== undefined) return found;
     throw new Fault("missing", {
-      where: "adapter", field: name, detail: "no adapter is kept under this name", remedy: "use one of the names that list() returns",
+      where: "adapter",
+      field: name,
+      detail: "no adapter is kept under this name",
+      remedy: "use one of the names that list() returns",
     });
   }
 
@@ -210,7 +223,11 @@ export class Adapters {
 }
 
 function noAdapter(): Fault {
-  return new Fault("missing", { where: "adapter", detail: "there is no current adapter", remedy: "personalize first, or import an adapter" });
+  return new Fault("missing", {
+    where: "adapter",
+    detail: "there is no current adapter",
+    remedy: "personalize first, or import an adapter",
+  });
 }
 
 async function removeAll(blobs: GuestClient["blobs"], folder: string): Promise<void> {
@@ -238,7 +255,12 @@ async function unzip(zip: Blob): Promise<Record<string, Bytes>> {
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
     const remedy = "choose a file that export() created, or zip PEFT's two files";
-    throw new Fault("malformed", { where, detail: "is not a readable zip", remedy, cause: new Error(describe(thrown)) });
+    throw new Fault("malformed", {
+      where,
+      detail: "is not a readable zip",
+      remedy,
+      cause: new Error(describe(thrown)),
+    });
   }
   const files: Record<string, Bytes> = {};
   for (const [path, data] of Object.entries(unpacked)) files[base(path)] ??= data as Bytes;

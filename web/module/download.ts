@@ -4,7 +4,17 @@
 import type { Bytes, GuestClient } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
-import { limits, planOf, planOfFiles, refused, request, stopped, type ModelFile, type ModelPlan, type ModelSource } from "./manifest.js";
+import {
+  limits,
+  planOf,
+  planOfFiles,
+  refused,
+  request,
+  stopped,
+  type ModelFile,
+  type ModelPlan,
+  type ModelSource,
+} from "./manifest.js";
 import { ProgressReport, type OnProgress } from "./progress.js";
 
 /** A model whose files are stored on the device. */
@@ -41,7 +51,9 @@ export function modelKey(source: string): string {
 
 /** Finds the files of a model, and the record of an earlier download of the same files. */
 export async function lookUp(
-  source: ModelSource, history: History, signal?: AbortSignal,
+  source: ModelSource,
+  history: History,
+  signal?: AbortSignal,
 ): Promise<{ plan: ModelPlan; kept: Kept | undefined }> {
   if (!isURL(source)) {
     const plan = await planOfFiles(source);
@@ -62,7 +74,10 @@ export async function lookUp(
 
 /** Downloads a model, unless its files are stored already. */
 export async function fetchModel(
-  source: ModelSource, client: Promise<GuestClient>, history: History, onProgress: OnProgress | undefined,
+  source: ModelSource,
+  client: Promise<GuestClient>,
+  history: History,
+  onProgress: OnProgress | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Model> {
   const { plan } = await lookUp(source, history, signal);
@@ -79,7 +94,8 @@ export async function fetchModel(
         signal?.throwIfAborted();
         const name = `${modelFolder(plan.id)}/${file.path}`;
         report.initiate(file.path);
-        const known = kept?.plan.id === plan.id ? { size: kept.sizes[file.path], sha256: kept.hashes[file.path] } : file;
+        const known =
+          kept?.plan.id === plan.id ? { size: kept.sizes[file.path], sha256: kept.hashes[file.path] } : file;
         let got = await storedFile(blobs, name, known);
         if (got === undefined) {
           report.download(file.path);
@@ -115,7 +131,9 @@ interface Stored {
 // Returns size and hash of a stored file, or undefined if it is missing or differs from what is
 // known of it.
 async function storedFile(
-  blobs: Blobs, name: string, file: { size?: number | undefined; sha256?: string | undefined },
+  blobs: Blobs,
+  name: string,
+  file: { size?: number | undefined; sha256?: string | undefined },
 ): Promise<Stored | undefined> {
   if (file.size === undefined || file.sha256 === undefined) return undefined;
   try {
@@ -141,7 +159,12 @@ class Download {
   #buffered = 0; // bytes in #piece
 
   constructor(
-    plan: ModelPlan, file: ModelFile, name: string, blobs: Blobs, report: ProgressReport, signal: AbortSignal | undefined,
+    plan: ModelPlan,
+    file: ModelFile,
+    name: string,
+    blobs: Blobs,
+    report: ProgressReport,
+    signal: AbortSignal | undefined,
   ) {
     this.#plan = plan;
     this.#file = file;
@@ -167,7 +190,8 @@ class Download {
   // Continues an interrupted download of an earlier visit.
   async #resume(): Promise<number> {
     const { size, sha256 } = this.#file;
-    if (size !== undefined && sha256 !== undefined) this.#stored = Math.min(size, await this.#blobs.partial(this.#name));
+    if (size !== undefined && sha256 !== undefined)
+      this.#stored = Math.min(size, await this.#blobs.partial(this.#name));
     else this.#truncate(0); // without a hash, pieces of different versions could be mixed
     return this.#stored;
   }
@@ -181,7 +205,8 @@ class Download {
     if (size !== undefined && this.#stored !== size) {
       throw await this.#mismatch(path, 0, "size", `${this.#stored} bytes`, `${size} bytes`);
     }
-    await this.#blobs.append(this.#name, this.#stored, new Uint8Array(0)); // truncates what a kill may have left after it
+    // Truncates what a kill may have left at the end.
+    await this.#blobs.append(this.#name, this.#stored, new Uint8Array(0));
     const got = await this.#blobs.finish(this.#name, want);
     this.#report.loaded(path, this.#stored, this.#stored);
     return { size: this.#stored, sha256: got };
@@ -218,7 +243,11 @@ class Download {
     this.#truncate(from);
     await this.#blobs.append(this.#name, from, new Uint8Array(0));
     return new Fault("mismatch", {
-      where, field, detail, limit, remedy: "the file was changed or truncated in transit: open the model again, or create its manifest again",
+      where,
+      field,
+      detail,
+      limit,
+      remedy: "the file was changed or truncated in transit: open the model again, or create its manifest again",
     });
   }
 
@@ -236,7 +265,11 @@ class Download {
           this.#report.loaded(this.#file.path, this.#loaded, total);
           if (end !== undefined && this.#loaded > end) break; // too long
           if (this.#loaded > limits.file) {
-            throw new Fault("too-large", { where: url.href, detail: `more than ${limits.file} bytes`, limit: `${limits.file} bytes` });
+            throw new Fault("too-large", {
+              where: url.href,
+              detail: `more than ${limits.file} bytes`,
+              limit: `${limits.file} bytes`,
+            });
           }
         }
       } finally {
@@ -309,7 +342,10 @@ class Download {
   // Stores the buffered bytes.
   async #flush(): Promise<void> {
     if (this.#piece === undefined) return;
-    const [piece, at] = [this.#buffered === pieceSize ? this.#piece : this.#piece.slice(0, this.#buffered), this.#stored];
+    const [piece, at] = [
+      this.#buffered === pieceSize ? this.#piece : this.#piece.slice(0, this.#buffered),
+      this.#stored,
+    ];
     this.#piece = undefined;
     this.#buffered = 0;
     this.#stored += piece.byteLength;

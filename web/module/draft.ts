@@ -54,7 +54,10 @@ export class Draft implements AsyncIterable<string> {
   #wake: (() => void) | undefined;
 
   /** @internal */
-  constructor(write: (onText: (text: string) => void, signal: AbortSignal) => Promise<WriteResult>, signal: AbortSignal | undefined) {
+  constructor(
+    write: (onText: (text: string) => void, signal: AbortSignal) => Promise<WriteResult>,
+    signal: AbortSignal | undefined,
+  ) {
     const abort = () => this.#stop.abort();
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort);
@@ -118,7 +121,9 @@ export class ResumableText {
       if (this.#passed.startsWith(this.#repeated)) return;
       if (!this.#repeated.startsWith(this.#passed)) {
         this.broken ??= new Fault("device-lost", {
-          where: "write", detail: "the GPU was lost and the adapter was replaced: the text cannot be continued", remedy: "write it again",
+          where: "write",
+          detail: "the GPU was lost and the adapter was replaced: the text cannot be continued",
+          remedy: "write it again",
         });
         return;
       }
@@ -139,9 +144,13 @@ export class ResumableText {
 export function samplingOf(o: WriteOptions, seed: number): Sampling {
   const d = defaults.sampling;
   return {
-    temperature: o.temperature ?? d.temperature, top_k: o.topK ?? d.top_k, top_p: o.topP ?? d.top_p,
-    repetition_penalty: o.repetitionPenalty ?? d.repetition_penalty, max_tokens: o.maxTokens ?? d.max_tokens,
-    steer: o.steer ?? 0, seed,
+    temperature: o.temperature ?? d.temperature,
+    top_k: o.topK ?? d.top_k,
+    top_p: o.topP ?? d.top_p,
+    repetition_penalty: o.repetitionPenalty ?? d.repetition_penalty,
+    max_tokens: o.maxTokens ?? d.max_tokens,
+    steer: o.steer ?? 0,
+    seed,
   };
 }
 

@@ -43,7 +43,9 @@ export async function estimate(plan: ModelPlan, downloaded: boolean): Promise<Es
   const gpu = (what: "write" | "train") => Math.round(weights * perByte[what] + fixed[what]);
   return {
     download: downloaded ? 0 : all,
-    storage, usage, quota,
+    storage,
+    usage,
+    quota,
     persisted: await navigator.storage.persisted(),
     gpu: weights > 0 ? { write: gpu("write"), train: gpu("train") } : undefined,
   };

@@ -31,21 +31,27 @@ export interface Evaluation {
 /** Checks the texts and gives them ids. */
 export async function itemsOf(texts: readonly NewItem[]): Promise<Item[]> {
   const at = { where: "evaluate", field: "texts" };
-  if (texts.length === 0) throw new Fault("missing", { ...at, detail: "there are none", remedy: "give at least one text" });
-  if (texts.length > limits.items) throw new Fault("too-large", { ...at, detail: `${texts.length} texts`, limit: `${limits.items}` });
+  if (texts.length === 0)
+    throw new Fault("missing", { ...at, detail: "there are none", remedy: "give at least one text" });
+  if (texts.length > limits.items)
+    throw new Fault("too-large", { ...at, detail: `${texts.length} texts`, limit: `${limits.items}` });
   const taken = new Map<string, number>();
-  return await Promise.all(texts.map(async (text, i) => {
-    const item = normalize(text, `texts[${i}]`);
-    const id = await contentID(item);
-    const n = (taken.get(id) ?? 0) + 1;
-    taken.set(id, n);
-    return { ...item, id: n === 1 ? id : `${id}-${n}` };
-  }));
+  return await Promise.all(
+    texts.map(async (text, i) => {
+      const item = normalize(text, `texts[${i}]`);
+      const id = await contentID(item);
+      const n = (taken.get(id) ?? 0) + 1;
+      taken.set(id, n);
+      return { ...item, id: n === 1 ? id : `${id}-${n}` };
+    }),
+  );
 }
 
 /** Stores the texts as a blob while a task runs. */
 export async function withTexts<T>(
-  client: GuestClient, items: readonly Item[], task: (blob: string) => Promise<T>,
+  client: GuestClient,
+  items: readonly Item[],
+  task: (blob: string) => Promise<T>,
 ): Promise<T> {
   const name = `evaluate/${crypto.randomUUID()}.jsonl`;
   await client.blobs.write(name, new TextEncoder().encode(items.map(toLine).join("")));

@@ -1,8 +1,11 @@
 // The events of a run.
 
 import {
-  decodeEvent, type CheckpointEvent as GuestCheckpointEvent, type EvalEvent as GuestEvalEvent,
-  type StageEvent as GuestStageEvent, type StepEvent as GuestStepEvent,
+  decodeEvent,
+  type CheckpointEvent as GuestCheckpointEvent,
+  type EvalEvent as GuestEvalEvent,
+  type StageEvent as GuestStageEvent,
+  type StepEvent as GuestStepEvent,
 } from "../api.gen.js";
 import type { Event } from "../host/client.js";
 import type { Fault } from "../fault.js";

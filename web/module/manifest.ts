@@ -93,7 +93,10 @@ export async function planOfFiles(files: Readonly<Record<string, Blob>>): Promis
 }
 
 async function plan(source: string, { name, files }: Manifest, base: string): Promise<ModelPlan> {
-  const content = files.map((f) => `${f.path}\n${f.size ?? ""}\n${f.sha256 ?? `${source}${f.url ?? ""}`}`).sort().join("\n");
+  const content = files
+    .map((f) => `${f.path}\n${f.size ?? ""}\n${f.sha256 ?? `${source}${f.url ?? ""}`}`)
+    .sort()
+    .join("\n");
   return { source, name, id: (await sha256(new TextEncoder().encode(content))).slice(0, 16), files, base };
 }
 
@@ -106,7 +109,8 @@ async function planOfFolder(url: URL, signal: AbortSignal | undefined): Promise<
     const names = new Set(Object.values(map ?? {}));
     files.push({ path: "model.safetensors.index.json" });
     for (const path of names) files.push({ path: checkedPath(path, where) });
-    if (names.size === 0 || files.length > limits.files) throw malformed(where, "weight_map", `names ${names.size} files`);
+    if (names.size === 0 || files.length > limits.files)
+      throw malformed(where, "weight_map", `names ${names.size} files`);
   } else {
     void index.body?.cancel();
     files.push({ path: "model.safetensors" });
@@ -119,7 +123,13 @@ async function planOfFolder(url: URL, signal: AbortSignal | undefined): Promise<
 export function parseManifest(json: string, where: string): Manifest {
   const value = parse(json, where) as Partial<Manifest> | null;
   if (typeof value !== "object" || value === null) throw malformed(where, "", "is not an object");
-  if (value.version !== limits.version) throw new Fault("unsupported", { where, field: "version", detail: `is ${String(value.version)}`, limit: `${limits.version}` });
+  if (value.version !== limits.version)
+    throw new Fault("unsupported", {
+      where,
+      field: "version",
+      detail: `is ${String(value.version)}`,
+      limit: `${limits.version}`,
+    });
   if (!Array.isArray(value.files) || value.files.length === 0 || value.files.length > limits.files) {
     throw malformed(where, "files", `is not a list of 1 to ${limits.files} files`);
   }
@@ -130,7 +140,9 @@ export function parseManifest(json: string, where: string): Manifest {
     if (paths.has(path)) throw malformed(where, field, `${quote(path)} is listed twice`);
     paths.add(path);
     const checked: ModelFile = {
-      path, size: sizeOf(file.size, where, `${field}.size`), sha256: hashField(file.sha256, where, `${field}.sha256`),
+      path,
+      size: sizeOf(file.size, where, `${field}.size`),
+      sha256: hashField(file.sha256, where, `${field}.sha256`),
     };
     if (file.url !== undefined) checked.url = urlField(file.url, where, `${field}.url`);
     if (file.shards !== undefined) checked.shards = shards(file.shards, checked.size!, where, `${field}.shards`);
@@ -140,7 +152,8 @@ export function parseManifest(json: string, where: string): Manifest {
 }
 
 function shards(value: unknown, size: number, where: string, field: string): Shard[] {
-  if (!Array.isArray(value) || value.length === 0 || value.length > limits.files) throw malformed(where, field, "is not a list of parts");
+  if (!Array.isArray(value) || value.length === 0 || value.length > limits.files)
+    throw malformed(where, field, "is not a list of parts");
   const list = value.map((s: Partial<Shard>, i) => ({
     url: urlField(s?.url, where, `${field}[${i}].url`),
     size: sizeOf(s.size, where, `${field}[${i}].size`),
@@ -158,8 +171,10 @@ export async function request(url: URL, signal: AbortSignal | undefined, init: R
   } catch (thrown) {
     if (signal?.aborted) throw stopped(thrown);
     throw new Fault("missing", {
-      where: url.href, detail: "cannot be reached",
-      remedy: "check the connection, and that the page's Content-Security-Policy allows this URL", cause: new Error(describe(thrown)),
+      where: url.href,
+      detail: "cannot be reached",
+      remedy: "check the connection, and that the page's Content-Security-Policy allows this URL",
+      cause: new Error(describe(thrown)),
     });
   }
 }
@@ -179,7 +194,12 @@ export function stopped(cause: unknown): Fault {
 async function text(response: Response, where: string): Promise<string> {
   const body = await response.text();
   if (body.length > limits.size) {
-    throw new Fault("too-large", { where, detail: `${body.length} characters`, limit: `${limits.size}`, remedy: checkURL });
+    throw new Fault("too-large", {
+      where,
+      detail: `${body.length} characters`,
+      limit: `${limits.size}`,
+      remedy: checkURL,
+    });
   }
   return body;
 }
@@ -188,7 +208,12 @@ function parse(json: string, where: string): unknown {
   try {
     return JSON.parse(json);
   } catch (thrown) {
-    throw new Fault("malformed", { where, detail: "is not JSON", remedy: checkURL, cause: new Error(describe(thrown)) });
+    throw new Fault("malformed", {
+      where,
+      detail: "is not JSON",
+      remedy: checkURL,
+      cause: new Error(describe(thrown)),
+    });
   }
 }
 
@@ -215,7 +240,8 @@ function bounded(size: number, where: string): void {
 }
 
 function hashField(hash: unknown, where: string, field: string): string {
-  if (typeof hash !== "string" || !/^[0-9a-f]{64}$/.test(hash)) throw malformed(where, field, "is not a SHA-256 in hexadecimal");
+  if (typeof hash !== "string" || !/^[0-9a-f]{64}$/.test(hash))
+    throw malformed(where, field, "is not a SHA-256 in hexadecimal");
   return hash;
 }
 

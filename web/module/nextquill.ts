@@ -32,7 +32,16 @@ export type { Model } from "./download.js";
 export { Draft, type WriteOptions, type WriteResult } from "./draft.js";
 export type { Estimate } from "./estimate.js";
 export type { EvaluateOptions, Evaluation } from "./evaluate.js";
-export type { CheckpointEvent, EvalEvent, Phase, RunEvent, RunState, StageEvent, StateEvent, StepEvent } from "./events.js";
+export type {
+  CheckpointEvent,
+  EvalEvent,
+  Phase,
+  RunEvent,
+  RunState,
+  StageEvent,
+  StateEvent,
+  StepEvent,
+} from "./events.js";
 export type { Explanation, ExplainOptions, TokenCause } from "./explain.js";
 export { forget, type Forgotten } from "./forget.js";
 export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
@@ -115,7 +124,10 @@ export async function estimate(model: ModelSource, signal?: AbortSignal): Promis
 
 /** Fired when the GPU or the worker is lost ("lost"), and when it was opened again ("reopened"). */
 export class LossEvent extends Event {
-  constructor(type: "lost" | "reopened", /** The reason of the loss. */ readonly fault: Fault) {
+  constructor(
+    type: "lost" | "reopened",
+    /** The reason of the loss. */ readonly fault: Fault,
+  ) {
     super(type);
   }
 }
@@ -154,8 +166,11 @@ export class NextQuill extends EventTarget {
     this.#client = client;
     this.model = model;
     this.adapter = new Adapters({
-      model, history, client: () => this.#open(),
-      check: (folder) => this.#checkAdapter(folder), idle: (where) => this.#checkIdle(where),
+      model,
+      history,
+      client: () => this.#open(),
+      check: (folder) => this.#checkAdapter(folder),
+      idle: (where) => this.#checkIdle(where),
     });
     this.#channel = new BroadcastChannel(storeName);
     this.#channel.onmessage = ({ data }) => {
@@ -171,7 +186,9 @@ export class NextQuill extends EventTarget {
   static async open(options: OpenOptions): Promise<NextQuill> {
     const history = openHistory();
     let created: NextQuill | undefined;
-    const client = openClient(options, options.signal, (why) => { if (created !== undefined) created.#lose(why); });
+    const client = openClient(options, options.signal, (why) => {
+      if (created !== undefined) created.#lose(why);
+    });
     client.catch(() => {}); // awaited below
     try {
       const model = await fetchModel(options.model, client, history, options.onProgress, options.signal);
@@ -179,7 +196,10 @@ export class NextQuill extends EventTarget {
       return created;
     } catch (thrown) {
       history.close();
-      await client.then((s) => s.close(), () => {});
+      await client.then(
+        (s) => s.close(),
+        () => {},
+      );
       throw options.signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : Fault.from(thrown, "internal");
     }
   }
@@ -199,10 +219,17 @@ export class NextQuill extends EventTarget {
   personalize(options: PersonalizeOptions = {}): Run {
     this.#checkIdle("personalize");
     void persist();
-    const run = new Run({
-      model: this.model, history: this.history, adapter: this.adapter, base: this.#options.base,
-      client: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
-    }, options);
+    const run = new Run(
+      {
+        model: this.model,
+        history: this.history,
+        adapter: this.adapter,
+        base: this.#options.base,
+        client: () => this.#open(),
+        reopen: (lost, why) => this.#reopen(lost, why),
+      },
+      options,
+    );
     this.#run = run;
     return run;
   }
@@ -232,8 +259,13 @@ export class NextQuill extends EventTarget {
       const params = async (client: GuestClient) => {
         const { items, params } = await promptSource(client, this.history, !plain);
         return {
-          base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(options.adapter),
-          ...params, no_history: plain, context: aboutFields(context, items), sampling: samplingOf(options, seed),
+          base: this.#options.base,
+          model: this.model.folder,
+          adapter: plain ? "" : await this.adapter.folder(options.adapter),
+          ...params,
+          no_history: plain,
+          context: aboutFields(context, items),
+          sampling: samplingOf(options, seed),
         };
       };
       const result = await this.#call("write", stop, params, onEvent, () => text.again());
@@ -253,9 +285,13 @@ export class NextQuill extends EventTarget {
       const { items, params } = await promptSource(client, this.history, true, options.text);
       history = items;
       return {
-        base: this.#options.base, model: this.model.folder,
-        adapter: options.plain ? "" : await this.adapter.folder(options.adapter), ...params,
-        context: aboutFields(options.context, items), text: options.text.toWellFormed(), item: -1,
+        base: this.#options.base,
+        model: this.model.folder,
+        adapter: options.plain ? "" : await this.adapter.folder(options.adapter),
+        ...params,
+        context: aboutFields(options.context, items),
+        text: options.text.toWellFormed(),
+        item: -1,
         influence: options.influence ?? true,
       };
     });
@@ -272,16 +308,21 @@ export class NextQuill extends EventTarget {
     const { plain = false, signal } = options;
     const items = await itemsOf(options.texts);
     return await withTexts(await this.#open(), items, async (heldout) => {
-      return evaluationOf(await this.#call("evaluate", signal, async (client) => {
-        const { items, params } = await promptSource(client, this.history, !plain);
-        // The guest requires a history. If the prompt has none, any will do.
-        const noHistory = plain || items.length === 0;
-        return {
-          base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(),
-          retrieval: {}, no_history: noHistory,
-          source: noHistory ? { history: heldout, heldout } : { ...params.source, heldout },
-        };
-      }));
+      return evaluationOf(
+        await this.#call("evaluate", signal, async (client) => {
+          const { items, params } = await promptSource(client, this.history, !plain);
+          // The guest requires a history. If the prompt has none, any will do.
+          const noHistory = plain || items.length === 0;
+          return {
+            base: this.#options.base,
+            model: this.model.folder,
+            adapter: plain ? "" : await this.adapter.folder(),
+            retrieval: {},
+            no_history: noHistory,
+            source: noHistory ? { history: heldout, heldout } : { ...params.source, heldout },
+          };
+        }),
+      );
     });
   }
 
@@ -309,9 +350,13 @@ export class NextQuill extends EventTarget {
     const { plan, kept } = await lookUp(this.#options.model, this.history);
     const estimate = await estimateOf(plan, kept !== undefined);
     const state = this.#run?.state;
-    if (this.#disposed || state === "running" || state === "recovering" || state === "paused") return estimate; // the guest is busy
+    const busy = state === "running" || state === "recovering" || state === "paused";
+    if (this.#disposed || busy) return estimate;
     const gpu = await this.#call("estimate", undefined, async () => ({
-      base: this.#options.base, model: this.model.folder, lora: { rank: 0, alpha: 0 }, training: {},
+      base: this.#options.base,
+      model: this.model.folder,
+      lora: { rank: 0, alpha: 0 },
+      training: {},
     }));
     return { ...estimate, gpu: { write: gpu.write.peak, train: gpu.train.peak } };
   }
@@ -337,14 +382,20 @@ export class NextQuill extends EventTarget {
     for (const call of this.#calls) call.abort();
     await this.#run?.leave();
     this.history.close();
-    await this.#client.then((client) => client.close(), () => {});
+    await this.#client.then(
+      (client) => client.close(),
+      () => {},
+    );
   }
 
   // Another tab deletes everything. Terminates the worker: a last checkpoint or record would be
   // left behind.
   #closeAtOnce(): void {
     this.history.close();
-    void this.#client.then((client) => client.terminate(), () => {});
+    void this.#client.then(
+      (client) => client.terminate(),
+      () => {},
+    );
     void this.dispose();
   }
 
@@ -352,8 +403,16 @@ export class NextQuill extends EventTarget {
   #checkIdle(where: string): void {
     if (this.#disposed) throw disposed();
     const state = this.#run?.state;
-    if (state === "running" || state === "recovering" || (state === "paused" && !["write", "explain", "evaluate"].includes(where))) {
-      throw new Fault("busy", { where, detail: "a run is active in this instance", remedy: "pause it to write, or wait until it is done" });
+    if (
+      state === "running" ||
+      state === "recovering" ||
+      (state === "paused" && !["write", "explain", "evaluate"].includes(where))
+    ) {
+      throw new Fault("busy", {
+        where,
+        detail: "a run is active in this instance",
+        remedy: "pause it to write, or wait until it is done",
+      });
     }
   }
 
@@ -402,8 +461,11 @@ export class NextQuill extends EventTarget {
   // Calls a method of the guest. If the GPU is lost, calls it again with a new client, after
   // onRepeat. onEvent receives the events of both.
   async #call<M extends keyof Methods>(
-    method: M, signal: AbortSignal | undefined, params: (client: GuestClient) => Promise<Methods[M]["params"]>,
-    onEvent: (event: GuestEvent) => void = () => {}, onRepeat: () => void = () => {},
+    method: M,
+    signal: AbortSignal | undefined,
+    params: (client: GuestClient) => Promise<Methods[M]["params"]>,
+    onEvent: (event: GuestEvent) => void = () => {},
+    onRepeat: () => void = () => {},
   ): Promise<Methods[M]["result"]> {
     const stop = new AbortController();
     const abort = () => stop.abort();
@@ -413,7 +475,8 @@ export class NextQuill extends EventTarget {
     let client: GuestClient | undefined;
     const attempt = async () => {
       client = await this.#open();
-      if (this.#loaded !== undefined && this.#loaded !== client && method !== "unload") { // after a loss
+      if (this.#loaded !== undefined && this.#loaded !== client && method !== "unload") {
+        // after a loss
         await client.call("load", await this.#loadParams(), { signal: stop.signal });
         this.#loaded = client;
       }
@@ -437,14 +500,22 @@ export class NextQuill extends EventTarget {
   // Checks an adapter by loading it for the model.
   async #checkAdapter(folder: string): Promise<void> {
     await this.#call("write", undefined, async () => ({
-      base: this.#options.base, model: this.model.folder, adapter: folder, source: { history: "" }, retrieval: {}, no_history: true,
-      context: [], sampling: { max_tokens: 1 },
+      base: this.#options.base,
+      model: this.model.folder,
+      adapter: folder,
+      source: { history: "" },
+      retrieval: {},
+      no_history: true,
+      context: [],
+      sampling: { max_tokens: 1 },
     }));
   }
 }
 
 function openClient(
-  { worker, guest, guestSHA256 }: OpenOptions, signal: AbortSignal | undefined, onLost: (why: Fault) => void,
+  { worker, guest, guestSHA256 }: OpenOptions,
+  signal: AbortSignal | undefined,
+  onLost: (why: Fault) => void,
 ): Promise<GuestClient> {
   return GuestClient.open({
     onLost,

@@ -2,12 +2,27 @@
 // the GPU, and ends with an adapter.
 
 import {
-  decodeResult, defaults, phases, type Base, type PersonalizeParams, type PersonalizeResult, type Phase as RecipePhase, type Preset,
+  decodeResult,
+  defaults,
+  phases,
+  type Base,
+  type PersonalizeParams,
+  type PersonalizeResult,
+  type Phase as RecipePhase,
+  type Preset,
 } from "../api.gen.js";
 import type { GuestClient } from "../host/client.js";
 import { cancelled, Fault } from "../fault.js";
 import { adapterFiles, type Adapters } from "./adapters.js";
-import { adapterFolders, adapterKey, runFolder, runKey, runsFolder, type AdapterRecord, type RunRecord } from "./records.js";
+import {
+  adapterFolders,
+  adapterKey,
+  runFolder,
+  runKey,
+  runsFolder,
+  type AdapterRecord,
+  type RunRecord,
+} from "./records.js";
 import type { History } from "../store/history.js";
 import { chronological, toLine } from "../store/item.js";
 import type { Model } from "./download.js";
@@ -238,7 +253,12 @@ export class Run implements AsyncIterable<RunEvent> {
     if (this.#options.resume) {
       if (left === undefined) {
         const remedy = "start a run without resume";
-        throw new Fault("missing", { where: "personalize", field: "resume", detail: "there is no unfinished run", remedy });
+        throw new Fault("missing", {
+          where: "personalize",
+          field: "resume",
+          detail: "there is no unfinished run",
+          remedy,
+        });
       }
       return left;
     }
@@ -247,24 +267,51 @@ export class Run implements AsyncIterable<RunEvent> {
       const remedy = "add texts: one is held out for testing, the others are for training";
       throw new Fault("missing", { where: "history", detail: `${items.length} texts`, limit: "at least 2", remedy });
     }
-    const { epochs = defaults.epochs, preset = defaults.preset, lora, training, maxItems, heldout, from = false } = this.#options;
+    const {
+      epochs = defaults.epochs,
+      preset = defaults.preset,
+      lora,
+      training,
+      maxItems,
+      heldout,
+      from = false,
+    } = this.#options;
     const start = from === false ? "" : await this.#context.adapter.folder(from === true ? undefined : from);
     if (from !== false && start === "") {
       const remedy = "personalize without it first, or import an adapter";
-      throw new Fault("missing", { where: "personalize", field: "from", detail: "there is no current adapter", remedy });
+      throw new Fault("missing", {
+        where: "personalize",
+        field: "from",
+        detail: "there is no current adapter",
+        remedy,
+      });
     }
     if (from !== false && lora !== undefined) {
       const detail = "the adapter that is continued determines the shape";
       throw new Fault("mismatch", { where: "personalize", field: "lora", detail, remedy: "leave out lora or from" });
     }
     const record: RunRecord = {
-      id: crypto.randomUUID().slice(0, 8), preset, epochs, lora, training, maxItems, heldout, from: from !== false,
-      phase: 0, step: 0, steps: 0, items: items.length, made: new Date().toISOString(),
+      id: crypto.randomUUID().slice(0, 8),
+      preset,
+      epochs,
+      lora,
+      training,
+      maxItems,
+      heldout,
+      from: from !== false,
+      phase: 0,
+      step: 0,
+      steps: 0,
+      items: items.length,
+      made: new Date().toISOString(),
     };
     const { blobs } = await this.#context.client();
     // The run trains on a copy of the texts. Edits must not change it, or it could not be resumed
     // exactly.
-    await blobs.write(`${runFolder(model, record)}/history.jsonl`, new TextEncoder().encode(items.map(toLine).join("")));
+    await blobs.write(
+      `${runFolder(model, record)}/history.jsonl`,
+      new TextEncoder().encode(items.map(toLine).join("")),
+    );
     // It also continues a copy of the adapter.
     if (start !== "") {
       for (const name of adapterFiles) {
@@ -307,7 +354,8 @@ export class Run implements AsyncIterable<RunEvent> {
         client = await this.#context.client();
         const { signal } = this.#stop;
         const result = await client.call("personalize", paramsOf(this.#context, record, stage), {
-          signal, onEvent: (e) => this.#take(runEvent(e, this.#phase), record),
+          signal,
+          onEvent: (e) => this.#take(runEvent(e, this.#phase), record),
         });
         return decodeResult.personalize(result, "result of personalize", "");
       } catch (thrown) {
@@ -368,10 +416,17 @@ export class Run implements AsyncIterable<RunEvent> {
     const old = await history.record<AdapterRecord>(adapterKey(model));
     await this.#saved;
     await history.setRecords([
-      [adapterKey(model), {
-        folder, preset: record.preset, epochs: record.epochs, items: record.items,
-        heldout: result.heldout, made: new Date().toISOString(),
-      } satisfies AdapterRecord],
+      [
+        adapterKey(model),
+        {
+          folder,
+          preset: record.preset,
+          epochs: record.epochs,
+          items: record.items,
+          heldout: result.heldout,
+          made: new Date().toISOString(),
+        } satisfies AdapterRecord,
+      ],
       [runKey(model), undefined],
     ]);
     // The run is done. If this fails, the next run deletes the rest.
@@ -411,7 +466,8 @@ async function withLock<T>(model: Model, train: () => Promise<T>): Promise<T> {
   return await navigator.locks.request(`nextquill-train-${model.id}`, { ifAvailable: true }, async (lock) => {
     if (lock === null) {
       throw new Fault("busy", {
-        where: "personalize", detail: "this model is being trained, in this tab or another",
+        where: "personalize",
+        detail: "this model is being trained, in this tab or another",
         remedy: "wait for that run, or cancel it there; writing works meanwhile",
       });
     }
@@ -445,7 +501,15 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
     expert: stage.expert,
     from: stage.from,
     lora: { rank: lora.rank ?? 0, alpha: lora.alpha ?? 0, targets: lora.targets },
-    training: { epochs: record.epochs, batch_size: batchSize, lr, seed, checkpoint_every: checkpointEvery, recompute, patience },
+    training: {
+      epochs: record.epochs,
+      batch_size: batchSize,
+      lr,
+      seed,
+      checkpoint_every: checkpointEvery,
+      recompute,
+      patience,
+    },
     out: stage.out,
     resume: true,
     keep_checkpoint: true, // until the record is saved
@@ -457,7 +521,9 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
  * it. @internal
  */
 export function lost(fault: Fault): boolean {
-  return fault.kind === "device-lost" || (fault.kind === "internal" && (fault.where === "worker" || fault.where === "guest"));
+  return (
+    fault.kind === "device-lost" || (fault.kind === "internal" && (fault.where === "worker" || fault.where === "guest"))
+  );
 }
 
 interface PromiseWithResolvers {

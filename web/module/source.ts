@@ -19,7 +19,12 @@ export interface PromptSource {
  * Stores the history as a blob for the guest. With `use` false the prompt has no history. If `text`
  * is in the history, only the texts before it are used.
  */
-export async function promptSource(client: GuestClient, history: History, use: boolean, text?: string): Promise<PromptSource> {
+export async function promptSource(
+  client: GuestClient,
+  history: History,
+  use: boolean,
+  text?: string,
+): Promise<PromptSource> {
   const all = chronological(await history.list());
   const at = text === undefined ? -1 : all.findIndex((item) => item.text === text);
   const items = at < 0 ? all : all.slice(0, at);

@@ -127,7 +127,8 @@ export class App extends EventTarget {
 
 /** An error as text: what is wrong, and the remedy of the innermost cause. */
 export function explain(error: unknown): { sentence: string; remedy: string } {
-  if (!(error instanceof Fault)) return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
+  if (!(error instanceof Fault))
+    return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
   const inner = error.cause === undefined ? undefined : explain(error.cause);
   // Users know which item they are editing. A sentence that starts with a file name is not
   // capitalized.
@@ -135,7 +136,8 @@ export function explain(error: unknown): { sentence: string; remedy: string } {
   const parts = [where, field, error.detail].filter((p) => p !== "").join(": ");
   const limit = error.limit === "" ? "" : ` (limit ${error.limit})`;
   return {
-    sentence: (where === "" ? sentenceCase(parts) : parts) + limit + (inner === undefined ? "." : `: ${inner.sentence}`),
+    sentence:
+      (where === "" ? sentenceCase(parts) : parts) + limit + (inner === undefined ? "." : `: ${inner.sentence}`),
     remedy: inner?.remedy || (error.remedy === "" ? "" : `${sentenceCase(error.remedy)}.`),
   };
 }

@@ -29,7 +29,12 @@ export class Chart {
   constructor(title: string, note: string, dots = false) {
     this.#title = title;
     this.#dots = dots;
-    this.figure = h("figure", { class: "chart" }, h("figcaption", {}, title, " ", h("small", {}, note), this.#key), this.#svg);
+    this.figure = h(
+      "figure",
+      { class: "chart" },
+      h("figcaption", {}, title, " ", h("small", {}, note), this.#key),
+      this.#svg,
+    );
   }
 
   /** Adds a point to a line. `steps` is the end of the x axis. */

@@ -41,23 +41,33 @@ export function dataPanel(app: App): void {
   for (const event of ["items", "ready", "busy", "trained"]) app.addEventListener(event, redraw);
   redraw();
 
-  exportTexts.addEventListener("click", () => void app.guard(async () => {
-    save(await app.history.export(), "nextquill-texts.jsonl");
-    note.textContent = `${plural(app.items.length, "text")} exported.`;
-  }));
-  exportAdapter.addEventListener("click", () => void app.work(async (model) => {
-    save(await model.adapter.export(), "nextquill-adapter.zip");
-    note.textContent = "The adapter is exported in the format of PEFT.";
-  }));
+  exportTexts.addEventListener(
+    "click",
+    () =>
+      void app.guard(async () => {
+        save(await app.history.export(), "nextquill-texts.jsonl");
+        note.textContent = `${plural(app.items.length, "text")} exported.`;
+      }),
+  );
+  exportAdapter.addEventListener(
+    "click",
+    () =>
+      void app.work(async (model) => {
+        save(await model.adapter.export(), "nextquill-adapter.zip");
+        note.textContent = "The adapter is exported in the format of PEFT.";
+      }),
+  );
   importAdapter.addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
     const chosen = file.files?.[0];
     file.value = "";
     if (chosen === undefined) return;
-    void app.work(async (model) => {
-      await model.adapter.import(chosen);
-      note.textContent = `${chosen.name} is in use.`;
-    }).then(redraw);
+    void app
+      .work(async (model) => {
+        await model.adapter.import(chosen);
+        note.textContent = `${chosen.name} is in use.`;
+      })
+      .then(redraw);
   });
   forgetButton.addEventListener("click", () => {
     sure.returnValue = "";
@@ -65,12 +75,15 @@ export function dataPanel(app: App): void {
   });
   sure.addEventListener("close", () => {
     if (sure.returnValue !== "yes") return;
-    void app.guard(() => app.whileClosed(async () => {
-      const { left } = await forget();
-      left.push(...(await deleteProgram()));
-      note.textContent = left.length === 0
-        ? "Everything is deleted; nothing is left in this browser."
-        : `Could not delete: ${left.join(", ")}. Close other tabs of this page and try again.`;
-    }));
+    void app.guard(() =>
+      app.whileClosed(async () => {
+        const { left } = await forget();
+        left.push(...(await deleteProgram()));
+        note.textContent =
+          left.length === 0
+            ? "Everything is deleted; nothing is left in this browser."
+            : `Could not delete: ${left.join(", ")}. Close other tabs of this page and try again.`;
+      }),
+    );
   });
 }

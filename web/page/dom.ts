@@ -11,7 +11,9 @@ export function byId<E extends Element>(id: string, kind: abstract new (...args:
 
 /** Creates an SVG element. */
 export function svg<K extends keyof SVGElementTagNameMap>(
-  tag: K, attributes: Record<string, string | number> = {}, text = "",
+  tag: K,
+  attributes: Record<string, string | number> = {},
+  text = "",
 ): SVGElementTagNameMap[K] {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));

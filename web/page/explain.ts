@@ -87,7 +87,12 @@ function draw(e: Explanation): HTMLElement[] {
       chosen?.classList.remove("on");
       chosen = element;
       element.classList.add("on");
-      about.replaceChildren(...details(e.tokens[i]!, e.items.map((item) => item.text)));
+      about.replaceChildren(
+        ...details(
+          e.tokens[i]!,
+          e.items.map((item) => item.text),
+        ),
+      );
     },
   });
   return [list, about, legend()];
@@ -102,8 +107,15 @@ function spoken(token: TokenCause): string {
 }
 
 function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
-  const out: HTMLElement[] = [h("p", {}, h("b", {}, named(token)),
-    ` ${points(token.dce)}: ${percent(Math.exp(token.logpWith))} with your texts, ${percent(Math.exp(token.logpWithout))} without.`)];
+  const out: HTMLElement[] = [
+    h(
+      "p",
+      {},
+      h("b", {}, named(token)),
+      ` ${points(token.dce)}: ${percent(Math.exp(token.logpWith))} with your texts, `,
+      `${percent(Math.exp(token.logpWithout))} without.`,
+    ),
+  ];
   const influential = token.influence
     .map((nats, i) => ({ nats, text: items[i] ?? "" }))
     .filter((m) => Math.abs(m.nats) >= minInfluence)
@@ -112,9 +124,13 @@ function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
   if (influential.length > 0) {
     out.push(
       h("p", { class: "quiet" }, "The texts with the most influence, measured by leaving out each one:"),
-      h("ol", { "aria-label": "Influence, in nats" }, ...influential.map(({ nats, text }) => {
-        return h("li", {}, h("span", {}, `${signed(nats, 2)} nats`), h("span", {}, cut(text, 160)));
-      })),
+      h(
+        "ol",
+        { "aria-label": "Influence, in nats" },
+        ...influential.map(({ nats, text }) => {
+          return h("li", {}, h("span", {}, `${signed(nats, 2)} nats`), h("span", {}, cut(text, 160)));
+        }),
+      ),
     );
   }
   return out;
@@ -122,7 +138,13 @@ function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
 
 function legend(): HTMLElement {
   const swatch = (dce: number): HTMLElement => h("i", { class: shadeOf(dce) }, signed(100 * dce, 0));
-  return h("p", { class: "legend" }, h("span", {}, "less likely"),
-    ...shadeLevels.toReversed().map((l) => swatch(-l)), swatch(0), ...shadeLevels.map(swatch),
-    h("span", {}, "more likely with your texts, in points"));
+  return h(
+    "p",
+    { class: "legend" },
+    h("span", {}, "less likely"),
+    ...shadeLevels.toReversed().map((l) => swatch(-l)),
+    swatch(0),
+    ...shadeLevels.map(swatch),
+    h("span", {}, "more likely with your texts, in points"),
+  );
 }

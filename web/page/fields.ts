@@ -47,11 +47,13 @@ export class Fields {
   set(values: readonly Field[]): void {
     const last = new Map(this.#names.map((name) => [name, ""]));
     for (const { name, value } of values) last.set(name, value);
-    this.#root.replaceChildren(...[...last].map(([name, value]) => {
-      const input = h("input", { type: "text" });
-      input.value = value;
-      return h("label", { class: "field" }, h("span", {}, name), input);
-    }));
+    this.#root.replaceChildren(
+      ...[...last].map(([name, value]) => {
+        const input = h("input", { type: "text" });
+        input.value = value;
+        return h("label", { class: "field" }, h("span", {}, name), input);
+      }),
+    );
   }
 
   clear(): void {
@@ -62,7 +64,9 @@ export class Fields {
   extend(): void {
     const name = h("input", { type: "text", class: "name", "aria-label": "Name of the detail" });
     name.placeholder = "to, place, product…";
-    this.#root.append(h("div", { class: "field" }, name, h("input", { type: "text", "aria-label": "Value of the detail" })));
+    this.#root.append(
+      h("div", { class: "field" }, name, h("input", { type: "text", "aria-label": "Value of the detail" })),
+    );
     name.focus();
   }
 }

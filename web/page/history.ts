@@ -76,12 +76,18 @@ class HistoryPanel {
     const pasted = event.clipboardData?.getData("text/plain") ?? "";
     const paragraphs = pasted.split(/\n\s*\n/).filter((p) => p.trim() !== "").length;
     if (paragraphs < 2) return;
-    this.#note.replaceChildren(button(`Add as ${plural(paragraphs, "text")}, one per paragraph`, () => {
-      void this.#app.guard(async () => {
-        await this.#import([new File([pasted], "pasted.txt", { type: "text/plain" })]);
-        this.#text.value = "";
-      });
-    }, { class: "link" }));
+    this.#note.replaceChildren(
+      button(
+        `Add as ${plural(paragraphs, "text")}, one per paragraph`,
+        () => {
+          void this.#app.guard(async () => {
+            await this.#import([new File([pasted], "pasted.txt", { type: "text/plain" })]);
+            this.#text.value = "";
+          });
+        },
+        { class: "link" },
+      ),
+    );
   }
 
   async #sample(): Promise<void> {
@@ -101,7 +107,8 @@ class HistoryPanel {
         added += result.added;
         skipped += result.skipped;
         problems.push(...result.problems.map((p) => explain(p).sentence));
-      } catch (error) { // still read the other files
+      } catch (error) {
+        // still read the other files
         const { sentence, remedy } = explain(error);
         problems.push(`${sentence} ${remedy}`);
       }
@@ -137,9 +144,11 @@ class HistoryPanel {
     const found = all.filter((item) => query === "" || matches(item, query)).toReversed();
     const counted = query === "" ? plural(all.length, "text") : `${found.length} of ${plural(all.length, "text")}`;
     if (this.#count.textContent !== counted) this.#count.textContent = counted;
-    this.#list.replaceChildren(...found.slice(0, this.#shown).map((item) => {
-      return item.id === this.#editing ? this.#editor(item, names) : this.#entry(item, query);
-    }));
+    this.#list.replaceChildren(
+      ...found.slice(0, this.#shown).map((item) => {
+        return item.id === this.#editing ? this.#editor(item, names) : this.#entry(item, query);
+      }),
+    );
     this.#more.hidden = found.length <= this.#shown;
   }
 
@@ -150,11 +159,20 @@ class HistoryPanel {
     if (first !== undefined) about.append(h("dfn", {}, ...marked(first.value, query)));
     for (const f of others) about.append(h("span", { class: "other", title: f.name }, ...marked(f.value, query)));
     if (item.time !== undefined) about.append(h("span", { class: "quiet" }, date(item.time)));
-    const head = h("div", { class: "head" }, about, h("span", { class: "tools" },
-      button("Edit", () => this.#edit(item), { class: "link", "aria-label": `Edit “${name}”` }),
-      button("Delete", () => void this.#app.guard(() => this.#remove(item, name)), {
-        class: "link", "aria-label": `Delete “${name}”`,
-      })));
+    const head = h(
+      "div",
+      { class: "head" },
+      about,
+      h(
+        "span",
+        { class: "tools" },
+        button("Edit", () => this.#edit(item), { class: "link", "aria-label": `Edit “${name}”` }),
+        button("Delete", () => void this.#app.guard(() => this.#remove(item, name)), {
+          class: "link",
+          "aria-label": `Delete “${name}”`,
+        }),
+      ),
+    );
     return h("li", {}, head, h("p", { class: "text" }, ...marked(item.text, query)));
   }
 
@@ -178,7 +196,9 @@ class HistoryPanel {
       this.#draw();
       this.#search.focus({ preventScroll: true });
     };
-    form.append(h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save"), button("Cancel", done)));
+    form.append(
+      h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save"), button("Cancel", done)),
+    );
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#app.guard(async () => {
@@ -195,13 +215,20 @@ class HistoryPanel {
   async #remove(item: Item, name: string): Promise<void> {
     const last = this.#app.items.length === 1;
     await this.#app.history.remove(item.id);
-    this.#note.replaceChildren(`Deleted “${name}”. `, button("Undo", () => {
-      void this.#app.guard(async () => {
-        await this.#app.history.add(item);
-        this.#note.textContent = "Restored.";
-        this.#refocus(this.#shelf.hidden === true);
-      });
-    }, { class: "link" }));
+    this.#note.replaceChildren(
+      `Deleted “${name}”. `,
+      button(
+        "Undo",
+        () => {
+          void this.#app.guard(async () => {
+            await this.#app.history.add(item);
+            this.#note.textContent = "Restored.";
+            this.#refocus(this.#shelf.hidden === true);
+          });
+        },
+        { class: "link" },
+      ),
+    );
     this.#refocus(last);
   }
 
@@ -218,7 +245,8 @@ function matches(item: Item, query: string): boolean {
 /** Splits a text and marks the matches of a search. */
 function marked(text: string, query: string): (Node | string)[] {
   const lower = text.toLowerCase();
-  if (query === "" || lower.length !== text.length) return [text]; // lower case may change the length; then nothing is marked
+  // Lower case may change the length of a text. Then nothing is marked.
+  if (query === "" || lower.length !== text.length) return [text];
   const out: (Node | string)[] = [];
   let at = 0;
   for (let hit = lower.indexOf(query); hit >= 0; hit = lower.indexOf(query, at)) {

@@ -19,5 +19,6 @@ writePanel(app, explainPanel(app));
 dataPanel(app);
 await app.watch(() => app.start());
 // Tells tests that the page has started.
-void Promise.all([start(app, requests), "serviceWorker" in navigator ? offline() : undefined])
-  .then(() => (document.documentElement.dataset["settled"] = "true"));
+void Promise.all([start(app, requests), "serviceWorker" in navigator ? offline() : undefined]).then(
+  () => (document.documentElement.dataset["settled"] = "true"),
+);

@@ -10,7 +10,10 @@ import { deleteCache } from "./caches.js";
 export const downloadedKey = "nextquill.agreed";
 
 interface PolicyFactory {
-  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): { createScriptURL(url: string): string };
+  createPolicy(
+    name: string,
+    rules: { createScriptURL: (url: string) => string },
+  ): { createScriptURL(url: string): string };
 }
 
 // Under the site's Trusted Types, script URLs must come from this policy. It allows one URL only.

@@ -43,7 +43,9 @@ export class Requests {
     this.#line.dataset["count"] = String(n);
     this.#line.replaceChildren(h("b", {}, plural(n, "request")), ` since ${this.#since}.`);
     if (n === 0) return;
-    this.#line.append(h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-maxShown).map(shortURL).join(", ")}`));
+    this.#line.append(
+      h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-maxShown).map(shortURL).join(", ")}`),
+    );
   }
 }
 

@@ -20,9 +20,12 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     caches.open(cacheName).then((cache) =>
       // The browser may have an old version of files without a hash in their names.
-      cache.addAll([...shell].map((url) => {
-        return new Request(url, { cache: url.includes("/assets/") ? "default" : "no-cache" });
-      }))),
+      cache.addAll(
+        [...shell].map((url) => {
+          return new Request(url, { cache: url.includes("/assets/") ? "default" : "no-cache" });
+        }),
+      ),
+    ),
   );
 });
 
@@ -54,7 +57,8 @@ async function fromCache(request: Request): Promise<Response> {
   const kept = await cache.match(request, { ignoreVary: true });
   if (kept !== undefined) return kept;
   const answer = await fetch(request);
-  if (answer.ok) await cache.put(request, answer.clone()).catch(() => undefined); // without space it is fetched again next time
+  // Without space it is fetched again next time.
+  if (answer.ok) await cache.put(request, answer.clone()).catch(() => undefined);
   return answer;
 }
 

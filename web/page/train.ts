@@ -13,8 +13,12 @@ const minTexts = 4;
 const announceEvery = 0.1; // of the run, to screen readers
 
 const stages: Readonly<Record<string, string>> = {
-  load: "Loading the model", tune: "Measuring the GPU", expert: "Finding the words that are typical of you", train: "Training",
-  evaluate: "Testing on texts that were held out", save: "Saving",
+  load: "Loading the model",
+  tune: "Measuring the GPU",
+  expert: "Finding the words that are typical of you",
+  train: "Training",
+  evaluate: "Testing on texts that were held out",
+  save: "Saving",
 };
 
 // What each phase trains, and the name of its method.
@@ -101,8 +105,13 @@ class TrainPanel {
     const enough = items.length >= minTexts;
     this.#startButton.disabled = model === undefined || !enough || busy;
     if (busy || this.#unfinished || this.#run !== undefined) return;
-    this.#note.textContent = noGPU ? "Needs a GPU." : !enough ? `Add ${minTexts} texts or more first.`
-      : model === undefined ? this.#app.unavailable : `Trains on ${plural(items.length, "text")}.`;
+    this.#note.textContent = noGPU
+      ? "Needs a GPU."
+      : !enough
+        ? `Add ${minTexts} texts or more first.`
+        : model === undefined
+          ? this.#app.unavailable
+          : `Trains on ${plural(items.length, "text")}.`;
   }
 
   async #start(): Promise<void> {
@@ -181,7 +190,7 @@ class TrainPanel {
     this.#stage.textContent = `Step ${e.step} of ${e.steps}${part}`;
     this.#left.textContent = `${duration(left)} left`;
     this.#showFacts({
-      "Loss": `${e.loss.toFixed(3)} (${name})`,
+      Loss: `${e.loss.toFixed(3)} (${name})`,
       "Tokens per second": Math.round(e.tokensPerSecond).toLocaleString("en"),
       ...(e.preset !== "contextsft" && { "Tokens typical of you": percent(e.causalShare) }),
     });
@@ -212,7 +221,10 @@ class TrainPanel {
   #showFacts(news: Partial<Record<FactName, string>>): void {
     Object.assign(this.#facts, news);
     const known = factNames.filter((name) => this.#facts[name] !== undefined);
-    facts(this.#figures, known.map((name) => [name, this.#facts[name]!]));
+    facts(
+      this.#figures,
+      known.map((name) => [name, this.#facts[name]!]),
+    );
   }
 
   #showState(): void {

@@ -55,7 +55,8 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
   async function write(): Promise<void> {
     stopping = new AbortController();
     const { signal } = stopping;
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!; // the same for both drafts, so that only the model differs
+    // The same seed for both drafts, so that only the model differs.
+    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
     drafts.hidden = stop.hidden = false;
     explainButton.hidden = copy.hidden = start.hidden = true;
     live.textContent = note.textContent = "";
@@ -63,7 +64,8 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
     you.replaceChildren();
     stop.focus({ preventScroll: true });
     const finished = await app.work(async (model) => {
-      youNote.textContent = (await model.adapter.info()) === undefined ? ", not personalized yet: the prompt contains your texts" : "";
+      youNote.textContent =
+        (await model.adapter.info()) === undefined ? ", not personalized yet: the prompt contains your texts" : "";
       const draft = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
         into.replaceChildren(text);

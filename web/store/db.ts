@@ -66,7 +66,11 @@ export async function deleteDatabase(): Promise<void> {
  * Runs a database operation that writes about `bytes()` bytes. Its errors become Faults of kind
  * "storage".
  */
-export async function withStorageFaults<T>(what: string, operation: () => Promise<T>, bytes?: () => number): Promise<T> {
+export async function withStorageFaults<T>(
+  what: string,
+  operation: () => Promise<T>,
+  bytes?: () => number,
+): Promise<T> {
   try {
     return await operation();
   } catch (thrown) {

@@ -16,7 +16,8 @@ export async function sha256(data: Uint8Array<ArrayBuffer> | ArrayBuffer): Promi
  * a time.
  */
 export async function sha256Of(
-  size: number, read: (offset: number, size: number) => Promise<Uint8Array<ArrayBuffer>>,
+  size: number,
+  read: (offset: number, size: number) => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<string> {
   if (size <= maxAtOnce) return await sha256(await read(0, size));
   const hash = incremental.create();

@@ -2,7 +2,14 @@
 
 import { Fault, quote } from "../fault.js";
 import {
-  databaseExists, forgetMessage, openDatabase, storeName, withStorageFaults, type Database, type ItemsTransaction, type StoredItem,
+  databaseExists,
+  forgetMessage,
+  openDatabase,
+  storeName,
+  withStorageFaults,
+  type Database,
+  type ItemsTransaction,
+  type StoredItem,
 } from "./db.js";
 import { chronological, contentID, normalize, toLine, type Item, type NewItem } from "./item.js";
 import { readFile, type Format } from "./import/import.js";
@@ -64,18 +71,26 @@ export class History extends EventTarget {
   async add(item: NewItem): Promise<Item> {
     const ready = normalize(item, "item");
     const base = await contentID(ready); // before the transaction, which ends when it has to wait for anything else
-    const added = await this.#change(async (tx) => {
-      let id = ready.id;
-      if (id === "") {
-        id = base;
-        for (let n = 2; (await tx.store.getKey(id)) !== undefined; n++) id = `${base}-${n}`;
-      } else if ((await tx.store.getKey(id)) !== undefined) {
-        throw new Fault("malformed", { where: "item", field: "id", detail: `${quote(id)} was used before`, remedy: "leave the id out, or update that item" });
-      }
-      const stored: StoredItem = { ...ready, id, order: await nextOrder(tx.store) };
-      await tx.store.add(stored);
-      return stored;
-    }, () => sizeOf([ready]));
+    const added = await this.#change(
+      async (tx) => {
+        let id = ready.id;
+        if (id === "") {
+          id = base;
+          for (let n = 2; (await tx.store.getKey(id)) !== undefined; n++) id = `${base}-${n}`;
+        } else if ((await tx.store.getKey(id)) !== undefined) {
+          throw new Fault("malformed", {
+            where: "item",
+            field: "id",
+            detail: `${quote(id)} was used before`,
+            remedy: "leave the id out, or update that item",
+          });
+        }
+        const stored: StoredItem = { ...ready, id, order: await nextOrder(tx.store) };
+        await tx.store.add(stored);
+        return stored;
+      },
+      () => sizeOf([ready]),
+    );
     return withoutOrder(added);
   }
 
@@ -111,19 +126,22 @@ export class History extends EventTarget {
    */
   async import(file: Blob | string, options: { format?: Format; name?: string } = {}): Promise<ImportResult> {
     const { items, problems } = await readFile(file, options);
-    const added = await this.#change(async (tx) => {
-      const there = new Set(await tx.store.getAllKeys());
-      let order = await nextOrder(tx.store);
-      let n = 0;
-      for (const item of items) {
-        if (there.has(item.id)) continue;
-        there.add(item.id);
-        // Not awaited: if one fails, the transaction fails, and #change waits for that.
-        tx.store.add({ ...item, order: order++ }).catch(() => {});
-        n++;
-      }
-      return n;
-    }, () => sizeOf(items));
+    const added = await this.#change(
+      async (tx) => {
+        const there = new Set(await tx.store.getAllKeys());
+        let order = await nextOrder(tx.store);
+        let n = 0;
+        for (const item of items) {
+          if (there.has(item.id)) continue;
+          there.add(item.id);
+          // Not awaited: if one fails, the transaction fails, and #change waits for that.
+          tx.store.add({ ...item, order: order++ }).catch(() => {});
+          n++;
+        }
+        return n;
+      },
+      () => sizeOf(items),
+    );
     return { added, skipped: items.length - added, problems };
   }
 
@@ -146,8 +164,10 @@ export class History extends EventTarget {
   async setRecords(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
     await this.#run("a record cannot be written", (db) =>
       inTransaction(db.transaction("records", "readwrite", { durability: "strict" }), async (tx) => {
-        for (const [key, value] of entries) await (value === undefined ? tx.store.delete(key) : tx.store.put(value, key));
-      }));
+        for (const [key, value] of entries)
+          await (value === undefined ? tx.store.delete(key) : tx.store.put(value, key));
+      }),
+    );
   }
 
   /** Closes the connection. The texts stay stored. */
@@ -159,13 +179,19 @@ export class History extends EventTarget {
   }
 
   #disconnect(): void {
-    void this.#db?.then((db) => db.close(), () => {});
+    void this.#db?.then(
+      (db) => db.close(),
+      () => {},
+    );
     this.#db = undefined;
   }
 
   async #change<T>(operation: (tx: ItemsTransaction) => Promise<T>, bytes?: () => number): Promise<T> {
-    const result = await this.#run("the change cannot be stored", (db) =>
-      inTransaction(db.transaction("items", "readwrite", { durability: "strict" }), operation), bytes);
+    const result = await this.#run(
+      "the change cannot be stored",
+      (db) => inTransaction(db.transaction("items", "readwrite", { durability: "strict" }), operation),
+      bytes,
+    );
     this.dispatchEvent(new Event("change"));
     this.#channel?.postMessage("change");
     return result;
@@ -178,20 +204,26 @@ export class History extends EventTarget {
   }
 
   async #run<T>(what: string, operation: (db: Database) => Promise<T>, bytes?: () => number): Promise<T> {
-    if (this.#closed) throw new Fault("cancelled", { where: "history", detail: "is closed", remedy: "open another one" });
-    return await withStorageFaults(what, async () => {
-      this.#db ??= openDatabase(() => (this.#db = undefined)).catch((thrown: unknown) => {
-        this.#db = undefined; // the next call tries again
-        throw thrown;
-      });
-      return await operation(await this.#db);
-    }, bytes);
+    if (this.#closed)
+      throw new Fault("cancelled", { where: "history", detail: "is closed", remedy: "open another one" });
+    return await withStorageFaults(
+      what,
+      async () => {
+        this.#db ??= openDatabase(() => (this.#db = undefined)).catch((thrown: unknown) => {
+          this.#db = undefined; // the next call tries again
+          throw thrown;
+        });
+        return await operation(await this.#db);
+      },
+      bytes,
+    );
   }
 }
 
 // Runs an operation in a transaction. If it fails, the transaction has no effect.
 async function inTransaction<T, Tx extends { done: Promise<void>; abort(): void; error: DOMException | null }>(
-  tx: Tx, operation: (tx: Tx) => Promise<T>,
+  tx: Tx,
+  operation: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   try {
     const value = await operation(tx);
@@ -223,7 +255,12 @@ function withoutOrder({ order: _, ...item }: StoredItem): Item {
 }
 
 function noItem(id: string): Fault {
-  return new Fault("missing", { where: "history", field: "id", detail: `there is no item ${quote(id)}`, remedy: "list the items again: it may have been removed" });
+  return new Fault("missing", {
+    where: "history",
+    field: "id",
+    detail: `there is no item ${quote(id)}`,
+    remedy: "list the items again: it may have been removed",
+  });
 }
 
 /** Opens the history without a model, which needs no GPU. Close it after use. */

@@ -41,7 +41,12 @@ const utf8 = new TextEncoder();
 export function normalize(item: NewItem, where: string): Omit<Item, "id"> & { id: string } {
   const text = wellFormed(item.text, where, "text");
   if (text.trim() === "") {
-    throw new Fault("missing", { where, field: "text", detail: "the item has no text", remedy: "remove it, or give it a text" });
+    throw new Fault("missing", {
+      where,
+      field: "text",
+      detail: "the item has no text",
+      remedy: "remove it, or give it a text",
+    });
   }
   bounded(text, limits.text, where, "text");
   const context = fieldsOf(item.context ?? [], where);
@@ -57,7 +62,12 @@ export function fieldsOf(context: ContextInput, where: string): Field[] {
     ? (context as readonly Field[]).map((f) => [f.name, f.value])
     : Object.entries(context as Record<string, string>);
   if (given.length > limits.fields) {
-    throw new Fault("too-large", { where, field: "context", detail: `${given.length} context fields`, limit: `${limits.fields}` });
+    throw new Fault("too-large", {
+      where,
+      field: "context",
+      detail: `${given.length} context fields`,
+      limit: `${limits.fields}`,
+    });
   }
   const names = new Set<string>();
   return given.map(([name, value]) => {
@@ -77,7 +87,8 @@ export async function contentID(item: Omit<Item, "id">): Promise<string> {
   const parts = item.context.flatMap((f) => [f.name, f.value]);
   parts.push(item.text);
   if (item.time !== undefined) parts.push(shortTime(item.time));
-  const counted = parts.map((s) => `${utf8.encode(s).length}:${s}`); // with lengths, so that the encoding is unambiguous
+  // The lengths make the encoding unambiguous.
+  const counted = parts.map((s) => `${utf8.encode(s).length}:${s}`);
   return (await sha256(utf8.encode(counted.join("")))).slice(0, 16);
 }
 
@@ -106,7 +117,10 @@ function timeOf(given: Date | string | number, where: string): string {
   const time = parseTime(given);
   if (time === undefined) {
     throw new Fault("malformed", {
-      where, field: "time", detail: `${quote(String(given))} is not a time`, remedy: "write it as 2024-05-17T12:00:00Z or 2024-05-17",
+      where,
+      field: "time",
+      detail: `${quote(String(given))} is not a time`,
+      remedy: "write it as 2024-05-17T12:00:00Z or 2024-05-17",
     });
   }
   return time;
@@ -152,7 +166,12 @@ function iso(date: Date): string | undefined {
 
 function wellFormed(s: unknown, where: string, field: string): string {
   if (typeof s !== "string") {
-    throw new Fault("malformed", { where, field, detail: `is ${s === null ? "null" : typeof s}, not text`, remedy: "give it as text" });
+    throw new Fault("malformed", {
+      where,
+      field,
+      detail: `is ${s === null ? "null" : typeof s}, not text`,
+      remedy: "give it as text",
+    });
   }
   return s.toWellFormed();
 }
@@ -160,5 +179,11 @@ function wellFormed(s: unknown, where: string, field: string): string {
 function bounded(s: string, limit: number, where: string, field: string): void {
   // A UTF-16 code unit has at most three bytes in UTF-8: most texts need not be encoded.
   if (s.length * 3 <= limit || utf8.encode(s).length <= limit) return;
-  throw new Fault("too-large", { where, field, detail: "is too long", limit: `${limit} bytes`, remedy: "split it into several items" });
+  throw new Fault("too-large", {
+    where,
+    field,
+    detail: "is too long",
+    limit: `${limit} bytes`,
+    remedy: "split it into several items",
+  });
 }

@@ -20,7 +20,10 @@ export async function storageFault(thrown: unknown, where: string, what: string,
   const cause = new Error(describe(thrown));
   if (!isFull(thrown)) {
     return new Fault("storage", {
-      where, detail: what, remedy: "check that this is not a private window and that the browser may store site data", cause,
+      where,
+      detail: what,
+      remedy: "check that this is not a private window and that the browser may store site data",
+      cause,
     });
   }
   const wanted = bytes === undefined ? "" : ` (${size(bytes)})`;
@@ -28,7 +31,9 @@ export async function storageFault(thrown: unknown, where: string, what: string,
     where,
     detail: `${what}${wanted}: the storage of this site is full`,
     limit: await used(bytes ?? 0),
-    remedy: "free space on this device, or remove models or adapters that you do not need, and try again; stored data is intact",
+    remedy:
+      "free space on this device, or remove models or adapters that you do not need, and try again; " +
+      "stored data is intact",
     cause,
   });
 }

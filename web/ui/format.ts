@@ -21,7 +21,9 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 
 export function date(iso: string): string {
   const d = new Date(iso);
-  return Number.isNaN(d.getTime()) ? "" : d.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  return Number.isNaN(d.getTime())
+    ? ""
+    : d.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 }
 
 /** A number with its sign, with a typographic minus. */
@@ -31,7 +33,8 @@ export function signed(n: number, digits: number): string {
   return (n < 0 ? "−" : "+") + text;
 }
 
-export const percent = (p: number): string => (p > 0 && p < 0.001 ? "under 0.1 %" : `${(100 * p).toFixed(p < 0.1 ? 1 : 0)} %`);
+export const percent = (p: number): string =>
+  p > 0 && p < 0.001 ? "under 0.1 %" : `${(100 * p).toFixed(p < 0.1 ? 1 : 0)} %`;
 
 export function cut(text: string, length: number): string {
   const points = [...text];

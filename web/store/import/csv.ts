@@ -19,7 +19,9 @@ export function* readCSV(file: SourceFile): Generator<Entry> {
       header = cells.map((cell) => cell.trim());
       if (!header.some((name) => name.toLowerCase() === "text")) {
         throw new Fault("missing", {
-          where, detail: "no column is named text", remedy: 'name the columns in the first row; the texts are in the column "text"',
+          where,
+          detail: "no column is named text",
+          remedy: 'name the columns in the first row; the texts are in the column "text"',
         });
       }
     } else if (open || cells.length !== header.length) {

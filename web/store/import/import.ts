@@ -15,16 +15,33 @@ export type Format = "jsonl" | "csv" | "txt" | "md" | "eml" | "mbox";
 type Reader = (file: SourceFile) => Iterable<Entry>;
 
 const readers: Record<Format, Reader> = {
-  jsonl: readJSONL, csv: readCSV, txt: readText, md: readMarkdown, eml: readMail, mbox: readMbox,
+  jsonl: readJSONL,
+  csv: readCSV,
+  txt: readText,
+  md: readMarkdown,
+  eml: readMail,
+  mbox: readMbox,
 };
 
 const extensions: Record<string, Format> = {
-  jsonl: "jsonl", ndjson: "jsonl", json: "jsonl", csv: "csv", tsv: "csv", txt: "txt", text: "txt",
-  md: "md", markdown: "md", eml: "eml", mbox: "mbox", mbx: "mbox",
+  jsonl: "jsonl",
+  ndjson: "jsonl",
+  json: "jsonl",
+  csv: "csv",
+  tsv: "csv",
+  txt: "txt",
+  text: "txt",
+  md: "md",
+  markdown: "md",
+  eml: "eml",
+  mbox: "mbox",
+  mbx: "mbox",
 };
 
 /** The supported file extensions, for the accept attribute of a file input. */
-export const accept = Object.keys(extensions).map((e) => `.${e}`).join(",");
+export const accept = Object.keys(extensions)
+  .map((e) => `.${e}`)
+  .join(",");
 
 /** The format that the extension of a file's name stands for, if any. */
 export function formatOf(name: string): Format | undefined {
@@ -33,13 +50,19 @@ export function formatOf(name: string): Format | undefined {
 
 /** Reads a file or pasted text. Returns the items, with ids, and at most 100 problems. */
 export async function readFile(
-  input: Blob | string, options: { format?: Format | undefined; name?: string | undefined } = {},
+  input: Blob | string,
+  options: { format?: Format | undefined; name?: string | undefined } = {},
 ): Promise<{ items: Item[]; problems: Fault[] }> {
   const name = options.name ?? (input instanceof File ? input.name : "text");
   const format = options.format ?? (input instanceof Blob ? formatOf(name) : guess(input));
   if (format === undefined || !Object.hasOwn(readers, format)) {
     throw new Fault("unsupported", {
-      where: name, field: "file extension", detail: "is not supported", remedy: `use one of ${Object.keys(extensions).map((e) => `.${e}`).join(", ")}`,
+      where: name,
+      field: "file extension",
+      detail: "is not supported",
+      remedy: `use one of ${Object.keys(extensions)
+        .map((e) => `.${e}`)
+        .join(", ")}`,
     });
   }
   const file = await load(input, name, format);
@@ -49,7 +72,12 @@ export async function readFile(
     try {
       if ("fault" in entry) throw entry.fault;
       if (items.length === limits.items) {
-        throw new Fault("too-large", { where: entry.where, detail: "too many items", limit: `${limits.items}`, remedy: "leave out the oldest ones" });
+        throw new Fault("too-large", {
+          where: entry.where,
+          detail: "too many items",
+          limit: `${limits.items}`,
+          remedy: "leave out the oldest ones",
+        });
       }
       items.push(normalize(entry.item, entry.where));
     } catch (thrown) {
@@ -69,7 +97,9 @@ async function load(input: Blob | string, name: string, format: Format): Promise
   const blob = input instanceof Blob ? input : new Blob([input.toWellFormed()]);
   if (blob.size > limits.file) {
     throw new Fault("too-large", {
-      where: name, detail: `${blob.size} bytes`, limit: `${limits.file} bytes`,
+      where: name,
+      detail: `${blob.size} bytes`,
+      limit: `${limits.file} bytes`,
       remedy: "split it into several files, or leave out the oldest items",
     });
   }

@@ -49,13 +49,16 @@ function* readList(name: string, text: string): Generator<Entry> {
 }
 
 function itemOf(value: unknown, where: string): NewItem {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw notJSON(where, new Error("it is not an object"));
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw notJSON(where, new Error("it is not an object"));
   const context: Field[] = [];
   const put = (name: string, v: unknown) => {
     if (v === null) return;
     if (typeof v === "object") {
       throw new Fault("unsupported", {
-        where, detail: `the field ${quote(name)} is a list or an object`, remedy: "give context fields as text or numbers",
+        where,
+        detail: `the field ${quote(name)} is a list or an object`,
+        remedy: "give context fields as text or numbers",
       });
     }
     context.push({ name, value: String(v) });
@@ -63,7 +66,8 @@ function itemOf(value: unknown, where: string): NewItem {
   const item: NewItem = { text: "", context };
   for (const [key, v] of Object.entries(value)) {
     if (key === "id" || key === "text") {
-      if (typeof v !== "string") throw new Fault("malformed", { where, field: key, detail: "is not text", remedy: "put it in quotes" });
+      if (typeof v !== "string")
+        throw new Fault("malformed", { where, field: key, detail: "is not text", remedy: "put it in quotes" });
       item[key] = v;
     } else if (key === "time") {
       if (v !== null) item.time = v as string | number; // checked by normalize
@@ -75,7 +79,12 @@ function itemOf(value: unknown, where: string): NewItem {
   }
   if (item.id === "") delete item.id;
   if (item.time !== undefined && typeof item.time !== "string" && typeof item.time !== "number") {
-    throw new Fault("malformed", { where, field: "time", detail: "is not a time", remedy: "write it as 2024-05-17T12:00:00Z or 2024-05-17" });
+    throw new Fault("malformed", {
+      where,
+      field: "time",
+      detail: "is not a time",
+      remedy: "write it as 2024-05-17T12:00:00Z or 2024-05-17",
+    });
   }
   return item;
 }
@@ -92,6 +101,9 @@ function unique(item: NewItem, seen: Set<string>, where: string): NewItem {
 
 function notJSON(where: string, cause: unknown): Fault {
   return new Fault("malformed", {
-    where, detail: "is not an item in JSON", remedy: 'write {"context": {…}, "text": "…", "time": "…"}', cause: new Error(describe(cause)),
+    where,
+    detail: "is not an item in JSON",
+    remedy: 'write {"context": {…}, "text": "…", "time": "…"}',
+    cause: new Error(describe(cause)),
   });
 }

@@ -23,11 +23,19 @@ function message(bytes: Uint8Array, where: string): Entry {
     const { headers, text: all } = parseMail(bytes);
     const text = ownText(all);
     if (text === "") {
-      throw new Fault("missing", { where, detail: "has no text of its own", remedy: "leave out messages without a text" });
+      throw new Fault("missing", {
+        where,
+        detail: "has no text of its own",
+        remedy: "leave out messages without a text",
+      });
     }
     const context: Field[] = [];
     // "Ann Lee <ann@example.org>" becomes "Ann Lee".
-    const to = (headers.get("to") ?? "").replace(/\s*<[^<>]*@[^<>]*>/g, "").replaceAll('"', "").trim() || headers.get("to");
+    const to =
+      (headers.get("to") ?? "")
+        .replace(/\s*<[^<>]*@[^<>]*>/g, "")
+        .replaceAll('"', "")
+        .trim() || headers.get("to");
     if (to) context.push({ name: "to", value: to });
     const subject = headers.get("subject");
     if (subject) context.push({ name: "subject", value: subject });

@@ -75,11 +75,11 @@ function decode(body: string, encoding: string, charset: string): string {
 
 // Decodes =?charset?B?…?= and =?charset?Q?…?= in a header, and headers in plain UTF-8.
 function decodeHeader(header: string): string {
-  return inCharset(header, "utf-8").replace(/(=\?[^?\s]+\?[bq]\?[^?]*\?=)\s+(?==\?)/gi, "$1").replace(
-    /=\?([^?*\s]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi,
-    (_, charset: string, kind: string, text: string) =>
+  return inCharset(header, "utf-8")
+    .replace(/(=\?[^?\s]+\?[bq]\?[^?]*\?=)\s+(?==\?)/gi, "$1")
+    .replace(/=\?([^?*\s]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi, (_, charset: string, kind: string, text: string) =>
       inCharset(kind.toLowerCase() === "b" ? fromBase64(text) : fromQuoted(text.replaceAll("_", " ")), charset),
-  );
+    );
 }
 
 function fromQuoted(text: string): string {
@@ -120,5 +120,7 @@ function fromHTML(html: string): string {
       const code = dec === undefined ? parseInt(hex!, 16) : Number(dec);
       return code <= 0x10ffff ? String.fromCodePoint(code) : all;
     })
-    .replace(/[ \t]*\n[ \t]*/g, "\n").replace(/\n{3,}/g, "\n\n").trim();
+    .replace(/[ \t]*\n[ \t]*/g, "\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trim();
 }
