@@ -1,8 +1,9 @@
-// The training step in jax-js: forward, backward and Adam in one jitted function, with the library's
-// own gather and attention. One-hot products, hand-written attention, einsum and transposed weights
-// change the time by less than 10 %.
+// The training step in jax-js: forward, backward and Adam in one jitted function, with the
+// library's gather and attention. One-hot products, hand-written attention, einsum and transposed
+// weights change the time by less than 10 %.
 
 import {
+  type Array,
   blockUntilReady,
   defaultDevice,
   init,
@@ -11,9 +12,8 @@ import {
   numpy as np,
   tree,
   valueAndGrad,
-  type Array,
 } from "@jax-js/jax";
-import { bestProduct, rotary, timed, workload, type Rival, type Workload } from "./rival.js";
+import { bestProduct, type Rival, rotary, timed, type Workload, workload } from "./rival.js";
 
 type Layer = {
   norm1: Array;
@@ -54,7 +54,7 @@ export async function open(): Promise<Rival> {
         ];
         [params, mean, variance] = next;
         const [value] = await loss.data();
-        // The loss is ready before the update.
+        // The loss is available before the update.
         await blockUntilReady(params);
         return value!;
       }),
@@ -99,7 +99,7 @@ function load(w: Workload): Params {
   };
 }
 
-// Functions take ownership of their arguments: x.ref is an argument that is used again.
+// Functions take ownership of their arguments: x.ref keeps a value for another use.
 function compile(w: Workload) {
   const [sequences, length] = [w.inputs.length, w.inputs[0]!.length];
   const rows = sequences * length;

@@ -1,8 +1,8 @@
-// The interface of the compared libraries: the same model, weights, batch and optimizer as NextQuill.
+// The interface of the compared libraries: the same model, weights, batch and optimizer as ours,
+// one step at a time.
 
 /**
- * The workload of cmd/benchbrowser: the sizes of a Llama model, its weights by their Hugging Face names,
- * and token ids.
+ * The workload of cmd/benchbrowser: a Llama's sizes, its weights by Hugging Face names, token IDs.
  */
 export interface Workload {
   vocab: number;
@@ -17,7 +17,7 @@ export interface Workload {
   beta1: number;
   beta2: number;
   adamEps: number;
-  /** The input tokens of a batch, and the tokens to predict: [sequences][length]. */
+  /** The inputs of a batch and the targets: [sequences][length]. */
   inputs: number[][];
   targets: number[][];
   weights: Record<string, { shape: number[]; data: Float32Array }>;
@@ -25,9 +25,12 @@ export interface Workload {
 
 export interface Rival {
   name: string;
-  /** Runs optimizer steps. Returns the loss before each, and the seconds until the device was done. */
+  /**
+   * Runs optimizer steps. Returns the loss before each, and the seconds until the device has done
+   * all work.
+   */
   steps(n: number): Promise<Timed<number>>;
-  /** The GFLOP/s of a square matrix product of this size, the best of several. */
+  /** GFLOP/s of a square matrix product of this size, the best of several runs. */
   matmul(size: number): Promise<number>;
 }
 
@@ -59,7 +62,7 @@ export async function workload(): Promise<Workload> {
   return { ...file.model, weights };
 }
 
-/** cos and sin of rotary positions, [length, headDim], in the layout of rotate_half. */
+/** cos and sin [length, headDim] of rotary positions, in the layout of rotate_half. */
 export function rotary(w: Workload): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
   const length = w.inputs[0]!.length;
   const half = w.headDim / 2;
@@ -80,7 +83,7 @@ export interface Timed<T> {
   results: T[];
 }
 
-/** Measures several runs of f. */
+/** Times several runs of f. */
 export async function timed<T>(runs: number, f: () => Promise<T>): Promise<Timed<T>> {
   const seconds: number[] = [];
   const results: T[] = [];
@@ -92,7 +95,7 @@ export async function timed<T>(runs: number, f: () => Promise<T>): Promise<Timed
   return { seconds, results };
 }
 
-/** The best of several products, in GFLOP/s. */
+/** GFLOP/s of the fastest of several products. */
 export async function bestProduct(size: number, f: () => Promise<unknown>): Promise<number> {
   await f(); // compiles
   const { seconds } = await timed(4, f);

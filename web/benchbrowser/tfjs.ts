@@ -1,9 +1,9 @@
-// The training step in TensorFlow.js on its WebGPU backend, with its own optimizer.
+// The training step in TensorFlow.js on its WebGPU backend, with its optimizer.
 
 import "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
-import { bestProduct, rotary, timed, workload, type Rival, type Workload } from "./rival.js";
+import { bestProduct, type Rival, rotary, timed, type Workload, workload } from "./rival.js";
 
 export async function open(): Promise<Rival> {
   if (!(await tf.setBackend("webgpu"))) throw new Error("tfjs has no WebGPU device here");
@@ -16,7 +16,7 @@ export async function open(): Promise<Rival> {
     steps: (n) =>
       timed(n, async () => {
         const cost = optimizer.minimize(loss, true)!;
-        // The queue runs in order: the value is read after the update.
+        // The queue works in order: reading this value waits for the update.
         const [value] = await cost.data();
         cost.dispose();
         await (tf.backend() as unknown as { queue: GPUQueue }).queue.onSubmittedWorkDone();
@@ -45,8 +45,10 @@ function compile(w: Workload): () => tf.Scalar {
   const angles = rotary(w);
   const cos = tf.tensor(angles.cos, [length, 1, w.headDim]);
   const sin = tf.tensor(angles.sin, [length, 1, w.headDim]);
-  const causal = Array.from({ length: length ** 2 }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9));
-  const mask = tf.tensor(causal, [length, length]);
+  const mask = tf.tensor(
+    Array.from({ length: length ** 2 }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9)),
+    [length, length],
+  );
 
   const linear = (x: tf.Tensor, name: string): tf.Tensor => tf.matMul(x, variable(name), false, true);
   const norm = (x: tf.Tensor, name: string): tf.Tensor =>
