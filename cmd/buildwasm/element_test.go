@@ -59,13 +59,13 @@ func TestSmallestEmbed(t *testing.T) {
 	p.until(inside(`root.querySelector("details").open`)) // there are no texts: adding some is the first thing to do
 	p.tabTo("next-quill")
 	for range 10 {
-		require.NoError(p, p.browser.Press("\t"))
+		require.NoError(p, p.browser.TypeKeys("\t"))
 		if p.value(inside(`root.activeElement?.id`)) == "text" {
 			break
 		}
 	}
-	require.NoError(t, p.browser.Press("A text of mine."))
-	require.NoError(t, p.browser.Press("\t\r"))
+	require.NoError(t, p.browser.TypeKeys("A text of mine."))
+	require.NoError(t, p.browser.TypeKeys("\t\r"))
 	p.until(inside(`root.querySelectorAll("li").length === 1`))
 	require.Equal(t, "Your texts: 1", p.value(inside(`root.querySelector("summary").textContent`)))
 	p.lookAtPart("embed", "next-quill")
@@ -137,11 +137,11 @@ func TestElementExplains(t *testing.T) {
 	p.until(root + `.querySelectorAll("[role=listbox] [role=option]").length > 8`)
 	require.Equal(t, p.value(element+`.value`), strings.TrimSpace(p.value(root+`.querySelector("[role=listbox]").textContent`)))
 	p.do(root + `.querySelector("#draft").focus()`)
-	require.NoError(t, p.browser.Press("\t"))
+	require.NoError(t, p.browser.TypeKeys("\t"))
 	about := func() string { return p.value(root + `.querySelector("[part=effect]").textContent`) }
 	first := about()
 	require.Regexp(t, "^(Coffee|C).*: .*your texts$", first)
-	require.NoError(t, p.browser.Press(kb.ArrowRight+kb.ArrowRight))
+	require.NoError(t, p.browser.TypeKeys(kb.ArrowRight+kb.ArrowRight))
 	require.NotEqual(t, first, about())
 	require.Equal(t, "2", p.value(`[...`+root+`.querySelectorAll("[role=option]")].indexOf(`+root+`.activeElement)`))
 	require.Equal(t, "1", p.value(root+`.querySelectorAll("[role=option][tabindex='0']").length`))

@@ -43,8 +43,8 @@ func TestPageInFirefox(t *testing.T) {
 	p.do(`document.querySelector("#draft-explain").click()`)
 	p.untilFor(time.Minute, `/clearly yours/.test(document.querySelector("#explain-note").textContent)`)
 
-	picture, err := p.firefox.Look(t.Context())
+	picture, err := p.firefox.Screenshot(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), "firefox.png"), picture, 0o644))
-	require.Empty(t, p.firefox.Said())
+	require.Empty(t, p.firefox.TakeMessages())
 }

@@ -47,11 +47,11 @@ func TestJourney(t *testing.T) {
 	b, err := browsertest.Open(t.Context(), "about:blank")
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
-	record, err := b.Record(t.Context())
+	record, err := b.RecordNetwork(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(record.Close)
 	j := &journey{testPage: testPage{T: t, browser: b, server: server}, wasm: wasm, record: record, got: got, saved: t.TempDir()}
-	require.NoError(t, b.DownloadTo(j.saved))
+	require.NoError(t, b.SetDownloadDir(j.saved))
 	j.visit()
 	j.fetchModel()
 	j.quiet()
@@ -72,7 +72,7 @@ func TestJourney(t *testing.T) {
 type journey struct {
 	testPage
 	wasm   []byte
-	record *browsertest.Network
+	record *browsertest.NetworkRecord
 	got    *received
 	saved  string // folder of downloads
 
@@ -131,9 +131,9 @@ func (j *journey) addTexts() {
 
 	j.do(`document.querySelector("#fetch").scrollIntoView()`)
 	j.tabTo("#add .fields input")
-	require.NoError(j, j.browser.Press("novel"))
+	require.NoError(j, j.browser.TypeKeys("novel"))
 	j.tabTo("#add textarea")
-	require.NoError(j, j.browser.Press("A short story padded."))
+	require.NoError(j, j.browser.TypeKeys("A short story padded."))
 	j.press("#add [type=submit]")
 	j.until(fmt.Sprintf(`document.querySelector("#count").textContent === "%d texts"`, journeyTexts+2))
 	j.textIsText()
@@ -161,7 +161,7 @@ func (j *journey) learnWriteExplain() {
 	j.do(`globalThis.seen = { left: new Set(), pieces: 0 };
 		new MutationObserver(() => seen.left.add(document.querySelector("#learn-left").textContent)).observe(document.querySelector("#learn-left"), { childList: true, characterData: true, subtree: true });
 		new MutationObserver((all) => { seen.pieces += all.length; }).observe(document.querySelector("#draft-you"), { characterData: true, subtree: true });`)
-	stop, err := j.browser.MainThread(j.Context())
+	stop, err := j.browser.TraceMainThread(j.Context())
 	require.NoError(j, err)
 	began := time.Now()
 	j.do(`document.querySelector("#learn details").open = true; fill("#epochs", "1"); document.querySelector("#search").focus()`)
@@ -177,7 +177,7 @@ func (j *journey) learnWriteExplain() {
 	began = time.Now()
 	j.do(`fill("#write .fields input", "ambition"); document.querySelector("#write .fields input").focus()`)
 	j.tabTo("#steer")
-	require.NoError(j, j.browser.Press(kb.ArrowRight+kb.ArrowRight))
+	require.NoError(j, j.browser.TypeKeys(kb.ArrowRight+kb.ArrowRight))
 	require.Equal(j, "0.2", j.text("#write output"))
 	j.press("#write-start")
 	j.until(`document.querySelector(".writing") !== null`)
@@ -203,7 +203,7 @@ func (j *journey) learnWriteExplain() {
 	j.Logf("main thread while learning, writing, explaining: %d tasks, queued for %v in all; longest on the clock: %v; on the processor: %v; long tasks as the page sees them: %s",
 		len(tasks.All), tasks.Queued.Round(time.Millisecond), wall, cpu, j.value(`longTasks`))
 	require.Greater(j, tasks.Span, learnt, "the record has all of it")
-	require.Empty(j, tasks.Over(50*time.Millisecond), "the page could not answer")
+	require.Empty(j, tasks.Blocking(50*time.Millisecond), "the page could not answer")
 
 	j.tabTo("#passage .t")
 	require.Contains(j, j.text("#passage .about"), "points")
@@ -268,19 +268,19 @@ func (j *journey) hostile() {
 	dir := j.T.TempDir()
 	name := filepath.Join(dir, `<b>a<img src=x onerror="document.title='bad'">.zip`)
 	require.NoError(j, os.WriteFile(name, zipped.Bytes(), 0o644))
-	require.NoError(j, j.browser.Choose("#adapter-file", name))
+	require.NoError(j, j.browser.SetFileInput("#adapter-file", name))
 	j.until(`shown("#alert") && shown("#import-adapter")`)
 	require.Contains(j, j.text("#alert"), "<b>x</b>")
 	j.textIsText()
 	j.noBarriers("html", "something is wrong")
 	name += ".jpeg"
 	require.NoError(j, os.WriteFile(name, []byte("no zip"), 0o644))
-	require.NoError(j, j.browser.Choose("#adapter-file", name))
+	require.NoError(j, j.browser.SetFileInput("#adapter-file", name))
 	j.until(`/is no zip/.test(document.querySelector("#alert").textContent)`)
 	require.Contains(j, j.text("#alert"), "<b>a")
 	j.textIsText()
 
-	require.NoError(j, j.browser.Choose("#adapter-file", filepath.Join(j.saved, "nextquill-adapter.zip")))
+	require.NoError(j, j.browser.SetFileInput("#adapter-file", filepath.Join(j.saved, "nextquill-adapter.zip")))
 	j.until(`/is in use/.test(document.querySelector("#data-note").textContent) && shown("#export-adapter")`)
 	require.Equal(j, "true", j.value(`document.querySelector("#alert").hidden`))
 }
@@ -318,16 +318,16 @@ func (j *journey) nothingLeft() {
 	requests, err := j.record.Requests()
 	require.NoError(j, err)
 	for _, r := range requests[j.asked:] {
-		require.True(j, r.Local() || r.Update(), "a request while the page was to be quiet: %v", r)
+		require.True(j, r.IsLocal() || r.IsServiceWorkerUpdate(), "a request while the page was to be quiet: %v", r)
 	}
 	for _, r := range j.got.all()[j.reached:] {
-		require.True(j, r.Update(), "a request while the page was to be quiet: %v", r)
+		require.True(j, r.IsServiceWorkerUpdate(), "a request while the page was to be quiet: %v", r)
 	}
 	require.Equal(j, "0", j.value(`document.querySelector("#requests").dataset.count`))
 	j.browserSaidNothing()
-	require.Empty(j, j.record.Said(), "nor did the policy refuse anything to a worker")
-	require.Empty(j, browsertest.Leaks(requests, canary))
-	require.Empty(j, browsertest.Leaks(j.got.all(), canary))
+	require.Empty(j, j.record.Messages(), "nor did the policy refuse anything to a worker")
+	require.Empty(j, browsertest.FindLeaks(requests, canary))
+	require.Empty(j, browsertest.FindLeaks(j.got.all(), canary))
 	j.Logf("%d requests to load the page and the model; then, in %v, none but %d for a newer service worker; the canary is in none",
 		j.reached, time.Since(j.quietSince).Round(time.Second), len(j.got.all())-j.reached)
 }
@@ -344,13 +344,13 @@ func (j *journey) plant() {
 		require.Eventually(j, func() bool {
 			requests, err := j.record.Requests()
 			require.NoError(j, err)
-			return strings.Contains(strings.Join(browsertest.Leaks(requests, canary), "\n"), kind+": ")
+			return strings.Contains(strings.Join(browsertest.FindLeaks(requests, canary), "\n"), kind+": ")
 		}, 10*time.Second, 20*time.Millisecond, "a planted request of a %s is found", kind)
 	}
-	require.GreaterOrEqual(j, len(browsertest.Leaks(j.got.all()[before:], canary)), 3)
+	require.GreaterOrEqual(j, len(browsertest.FindLeaks(j.got.all()[before:], canary)), 3)
 	// The page's own line sees what it and its worker do.
 	j.until(`Number(document.querySelector("#requests").dataset.count) >= 2`)
-	require.Empty(j, j.record.Said())
+	require.Empty(j, j.record.Messages())
 	for kind, script := range map[string]string{
 		"page":           fmt.Sprintf(`new Image().src = "https://example.org/%s"`, canary),
 		"worker":         fmt.Sprintf(`fetch("https://example.org/%s").catch(() => {})`, canary),
@@ -358,7 +358,7 @@ func (j *journey) plant() {
 	} {
 		require.NoError(j, j.record.Evaluate(j.Context(), kind, script))
 		require.Eventually(j, func() bool {
-			return slices.ContainsFunc(j.record.Said(), func(said string) bool {
+			return slices.ContainsFunc(j.record.Messages(), func(said string) bool {
 				return strings.HasPrefix(said, kind+": ") && strings.Contains(said, "Content Security Policy")
 			})
 		}, 10*time.Second, 20*time.Millisecond, "the policy refuses other hosts to a %s", kind)
@@ -434,7 +434,7 @@ func (j *journey) forget() {
 	require.Equal(j, "true", j.value(`document.querySelector("#shelf").hidden`))
 	require.Equal(j, "0", j.value(`localStorage.length`))
 	require.NotEqual(j, "bad", j.value(`document.title`))
-	j.browser.Said() // the planted requests were refused aloud
+	j.browser.TakeMessages() // the planted requests were refused aloud
 }
 
 func readSample(t *testing.T, name string) string {

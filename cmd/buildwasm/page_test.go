@@ -40,7 +40,7 @@ func TestPage(t *testing.T) {
 	p.do(`document.querySelector("#items .tools button").click()`)
 	require.Equal(t, "TEXTAREA", p.value(`document.activeElement.tagName`))
 	p.noBarriers("html", "a text is edited")
-	require.NoError(t, p.browser.Press(kb.Escape))
+	require.NoError(t, p.browser.TypeKeys(kb.Escape))
 	p.until(`document.querySelector("#items form") === null`)
 	p.browserSaidNothing()
 }

@@ -93,7 +93,7 @@ func serveSite(t *testing.T, s *site, policy string) (*httptest.Server, *receive
 		body, _ := io.ReadAll(r.Body)
 		header, _ := json.Marshal(r.Header)
 		got.mu.Lock()
-		got.requests = append(got.requests, browsertest.Request{From: "server", Method: r.Method, URL: r.URL.String(), Sent: string(header), Body: body})
+		got.requests = append(got.requests, browsertest.Request{From: "server", Method: r.Method, URL: r.URL.String(), Params: string(header), Body: body})
 		got.mu.Unlock()
 		if policy != "" {
 			w.Header().Set("Content-Security-Policy", policy)
@@ -132,7 +132,7 @@ func openPageAfter(t *testing.T, script string) testPage {
 	p.browser, err = browsertest.Open(t.Context(), "about:blank")
 	require.NoError(t, err)
 	t.Cleanup(p.browser.Close)
-	require.NoError(t, p.browser.Before(script))
+	require.NoError(t, p.browser.AddInitScript(script))
 	p.visit("/some/folder/")
 	p.until(`document.documentElement.dataset.settled === "true"`)
 	return p
@@ -201,7 +201,7 @@ func (p testPage) tabTo(at string) {
 	p.Helper()
 	var passed []string
 	for range 80 {
-		require.NoError(p, p.browser.Press(kb.Tab))
+		require.NoError(p, p.browser.TypeKeys(kb.Tab))
 		where := p.value(fmt.Sprintf(`(document.activeElement.matches(%q) ? "*" : "") + (document.activeElement.id || document.activeElement.textContent || document.activeElement.localName)`, at))
 		if where[0] == '*' {
 			return
@@ -215,17 +215,17 @@ func (p testPage) tabTo(at string) {
 func (p testPage) press(at string) {
 	p.Helper()
 	p.tabTo(at)
-	require.NoError(p, p.browser.Press(kb.Enter))
+	require.NoError(p, p.browser.TypeKeys(kb.Enter))
 }
 
 // looks are how each state of the page is looked at.
 var looks = []struct {
 	name string
-	look browsertest.Look
+	look browsertest.Viewport
 }{
-	{"phone", browsertest.Look{Width: 390, Height: 844, Phone: true}},
-	{"dark", browsertest.Look{Width: 1280, Height: 900, Dark: true}},
-	{"desktop", browsertest.Look{Width: 1280, Height: 900}},
+	{"phone", browsertest.Viewport{Width: 390, Height: 844, Phone: true}},
+	{"dark", browsertest.Viewport{Width: 1280, Height: 900, Dark: true}},
+	{"desktop", browsertest.Viewport{Width: 1280, Height: 900}},
 }
 
 // lookAt keeps pictures of the page as it is among the test's artefacts, and looks for barriers in each.
@@ -238,7 +238,7 @@ func (p testPage) lookAt(state string) {
 func (p testPage) lookAtPart(state, part string) {
 	p.Helper()
 	for _, l := range looks {
-		require.NoError(p, p.browser.LookAs(l.look))
+		require.NoError(p, p.browser.SetViewport(l.look))
 		require.Equal(p, "true", p.value(`document.documentElement.scrollWidth <= innerWidth`), "%s: the page scrolls one way", l.name)
 		png, err := p.browser.Screenshot(p.value(`document.querySelector("dialog[open]") === null`) == "true")
 		require.NoError(p, err)
@@ -261,7 +261,7 @@ func (p testPage) fitsFingers(state string) {
 
 func (p testPage) noBarriers(part string, state ...any) {
 	p.Helper()
-	violations, err := p.browser.Violations(part)
+	violations, err := p.browser.AxeViolations(part)
 	require.NoError(p, err)
 	require.Empty(p, violations, state...)
 }
@@ -272,7 +272,7 @@ func (p testPage) drop(files ...string) {
 	p.do(`document.querySelector("#drop").scrollIntoView({ behavior: "instant", block: "center" })`)
 	var at struct{ X, Y float64 }
 	require.NoError(p, json.Unmarshal([]byte(p.value(`(({ x, y }) => ({ x: x + 5, y: y + 5 }))(document.querySelector("#drop").getBoundingClientRect())`)), &at))
-	require.NoError(p, p.browser.Drop(at.X, at.Y, files...))
+	require.NoError(p, p.browser.DropFiles(at.X, at.Y, files...))
 }
 
 // textIsText fails when anything that a person or a model wrote became markup.
@@ -284,5 +284,5 @@ func (p testPage) textIsText() {
 
 func (p testPage) browserSaidNothing() {
 	p.Helper()
-	require.Empty(p, p.browser.Said(), "nothing is printed, and the policy refuses nothing")
+	require.Empty(p, p.browser.TakeMessages(), "nothing is printed, and the policy refuses nothing")
 }

@@ -101,7 +101,7 @@ func (p *testPage) download(t *testing.T) {
 	asked = p.site.Asked()
 	require.Contains(t, asked, name)
 	require.NotContains(t, strings.Join(asked, " "), "altered/model.safetensors.0", "what was right is not fetched again")
-	tab.browser.Said()
+	tab.browser.TakeMessages()
 }
 
 func count(all []string, one string) (n int) {

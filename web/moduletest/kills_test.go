@@ -33,7 +33,7 @@ func TestRobust(t *testing.T) {
 
 // tab opens another tab.
 func (p *testPage) tab(t *testing.T) *testPage {
-	b, err := p.root.NewTab(p.site.URL)
+	b, err := p.root.OpenTab(p.site.URL)
 	require.NoError(t, err)
 	tab := &testPage{p.site, b, p.root}
 	tab.run(t, nil, waitReady)
@@ -209,7 +209,7 @@ func (p *testPage) importKilled(t *testing.T) {
 	url := strings.Replace(p.site.URL, "127.0.0.1", "localhost", 1)
 	texts := quote(t, string(p.sample(t)))
 	open := func() *testPage {
-		b, err := p.root.NewTab(url)
+		b, err := p.root.OpenTab(url)
 		require.NoError(t, err)
 		tab := &testPage{p.site, b, p.root}
 		tab.run(t, nil, waitReady)

@@ -40,7 +40,7 @@ func TestModule(t *testing.T) {
 	t.Run("many instances", p.many)
 	t.Run("element", p.element)
 	t.Run("forget", p.forgets)
-	require.Empty(t, p.browser.Said(), "the page prints nothing, and its policy refuses nothing")
+	require.Empty(t, p.browser.TakeMessages(), "the page prints nothing, and its policy refuses nothing")
 }
 
 type testPage struct {
@@ -298,7 +298,7 @@ func (p *testPage) brokenDownload(t *testing.T) {
 	require.Empty(t, r.Fault.Kind)
 	require.NotContains(t, strings.Join(p.site.Asked(), " "), name, "what is on the device is not fetched")
 	p.run(t, nil, `await module.forget();`)
-	for _, said := range p.browser.Said() {
+	for _, said := range p.browser.TakeMessages() {
 		require.Contains(t, said, "Failed to load resource", "the browser itself tells of the broken answers")
 	}
 }

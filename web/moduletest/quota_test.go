@@ -30,7 +30,7 @@ const quotaScript = `
 func (p *testPage) quota(t *testing.T) {
 	tab := p.tab(t)
 	defer tab.browser.Close()
-	defer func() { require.NoError(t, p.root.Quota(p.site.URL, 0)) }()
+	defer func() { require.NoError(t, p.root.SetQuota(p.site.URL, 0)) }()
 	tab.run(t, nil, openTiny+`
 		if ((await nq.history.count()) === 0) await nq.history.import(%s);`, quote(t, firstTexts(p.sample(t), 6)))
 	t.Run("full device", tab.full)
@@ -56,7 +56,7 @@ func (p *testPage) full(t *testing.T) {
 		for await (const e of run) if (e.event === "checkpoint") break;
 		await run.pause();
 		return {zip, usage: (await navigator.storage.estimate()).usage};`)
-	require.NoError(t, p.root.Quota(p.site.URL, before.Usage+10_000))
+	require.NoError(t, p.root.SetQuota(p.site.URL, before.Usage+10_000))
 	var r struct {
 		Run               fullFault
 		Same, Left, Wrote bool
@@ -72,7 +72,7 @@ func (p *testPage) full(t *testing.T) {
 	require.True(t, r.Same)
 	require.True(t, r.Left)
 	require.True(t, r.Wrote, "the adapter that was in use writes")
-	require.NoError(t, p.root.Quota(p.site.URL, 0))
+	require.NoError(t, p.root.SetQuota(p.site.URL, 0))
 	var after struct {
 		Zip     []byte
 		Resumed int
