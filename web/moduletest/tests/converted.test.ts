@@ -26,15 +26,14 @@ async function openAndWrite(): Promise<{ name: string; bytes: number; text: stri
   return { name: nq.model.name, bytes: nq.model.bytes, text };
 }
 
-const requestedFiles = async () =>
-  [...new Set((await site.takeRequests()).filter((name) => name.startsWith("q8/")))].sort();
+const requestedFiles = async () => (await site.takeRequests()).filter((name) => name.startsWith("q8/"));
 
 test("it writes what it writes in the native build", async () => {
   const expected = await command<Expected>("expected");
   greater(expected.files.length, 5);
   await site.takeRequests();
   equal(await openAndWrite(), { name: "small", bytes: expected.bytes, text: expected.text });
-  equal(await requestedFiles(), expected.files.sort());
+  equal([...new Set(await requestedFiles())].sort(), expected.files.sort());
 });
 
 test("shards on the device are not requested again", async () => {
