@@ -34,6 +34,9 @@ var externalModule = api.Plugin{Name: "externalModule", Setup: func(b api.Plugin
 	})
 }}
 
+// tsconfig replaces the tsconfig.json files near the entry.
+const tsconfig = `{"compilerOptions": {"useDefineForClassFields": true}}`
+
 // Make bundles web/<entry>; root is the repository's folder. The names in define become constants
 // of the script. The same source gives the same bytes.
 func Make(root, entry string, define map[string]string) (Bundle, error) {
@@ -54,15 +57,12 @@ func Make(root, entry string, define map[string]string) (Bundle, error) {
 		Define:        define,
 		Plugins:       plugins,
 		Metafile:      true,
-		// Ignore the tsconfig.json files near the entry.
-		TsconfigRaw: `{"compilerOptions": {"useDefineForClassFields": true}}`,
+		TsconfigRaw:   tsconfig,
 
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
 	})
 	if len(r.Errors) > 0 {
-		text := api.FormatMessages(r.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return Bundle{}, fault.New(fault.Malformed, "web/"+entry, "", "bundling failed:\n%s", strings.Join(text, "")).
-			WithRemedy("fix the errors above; install packages with: cd web && npm ci")
+		return Bundle{}, bundleError("web/"+entry, r.Errors)
 	}
 	b := Bundle{Metafile: r.Metafile}
 	for _, f := range r.OutputFiles {
@@ -74,4 +74,10 @@ func Make(root, entry string, define map[string]string) (Bundle, error) {
 		}
 	}
 	return b, nil
+}
+
+func bundleError(entry string, errors []api.Message) error {
+	text := api.FormatMessages(errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
+	return fault.New(fault.Malformed, entry, "", "bundling failed:\n%s", strings.Join(text, "")).
+		WithRemedy("fix the errors above; install packages with: cd web && npm ci")
 }
