@@ -42,8 +42,8 @@ func TestPageInFirefox(t *testing.T) {
 
 	p.untilFor(time.Minute, `shown("#learn-start")`)
 	p.do(`fill("#epochs", "1"); document.querySelector("#learn-start").click()`)
-	p.untilFor(3*time.Minute, `/Learnt|Stopped/.test(document.querySelector("#learn-stage").textContent)`)
-	require.Contains(t, p.text("#learn-stage"), "Learnt", p.text("#alert"))
+	p.untilFor(3*time.Minute, `/Trained|Stopped/.test(document.querySelector("#learn-stage").textContent)`)
+	require.Contains(t, p.text("#learn-stage"), "Trained", p.text("#alert"))
 
 	began := time.Now()
 	p.do(`fill("#write .fields input", "ambition"); document.querySelector("#write-start").click()`)
