@@ -1,8 +1,8 @@
 // Starts the worker. Browsers start workers only from scripts of the page's own origin. When the
 // module was loaded from another origin, the worker is started from a blob: URL whose only line
 // imports the real script. The page's Content-Security-Policy must then contain blob: and that
-// script's origin in `worker-src`. A page that does not want blob: names a script of its own with the
-// same line instead; see docs/hosting.md.
+// script's origin in `worker-src`. A page that does not want that names a worker of its own origin;
+// see docs/hosting.md.
 
 import { Fault } from "../fault.js";
 
@@ -52,6 +52,6 @@ export function workerFault(script: URL, message: string | undefined): Fault {
     detail: `${detail} from another origin`,
     remedy:
       `allow worker-src blob: ${script.origin} in the page's Content-Security-Policy, ` +
-      "or set worker to a script of the page's own origin that imports this one",
+      "or set worker to a copy of this script on the page's own origin",
   });
 }
