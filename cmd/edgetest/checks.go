@@ -74,7 +74,7 @@ func everyFile(ctx context.Context, f *fixture) (string, error) {
 	for _, name := range slices.Sorted(maps.Keys(f.manifest)) {
 		file := f.manifest[name]
 		for _, accept := range []string{"identity", "gzip", "br", "gzip;q=1, br;q=0"} {
-			a, err := ask(ctx, "GET", f.worker.url+"/"+name, "Accept-Encoding", accept)
+			a, err := ask(ctx, "GET", f.worker.URL+"/"+name, "Accept-Encoding", accept)
 			if err != nil {
 				return "", err
 			}
@@ -109,7 +109,7 @@ type expect struct {
 
 func (f *fixture) all(ctx context.Context, list []expect) (string, error) {
 	for _, e := range list {
-		a, err := ask(ctx, e.method, f.worker.url+e.target, e.header...)
+		a, err := ask(ctx, e.method, f.worker.URL+e.target, e.header...)
 		if err != nil {
 			return "", fmt.Errorf("%s %s %q: %w", e.method, e.target, e.header, err)
 		}
@@ -172,7 +172,7 @@ func hostileRequests(ctx context.Context, f *fixture) (string, error) {
 			path += "/" + pick(parts)
 		}
 		header := []string{"Range", pick(values), "If-None-Match", pick(values), "Accept-Encoding", pick(values), "If-Range", pick(values)}
-		a, err := ask(ctx, pick([]string{"GET", "HEAD", "GET"}), f.worker.url+path, header...)
+		a, err := ask(ctx, pick([]string{"GET", "HEAD", "GET"}), f.worker.URL+path, header...)
 		if err != nil {
 			return "", fmt.Errorf("%s %q: %w", path, header, err)
 		}

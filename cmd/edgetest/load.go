@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"nextquill/edge/workerd"
 )
 
 // load sends requests over several connections, one in three for a range, and compares every byte.
@@ -63,7 +65,7 @@ func loadOne(ctx context.Context, f *fixture, names []string, contents map[strin
 	if i%3 == 0 && len(data) > 2 {
 		from := rng.IntN(len(data) - 1)
 		to := from + rng.IntN(len(data)-from)
-		a, err := ask(ctx, "GET", f.worker.url+"/"+name, "Range", fmt.Sprintf("bytes=%d-%d", from, to))
+		a, err := ask(ctx, "GET", f.worker.URL+"/"+name, "Range", fmt.Sprintf("bytes=%d-%d", from, to))
 		if err != nil {
 			return err
 		}
@@ -73,7 +75,7 @@ func loadOne(ctx context.Context, f *fixture, names []string, contents map[strin
 		return nil
 	}
 	accept := []string{"identity", "gzip", "br"}[rng.IntN(3)]
-	a, err := ask(ctx, "GET", f.worker.url+"/"+name, "Accept-Encoding", accept)
+	a, err := ask(ctx, "GET", f.worker.URL+"/"+name, "Accept-Encoding", accept)
 	if err != nil {
 		return err
 	}
@@ -94,14 +96,14 @@ func latency(ctx context.Context, f *fixture) (string, error) {
 	var goTimes, plainTimes []time.Duration
 	for range f.options.Rounds {
 		for _, side := range []struct {
-			worker *worker
+			worker *workerd.Worker
 			times  *[]time.Duration
 		}{{f.worker, &goTimes}, {f.plain, &plainTimes}} {
 			for range perRound {
 				start := time.Now()
-				a, err := ask(ctx, "GET", side.worker.url+name)
+				a, err := ask(ctx, "GET", side.worker.URL+name)
 				if err != nil || a.status != 200 {
-					return "", fmt.Errorf("%s: status %d, %w", side.worker.url, a.status, err)
+					return "", fmt.Errorf("%s: status %d, %w", side.worker.URL, a.status, err)
 				}
 				*side.times = append(*side.times, time.Since(start))
 			}

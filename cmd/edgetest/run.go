@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nextquill/edge/site"
+	"nextquill/edge/workerd"
 	"nextquill/wasm/guest"
 )
 
@@ -20,8 +21,8 @@ type fixture struct {
 	root     string
 	dist     string
 	manifest site.Manifest
-	worker   *worker // in Go
-	plain    *worker // in JavaScript
+	worker   *workerd.Worker // in Go
+	plain    *workerd.Worker // in JavaScript
 }
 
 func run(ctx context.Context, o options) error {
@@ -46,14 +47,14 @@ func run(ctx context.Context, o options) error {
 	if err := putModel(ctx, root, state); err != nil {
 		return err
 	}
-	if f.worker, err = startWorker(ctx, root, "wrangler.toml", state); err != nil {
+	if f.worker, err = workerd.Start(ctx, root, "wrangler.toml", state); err != nil {
 		return err
 	}
-	defer f.worker.stop()
-	if f.plain, err = startWorker(ctx, root, "../cmd/edgetest/plain/wrangler.toml", state); err != nil {
+	defer f.worker.Stop()
+	if f.plain, err = workerd.Start(ctx, root, "../cmd/edgetest/plain/wrangler.toml", state); err != nil {
 		return err
 	}
-	defer f.plain.stop()
+	defer f.plain.Stop()
 
 	failed := 0
 	for _, check := range []struct {
@@ -85,7 +86,7 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d checks failed; the log of the Worker:\n%s", failed, f.worker.log())
+		return fmt.Errorf("%d checks failed; the log of the Worker:\n%s", failed, f.worker.Log())
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"nextquill/edge/workerd"
 )
 
 // maxUpload bounds the Worker's size in bytes of gzip, which is how Cloudflare counts: 3 MB on its free
@@ -20,7 +22,7 @@ func uploadSize(ctx context.Context, f *fixture) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	if output, err := wrangler(ctx, f.root, "deploy", "--dry-run", "--outdir", dir).CombinedOutput(); err != nil {
+	if output, err := workerd.Wrangler(ctx, f.root, "deploy", "--dry-run", "--outdir", dir).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("wrangler deploy --dry-run: %w\n%s", err, output)
 	}
 	var size counter

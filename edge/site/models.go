@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,6 +19,19 @@ import (
 // not there.
 type Storage interface {
 	Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error)
+}
+
+// Storages are several, as one: a file is that of the first storage that has it.
+type Storages []Storage
+
+// Open implements Storage.
+func (all Storages) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	for _, s := range all {
+		if body, err := s.Open(ctx, name, offset); !errors.Is(err, fs.ErrNotExist) {
+			return body, err
+		}
+	}
+	return nil, fs.ErrNotExist
 }
 
 // maxModelManifest bounds the bytes of a model's manifest.

@@ -36,7 +36,11 @@ func (a assets) Open(ctx context.Context, name string, offset int64) (io.ReadClo
 	if err != nil {
 		return nil, err
 	}
-	if status := response.Get("status").Int(); status != 200 {
+	switch status := response.Get("status").Int(); status {
+	case 200:
+	case 404:
+		return nil, fs.ErrNotExist
+	default:
 		return nil, fmt.Errorf("asset %s: status %d", name, status)
 	}
 	body := &stream{ctx: ctx, readable: response.Get("body")}

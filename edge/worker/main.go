@@ -29,10 +29,12 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	handler := site.Handler{Files: assets{cloudflare.GetBinding("ASSETS"), manifest}}
+	files := assets{cloudflare.GetBinding("ASSETS"), manifest}
+	storages := site.Storages{files} // dist/models/
 	if bucket := cloudflare.GetBinding("MODELS"); !bucket.IsUndefined() {
-		handler.Models = site.NewModels(models{bucket})
+		storages = site.Storages{models{bucket}, files}
 	}
+	handler := site.Handler{Files: files, Models: site.NewModels(storages)}
 	if cloudflare.GetBinding("CROSS_ORIGIN_ISOLATION").String() == "true" {
 		handler.CrossOriginIsolation = true
 	}
