@@ -109,7 +109,7 @@ func evaluate(t *testing.T, b *browsertest.Browser, patience time.Duration, into
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	raw, err := b.Evaluate(ctx, script)
-	require.NoError(t, err, "%v", b.Said())
+	require.NoError(t, err, "%v", b.TakeMessages())
 	require.NoError(t, json.Unmarshal(raw, into))
 }
 
@@ -143,8 +143,8 @@ func TestEmbedBlobWorker(t *testing.T) {
 	b := embedder{origin: library(t), folder: folder, values: values, policy: strict + "worker-src blob: LIBRARY"}.open(t)
 	var r explained
 	evaluate(t, b, 3*time.Minute, &r, explain)
-	require.Positive(t, r.Tokens, "%s; %v", r.Message, b.Said())
-	require.Empty(t, b.Said())
+	require.Positive(t, r.Tokens, "%s; %v", r.Message, b.TakeMessages())
+	require.Empty(t, b.TakeMessages())
 }
 
 // TestEmbedOwnWorker embeds from another origin where the policy forbids blob:. The worker is a script of
@@ -160,8 +160,8 @@ func TestEmbedOwnWorker(t *testing.T) {
 		b := embedder{origin: origin, folder: folder, values: values, policy: strict + policy, worker: worker}.open(t)
 		var r explained
 		evaluate(t, b, 3*time.Minute, &r, explain)
-		require.Positive(t, r.Tokens, "%s: %s; %v", policy, r.Message, b.Said())
-		require.Empty(t, b.Said())
+		require.Positive(t, r.Tokens, "%s: %s; %v", policy, r.Message, b.TakeMessages())
+		require.Empty(t, b.TakeMessages())
 	}
 }
 
