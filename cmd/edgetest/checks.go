@@ -138,6 +138,7 @@ func rangesAndConditions(ctx context.Context, f *fixture) (string, error) {
 		{416, "GET", "/" + name, []string{"Range", "bytes=0-1,5-6"}, nil},
 		{304, "GET", "/" + name, []string{"If-None-Match", tag}, nil},
 		{304, "HEAD", "/" + name, []string{"If-None-Match", "W/" + tag}, nil},
+		{304, "GET", "/" + name, []string{"If-None-Match", `"other", ` + tag}, nil},
 		{200, "GET", "/" + name, []string{"If-None-Match", `"other"`}, data},
 		{206, "GET", "/" + name, []string{"Range", "bytes=0-1", "If-Range", tag}, data[:2]},
 		{200, "GET", "/" + name, []string{"Range", "bytes=0-1", "If-Range", `"other"`}, data},

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strings"
 
 	"github.com/syumai/workers"
 	"github.com/syumai/workers/cloudflare"
@@ -38,5 +39,14 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	if cloudflare.GetBinding("CROSS_ORIGIN_ISOLATION").String() == "true" {
 		handler.CrossOriginIsolation = true
 	}
+	joinHeader(r.Header)
 	handler.ServeHTTP(newResponse(w, r), r)
+}
+
+// joinHeader undoes what syumai/workers does to a request's header: it splits each value at its commas,
+// those of "bytes=0-1,5-6" and of a list of entity tags among them.
+func joinHeader(header http.Header) {
+	for name, values := range header {
+		header[name] = []string{strings.Join(values, ",")}
+	}
 }
