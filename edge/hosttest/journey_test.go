@@ -117,8 +117,13 @@ func TestJourney(t *testing.T) {
 // write has a draft written.
 func write(p page) {
 	p.Helper()
-	p.do(`document.querySelector("#write-start").click()`)
-	p.until(2*time.Minute, `shown("#write-start") && text("#draft-you") !== ""`)
+	p.do(`document.querySelector("#draft-said").textContent = "";
+		document.querySelectorAll("#write .fields :is(input, textarea)").forEach((e) => {
+			e.value = "tea";
+			e.dispatchEvent(new Event("input", { bubbles: true }));
+		});
+		document.querySelector("#write-start").click()`)
+	p.until(2*time.Minute, `shown("#write-start") && /^Done\./.test(text("#draft-said"))`)
 }
 
 // models opens a converted model from dist/models/ and, on workerd, from the bucket too.

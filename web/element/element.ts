@@ -297,7 +297,7 @@ export class NextQuillElement extends Base {
     this.#opening = new AbortController();
     this.#say(this.#strings.preparing);
     const quill = await NextQuill.open({
-      model: this.getAttribute("model") ?? new URL("../model/", import.meta.url),
+      model: this.getAttribute("model") ?? besideModule("../model/", import.meta.url),
       worker: this.getAttribute("worker") ?? undefined,
       guest: this.getAttribute("guest") === null ? undefined : new URL(this.getAttribute("guest")!, document.baseURI),
       signal: this.#opening.signal,
@@ -483,6 +483,11 @@ declare global {
   interface HTMLElementTagNameMap {
     "next-quill": NextQuillElement;
   }
+}
+
+// A function, because bundlers take new URL(…, import.meta.url) for a file to include.
+function besideModule(path: string, module: string): URL {
+  return new URL(path, module);
 }
 
 const registry = (globalThis as { customElements?: CustomElementRegistry }).customElements;
