@@ -15,17 +15,18 @@ import (
 
 const (
 	// libPrefix begins the names of versioned folders: lib@0.1.0/ has the same files as lib/ had in
-	// release 0.1.0. A folder next to model/, so that the element finds its default model from there.
+	// release 0.1.0. A folder next to model/, so that the element finds its default model from
+	// there.
 	libPrefix = "lib@"
 	// integrityName lists the Subresource Integrity values of a folder's scripts.
 	integrityName = "integrity.json"
-	// modelsFolder has models that `make site MODEL=NAME` added. It is no part of the manifest: each
-	// model has its own.
+	// modelsFolder has models that `make site MODEL=NAME` added. It is no part of the manifest:
+	// each model has its own.
 	modelsFolder = "models"
 )
 
-// versions copies the files of lib/ that pages load to a versioned folder, and lists their Subresource
-// Integrity values.
+// versions copies the files of lib/ that pages load to a versioned folder, and lists their
+// Subresource Integrity values.
 func (s *site) versions() error {
 	var p struct {
 		Version string `json:"version"`
@@ -87,8 +88,8 @@ func (s *site) keepVersions(out string) error {
 	return nil
 }
 
-// replaceSite puts the folder fresh in the place of out, and moves the models of the old site to it.
-// An interruption loses no models: recoverSite completes what was begun.
+// replaceSite puts the folder fresh in the place of out, and moves the models of the old site to
+// it. An interruption loses no models: recoverSite completes what was begun.
 func replaceSite(out, fresh string) error {
 	old := out + ".old"
 	if err := os.Rename(out, old); err != nil && !os.IsNotExist(err) {

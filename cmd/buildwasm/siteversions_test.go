@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSiteKeepsModelsAndVersions builds a site of two releases one after the other, with a model that
-// was added in between.
+// TestSiteKeepsModelsAndVersions builds a site of two releases one after the other, with a model
+// that was added in between.
 func TestSiteKeepsModelsAndVersions(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "dist")
 	release := func(version, script string) *site {
@@ -58,7 +58,8 @@ func TestSiteKeepsModelsAndVersions(t *testing.T) {
 
 // TestIntegrity compares the values with those of `openssl dgst -sha384 -binary | base64`.
 func TestIntegrity(t *testing.T) {
-	require.Equal(t, "sha384-H8BRh8j48O9oYatfu5AZzq6A9RINhZO5H16dQZngK7T62em8MUt1FLm52t+eX6xO", integrity([]byte("alert('Hello, world.');")))
+	require.Equal(t, "sha384-H8BRh8j48O9oYatfu5AZzq6A9RINhZO5H16dQZngK7T62em8MUt1FLm52t+eX6xO",
+		integrity([]byte("alert('Hello, world.');")))
 	s := newSite("")
 	s.lib("package.json", []byte(`{"version": "1.0.0"}`))
 	s.lib("element.js", []byte("alert('Hello, world.');"))

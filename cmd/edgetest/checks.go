@@ -15,12 +15,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/andybalholm/brotli"
 )
 
 // client sends Accept-Encoding as it is told and does not decompress.
-var client = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}
+var client = &http.Client{
+	Timeout:   time.Minute,
+	Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
+}
 
 type answer struct {
 	status int
@@ -84,11 +88,13 @@ func everyFile(ctx context.Context, f *fixture) (string, error) {
 				return "", fmt.Errorf("%s (%s): %w", name, accept, err)
 			}
 			encoding := a.header.Get("Content-Encoding")
-			if encoding != "" && !strings.Contains(accept, encoding) || accept == "gzip;q=1, br;q=0" && encoding == "br" {
+			refused := accept == "gzip;q=1, br;q=0" && encoding == "br"
+			if refused || encoding != "" && !strings.Contains(accept, encoding) {
 				return "", fmt.Errorf("%s: %q was accepted, and %q came", name, accept, encoding)
 			}
 			if a.status != 200 || hash(plain) != file.SHA256 {
-				return "", fmt.Errorf("%s (%s): status %d, SHA-256 %s, not %s", name, accept, a.status, hash(plain), file.SHA256)
+				return "", fmt.Errorf("%s (%s): status %d, SHA-256 %s, not %s",
+					name, accept, a.status, hash(plain), file.SHA256)
 			}
 			if !strings.HasPrefix(a.header.Get("ETag"), `"`+file.SHA256) || a.header.Get("Set-Cookie") != "" {
 				return "", fmt.Errorf("%s: headers %v", name, a.header)
@@ -114,7 +120,8 @@ func (f *fixture) all(ctx context.Context, list []expect) (string, error) {
 			return "", fmt.Errorf("%s %s %q: %w", e.method, e.target, e.header, err)
 		}
 		if a.status != e.status || e.body != nil && !bytes.Equal(a.body, e.body) {
-			return "", fmt.Errorf("%s %s %q: status %d, not %d; %d bytes", e.method, e.target, e.header, a.status, e.status, len(a.body))
+			return "", fmt.Errorf("%s %s %q: status %d, not %d; %d bytes",
+				e.method, e.target, e.header, a.status, e.status, len(a.body))
 		}
 	}
 	return fmt.Sprintf("%d requests", len(list)), nil
@@ -157,22 +164,28 @@ func methods(ctx context.Context, f *fixture) (string, error) {
 	return f.all(ctx, list)
 }
 
-// hostileRequests sends paths and headers that no client sends. None may give a 5xx answer, or bytes
-// of a file that is not listed.
+// hostileRequests sends paths and headers that no client sends. None may give a 5xx answer, or
+// bytes of a file that is not listed.
 func hostileRequests(ctx context.Context, f *fixture) (string, error) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	pick := func(list []string) string { return list[rng.IntN(len(list))] }
-	parts := []string{"..", ".", "", "lib", "model", "models", "tiny", "%2e%2e", "%2F", "%5c", "%00", "index.html", "manifest.json",
-		"private.txt", "index.html.br", "wrangler.toml", "%ff%fe", strings.Repeat("a", 500), "assets", "?", "#x"}
-	values := []string{"bytes=0-", "bytes=-0", "bytes=--1", "bytes=9999999999999999999-", "bytes=0-0,1-1", "bytes=1-0", "", "*", `"`, `W/"x"`,
-		"br;q=", "gzip;q=9", "identity;q=0", strings.Repeat("x,", 900), "\t", "bytes = 0-1", "*;q=0"}
+	parts := []string{
+		"..", ".", "", "lib", "model", "models", "tiny", "%2e%2e", "%2F", "%5c", "%00", "index.html", "manifest.json",
+		"private.txt", "index.html.br", "wrangler.toml", "%ff%fe", strings.Repeat("a", 500), "assets", "?", "#x",
+	}
+	values := []string{
+		"bytes=0-", "bytes=-0", "bytes=--1", "bytes=9999999999999999999-", "bytes=0-0,1-1", "bytes=1-0", "", "*", `"`, `W/"x"`,
+		"br;q=", "gzip;q=9", "identity;q=0", strings.Repeat("x,", 900), "\t", "bytes = 0-1", "*;q=0",
+	}
 	const requests = 400
 	for range requests {
 		path := ""
 		for range 1 + rng.IntN(5) {
 			path += "/" + pick(parts)
 		}
-		header := []string{"Range", pick(values), "If-None-Match", pick(values), "Accept-Encoding", pick(values), "If-Range", pick(values)}
+		header := []string{
+			"Range", pick(values), "If-None-Match", pick(values), "Accept-Encoding", pick(values), "If-Range", pick(values),
+		}
 		a, err := ask(ctx, pick([]string{"GET", "HEAD", "GET"}), f.worker.URL+path, header...)
 		if err != nil {
 			return "", fmt.Errorf("%s %q: %w", path, header, err)

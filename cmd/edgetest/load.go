@@ -54,8 +54,9 @@ func load(ctx context.Context, f *fixture) (string, error) {
 	}
 	all := slices.Concat(times...)
 	slices.Sort(all)
-	return fmt.Sprintf("%d requests over %d connections in %.1f s, no wrong byte; median %d ms, 99th percentile %d ms", len(all),
-		f.options.Connections, time.Since(began).Seconds(), all[len(all)/2].Milliseconds(), all[len(all)*99/100].Milliseconds()), nil
+	return fmt.Sprintf("%d requests over %d connections in %.1f s, no wrong byte; median %d ms, 99th percentile %d ms",
+		len(all), f.options.Connections, time.Since(began).Seconds(),
+		all[len(all)/2].Milliseconds(), all[len(all)*99/100].Milliseconds()), nil
 }
 
 func loadOne(ctx context.Context, f *fixture, names []string, contents map[string][]byte, i int) error {
@@ -112,6 +113,6 @@ func latency(ctx context.Context, f *fixture) (string, error) {
 	slices.Sort(goTimes)
 	slices.Sort(plainTimes)
 	g, p := goTimes[len(goTimes)/2], plainTimes[len(plainTimes)/2]
-	return fmt.Sprintf("median of %d: Go %.1f ms, JavaScript %.1f ms, ratio %.1f", len(goTimes), g.Seconds()*1e3, p.Seconds()*1e3,
-		float64(g)/float64(p)), nil
+	return fmt.Sprintf("median of %d: Go %.1f ms, JavaScript %.1f ms, ratio %.1f",
+		len(goTimes), g.Seconds()*1e3, p.Seconds()*1e3, float64(g)/float64(p)), nil
 }

@@ -1,6 +1,6 @@
-// Command edgetest checks the Cloudflare Worker on workerd, on this machine: every file in every form,
-// ranges, methods, hostile requests, models from a bucket, load, and latency next to a Worker in
-// JavaScript that serves the same assets. It needs dist/ (make site), Node and npm.
+// Command edgetest checks the Cloudflare Worker on workerd, on this machine: every file in every
+// form, ranges, methods, hostile requests, models from a bucket, load, and latency next to a Worker
+// in JavaScript that serves the same assets. It needs dist/ (make site), Node and npm.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 type options struct {
-	Only []string `placeholder:"NAME" help:"Run only these checks: files, ranges, methods, hostile, bucket, load, latency, size."`
+	Only []string `placeholder:"NAME" help:"Run only: size, files, ranges, methods, hostile, bucket, load, latency."`
 
 	Requests    int `default:"1000" help:"Requests of the load test."`
 	Connections int `default:"50" help:"Connections of the load test."`

@@ -22,7 +22,8 @@ var modelShard = func() []byte {
 
 const modelFolder = "models/tiny"
 
-// putModel puts a model of one shard into the local bucket, and a file that its manifest does not list.
+// putModel puts a model of one shard into the local bucket, and a file that its manifest does not
+// list.
 func putModel(ctx context.Context, root, state string) error {
 	sum := sha256.Sum256(modelShard)
 	hash := hex.EncodeToString(sum[:])

@@ -11,8 +11,8 @@ import (
 	"nextquill/edge/workerd"
 )
 
-// maxUpload bounds the Worker's size in bytes of gzip, which is how Cloudflare counts: 3 MB on its free
-// plan.
+// maxUpload bounds the Worker's size in bytes of gzip, which is how Cloudflare counts: 3 MB on its
+// free plan.
 const maxUpload = 3_000_000
 
 // uploadSize has wrangler write what `wrangler deploy` would upload, and measures it.
@@ -22,7 +22,8 @@ func uploadSize(ctx context.Context, f *fixture) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	if output, err := workerd.Wrangler(ctx, f.root, "deploy", "--dry-run", "--outdir", dir).CombinedOutput(); err != nil {
+	deploy := workerd.Wrangler(ctx, f.root, "deploy", "--dry-run", "--outdir", dir)
+	if output, err := deploy.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("wrangler deploy --dry-run: %w\n%s", err, output)
 	}
 	var size counter

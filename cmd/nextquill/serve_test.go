@@ -23,8 +23,8 @@ import (
 	"nextquill/models/manifest"
 )
 
-// writeSite writes files and the manifest that lists them. Names that end in .br and .gz are compressed
-// forms.
+// writeSite writes files and the manifest that lists them. Names that end in .br and .gz are
+// compressed forms.
 func writeSite(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	type entry struct {
@@ -41,7 +41,8 @@ func writeSite(t *testing.T, dir string, files map[string]string) {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
 		if ext := filepath.Ext(name); ext != ".br" && ext != ".gz" {
 			sum := sha256.Sum256([]byte(content))
-			list = append(list, entry{name, len(content), hex.EncodeToString(sum[:]), len(files[name+".br"]), len(files[name+".gz"])})
+			brotli, gzip := len(files[name+".br"]), len(files[name+".gz"])
+			list = append(list, entry{name, len(content), hex.EncodeToString(sum[:]), brotli, gzip})
 		}
 	}
 	text, err := json.Marshal(map[string]any{"files": list})
@@ -49,14 +50,15 @@ func writeSite(t *testing.T, dir string, files map[string]string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, site.ManifestName), text, 0o644))
 }
 
-// small is a site with a script in compressed forms, a model below models/, and files that must not be
-// served: one outside, a listed link to it, one that is not listed, and one of a wrong size.
+// small is a site with a script in compressed forms, a model below models/, and files that must not
+// be served: one outside, a listed link to it, one that is not listed, and one of a wrong size.
 func small(t *testing.T) *httptest.Server {
 	t.Helper()
 	outside := t.TempDir()
 	dir := filepath.Join(outside, "site")
 	writeSite(t, dir, map[string]string{
-		"index.html": "<!doctype html>", "assets/page-1.js": "plain", "assets/page-1.js.br": "brotli", "assets/page-1.js.gz": "gzip",
+		"index.html": "<!doctype html>", "assets/page-1.js": "plain", "assets/page-1.js.br": "brotli",
+		"assets/page-1.js.gz":     "gzip",
 		"model/model.safetensors": "0123456789", "link.txt": "secret", "cut.txt": "complete",
 	})
 	require.NoError(t, os.WriteFile(filepath.Join(outside, "secret.txt"), []byte("secret"), 0o644))
@@ -119,7 +121,8 @@ func TestServeHeadersAndCompression(t *testing.T) {
 func TestServeStaysInFolder(t *testing.T) {
 	server := small(t)
 	for _, path := range []string{
-		"/nothing", "/../secret.txt", "/..%2fsecret.txt", "/link.txt", "/unlisted.txt", "/assets", "/model/", "/models/small/nothing",
+		"/nothing", "/../secret.txt", "/..%2fsecret.txt", "/link.txt", "/unlisted.txt", "/assets", "/model/",
+		"/models/small/nothing",
 	} {
 		r, body := ask(t, server, path)
 		require.Equal(t, http.StatusNotFound, r.StatusCode, path)
@@ -156,7 +159,8 @@ func TestServeCrossOriginIsolation(t *testing.T) {
 	writeSite(t, dir, map[string]string{"index.html": "hello"})
 	for isolated, want := range map[bool]string{true: "same-origin", false: ""} {
 		answer := httptest.NewRecorder()
-		serveCmd{Site: dir, CrossOriginIsolation: isolated}.handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
+		handler := serveCmd{Site: dir, CrossOriginIsolation: isolated}.handler()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
 		require.Equal(t, "hello", answer.Body.String())
 		require.Equal(t, want, answer.Header().Get("Cross-Origin-Opener-Policy"))
 	}

@@ -66,12 +66,15 @@ type embedder struct {
 }
 
 // workerPolicy is the policy of that script's response.
-const workerPolicy = "default-src 'none'; script-src LIBRARY 'wasm-unsafe-eval'; worker-src LIBRARY; connect-src LIBRARY"
+const workerPolicy = "default-src 'none'; script-src LIBRARY 'wasm-unsafe-eval'; worker-src LIBRARY; " +
+	"connect-src LIBRARY"
 
 func (e embedder) open(t *testing.T) *browsertest.Browser {
 	t.Helper()
 	lib := e.origin + "/" + e.folder
-	importMap, err := json.Marshal(map[string]any{"integrity": map[string]string{lib + "/nextquill.js": e.values["nextquill.js"]}})
+	importMap, err := json.Marshal(map[string]any{
+		"integrity": map[string]string{lib + "/nextquill.js": e.values["nextquill.js"]},
+	})
 	require.NoError(t, err)
 	sum := sha256.Sum256(importMap)
 	fill := strings.NewReplacer("LIBRARY", e.origin, "MAP", "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
@@ -79,7 +82,8 @@ func (e embedder) open(t *testing.T) *browsertest.Browser {
 	if e.worker != "" {
 		worker = ` worker="worker.js"`
 	}
-	page := fmt.Sprintf(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Another site</title><link rel="icon" href="data:,">
+	page := fmt.Sprintf(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Another site</title>
+<link rel="icon" href="data:,">
 <script type="importmap">%s</script>
 <script type="module" src="%s/element.js" integrity="%s" crossorigin></script>
 <next-quill%s></next-quill></html>`, importMap, lib, e.values["element.js"], worker)
@@ -113,8 +117,8 @@ func evaluate(t *testing.T, b *browsertest.Browser, patience time.Duration, into
 	require.NoError(t, json.Unmarshal(raw, into))
 }
 
-// explain has the element load the model and run it once: the worker, the guest and the weights come
-// from the other origin.
+// explain has the element load the model and run it once: the worker, the guest and the weights
+// come from the other origin.
 const explain = `(async () => {
 	await customElements.whenDefined("next-quill");
 	const element = document.querySelector("next-quill");
@@ -125,8 +129,9 @@ const explain = `(async () => {
 	await element.history.add({ text: "Coffee, n. A drink that is taken for tea." });
 	while (root.querySelector("[part~=explain]").disabled) await new Promise((later) => setTimeout(later, 50));
 	root.querySelector("[part~=explain]").click();
-	while (fault === undefined && root.querySelectorAll("[role=option]").length === 0) await new Promise((later) => setTimeout(later, 50));
-	return { tokens: root.querySelectorAll("[role=option]").length, kind: fault?.kind ?? "", message: fault?.message ?? "" };
+	const tokens = () => root.querySelectorAll("[role=option]").length;
+	while (fault === undefined && tokens() === 0) await new Promise((later) => setTimeout(later, 50));
+	return { tokens: tokens(), kind: fault?.kind ?? "", message: fault?.message ?? "" };
 })()`
 
 type explained struct {
@@ -140,23 +145,26 @@ const strict = "default-src 'none'; base-uri 'none'; form-action 'none'; script-
 // TestEmbedBlobWorker embeds from another origin where the page's policy allows blob: workers.
 func TestEmbedBlobWorker(t *testing.T) {
 	folder, values := release(t)
-	b := embedder{origin: library(t), folder: folder, values: values, policy: strict + "worker-src blob: LIBRARY"}.open(t)
+	policy := strict + "worker-src blob: LIBRARY"
+	b := embedder{origin: library(t), folder: folder, values: values, policy: policy}.open(t)
 	var r explained
 	evaluate(t, b, 3*time.Minute, &r, explain)
 	require.Positive(t, r.Tokens, "%s; %v", r.Message, b.TakeMessages())
 	require.Empty(t, b.TakeMessages())
 }
 
-// TestEmbedOwnWorker embeds from another origin where the policy forbids blob:. The worker is a script of
-// the page's own origin: one line that imports the real one, which Chromium requires worker-src to
-// allow, or a copy of it, which needs nothing from worker-src but 'self'.
+// TestEmbedOwnWorker embeds from another origin where the policy forbids blob:. The worker is a
+// script of the page's own origin: one line that imports the real one, which Chromium requires
+// worker-src to allow, or a copy of it, which needs nothing from worker-src but 'self'.
 func TestEmbedOwnWorker(t *testing.T) {
 	folder, values := release(t)
 	origin := library(t)
 	script, err := os.ReadFile(filepath.Join(dist(t), folder, "worker.js"))
 	require.NoError(t, err)
 	line := fmt.Sprintf("import %q;\n", origin+"/"+folder+"/worker.js")
-	for worker, policy := range map[string]string{line: "worker-src 'self' LIBRARY", string(script): "worker-src 'self'"} {
+	for worker, policy := range map[string]string{
+		line: "worker-src 'self' LIBRARY", string(script): "worker-src 'self'",
+	} {
 		b := embedder{origin: origin, folder: folder, values: values, policy: strict + policy, worker: worker}.open(t)
 		var r explained
 		evaluate(t, b, 3*time.Minute, &r, explain)
@@ -182,7 +190,8 @@ func TestEmbedAlteredScript(t *testing.T) {
 	for _, name := range []string{"element.js", "nextquill.js"} {
 		altered := map[string]string{"element.js": values["element.js"], "nextquill.js": values["nextquill.js"]}
 		altered[name] = values["worker.js"]
-		b := embedder{origin: library(t), folder: folder, values: altered, policy: strict + "worker-src blob: LIBRARY"}.open(t)
+		policy := strict + "worker-src blob: LIBRARY"
+		b := embedder{origin: library(t), folder: folder, values: altered, policy: policy}.open(t)
 		var defined bool
 		evaluate(t, b, time.Minute, &defined, `(async () => {
 			await new Promise((later) => setTimeout(later, 500));

@@ -27,7 +27,9 @@ const (
 )
 
 // types are those that browsers insist on.
-var types = map[string]string{".js": "text/javascript", ".wasm": "application/wasm", ".css": "text/css", ".html": "text/html"}
+var types = map[string]string{
+	".js": "text/javascript", ".wasm": "application/wasm", ".css": "text/css", ".html": "text/html",
+}
 
 // TestFiles gets every file of the manifest in every form from every host.
 func TestFiles(t *testing.T) {
@@ -57,7 +59,8 @@ func TestFiles(t *testing.T) {
 					if want, ok := types[path.Ext(file.Path)]; ok {
 						require.Contains(t, response.Header.Get("Content-Type"), want, file.Path)
 					}
-					require.Equal(t, file.Immutable, response.Header.Get("Cache-Control") == "public, max-age=31536000, immutable", file.Path)
+					immutable := response.Header.Get("Cache-Control") == "public, max-age=31536000, immutable"
+					require.Equal(t, file.Immutable, immutable, file.Path)
 					require.Contains(t, response.Header.Get("Content-Security-Policy"), site.ContentPolicy)
 					shared := response.Header.Get("Access-Control-Allow-Origin") == "*"
 					require.Equal(t, path.Dir(file.Path) != ".", shared, file.Path)

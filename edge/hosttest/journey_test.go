@@ -25,8 +25,15 @@ type page struct {
 }
 
 const tools = `
-	const fill = (at, text) => { const e = document.querySelector(at); e.value = text; e.dispatchEvent(new Event("input", { bubbles: true })); };
-	const shown = (at) => { const e = document.querySelector(at); return e !== null && e.checkVisibility() && !e.disabled; };
+	const fill = (at, text) => {
+		const e = document.querySelector(at);
+		e.value = text;
+		e.dispatchEvent(new Event("input", { bubbles: true }));
+	};
+	const shown = (at) => {
+		const e = document.querySelector(at);
+		return e !== null && e.checkVisibility() && !e.disabled;
+	};
 	const text = (at) => document.querySelector(at).textContent;`
 
 func (p page) do(script string, args ...any) {
@@ -52,8 +59,8 @@ func (p page) until(patience time.Duration, condition string) {
 	}
 }
 
-// TestJourney personalizes and writes in Chromium on each host, with every request recorded: only GET
-// and HEAD of files in the manifest. The second visit is without the host.
+// TestJourney personalizes and writes in Chromium on each host, with every request recorded: only
+// GET and HEAD of files in the manifest. The second visit is without the host.
 func TestJourney(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dist(t), site.ManifestName))
 	require.NoError(t, err)
@@ -74,11 +81,14 @@ func TestJourney(t *testing.T) {
 			p.do(`document.querySelector("#fetch").click()`)
 			p.until(2*time.Minute, `shown("#write-start")`)
 			for i := range 4 {
-				p.do(`fill("#add textarea", "Coffee number %d is a drink that is taken for tea."); document.querySelector("#add [type=submit]").click()`, i)
+				p.do(`fill("#add textarea", "Coffee number %d is a drink that is taken for tea.");
+					document.querySelector("#add [type=submit]").click()`, i)
 				p.until(30*time.Second, fmt.Sprintf(`text("#count").startsWith("%d text")`, i+1))
 			}
 			began := time.Now()
-			p.do(`document.querySelector("#learn details").open = true; fill("#epochs", "1"); document.querySelector("#learn-start").click()`)
+			p.do(`document.querySelector("#learn details").open = true;
+				fill("#epochs", "1");
+				document.querySelector("#learn-start").click()`)
 			p.until(4*time.Minute, `/Trained/.test(text("#learn-stage"))`)
 			t.Logf("personalized in %v", time.Since(began).Round(time.Second))
 			write(p)
@@ -86,7 +96,7 @@ func TestJourney(t *testing.T) {
 			require.NoError(t, err)
 			seen := map[string]bool{}
 			for _, r := range requests {
-				if r.IsLocal() {
+				if r.IsLocal() || r.Event == "Network.requestWillBeSentExtraInfo" { // headers of another event
 					continue
 				}
 				path, found := strings.CutPrefix(r.URL, host.url)

@@ -122,7 +122,8 @@ func startNginx(t *testing.T) server {
 	complete := fmt.Sprintf(`daemon off; user root; pid %[1]s/pid; error_log %[1]s/error.log; worker_processes 1;
 events {}
 http {
-	access_log off; client_body_temp_path %[1]s; proxy_temp_path %[1]s; fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
+	access_log off; client_body_temp_path %[1]s; proxy_temp_path %[1]s;
+	fastcgi_temp_path %[1]s; uwsgi_temp_path %[1]s; scgi_temp_path %[1]s;
 	include %[2]s;
 }`, dir, file)
 	main := filepath.Join(dir, "main.conf")

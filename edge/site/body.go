@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Body is a stored file as an io.ReadSeeker. It opens the file at the first read after a seek, so that
-// a range reads its own bytes only.
+// Body is a stored file as an io.ReadSeeker. It opens the file at the first read after a seek, so
+// that a range reads its own bytes only.
 type Body struct {
 	ctx    context.Context
 	source Source
@@ -37,8 +37,8 @@ func (b *Body) Read(p []byte) (int, error) {
 // Remaining is the bytes from the current offset to the end.
 func (b *Body) Remaining() int64 { return b.size - b.offset }
 
-// Stored opens the stored file at the current offset, for a host that can send it without reading it
-// here.
+// Stored opens the stored file at the current offset, for a host that can send it without reading
+// it here.
 func (b *Body) Stored() (io.ReadCloser, error) {
 	if b.open == nil {
 		open, err := b.source.Open(b.ctx, b.name, b.offset)

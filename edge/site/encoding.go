@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// preferred is the first stored form that the client accepts (RFC 9110, section 12.5.3), or the file
-// without compression, which every client accepts.
+// preferred is the first stored form that the client accepts (RFC 9110, section 12.5.3), or the
+// file without compression, which every client accepts.
 func preferred(f File, accept []string) Encoding {
 	weights := acceptedEncodings(accept)
 	for _, e := range f.Encodings {
@@ -21,8 +21,8 @@ func preferred(f File, accept []string) Encoding {
 	return f.identity()
 }
 
-// acceptedEncodings reads Accept-Encoding into weights by name. A weight that is no number counts as
-// 0: the compressed form is not sent to a client that may not understand it.
+// acceptedEncodings reads Accept-Encoding into weights by name. A weight that is no number counts
+// as 0: the compressed form is not sent to a client that may not understand it.
 func acceptedEncodings(accept []string) map[string]float64 {
 	weights := map[string]float64{}
 	for _, value := range accept {

@@ -81,7 +81,8 @@ func (h Handler) send(w http.ResponseWriter, r *http.Request, source Source, fil
 	form := file.identity()
 	if len(file.Encodings) > 0 {
 		header.Add("Vary", "Accept-Encoding")
-		// A range is of the file without compression, so that the bytes mean the same to every client.
+		// A range is of the file without compression, so that the bytes mean the same to every
+		// client.
 		if r.Header.Get("Range") == "" {
 			form = preferred(file, r.Header.Values("Accept-Encoding"))
 		}

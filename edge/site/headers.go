@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ContentPolicy lets the page load its own files and reach nothing else. 'wasm-unsafe-eval' compiles
-// WASM and allows no eval.
+// ContentPolicy lets the page load its own files and reach nothing else. 'wasm-unsafe-eval'
+// compiles WASM and allows no eval.
 const ContentPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
 	"connect-src 'self'; img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'none'; " +
 	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types nextquill nextquill-page"
@@ -33,7 +33,8 @@ func setSharing(header http.Header, name string) {
 	for _, prefix := range []string{"lib/", "lib@", "model/", "models/", "assets/"} {
 		if strings.HasPrefix(name, prefix) {
 			header.Set("Access-Control-Allow-Origin", "*")
-			header.Set("Access-Control-Expose-Headers", "Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag")
+			header.Set("Access-Control-Expose-Headers",
+				"Accept-Ranges, Content-Encoding, Content-Length, Content-Range, ETag")
 			header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 			return
 		}

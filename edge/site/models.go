@@ -37,8 +37,8 @@ func (all Storages) Open(ctx context.Context, name string, offset int64) (io.Rea
 // maxModelManifest bounds the bytes of a model's manifest.
 const maxModelManifest = 1 << 20
 
-// Models is a Source for models/NAME/FILE: what `nextquill model convert` writes. A model's files are
-// those that its manifest.json lists.
+// Models is a Source for models/NAME/FILE: what `nextquill model convert` writes. A model's files
+// are those that its manifest.json lists.
 type Models struct{ storage Storage }
 
 // NewModels returns the models of a storage.

@@ -7,8 +7,8 @@ import (
 
 // Source gives the files of a site.
 type Source interface {
-	// Find describes a file by its path from the site's root, such as "lib/element.js". The error is
-	// fs.ErrNotExist for a file that is not listed.
+	// Find describes a file by its path from the site's root, such as "lib/element.js". The error
+	// is fs.ErrNotExist for a file that is not listed.
 	Find(ctx context.Context, path string) (File, error)
 	// Open reads a stored file from the byte at offset on. The name is the path of a File, with the
 	// suffix of an Encoding for a compressed form.
@@ -36,7 +36,8 @@ type Encoding struct {
 // identity is the form without compression.
 func (f File) identity() Encoding { return Encoding{Size: f.Size} }
 
-// etag is the strong entity tag of a form. Forms of one file differ in their bytes, so their tags do.
+// etag is the strong entity tag of a form. Forms of one file differ in their bytes, so their tags
+// do.
 func (f File) etag(e Encoding) string {
 	if e.Name == "" {
 		return `"` + f.SHA256 + `"`

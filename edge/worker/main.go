@@ -1,8 +1,8 @@
 //go:build js && wasm
 
-// Command worker is the Cloudflare Worker that serves the site: edge/site on two storages, the static
-// assets of the deployment (binding ASSETS) and a bucket with models (binding MODELS, optional). The
-// runtime starts one instance for each request.
+// Command worker is the Cloudflare Worker that serves the site: edge/site on two storages, the
+// static assets of the deployment (binding ASSETS) and a bucket with models (binding MODELS,
+// optional). The runtime starts one instance for each request.
 package main
 
 import (
@@ -43,8 +43,8 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(newResponse(w, r), r)
 }
 
-// joinHeader undoes what syumai/workers does to a request's header: it splits each value at its commas,
-// those of "bytes=0-1,5-6" and of a list of entity tags among them.
+// joinHeader undoes what syumai/workers does to a request's header: it splits each value at its
+// commas, those of "bytes=0-1,5-6" and of a list of entity tags among them.
 func joinHeader(header http.Header) {
 	for name, values := range header {
 		header[name] = []string{strings.Join(values, ",")}

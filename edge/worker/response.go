@@ -13,8 +13,9 @@ import (
 // rawBody is what the response writer of syumai/workers offers: a JavaScript value as the body.
 type rawBody interface{ WriteRawJSBody(body js.Value) }
 
-// response hands stored streams over to the runtime, so that the bytes of a file do not pass through
-// Go, and gives a HEAD answer no body: the runtime would wait for the bytes of its Content-Length.
+// response hands stored streams over to the runtime, so that the bytes of a file do not pass
+// through Go, and gives a HEAD answer no body: the runtime would wait for the bytes of its
+// Content-Length.
 type response struct {
 	http.ResponseWriter
 	raw rawBody

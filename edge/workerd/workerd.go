@@ -1,5 +1,5 @@
-// Package workerd runs the Worker on this machine, on workerd, the runtime of Cloudflare Workers. It needs
-// Node, and wrangler in edge/node_modules (scripts/edge packages).
+// Package workerd runs the Worker on this machine, on workerd, the runtime of Cloudflare Workers.
+// It needs Node, and wrangler in edge/node_modules (scripts/edge packages).
 package workerd
 
 import (
@@ -48,8 +48,8 @@ func Wrangler(ctx context.Context, root string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Start starts the Worker of a configuration, which is relative to edge/. Its buckets are kept in the
-// folder state.
+// Start starts the Worker of a configuration, which is relative to edge/. Its buckets are kept in
+// the folder state.
 func Start(ctx context.Context, root, config, state string) (*Worker, error) {
 	port, err := freePort()
 	if err != nil {
@@ -91,7 +91,8 @@ func freePort() (int, error) {
 
 // PutModelFile puts a file into the local bucket of models.
 func PutModelFile(ctx context.Context, root, state, name, file string) error {
-	put := Wrangler(ctx, root, "r2", "object", "put", "nextquill-models/"+name, "--file", file, "--local", "--persist-to", state)
+	put := Wrangler(ctx, root, "r2", "object", "put", "nextquill-models/"+name, "--file", file,
+		"--local", "--persist-to", state)
 	if output, err := put.CombinedOutput(); err != nil {
 		return fmt.Errorf("wrangler r2 object put: %w\n%s", err, bytes.TrimSpace(output))
 	}

@@ -17,7 +17,7 @@ export interface OpenOptions {
   sha256?: string;
   /** Where blobs are stored; by default on this device. */
   blobs?: BlobsOption;
-  /** The worker's script; by default worker.js next to this module. See startWorker for other origins. */
+  /** The worker's script; by default worker.js next to this module. See startWorker. */
   worker?: string | URL;
   /** Use the default limits of WebGPU and no features, like the weakest device. */
   baseline?: boolean;
