@@ -17,8 +17,9 @@ package causal
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 	"strings"
 
 	"nextquill/core/fault"
@@ -105,12 +106,7 @@ var presets = map[string]Options{
 
 // Presets lists the names of the presets.
 func Presets() []string {
-	names := make([]string, 0, len(presets))
-	for n := range presets {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
+	return slices.Sorted(maps.Keys(presets))
 }
 
 // Preset returns a preset's options; δ .05, λ .9, ε .1 in all of them.
@@ -194,6 +190,6 @@ func QuantileDelta(records [][]float32, share float64) float64 {
 	if len(effects) == 0 {
 		return 0
 	}
-	sort.Float64s(effects)
+	slices.Sort(effects)
 	return effects[min(len(effects)-1, int((1-share)*float64(len(effects))))]
 }

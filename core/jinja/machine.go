@@ -7,8 +7,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// machine is one rendering. Its small helpers, and the parser's, are kept out of line (go:noinline): called from everywhere and
-// inlined there, they made this package a quarter larger in the guest.
+// machine is one rendering.
 type machine struct {
 	scope  *scope
 	out    *strings.Builder
@@ -30,8 +29,6 @@ func newMachine(vars Vars, now func() time.Time) *machine {
 }
 
 // step pays for work.
-//
-//go:noinline
 func (m *machine) step(n int) {
 	if m.steps -= n; m.steps < 0 {
 		m.at.exceeded("the template runs for too long", maxSteps)
@@ -39,13 +36,9 @@ func (m *machine) step(n int) {
 }
 
 // scan pays for reading a string.
-//
-//go:noinline
 func (m *machine) scan(s string) { m.step(1 + len(s)/64) }
 
 // pay pays for bytes that are going to be made.
-//
-//go:noinline
 func (m *machine) pay(bytes int) {
 	if m.memory -= bytes; m.memory < 0 || bytes < 0 {
 		m.at.exceeded("the template makes too much text", maxMemory)
@@ -53,8 +46,6 @@ func (m *machine) pay(bytes int) {
 }
 
 // made pays for a string that was made no larger than some factor of what it came from.
-//
-//go:noinline
 func (m *machine) made(s string) string {
 	m.scan(s)
 	m.pay(len(s))
@@ -62,23 +53,18 @@ func (m *machine) made(s string) string {
 }
 
 // listOf makes a list and pays for it.
-//
-//go:noinline
 func (m *machine) listOf(items []value) *List {
 	m.pay(16 * len(items))
 	return &List{items: items}
 }
 
-//go:noinline
 func (m *machine) write(s string) {
 	m.pay(len(s))
 	m.out.WriteString(s)
 }
 
-//go:noinline
 func (m *machine) fail(format string, args ...any) { m.at.fail(fault.Malformed, format, args...) }
 
-//go:noinline
 func (m *machine) get(name string) value {
 	for s := m.scope; s != nil; s = s.outer {
 		if v, ok := s.vars[name]; ok {

@@ -13,13 +13,10 @@ type parser struct {
 	loops int // loops around this place, for break and continue
 }
 
-//go:noinline
 func (p *parser) peek() token { return p.toks[p.i] }
 
-//go:noinline
 func (p *parser) look() token { return p.toks[min(p.i+1, len(p.toks)-1)] }
 
-//go:noinline
 func (p *parser) next() token {
 	t := p.toks[p.i]
 	if p.i < len(p.toks)-1 {
@@ -28,7 +25,6 @@ func (p *parser) next() token {
 	return t
 }
 
-//go:noinline
 func (p *parser) is(k kind, text string) bool { t := p.peek(); return t.kind == k && t.text == text }
 
 func (p *parser) skip(k kind, text string) bool {
@@ -47,10 +43,8 @@ func (p *parser) expect(k kind, text, what string) token {
 	return t
 }
 
-//go:noinline
 func (p *parser) op(text string) token { return p.expect(tokOperator, text, text) }
 
-//go:noinline
 func (p *parser) word(text string) token { return p.expect(tokName, text, text) }
 
 // deeper guards recursion: its stack would grow with a hostile template. Who calls it takes p.depth down again; a failure ends all.

@@ -56,8 +56,6 @@ func (p *parser) expression(conditions bool) expr {
 }
 
 // longer guards chains: a + b + c nests to the left, and evaluating it recurses as deep as it is long.
-//
-//go:noinline
 func (p *parser) longer(n int) {
 	if n > maxChain {
 		p.peek().exceeded("too many operators in a row", maxChain)
