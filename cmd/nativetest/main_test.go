@@ -10,7 +10,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/fault"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 	"nextquill/wasm/conformance"
 )
 
@@ -20,7 +20,7 @@ type script map[string]func(emit func(any)) (any, error)
 func (s script) Call(_ context.Context, method string, _, result any, onEvent func(string, json.RawMessage)) error {
 	got, err := s[method](func(event any) {
 		raw, _ := json.Marshal(event)
-		name, _ := session.EventName(raw)
+		name, _ := rpc.EventName(raw)
 		onEvent(name, raw)
 	})
 	if err != nil || result == nil {

@@ -49,7 +49,7 @@ func (c writeCmd) onlyMessage() error {
 
 // learntOn tells whether the output folder has an adapter that fits a model.
 func learntOn(ctx context.Context, out string, model weights.Config) bool {
-	s, err := dirstore.Open(filepath.Join(out, adapterOut))
+	s, err := dirstore.Open(filepath.Join(out, api.AdapterFolder))
 	if err != nil {
 		return false
 	}

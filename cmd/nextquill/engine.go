@@ -7,8 +7,11 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/blob"
+	"nextquill/core/diag"
+	coreengine "nextquill/core/engine"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
+	"nextquill/core/jobs"
+	"nextquill/core/rpc"
 	"nextquill/native"
 	"nextquill/wasm/host"
 )
@@ -51,8 +54,13 @@ func openNative(store blob.Store, log io.Writer) (engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := &session.Env{GPU: gpu.NewContext(device), Blobs: store}
-	return nativeEngine{session.Local(env), device, log}, nil
+	return nativeEngine{localClient(device, store), device, log}, nil
+}
+
+// localClient returns a client of the core in this process, on a device.
+func localClient(device gpu.Device, store blob.Store) api.Client {
+	e := coreengine.New(coreengine.Host{GPU: gpu.NewContext(device), Blobs: store})
+	return rpc.Local(e.Serve(jobs.Methods(e), diag.Methods(e)))
 }
 
 func (e nativeEngine) Close() error {

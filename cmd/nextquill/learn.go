@@ -25,17 +25,32 @@ type study struct {
 	training  api.Training
 	resume    bool
 	from      string // blob name of an adapter to start from, or ""
+	expert    string // blob name of the frozen adapter θ_D, or "" for the one that an earlier phase wrote
 	full      bool   // train all weights; fit then writes a model folder
 }
 
-// fit fine-tunes by a preset into a folder of the output. expert is the blob name of a frozen adapter, or "".
-func (s *study) fit(ctx context.Context, name, preset, out, expert string, override *causal.Options) (report.Training, error) {
-	t := report.Training{Name: name, Preset: preset}
+// presetTitle is what tables and reports call a preset of the recipe.
+func presetTitle(preset string) string {
+	switch preset {
+	case "contextsft":
+		return "ContextSFT"
+	case "nextquill":
+		return "NextQuill"
+	}
+	return preset
+}
+
+// phaseOut is the blob name of the folder that a phase writes.
+func phaseOut(folder string) string { return outDir + "/" + folder }
+
+// fit runs one phase of the training, with the preset's options or the ones that override them.
+func (s *study) fit(ctx context.Context, name string, p api.Phase, override *causal.Options) (report.Training, error) {
+	t := report.Training{Name: name, Preset: p.Preset}
 	if override != nil {
 		t.Options = *override
 	} else {
 		var err error
-		if t.Options, err = causal.Preset(preset); err != nil {
+		if t.Options, err = causal.Preset(p.Preset); err != nil {
 			return t, err
 		}
 	}
@@ -44,10 +59,14 @@ func (s *study) fit(ctx context.Context, name, preset, out, expert string, overr
 		return t, err
 	}
 	params := api.PersonalizeParams{
-		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: preset, Override: override, Expert: expert,
-		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: outDir + "/" + out, Resume: s.resume, Full: s.full,
+		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template, Preset: p.Preset, Override: override,
+		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: phaseOut(p.Out), Resume: s.resume, Full: s.full,
 	}
-	if s.from != "" {
+	params.Expert = s.expert // takes precedence over the expert of the recipe
+	if s.expert == "" && p.Expert != "" {
+		params.Expert = phaseOut(p.Expert)
+	}
+	if p.From && s.from != "" {
 		params.From, params.LoRA = s.from, api.LoRA{}
 	}
 	saved := 0

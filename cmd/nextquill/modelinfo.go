@@ -11,7 +11,6 @@ import (
 	"nextquill/cmd/nextquill/internal/ui"
 	"nextquill/core/api"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
 	"nextquill/models/store"
 	"nextquill/report"
 )
@@ -87,8 +86,7 @@ const estimatedBudget = 1024
 func (c modelInfoCmd) estimate(ctx context.Context, m baseModel) (r api.EstimateResult, err error) {
 	table := &mount.Table{}
 	table.Add(modelDir, m.files, m.source)
-	env := &session.Env{GPU: gpu.NewContext(gpu.Dry{Limits: commonGPU}), Blobs: table}
-	return r, session.Local(env).Call(ctx, "estimate", api.EstimateParams{
+	return r, localClient(gpu.Dry{Limits: commonGPU}, table).Call(ctx, "estimate", api.EstimateParams{
 		Loading: api.Loading{Base: c.Base}, Model: modelDir, LoRA: usualLoRA, Training: api.Training{TokenBudget: estimatedBudget},
 	}, &r, nil)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
@@ -69,9 +70,8 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	expert := ""
 	if c.Expert != "" {
-		if expert, err = j.mountAdapter(expertDir, c.Expert); err != nil {
+		if s.expert, err = j.mountAdapter(expertDir, c.Expert); err != nil {
 			return err
 		}
 	}
@@ -103,14 +103,17 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 		}
 		models = append(models, start)
 	}
-	if options.Expert == causal.WantsExpert && expert == "" {
-		expert = outDir + "/contextsft"
-		if _, err := s.fit(ctx, "ContextSFT", "contextsft", "contextsft", "", nil); err != nil {
-			return err
+	s.from = from
+	phases := api.Phases(c.Preset, options)
+	last := len(phases) - 1
+	if s.expert == "" {
+		for _, phase := range phases[:last] {
+			if _, err := s.fit(ctx, presetTitle(phase.Preset), phase, nil); err != nil {
+				return err
+			}
 		}
 	}
-	s.from = from // the expert above learns from scratch: it judges by these texts alone
-	after, made, err := c.learn(ctx, s, options, expert, override)
+	after, made, err := c.learn(ctx, s, phases[last], options, override)
 	if err != nil || a.JSON {
 		return err
 	}
@@ -124,20 +127,19 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 }
 
 // learn trains and tests; it says what was made and how to try it.
-func (c personalizeCmd) learn(ctx context.Context, s *study, o causal.Options, expert string, override *causal.Options) (scored, string, error) {
-	out := "adapter"
+func (c personalizeCmd) learn(ctx context.Context, s *study, phase api.Phase, o causal.Options, override *causal.Options) (scored, string, error) {
 	if s.full = c.Full; s.full {
-		out = "model"
+		phase.Out = "model"
 	}
-	if _, err := s.fit(ctx, c.Preset, c.Preset, out, expert, override); err != nil {
+	if _, err := s.fit(ctx, c.Preset, phase, override); err != nil {
 		return scored{}, "", err
 	}
-	path := s.table.Path(outDir + "/" + out)
+	path := s.table.Path(phaseOut(phase.Out))
 	if c.Full {
-		after, err := s.scoreModel(ctx, c.Preset, outDir+"/"+out, "", o.NoHistory)
+		after, err := s.scoreModel(ctx, c.Preset, phaseOut(phase.Out), "", o.NoHistory)
 		return after, fmt.Sprintf("The model is in %s. Try: nextquill write \"…\" --model %s --adapter none --out %s", path, path, s.Out), err
 	}
-	after, err := s.score(ctx, c.Preset, outDir+"/"+out, o.NoHistory)
+	after, err := s.score(ctx, c.Preset, phaseOut(phase.Out), o.NoHistory)
 	return after, fmt.Sprintf("The adapter is in %s. Try: nextquill write \"…\" --out %s", path, s.Out), err
 }
 

@@ -106,11 +106,8 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// Folders of the two adapters below the output folder.
-const (
-	contextOut = "contextsft"
-	adapterOut = "adapter"
-)
+// runPreset is the objective of a run.
+const runPreset = "nextquill"
 
 // learn trains and tests.
 func (c runCmd) learn(ctx context.Context, s *study, r *report.Run) error {
@@ -120,27 +117,29 @@ func (c runCmd) learn(ctx context.Context, s *study, r *report.Run) error {
 		models = append(models, m)
 		return err
 	}
-	train := func(name, preset, out, expert string) error {
-		t, err := s.fit(ctx, name, preset, out, expert, nil)
-		t.Start = models[1].result.Loss
-		r.Trainings = append(r.Trainings, t)
+	if err := test("Base, no history", "", true); err != nil {
 		return err
 	}
-	for _, stage := range []func() error{
-		func() error { return test("Base, no history", "", true) },
-		func() error { return test("Base with history", "", false) },
-		func() error { return train("ContextSFT", "contextsft", contextOut, "") },
-		func() error { return test("ContextSFT", outDir+"/"+contextOut, false) },
-		// The paper's θ_D: a frozen model that was trained on the writer's texts with the history in the prompt.
-		func() error { return train("NextQuill", "nextquill", adapterOut, outDir+"/"+contextOut) },
-		func() error { return test("NextQuill", outDir+"/"+adapterOut, false) },
-	} {
-		if err := stage(); err != nil {
+	if err := test("Base with history", "", false); err != nil {
+		return err
+	}
+	options, err := causal.Preset(runPreset)
+	if err != nil {
+		return err
+	}
+	for _, phase := range api.Phases(runPreset, options) {
+		name := presetTitle(phase.Preset)
+		t, err := s.fit(ctx, name, phase, nil)
+		t.Start = models[1].result.Loss
+		r.Trainings = append(r.Trainings, t)
+		if err != nil {
+			return err
+		}
+		if err := test(name, phaseOut(phase.Out), false); err != nil {
 			return err
 		}
 	}
-	var err error
-	r.Heldout, err = compare(models, 1, 3)
+	r.Heldout, err = compare(models, 1, len(models)-1)
 	return err
 }
 
@@ -152,7 +151,7 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 		item := s.heldout[i]
 		w := report.Written{Context: fields(item.Context), Own: item.Text}
 		for _, version := range []struct{ name, label, adapter string }{
-			{"Base with history", "before", ""}, {"NextQuill", "after", outDir + "/" + adapterOut},
+			{"Base with history", "before", ""}, {presetTitle(runPreset), "after", phaseOut(api.AdapterFolder)},
 		} {
 			text, err := s.compose(ctx, "write: "+subject(item)+", "+version.label, version.adapter, w.Context, sampling, nil)
 			if err != nil {
@@ -165,7 +164,7 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 	all := s.source
 	all.MaxHeldout = 0 // any of them may be explained
 	explained, err := s.explain(ctx, api.ExplainParams{
-		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: outDir + "/" + adapterOut, Source: all, Retrieval: s.retrieval, Template: s.template}, Item: find(s.heldout, showcase.explain), Influence: true,
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: phaseOut(api.AdapterFolder), Source: all, Retrieval: s.retrieval, Template: s.template}, Item: find(s.heldout, showcase.explain), Influence: true,
 	})
 	r.Explained = &explained
 	return err
@@ -256,7 +255,7 @@ func (c runCmd) command(a *app) string {
 
 // facts are the parameters of the run for the report.
 func (c runCmd) facts(s *study, info api.InfoResult) []report.Facts {
-	options, _ := causal.Preset("nextquill")
+	options, _ := causal.Preset(runPreset)
 	model := s.Model
 	if model == "" {
 		model = "embedded"
@@ -266,7 +265,7 @@ func (c runCmd) facts(s *study, info api.InfoResult) []report.Facts {
 		{Name: "Rank, alpha", Value: fmt.Sprintf("%d, %g", s.lora.Rank, s.lora.Alpha)},
 		{Name: "Layers", Value: "all linear"},
 	}}
-	if file, err := os.Stat(filepath.Join(s.Out, adapterOut, "adapter_model.safetensors")); err == nil {
+	if file, err := os.Stat(filepath.Join(s.Out, api.AdapterFolder, "adapter_model.safetensors")); err == nil {
 		adapter.Items = append(adapter.Items, report.Fact{Name: "Size", Value: report.Bytes(file.Size())})
 	}
 	return []report.Facts{

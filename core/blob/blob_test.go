@@ -15,11 +15,11 @@ func TestMem(t *testing.T) { blobtest.Run(t, &blob.Mem{}) }
 
 func TestSub(t *testing.T) {
 	m := blob.NewMem(map[string][]byte{"other": nil})
-	blobtest.Run(t, blob.Sub(m, "in/side"))
+	blobtest.Run(t, blobtest.Sub(m, "in/side"))
 	names, err := m.List(t.Context(), "")
 	require.NoError(t, err)
 	require.Equal(t, []string{"other"}, names)
-	require.Same(t, m, blob.Sub(m, "."))
+	require.Same(t, m, blobtest.Sub(m, "."))
 }
 
 func TestFromFS(t *testing.T) {

@@ -30,7 +30,10 @@ func TestPresets(t *testing.T) {
 }
 
 func TestDual(t *testing.T) {
-	for name, want := range map[string]bool{"sft": false, "contextsft": false, "mce": true, "mce-dce": true, "dce": true, "nextquill": true, "nextquill-code": true} {
+	for name, want := range map[string]bool{
+		"sft": false, "contextsft": false,
+		"mce": true, "mce-dce": true, "dce": true, "nextquill": true, "nextquill-code": true,
+	} {
 		o, err := Preset(name)
 		require.NoError(t, err)
 		require.Equal(t, want, o.Dual(), name)
@@ -42,7 +45,7 @@ func TestParseOptions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, .2, o.Delta)
 	require.Equal(t, BySamples, o.NormalizeNTP)
-	require.Equal(t, .9, o.Lambda) // the default stays
+	require.Equal(t, .9, o.Lambda) // the default
 	for text, kind := range map[string]fault.Kind{
 		`{"delta":2}`:               fault.OutOfRange,
 		`{"lamda":0.9}`:             fault.Malformed,

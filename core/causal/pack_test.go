@@ -12,7 +12,7 @@ import (
 func randomIDs(r *rand.Rand, n int) []int32 {
 	ids := make([]int32, n)
 	for i := range ids {
-		ids[i] = int32(r.IntN(5)) // few ids, so that prefixes coincide by chance too
+		ids[i] = int32(r.IntN(5)) // few ids, so that some prefixes are equal by chance
 	}
 	return ids
 }
@@ -20,11 +20,14 @@ func randomIDs(r *rand.Rand, n int) []int32 {
 func randomSample(r *rand.Rand) Sample {
 	prefix := randomIDs(r, r.IntN(6))
 	join := func(tail []int32) []int32 { return append(append([]int32{}, prefix...), tail...) }
-	return Sample{With: join(randomIDs(r, 1+r.IntN(8))), Without: join(randomIDs(r, 1+r.IntN(4))), Response: randomIDs(r, 1+r.IntN(5))}
+	return Sample{
+		With: join(randomIDs(r, 1+r.IntN(8))), Without: join(randomIDs(r, 1+r.IntN(4))),
+		Response: randomIDs(r, 1+r.IntN(5)),
+	}
 }
 
-// sees lists the ids that a query row attends to, in order.
-func sees(p *Packed, ranges []uint32) []int32 {
+// attended lists the ids that a query row attends to, in order.
+func attended(p *Packed, ranges []uint32) []int32 {
 	var ids []int32
 	for _, span := range [][2]uint32{{ranges[0], ranges[1]}, {ranges[2], ranges[3]}} {
 		for k := span[0]; k < span[1]; k++ {
@@ -34,9 +37,9 @@ func sees(p *Packed, ranges []uint32) []int32 {
 	return ids
 }
 
-// A head row sees exactly its branch's prompt and the response before it, at the
-// positions of an unpacked run.
-func TestPackedRowsSeeTheirBranch(t *testing.T) {
+// A head row attends to exactly its branch's prompt and the response before it, at the positions of
+// an unpacked sequence.
+func TestPackedRowsAttendToTheirBranch(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		dual := r.IntN(2) == 0
@@ -60,7 +63,7 @@ func TestPackedRowsSeeTheirBranch(t *testing.T) {
 				}
 				row := p.Order[b*p.Responses()+i]
 				want := append(append([]int32{}, prompt...), s.Response[:p.Index[i]]...)
-				require.Equal(t, want, sees(p, p.HeadRanges[4*row:]))
+				require.Equal(t, want, attended(p, p.HeadRanges[4*row:]))
 				require.EqualValues(t, len(want)-1, p.HeadPositions[row])
 				token := p.HeadTokens[row]
 				require.Equal(t, p.HeadRanges[4*row:4*row+4], p.Ranges[4*token:4*token+4])
@@ -70,7 +73,7 @@ func TestPackedRowsSeeTheirBranch(t *testing.T) {
 	}
 }
 
-// The key ranges say the same as the query ranges, seen from the other side.
+// The key ranges are the transpose of the query ranges.
 func TestKeyRangesAreTheTranspose(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
@@ -92,10 +95,10 @@ func TestKeyRangesAreTheTranspose(t *testing.T) {
 	}
 }
 
-func TestEqualPromptsKeepABranchEach(t *testing.T) {
+func TestEqualPromptsKeepBothBranches(t *testing.T) {
 	s := Sample{With: []int32{1, 2, 3}, Without: []int32{1, 2, 3}, Response: []int32{4}}
 	p := Pack([]Sample{s}, 0, true)
-	require.Equal(t, 4, p.Tokens()) // two shared, the last of each prompt apart
+	require.Equal(t, 4, p.Tokens()) // two shared tokens, and the last one of each prompt
 	require.NotEqual(t, p.HeadTokens[0], p.HeadTokens[1])
 }
 

@@ -1,5 +1,5 @@
-// Package generate streams text from a model, token by token, steered by what
-// the history changes if asked.
+// Package generate streams text from a model token by token. With context steering it amplifies the
+// effect of the history on the logits: l = z^h + s·(z^h − z^0).
 package generate
 
 import (
@@ -12,14 +12,13 @@ import (
 	"nextquill/core/tokenizer"
 )
 
-// Options say how a text is drawn and when it ends.
+// Options control sampling and when a text ends.
 type Options struct {
 	Sampling  kernels.SampleParams
 	Seed      uint32
 	MaxTokens int
-	// ReadEvery is how many tokens are drawn between looks at them; 0 means 1.
-	// A look costs a round trip to the device, a late look a few tokens past the
-	// end.
+	// ReadEvery is the number of tokens that are sampled between reads; 0 means 1. A read costs a
+	// round trip to the device. With rare reads a few tokens after the end are sampled in vain.
 	ReadEvery int
 	// SubmitFlops is the work of one submit, see gpu.Plan.Run.
 	SubmitFlops float64
@@ -28,20 +27,22 @@ type Options struct {
 // Result is a finished text.
 type Result struct {
 	Text  string
-	IDs   []int32 // without the end token
-	Ended bool    // by an end token; else by MaxTokens
-	LogPs []float32
+	IDs   []int32   // without the end token
+	Ended bool      // by an end token; otherwise by MaxTokens
+	LogPs []float32 // log-probability of each token with history, without steering
 }
 
-// Check refuses settings that mean nothing.
+// Check returns a fault for the first option that is out of range.
 func (o Options) Check() error {
 	s := o.Sampling
 	for _, f := range []struct {
 		name      string
 		v, lo, hi float64
 	}{
-		{"temperature", float64(s.Temperature), 0, 100}, {"top_p", float64(s.TopP), 0, 1},
-		{"repetition_penalty", float64(s.RepetitionPenalty), .01, 100}, {"steer", float64(s.Steer), -10, 10},
+		{"temperature", float64(s.Temperature), 0, 100},
+		{"top_p", float64(s.TopP), 0, 1},
+		{"repetition_penalty", float64(s.RepetitionPenalty), .01, 100},
+		{"steer", float64(s.Steer), -10, 10},
 		{"max_tokens", float64(o.MaxTokens), 1, 1 << 20},
 	} {
 		if !(f.v >= f.lo && f.v <= f.hi) {
@@ -51,19 +52,23 @@ func (o Options) Check() error {
 	return nil
 }
 
-// DecodeSpec is the decoder of a text; dual for one that is steered.
-func DecodeSpec(with, without []int32, most int, dual bool) *model.DecodeSpec {
-	s := &model.DecodeSpec{MaxPrompt: len(with), MaxNew: most, Dual: dual}
+// DecodeSpec is the size of a text's decoder, for at most maxNew tokens. Steering needs dual.
+func DecodeSpec(with, without []int32, maxNew int, dual bool) *model.DecodeSpec {
+	s := &model.DecodeSpec{MaxPrompt: len(with), MaxNew: maxNew, Dual: dual}
 	if dual {
 		s.MaxPrompt += len(without)
 	}
 	return s
 }
 
-// Stream draws a text after the prompt with and hands its pieces to onText as
-// they become whole characters. without is the same prompt with history erased;
-// it counts only when Sampling.Steer is not 0.
-func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with, without []int32, o Options, onText func(string) error) (Result, error) {
+// Stream samples a text after the prompt with and passes it to onText in pieces of complete
+// characters. without is the same prompt with the history erased; it is used only when
+// Sampling.Steer is not 0. When ctx is cancelled, the text so far is returned with a fault of kind
+// Cancelled.
+func Stream(
+	ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with, without []int32, o Options,
+	onText func(string) error,
+) (Result, error) {
 	if err := o.Check(); err != nil {
 		return Result{}, err
 	}
@@ -78,13 +83,13 @@ func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with,
 	var r Result
 	stream := tok.TextStream()
 	for read := 0; ; {
-		if d.Made()-read >= max(1, o.ReadEvery) || d.Made() == o.MaxTokens {
+		if d.Count()-read >= max(1, o.ReadEvery) || d.Count() == o.MaxTokens {
 			tokens, err := d.Sampled(ctx, read)
 			if err != nil {
 				return r, err
 			}
-			read = d.Made()
-			if done, err := r.take(tokens, stream, onText); done || err != nil {
+			read = d.Count()
+			if done, err := r.add(tokens, stream, onText); done || err != nil {
 				return r, err
 			}
 			if read == o.MaxTokens {
@@ -100,9 +105,11 @@ func Stream(ctx context.Context, m *model.Model, tok *tokenizer.Tokenizer, with,
 	}
 }
 
-// take appends drawn tokens up to an end token. Only whole characters come out: what the stream still holds when the text ends is
-// the beginning of one, and bytes that are no character become U+FFFD.
-func (r *Result) take(tokens []kernels.SampledToken, stream *tokenizer.Stream, onText func(string) error) (done bool, err error) {
+// add appends sampled tokens up to an end token. Incomplete characters stay in the stream; at the
+// end of the text they are dropped. Invalid bytes become U+FFFD.
+func (r *Result) add(
+	tokens []kernels.SampledToken, stream *tokenizer.Stream, onText func(string) error,
+) (done bool, err error) {
 	var text string
 	for _, t := range tokens {
 		if t.End {

@@ -11,9 +11,6 @@ import (
 // parameter blocks by their content, and counts what is alive. It is not safe
 // for concurrent use: a device has one queue.
 type Context struct {
-	// Resident is what the context's user keeps on the device between its calls. The context only carries it.
-	Resident any
-
 	dev       Device
 	batch     Batch
 	nextBuf   Buffer

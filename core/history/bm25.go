@@ -11,29 +11,33 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The constants of BM25 as Lucene has them.
+// The constants of BM25; the values are Lucene's.
 const (
 	bm25K1 = 1.2
 	bm25B  = 0.75
 )
 
-// BM25 chooses the items most like the query's context (Robertson & Zaragoza 2009): for each word t of it,
+// BM25 selects the items most similar to the query's context (Robertson & Zaragoza 2009). The score
+// of an item is the sum over the words t of that context of
 //
-//	idf(t) · tf·(k1+1) / (tf + k1·(1 − b + b·length/average)),   idf(t) = ln(1 + (N − n + ½)/(n + ½))
+//	idf(t) · tf·(k1+1) / (tf + k1·(1 − b + b·length/average))
+//	idf(t) = ln(1 + (N − n + ½)/(n + ½))
 //
-// N, n and the average count only what was written before the query, so that nothing later shines through. Of equal scores the
-// newer item is the better; items without a common word come last, so that there is always something to show. The zero value is ready
-// to use, and safe for concurrent use.
+// N, n and the average count only items before the query, so later items have no influence. Among
+// equal scores newer items come first. Items without a common word come last. The zero value is
+// ready to use and safe for concurrent use.
 type BM25 struct {
 	mu   sync.Mutex
-	docs map[string]*document // by content; see document
+	docs map[string]*document // by content, see document
 }
 
+// document is the word counts of an item.
 type document struct {
 	counts map[string]int
-	length int
+	length int // words
 }
 
+// maxDocuments bounds the cache of documents.
 const maxDocuments = 200_000
 
 // Select implements Retriever.
@@ -45,7 +49,7 @@ func (b *BM25) Select(items []Item, query, k int) []int {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(i, j int) int {
-		return cmp.Or(cmp.Compare(scores[j], scores[i]), cmp.Compare(j, i)) // candidates are in order of time
+		return cmp.Or(cmp.Compare(scores[j], scores[i]), cmp.Compare(j, i)) // candidates are in chronological order
 	})
 	out := make([]int, 0, max(0, min(k, len(order))))
 	for _, i := range order[:cap(out)] {
@@ -54,7 +58,7 @@ func (b *BM25) Select(items []Item, query, k int) []int {
 	return out
 }
 
-// scores rates the candidates for a list of words; a word that is there twice counts twice.
+// scores returns the score of each candidate for a list of words; repeated words count repeatedly.
 func (b *BM25) scores(items []Item, candidates []int, query []string) []float64 {
 	docs := make([]*document, len(candidates))
 	total := 0
@@ -80,7 +84,8 @@ func (b *BM25) scores(items []Item, candidates []int, query []string) []float64 
 	return scores
 }
 
-// document counts an item's words, once for each content: training asks for the same items over and over.
+// document returns the word counts of an item. They are cached by content, because training
+// retrieves the same items many times.
 func (b *BM25) document(it Item) *document {
 	content := values(it) + "\n" + it.Text
 	b.mu.Lock()
@@ -115,7 +120,8 @@ func values(it Item) string {
 	return b.String()
 }
 
-// words cuts text into runs of letters and digits (and the marks on them), in lower case and compatibility form.
+// words splits text into runs of letters, digits and combining marks, in lower case and Unicode
+// compatibility form (NFKC).
 func words(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(norm.NFKC.String(s)), func(c rune) bool {
 		return !unicode.IsLetter(c) && !unicode.IsNumber(c) && !unicode.IsMark(c)

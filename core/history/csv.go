@@ -9,8 +9,9 @@ import (
 	"nextquill/core/fault"
 )
 
-// ReadCSV reads a table whose first row names the columns: text (required), time, id; all others are context fields, in their
-// order. Empty cells are no fields. The separator is the comma, semicolon or tab, whichever the first row has most of.
+// ReadCSV reads a table whose first row names the columns: text (required), time and id; all others
+// are context fields, in their order. Empty cells are skipped. The separator is the comma,
+// semicolon or tab, whichever is most frequent in the first row.
 func ReadCSV(r io.Reader, name string, lim Limits) ([]Item, error) {
 	s := newSource(r, name, lim)
 	reader := csv.NewReader(s.r)
@@ -31,7 +32,8 @@ func ReadCSV(r io.Reader, name string, lim Limits) ([]Item, error) {
 		}
 	}
 	if textColumn < 0 {
-		return nil, s.fault(fault.Missing, "no column is named text").WithRemedy("name the columns in the first row, the texts' column text")
+		return nil, s.fault(fault.Missing, "no column is named text").
+			WithRemedy("name the columns in the first row, the texts' column text")
 	}
 	c := &collector{s: s}
 	for {
@@ -63,7 +65,7 @@ func separator(s string) rune {
 	return best
 }
 
-// row reads a row, checks its size and characters, and sets the line number that faults name.
+// row reads a row, checks its size and encoding, and sets the line number for faults.
 func (s *source) row(reader *csv.Reader) ([]string, error) {
 	row, err := reader.Read()
 	var bad *csv.ParseError
@@ -71,7 +73,7 @@ func (s *source) row(reader *csv.Reader) ([]string, error) {
 	case errors.As(err, &bad):
 		s.line = bad.Line
 		return nil, s.fault(fault.Malformed, "column %d", bad.Column).WithCause(bad.Err).
-			WithRemedy("write quotes inside a cell twice, and give every row the same cells")
+			WithRemedy("double the quotes inside a cell, and give every row the same number of cells")
 	case err != nil:
 		return nil, err
 	}
@@ -80,13 +82,15 @@ func (s *source) row(reader *csv.Reader) ([]string, error) {
 		line, column := reader.FieldPos(i)
 		s.line = line
 		if at := invalidByte(cell); at >= 0 {
-			return nil, s.fault(fault.Malformed, "byte %d of the cell at byte %d: 0x%02x is not UTF-8", at+1, column, cell[at]).WithRemedy(utf8Remedy)
+			return nil, s.fault(fault.Malformed, "byte %d of the cell at byte %d: 0x%02x is not UTF-8",
+				at+1, column, cell[at]).WithRemedy(utf8Remedy)
 		}
 		size += len(cell)
 	}
 	s.line, _ = reader.FieldPos(0)
 	if size > s.lim.Line {
-		return nil, s.fault(fault.TooLarge, "the row is too long").WithLimit("%d bytes", s.lim.Line)
+		return nil, s.fault(fault.TooLarge, "the row is too long").WithLimit("%d bytes", s.lim.Line).
+			WithRemedy("shorten its texts")
 	}
 	return row, nil
 }

@@ -7,15 +7,16 @@ import (
 	"nextquill/core/fault"
 )
 
-// Fit lays out a request so that both of its prompts have at most limit tokens. chosen are places in items, the best first, as a
-// Retriever gives them; in the prompt they stand oldest first. What does not fit is left out, the worst first; a best item that
-// is too long even alone has its text cut short, at a character, its fields and its place in the layout kept. A request whose own
-// context does not fit is a fault.
+// Fit lays out a request so that both of its prompts have at most limit tokens. chosen are indices
+// of items, best first, as a Retriever returns them; the prompt shows them oldest first. Items that
+// do not fit are dropped, worst first. When not even the best item fits, its text is truncated at a
+// character. A request whose own context does not fit is a fault.
 func (t Template) Fit(e Encoder, items []Item, chosen []int, context []Field, limit int) (Segments, error) {
 	bare := t.Prompt(nil, context)
 	fixed := bare.Encode(e)
 	if fixed.Len() > limit {
-		return bare, fault.New(fault.TooLarge, "request", "context", "needs %d tokens without any history", fixed.Len()).
+		detail := "needs %d tokens without any history"
+		return bare, fault.New(fault.TooLarge, "request", "context", detail, fixed.Len()).
 			WithLimit("%d", limit).WithRemedy("shorten the context, or raise the prompt length")
 	}
 	room := limit - len(fixed.Prefix) - len(fixed.Suffix)
@@ -30,7 +31,7 @@ func (t Template) Fit(e Encoder, items []Item, chosen []int, context []Field, li
 		return out
 	}
 	n := t.roughFit(e, items, chosen, room)
-	for ; n > 0; n-- { // blocks joined may take a token more than blocks apart
+	for ; n > 0; n-- { // joined blocks may have a token more than separate ones
 		if picked := pick(n); fits(picked) {
 			return t.Prompt(picked, context), nil
 		}
@@ -50,21 +51,21 @@ func (t Template) Fit(e Encoder, items []Item, chosen []int, context []Field, li
 	return t.Prompt([]Item{best}, context), nil
 }
 
-// roughFit counts how many of the chosen fit, judged block by block.
+// roughFit counts how many of the chosen items fit when each block is encoded alone.
 func (t Template) roughFit(e Encoder, items []Item, chosen []int, room int) int {
 	for n, i := range chosen {
 		block := t.Block(items[i])
-		if len(block) > 1024*(room+1) { // no token is that long: not worth encoding
+		if len(block) > 1024*(room+1) { // no token is that long: skip the encoding
 			return n
 		}
-		if room -= len(e.Encode(block)); room < -n { // a joint may also save a token
+		if room -= len(e.Encode(block)); room < -n { // joining may also save a token
 			return n
 		}
 	}
 	return len(chosen)
 }
 
-// Truncate cuts a text short, at a character, so that its response has at most limit tokens.
+// Truncate truncates a text at a character so that its response has at most limit tokens.
 func (t Template) Truncate(e Encoder, text string, limit int) string {
 	fits := func(s string) bool { return len(e.Encode(t.Response(s))) <= limit }
 	if len(text) <= 64*limit && fits(text) {
@@ -73,16 +74,18 @@ func (t Template) Truncate(e Encoder, text string, limit int) string {
 	return cut(text, 64*max(limit, 0), fits)
 }
 
-// cut finds a long beginning of text, of at most most bytes, that fits, or "". It encodes only that much of a text that may be megabytes.
-func cut(text string, most int, fits func(string) bool) string {
+// cut returns a long prefix of text, of at most the given bytes, that fits, or "". It encodes no
+// more than that of a text that may have megabytes.
+func cut(text string, limit int, fits func(string) bool) string {
 	boundary := func(n int) int {
 		for n > 0 && n < len(text) && !utf8.RuneStart(text[n]) {
 			n--
 		}
 		return n
 	}
-	// A longer text nearly always has no fewer tokens; where it has, the last loop steps down to a length that truly fits.
-	n := sort.Search(min(most, len(text)), func(n int) bool { return !fits(text[:boundary(n+1)]) })
+	// A longer text almost never has fewer tokens. When it does, the loop below steps back to a
+	// length that fits.
+	n := sort.Search(min(limit, len(text)), func(n int) bool { return !fits(text[:boundary(n+1)]) })
 	for n = boundary(n); n > 0 && !fits(text[:n]); n = boundary(n - 1) {
 	}
 	return text[:n]

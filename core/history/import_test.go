@@ -25,10 +25,14 @@ func utc(s string) time.Time {
 }
 
 func TestJSONL(t *testing.T) {
-	items, err := ReadJSONL(strings.NewReader("\ufeff"+`{"context":{"z":"1","a":"two\nlines","n":3.50,"b":true,"no":null},"text":" hi ","time":"2024-05-17T14:00:00+02:00"}
-{"context":"to Ann","text":"b","time":1715947200}`+"\r\n\n"+`{"mood":"sad","text":"c","time":1715947200123,"id":"mine","place":"here"}
-{"text":"d","time":null}
-{"text":"d"}`), "f.jsonl", Limits{})
+	in := "\ufeff" +
+		`{"context":{"z":"1","a":"two\nlines","n":3.50,"b":true,"no":null},` +
+		`"text":" hi ","time":"2024-05-17T14:00:00+02:00"}` + "\n" +
+		`{"context":"to Ann","text":"b","time":1715947200}` + "\r\n\n" +
+		`{"mood":"sad","text":"c","time":1715947200123,"id":"mine","place":"here"}` + "\n" +
+		`{"text":"d","time":null}` + "\n" +
+		`{"text":"d"}`
+	items, err := ReadJSONL(strings.NewReader(in), "f.jsonl", Limits{})
 	require.NoError(t, err)
 	require.Len(t, items, 5)
 	require.Equal(t, []Field{{"z", "1"}, {"a", "two\nlines"}, {"n", "3.50"}, {"b", "true"}}, items[0].Context)
@@ -40,7 +44,7 @@ func TestJSONL(t *testing.T) {
 	require.Equal(t, 123*time.Millisecond, items[2].Time.Sub(items[1].Time))
 	require.Equal(t, []Field{{"mood", "sad"}, {"place", "here"}}, items[2].Context)
 	require.True(t, items[3].Time.IsZero())
-	require.Equal(t, items[3].ID+"-2", items[4].ID, "equal items are told apart")
+	require.Equal(t, items[3].ID+"-2", items[4].ID, "equal items get different IDs")
 
 	var out bytes.Buffer
 	require.NoError(t, WriteJSONL(&out, items))
@@ -60,7 +64,8 @@ func (iotestErrWriter) Write([]byte) (int, error) { return 0, errors.New("disk f
 
 func TestCSV(t *testing.T) {
 	for _, sep := range []string{",", ";", "\t"} {
-		in := strings.ReplaceAll("Subject,TEXT,Time,id,mood\nlunch,\"a \"\"b\"\"\nc\",2024-05-17,7,\n,\"x\",,,ok\n", ",", sep)
+		in := "Subject,TEXT,Time,id,mood\n" + "lunch,\"a \"\"b\"\"\nc\",2024-05-17,7,\n" + ",\"x\",,,ok\n"
+		in = strings.ReplaceAll(in, ",", sep)
 		items, err := ReadCSV(strings.NewReader(in), "f.csv", Limits{})
 		require.NoError(t, err)
 		require.Equal(t, []Item{
@@ -89,8 +94,8 @@ func TestMarkdownFolder(t *testing.T) {
 	changed := utc("2020-02-02T10:00:00Z")
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s), ModTime: changed} }
 	items, err := ReadMarkdown(fstest.MapFS{
-		"a.md": file("---\ntitle: \"A day\"\ntags: [sea, 'salt']\nlist:\n  - x\n  - y\nlong: >\n  one\n  two\nempty:\n# note\n" +
-			"date: 2024-05-17\n---\n\nBody *text*.\n"),
+		"a.md": file("---\ntitle: \"A day\"\ntags: [sea, 'salt']\nlist:\n  - x\n  - y\n" +
+			"long: >\n  one\n  two\nempty:\n# note\ndate: 2024-05-17\n---\n\nBody *text*.\n"),
 		"sub/2023-01-02-b.markdown": file("No front.\r\n\r\n---\r\nA rule."),
 		"sub/c.md":                  file("---\nno end of it"),
 		"sub/d.md":                  file("---\n---\nempty front"),
@@ -100,7 +105,8 @@ func TestMarkdownFolder(t *testing.T) {
 	}, "folder", Limits{})
 	require.NoError(t, err)
 	require.Len(t, items, 4)
-	require.Equal(t, []Field{{"title", "A day"}, {"tags", "sea, salt"}, {"list", "x, y"}, {"long", "one two"}}, items[0].Context)
+	fields := []Field{{"title", "A day"}, {"tags", "sea, salt"}, {"list", "x, y"}, {"long", "one two"}}
+	require.Equal(t, fields, items[0].Context)
 	require.Equal(t, "Body *text*.", items[0].Text)
 	require.Equal(t, utc("2024-05-17"), items[0].Time)
 	require.Equal(t, "No front.\n\n---\nA rule.", items[1].Text)
@@ -137,31 +143,38 @@ func TestBadInputNamesFileAndLine(t *testing.T) {
 		{"broken", jsonl(good + `{"text":`), fault.Malformed, "h.jsonl: line 2: is not an item in JSON: byte 8"},
 		{"two on a line", jsonl(`{"text":"a"} {"text":"b"}`), fault.Malformed, "line 1"},
 		{"array", jsonl(`["a"]`), fault.Malformed, "an object expected"},
-		{"not utf-8", jsonl(good + good + "{\"text\":\"a\xffb\"}"), fault.Malformed, "h.jsonl: line 3: byte 11: 0xff is not UTF-8; save the file as UTF-8"},
+		{"not utf-8", jsonl(good + good + "{\"text\":\"a\xffb\"}"), fault.Malformed,
+			"h.jsonl: line 3: byte 11: 0xff is not UTF-8; save the file as UTF-8"},
 		{"utf-16", jsonl("\xff\xfe{\x00"), fault.Malformed, "line 1: byte 1: 0xff is not UTF-8"},
 		{"surrogate", jsonl(`{"text":"\ud83d"}`), fault.Malformed, "half of a surrogate pair"},
 		{"no text", jsonl(good + `{"context":{}}`), fault.Missing, "line 2: the item has no text"},
 		{"empty text", jsonl(good + `{"text":" \n"}`), fault.Missing, "line 2: the item has no text"},
 		{"text number", jsonl(`{"text":1}`), fault.Malformed, "a string expected"},
 		{"text twice", jsonl(`{"text":"a","text":"b"}`), fault.Malformed, `"text" is given twice`},
-		{"field twice", jsonl(`{"context":{"a":"1"},"a":"2","text":"x"}`), fault.Malformed, `the context field "a" is given twice`},
-		{"field nested", jsonl(`{"context":{"a":{}},"text":"x"}`), fault.Unsupported, `the field "a" holds a list or an object`},
+		{"field twice", jsonl(`{"context":{"a":"1"},"a":"2","text":"x"}`), fault.Malformed,
+			`the context field "a" is given twice`},
+		{"field nested", jsonl(`{"context":{"a":{}},"text":"x"}`), fault.Unsupported,
+			`the field "a" holds a list or an object`},
 		{"field nameless", jsonl(`{"":"1","text":"x"}`), fault.Malformed, `named ""`},
 		{"field lines", jsonl(`{"a\nb":"1","text":"x"}`), fault.Malformed, `named "a\nb"`},
 		{"field long", jsonl(`{"` + strings.Repeat("a", 300) + `":"1","text":"x"}`), fault.TooLarge, "limit 256 bytes"},
-		{"id twice", jsonl(`{"id":"1","text":"x"}` + "\n" + `{"id":"1","text":"y"}`), fault.Malformed, `line 2: the id "1" was used before`},
+		{"id twice", jsonl(`{"id":"1","text":"x"}` + "\n" + `{"id":"1","text":"y"}`), fault.Malformed,
+			`line 2: the id "1" was used before`},
 		{"time", jsonl(`{"text":"x","time":"yesterday"}`), fault.Malformed, `line 1: "yesterday" is not a time`},
 		{"time huge", jsonl(`{"text":"x","time":1e300}`), fault.Malformed, "1e300"},
 		{"time wrong", jsonl(`{"text":"x","time":[]}`), fault.Malformed, "a number expected"},
-		{"line long", jsonl(good + strings.Repeat("x", 2000)), fault.TooLarge, "h.jsonl: line 2: the item is too long (limit 1000 bytes)"},
-		{"file long", jsonl(strings.Repeat(good, 1000)), fault.TooLarge, "h.jsonl: the file is too large (limit 10000 bytes)"},
+		{"line long", jsonl(good + strings.Repeat("x", 2000)), fault.TooLarge,
+			"h.jsonl: line 2: the item is too long (limit 1000 bytes)"},
+		{"file long", jsonl(strings.Repeat(good, 1000)), fault.TooLarge,
+			"h.jsonl: the file is too large (limit 10000 bytes)"},
 		{"many items", jsonl(strings.Repeat(good, 21)), fault.TooLarge, "line 21: too many items (limit 20)"},
 		{"csv empty", table(""), fault.Missing, "h.csv: holds no item"},
 		{"csv header only", table("text\n"), fault.Missing, "h.csv: holds no item"},
 		{"csv no text", table("a,b\n1,2\n"), fault.Missing, "h.csv: line 1: no column is named text"},
 		{"csv short row", table("text,a\nx,1\ny\n"), fault.Malformed, "h.csv: line 3"},
 		{"csv quote", table("text,a\nx,1\n\"y\n\nz"), fault.Malformed, "h.csv: line"},
-		{"csv not utf-8", table("text,a\nx,1\ny,\"b\xff\"\n"), fault.Malformed, "h.csv: line 3: byte 2 of the cell at byte 3: 0xff is not UTF-8"},
+		{"csv not utf-8", table("text,a\nx,1\ny,\"b\xff\"\n"), fault.Malformed,
+			"h.csv: line 3: byte 2 of the cell at byte 3: 0xff is not UTF-8"},
 		{"csv empty text", table("text,a\nx,1\n,1\n"), fault.Missing, "line 3: the item has no text"},
 		{"csv time", table("text,time\nx,soon\n"), fault.Malformed, `line 2: "soon" is not a time`},
 		{"csv long", table("text\n" + strings.Repeat("x", 2000)), fault.TooLarge, "line 2: the row is too long"},
@@ -178,7 +191,7 @@ func TestBadInputNamesFileAndLine(t *testing.T) {
 			items, err := c.read(Limits{Line: 1000, File: 10000, Items: 20})
 			require.ErrorContains(t, err, c.want)
 			require.Equal(t, c.kind, fault.KindOf(err))
-			require.Nil(t, items, "nothing is half imported")
+			require.Nil(t, items, "no partial import")
 		})
 	}
 	_, err := ReadMarkdown(fstest.MapFS{}, "h", Limits{})
@@ -237,7 +250,8 @@ func FuzzMarkdown(f *testing.F) {
 	})
 }
 
-// requireRoundTrip holds that any input gives a typed fault, or items that survive being written and read.
+// requireRoundTrip checks that any input gives a typed fault, or items that are equal after writing
+// and reading.
 func requireRoundTrip(t *testing.T) func([]Item, error) {
 	return func(items []Item, err error) {
 		if err != nil {

@@ -1,5 +1,9 @@
-// Package history holds what one person wrote: items with their circumstances, read from the files people have, put in order of
-// time, searched for what bears on a new request, and laid out as the prompts a model is trained and asked with.
+// Package history holds the texts that one person wrote and turns them into prompts.
+//
+//	ReadJSONL, ReadCSV, ReadMarkdown, ReadText  import items from files
+//	Split, SplitFraction                        hold out the newest items for testing
+//	LatestK, BM25                               retrieve items for a request
+//	Template                                    lays out the prompts with and without history
 package history
 
 import (
@@ -9,21 +13,22 @@ import (
 	"time"
 )
 
-// Field is one named circumstance of an item: "subject: lunch".
+// Field is one named part of an item's context, such as "subject: lunch".
 type Field struct {
 	Name  string
 	Value string
 }
 
-// Item is one text and what it was written in answer to. Context keeps its order: the prompt shows it so.
+// Item is one text and the context that it was written in.
 type Item struct {
 	ID      string
-	Context []Field
+	Context []Field // in the order of the prompt
 	Text    string
 	Time    time.Time // UTC; zero when unknown
 }
 
-// before is the order of time: by Time, then by place. An item without time comes before all that have one.
+// before reports whether items[i] comes before items[j] in chronological order: by Time, then by
+// index. Items without a time come first.
 func before(items []Item, i, j int) bool {
 	if c := items[i].Time.Compare(items[j].Time); c != 0 {
 		return c < 0
@@ -31,14 +36,14 @@ func before(items []Item, i, j int) bool {
 	return i < j
 }
 
-// Sorted gives the items in order of time; equal times keep their order.
+// Sorted returns the items in chronological order; equal times keep their order.
 func Sorted(items []Item) []Item {
 	out := slices.Clone(items)
 	slices.SortStableFunc(out, func(a, b Item) int { return a.Time.Compare(b.Time) })
 	return out
 }
 
-// chronological puts indices into the order of time.
+// chronological returns the indices in chronological order.
 func chronological(items []Item, chosen []int) []int {
 	out := slices.Clone(chosen)
 	slices.SortFunc(out, func(i, j int) int {
@@ -53,8 +58,8 @@ func chronological(items []Item, chosen []int) []int {
 	return out
 }
 
-// assignIDs names the items that came without an ID after their content, so that importing a file again gives the same IDs.
-// Equal items are numbered.
+// assignIDs derives missing IDs from the content, so that importing a file again gives the same
+// IDs. Equal items are numbered.
 func assignIDs(items []Item) {
 	taken := make(map[string]bool, len(items))
 	for _, it := range items {
@@ -83,10 +88,10 @@ func assignIDs(items []Item) {
 	}
 }
 
-// contentID is 64 bits of FNV-1a: two texts that share one by chance are told apart by a number, as equal ones are.
+// contentID is 64 bits of FNV-1a. On a collision assignIDs adds a number.
 func contentID(it Item) string {
 	h := fnv.New64a()
-	put := func(s string) { fmt.Fprintf(h, "%d:%s", len(s), s) } // with lengths, so that no two items look alike
+	put := func(s string) { fmt.Fprintf(h, "%d:%s", len(s), s) } // lengths make the encoding unambiguous
 	for _, f := range it.Context {
 		put(f.Name)
 		put(f.Value)
@@ -98,7 +103,7 @@ func contentID(it Item) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-// latest gives the greatest time of the items.
+// latest is the latest time of the items.
 func latest(items []Item) (t time.Time) {
 	for _, it := range items {
 		if it.Time.After(t) {
@@ -108,8 +113,8 @@ func latest(items []Item) (t time.Time) {
 	return t
 }
 
-// WithQuery adds a text yet to be written: an item with context and no text, later than all others. It gives the new list and
-// the place of the query in it, for Retriever.Select.
+// WithQuery appends a text that is yet to be written: an item with context and no text, later than
+// all others. It returns the new list and the index of the query in it, for Retriever.Select.
 func WithQuery(items []Item, context []Field) (all []Item, query int) {
 	all = append(slices.Clip(items), Item{ID: "query", Context: context, Time: latest(items)})
 	return all, len(items)

@@ -11,12 +11,13 @@ import (
 	"nextquill/core/internal/jsonx"
 )
 
-// ReadJSONL reads one item a line:
+// ReadJSONL reads one item per line:
 //
-//	{"context": {"to": "Ann", "subject": "lunch"}, "text": "Let's …", "time": "2024-05-17T12:00:00Z"}
+//	{"context": {"to": "Ann", "subject": "lunch"}, "text": "Let's …", "time": "2024-05-17"}
 //
-// Context may also be one string. Unknown keys become context fields, in their order. Time is RFC 3339, a date, or Unix seconds
-// or milliseconds; id is kept if given. Blank lines are passed over. Anything wrong is a fault that names the line, and no item is returned.
+// Context may also be one string. Unknown keys become context fields, in their order. Time is RFC
+// 3339, a date, or Unix seconds or milliseconds. An id is kept. Blank lines are skipped. Invalid
+// input is a fault that names the line; then no items are returned.
 func ReadJSONL(r io.Reader, name string, lim Limits) ([]Item, error) {
 	s := newSource(r, name, lim)
 	c := &collector{s: s}
@@ -76,7 +77,7 @@ func (s *source) jsonItem(line []byte) (it Item, err error) {
 	return it, err
 }
 
-// jsonField adds a context field. Numbers and truth values are kept as they are spelled; null is no field.
+// jsonField adds a context field. Numbers and booleans keep their spelling; null is skipped.
 func (s *source) jsonField(r *jsonx.Reader, name string, it *Item) error {
 	switch c := r.Peek(); c {
 	case '"':
@@ -120,16 +121,17 @@ func (s *source) jsonTime(r *jsonx.Reader) (t time.Time, err error) {
 }
 
 func (s *source) badTime(shown string) error {
-	return s.fault(fault.Malformed, "%s is not a time", fault.Quote(shown)).WithRemedy("write it as 2024-05-17T12:00:00Z or 2024-05-17")
+	return s.fault(fault.Malformed, "%s is not a time", fault.Quote(shown)).
+		WithRemedy("write it as 2024-05-17T12:00:00Z or 2024-05-17")
 }
 
-// WriteJSONL writes items as ReadJSONL reads them, and so that it reads the same items back.
+// WriteJSONL writes items in the format of ReadJSONL, which reads the same items back.
 func WriteJSONL(w io.Writer, items []Item) error {
 	b := bufio.NewWriter(w)
 	str := func(s string) {
 		e := json.NewEncoder(noNewline{b})
 		e.SetEscapeHTML(false)
-		_ = e.Encode(s) // a string always encodes; what w refuses comes out of Flush
+		_ = e.Encode(s) // a string always encodes; write errors surface in Flush
 	}
 	for _, it := range items {
 		b.WriteString(`{"id":`)

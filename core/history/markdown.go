@@ -10,9 +10,10 @@ import (
 	"nextquill/core/fault"
 )
 
-// ReadMarkdown reads every .md and .markdown file of a folder and its subfolders as one item: the body is the text, the
-// front matter's keys are context fields. The time is the front matter's date, else a date at the start of the file's name
-// (2024-05-17-title.md), else the time the file was changed. Names that start with a dot are passed over.
+// ReadMarkdown reads every .md and .markdown file of a folder and its subfolders as one item. The
+// body is the text; the keys of the front matter are context fields. The time is the date in the
+// front matter, or a date at the start of the file name (2024-05-17-title.md), or the modification
+// time. Names that start with a dot are skipped.
 func ReadMarkdown(fsys fs.FS, name string, lim Limits) ([]Item, error) {
 	lim = lim.orDefault()
 	c := &collector{s: &source{name: name, lim: lim}}
@@ -40,8 +41,8 @@ func ReadMarkdown(fsys fs.FS, name string, lim Limits) ([]Item, error) {
 			return c.s.tooLong()
 		}
 		if read += info.Size(); read > lim.File {
-			return fault.New(fault.TooLarge, name, "", "the folder's texts are too large together").WithLimit("%d bytes", lim.File).
-				WithRemedy("import fewer files")
+			return fault.New(fault.TooLarge, name, "", "the texts of the folder are too large").
+				WithLimit("%d bytes", lim.File).WithRemedy("import fewer files")
 		}
 		data, err := fs.ReadFile(fsys, file)
 		if err != nil {
@@ -67,7 +68,7 @@ func ReadMarkdown(fsys fs.FS, name string, lim Limits) ([]Item, error) {
 	return c.done()
 }
 
-// dateInName gives the date at the start of a file's name, if there is one.
+// dateInName returns the date at the start of a file name, or the zero time.
 func dateInName(name string) time.Time {
 	const layout = "2006-01-02"
 	t, err := time.Parse(layout, name[:min(len(name), len(layout))])
@@ -82,7 +83,8 @@ func (s *source) markdownItem(data, file string, changed time.Time) (Item, error
 	data = strings.ReplaceAll(strings.TrimPrefix(data, "\ufeff"), "\r\n", "\n")
 	if at := invalidByte(data); at >= 0 {
 		s.line = 1 + strings.Count(data[:at], "\n")
-		return Item{}, s.fault(fault.Malformed, "byte %d: 0x%02x is not UTF-8", at-strings.LastIndexByte(data[:at], '\n'), data[at]).WithRemedy(utf8Remedy)
+		column := at - strings.LastIndexByte(data[:at], '\n')
+		return Item{}, s.fault(fault.Malformed, "byte %d: 0x%02x is not UTF-8", column, data[at]).WithRemedy(utf8Remedy)
 	}
 	front, body := frontMatter(data)
 	it := Item{Text: strings.TrimSpace(body)}
@@ -106,9 +108,10 @@ func (s *source) markdownItem(data, file string, changed time.Time) (Item, error
 	return it, nil
 }
 
-// frontMatter cuts the lines between two --- at the top from the body. Of YAML it understands what front matter is made of: "key:
-// value", quotes, lists in either style (joined by commas) and values that go on in indented lines. Keys without value are no
-// fields. Without a second --- the first is a rule in the text, and there is no front matter.
+// frontMatter separates the lines between two --- at the top from the body. It supports the YAML
+// that front matter uses: "key: value", quotes, lists in both styles (joined with commas), and
+// values that continue on indented lines. Keys without a value are skipped. Without a second ---
+// there is no front matter, and the first is a rule in the text.
 func frontMatter(data string) ([]Field, string) {
 	rest, ok := strings.CutPrefix(data, "---\n")
 	if !ok {

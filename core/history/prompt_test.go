@@ -19,8 +19,10 @@ func day(n int) time.Time { return time.Date(2024, 1, 1+n, 0, 0, 0, 0, time.UTC)
 func TestPlainTemplate(t *testing.T) {
 	items := []Item{{Context: []Field{{"word", "sea"}, {"pos", "n."}}, Text: "Salt."}, {Text: "Alone."}}
 	s := Plain.Prompt(items, []Field{{"word", "sky"}})
-	require.Equal(t, Segments{Prefix: "History:\n", History: "word: sea\npos: n.\ntext: Salt.\n\ntext: Alone.\n\n", Erased: "None\n\n",
-		Suffix: "Now:\nword: sky\ntext:"}, s)
+	require.Equal(t, Segments{
+		Prefix: "History:\n", History: "word: sea\npos: n.\ntext: Salt.\n\ntext: Alone.\n\n",
+		Erased: "None\n\n", Suffix: "Now:\nword: sky\ntext:",
+	}, s)
 	require.Equal(t, "None\n\n", Plain.Prompt(nil, nil).History)
 	require.Equal(t, " Blue.", Plain.Response("Blue."))
 	e := s.Encode(byteEncoder{})
@@ -34,7 +36,7 @@ func TestPlainTemplate(t *testing.T) {
 	require.ErrorIs(t, err, fault.Unsupported)
 }
 
-// byteEncoder has one token a byte.
+// byteEncoder has one token per byte.
 type byteEncoder struct{}
 
 func (byteEncoder) Encode(s string) (ids []int32) {
@@ -52,7 +54,7 @@ func text(ids []int32) string {
 	return b.String()
 }
 
-// unevenEncoder is one whose length can shrink as text grows, as merges make it.
+// unevenEncoder merges some strings, so a longer text may have fewer tokens.
 type unevenEncoder struct{}
 
 func (unevenEncoder) Encode(s string) (ids []int32) {
@@ -68,7 +70,10 @@ func (unevenEncoder) Encode(s string) (ids []int32) {
 }
 
 func TestSplit(t *testing.T) {
-	items := []Item{{ID: "c", Time: day(3)}, {ID: "a", Time: day(1)}, {ID: "b1", Time: day(2)}, {ID: "b2", Time: day(2)}, {ID: "none"}}
+	items := []Item{
+		{ID: "c", Time: day(3)}, {ID: "a", Time: day(1)}, {ID: "b1", Time: day(2)}, {ID: "b2", Time: day(2)},
+		{ID: "none"},
+	}
 	ids := func(items []Item) (out string) {
 		for _, it := range items {
 			out += it.ID + " "
@@ -79,7 +84,7 @@ func TestSplit(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "none a b1 ", ids(train))
 	require.Equal(t, "b2 c ", ids(held))
-	require.Equal(t, "c", items[0].ID, "the input is left alone")
+	require.Equal(t, "c", items[0].ID, "the input is unchanged")
 	_ = append(train, Item{ID: "x"})
 	require.Equal(t, "b2 c ", ids(held))
 	train, held, err = SplitFraction(items, 0.01)
@@ -100,13 +105,13 @@ func TestSplit(t *testing.T) {
 	require.ErrorIs(t, err, fault.OutOfRange)
 }
 
-func TestNoRetrieverSeesTheQueryOrWhatCameAfter(t *testing.T) {
+func TestRetrieversIgnoreTheQueryAndLaterItems(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	vocabulary := []string{"plum", "sea", "salt", "wine", "tree"}
 	for range 200 {
 		items := make([]Item, 1+rng.IntN(12))
 		for i := range items {
-			word := vocabulary[rng.IntN(len(vocabulary))] // with few words, equal texts and contexts abound
+			word := vocabulary[rng.IntN(len(vocabulary))] // few words, so that texts and contexts are often equal
 			items[i] = Item{Context: []Field{{"about", word}}, Text: "The " + word}
 			if rng.IntN(4) > 0 {
 				items[i].Time = day(rng.IntN(4))
@@ -124,7 +129,7 @@ func TestNoRetrieverSeesTheQueryOrWhatCameAfter(t *testing.T) {
 					}
 					require.Len(t, slices.Compact(slices.Sorted(slices.Values(chosen))), len(chosen))
 				}
-				// What comes after the query can change without changing the choice.
+				// Changing later items does not change the selection.
 				want := r.Select(items, query, 3)
 				altered := slices.Clone(items)
 				for i := range altered {
@@ -151,11 +156,14 @@ func TestLatestK(t *testing.T) {
 }
 
 func TestBM25(t *testing.T) {
-	items := []Item{{Text: "Plum wine"}, {Context: []Field{{"x", "plum"}}, Text: "PLUM tree, green!"}, {Text: "red apple"}, {Text: "ｒｅｄ"},
-		{Context: []Field{{"q", "Plum green"}}, Text: "red red red"}}
-	// The formula worked out by hand for N = 4 and an average length of 9/4.
-	require.InDeltaSlice(t, []float64{0.726154, 1.695371, 0.0, 0.0}, (&BM25{}).scores(items, []int{0, 1, 2, 3}, []string{"plum", "green"}), 1e-6)
-	// Ties go to the newer, and full-width letters are folded.
+	items := []Item{
+		{Text: "Plum wine"}, {Context: []Field{{"x", "plum"}}, Text: "PLUM tree, green!"}, {Text: "red apple"},
+		{Text: "ｒｅｄ"}, {Context: []Field{{"q", "Plum green"}}, Text: "red red red"},
+	}
+	// The formula computed by hand for N = 4 and an average length of 9/4.
+	scores := (&BM25{}).scores(items, []int{0, 1, 2, 3}, []string{"plum", "green"})
+	require.InDeltaSlice(t, []float64{0.726154, 1.695371, 0.0, 0.0}, scores, 1e-6)
+	// Newer items win ties, and full-width letters are normalized.
 	require.Equal(t, []int{1, 0, 3, 2}, (&BM25{}).Select(items, 4, 10))
 	require.Equal(t, []int{1, 0}, (&BM25{}).Select(items, 4, 2))
 	items[4].Context[0].Value = "red"
@@ -169,14 +177,14 @@ func TestFit(t *testing.T) {
 	block := len(Plain.Block(items[0]))
 	bare := Plain.Prompt(nil, context).Encode(byteEncoder{})
 	fixed := len(bare.Prefix) + len(bare.Suffix)
-	chosen := []int{1, 2, 0} // the best is the middle one
+	chosen := []int{1, 2, 0} // best first
 
 	s, err := Plain.Fit(byteEncoder{}, items, chosen, context, fixed+3*block)
 	require.NoError(t, err)
 	require.Equal(t, Plain.Prompt(items, context), s, "oldest first")
 	s, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+3*block-1)
 	require.NoError(t, err)
-	require.Equal(t, Plain.Prompt(items[1:], context), s, "the worst is left out")
+	require.Equal(t, Plain.Prompt(items[1:], context), s, "the worst item is dropped")
 	s, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+block)
 	require.NoError(t, err)
 	require.Equal(t, Plain.Prompt(items[1:2], context), s)
@@ -198,7 +206,10 @@ func TestFitAlwaysFits(t *testing.T) {
 	for range 300 {
 		items := make([]Item, 1+rng.IntN(6))
 		for i := range items {
-			items[i] = Item{Context: []Field{{"n", fmt.Sprint(i)}}, Text: strings.Repeat([]string{"abcdef", "漢é", "x"}[rng.IntN(3)], 1+rng.IntN(40)), Time: day(i)}
+			word := []string{"abcdef", "漢é", "x"}[rng.IntN(3)]
+			items[i] = Item{
+				Context: []Field{{"n", fmt.Sprint(i)}}, Text: strings.Repeat(word, 1+rng.IntN(40)), Time: day(i),
+			}
 		}
 		all, query := WithQuery(items, []Field{{"n", "q"}})
 		chosen := LatestK{}.Select(all, query, 10)
@@ -220,7 +231,7 @@ func TestFitAlwaysFits(t *testing.T) {
 	}
 }
 
-func TestFitDoesNotEncodeMegabytesOverAndOver(t *testing.T) {
+func TestFitEncodesLongTextsOnlyInPart(t *testing.T) {
 	items := []Item{{Text: strings.Repeat("漢字", 10<<20/6)}}
 	start := time.Now()
 	s, err := Plain.Fit(byteEncoder{}, items, []int{0}, nil, 1000)

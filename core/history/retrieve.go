@@ -2,15 +2,16 @@ package history
 
 import "slices"
 
-// Retriever chooses what of a history goes into the prompt for one of its items.
+// Retriever selects the items of a history for the prompt of one of its items.
 type Retriever interface {
-	// Select gives at most k places of items from before items[query] in time, the best first. "Before" is strict: an earlier
-	// time, or the same time and an earlier place; so never the query itself and never what was written after it. The query's
-	// text is not looked at: it is what the model is to write.
+	// Select returns the indices of at most k items before items[query], best first. An item is
+	// before another when its time is earlier, or equal with a lower index. So the query itself and
+	// later items are never selected. Select does not read the query's text: the model is to write
+	// it.
 	Select(items []Item, query, k int) []int
 }
 
-// earlier lists the places before the query, in order of time.
+// earlier lists the indices of the items before the query, in chronological order.
 func earlier(items []Item, query int) []int {
 	var out []int
 	for i := range items {
@@ -21,10 +22,10 @@ func earlier(items []Item, query int) []int {
 	return chronological(items, out)
 }
 
-// LatestK chooses the newest items.
+// LatestK selects the newest items.
 type LatestK struct{}
 
-// Select implements Retriever; the newest is the best.
+// Select implements Retriever; newer items come first.
 func (LatestK) Select(items []Item, query, k int) []int {
 	out := earlier(items, query)
 	slices.Reverse(out)

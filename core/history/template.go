@@ -6,24 +6,24 @@ import (
 	"nextquill/core/fault"
 )
 
-// Template lays a request out as text, in four segments that are encoded each by itself and then joined: so the two prompts of
-// the causal objective, with history and with history erased, differ in the history segment and in nothing else.
+// Template lays out a request as text in segments. Each segment is encoded separately and the
+// tokens are joined. So the two prompts of the causal objective differ only in the history segment:
 //
 //	with history:  Prefix + blocks of the items + Suffix
 //	erased:        Prefix + Erased              + Suffix
 type Template struct {
-	Name   string // by which an adapter records what it was trained with
+	Name   string // an adapter records it
 	Prefix string // before the history
-	Erased string // in place of an empty or erased history
+	Erased string // replaces an empty or erased history
 	Now    string // before the request's own context
-	Label  string // before a text; the response follows it after a space
+	Label  string // before a text; the response follows after a space
 }
 
-// Plain is the template of the models trained here.
+// Plain is the template for base models without a chat template.
 var Plain = Template{Name: "plain", Prefix: "History:\n", Erased: "None\n\n", Now: "Now:\n", Label: "text:"}
 
-// Chat is what a request says where the model has a chat template: the content of the user's turn. The response is the turn that
-// follows.
+// Chat is the content of the user's turn for models with a chat template. The response is the
+// assistant's turn.
 var Chat = Template{
 	Name:   "chat",
 	Prefix: "Texts that I have written, each with what it was for:\n\n",
@@ -35,7 +35,7 @@ var Chat = Template{
 // Templates are the known templates.
 var Templates = []Template{Plain, Chat}
 
-// TemplateByName finds a template.
+// TemplateByName returns a template; an unknown name is a fault of kind Unsupported.
 func TemplateByName(name string) (Template, error) {
 	var names []string
 	for _, t := range Templates {
@@ -44,19 +44,20 @@ func TemplateByName(name string) (Template, error) {
 		}
 		names = append(names, t.Name)
 	}
-	return Template{}, fault.New(fault.Unsupported, "", "template", "%s is not known", fault.Quote(name)).
+	return Template{}, fault.New(fault.Unsupported, "", "template", "unknown template %s", fault.Quote(name)).
 		WithRemedy("use one of: %s", strings.Join(names, ", "))
 }
 
-// Segments are the parts of a request's two prompts.
+// Segments are the parts of the two prompts of a request.
 type Segments struct {
 	Prefix  string
-	History string // equal to Erased when there are no items
+	History string // equal to Erased without items
 	Erased  string
 	Suffix  string
 }
 
-// Prompt lays out a request with these items as history, in the order given: oldest first.
+// Prompt lays out a request with these items as history, in the given order, which should be oldest
+// first.
 func (t Template) Prompt(items []Item, context []Field) Segments {
 	s := Segments{Prefix: t.Prefix, Erased: t.Erased, Suffix: t.Now + fieldLines(context) + t.Label}
 	var b strings.Builder
@@ -69,12 +70,12 @@ func (t Template) Prompt(items []Item, context []Field) Segments {
 	return s
 }
 
-// Block is one item as it stands in the history.
+// Block is one item of the history.
 func (t Template) Block(it Item) string {
 	return fieldLines(it.Context) + t.Label + " " + it.Text + "\n\n"
 }
 
-// Response is a text as it follows the suffix. The end-of-text token comes after it.
+// Response is a text as it follows the suffix, without the end token.
 func (t Template) Response(text string) string { return " " + text }
 
 func fieldLines(fields []Field) string {
@@ -88,7 +89,7 @@ func fieldLines(fields []Field) string {
 	return b.String()
 }
 
-// Encoder turns text into token ids; a tokenizer.Tokenizer is one.
+// Encoder encodes text as token ids; *tokenizer.Tokenizer implements it.
 type Encoder interface {
 	Encode(text string) []int32
 }
@@ -98,18 +99,21 @@ type Encoded struct {
 	Prefix, History, Erased, Suffix []int32
 }
 
-// Encode encodes each segment by itself.
+// Encode encodes each segment separately.
 func (s Segments) Encode(e Encoder) Encoded {
-	return Encoded{Prefix: e.Encode(s.Prefix), History: e.Encode(s.History), Erased: e.Encode(s.Erased), Suffix: e.Encode(s.Suffix)}
+	return Encoded{
+		Prefix: e.Encode(s.Prefix), History: e.Encode(s.History),
+		Erased: e.Encode(s.Erased), Suffix: e.Encode(s.Suffix),
+	}
 }
 
 // With is the prompt with history.
 func (e Encoded) With() []int32 { return join(e.Prefix, e.History, e.Suffix) }
 
-// Without is the prompt with history erased.
+// Without is the prompt with the history erased.
 func (e Encoded) Without() []int32 { return join(e.Prefix, e.Erased, e.Suffix) }
 
-// Len is the longer prompt's length in tokens.
+// Len is the length of the longer prompt in tokens.
 func (e Encoded) Len() int { return len(e.Prefix) + max(len(e.History), len(e.Erased)) + len(e.Suffix) }
 
 func join(parts ...[]int32) (out []int32) {

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// ReadText reads plain text: each paragraph (lines between blank lines) is an item, or with whole the file is one. None has a
-// context; all have the given time, which may be zero, so that they keep the order of the file.
-func ReadText(r io.Reader, name string, whole bool, when time.Time, lim Limits) ([]Item, error) {
+// ReadText reads plain text. Each paragraph (lines between blank lines) is an item; with single,
+// the complete file is one. Items have no context. All have the given time, which may be zero, and
+// keep the order of the file.
+func ReadText(r io.Reader, name string, single bool, when time.Time, lim Limits) ([]Item, error) {
 	s := newSource(r, name, lim)
 	c := &collector{s: s}
 	var item strings.Builder
@@ -23,7 +24,7 @@ func ReadText(r io.Reader, name string, whole bool, when time.Time, lim Limits) 
 	}
 	for {
 		line, err := s.next()
-		if err == nil && (whole || len(bytes.TrimSpace(line)) > 0) {
+		if err == nil && (single || len(bytes.TrimSpace(line)) > 0) {
 			if item.Len()+len(line) > s.lim.Line {
 				return nil, s.tooLong()
 			}

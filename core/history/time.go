@@ -6,11 +6,14 @@ import (
 	"time"
 )
 
-// layouts are the spellings of time that are understood beside Unix seconds, most exact first.
-var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05",
-	"2006-01-02 15:04", "2006-01-02", "2006/01/02", "2006-01", "2006", time.RFC1123Z, time.RFC1123, "2 January 2006", "January 2, 2006"}
+// layouts are the supported formats of a time in addition to Unix seconds, most exact first.
+var layouts = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05Z07:00",
+	"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02", "2006/01/02", "2006-01", "2006",
+	time.RFC1123Z, time.RFC1123, "2 January 2006", "January 2, 2006",
+}
 
-// parseTime reads a time; one without a zone is taken as UTC.
+// parseTime reads a time. Without a zone it is UTC.
 func parseTime(s string) (time.Time, bool) {
 	s = strings.TrimSpace(s)
 	for _, layout := range layouts {
@@ -24,7 +27,8 @@ func parseTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// unixTime reads seconds since 1970, or milliseconds, as JavaScript counts them: as seconds they would be after the year 5000.
+// unixTime reads seconds since 1970, or milliseconds as in JavaScript: values that would be after
+// the year 5000 in seconds.
 func unixTime(f float64) (time.Time, bool) {
 	if f > 1e11 || f < -1e11 {
 		f /= 1000
@@ -35,7 +39,7 @@ func unixTime(f float64) (time.Time, bool) {
 	return inRange(time.UnixMicro(int64(f * 1e6)))
 }
 
-// inRange keeps to the years that can be written in RFC 3339, and off the zero time, which means none.
+// inRange accepts the years that RFC 3339 can represent, except the zero time, which means no time.
 func inRange(t time.Time) (time.Time, bool) {
 	t = t.UTC()
 	if t.Year() < 1 || t.Year() > 9999 || t.IsZero() {

@@ -1,4 +1,5 @@
-// Package metric holds the statistics of an evaluation: means over tokens and bootstrap intervals over items.
+// Package metric holds the statistics of an evaluation: means over tokens, and bootstrap confidence
+// intervals over items.
 package metric
 
 import (
@@ -8,7 +9,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// Item is what one text adds to a mean: Sum over its N tokens (for a held-out loss, nats over response tokens).
+// Item is the contribution of one text to a mean. For a held-out loss, Sum is in nats over N
+// response tokens.
 type Item struct {
 	Sum float64
 	N   int
@@ -21,10 +23,11 @@ type Interval struct {
 	High  float64 `json:"high"`
 }
 
-// Excludes tells whether the interval lies wholly on one side of v.
+// Excludes reports whether v is outside the interval.
 func (i Interval) Excludes(v float64) bool { return v < i.Low || v > i.High }
 
-// Bootstrap says how intervals are drawn. The zero value draws 10,000 resamples for 95 %.
+// Bootstrap computes confidence intervals by resampling. The zero value uses 10,000 resamples and a
+// level of 95 %.
 type Bootstrap struct {
 	Resamples int     // 0 means 10,000
 	Level     float64 // 0 means 0.95
@@ -41,7 +44,7 @@ func (b Bootstrap) withDefaults() Bootstrap {
 	return b
 }
 
-// PerToken is ΣSum/ΣN: the mean over all tokens, long texts counting for more. It is 0 without tokens.
+// PerToken is ΣSum/ΣN, the mean over all tokens: long texts count more. It is 0 without tokens.
 func PerToken(items []Item) float64 {
 	var sum float64
 	var n int
@@ -55,28 +58,32 @@ func PerToken(items []Item) float64 {
 	return sum / float64(n)
 }
 
-// Mean gives PerToken with its percentile bootstrap interval (Efron 1979). Items are resampled whole: the tokens of one text
-// depend on each other, so drawing tokens would give intervals that are too narrow. The same items and Seed give the same
-// interval on every machine. The error is fault.Missing when there are no tokens.
+// Mean returns PerToken with its percentile bootstrap interval (Efron 1979). It resamples items,
+// not tokens: the tokens of one text depend on each other, and resampling them would give intervals
+// that are too narrow. The same items and Seed give the same interval on every machine. The error
+// is of kind fault.Missing when there are no tokens.
 func (b Bootstrap) Mean(items []Item) (Interval, error) {
 	return b.interval(items)
 }
 
-// Difference gives PerToken(x) − PerToken(y) with the interval of the paired bootstrap: each resample draws the same items
-// from both, so what makes a text hard for both cancels. Item i of x and of y must be the same text with the same tokens;
-// else the error is fault.Mismatch.
+// Difference returns PerToken(x) − PerToken(y) with the interval of the paired bootstrap: each
+// resample draws the same items from both, so the difficulty of a text cancels out. Item i of x and
+// of y must be the same text with the same number of tokens; otherwise the error is of kind
+// fault.Mismatch.
 func (b Bootstrap) Difference(x, y []Item) (Interval, error) {
 	if len(x) != len(y) {
-		return Interval{}, fault.New(fault.Mismatch, "paired bootstrap", "items", "%d on one side, %d on the other", len(x), len(y)).
+		const detail = "%d in one evaluation, %d in the other"
+		return Interval{}, fault.New(fault.Mismatch, "paired bootstrap", "items", detail, len(x), len(y)).
 			WithRemedy("evaluate both on the same held-out items")
 	}
 	diff := make([]Item, len(x))
 	for i := range x {
 		if x[i].N != y[i].N {
-			return Interval{}, fault.New(fault.Mismatch, "paired bootstrap", "tokens", "item %d has %d on one side, %d on the other", i, x[i].N, y[i].N).
+			const detail = "item %d has %d in one evaluation, %d in the other"
+			return Interval{}, fault.New(fault.Mismatch, "paired bootstrap", "tokens", detail, i, x[i].N, y[i].N).
 				WithRemedy("evaluate both with the same tokenizer and length limits")
 		}
-		// Equal token counts turn the difference of two ratios into one ratio.
+		// With equal token counts the difference of two ratios is one ratio.
 		diff[i] = Item{Sum: x[i].Sum - y[i].Sum, N: x[i].N}
 	}
 	return b.interval(diff)
@@ -89,7 +96,7 @@ func (b Bootstrap) interval(items []Item) (Interval, error) {
 		tokens += it.N
 	}
 	if tokens == 0 {
-		return Interval{}, fault.New(fault.Missing, "bootstrap", "items", "no tokens to take a mean over").
+		return Interval{}, fault.New(fault.Missing, "bootstrap", "items", "no tokens to average").
 			WithRemedy("evaluate on at least one item with a text")
 	}
 	rng := rand.New(rand.NewPCG(b.Seed, 0x9e3779b97f4a7c15))
@@ -106,7 +113,7 @@ func (b Bootstrap) interval(items []Item) (Interval, error) {
 	return Interval{Point: PerToken(items), Low: quantile(values, tail), High: quantile(values, 1-tail)}, nil
 }
 
-// quantile interpolates between order statistics (Hyndman and Fan's type 7, numpy's default).
+// quantile interpolates between order statistics: type 7 of Hyndman & Fan 1996, NumPy's default.
 func quantile(sorted []float64, q float64) float64 {
 	at := q * float64(len(sorted)-1)
 	i := int(at)

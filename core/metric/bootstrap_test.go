@@ -53,8 +53,8 @@ func TestSameSeedSameInterval(t *testing.T) {
 	require.NotEqual(t, a.Low, c.Low)
 }
 
-// A small constant gain hides in the spread of the texts unless the items are paired.
-func TestPairingSeesAConstantGain(t *testing.T) {
+// Pairing detects a small constant gain that the variance between texts would hide.
+func TestPairingDetectsAConstantGain(t *testing.T) {
 	base := gaussian(11, 60, 4, 1)
 	better := make([]metric.Item, len(base))
 	for i, it := range base {

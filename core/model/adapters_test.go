@@ -35,9 +35,9 @@ func peftCases(t *testing.T, store blob.Store) (cases []peftCase) {
 	require.Len(t, folders, 8)
 	for _, folder := range folders {
 		c := peftCase{name: filepath.Base(folder)}
-		var made struct{ Model string }
-		readJSON(t, folder+"/case.json", &made)
-		c.model = path.Base(made.Model)
+		var source struct{ Model string }
+		readJSON(t, folder+"/case.json", &source)
+		c.model = path.Base(source.Model)
 		c.ids = goldenIDs(t, c.model)
 		readJSON(t, folder+"/greedy.json", &c.greedy)
 		c.adapter, err = weights.ReadAdapter(ctx, store, "adapters/"+c.name+"/adapter")
@@ -51,28 +51,28 @@ func peftCases(t *testing.T, store blob.Store) (cases []peftCase) {
 	return cases
 }
 
-// logitsAfter gives the logits behind ids.
+// logitsAfter returns the logits after ids.
 func logitsAfter(t *testing.T, m *model.Model, ids []int32) []float32 {
 	t.Helper()
 	ctx := context.Background()
 	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: len(ids), MaxNew: 1})
 	require.NoError(t, err)
 	defer d.Free()
-	require.NoError(t, d.Start(ctx, ids, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+	require.NoError(t, d.Start(ctx, ids, nil, greedy, 0, 0))
 	got, err := d.Logits(ctx)
 	require.NoError(t, err)
 	return got[0]
 }
 
-// greedyAfter gives the n likeliest tokens, one after the other.
+// greedyAfter returns n greedy tokens after a prompt.
 func greedyAfter(t *testing.T, m *model.Model, prompt []int32, n int) (out []int32) {
 	t.Helper()
 	ctx := context.Background()
 	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: len(prompt), MaxNew: n})
 	require.NoError(t, err)
 	defer d.Free()
-	require.NoError(t, d.Start(ctx, prompt, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
-	for d.Made() < n {
+	require.NoError(t, d.Start(ctx, prompt, nil, greedy, 0, 0))
+	for d.Count() < n {
 		require.NoError(t, d.Next(ctx, 0))
 	}
 	sampled, err := d.Sampled(ctx, 0)
@@ -83,8 +83,8 @@ func greedyAfter(t *testing.T, m *model.Model, prompt []int32, n int) (out []int
 	return out
 }
 
-// TestAdaptersOfPEFT loads adapters that PEFT trained, in all the forms it has for
-// them: the same logits, and the same 64 tokens on each prompt.
+// TestAdaptersOfPEFT loads adapters that PEFT trained, in all its variants, and compares the logits
+// and 64 greedy tokens on each prompt.
 func TestAdaptersOfPEFT(t *testing.T) {
 	store := blob.FromFS(os.DirFS(oracle))
 	g := nativetest.Open(t, store)
@@ -108,7 +108,7 @@ func TestAdaptersOfPEFT(t *testing.T) {
 			for _, row := range c.greedy {
 				require.Equal(t, row.Tokens, greedyAfter(t, m, row.Prompt, len(row.Tokens)), "prompt %v", row.Prompt)
 			}
-			// Off and on again, it is what it was.
+			// Switching it off and on again restores the same logits.
 			last := c.logits[len(c.logits)-vocab:]
 			m.Use(nil)
 			base := logitsAfter(t, m, c.ids)
@@ -117,7 +117,7 @@ func TestAdaptersOfPEFT(t *testing.T) {
 			require.InDeltaSlice(t, last, logitsAfter(t, m, c.ids), 1e-3)
 			back, err := m.Adapter(context.Background())
 			require.NoError(t, err)
-			require.Equal(t, c.adapter, back, "read off the device, it is the file")
+			require.Equal(t, c.adapter, back, "the adapter read from the device equals the file")
 		})
 	}
 	require.Zero(t, g.LiveBuffers())
@@ -133,7 +133,7 @@ func inDelta(a, b []float32, delta float32) bool {
 	return true
 }
 
-// TestFrozenAdapterTakesAQuarter: an adapter that does not train has values only.
+// TestFrozenAdapterTakesAQuarter checks that a frozen adapter has values only.
 func TestFrozenAdapterTakesAQuarter(t *testing.T) {
 	store := blob.FromFS(os.DirFS(oracle))
 	g := nativetest.Open(t, store)
@@ -152,8 +152,8 @@ func TestFrozenAdapterTakesAQuarter(t *testing.T) {
 	require.Equal(t, size(true), 4*size(false))
 }
 
-// TestMergedIsTheSameModel merges each adapter into its base and loads the result as
-// a model: its logits are those of base and adapter.
+// TestMergedIsTheSameModel merges each adapter into its base and loads the result as a model: the
+// logits equal those of base and adapter.
 func TestMergedIsTheSameModel(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}

@@ -19,7 +19,7 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// stepped is what one step and one decoded token give.
+// stepped is the result of one step and one decoded token.
 type stepped struct {
 	tokens []kernels.Token
 	grads  []float32
@@ -27,7 +27,7 @@ type stepped struct {
 	bytes  int64 // of the model's weights
 }
 
-// step runs a model of store once, forward, backward and as a decoder.
+// step runs one step and one decoded token of a model of blobs.
 func step(t *testing.T, g *gpu.Context, blobs blob.Store, base string) stepped {
 	t.Helper()
 	ctx := context.Background()
@@ -51,9 +51,12 @@ func step(t *testing.T, g *gpu.Context, blobs blob.Store, base string) stepped {
 	require.NoError(t, err)
 	defer s.Free()
 	last := int32(m.Config.VocabSize - 1)
-	sample := causal.Sample{With: []int32{0, 5, 9, 2, 70, last}, Without: []int32{0, 7}, Response: []int32{last, 2, 1, 99}}
+	sample := causal.Sample{
+		With: []int32{0, 5, 9, 2, 70, last}, Without: []int32{0, 7}, Response: []int32{last, 2, 1, 99},
+	}
 	m.Params.ResetOptimizer()
-	require.NoError(t, s.Run(ctx, causal.Pack([]causal.Sample{sample}, 0, true), nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+	packed := causal.Pack([]causal.Sample{sample}, 0, true)
+	require.NoError(t, s.Run(ctx, packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
 	out.tokens, err = s.Tokens(ctx, len(sample.Response))
 	require.NoError(t, err)
 	grads, err := m.Params.ReadGrads(ctx)
@@ -64,15 +67,15 @@ func step(t *testing.T, g *gpu.Context, blobs blob.Store, base string) stepped {
 	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 8, MaxNew: 1})
 	require.NoError(t, err)
 	defer d.Free()
-	require.NoError(t, d.Start(ctx, sample.With, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+	require.NoError(t, d.Start(ctx, sample.With, nil, greedy, 0, 0))
 	logits, err := d.Logits(ctx)
 	require.NoError(t, err)
 	out.logits = logits[0]
 	return out
 }
 
-// TestSplitMatrices runs a model whose embedding, head and MLP take three parts and more
-// on a device with small bindings, and compares with the same model in one piece.
+// TestSplitMatrices runs a model whose embedding, head and MLP need three or more parts on a device
+// with small bindings, and compares it with the same model in one part.
 func TestSplitMatrices(t *testing.T) {
 	blobs := &blob.Mem{}
 	randomOf(t, blobs, 1030, 2, 128, 100)
@@ -86,7 +89,7 @@ func TestSplitMatrices(t *testing.T) {
 			narrow.binding = 1 << 27
 			want := step(t, g, blobs, base)
 			narrow.binding = limit
-			require.Greater(t, int64(1030*kernelBytes(t, base, 128)), 2*limit, "the embedding takes three parts")
+			require.Greater(t, int64(1030*kernelBytes(t, base, 128)), 2*limit, "the embedding needs three parts")
 			got := step(t, g, blobs, base)
 			for i := range want.tokens {
 				require.InDelta(t, want.tokens[i].LogpWith, got.tokens[i].LogpWith, 1e-5)
@@ -118,8 +121,8 @@ func requireClose(t *testing.T, want, got []float32, tolerance float64) {
 	require.InDeltaSlice(t, want, got, tolerance*most)
 }
 
-// TestAutoIsExact compares a GGUF model of many types in its own formats with the same
-// in f32: the same logits to the bit, since every value is the same.
+// TestAutoIsExact compares a GGUF model of many types in its own formats with the same model in
+// f32: the logits are bit-equal, because every value is the same.
 func TestAutoIsExact(t *testing.T) {
 	ctx := context.Background()
 	blobs := blob.FromFS(os.DirFS("../weights/testdata/gguf"))
@@ -136,7 +139,7 @@ func TestAutoIsExact(t *testing.T) {
 				bytes[base] = g.LiveBytes() - before
 				d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 4, MaxNew: 1})
 				require.NoError(t, err)
-				require.NoError(t, d.Start(ctx, []int32{1, 2, 3, 4}, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+				require.NoError(t, d.Start(ctx, []int32{1, 2, 3, 4}, nil, greedy, 0, 0))
 				got, err := d.Logits(ctx)
 				require.NoError(t, err)
 				logits[base] = got[0]
@@ -149,8 +152,7 @@ func TestAutoIsExact(t *testing.T) {
 	}
 }
 
-// TestBaseRefused names bases that do not exist or cannot train, and values that a
-// format does not hold.
+// TestBaseRefused checks that unknown bases, and bases that cannot train, are refused.
 func TestBaseRefused(t *testing.T) {
 	ctx := context.Background()
 	blobs := &blob.Mem{}

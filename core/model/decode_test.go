@@ -54,7 +54,7 @@ func TestLogitsMatchTransformers(t *testing.T) {
 			for _, n := range []int{1, 7, len(ids)} {
 				d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
 				require.NoError(t, err)
-				require.NoError(t, d.Start(ctx, ids[:n], nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+				require.NoError(t, d.Start(ctx, ids[:n], nil, greedy, 0, 0))
 				got, err := d.Logits(ctx)
 				require.NoError(t, err)
 				for v := range vocab {
@@ -74,7 +74,7 @@ func goldenIDs(t *testing.T, name string) []int32 {
 	return all[name]
 }
 
-// TestGreedyMatchesTransformers writes 64 tokens on each of ten prompts.
+// TestGreedyMatchesTransformers compares 64 greedy tokens on each of ten prompts.
 func TestGreedyMatchesTransformers(t *testing.T) {
 	ctx := context.Background()
 	store := blob.FromFS(os.DirFS(oracle))
@@ -90,8 +90,8 @@ func TestGreedyMatchesTransformers(t *testing.T) {
 			require.NoError(t, err)
 			defer d.Free()
 			for _, row := range rows {
-				require.NoError(t, d.Start(ctx, row.Prompt, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
-				for d.Made() < len(row.Tokens) {
+				require.NoError(t, d.Start(ctx, row.Prompt, nil, greedy, 0, 0))
+				for d.Count() < len(row.Tokens) {
 					require.NoError(t, d.Next(ctx, 0))
 				}
 				sampled, err := d.Sampled(ctx, 0)
@@ -140,7 +140,7 @@ func cacheEqualsPacked(t *testing.T, g *gpu.Context, store blob.Store, name stri
 			p.Steer = .5
 		}
 		require.NoError(t, d.Start(ctx, with, without, p, 7, 0))
-		for d.Made() < n {
+		for d.Count() < n {
 			require.NoError(t, d.Next(ctx, 7))
 		}
 		tokens, err := d.Sampled(ctx, 0)
@@ -156,7 +156,8 @@ func cacheEqualsPacked(t *testing.T, g *gpu.Context, store blob.Store, name stri
 		}
 		step, err := m.NewStep(model.StepSpec{MaxTokens: 256, MaxResponses: 64, Objective: plain(t), Dual: true})
 		require.NoError(t, err)
-		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+		packed := causal.Pack([]causal.Sample{s}, 0, true)
+		require.NoError(t, step.Run(ctx, packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
 		records, err := step.Tokens(ctx, n)
 		require.NoError(t, err)
 		step.Free()

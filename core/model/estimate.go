@@ -9,36 +9,37 @@ import (
 	"nextquill/core/weights"
 )
 
-// Memory is what a model and the work on it take on the device, in bytes by kind.
+// Memory is the device memory of a model and the work on it, in bytes by kind.
 type Memory struct {
-	Base        int64 `json:"base"`        // all weights that do not train, or all when all do
+	Base        int64 `json:"base"`        // the model's weights
 	Adapter     int64 `json:"adapter"`     // LoRA factors
 	Optimizer   int64 `json:"optimizer"`   // gradients and AdamW's moments
-	Activations int64 `json:"activations"` // of the steps' token budgets, with their inputs
-	Cache       int64 `json:"cache"`       // keys and values while writing, with the decoder's scratch
-	Loading     int64 `json:"loading"`     // while loading alone
+	Activations int64 `json:"activations"` // of the steps at their token budgets, with their inputs
+	Cache       int64 `json:"cache"`       // KV cache and scratch of the decoder
+	Loading     int64 `json:"loading"`     // staging buffers, only while loading
 }
 
-// Peak is the most that is there at once.
+// Peak is the most memory in use at once.
 func (m Memory) Peak() int64 {
 	return m.Base + max(m.Loading, m.Adapter+m.Optimizer+m.Activations+m.Cache)
 }
 
-// Needs says what is on the device at once beside a model's weights.
+// Needs is what one phase of a job keeps on the device at once, in addition to the model's weights.
 type Needs struct {
-	LoRA   *LoRASpec        // an adapter that is made
-	Train  *weights.Adapter // one that is read, and trains
-	Frozen *weights.Adapter // one that is read, and does not
+	LoRA   *LoRASpec        // a new adapter
+	Train  *weights.Adapter // an existing adapter that trains
+	Frozen *weights.Adapter // an existing adapter that does not train
 	Steps  []StepSpec
 	Decode *DecodeSpec
 }
 
-// Estimate tells what a model of store would take on a device with these limits, in
-// that one of several phases which takes most. It records everything as the model
-// itself does, on a device that does nothing, so that it cannot be off by more than what
-// a caller leaves out of Needs. A fault of kind DeviceLimit names what such a device
-// cannot hold.
-func Estimate(ctx context.Context, info gpu.Info, store blob.Store, path string, o LoadOptions, phases ...Needs) (Memory, error) {
+// Estimate returns the memory that a model needs on a device with these limits, in the phase that
+// needs most. It runs the same allocations on a device that does nothing, so it is exact for what
+// Needs lists. The error is a fault of kind DeviceLimit that names the tensor when the device
+// cannot hold one.
+func Estimate(
+	ctx context.Context, info gpu.Info, store blob.Store, path string, o LoadOptions, phases ...Needs,
+) (Memory, error) {
 	g := gpu.NewContext(gpu.Dry{Limits: info})
 	tune := kernels.DefaultTune(info)
 	m, pieces, err := prepare(ctx, g, &tune, store, path, o)
@@ -63,7 +64,7 @@ func Estimate(ctx context.Context, info gpu.Info, store blob.Store, path string,
 	return most, nil
 }
 
-// record adds a phase's memory to that of the base, and lets it go again.
+// record returns the memory of a phase on top of the base, and frees it again.
 func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 	out := base
 	var free []func()
@@ -86,7 +87,7 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 	if err != nil {
 		return out, err
 	}
-	if a := m.Using(); a != nil {
+	if a := m.Active(); a != nil {
 		out.Optimizer += a.params.trainingBytes()
 		free = append(free, func() { m.RemoveAdapter(a) })
 	}
@@ -120,7 +121,7 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 	return out, nil
 }
 
-// trainingBytes is what gradients and moments take.
+// trainingBytes is the memory of gradients and moments.
 func (p *Params) trainingBytes() (bytes int64) {
 	for _, s := range p.Segments {
 		if s.Grad != 0 {

@@ -17,8 +17,8 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// TestEstimateIsThePeak holds the estimate to what a device then counts, for every base,
-// an adapter and all weights, training and writing.
+// TestEstimateIsThePeak compares the estimate with the peak that a device counts, for every base,
+// an adapter and all weights, training and generating.
 func TestEstimateIsThePeak(t *testing.T) {
 	ctx := context.Background()
 	blobs := &blob.Mem{}
@@ -63,14 +63,14 @@ func TestEstimateIsThePeak(t *testing.T) {
 				defer d.Free()
 			}
 			require.NoError(t, g.Wait(ctx))
-			// Parameter blocks of kernels that load are 64 bytes each.
+			// The parameter blocks of loading kernels, 64 bytes each, are not estimated.
 			require.InEpsilon(t, g.PeakBytes(), want.Peak(), .01)
 			require.LessOrEqual(t, want.Peak(), g.PeakBytes())
 		})
 	}
 }
 
-// TestEstimateRefuses names what a device cannot hold before anything is loaded.
+// TestEstimateRefuses checks that the fault names the limit before anything is loaded.
 func TestEstimateRefuses(t *testing.T) {
 	ctx := context.Background()
 	blobs := &blob.Mem{}
@@ -78,7 +78,8 @@ func TestEstimateRefuses(t *testing.T) {
 	o, _ := causal.Preset("contextsft")
 	info := gpu.Info{Name: "small", MaxBindingSize: 1 << 20, MaxBufferSize: 1 << 20, MaxStorageBuffers: 8}
 	_, err := model.Estimate(ctx, info, blobs, "m", model.LoadOptions{}, model.Needs{
-		LoRA: &model.LoRASpec{Rank: 4, Alpha: 4}, Steps: []model.StepSpec{{MaxTokens: 100_000, MaxResponses: 10, Objective: o, Backward: true}},
+		LoRA:  &model.LoRASpec{Rank: 4, Alpha: 4},
+		Steps: []model.StepSpec{{MaxTokens: 100_000, MaxResponses: 10, Objective: o, Backward: true}},
 	})
 	require.ErrorIs(t, err, fault.DeviceLimit)
 	require.ErrorContains(t, err, "1048576")

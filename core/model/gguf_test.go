@@ -29,8 +29,8 @@ func TestGGUFLogitsMatchTransformers(t *testing.T) {
 	}
 }
 
-// TestGGUFWithBrokenScale names the tensor of a block whose scale is infinite, which
-// is unpacked on the device.
+// TestGGUFWithBrokenScale checks that the fault names the tensor when the scale of a block is
+// infinite. The block is unpacked on the device.
 func TestGGUFWithBrokenScale(t *testing.T) {
 	ctx := context.Background()
 	data, err := os.ReadFile("../weights/testdata/gguf/llama/model.gguf")

@@ -8,23 +8,23 @@ import (
 	"nextquill/core/kernels"
 )
 
-// vocabChunk is how many columns of the logits exist at a time. The head is a
-// loop over chunks of the vocabulary: one product, then a kernel that folds the
-// chunk into a few numbers per token, so no buffer grows with vocabulary×tokens.
+// vocabChunk is the number of logit columns that exist at a time. The head is a loop over chunks of
+// the vocabulary: a matrix product, then a kernel that reduces the chunk to a few numbers per
+// token. So no buffer grows with vocabulary × tokens.
 const vocabChunk = 1024
 
-// lossTensors are the head's small results, a few numbers per response token.
+// lossTensors are the results of the head, a few numbers per response token.
 type lossTensors struct {
 	state  *gpu.Tensor // log-sum-exps and target logits
 	tokens *gpu.Tensor // kernels.TokenWidth per response token
-	coef   *gpu.Tensor // gradients' factors
-	sums   *gpu.Tensor // ring of sums per step
-	// logits are those of the forward pass where the vocabulary is one chunk, which
-	// the backward pass then need not compute anew; nil where there are more.
+	coef   *gpu.Tensor // factors of the gradients
+	sums   *gpu.Tensor // ring of SumSlots sums
+	// logits are those of the forward pass when the vocabulary is one chunk: the backward pass
+	// reuses them. nil with more chunks.
 	logits *gpu.Tensor
 }
 
-// chunks calls f for every piece of the vocabulary.
+// chunks calls f for every chunk of the vocabulary: first column, columns, head weight.
 func (p *pass) chunks(f func(c0, cols int, w *gpu.Tensor)) {
 	for _, part := range p.m.head.parts {
 		for at := 0; at < part.rows; at += vocabChunk {
@@ -45,9 +45,8 @@ func (p *pass) logits(cols int, hs, w *gpu.Tensor) *gpu.Tensor {
 	return z
 }
 
-// headForward records everything from the normalised hidden states hs
-// [rows, hidden], in the loss's order, to the loss terms and their gradients'
-// factors.
+// headForward records the head and the loss for the normalized hidden states hs [rows, hidden], in
+// the order of Packed.Order: token records, sums and the factors of the gradients.
 func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossTensors) {
 	p.plan.Add(kernels.HeadInit(dual, t.state))
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
@@ -63,7 +62,7 @@ func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossT
 	p.plan.Add(kernels.LossCoefs(kernels.CoefSpec{Dual: dual, Alpha: float32(o.Alpha)}, t.tokens, t.sums, t.coef))
 }
 
-// headBackward records the gradient of hs, and that of the head's weight when it
+// headBackward records the gradient of hs, which it returns, and of the head's weight when that
 // trains.
 func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossTensors) *gpu.Tensor {
 	hidden := p.m.Config.HiddenSize
@@ -73,8 +72,12 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 		if z == nil {
 			z = p.logits(cols, hs, w)
 		}
-		p.plan.Add(kernels.HeadGrad(dual, c0, cols, p.headStride(), o.CounterfactualGrad, z, p.in.targets, t.state, t.coef))
-		spec := kernels.LinearSpec{Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0, Format: p.m.head.format}
+		grad := o.CounterfactualGrad
+		p.plan.Add(kernels.HeadGrad(dual, c0, cols, p.headStride(), grad, z, p.in.targets, t.state, t.coef))
+		spec := kernels.LinearSpec{
+			Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0,
+			Format: p.m.head.format,
+		}
 		p.plan.Add(kernels.LinearInputGrad(p.m.tune, spec, z, w, dhs, nil, nil))
 		if p.m.headGrad != nil {
 			spec.Accumulate, spec.Scale = true, 1
@@ -85,9 +88,10 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 	return dhs
 }
 
+// weightSpec translates the objective's token weights for the kernel.
 func weightSpec(o causal.Options, dual bool) kernels.WeightSpec {
 	s := kernels.WeightSpec{
-		// A single branch has no effects to weigh by.
+		// With a single branch there is no causal effect, and all weights are 1.
 		SelfExpert:    !dual || !o.Frozen(),
 		Delta:         float32(o.Delta),
 		Lambda:        float32(o.Lambda),

@@ -8,7 +8,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"nextquill/core/kernels"
 )
+
+// greedy samples the most likely token.
+var greedy = kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}
 
 func readJSON(t *testing.T, name string, v any) {
 	t.Helper()

@@ -6,7 +6,7 @@ import (
 	"nextquill/core/kernels"
 )
 
-// inputs are the tensors that describe one micro-batch to a plan.
+// inputs are the tensors that describe one micro-batch to a plan, see causal.Packed.
 type inputs struct {
 	g       *gpu.Context
 	buffers []gpu.Buffer
@@ -14,8 +14,8 @@ type inputs struct {
 	ids, positions, ranges, keyRanges                    *gpu.Tensor
 	headTokens, headRanges, headPositions, headKeyRanges *gpu.Tensor
 	order, targets, expert                               *gpu.Tensor
-	slots                                                *gpu.Tensor // rows of a KV cache, when there is one
-	// segments, sorted, uniques group tokens by id for the embedding's gradient.
+	slots                                                *gpu.Tensor // rows of the KV cache, if any
+	// segments, sorted and uniques group tokens by id for the gradient of the embedding.
 	segments, sorted, uniques *gpu.Tensor
 }
 
@@ -25,7 +25,7 @@ func (in *inputs) tensor(name string, words int) *gpu.Tensor {
 	return gpu.Persistent(name, b, 0, int64(4*words))
 }
 
-// newInputs allocates for packs of at most tokens and responses.
+// newInputs allocates inputs for packs of at most this many tokens and response tokens.
 func newInputs(g *gpu.Context, tokens, responses int, dual bool) *inputs {
 	rows := responses
 	if dual {
@@ -49,8 +49,8 @@ func newInputs(g *gpu.Context, tokens, responses int, dual bool) *inputs {
 	return in
 }
 
-// write uploads a micro-batch. expert is [responses, 2], the log-probabilities
-// under a frozen θ_D, or nil.
+// write uploads a micro-batch. expert is [responses, 2], log-probabilities under a frozen θ_D, or
+// nil.
 func (in *inputs) write(p *causal.Packed, expert []float32, embeddingGrad bool) {
 	put := func(t *gpu.Tensor, v []uint32) {
 		b, _ := t.Handle()

@@ -5,14 +5,15 @@ import (
 	"nextquill/core/kernels"
 )
 
-// saved is what a layer's backward pass needs of its forward pass.
+// saved is what the backward pass of a layer needs from its forward pass. The u tensors are x·Aᵀ of
+// the LoRA pairs, nil without one.
 type saved struct {
-	x, h1, rstd1         *gpu.Tensor // residual stream in, normalised
-	xq, hq               *gpu.Tensor // the same at the query rows
-	rawQ, rawK           *gpu.Tensor // before the norm of each head
-	rstdQ, rstdK         *gpu.Tensor // nil without such a norm, where rawQ is q
-	q, k, v, attn, stats *gpu.Tensor
-	mid, h2, rstd2       *gpu.Tensor
+	x, h1, rstd1         *gpu.Tensor // input of the layer, normalized input, 1/RMS
+	xq, hq               *gpu.Tensor // x and h1 at the query rows
+	rawQ, rawK           *gpu.Tensor // before the norm on each head
+	rstdQ, rstdK         *gpu.Tensor // nil without a head norm; then rawQ is q
+	q, k, v, attn, stats *gpu.Tensor // stats are the softmax statistics of attention
+	mid, h2, rstd2       *gpu.Tensor // after attention, normalized, 1/RMS
 	gate, up, act        *gpu.Tensor
 	uq, uk, uv, uo       *gpu.Tensor
 	uGate, uUp, uDown    *gpu.Tensor
@@ -21,11 +22,13 @@ type saved struct {
 	ranges, keyRanges    *gpu.Tensor
 }
 
-// layerForward records layer i on x [tokens, hidden] and returns the residual
-// stream behind it: all tokens, or the query rows behind the last layer.
+// layerForward records layer i on x [tokens, hidden] and returns the residual stream after it: all
+// tokens, or only the query rows after the last layer.
 func (p *pass) layerForward(i int, x *gpu.Tensor) (*gpu.Tensor, *saved) {
 	l, c := &p.m.layers[i], p.m.Config
-	s := &saved{x: x, rows: p.tokens, positions: p.in.positions, ranges: p.in.ranges, keyRanges: p.in.keyRanges}
+	s := &saved{
+		x: x, rows: p.tokens, positions: p.in.positions, ranges: p.in.ranges, keyRanges: p.in.keyRanges,
+	}
 	s.h1, s.rstd1 = p.rmsNorm(l.norm1, p.tokens, x)
 	kv := c.KVHeads * c.HeadDim
 	s.rawK, s.v = p.temp("k", p.tokens, kv), p.temp("v", p.tokens, kv)
@@ -72,9 +75,9 @@ func (p *pass) attention(d dim) kernels.AttentionSpec {
 	return kernels.AttentionSpec{Rows: d.rows, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim}
 }
 
-// layerBackward records the gradients of layer i given dy, the gradient of what
-// layerForward returned, which it overwrites. It returns the gradient of the
-// layer's input, or nil when wantInput is false.
+// layerBackward records the gradients of layer i. dy is the gradient of what layerForward returned;
+// it is overwritten. The result is the gradient of the layer's input, or nil when wantInput is
+// false and nothing needs it.
 func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *gpu.Tensor {
 	l, c := &p.m.layers[i], p.m.Config
 	rows, sub := s.rows, s.rows != p.tokens
@@ -85,7 +88,8 @@ func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *g
 	p.plan.Add(kernels.SwiGLUGrad(rows.rows, c.IntermediateSize, s.gate, s.up, dact, dgate, dup))
 	dh2 := p.temp("dh2", rows, c.HiddenSize)
 	p.linearGrads(l.gate, l.up, rows, s.h2, s.uGate, s.uUp, dgate, dup, dh2)
-	// The residual carries dy past the norm: dy becomes the gradient of mid.
+	// The residual connection passes dy on, and the norm adds to it: dy becomes the gradient of
+	// mid.
 	p.rmsNormGrad(l.norm2, rows, s.mid, s.rstd2, dh2, dy, true)
 
 	width, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
@@ -93,7 +97,8 @@ func (p *pass) layerBackward(i int, s *saved, dy *gpu.Tensor, wantInput bool) *g
 	p.linearGrad(l.o, rows, s.attn, s.uo, dy, dattn, false)
 	p.plan.Add(kernels.AttentionDelta(p.attention(rows), s.attn, dattn, s.stats))
 	dq, dk, dv := p.temp("dq", rows, width), p.temp("dk", p.tokens, kv), p.temp("dv", p.tokens, kv)
-	p.plan.Add(kernels.AttentionQueryGrad(p.m.tune, p.attention(rows), s.q, s.k, s.v, s.ranges, s.stats, dattn, dq))
+	p.plan.Add(kernels.AttentionQueryGrad(
+		p.m.tune, p.attention(rows), s.q, s.k, s.v, s.ranges, s.stats, dattn, dq))
 	keys := p.attention(p.tokens)
 	keys.Queries = rows.rows
 	p.plan.Add(kernels.AttentionKeyGrad(p.m.tune, keys, s.q, s.k, s.v, s.keyRanges, s.stats, dattn, dk, dv))

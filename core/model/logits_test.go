@@ -15,8 +15,9 @@ import (
 	"nextquill/core/weights"
 )
 
-// requireLogits loads the model in a folder and compares its logits with a golden file's: "ids" [n], "logits" [n, vocabulary].
-// They are looked at after the first few ids, and after all.
+// requireLogits loads the model in a folder and compares its logits with those of a golden file,
+// which has "ids" [n] and "logits" [n, vocabulary]. It compares after the first few ids and after
+// all.
 func requireLogits(t *testing.T, g *gpu.Context, store blob.Store, folder, golden string, few int) {
 	ctx := context.Background()
 	f, err := weights.Open(ctx, store, golden)
@@ -36,7 +37,7 @@ func requireLogits(t *testing.T, g *gpu.Context, store blob.Store, folder, golde
 	for _, n := range []int{few, len(ids)} {
 		d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
 		require.NoError(t, err)
-		require.NoError(t, d.Start(ctx, ids[:n], nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+		require.NoError(t, d.Start(ctx, ids[:n], nil, greedy, 0, 0))
 		got, err := d.Logits(ctx)
 		require.NoError(t, err)
 		vocab := m.Config.VocabSize

@@ -8,8 +8,8 @@ import (
 	"nextquill/core/kernels"
 )
 
-// matrix is a weight [rows, columns] on the device, in parts where it is larger than
-// one binding may be.
+// matrix is a weight [rows, columns] on the device. It is split into parts when it is larger than
+// the largest binding.
 type matrix struct {
 	name          string
 	rows, columns int
@@ -17,43 +17,45 @@ type matrix struct {
 	parts         []part
 }
 
-// part is the rows of a matrix from first on.
+// part is rows of a matrix, starting at row first.
 type part struct {
 	first, rows int
 	t           *gpu.Tensor
 }
 
-// partAlign is what the first rows of parts are multiples of: 64 rows of whole words
-// are a multiple of WebGPU's offset alignment in every format and for every rank.
+// partAlign divides the first row of every part. 64 rows are a multiple of WebGPU's offset
+// alignment in every format and for every rank.
 const partAlign = 64
 
-// bindingLimit is how large a tensor may be.
+// bindingLimit is the largest tensor in bytes.
 func bindingLimit(info gpu.Info) int64 { return min(info.MaxBindingSize, info.MaxBufferSize) }
 
-// newMatrix makes the buffers of a matrix; its parts begin at multiples of align rows.
+// newMatrix creates the buffers of a matrix; its parts start at multiples of align rows.
 func (m *Model) newMatrix(name string, rows, columns, align int, f kernels.Format) (*matrix, error) {
 	w := &matrix{name: name, rows: rows, columns: columns, format: f}
 	limit, rowBytes := bindingLimit(m.g.Info()), int64(f.RowBytes(columns))
 	most := rows
 	if int64(rows)*rowBytes > limit {
 		if most = int(limit/rowBytes) / align * align; most == 0 {
-			return nil, fault.New(fault.DeviceLimit, m.g.Info().Name, name, "%d rows of it need a binding of %d bytes", align, int64(align)*rowBytes).
-				WithLimit("%d", limit).WithRemedy("use a smaller model or another adapter")
+			detail := "%d rows need a binding of %d bytes"
+			return nil, fault.New(fault.DeviceLimit, m.g.Info().Name, name, detail, align, int64(align)*rowBytes).
+				WithLimit("%d", limit).WithRemedy("use a smaller model or another device")
 		}
 	}
 	for first := 0; first < rows; first += most {
 		n := min(most, rows-first)
-		w.parts = append(w.parts, part{first, n, m.newTensor(fmt.Sprintf("%s[%d:]", name, first), int64(n)*rowBytes)})
+		t := m.newTensor(fmt.Sprintf("%s[%d:]", name, first), int64(n)*rowBytes)
+		w.parts = append(w.parts, part{first, n, t})
 	}
 	return w, nil
 }
 
-// whole is a matrix in F32 that lies in one tensor.
-func whole(name string, rows, columns int, t *gpu.Tensor) *matrix {
+// singlePart is an F32 matrix in one tensor.
+func singlePart(name string, rows, columns int, t *gpu.Tensor) *matrix {
 	return &matrix{name: name, rows: rows, columns: columns, parts: []part{{0, rows, t}}}
 }
 
-// slice is rows of a part, from a multiple of partAlign on.
+// slice is rows of a part; first is a multiple of partAlign.
 func (w *matrix) slice(p part, first, rows int) *gpu.Tensor {
 	rowBytes := int64(w.format.RowBytes(w.columns))
 	return p.t.Slice(int64(first-p.first)*rowBytes, int64(rows)*rowBytes)
@@ -78,7 +80,7 @@ func (p *pass) inputGrad(w *matrix, s kernels.LinearSpec, dy, dx, v, a *gpu.Tens
 	for i, part := range w.parts {
 		s.Out, s.Offset = part.rows, part.first
 		if i > 0 {
-			// The low-rank term and what was there before are in.
+			// The first part added the low-rank term and kept or cleared dx.
 			s.Accumulate, s.Rank, v, a = true, 0, nil, nil
 		}
 		p.plan.Add(kernels.LinearInputGrad(p.m.tune, s, dy, part.t, dx, v, a))

@@ -21,19 +21,21 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// random makes a small model of the given vocabulary and depth.
+// random writes a small model with random weights to store.
 func random(t *testing.T, store blob.Store, vocab, layers int) {
 	t.Helper()
 	randomOf(t, store, vocab, layers, 16, 24)
 }
 
-// randomOf is random with other widths.
+// randomOf is random with given widths.
 func randomOf(t *testing.T, store blob.Store, vocab, layers, hidden, mlp int) {
 	t.Helper()
 	ctx := context.Background()
-	config := fmt.Sprintf(`{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":%d,"intermediate_size":%d,
-		"num_hidden_layers":%d,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":%d,"max_position_embeddings":128,
-		"rms_norm_eps":1e-5,"rope_theta":10000,"tie_word_embeddings":false,"bos_token_id":0,"eos_token_id":1}`, hidden, mlp, layers, vocab)
+	config := fmt.Sprintf(`{"architectures":["LlamaForCausalLM"],"model_type":"llama",
+		"hidden_size":%d,"intermediate_size":%d,"num_hidden_layers":%d,"num_attention_heads":2,
+		"num_key_value_heads":1,"vocab_size":%d,"max_position_embeddings":128,"rms_norm_eps":1e-5,
+		"rope_theta":10000,"tie_word_embeddings":false,"bos_token_id":0,"eos_token_id":1}`,
+		hidden, mlp, layers, vocab)
 	require.NoError(t, store.Write(ctx, "m/config.json", []byte(config)))
 	cfg, err := weights.ReadConfig(ctx, store, "m")
 	require.NoError(t, err)
@@ -53,8 +55,8 @@ func randomOf(t *testing.T, store blob.Store, vocab, layers, hidden, mlp int) {
 	require.NoError(t, weights.Write(ctx, store, "m/"+weights.SingleName, tensors, nil))
 }
 
-// TestNoBufferGrowsWithVocabularyTimesTokens compares the memory of a training
-// step at two vocabularies, both larger than a chunk: only the weights differ.
+// TestNoBufferGrowsWithVocabularyTimesTokens compares the memory of a training step at two
+// vocabularies that are larger than a chunk: it must not grow.
 func TestNoBufferGrowsWithVocabularyTimesTokens(t *testing.T) {
 	ctx := context.Background()
 	scratch := map[int]int64{}
@@ -69,10 +71,12 @@ func TestNoBufferGrowsWithVocabularyTimesTokens(t *testing.T) {
 		before := g.LiveBytes()
 		o, err := causal.Preset("nextquill-code")
 		require.NoError(t, err)
-		step, err := m.NewStep(model.StepSpec{MaxTokens: 256, MaxResponses: 64, Objective: o, Dual: true, Backward: true})
+		step, err := m.NewStep(model.StepSpec{
+			MaxTokens: 256, MaxResponses: 64, Objective: o, Dual: true, Backward: true,
+		})
 		require.NoError(t, err)
 		scratch[vocab] = g.LiveBytes() - before
-		// The step runs, over the ragged last chunk too.
+		// The step also covers the partial last chunk.
 		s := causal.Sample{With: []int32{0, 5, 9, 2}, Without: []int32{0, 7}, Response: []int32{int32(vocab - 1), 2, 1}}
 		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{}, 0))
 		tokens, err := step.Tokens(ctx, 3)
@@ -85,7 +89,7 @@ func TestNoBufferGrowsWithVocabularyTimesTokens(t *testing.T) {
 	require.InDelta(t, scratch[3000], scratch[9001], 4096)
 }
 
-// TestRecomputeSavesMemory compares the scratch memory of both ways.
+// TestRecomputeSavesMemory compares the memory of a step with and without recompute.
 func TestRecomputeSavesMemory(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}
@@ -99,7 +103,9 @@ func TestRecomputeSavesMemory(t *testing.T) {
 	size := func(recompute bool) int64 {
 		before := g.LiveBytes()
 		o, _ := causal.Preset("contextsft")
-		step, err := m.NewStep(model.StepSpec{MaxTokens: 4096, MaxResponses: 64, Objective: o, Backward: true, Recompute: recompute})
+		step, err := m.NewStep(model.StepSpec{
+			MaxTokens: 4096, MaxResponses: 64, Objective: o, Backward: true, Recompute: recompute,
+		})
 		require.NoError(t, err)
 		defer step.Free()
 		return g.LiveBytes() - before
@@ -107,7 +113,7 @@ func TestRecomputeSavesMemory(t *testing.T) {
 	require.Less(t, size(true), size(false)/2)
 }
 
-// weak is a device with smaller limits than it has.
+// weak is a device that reports smaller limits.
 type weak struct {
 	gpu.Device
 	binding int64
@@ -120,9 +126,8 @@ func (w weak) Info() gpu.Info {
 	return i
 }
 
-// TestWeakDevice loads a model of whose embedding not even 64 rows fit a binding, and one
-// whose kernels need more buffers than a stage may have: faults that name what and
-// the limit.
+// TestWeakDevice checks that the fault names the tensor and the limit when 64 rows of the embedding
+// do not fit in a binding, and when a kernel needs more storage buffers than a stage may have.
 func TestWeakDevice(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}

@@ -8,21 +8,21 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Params are tensors that train, or the frozen ones of an adapter, laid one after the other in flat buffers, so
-// that clipping and AdamW take one dispatch per segment instead of one per
-// tensor, and a checkpoint is a few copies.
+// Params are the tensors that train, or those of a frozen adapter, packed into flat buffers. So
+// clipping and AdamW take one dispatch per segment instead of one per tensor, and a checkpoint is a
+// few copies.
 //
-// Every tensor starts at a multiple of 256 bytes, WebGPU's binding alignment.
-// The gaps stay zero: their gradient is zero, so AdamW leaves them alone.
+// Every tensor starts at a multiple of 256 bytes, WebGPU's binding alignment. The gaps stay zero:
+// their gradient is zero.
 type Params struct {
 	g        *gpu.Context
 	Entries  []Param
 	Segments []Segment
 }
 
-// Param is one trainable tensor, shape [Rows, Columns] as stored on the device.
+// Param is one tensor of shape [Rows, Columns], as stored on the device.
 type Param struct {
-	Name    string // HF name, or PEFT key for LoRA factors
+	Name    string // HF name, or PEFT key of a LoRA factor
 	Rows    int
 	Columns int
 	Segment int
@@ -40,12 +40,9 @@ type Segment struct {
 
 const paramAlign = 256
 
-// newParams lays out tensors that train, given as name and shape. The order is
-// kept; it is the order of checkpoints.
-func newParams(g *gpu.Context, shapes []Param) (*Params, error) { return layParams(g, shapes, true) }
-
-// layParams is newParams for tensors that need not train: those have values only.
-func layParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
+// newParams allocates tensors of these names and shapes. Their order is that of checkpoints.
+// Without train they have values only: no gradients and no moments.
+func newParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 	p := &Params{g: g, Entries: shapes}
 	limit := int(min(g.Info().MaxBindingSize, g.Info().MaxBufferSize))
 	used := 0
@@ -55,7 +52,7 @@ func layParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 		bytes := 4 * e.Rows * e.Columns
 		if bytes > limit {
 			return nil, fault.New(fault.DeviceLimit, g.Info().Name, e.Name, "needs a binding of %d bytes", bytes).
-				WithLimit("%d", limit).WithRemedy("use a smaller model or another adapter")
+				WithLimit("%d", limit).WithRemedy("use a smaller model or another device")
 		}
 		if len(sizes) == 0 || used+bytes > limit {
 			sizes = append(sizes, 0)
@@ -92,7 +89,7 @@ func layParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 	return p, nil
 }
 
-// Count is the number of trainable values, gaps not counted.
+// Count is the number of values, without gaps.
 func (p *Params) Count() int {
 	n := 0
 	for _, e := range p.Entries {
@@ -101,7 +98,7 @@ func (p *Params) Count() int {
 	return n
 }
 
-// Set writes a tensor's value.
+// Set writes the value of entry i.
 func (p *Params) Set(i int, value []float32) {
 	e := p.Entries[i]
 	if len(value) != e.Rows*e.Columns {
@@ -120,7 +117,7 @@ func (p *Params) ResetOptimizer() {
 	}
 }
 
-// ReadValues and ReadGrads return all tensors' values or gradients, by entry.
+// ReadValues returns all values, by entry.
 func (p *Params) ReadValues(ctx context.Context) ([][]float32, error) {
 	return p.readAll(ctx, func(s Segment) gpu.Buffer { return s.Value })
 }
@@ -146,12 +143,13 @@ func (p *Params) readAll(ctx context.Context, which func(Segment) gpu.Buffer) ([
 	return out, nil
 }
 
-// State is everything of Params that a checkpoint keeps, segment by segment.
+// State is the part of a segment that a checkpoint keeps: values and AdamW's first and second
+// moments.
 type State struct {
 	Value, Mean, Var []float32
 }
 
-// ReadState copies the values and AdamW's moments off the device.
+// ReadState reads the state of every segment from the device.
 func (p *Params) ReadState(ctx context.Context) ([]State, error) {
 	out := make([]State, len(p.Segments))
 	for i, s := range p.Segments {
@@ -168,7 +166,7 @@ func (p *Params) ReadState(ctx context.Context) ([]State, error) {
 	return out, nil
 }
 
-// WriteState puts back what ReadState returned.
+// WriteState writes what ReadState returned to the device.
 func (p *Params) WriteState(states []State) error {
 	if len(states) != len(p.Segments) {
 		return fault.New(fault.Mismatch, "checkpoint", "segments", "%d, the model has %d", len(states), len(p.Segments))

@@ -9,32 +9,31 @@ import (
 type pass struct {
 	m    *Model
 	plan *gpu.Plan
-	// tokens are the rows of the packed stream, queries the rows whose logits
-	// are wanted: the last layer computes nothing else for them but keys and
-	// values, since no later layer looks.
+	// tokens are the rows of the packed stream, queries the rows that need logits. For the other
+	// rows the last layer computes only keys and values: no later layer reads anything else.
 	tokens, queries dim
 	in              *inputs
-	cache           *Cache // nil in training: keys and values are the stream's own
+	cache           *kvCache // nil in training: attention reads the stream's own keys and values
 }
 
-// dim is a row dimension: which count it follows, and how large it can be.
+// dim is a number of rows: the count it follows at run time, and its largest value.
 type dim struct {
 	rows     kernels.Rows
 	capacity int
 }
 
-// times is n rows for every one of d.
+// times is n rows for each row of d.
 func (d dim) times(n int) dim { return dim{d.rows.Times(n), d.capacity * n} }
 
-// rowForm is how kernels that reduce over a row spread their work.
+// rowForm is how kernels that reduce over a row distribute their work on this device.
 func (p *pass) rowForm() kernels.RowForm { return kernels.RowFormFor(p.m.g.Info()) }
 
 func (p *pass) temp(name string, d dim, features int) *gpu.Tensor {
 	return p.plan.Temp(name, int64(4*d.capacity*features))
 }
 
-// linear records y = x·Wᵀ + b with the layer's adapter, and returns x·Aᵀ when
-// there is one: the weight gradient of B needs it.
+// linear records y = x·Wᵀ + b including the layer's adapter. With an adapter it returns u = x·Aᵀ,
+// which the gradient of B needs.
 func (p *pass) linear(l *linear, d dim, x, y *gpu.Tensor) (u *gpu.Tensor) {
 	u = p.product(l, d, x, y)
 	if l.bias != nil {
@@ -51,26 +50,28 @@ func (p *pass) product(l *linear, d dim, x, y *gpu.Tensor) (u *gpu.Tensor) {
 		return nil
 	}
 	u = p.temp(l.path+".u", d, l.lora.rank)
-	p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.lora.rank}, x, l.lora.a, u, nil, nil))
+	low := kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.lora.rank}
+	p.plan.Add(kernels.LinearForward(p.m.tune, low, x, l.lora.a, u, nil, nil))
 	spec.Rank, spec.Scale = l.lora.rank, l.lora.scale
 	p.forward(l.w, spec, x, y, u, l.lora.b)
 	return u
 }
 
-// linearGrad records the gradients of y = linear(x) given dy: those of the
-// layer's parameters, added to what is there, and that of x unless dx is nil.
+// linearGrad records the gradients of y = linear(x) given dy. Those of the layer's parameters add
+// to their buffers. That of x goes to dx, or adds to it with accumulate; dx may be nil.
 func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate bool) {
 	spec := kernels.LinearSpec{Rows: d.rows, Accumulate: accumulate}
 	var v, a *gpu.Tensor
 	if lora := l.lora; lora != nil {
 		v, a = p.temp(l.path+".v", d, lora.rank), lora.a
 		spec.Rank, spec.Scale = lora.rank, lora.scale
-		p.plan.Add(kernels.LinearInputGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: lora.rank, Out: l.out}, dy, lora.b, v, nil, nil))
-		p.plan.Add(kernels.LinearWeightGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: lora.rank, Accumulate: true, Scale: lora.scale}, v, x, lora.da))
-		p.plan.Add(kernels.LinearWeightGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: lora.rank, Out: l.out, Accumulate: true, Scale: lora.scale}, dy, u, lora.db))
+		back := kernels.LinearSpec{Rows: d.rows, In: lora.rank, Out: l.out}
+		p.plan.Add(kernels.LinearInputGrad(p.m.tune, back, dy, lora.b, v, nil, nil))
+		p.weightGrad(d, l.in, lora.rank, lora.scale, v, x, lora.da)
+		p.weightGrad(d, lora.rank, l.out, lora.scale, dy, u, lora.db)
 	}
 	if l.grad != nil {
-		p.plan.Add(kernels.LinearWeightGrad(p.m.tune, kernels.LinearSpec{Rows: d.rows, In: l.in, Out: l.out, Accumulate: true, Scale: 1}, dy, x, l.grad))
+		p.weightGrad(d, l.in, l.out, 1, dy, x, l.grad)
 	}
 	if l.biasGrad != nil {
 		p.plan.Add(kernels.ColumnSums(d.rows, l.out, dy, l.biasGrad))
@@ -80,9 +81,15 @@ func (p *pass) linearGrad(l *linear, d dim, x, u, dy, dx *gpu.Tensor, accumulate
 	}
 }
 
-// linearGrads is linearGrad for two layers of one x, of which dx gets the gradient.
-// Where all weights train one product sums dx, so that it is stored once: the second
-// layer takes the place of a low-rank term.
+// weightGrad records grad += scale·dyᵀ·x, grad [out, in].
+func (p *pass) weightGrad(d dim, in, out int, scale float32, dy, x, grad *gpu.Tensor) {
+	spec := kernels.LinearSpec{Rows: d.rows, In: in, Out: out, Accumulate: true, Scale: scale}
+	p.plan.Add(kernels.LinearWeightGrad(p.m.tune, spec, dy, x, grad))
+}
+
+// linearGrads is linearGrad for two layers with the same input x; dx gets the sum of both
+// gradients. For F32 layers without adapters it is one product, with the second layer in place of
+// the low-rank term, so that dx is written once.
 func (p *pass) linearGrads(a, b *linear, d dim, x, ua, ub, da, db, dx *gpu.Tensor) {
 	if a.lora != nil || b.lora != nil || b.w.format != kernels.F32 || len(b.w.parts) > 1 || b.out%4 != 0 {
 		p.linearGrad(a, d, x, ua, da, dx, false)
@@ -94,7 +101,7 @@ func (p *pass) linearGrads(a, b *linear, d dim, x, ua, ub, da, db, dx *gpu.Tenso
 	p.inputGrad(a.w, kernels.LinearSpec{Rows: d.rows, Rank: b.out, Scale: 1}, da, dx, db, b.w.parts[0].t)
 }
 
-// rmsNorm records y = norm(x) and returns it with the reciprocal deviations.
+// rmsNorm records y = norm(x) and returns y and 1/RMS of each row.
 func (p *pass) rmsNorm(n gain, d dim, x *gpu.Tensor) (y, rstd *gpu.Tensor) {
 	features := p.m.Config.HiddenSize
 	y, rstd = p.temp("norm", d, features), p.temp("rstd", d, 1)
@@ -113,8 +120,8 @@ func (p *pass) rmsNormGrad(n gain, d dim, x, rstd, dy, dx *gpu.Tensor, accumulat
 	}
 }
 
-// headNorm records the norm of each head of x [d, heads × head dim], or returns x
-// where there is none.
+// headNorm records the norm on each head of x [d, heads × head dim]. Without such a norm it returns
+// x.
 func (p *pass) headNorm(n *gain, d dim, heads int, x *gpu.Tensor) (y, rstd *gpu.Tensor) {
 	if n == nil {
 		return x, nil
@@ -125,8 +132,7 @@ func (p *pass) headNorm(n *gain, d dim, heads int, x *gpu.Tensor) (y, rstd *gpu.
 	return y, rstd
 }
 
-// headNormGrad records the gradients of y = headNorm(x) given dy, and returns that
-// of x.
+// headNormGrad records the gradients of y = headNorm(x) given dy and returns that of x.
 func (p *pass) headNormGrad(n *gain, d dim, heads int, x, rstd, dy *gpu.Tensor) *gpu.Tensor {
 	if n == nil {
 		return dy

@@ -11,9 +11,9 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// TestRopeScalingMatchesTransformers compares the logits of models whose rotary
-// frequencies are scaled, from config.json and from GGUF metadata, with those of
-// transformers: at places within the original positions, and far behind them.
+// TestRopeScalingMatchesTransformers compares the logits of models with scaled rotary frequencies,
+// from config.json and from GGUF metadata, with those of transformers: within the original
+// positions and far after them.
 func TestRopeScalingMatchesTransformers(t *testing.T) {
 	store := blob.FromFS(os.DirFS("../weights/testdata/rope"))
 	g := nativetest.Open(t, store)

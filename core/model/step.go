@@ -9,8 +9,8 @@ import (
 	"nextquill/core/kernels"
 )
 
-// SumSlots is the length of the ring of sums: so many steps can run before
-// their losses have to be read.
+// SumSlots is the length of the ring of sums: the number of steps that can run before their losses
+// must be read.
 const SumSlots = 32
 
 // StepSpec says what a Step computes and how large its micro-batches may be.
@@ -18,17 +18,17 @@ type StepSpec struct {
 	MaxTokens    int // packed tokens
 	MaxResponses int // response tokens
 	Objective    causal.Options
-	// Dual computes the erased branch too.
+	// Dual also computes the erased branch.
 	Dual bool
-	// Backward adds gradients to Params; else only token records are made.
+	// Backward adds gradients to Params. Without it a step only gives token records and sums.
 	Backward bool
-	// Recompute keeps each layer's input alone and runs its forward pass again
-	// in the backward pass: less memory for a third more work.
+	// Recompute keeps only each layer's input and repeats its forward pass in the backward pass:
+	// less memory for a third more work, and the same bits.
 	Recompute bool
 }
 
-// Step is a compiled plan over one micro-batch: forward, loss and, when asked
-// for, backward. It allocates when it is made and never again.
+// Step is a compiled plan over one micro-batch: forward pass, loss and optionally backward pass. It
+// allocates memory when it is created and never after.
 type Step struct {
 	Spec StepSpec
 	m    *Model
@@ -38,8 +38,8 @@ type Step struct {
 	bufs []gpu.Buffer
 }
 
-// NewStep records and compiles a step. It belongs to the adapter that the model
-// carries now: free it before that one is detached.
+// NewStep records and compiles a step for the adapter that is active now. Free the step before that
+// adapter is removed.
 func (m *Model) NewStep(spec StepSpec) (*Step, error) {
 	s := &Step{Spec: spec, m: m, plan: m.g.NewPlan("step")}
 	s.in = newInputs(m.g, spec.MaxTokens, spec.MaxResponses, spec.Dual)
@@ -71,7 +71,7 @@ func (s *Step) tensor(name string, words int) *gpu.Tensor {
 	return gpu.Persistent(name, b, 0, int64(4*words))
 }
 
-// recordStep records the whole step.
+// recordStep records the complete step.
 func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 	m, hidden := p.m, p.m.Config.HiddenSize
 	x := p.temp("embedded", p.tokens, hidden)
@@ -102,14 +102,14 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 		dy = p.layerBackward(i, s, dy, i > 0 || m.embedGrad != nil)
 	}
 	if m.embedGrad != nil {
-		p.plan.Add(kernels.EmbeddingGrad(p.tokens.rows, hidden, p.in.segments, p.in.sorted, p.in.uniques, dy, m.embedGrad))
+		p.plan.Add(kernels.EmbeddingGrad(
+			p.tokens.rows, hidden, p.in.segments, p.in.sorted, p.in.uniques, dy, m.embedGrad))
 	}
 }
 
-// Run uploads a micro-batch and queues the plan. dyn carries the divisors, the
-// slot of the ring and whether its sums add up; the counts are filled in here.
-// expert is [responses, 2] log-probabilities under a frozen θ_D, or nil. budget
-// is the work of one submit in flops, see gpu.Plan.Run.
+// Run uploads a micro-batch and queues the plan. dyn holds the divisors, the slot in the ring and
+// whether its sums accumulate; Run sets the counts. expert is [responses, 2], log-probabilities
+// under a frozen θ_D, or nil. budget is the work of one submit in flops, see gpu.Plan.Run.
 func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn kernels.Dyn, budget float64) error {
 	setCounts(&dyn, p)
 	s.in.write(p, expert, s.m.embedGrad != nil && s.Spec.Backward)
@@ -123,7 +123,7 @@ func (s *Step) Flops(p *causal.Packed) float64 {
 	return s.plan.Flops(d.Replay())
 }
 
-// Profile times every kernel of the step on the micro-batch that was run last.
+// Profile times every kernel of the step on p, which must be the micro-batch of the last Run.
 func (s *Step) Profile(ctx context.Context, p *causal.Packed, now func() time.Time) ([]gpu.Timing, error) {
 	d := kernels.Dyn{NormNTP: 1, NormAlign: 1}
 	setCounts(&d, p)
@@ -158,7 +158,7 @@ func (s *Step) ReadSums(ctx context.Context, slot int) (kernels.Sums, error) {
 	return sums[0], nil
 }
 
-// ReadAllSums returns the whole ring, SumSlots sums.
+// ReadAllSums returns the complete ring, SumSlots sums.
 func (s *Step) ReadAllSums(ctx context.Context) ([]kernels.Sums, error) {
 	return s.readSums(ctx, 0, SumSlots)
 }

@@ -6,8 +6,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// Gradients reads all gradients as named tensors: PEFT keys for an adapter, HF
-// names when all weights train.
+// Gradients reads all gradients as named tensors: with PEFT keys for an adapter, with HF names when
+// all weights train.
 func (m *Model) Gradients(ctx context.Context) ([]weights.Tensor, error) {
 	values, err := m.Params.ReadGrads(ctx)
 	if err != nil {
@@ -27,7 +27,7 @@ func (m *Model) Gradients(ctx context.Context) ([]weights.Tensor, error) {
 	return m.Params.named(values), nil
 }
 
-// Weights reads all weights as named tensors, when all train.
+// Weights reads all weights as named tensors. The model must have been loaded with Full.
 func (m *Model) Weights(ctx context.Context) ([]weights.Tensor, error) {
 	values, err := m.Params.ReadValues(ctx)
 	if err != nil {
@@ -36,7 +36,7 @@ func (m *Model) Weights(ctx context.Context) ([]weights.Tensor, error) {
 	return m.Params.named(values), nil
 }
 
-// named gives values, by entry, their names and shapes.
+// named adds names and shapes to values by entry.
 func (p *Params) named(values [][]float32) []weights.Tensor {
 	var out []weights.Tensor
 	for i, e := range p.Entries {

@@ -7,77 +7,9 @@ import (
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
-	"nextquill/core/weights"
 )
 
-// pieceValues is about how many values come to the device at a time: what bounds the
-// memory that loading takes beside the weights.
-const pieceValues = 2 << 20
-
-// piece is rows of a file's tensor on their way into a tensor on the device.
-type piece struct {
-	file           *weights.File
-	info           weights.Info
-	first          int // row in the file's tensor
-	rows, columns  int
-	format         kernels.Format
-	to             *gpu.Tensor
-	rawBytes, size int // in the file; and values
-}
-
-// rowAlign is how rows of a tensor can be taken apart: whole heads where the file has
-// them in another order, and as partAlign says.
-func rowAlign(info weights.Info) int {
-	align := partAlign
-	for info.PairedRows > 0 && align%info.PairedRows != 0 {
-		align += partAlign
-	}
-	return align
-}
-
-// pieces cuts a matrix, so that no piece in f32 is larger than a binding of limit bytes.
-func (w *matrix) pieces(file *weights.File, info weights.Info, limit int64) []piece {
-	align := rowAlign(info)
-	step := max(1, int(min(pieceValues, limit/4))/w.columns/align) * align
-	elements, bytes := info.DType.Block()
-	var out []piece
-	for _, p := range w.parts {
-		for at := 0; at < p.rows; at += step {
-			rows := min(step, p.rows-at)
-			out = append(out, piece{
-				file: file, info: info, first: p.first + at, rows: rows, columns: w.columns, format: w.format,
-				to: w.slice(p, p.first+at, rows), rawBytes: rows * w.columns / elements * bytes, size: rows * w.columns,
-			})
-		}
-	}
-	return out
-}
-
-// vectorPiece is a tensor that is no matrix: one row.
-func vectorPiece(file *weights.File, info weights.Info, to *gpu.Tensor) piece {
-	return piece{file: file, info: info, rows: 1, columns: info.Elements(), to: to, rawBytes: int(info.End - info.Begin), size: info.Elements()}
-}
-
-// direct tells whether the device wants the very bytes that the file has.
-func (p piece) direct() bool {
-	switch p.info.DType {
-	case weights.F32:
-		return p.info.PairedRows == 0 && p.format == kernels.F32
-	case weights.F16:
-		return p.info.PairedRows == 0 && p.format == kernels.F16
-	}
-	return p.info.PairedRows == 0 && p.format == kernels.Q4 && p.info.DType == "Q4_1"
-}
-
-// repacked tells whether the file's blocks become the device's as they are.
-func (p piece) repacked() bool {
-	return (p.format == kernels.Q4 || p.format == kernels.Q8) && kernels.ExactFormat(string(p.info.DType)) == p.format
-}
-
-// plain tells whether the file has numbers and no blocks.
-func (p piece) plain() bool { elements, _ := p.info.DType.Block(); return elements == 1 }
-
-// loader is what loading needs on the device beside the weights.
+// loader is the memory that loading needs on the device in addition to the weights.
 type loader struct {
 	m                           *Model
 	raw, stage, partials, norms gpu.Buffer
@@ -85,11 +17,11 @@ type loader struct {
 	partialsBytes, normsBytes   int64
 }
 
-// normBytes is the size of a slot for a piece's norm: WebGPU's offset alignment.
+// normBytes is the size of the slot for a piece's norm: WebGPU's offset alignment.
 const normBytes = 256
 
-// sized says how large a loader of these pieces is.
-func sized(pieces []piece) *loader {
+// newLoader returns the sizes of a loader for these pieces; it allocates nothing.
+func newLoader(pieces []piece) *loader {
 	l := &loader{normsBytes: int64(normBytes * len(pieces))}
 	for _, p := range pieces {
 		if !p.direct() {
@@ -103,16 +35,16 @@ func sized(pieces []piece) *loader {
 	return l
 }
 
-// loadingBytes is the memory that loading takes beside the weights.
+// loadingBytes is the memory of a loader for these pieces.
 func loadingBytes(pieces []piece) int64 {
-	l := sized(pieces)
+	l := newLoader(pieces)
 	return l.rawBytes + l.stageBytes + l.partialsBytes + l.normsBytes
 }
 
-// upload brings pieces from storage to the device, each by its range of the file: as it
-// is, repacked, or unpacked to f32 and quantised, all by kernels.
+// upload loads pieces from storage to the device. Each is read by its range of the file and then
+// converted by kernels: copied, repacked, or unpacked to f32 and quantized.
 func (m *Model) upload(ctx context.Context, pieces []piece) error {
-	l := sized(pieces)
+	l := newLoader(pieces)
 	l.m = m
 	l.raw = m.g.NewBuffer("raw weights", l.rawBytes, gpu.Storage)
 	l.stage = m.g.NewBuffer("unpacked weights", l.stageBytes, gpu.Storage)
@@ -131,7 +63,7 @@ func (m *Model) upload(ctx context.Context, pieces []piece) error {
 	return l.check(ctx, pieces)
 }
 
-// load brings one piece in and takes its norm.
+// load loads one piece and computes its norm.
 func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	g := l.m.g
 	b, off := p.to.Handle()
@@ -146,18 +78,19 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 			return err
 		}
 	case p.info.PairedRows > 0 && len(p.info.Shape) < 2:
-		// A bias of some thousand values, whose order is put right on this side.
+		// A bias of a few thousand values: the host reorders it.
 		values := make([]float32, p.size)
 		if err := p.file.ReadF32At(ctx, p.info, values, 0); err != nil {
 			return err
 		}
 		g.WriteF32(b, off, values)
 	default:
-		// The load's last word may be half full; the device pads it.
+		// The last word may be partial; the device pads it.
 		if err := g.Load(ctx, p.info.Blob, from, p.rawBytes, l.raw, 0); err != nil {
 			return err
 		}
-		raw, dtype, paired := gpu.Persistent("raw weights", l.raw, 0, int64(p.rawBytes+3)&^3), string(p.info.DType), p.info.PairedRows
+		raw := gpu.Persistent("raw weights", l.raw, 0, int64(p.rawBytes+3)&^3)
+		dtype, paired := string(p.info.DType), p.info.PairedRows
 		if p.repacked() {
 			plan.Add(kernels.RepackBlocks(dtype, p.rows, p.columns, paired, raw, p.to))
 			break
@@ -166,7 +99,7 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 		if p.format != kernels.F32 {
 			to = stage()
 		}
-		if p.plain() {
+		if p.unquantized() {
 			plan.Add(kernels.Unpack(dtype, p.size, p.columns, paired, raw, to))
 		} else {
 			plan.Add(kernels.UnpackBlocks(dtype, p.rows, p.columns, paired, raw, to))
@@ -183,15 +116,16 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	parts := kernels.GradNormParts(p.size)
 	partials := gpu.Persistent("partial norms", l.partials, 0, l.partialsBytes)
 	plan.Add(kernels.GradNorm(p.size, values, partials, 0))
-	plan.Add(kernels.ClipScale(parts, 1, partials, gpu.Persistent("norm", l.norms, int64(normBytes*slot), 16)))
+	norm := gpu.Persistent("norm", l.norms, int64(normBytes*slot), 16)
+	plan.Add(kernels.ClipScale(parts, 1, partials, norm))
 	if err := plan.Compile(); err != nil {
 		return err
 	}
 	return plan.Run(ctx, &gpu.Replay{}, 0)
 }
 
-// check refuses weights with NaN or infinite values, naming the tensor: they would
-// otherwise surface as a loss that is NaN, far from the cause.
+// check returns a fault that names the tensor when weights are NaN or infinite. Without it they
+// would surface as a NaN loss, far from the cause.
 func (l *loader) check(ctx context.Context, pieces []piece) error {
 	norms, err := l.m.g.ReadF32(ctx, l.norms, 0, normBytes/4*len(pieces))
 	if err != nil {
@@ -201,8 +135,8 @@ func (l *loader) check(ctx context.Context, pieces []piece) error {
 		if norm := float64(norms[normBytes/4*i]); !math.IsNaN(norm) && !math.IsInf(norm, 0) {
 			continue
 		}
-		f := fault.New(fault.NaN, p.file.Name(), "tensor \""+p.info.Name+"\"", "holds values that are no finite numbers").
-			WithRemedy("the file is damaged or was saved after a run that diverged: fetch it again or use another checkpoint")
+		f := fault.New(fault.NaN, p.file.Name(), "tensor \""+p.info.Name+"\"", "has values that are not finite").
+			WithRemedy("the file is damaged or its training diverged: download it again or use another checkpoint")
 		if p.format == kernels.F16 || p.format == kernels.Q4 {
 			f = f.WithLimit("±65504 with base %s", p.format)
 		}

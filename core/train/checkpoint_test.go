@@ -27,15 +27,15 @@ func TestTruncatedSlotFallsBack(t *testing.T) {
 	require.NoError(t, slots.Save(ctx, sampleCheckpoint(1)))
 	require.NoError(t, slots.Save(ctx, sampleCheckpoint(2)))
 	name := slots.slots()[1]
-	whole, err := blob.ReadAll(ctx, store, name, 1<<20)
+	data, err := blob.ReadAll(ctx, store, name, 1<<20)
 	require.NoError(t, err)
-	for n := range whole {
-		require.NoError(t, store.Write(ctx, name, whole[:n]))
+	for n := range data {
+		require.NoError(t, store.Write(ctx, name, data[:n]))
 		c, err := slots.Load(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 1, c.Step, "cut at %d", n)
 	}
-	require.NoError(t, store.Write(ctx, name, whole))
+	require.NoError(t, store.Write(ctx, name, data))
 	c, err := slots.Load(ctx)
 	require.NoError(t, err)
 	want := sampleCheckpoint(2)

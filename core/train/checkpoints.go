@@ -10,8 +10,8 @@ import (
 // maxCheckpoint bounds what is read: it fits full fine-tuning of a large model.
 const maxCheckpoint = 1 << 33
 
-// Checkpoints is the two storage slots in a folder that checkpoints alternate between. A kill during
-// a write leaves the other slot intact.
+// Checkpoints is the two storage slots in a folder that checkpoints alternate between. A kill
+// during a write leaves the other slot intact.
 type Checkpoints struct {
 	Store blob.Store
 	Dir   string

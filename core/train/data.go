@@ -26,7 +26,8 @@ func (d Data) check(o causal.Options) error {
 		return nil
 	}
 	if len(d.Expert) != len(d.Train) {
-		return fault.New(fault.Mismatch, "training", "expert", "%d records for %d samples", len(d.Expert), len(d.Train)).
+		return fault.New(fault.Mismatch, "training", "expert", "%d records", len(d.Expert)).
+			WithLimit("%d, one per sample", len(d.Train)).
 			WithRemedy("score every training sample under the frozen adapter")
 	}
 	for i, e := range d.Expert {

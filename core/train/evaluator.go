@@ -46,7 +46,7 @@ func newEvaluator(s Setup, steps int) (*evaluator, error) {
 	return e, err
 }
 
-// due tells whether a test follows the step that ended as the done-th.
+// due reports whether a test follows after this number of steps.
 func (e *evaluator) due(done int) bool {
 	return e.scorer != nil && (done == e.steps || done%e.every == 0)
 }
@@ -73,7 +73,7 @@ func (e *evaluator) test(ctx context.Context) (loss float64, best bool, err erro
 	return loss, true, nil
 }
 
-// exhausted tells whether the run stops early: Patience tests in a row brought no better loss.
+// exhausted reports whether the run stops early: the last Patience tests brought no better loss.
 func (e *evaluator) exhausted() bool { return e.patience > 0 && e.best.Since >= e.patience }
 
 // restore puts the best parameters on the device, when the run has a patience.

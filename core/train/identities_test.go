@@ -5,22 +5,19 @@ package train_test
 import (
 	"context"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"nextquill/core/blob"
 	"nextquill/core/causal"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
 )
 
-// step runs one forward and backward of o over the samples with both branches.
+// step runs one forward and backward pass of o over the samples with both branches.
 func (b *bench) step(o causal.Options) ([]kernels.Token, [][]float32) {
 	ctx := context.Background()
-	m, err := model.Load(ctx, b.g, &b.tune, blob.FromFS(os.DirFS("../../testdata/oracle")), "models/tied", model.LoadOptions{Full: true})
-	require.NoError(b.t, err)
+	m := b.load("models/tied", model.LoadOptions{Full: true})
 	defer m.Free()
 	step, err := m.NewStep(model.StepSpec{MaxTokens: 512, MaxResponses: 128, Objective: o, Dual: true, Backward: true})
 	require.NoError(b.t, err)
@@ -36,7 +33,7 @@ func (b *bench) step(o causal.Options) ([]kernels.Token, [][]float32) {
 	return tokens, grads
 }
 
-// smallVocabulary maps the samples' ids into a vocabulary of n.
+// smallVocabulary maps the samples' ids into a vocabulary of n tokens.
 func (b *bench) smallVocabulary(n int) []causal.Sample {
 	fold := func(ids []int32) []int32 {
 		out := make([]int32, len(ids))
@@ -52,8 +49,8 @@ func (b *bench) smallVocabulary(n int) []causal.Sample {
 	return out
 }
 
-// With δ = −1 every token has weight λ = 1, and without L_p that is ContextSFT:
-// the same gradients, bit for bit.
+// With δ = −1 every token has weight λ = 1. Without L_p that is ContextSFT: the gradients are
+// equal, bit for bit.
 func TestEverythingCausalIsContextSFT(t *testing.T) {
 	b := newBench(t)
 	sft, err := causal.Preset("contextsft")
@@ -70,13 +67,12 @@ func TestEverythingCausalIsContextSFT(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// CE(z^h − z^0, y) is the cross-entropy under q ∝ p_h/p_0, here computed from
-// whole logit vectors that a decoder with two branches gives.
+// CE(z^h − z^0, y) is the cross-entropy under q ∝ p_h/p_0. The test computes it from the full logit
+// vectors of a decoder with two branches.
 func TestMCEIsTheRatioOfBranches(t *testing.T) {
 	ctx := context.Background()
 	b := newBench(t)
-	m, err := model.Load(ctx, b.g, &b.tune, blob.FromFS(os.DirFS("../../testdata/oracle")), "models/gqa", model.LoadOptions{})
-	require.NoError(t, err)
+	m := b.load("models/gqa", model.LoadOptions{})
 	defer m.Free()
 	o, err := causal.Preset("nextquill-code")
 	require.NoError(t, err)

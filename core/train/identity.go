@@ -25,8 +25,9 @@ type Identity struct {
 
 func newIdentity(s Setup) Identity {
 	return Identity{
-		Settings: fingerprint(s.Config), Train: fingerprint(s.Data.Train), Heldout: fingerprint(s.Data.Heldout),
-		Expert: fingerprint(s.Data.Expert), Model: fingerprint(s.Model.Config, s.Source.Weights), Base: s.Model.Base(),
+		Settings: fingerprint(s.Config),
+		Train:    fingerprint(s.Data.Train), Heldout: fingerprint(s.Data.Heldout), Expert: fingerprint(s.Data.Expert),
+		Model: fingerprint(s.Model.Config, s.Source.Weights), Base: s.Model.Base(),
 		Template: s.Source.Template, Adapter: s.Source.Adapter,
 	}
 }
@@ -49,10 +50,12 @@ func (id Identity) match(saved *Identity, where string) error {
 		{"training samples", saved.Train, id.Train},
 		{"held-out samples", saved.Heldout, id.Heldout},
 	} {
-		switch readable := part.name == "base" || part.name == "template"; {
+		readable := part.name == "base" || part.name == "template"
+		switch {
 		case part.saved == part.now:
 		case readable && len(part.saved) < 40:
-			parts = append(parts, fmt.Sprintf("%s (saved %s, now %s)", part.name, fault.Quote(part.saved), fault.Quote(part.now)))
+			saved, now := fault.Quote(part.saved), fault.Quote(part.now)
+			parts = append(parts, fmt.Sprintf("%s (saved %s, now %s)", part.name, saved, now))
 		default:
 			parts = append(parts, part.name)
 		}
@@ -60,7 +63,8 @@ func (id Identity) match(saved *Identity, where string) error {
 	if parts == nil {
 		return nil
 	}
-	return fault.New(fault.Mismatch, where, strings.Join(parts, ", "), "not the same as in the run that wrote the checkpoint").
+	const detail = "not the same as in the run that wrote the checkpoint"
+	return fault.New(fault.Mismatch, where, strings.Join(parts, ", "), detail).
 		WithRemedy("resume with the same inputs, or start without resuming")
 }
 

@@ -52,7 +52,8 @@ func LossOf(s kernels.Sums, z [2]float64, alpha float64) Terms {
 // is a forward pass; expert gives a pack's log-probabilities under θ_D, or nil. budget is in flops,
 // see gpu.Plan.Run.
 func WeightSums(
-	ctx context.Context, step *model.Step, packs []*causal.Packed, expert func(*causal.Packed) []float32, budget float64,
+	ctx context.Context, step *model.Step, packs []*causal.Packed, expert func(*causal.Packed) []float32,
+	budget float64,
 ) (sum [2]float64, err error) {
 	const slot = model.SumSlots - 1
 	for i, p := range packs {

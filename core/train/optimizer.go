@@ -72,7 +72,8 @@ func (o *Optimizer) ZeroGrad() {
 // LR is the learning rate of a step, counted from 0.
 func (o *Optimizer) LR(step int) float64 { return o.schedule.At(step) }
 
-// Update queues the update of a step, counted from 0. A gradient that is not finite changes nothing.
+// Update queues the update of a step, counted from 0. A gradient that is not finite changes
+// nothing.
 func (o *Optimizer) Update(ctx context.Context, step int) error {
 	dyn := kernels.Dyn{
 		LR:    float32(o.LR(step)),

@@ -40,18 +40,19 @@ type continuation struct {
 // it: the logits are the same, and so are 64 greedy tokens on each of ten prompts. It needs Python
 // with peft:
 //
-//	NEXTQUILL_PYTHON=VENV/bin/python go test -tags peft -run TestPEFTLoadsOurAdapters -v ./core/train
+//	NEXTQUILL_PYTHON=VENV/bin/python go test -tags peft -run TestPEFTLoadsOurAdapters ./core/train
 func TestPEFTLoadsOurAdapters(t *testing.T) {
 	python := os.Getenv("NEXTQUILL_PYTHON")
-	require.NotEmpty(t, python, "set NEXTQUILL_PYTHON to a Python with the packages of testdata/oracle/requirements.txt")
+	require.NotEmpty(t, python, "set NEXTQUILL_PYTHON to a Python with testdata/oracle/requirements.txt")
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	out := t.TempDir()
 	g := nativetest.Open(t, blob.FromFS(os.DirFS(root)))
 	tune := kernels.DefaultTune(g.Info())
+	threeLayers := []string{"q_proj", "v_proj", "down_proj"}
 	for folder, spec := range map[string]model.LoRASpec{
 		"testdata/oracle/models/gqa":    {Rank: 4, Alpha: 8},
-		"testdata/oracle/models/odd":    {Rank: 5, Alpha: 3, RSLoRA: true, Targets: []string{"q_proj", "v_proj", "down_proj"}},
+		"testdata/oracle/models/odd":    {Rank: 5, Alpha: 3, RSLoRA: true, Targets: threeLayers},
 		"testdata/oracle/models/half":   {Rank: 7, Alpha: 14, Targets: []string{"self_attn.o_proj", "gate_proj"}},
 		"testdata/oracle/models/qwen2":  {Rank: 2, Alpha: 4},
 		"testdata/oracle/models/qwen3":  {Rank: 6, Alpha: 12, RSLoRA: true},
@@ -71,7 +72,8 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 			return v
 		}
 		setup := train.Setup{Model: m, GPU: g, Config: train.Config{
-			Epochs: 20, BatchSize: 4, LR: 2e-2, Decay: "constant", AdamW: train.DefaultAdamW, TokenBudget: 4096,
+			Epochs: 20, BatchSize: 4, LR: 2e-2, Decay: "constant", AdamW: train.DefaultAdamW,
+			TokenBudget: 4096,
 		}}
 		setup.Config.Objective, err = causal.Preset("nextquill-code")
 		require.NoError(t, err)
@@ -120,7 +122,7 @@ func greedy(t *testing.T, m *model.Model, prompt []int32) continuation {
 	require.NoError(t, err)
 	defer d.Free()
 	require.NoError(t, d.Start(ctx, prompt, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
-	for d.Made() < n {
+	for d.Count() < n {
 		require.NoError(t, d.Next(ctx, 0))
 	}
 	sampled, err := d.Sampled(ctx, 0)

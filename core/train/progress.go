@@ -52,7 +52,7 @@ func (p *progress) add(s queuedStep, tokens int) {
 	p.ownTokens += int64(tokens)
 }
 
-// due tells whether the queued steps should be read now.
+// due reports whether the queued steps should be read now.
 func (p *progress) due() bool {
 	return len(p.queued) >= readEvery || p.now().Sub(p.lastRead) > readAfter || p.done == p.steps
 }
@@ -86,7 +86,8 @@ func (p *progress) read(ctx context.Context, g *Gradients, o *Optimizer) error {
 			p.onStep(s)
 		}
 		if p.dropped >= maxDropped {
-			return fault.New(fault.NaN, "training", fmt.Sprintf("step %d", s.Step), "%d gradients in a row were not finite", p.dropped).
+			where := fmt.Sprintf("step %d", s.Step)
+			return fault.New(fault.NaN, "training", where, "%d gradients in a row were not finite", p.dropped).
 				WithRemedy("lower the learning rate; the newest checkpoint is from before this")
 		}
 	}

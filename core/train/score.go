@@ -29,7 +29,9 @@ func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
 
 // Score returns the records of each sample, [samples][responses]. progress, which may be nil,
 // receives the number of samples done.
-func (s *Scorer) Score(ctx context.Context, samples []causal.Sample, progress func(done int)) ([][]kernels.Token, error) {
+func (s *Scorer) Score(
+	ctx context.Context, samples []causal.Sample, progress func(done int),
+) ([][]kernels.Token, error) {
 	packs, err := causal.MicroBatches(samples, s.step.Spec.Dual, s.limits.Tokens, s.limits.Responses)
 	if err != nil {
 		return nil, err

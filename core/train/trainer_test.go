@@ -22,7 +22,7 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// bench is a small model and a data set to train it on.
+// bench holds what the tests share: a device, and a data set for the small models of testdata.
 type bench struct {
 	t       *testing.T
 	g       *gpu.Context
@@ -57,14 +57,22 @@ func (b *bench) config(preset string) train.Config {
 	o, err := causal.Preset(preset)
 	require.NoError(b.t, err)
 	return train.Config{
-		Objective: o, Epochs: 3, BatchSize: 3, LR: 1e-2, Warmup: .1, Decay: "cosine", AdamW: train.DefaultAdamW, Seed: 5, TokenBudget: 4096,
+		Objective: o, Epochs: 3, BatchSize: 3, LR: 1e-2, Warmup: .1, Decay: "cosine",
+		AdamW: train.DefaultAdamW, Seed: 5, TokenBudget: 4096,
 	}
+}
+
+// load loads a model of testdata/oracle.
+func (b *bench) load(path string, o model.LoadOptions) *model.Model {
+	store := blob.FromFS(os.DirFS("../../testdata/oracle"))
+	m, err := model.Load(context.Background(), b.g, &b.tune, store, path, o)
+	require.NoError(b.t, err)
+	return m
 }
 
 // setup describes a run on a fresh model with a fresh adapter.
 func (b *bench) setup(c train.Config) train.Setup {
-	m, err := model.Load(context.Background(), b.g, &b.tune, blob.FromFS(os.DirFS("../../testdata/oracle")), "models/gqa", model.LoadOptions{})
-	require.NoError(b.t, err)
+	m := b.load("models/gqa", model.LoadOptions{})
 	require.NoError(b.t, m.AttachLoRA(model.LoRASpec{Rank: 4, Alpha: 8}, 3))
 	return train.Setup{
 		Model: m, GPU: b.g, Config: c,
@@ -203,7 +211,7 @@ func TestCheckpointOfAnotherRunIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "run/checkpoint: settings: not the same as in the run")
 }
 
-// failing is a store whose writes fail from some point on.
+// failing is a store whose writes fail after the first ones.
 type failing struct {
 	*blob.Mem
 	left int
@@ -216,7 +224,7 @@ func (f *failing) Write(ctx context.Context, name string, data []byte) error {
 	return f.Mem.Write(ctx, name, data)
 }
 
-// TestFullDiskKeepsTheNewestCheckpoint lets each write in turn fail.
+// TestFullDiskKeepsTheNewestCheckpoint makes each write fail in turn.
 func TestFullDiskKeepsTheNewestCheckpoint(t *testing.T) {
 	b := newBench(t)
 	c := b.config("contextsft")
@@ -244,12 +252,14 @@ func TestBadSettings(t *testing.T) {
 	require.NoError(t, err)
 	frozen.Expert = "expert"
 	for name, change := range map[string]func(*train.Setup){
-		"no samples":           func(s *train.Setup) { s.Data.Train = nil },
-		"no epochs":            func(s *train.Setup) { s.Config.Epochs = 0 },
-		"a wild rate":          func(s *train.Setup) { s.Config.LR = 1e6 },
-		"unknown decay":        func(s *train.Setup) { s.Config.Decay = "step" },
-		"no expert records":    func(s *train.Setup) { s.Config.Objective = frozen },
-		"short expert records": func(s *train.Setup) { s.Config.Objective, s.Data.Expert = frozen, make([][]float32, 9) },
+		"no samples":        func(s *train.Setup) { s.Data.Train = nil },
+		"no epochs":         func(s *train.Setup) { s.Config.Epochs = 0 },
+		"a wild rate":       func(s *train.Setup) { s.Config.LR = 1e6 },
+		"unknown decay":     func(s *train.Setup) { s.Config.Decay = "step" },
+		"no expert records": func(s *train.Setup) { s.Config.Objective = frozen },
+		"short expert records": func(s *train.Setup) {
+			s.Config.Objective, s.Data.Expert = frozen, make([][]float32, 9)
+		},
 	} {
 		s := valid
 		change(&s)

@@ -83,7 +83,8 @@ func follow(t *testing.T, dir string) {
 	g := nativetest.Open(t, store)
 	tune := kernels.DefaultTune(g.Info())
 	load := func(full bool, adapter string) *model.Model {
-		m, err := model.Load(ctx, g, &tune, store, filepath.ToSlash(filepath.Join(at, c.Model)), model.LoadOptions{Full: full})
+		path := filepath.ToSlash(filepath.Join(at, c.Model))
+		m, err := model.Load(ctx, g, &tune, store, path, model.LoadOptions{Full: full})
 		require.NoError(t, err)
 		if adapter != "" {
 			a, err := weights.ReadAdapter(ctx, store, at+"/"+adapter)
@@ -119,7 +120,9 @@ func follow(t *testing.T, dir string) {
 	}
 	m := load(c.Full, adapter)
 	defer m.Free()
-	step, err := m.NewStep(model.StepSpec{MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: o, Dual: true, Backward: true})
+	step, err := m.NewStep(model.StepSpec{
+		MaxTokens: limits.Tokens, MaxResponses: limits.Responses, Objective: o, Dual: true, Backward: true,
+	})
 	require.NoError(t, err)
 	defer step.Free()
 	adamw := train.AdamW{Beta1: c.Betas[0], Beta2: c.Betas[1], Epsilon: c.Eps, WeightDecay: c.WeightDecay, Clip: c.Clip}

@@ -72,8 +72,9 @@ const (
 	MaxCommands = 1 << 16
 	// MaxMessage bounds a request, a response, an event and a reply.
 	MaxMessage = 32 << 20
-	// MaxName bounds the name of a blob.
-	MaxName = 4 << 10
+	// MaxNameArg bounds the bytes that a host reads for the name or prefix of a blob. It exceeds
+	// blob.MaxName, the limit of a valid name, so that a longer name gets that fault.
+	MaxNameArg = 4 << 10
 )
 
 // Value is a WASM value type.

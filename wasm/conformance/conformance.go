@@ -5,14 +5,14 @@ package conformance
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"nextquill/core/blob"
+	"nextquill/core/engine"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/regex"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 )
 
 // Params are the parameters of "conformance".
@@ -38,14 +38,14 @@ type Report struct {
 	Cases  []Result `json:"cases"`
 }
 
-// Register adds the method to the session.
-func Register() { session.Register("conformance", run) }
+// Methods returns the method "conformance" on an engine.
+func Methods(e *engine.Engine) []rpc.Method { return []rpc.Method{e.Method("conformance", run)} }
 
 // test is what a case works with. Its buffers are freed and its blobs deleted
 // when the case ends.
 type test struct {
 	context.Context
-	env     *session.Env
+	env     *engine.Env
 	gpu     *gpu.Context
 	buffers []gpu.Buffer
 	params  Params
@@ -62,9 +62,9 @@ type testCase struct {
 // failure is what a failed check throws, to end its case.
 type failure string
 
-func run(ctx context.Context, env *session.Env, raw json.RawMessage) (any, error) {
+func run(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	p := Params{}
-	if err := session.Decode(raw, &p); err != nil {
+	if err := c.Decode(&p); err != nil {
 		return nil, err
 	}
 	if p.RoundTrips == 0 {
@@ -98,9 +98,9 @@ func run(ctx context.Context, env *session.Env, raw json.RawMessage) (any, error
 	return report, nil
 }
 
-func runCase(ctx context.Context, env *session.Env, p Params, c testCase) (message string) {
+func runCase(ctx context.Context, env *engine.Env, p Params, c testCase) (message string) {
 	t := &test{Context: ctx, env: env, gpu: env.GPU, params: p}
-	err := session.Guard(c.name, func() error {
+	err := rpc.Guard(c.name, func() error {
 		defer t.cleanUp()
 		defer func() {
 			switch thrown := recover().(type) {

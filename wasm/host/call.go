@@ -11,7 +11,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 	"nextquill/wasm/abi"
 )
 
@@ -24,13 +24,13 @@ type callState struct {
 	response []byte
 }
 
-// Call implements session.Client. When ctx is done the guest is told at the next
+// Call implements api.Client. When ctx is done the guest is told at the next
 // operation that it waits for; the error is then what the method makes of it,
 // fault.Cancelled as a rule, and the host stays usable.
 //
 // onEvent runs on the caller's goroutine and must not call the host.
 func (h *Host) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
-	request, err := session.EncodeRequest(method, params)
+	request, err := rpc.EncodeRequest(method, params)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (h *Host) Call(ctx context.Context, method string, params, result any, onEv
 		h.broken = err
 		return err
 	}
-	return session.DecodeResponse(h.call.response, result)
+	return rpc.DecodeResponse(h.call.response, result)
 }
 
 // drive serves one request to its end: it runs the guest until it parks, does

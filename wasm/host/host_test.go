@@ -13,9 +13,10 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/blob"
+	"nextquill/core/engine"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 	"nextquill/wasm/abi"
 	"nextquill/wasm/conformance"
 	"nextquill/wasm/guest"
@@ -139,11 +140,11 @@ func TestConformance(t *testing.T) {
 // TestConformanceInProcess runs the suite without a boundary: what it expects of
 // a host is what native and a Store do themselves.
 func TestConformanceInProcess(t *testing.T) {
-	conformance.Register()
 	store := &blob.Mem{}
 	dev := openNative(t, store)
 	var report conformance.Report
-	client := session.Local(&session.Env{GPU: gpu.NewContext(dev), Blobs: store})
+	e := engine.New(engine.Host{GPU: gpu.NewContext(dev), Blobs: store})
+	client := rpc.Local(e.Serve(conformance.Methods(e)))
 	require.NoError(t, client.Call(t.Context(), "conformance", nil, &report, nil))
 	for _, c := range report.Cases {
 		require.Empty(t, c.Message, c.Case)

@@ -12,7 +12,7 @@ import (
 	coreapi "nextquill/core/api"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 	"nextquill/wasm/abi"
 )
 
@@ -135,7 +135,7 @@ func TestHostileArguments(t *testing.T) {
 		require.Nil(t, h.call.response)
 		var info coreapi.ErrorInfo
 		require.NoError(t, json.Unmarshal(h.call.reply, &info))
-		require.NotEmpty(t, fault.KindOf(session.DecodeError(&info)))
+		require.NotEmpty(t, fault.KindOf(rpc.DecodeError(&info)))
 	}
 	for _, r := range ranges {
 		refused(call("gpu_submit", r[0], r[1]))

@@ -11,7 +11,7 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 	"nextquill/wasm/abi"
 )
 
@@ -94,7 +94,7 @@ func (h *Host) importFunc(f abi.Func) api.GoModuleFunc {
 
 // refuse makes err the reply, and gives the status that says so.
 func (h *Host) refuse(err error) abi.Status {
-	raw, jerr := json.Marshal(session.EncodeError(err))
+	raw, jerr := json.Marshal(rpc.EncodeError(err))
 	if jerr != nil { // it holds strings only
 		raw = []byte(`{"message":"unknown"}`)
 	}
@@ -132,7 +132,7 @@ func (h *Host) emit(m memory, a args) (abi.Status, error) {
 	if err != nil {
 		return 0, err
 	}
-	name, err := session.EventName(raw)
+	name, err := rpc.EventName(raw)
 	if err != nil {
 		return 0, err
 	}
@@ -229,7 +229,7 @@ func (h *Host) blobDelete(m memory, a args) (operation, error) {
 }
 
 func (h *Host) blobList(m memory, a args) (operation, error) {
-	prefix, err := m.copy("blob_list", a.u32(0), a.u32(1), abi.MaxName)
+	prefix, err := m.copy("blob_list", a.u32(0), a.u32(1), abi.MaxNameArg)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (m memory) copy(function string, ptr, size uint32, limit int64) ([]byte, er
 // name reads the name of a blob. It is checked again here: the guest's own check
 // protects nobody from the guest.
 func (m memory) name(function string, ptr, size uint32) (string, error) {
-	p, err := m.view(function, ptr, size, abi.MaxName)
+	p, err := m.view(function, ptr, size, abi.MaxNameArg)
 	if err != nil {
 		return "", err
 	}

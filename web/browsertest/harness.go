@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"nextquill/core/api"
-	"nextquill/core/session"
+	"nextquill/core/rpc"
 )
 
 // Page is a page with harness.ts, in any browser of its own.
@@ -86,7 +86,7 @@ func (h *harness) Harness(ctx context.Context, result any, method string, args .
 		return fmt.Errorf("harness.%s: %w", method, err)
 	}
 	if answer.Error != nil {
-		return session.DecodeError(answer.Error)
+		return rpc.DecodeError(answer.Error)
 	}
 	if result == nil {
 		return nil
@@ -94,11 +94,11 @@ func (h *harness) Harness(ctx context.Context, result any, method string, args .
 	return json.Unmarshal(answer.Result, result)
 }
 
-// Call implements session.Client on the harness's session. onEvent must return
+// Call implements api.Client on the harness's session. onEvent must return
 // soon: it runs on the goroutine that hears the browser.
 func (h *harness) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
 	h.setOnEvent(func(raw string) {
-		if name, err := session.EventName([]byte(raw)); err == nil && onEvent != nil {
+		if name, err := rpc.EventName([]byte(raw)); err == nil && onEvent != nil {
 			onEvent(name, json.RawMessage(raw))
 		}
 	})

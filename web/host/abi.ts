@@ -20,7 +20,7 @@ export const failed = -1;
 export const maxBatch = 8 << 20;
 export const maxCommands = 1 << 16;
 export const maxMessage = 32 << 20;
-export const maxName = 4 << 10;
+export const maxNameArg = 4 << 10;
 const maxBindings = 64;
 
 /** The guest's exports. */

@@ -219,7 +219,7 @@ export class Host {
         return () => blobs.delete(name);
       }),
       blob_list: async("blob_list", (at, size) => {
-        const prefix = strict.decode(this.#view("blob_list", u32(at), u32(size), abi.maxName));
+        const prefix = strict.decode(this.#view("blob_list", u32(at), u32(size), abi.maxNameArg));
         return async () => {
           const reply = utf8.encode(JSON.stringify(await blobs.list(prefix)));
           if (reply.byteLength > abi.maxMessage) {
@@ -263,7 +263,7 @@ export class Host {
   }
 
   #name(what: string, at: Argument, size: Argument): string {
-    const bytes = this.#view(what, u32(at), u32(size), abi.maxName);
+    const bytes = this.#view(what, u32(at), u32(size), abi.maxNameArg);
     let name: string;
     try {
       name = strict.decode(bytes);

@@ -9,7 +9,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// Config holds the fields of an HF config.json (Llama, Mistral, Qwen2, Qwen3) that the arithmetic depends on.
+// Config holds the fields of an HF config.json (Llama, Mistral, Qwen2, Qwen3) that the arithmetic
+// depends on.
 type Config struct {
 	ModelType    string  `json:"model_type"`
 	VocabSize    int     `json:"vocab_size"`
@@ -21,14 +22,15 @@ type Config struct {
 	HeadDim      int     `json:"head_dim"` // 0: hidden_size / num_attention_heads
 	NormEps      float64 `json:"rms_norm_eps"`
 	Tied         bool    `json:"tie_word_embeddings"` // the head is the embedding table
-	Bias         bool    `json:"attention_bias"`      // of Llama and Qwen3: q, k, v and o have a bias
-	// The rotary frequencies: transformers writes the first two until version 4, the third from version 5.
+	Bias         bool    `json:"attention_bias"`      // Llama and Qwen3: q, k, v and o have a bias
+	// The rotary frequencies. Up to version 4, transformers writes the first two fields; from
+	// version 5, the third.
 	RopeTheta      float64 `json:"rope_theta"`
 	RopeScaling    rope    `json:"rope_scaling"`
 	RopeParameters rope    `json:"rope_parameters"`
 }
 
-// rope is rope_scaling, or rope_parameters, where the base is beside the scaling.
+// rope is rope_scaling, or rope_parameters, which also has the base θ.
 type rope struct {
 	Type     string  `json:"rope_type"` // "llama3", or empty or "default": no scaling
 	Theta    float64 `json:"rope_theta"`
@@ -38,7 +40,8 @@ type rope struct {
 	Original float64 `json:"original_max_position_embeddings"`
 }
 
-// bias tells whether a linear layer, by the last part of its path, has a bias. All of Qwen2 have one on q, k and v.
+// bias reports whether a linear layer, by the last part of its path, has a bias. Qwen2 always has
+// one on q, k and v.
 func (c Config) bias(part string) bool {
 	switch part {
 	case "q_proj", "k_proj", "v_proj":
@@ -49,12 +52,13 @@ func (c Config) bias(part string) bool {
 	return false
 }
 
-// headNorms tells whether each head of q and k is normalised before it is rotated.
+// headNorms reports whether each head of q and k is normalized before it is rotated.
 func (c Config) headNorms() bool { return c.ModelType == "qwen3" }
 
-// frequency is the angle by which one position turns pair i of a head. Llama 3 counts the turns that a pair makes in the
-// positions it was first trained on: those of High turns and more stay, those of Low and fewer are slowed down by Factor, and
-// in between the two are mixed.
+// frequency is the angle by which one position rotates pair i of a head, θ^(−2i/d). Llama 3 scales
+// it by the number of turns that a pair makes within the original positions: with High turns or
+// more it is unchanged, with Low turns or fewer it is divided by Factor, and in between it is
+// interpolated.
 func (c Config) frequency(i int) float64 {
 	freq := math.Pow(c.theta(), -2*float64(i)/float64(c.headDim()))
 	s := c.RopeParameters
@@ -106,20 +110,24 @@ func (c Config) check() error {
 		}
 	}
 	if c.Heads%c.KVHeads != 0 {
-		return fault.New(fault.Mismatch, "config", "num_key_value_heads", "%d does not divide the %d heads", c.KVHeads, c.Heads)
+		return fault.New(fault.Mismatch, "config", "num_key_value_heads", "%d does not divide the %d heads",
+			c.KVHeads, c.Heads)
 	}
 	if d := c.headDim(); d <= 0 || d%2 != 0 {
-		return fault.New(fault.OutOfRange, "config", "head_dim", "%d", d).WithLimit("an even number: rotary positions turn pairs")
+		return fault.New(fault.OutOfRange, "config", "head_dim", "%d", d).
+			WithLimit("an even number: rotary positions rotate pairs")
 	}
 	if c.theta() <= 0 {
-		return fault.New(fault.Missing, "config", "rope_theta", "neither it nor rope_parameters.rope_theta is there")
+		return fault.New(fault.Missing, "config", "rope_theta",
+			"neither rope_theta nor rope_parameters.rope_theta is set")
 	}
 	for _, s := range []rope{c.RopeScaling, c.RopeParameters} {
 		switch s.Type {
 		case "", "default":
 		case "llama3":
 			if s.Factor <= 0 || s.Original <= 0 || s.High <= s.Low {
-				return fault.New(fault.OutOfRange, "config", "rope_scaling", "factor %v, low %v, high %v, original %v", s.Factor, s.Low, s.High, s.Original)
+				return fault.New(fault.OutOfRange, "config", "rope_scaling", "factor %v, low %v, high %v, original %v",
+					s.Factor, s.Low, s.High, s.Original)
 			}
 		default:
 			return fault.New(fault.Unsupported, "config", "rope_type", "%q", s.Type)
@@ -128,14 +136,14 @@ func (c Config) check() error {
 	return nil
 }
 
-// The names of a checkpoint's tensors that lie outside the layers.
+// The names of the tensors outside the layers.
 const (
 	embedding = "model.embed_tokens.weight"
 	finalNorm = "model.norm.weight"
 	untied    = "lm_head.weight"
 )
 
-// head names the table that turns hidden states into logits.
+// head is the name of the tensor that maps hidden states to logits.
 func (c Config) head() string {
 	if c.Tied {
 		return embedding
@@ -146,10 +154,11 @@ func (c Config) head() string {
 // layer prefixes a name with the path of layer i.
 func layer(i int, name string) string { return fmt.Sprintf("model.layers.%d.%s", i, name) }
 
-// shape is a linear layer's [out, in].
+// shape is the shape of a linear layer's weight.
 type shape struct{ out, in int }
 
-// linears gives the path and shape of every linear layer within the decoder layers: those an adapter may change.
+// linears returns the path and shape of every linear layer in the decoder layers: those that an
+// adapter may change.
 func (c Config) linears() map[string]shape {
 	q, kv := c.Heads*c.headDim(), c.KVHeads*c.headDim()
 	all := map[string]shape{}
@@ -165,7 +174,7 @@ func (c Config) linears() map[string]shape {
 	return all
 }
 
-// tensors gives the number of elements of every tensor of a checkpoint.
+// tensors returns the number of elements of every tensor of the model.
 func (c Config) tensors() map[string]int {
 	all := map[string]int{embedding: c.VocabSize * c.Hidden, finalNorm: c.Hidden, c.head(): c.VocabSize * c.Hidden}
 	for i := range c.Layers {

@@ -25,7 +25,7 @@ func readJSON[T any](t *testing.T, elem ...string) (v T) {
 	return v
 }
 
-// readTensors is a reader for the golden files alone: it trusts them. core/weights has the one that trusts nothing.
+// readTensors reads golden files without checks. core/weights has the reader that validates.
 func readTensors(t *testing.T, elem ...string) map[string][]float64 {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(elem...))
@@ -74,8 +74,7 @@ func readModel(t *testing.T, dir string) *Model {
 	return &Model{Config: readJSON[Config](t, dir, "config.json"), Weights: readTensors(t, dir, "model.safetensors")}
 }
 
-// putOnBase gives every matrix of a model the values that it has in a format. Matrices
-// are known by their sizes: vectors are as long as a norm or a bias.
+// putOnBase rounds every matrix of a model to the values of a format.
 func putOnBase(t *testing.T, m *Model, base string) {
 	f, err := kernels.ParseFormat(base)
 	require.NoError(t, err)
@@ -94,7 +93,9 @@ func putOnBase(t *testing.T, m *Model, base string) {
 		for i, v := range w {
 			values[i] = float32(v)
 		}
-		for i, v := range kerneltest.DequantiseRef(f, len(w)/columns, columns, kerneltest.QuantiseRef(f, len(w)/columns, columns, values)) {
+		rows := len(w) / columns
+		quantised := kerneltest.QuantiseRef(f, rows, columns, values)
+		for i, v := range kerneltest.DequantiseRef(f, rows, columns, quantised) {
 			w[i] = float64(v)
 		}
 	}
@@ -109,7 +110,7 @@ func readAdapter(t *testing.T, dir string) *Adapter {
 	return &Adapter{Scale: c.Alpha / c.Rank, Weights: readTensors(t, dir, "adapter_model.safetensors")}
 }
 
-// readSetup reads what a case and a trajectory have in common: the model with its adapter, and the options.
+// readSetup reads the model with its adapter and the options of a case or a trajectory.
 func readSetup(t *testing.T, dir, file string) (*Model, Options) {
 	t.Helper()
 	setup := readJSON[struct {
@@ -131,8 +132,8 @@ func readSetup(t *testing.T, dir, file string) (*Model, Options) {
 	return m, o
 }
 
-// requireTensors compares tensor by tensor: the norm of the error relative to the norm of the tensor, or, for a tensor
-// that is (almost) zero, to the norm of all.
+// requireTensors compares each tensor: the norm of the error relative to the norm of the tensor, or
+// for a tensor that is almost zero, relative to the norm of all tensors.
 func requireTensors(t *testing.T, want, got map[string][]float64, tolerance float64) {
 	t.Helper()
 	total := 0.0

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	exact = 1e-9 // both sides are float64 and differ in the order of their sums
+	exact = 1e-9 // both sides are float64 and differ in summation order
 	asF32 = 1e-7 // the golden tensors were rounded to float32
 )
 
@@ -108,7 +108,7 @@ func TestTenStepsMatchPyTorch(t *testing.T) {
 	}
 }
 
-// rate is linear warm-up, then half a cosine to 0.
+// rate is linear warmup, then cosine decay to 0.
 func (c trainConfig) rate(s int) float64 {
 	if s < c.Warmup {
 		return c.LR * float64(s+1) / float64(c.Warmup)
@@ -116,7 +116,7 @@ func (c trainConfig) rate(s int) float64 {
 	return c.LR * (1 + math.Cos(math.Pi*float64(s-c.Warmup)/float64(c.Steps-c.Warmup))) / 2
 }
 
-// clip scales the gradients so that their common norm is at most limit, and returns the norm from before.
+// clip scales the gradients to a global norm of at most limit and returns the norm before.
 func clip(grads map[string][]float64, limit float64) float64 {
 	norm := 0.0
 	for _, g := range grads {

@@ -25,10 +25,12 @@ func step(t *testing.T, m *Model, b Batch, o Options) (Result, map[string][]floa
 	return r, g
 }
 
-// With δ = −1 every token is the writer's own; λ = 1 and α = 0 then leave plain fine-tuning on the history.
-func TestAllTokensOwnIsContextSFT(t *testing.T) {
+// With δ = −1 every token has weight λ. With λ = 1 and α = 0 that is ContextSFT.
+func TestAllTokensAboveDeltaIsContextSFT(t *testing.T) {
 	m, b, _ := setup(t)
-	weighted := Options{Delta: -1, Lambda: 1, Epsilon: .1, NTPWeighted: true, NormalizeNTP: ByWeights, NormalizeAlign: ByTokens}
+	weighted := Options{
+		Delta: -1, Lambda: 1, Epsilon: .1, NTPWeighted: true, NormalizeNTP: ByWeights, NormalizeAlign: ByTokens,
+	}
 	plain := Options{NormalizeNTP: ByTokens, NormalizeAlign: ByTokens}
 	r1, g1 := step(t, m, b, weighted)
 	r2, g2 := step(t, m, b, plain)
@@ -36,7 +38,7 @@ func TestAllTokensOwnIsContextSFT(t *testing.T) {
 	require.Equal(t, g2, g1)
 }
 
-// The head is linear, so z^h − z^0 = W(h^h − h^0): the difference can be taken before the vocabulary.
+// The head is linear, so z^h − z^0 = W(h^h − h^0): the difference of hidden states is enough.
 func TestDifferenceOfLogitsIsHeadOfDifference(t *testing.T) {
 	m, b, _ := setup(t)
 	s := b.Samples[1]
@@ -61,7 +63,7 @@ func TestMCEIsRatioOfDistributions(t *testing.T) {
 	}
 }
 
-// With no history to tell the branches apart, DCE is 0, q is uniform and, the two gradients cancelling, L_p teaches nothing.
+// With equal prompts DCE is 0, q is uniform, and the gradients of L_p in the two branches cancel.
 func TestEqualPromptsHaveNoEffect(t *testing.T) {
 	m, b, o := setup(t)
 	for i := range b.Samples {
@@ -79,7 +81,7 @@ func TestEqualPromptsHaveNoEffect(t *testing.T) {
 	}
 }
 
-// Where the erased branch is held constant, only its gradient goes: the losses stay.
+// Without the gradient through the erased branch the losses are the same and the gradients differ.
 func TestDetachedBranchChangesGradientOnly(t *testing.T) {
 	m, b, o := setup(t)
 	r1, g1 := step(t, m, b, o)
@@ -89,10 +91,10 @@ func TestDetachedBranchChangesGradientOnly(t *testing.T) {
 	require.NotEqual(t, g1, g2)
 }
 
-// A gradient is the slope of the loss: checked by a step in a direction that touches every trained tensor.
+// The gradient is the slope of the loss, here along a direction that changes every trained tensor.
 func TestGradientIsSlope(t *testing.T) {
 	m, b, o := setup(t)
-	o.Expert = m.Adapter.clone() // a live θ_D could flip a weight between the two sides
+	o.Expert = m.Adapter.clone() // with a live θ_D a token could cross δ between the two sides
 	r, g := step(t, m, b, o)
 	const h = 1e-6
 	slope, norm := 0.0, 0.0
@@ -117,10 +119,12 @@ func (a *Adapter) clone() *Adapter {
 	return c
 }
 
-// Weights that are all zero make a term zero, and not a division by zero.
+// When all weights are zero, the term is zero, without a division by zero.
 func TestNoWeight(t *testing.T) {
 	m, b, _ := setup(t)
-	r, _ := step(t, m, b, Options{Delta: 1, Lambda: 1, Epsilon: 0, NTPWeighted: true, NormalizeNTP: ByWeights, NormalizeAlign: ByTokens})
+	r, _ := step(t, m, b, Options{
+		Delta: 1, Lambda: 1, Epsilon: 0, NTPWeighted: true, NormalizeNTP: ByWeights, NormalizeAlign: ByTokens,
+	})
 	require.Zero(t, r.Loss)
 }
 
@@ -131,15 +135,25 @@ func TestErrorsNameThePlace(t *testing.T) {
 		field string
 		spoil func(m *Model, b *Batch, o *Options)
 	}{
-		{"id", fault.OutOfRange, "with", func(m *Model, b *Batch, _ *Options) { b.Samples[1].With[0] = m.Config.VocabSize }},
-		{"negative id", fault.OutOfRange, "response", func(_ *Model, b *Batch, _ *Options) { b.Samples[0].Response[0] = -1 }},
-		{"empty prompt", fault.Missing, "without", func(_ *Model, b *Batch, _ *Options) { b.Samples[0].Without = nil }},
-		{"empty response", fault.Missing, "response", func(_ *Model, b *Batch, _ *Options) { b.Samples[0].Response = nil }},
+		{"id", fault.OutOfRange, "with", func(m *Model, b *Batch, _ *Options) {
+			b.Samples[1].With[0] = m.Config.VocabSize
+		}},
+		{"negative id", fault.OutOfRange, "response", func(_ *Model, b *Batch, _ *Options) {
+			b.Samples[0].Response[0] = -1
+		}},
+		{"empty prompt", fault.Missing, "without", func(_ *Model, b *Batch, _ *Options) {
+			b.Samples[0].Without = nil
+		}},
+		{"empty response", fault.Missing, "response", func(_ *Model, b *Batch, _ *Options) {
+			b.Samples[0].Response = nil
+		}},
 		{"no samples", fault.Missing, "samples", func(_ *Model, b *Batch, _ *Options) { b.Samples = nil }},
 		{"divisor", fault.OutOfRange, "normalize", func(_ *Model, _ *Batch, o *Options) { o.NormalizeAlign = "mean" }},
 		{"heads", fault.Mismatch, "num_key_value_heads", func(m *Model, _ *Batch, _ *Options) { m.Config.KVHeads = 2 }},
 		{"no head", fault.Missing, untied, func(m *Model, _ *Batch, _ *Options) { delete(m.Weights, untied) }},
-		{"short tensor", fault.Mismatch, finalNorm, func(m *Model, _ *Batch, _ *Options) { m.Weights[finalNorm] = []float64{1} }},
+		{"short tensor", fault.Mismatch, finalNorm, func(m *Model, _ *Batch, _ *Options) {
+			m.Weights[finalNorm] = []float64{1}
+		}},
 		{"extra tensor", fault.Mismatch, "bias", func(m *Model, _ *Batch, _ *Options) { m.Weights["bias"] = nil }},
 		{"adapter target", fault.Unsupported, "lm_head.lora_A", func(_ *Model, _ *Batch, o *Options) {
 			o.Expert = &Adapter{Scale: 1, Weights: map[string][]float64{"lm_head.lora_A": {1}}}

@@ -9,7 +9,8 @@ const (
 	loraB      = ".lora_B.weight"
 )
 
-// linear computes y = W·x + b where there is a bias, and + s·B·(A·x) where the adapter has this layer.
+// linear computes y = W·x, plus b when there is a bias, plus s·B·(A·x) when the adapter has this
+// layer.
 func (m *Model) linear(path string, x [][]float64) [][]float64 {
 	w := m.Weights[path+".weight"]
 	out := len(w) / len(x[0])
@@ -49,7 +50,7 @@ func (m *Model) linearBackward(path string, x, dy [][]float64, g gradients) (dx 
 	return dx
 }
 
-// lora gives the adapter's tensors for a layer, or a rank of 0.
+// lora returns the adapter's tensors for a layer; rank is 0 when it has none.
 func (m *Model) lora(path string, in int) (a, b []float64, rank int) {
 	if m.Adapter == nil {
 		return nil, nil, 0
@@ -69,7 +70,7 @@ func matmul(x [][]float64, w []float64, out int) [][]float64 {
 	return y
 }
 
-// matmulBackward returns dx = Wᵀ·dy, and adds dy·xᵀ to dw unless W is frozen and dw nil.
+// matmulBackward returns dx = Wᵀ·dy, and adds dy·xᵀ to dw. dw is nil when W is frozen.
 func matmulBackward(x [][]float64, w []float64, dy [][]float64, dw []float64) (dx [][]float64) {
 	in := len(x[0])
 	dx = zeros(len(x), in)
@@ -96,7 +97,8 @@ func rmsNorm(x [][]float64, w []float64, eps float64) [][]float64 {
 	return y
 }
 
-// rmsNormBackward returns dx = r·(w·dy) − x·r³·mean(x·w·dy), and adds dy·x·r to dw unless it is nil.
+// rmsNormBackward returns dx = r·(w·dy) − x·r³·mean(x·w·dy), and adds dy·x·r to dw unless it is
+// nil.
 func rmsNormBackward(x [][]float64, w []float64, eps float64, dy [][]float64, dw []float64) (dx [][]float64) {
 	dx = zeros(len(x), len(w))
 	for t, xt := range x {
@@ -115,7 +117,7 @@ func rmsNormBackward(x [][]float64, w []float64, eps float64, dy [][]float64, dw
 	return dx
 }
 
-// headNorm is rmsNorm on each head of each token, all with the weights of name.
+// headNorm is rmsNorm on each head of each token. All heads share the weights called name.
 func (m *Model) headNorm(name string, x [][]float64) [][]float64 {
 	w := m.Weights[name]
 	return joined(rmsNorm(split(x, len(w)), w, m.Config.NormEps), len(x))
@@ -126,7 +128,8 @@ func (m *Model) headNormBackward(name string, x, dy [][]float64, g gradients) (d
 	return joined(rmsNormBackward(split(x, len(w)), w, m.Config.NormEps, split(dy, len(w)), g[name]), len(x))
 }
 
-// split cuts every row into rows of n elements, joined puts them back together into so many rows.
+// split splits every row into rows of n elements; joined joins them into the given number of rows
+// again.
 func split(x [][]float64, n int) (parts [][]float64) {
 	for _, row := range x {
 		for ; len(row) > 0; row = row[n:] {
@@ -149,8 +152,9 @@ func inverseRMS(x []float64, eps float64) float64 {
 	return 1 / math.Sqrt(dot(x, x)/float64(len(x))+eps)
 }
 
-// rotate turns each head of row t by the angles of position t, in place: the pair (i, i + d/2) by direction·t·frequency(i),
-// which is θ^(−2i/d) where nothing scales it. These are HF's pairs, halves of a head and not neighbours.
+// rotate rotates each head of row t by the angles of position t, in place: the pair (i, i + d/2) by
+// direction·t·frequency(i). As in HF, a pair is an element of each half of a head, not two
+// neighbors.
 func rotate(x [][]float64, c Config, direction float64) {
 	d := c.headDim()
 	for t, row := range x {
@@ -164,7 +168,8 @@ func rotate(x [][]float64, c Config, direction float64) {
 	}
 }
 
-// attention computes, for each head, o_t = Σ_j p_tj·v_j over j ≤ t. Heads/KVHeads query heads share a key and value head.
+// attention computes, for each head, o_t = Σ_j p_tj·v_j over j ≤ t. Heads/KVHeads query heads share
+// a KV head.
 func attention(c Config, q, k, v [][]float64) [][]float64 {
 	d := c.headDim()
 	o := zeros(len(q), c.Heads*d)
@@ -179,7 +184,7 @@ func attention(c Config, q, k, v [][]float64) [][]float64 {
 	return o
 }
 
-// attentionRow gives p_t0..p_tt of one head: the softmax of q_t·k_j/√d over the keys up to t.
+// attentionRow returns p_t0..p_tt of one head: the softmax of q_t·k_j/√d over the keys up to t.
 func attentionRow(c Config, q, k [][]float64, t, h int) []float64 {
 	d := c.headDim()
 	kv := h / (c.Heads / c.KVHeads)
@@ -190,8 +195,8 @@ func attentionRow(c Config, q, k [][]float64, t, h int) []float64 {
 	return softmax(scores)
 }
 
-// attentionBackward goes back through the softmax, row by row, with dp_tj = do_t·v_j and the score's gradient
-// ds_tj = p_tj·(dp_tj − Σ_i p_ti·dp_ti):
+// attentionBackward propagates through the softmax, row by row. With dp_tj = do_t·v_j and the
+// gradient of the score ds_tj = p_tj·(dp_tj − Σ_i p_ti·dp_ti):
 //
 //	dv_j += p_tj·do_t    dq_t += ds_tj·k_j/√d    dk_j += ds_tj·q_t/√d
 func attentionBackward(c Config, q, k, v, do [][]float64) (dq, dk, dv [][]float64) {

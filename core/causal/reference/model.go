@@ -8,11 +8,12 @@ import (
 	"nextquill/core/fault"
 )
 
-// Model is a decoder of the Llama family with its weights under their HF names, row-major, and perhaps an adapter on it.
+// Model is a decoder of the Llama family: its weights by HF name, row-major, and an optional
+// adapter.
 type Model struct {
 	Config  Config
 	Weights map[string][]float64
-	Adapter *Adapter // nil: the base model, all of whose tensors are trained
+	Adapter *Adapter // nil trains all tensors of the model
 }
 
 // Adapter is a LoRA adapter: each linear layer W that it names becomes W + Scale·B·A.
@@ -21,7 +22,7 @@ type Adapter struct {
 	Weights map[string][]float64 // PEFT names: A [r, in], B [out, r]
 }
 
-// gradients holds one slice per trained tensor, under the tensor's name. Tensors that stay as they are have none.
+// gradients holds one slice per trained tensor, under the tensor's name. Frozen tensors have none.
 type gradients map[string][]float64
 
 func (m *Model) newGradients() gradients {
@@ -36,11 +37,11 @@ func (m *Model) newGradients() gradients {
 	return g
 }
 
-// pass is one forward pass, with all that its backward pass needs.
+// pass is one forward pass, with everything that its backward pass needs.
 type pass struct {
 	m      *Model
 	ids    []int
-	first  int         // the token whose logits come first
+	first  int         // the token of logits[0]
 	logits [][]float64 // of the tokens first, first+1, …
 	layers []layerState
 	last   [][]float64 // the input of the final norm
@@ -51,9 +52,9 @@ type pass struct {
 type layerState struct {
 	x       [][]float64 // input
 	normed  [][]float64 // after input_layernorm
-	qs, ks  [][]float64 // the queries and keys that q_norm and k_norm take, where there are such norms
+	qs, ks  [][]float64 // before q_norm and k_norm; nil without such norms
 	q, k, v [][]float64 // q and k after the rotary positions
-	mixed   [][]float64 // attention's output, heads side by side
+	mixed   [][]float64 // output of attention, heads concatenated
 	middle  [][]float64 // x + o_proj(mixed)
 	normed2 [][]float64 // after post_attention_layernorm
 	gate    [][]float64
@@ -61,7 +62,8 @@ type layerState struct {
 	act     [][]float64 // silu(gate)·up
 }
 
-// forward runs ids through the model, from position 0, and keeps the logits of n tokens from first on.
+// forward runs ids through the model, from position 0, and computes the logits of n tokens starting
+// at first.
 func (m *Model) forward(ids []int, first, n int) *pass {
 	c := m.Config
 	p := &pass{m: m, ids: ids, first: first}
@@ -104,7 +106,7 @@ func (m *Model) forward(ids []int, first, n int) *pass {
 // backward adds to g the gradient of every trained tensor, given that of the logits.
 func (p *pass) backward(dlogits [][]float64, g gradients) {
 	m, c := p.m, p.m.Config
-	// Only the tokens with logits have a gradient here; attention hands it on to those before them.
+	// Only the tokens with logits have a gradient here; attention propagates it to earlier tokens.
 	dnormed := zeros(len(p.ids), c.Hidden)
 	for t, d := range matmulBackward(p.normed[p.first:][:len(dlogits)], m.Weights[c.head()], dlogits, g[c.head()]) {
 		dnormed[p.first+t] = d
@@ -114,7 +116,8 @@ func (p *pass) backward(dlogits [][]float64, g gradients) {
 	for i, s := range slices.Backward(p.layers) {
 		name := func(s string) string { return layer(i, s) }
 
-		// x' = middle + down(silu(gate)·up): the residual passes dx on as it is, and the MLP adds its own part.
+		// x' = middle + down(silu(gate)·up): the residual passes dx on unchanged, and the MLP adds
+		// to it.
 		dact := m.linearBackward(name("mlp.down_proj"), s.act, dx, g)
 		dgate, dup := swiGLUBackward(s.gate, s.up, dact)
 		dnormed2 := add(
@@ -127,7 +130,7 @@ func (p *pass) backward(dlogits [][]float64, g gradients) {
 		// middle = x + o(attention(q, k, v))
 		dmixed := m.linearBackward(name("self_attn.o_proj"), s.mixed, dmiddle, g)
 		dq, dk, dv := attentionBackward(c, s.q, s.k, s.v, dmixed)
-		rotate(dq, c, -1) // a rotation's gradient is the rotation back
+		rotate(dq, c, -1) // the transpose of a rotation is its inverse
 		rotate(dk, c, -1)
 		if c.headNorms() {
 			dq = m.headNormBackward(name("self_attn.q_norm.weight"), s.qs, dq, g)
@@ -142,14 +145,14 @@ func (p *pass) backward(dlogits [][]float64, g gradients) {
 		dx = add(dmiddle, rmsNormBackward(s.x, m.Weights[norm], c.NormEps, dnormed, g[norm]))
 	}
 
-	if dE := g[embedding]; dE != nil { // a tied table has the head's gradient in it already, and this one is added
+	if dE := g[embedding]; dE != nil { // a tied table already has the gradient of the head
 		for t, id := range p.ids {
 			accumulate(dE[id*c.Hidden:][:c.Hidden], 1, dx[t])
 		}
 	}
 }
 
-// check holds the weights to the config.
+// check compares the weights with the config.
 func (m *Model) check() error {
 	if err := m.Config.check(); err != nil {
 		return err
@@ -162,7 +165,7 @@ func (m *Model) check() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Weights)) {
 		if _, ok := want[name]; !ok {
-			return fault.New(fault.Mismatch, "model", name, "the config has no place for this tensor")
+			return fault.New(fault.Mismatch, "model", name, "the config has no such tensor")
 		}
 	}
 	if m.Adapter != nil {
@@ -171,10 +174,10 @@ func (m *Model) check() error {
 	return nil
 }
 
-// check holds the adapter's tensors to the model's linear layers.
+// check compares the adapter's tensors with the model's linear layers.
 func (a *Adapter) check(c Config) error {
 	if len(a.Weights) == 0 {
-		return fault.New(fault.Missing, "adapter", "", "it has no tensors")
+		return fault.New(fault.Missing, "adapter", "", "no tensors")
 	}
 	linears := c.linears()
 	for _, name := range slices.Sorted(maps.Keys(a.Weights)) {
@@ -187,7 +190,7 @@ func (a *Adapter) check(c Config) error {
 		}
 		rank := len(a.Weights[peftPrefix+path+loraA]) / s.in
 		if rank == 0 || strings.HasSuffix(name, loraA) && len(w) != rank*s.in {
-			return fault.New(fault.Mismatch, "adapter", path+loraA, "does not have rows of %d", s.in)
+			return fault.New(fault.Mismatch, "adapter", path+loraA, "its rows are not of length %d", s.in)
 		}
 		if err := sized("adapter", peftPrefix+path+loraB, a.Weights, s.out*rank); err != nil {
 			return err
@@ -199,7 +202,7 @@ func (a *Adapter) check(c Config) error {
 func sized(where, name string, tensors map[string][]float64, want int) error {
 	w, ok := tensors[name]
 	if !ok {
-		return fault.New(fault.Missing, where, name, "tensor not there")
+		return fault.New(fault.Missing, where, name, "missing tensor")
 	}
 	if len(w) != want {
 		return fault.New(fault.Mismatch, where, name, "%d elements, expected %d", len(w), want)

@@ -7,35 +7,36 @@ import (
 	"nextquill/core/fault"
 )
 
-// Sample is one text with its two prompts, in token ids. The prompts are whole: what they share is repeated in each.
+// Sample is one text with its two prompts, in token ids. Each prompt is complete, including the
+// shared prefix.
 type Sample struct {
 	With     []int `json:"with"`     // the prompt with the writer's history
 	Without  []int `json:"without"`  // the same prompt with the history erased
-	Response []int `json:"response"` // y_1..y_T, the end token included
+	Response []int `json:"response"` // y_1..y_T, including the end token
 }
 
-// Batch is what one step sees.
+// Batch is the samples of one step.
 type Batch struct {
 	Samples []Sample `json:"samples"`
 }
 
-// Options are the switches of the objective; the presets of the paper and of its code are settings of these.
+// Options are the parameters of the objective, see causal.Options.
 type Options struct {
-	Delta              float64   `json:"delta"`               // a token whose DCE is above it is the writer's own
-	Lambda             float64   `json:"lambda"`              // ω of those tokens
+	Delta              float64   `json:"delta"`               // δ: threshold of DCE
+	Lambda             float64   `json:"lambda"`              // ω of tokens with DCE above δ
 	Epsilon            float64   `json:"epsilon"`             // ω of all others
 	Alpha              float64   `json:"alpha"`               // factor of L_p
-	NTPWeighted        bool      `json:"ntp_weighted"`        // weight L_n by ω, else by 1
-	AlignWeighted      bool      `json:"align_weighted"`      // weight L_p by ω, else by 1
+	NTPWeighted        bool      `json:"ntp_weighted"`        // weight L_n by ω, otherwise by 1
+	AlignWeighted      bool      `json:"align_weighted"`      // weight L_p by ω, otherwise by 1
 	NormalizeNTP       Normalize `json:"normalize_ntp"`       // Z of L_n
 	NormalizeAlign     Normalize `json:"normalize_align"`     // Z of L_p
-	CounterfactualGrad bool      `json:"counterfactual_grad"` // let L_p's gradient flow through z^0
-	// Expert is the frozen adapter of θ_D, the model under which DCE is measured: the base model with that adapter.
-	// With nil, θ_D is the model being trained, taken as a constant.
+	CounterfactualGrad bool      `json:"counterfactual_grad"` // propagate the gradient of L_p through z^0
+	// Expert is the frozen adapter of θ_D, the model that measures DCE: the base model with that
+	// adapter. When nil, θ_D is the model being trained, as a constant.
 	Expert *Adapter `json:"-"`
 }
 
-// Normalize names the divisor Z of a loss term. Sums and Z run over the whole batch.
+// Normalize selects the divisor Z of a loss term. Sums and Z are over the complete batch.
 type Normalize string
 
 // The divisors.
@@ -45,7 +46,7 @@ const (
 	BySamples Normalize = "samples" // number of samples
 )
 
-// Result holds the losses in nats, and each response token's share in them.
+// Result holds the losses in nats and a record per response token.
 type Result struct {
 	Loss      float64 `json:"loss"`       // L_n + α·L_p
 	NTPLoss   float64 `json:"ntp_loss"`   // L_n
@@ -53,14 +54,14 @@ type Result struct {
 	Tokens    []Token `json:"tokens"`
 }
 
-// Token is what the step found out about one response token.
+// Token is the record of one response token.
 type Token struct {
 	Sample      int     `json:"sample"`       // from 0
-	T           int     `json:"t"`            // place in the response, from 0
+	T           int     `json:"t"`            // index in the response, from 0
 	ID          int     `json:"id"`           // y_t
 	LogpWith    float64 `json:"logp_with"`    // log softmax(z^h)[y], trained model
 	LogpWithout float64 `json:"logp_without"` // log softmax(z^0)[y], trained model
-	DCE         float64 `json:"dce"`          // difference of probabilities with and without history, under θ_D
+	DCE         float64 `json:"dce"`          // data-side causal effect, under θ_D
 	Omega       float64 `json:"omega"`        // λ or ε
 	CEMCE       float64 `json:"ce_mce"`       // CE(z^h − z^0, y)
 }
@@ -73,19 +74,19 @@ type Token struct {
 //	L_p   = 1/Z_p Σ w_p · CE(z^h_t − z^0_t, y_t)              w_p = ω or 1
 //	L     = L_n + α·L_p
 //
-// The gradients are those of the adapter's tensors where m has one, and of every tensor of the model otherwise, under
-// the names they have in a file. Errors are *fault.Error.
+// The gradients are those of the adapter's tensors when m has one, otherwise of every tensor of the
+// model, by the names of the files. Errors are *fault.Error.
 func Step(m *Model, batch Batch, o Options) (Result, map[string][]float64, error) {
 	if err := check(m, batch, o); err != nil {
 		return Result{}, nil, err
 	}
 	var branches []branchPair
 	for _, s := range batch.Samples {
-		branches = append(branches, branchPair{with: m.branch(s.With, s.Response), without: m.branch(s.Without, s.Response)})
+		branches = append(branches, m.branches(s))
 	}
 	result := Result{Tokens: measure(m, batch, branches, o)}
 
-	// The weights are known only now that the whole batch has been seen, and so are the divisors.
+	// The weights and the divisors need the records of the complete batch.
 	wn, zn := weights(result.Tokens, o.NTPWeighted, o.NormalizeNTP, len(batch.Samples))
 	wp, zp := weights(result.Tokens, o.AlignWeighted, o.NormalizeAlign, len(batch.Samples))
 	for k, t := range result.Tokens {
@@ -121,38 +122,44 @@ func Step(m *Model, batch Batch, o Options) (Result, map[string][]float64, error
 // branchPair holds the two forward passes of a sample.
 type branchPair struct{ with, without *pass }
 
-// branch runs prompt and response through the model. The logits at the last prompt token predict y_1, so the last
-// response token is not needed as input; it is fed all the same, and nothing depends on it.
+// branch runs prompt and response through the model. The logits at the last prompt token predict
+// y_1, so the last response token is not needed as input. It is included for simplicity; nothing
+// depends on it.
 func (m *Model) branch(prompt, response []int) *pass {
 	return m.forward(slices.Concat(prompt, response), len(prompt)-1, len(response))
 }
 
-// measure finds each token's probabilities and ω.
+func (m *Model) branches(s Sample) branchPair {
+	return branchPair{with: m.branch(s.With, s.Response), without: m.branch(s.Without, s.Response)}
+}
+
+// measure computes each token's probabilities, DCE and ω.
 func measure(m *Model, batch Batch, branches []branchPair, o Options) []Token {
 	var tokens []Token
 	for i, s := range batch.Samples {
-		b, judge := branches[i], branches[i]
+		b, dataSide := branches[i], branches[i]
 		if o.Expert != nil {
 			expert := &Model{Config: m.Config, Weights: m.Weights, Adapter: o.Expert}
-			judge = branchPair{with: expert.branch(s.With, s.Response), without: expert.branch(s.Without, s.Response)}
+			dataSide = expert.branches(s)
 		}
 		for t, y := range s.Response {
 			zh, z0 := b.with.logits[t], b.without.logits[t]
-			dce := softmax(judge.with.logits[t])[y] - softmax(judge.without.logits[t])[y]
+			dce := softmax(dataSide.with.logits[t])[y] - softmax(dataSide.without.logits[t])[y]
 			omega := o.Epsilon
 			if dce > o.Delta {
 				omega = o.Lambda
 			}
 			tokens = append(tokens, Token{
 				Sample: i, T: t, ID: y, DCE: dce, Omega: omega,
-				LogpWith: -crossEntropy(zh, y), LogpWithout: -crossEntropy(z0, y), CEMCE: crossEntropy(difference(zh, z0), y),
+				LogpWith: -crossEntropy(zh, y), LogpWithout: -crossEntropy(z0, y),
+				CEMCE: crossEntropy(difference(zh, z0), y),
 			})
 		}
 	}
 	return tokens
 }
 
-// weights gives a term's weight for each token, and its divisor.
+// weights returns the weight of each token in a term, and the term's divisor.
 func weights(tokens []Token, weighted bool, by Normalize, samples int) (w []float64, z float64) {
 	total := 0.0
 	for _, t := range tokens {
@@ -172,7 +179,7 @@ func weights(tokens []Token, weighted bool, by Normalize, samples int) (w []floa
 		z = total
 	}
 	if z == 0 {
-		z = 1 // every weight is 0: the term is 0, and not 0/0
+		z = 1 // every weight is 0: the term is 0 instead of 0/0
 	}
 	return w, z
 }
@@ -188,12 +195,12 @@ func check(m *Model, batch Batch, o Options) error {
 	}
 	for _, n := range []Normalize{o.NormalizeNTP, o.NormalizeAlign} {
 		if n != ByWeights && n != ByTokens && n != BySamples {
-			return fault.New(fault.OutOfRange, "options", "normalize", "%s is no divisor", fault.Quote(string(n))).
+			return fault.New(fault.OutOfRange, "options", "normalize", "%s is not a divisor", fault.Quote(string(n))).
 				WithRemedy(`use "weights", "tokens" or "samples"`)
 		}
 	}
 	if len(batch.Samples) == 0 {
-		return fault.New(fault.Missing, "batch", "samples", "there are none")
+		return fault.New(fault.Missing, "batch", "samples", "no samples")
 	}
 	for i, s := range batch.Samples {
 		for _, part := range []struct {
@@ -201,8 +208,8 @@ func check(m *Model, batch Batch, o Options) error {
 			ids   []int
 		}{{"with", s.With}, {"without", s.Without}, {"response", s.Response}} {
 			if len(part.ids) == 0 {
-				return fault.New(fault.Missing, "batch", part.field, "sample %d has no token there", i).
-					WithRemedy("give at least one: the last prompt token predicts the first response token")
+				return fault.New(fault.Missing, "batch", part.field, "sample %d has no tokens", i).
+					WithRemedy("give at least one token: the last prompt token predicts the first response token")
 			}
 			for _, id := range part.ids {
 				if id < 0 || id >= m.Config.VocabSize {
@@ -236,7 +243,7 @@ func softmax(z []float64) []float64 {
 	return p
 }
 
-// minusOneHot gives p − e_y, in place.
+// minusOneHot computes p − e_y in place.
 func minusOneHot(p []float64, y int) []float64 {
 	p[y]--
 	return p

@@ -21,8 +21,8 @@ func TestEachMountIsAStore(t *testing.T) {
 	table.Add("model", blob.FromFS(fstest.MapFS{"config.json": {Data: []byte("{}")}}), "")
 	table.Add("in", &blob.Mem{}, "")
 	table.Add("out", dir, dir.Dir())
-	blobtest.Run(t, blob.Sub(&table, "in"))
-	blobtest.Run(t, blob.Sub(&table, "out"))
+	blobtest.Run(t, blobtest.Sub(&table, "in"))
+	blobtest.Run(t, blobtest.Sub(&table, "out"))
 }
 
 func TestNamesFindTheirMount(t *testing.T) {

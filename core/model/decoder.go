@@ -1,0 +1,158 @@
+package model
+
+import (
+	"fmt"
+
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+)
+
+// DecodeSpec is the size of a decoder.
+type DecodeSpec struct {
+	MaxPrompt int // packed tokens of a prompt, both branches
+	MaxNew    int // tokens to generate
+	// Dual also runs the erased branch, for steering.
+	Dual bool
+}
+
+// Decoder generates tokens one by one with a KV cache. The sampled token stays on the device and
+// feeds the next step; the host reads it only to show it.
+type Decoder struct {
+	Spec  DecodeSpec
+	m     *Model
+	cache *kvCache
+	bufs  []gpu.Buffer
+
+	prompt, token *gpu.Plan
+	promptIn      *inputs
+	tokenIn       *inputs
+
+	logits, params, seen, scratch, out, next *gpu.Tensor
+
+	lengths [2]int // positions used by each branch
+	starts  [2]int // first cache slot of each branch
+	prefix  int    // slots that both branches share
+	count   int    // tokens sampled since Start
+}
+
+// kvCache holds the keys and values of one or two branches: [slots, KV heads × head dim] per layer.
+// The slots are the rows of the packed prompt, with room for new tokens after each branch.
+type kvCache struct {
+	keys, values []*gpu.Tensor
+}
+
+// NewDecoder compiles the plans for a prompt and for one token, for the adapter that is active now.
+func (m *Model) NewDecoder(spec DecodeSpec) (*Decoder, error) {
+	if spec.MaxNew < 1 || spec.MaxPrompt < 1 {
+		detail := "%d of prompt, %d new"
+		return nil, fault.New(fault.OutOfRange, "decoder", "tokens", detail, spec.MaxPrompt, spec.MaxNew).
+			WithLimit("at least 1 each")
+	}
+	d := &Decoder{Spec: spec, m: m, cache: &kvCache{}}
+	c := m.Config
+	branches := d.branches()
+	slots := spec.MaxPrompt + branches*spec.MaxNew
+	kv := c.KVHeads * c.HeadDim
+	for i := range m.layers {
+		d.cache.keys = append(d.cache.keys, d.tensor(fmt.Sprintf("cache.k%d", i), slots*kv))
+		d.cache.values = append(d.cache.values, d.tensor(fmt.Sprintf("cache.v%d", i), slots*kv))
+	}
+	d.logits = d.tensor("logits", branches*d.stride())
+	d.params = d.tensor("sampling", kernels.SampleParamWords)
+	d.seen = d.tensor("seen", c.VocabSize)
+	d.scratch = d.tensor("sampling scratch", c.VocabSize)
+	d.out = d.tensor("sampled", kernels.SampledWords*spec.MaxNew)
+	d.next = d.tensor("next", 1)
+	if err := d.record(); err != nil {
+		d.Free()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Decoder) branches() int {
+	if d.Spec.Dual {
+		return 2
+	}
+	return 1
+}
+
+// stride is the distance between the logits of the two branches, in values.
+func (d *Decoder) stride() int { return (d.m.Config.VocabSize + 3) &^ 3 }
+
+func (d *Decoder) tensor(name string, words int) *gpu.Tensor {
+	b := d.m.g.NewBuffer(name, int64(4*words), gpu.Storage)
+	d.bufs = append(d.bufs, b)
+	return gpu.Persistent(name, b, 0, int64(4*words))
+}
+
+// record records the plans of the prompt and of one token.
+func (d *Decoder) record() error {
+	m, branches := d.m, d.branches()
+	d.promptIn = newInputs(m.g, d.Spec.MaxPrompt, 1, d.Spec.Dual)
+	d.promptIn.slots = d.promptIn.tensor("slots", d.Spec.MaxPrompt)
+	d.prompt = m.g.NewPlan("prompt")
+	p := &pass{
+		m: m, plan: d.prompt, in: d.promptIn, cache: d.cache,
+		tokens: dim{kernels.PerToken, d.Spec.MaxPrompt}, queries: dim{kernels.PerHeadRow, branches},
+	}
+	x := p.temp("embedded", p.tokens, m.Config.HiddenSize)
+	p.embedding(m.embed, p.tokens.rows, p.in.ids, x)
+	d.recordLogits(p, x)
+	if err := d.prompt.Compile(); err != nil {
+		return err
+	}
+
+	// One token: both branches get the same token, each at its own position.
+	d.tokenIn = &inputs{g: m.g}
+	d.tokenIn.positions = d.tokenIn.tensor("positions", branches)
+	d.tokenIn.ranges = d.tokenIn.tensor("ranges", 4*branches)
+	d.tokenIn.slots = d.tokenIn.tensor("slots", branches)
+	same := d.tokenIn.tensor("same", branches)
+	d.token = m.g.NewPlan("token")
+	p = &pass{
+		m: m, plan: d.token, in: d.tokenIn, cache: d.cache,
+		tokens: dim{kernels.FixedRows(branches), branches},
+	}
+	p.queries = p.tokens
+	one := p.temp("embedded", dim{capacity: 1}, m.Config.HiddenSize)
+	p.embedding(m.embed, kernels.FixedRows(1), d.next, one)
+	d.recordLogits(p, p.gather(p.tokens, same, one))
+	return d.token.Compile()
+}
+
+// recordLogits records the layers, the head over the full vocabulary, and the sampling of a token.
+func (d *Decoder) recordLogits(p *pass, x *gpu.Tensor) {
+	for i := range p.m.layers {
+		x, _ = p.layerForward(i, x)
+	}
+	hs, _ := p.rmsNorm(p.m.norm, p.queries, x)
+	stride := d.stride()
+	p.chunks(func(c0, cols int, w *gpu.Tensor) {
+		p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{
+			Rows: p.queries.rows, In: p.m.Config.HiddenSize, Out: cols, OutStride: stride,
+			Format: p.m.head.format,
+		}, hs, w, d.logits.Slice(int64(4*c0), d.logits.Bytes-int64(4*c0)), nil, nil))
+	})
+	p.plan.Add(kernels.Sample(
+		p.m.Config.VocabSize, stride, d.Spec.Dual, d.logits, d.params, d.seen, d.scratch, d.out, d.next))
+}
+
+// Free destroys the decoder's memory.
+func (d *Decoder) Free() {
+	for _, p := range []*gpu.Plan{d.prompt, d.token} {
+		if p != nil {
+			p.Free()
+		}
+	}
+	for _, in := range []*inputs{d.promptIn, d.tokenIn} {
+		if in != nil {
+			in.free()
+		}
+	}
+	for _, b := range d.bufs {
+		d.m.g.Free(b)
+	}
+	d.bufs = nil
+}

@@ -1,0 +1,83 @@
+package model
+
+import (
+	"context"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/gpu"
+	"nextquill/core/kernels"
+	"nextquill/core/weights"
+)
+
+// LoadOptions say how a model is held on the device.
+type LoadOptions struct {
+	// Full makes all weights trainable. Otherwise nothing trains until an adapter is attached.
+	Full bool
+	// Base is the format of a frozen model's matrices: one of BaseNames; empty means BaseAuto.
+	Base string
+	// Positions raises the longest sequence above the model's own limit, for benchmarks; 0 keeps
+	// it.
+	Positions int
+}
+
+// Load reads a model from store onto the device. path is an HF folder, a folder with a GGUF file,
+// or a GGUF file. Free releases the model.
+func Load(
+	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
+) (*Model, error) {
+	m, pieces, err := prepare(ctx, g, tune, store, path, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.upload(ctx, pieces); err != nil {
+		m.Free()
+		return nil, err
+	}
+	return m, nil
+}
+
+// prepare reads the config and allocates the model; the pieces are what remains to upload.
+func prepare(
+	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
+) (*Model, []piece, error) {
+	if err := CheckBase(o.Base, o.Full); err != nil {
+		return nil, nil, err
+	}
+	source, err := weights.OpenModel(ctx, store, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := source.Config
+	if err := supported(cfg, source.Where); err != nil {
+		return nil, nil, err
+	}
+	cfg.MaxPositions = max(cfg.MaxPositions, o.Positions)
+	m := &Model{Config: cfg, g: g, tune: tune, full: o.Full}
+	pieces, err := m.allocate(source.File, o)
+	if err != nil {
+		m.Free()
+	}
+	return m, pieces, err
+}
+
+// maxHeadDim is the number of values of one query that the attention kernels keep in registers.
+const maxHeadDim = 128
+
+// supported returns a fault for shapes that the kernels do not handle.
+func supported(c weights.Config, where string) error {
+	for _, f := range []struct {
+		name string
+		v    int
+	}{{"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize}, {"head_dim", c.HeadDim}} {
+		if f.v%4 != 0 {
+			return fault.New(fault.Unsupported, where, f.name, "%d", f.v).WithLimit("multiples of 4").
+				WithRemedy("use a model with other sizes: the kernels read four values at a time")
+		}
+	}
+	if c.HeadDim > maxHeadDim {
+		return fault.New(fault.Unsupported, where, "head_dim", "%d", c.HeadDim).WithLimit("%d", maxHeadDim).
+			WithRemedy("use a model with a smaller head_dim")
+	}
+	return nil
+}
