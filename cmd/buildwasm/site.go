@@ -21,8 +21,8 @@ import (
 )
 
 type siteCmd struct {
-	Out   string `default:"dist" help:"Where the site goes, from the repository's root. What it held before is removed."`
-	Quiet bool   `short:"q" help:"Print nothing when all is well."`
+	Out   string `default:"dist" help:"The output folder, relative to the root of the repository. Its former content is removed."`
+	Quiet bool   `short:"q" help:"Print nothing on success."`
 }
 
 // Run writes the site. Every address in it is relative, so that any folder of any static host will do.
@@ -31,7 +31,7 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wasm, err := buildGuest(ctx, "build/nextquill.wasm")
+	wasm, err := buildGuest(ctx, guest.Ships, "build/nextquill.wasm")
 	if err != nil {
 		return err
 	}

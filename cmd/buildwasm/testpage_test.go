@@ -45,7 +45,7 @@ func whole(t *testing.T) (*site, []byte) {
 	name := os.Getenv(host.GuestVariable)
 	if name == "" {
 		name = filepath.Join(t.TempDir(), "nextquill.wasm")
-		require.NoError(t, guest.Build(t.Context(), name, os.Stderr))
+		require.NoError(t, guest.Build(t.Context(), guest.Ships, name, os.Stderr))
 	}
 	s := newSite(root)
 	require.NoError(t, s.guest(name))

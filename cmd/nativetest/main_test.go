@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,7 +68,12 @@ FAIL buffer "forgotten"  was not freed
 }
 
 func TestWithoutGuest(t *testing.T) {
-	_, err := run(t.Context(), options{Guest: "nowhere.wasm"}, &strings.Builder{})
+	file := filepath.Join(t.TempDir(), "guest.wasm")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	_, err := run(t.Context(), options{Guest: "nowhere.wasm", TestGuest: file}, &strings.Builder{})
 	require.ErrorIs(t, err, fault.Missing)
-	require.ErrorContains(t, err, "buildwasm")
+	require.ErrorContains(t, err, "go run ./cmd/buildwasm (")
+	_, err = run(t.Context(), options{Guest: file, TestGuest: "nowhere.wasm"}, &strings.Builder{})
+	require.ErrorIs(t, err, fault.Missing)
+	require.ErrorContains(t, err, "go run ./cmd/buildwasm --test")
 }

@@ -26,11 +26,17 @@ var hot = []string{
 	"internal/abi", "internal/runtime/maps", "internal/runtime/math", "internal/runtime/sys",
 }
 
-// Build compiles the guest of the module that contains the working directory into the file out, and
+// The guests, as packages of this Go module.
+const (
+	Ships = "./wasm"           // the one that ships
+	Test  = "./wasm/testguest" // with kernel cases and host conformance; see wasm/README.md
+)
+
+// Build compiles a guest of the Go module that contains the working directory into the file out, and
 // writes the names of its functions to a file next to it that ends in .symbols. The same source and
 // tool chain give the same bytes on every machine. A guest that shrink does not know is written as
 // the linker made it, without .symbols, and a warning goes to warnings.
-func Build(ctx context.Context, out string, warnings io.Writer) error {
+func Build(ctx context.Context, guest, out string, warnings io.Writer) error {
 	root, err := Root(ctx)
 	if err != nil {
 		return err
@@ -44,7 +50,7 @@ func Build(ctx context.Context, out string, warnings io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	linked, err := link(ctx, root, temp, experiments(version))
+	linked, err := link(ctx, root, guest, temp, experiments(version))
 	if err != nil {
 		return err
 	}
@@ -62,7 +68,7 @@ func experiments(version string) string {
 }
 
 // link runs the Go tool chain.
-func link(ctx context.Context, root, temp, experiments string) ([]byte, error) {
+func link(ctx context.Context, root, guest, temp, experiments string) ([]byte, error) {
 	overlay, err := overlayShaders(root, temp)
 	if err != nil {
 		return nil, err
@@ -75,7 +81,7 @@ func link(ctx context.Context, root, temp, experiments string) ([]byte, error) {
 	for _, name := range hot {
 		args = append(args, "-gcflags="+name+"=")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", out, "./wasm")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "-o", out, guest)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOWASM=", "GOFLAGS=",
 		"GOEXPERIMENT="+experiments)

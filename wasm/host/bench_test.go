@@ -7,10 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/wasm/conformance"
+	"nextquill/wasm/guest/guesttest"
 	"nextquill/wasm/host"
 )
 
-func benchHost(b *testing.B) *host.Host {
+func benchHost(b *testing.B, wasm []byte) *host.Host {
 	h, err := host.Open(b.Context(), host.NewConfig().WithGuest(wasm).WithLog(io.Discard))
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, h.Close()) })
@@ -19,7 +20,7 @@ func benchHost(b *testing.B) *host.Host {
 
 // BenchmarkCall is a whole call of the smallest method.
 func BenchmarkCall(b *testing.B) {
-	h := benchHost(b)
+	h := benchHost(b, guesttest.Ships(b))
 	for b.Loop() {
 		require.NoError(b, h.Call(b.Context(), "echo", 1, nil, nil))
 	}
@@ -32,7 +33,7 @@ func BenchmarkPark(b *testing.B) { roundTrips(b, "host: yields") }
 func BenchmarkWriteAndRead(b *testing.B) { roundTrips(b, "gpu: round trips") }
 
 func roundTrips(b *testing.B, filter string) {
-	h := benchHost(b)
+	h := benchHost(b, guesttest.Test(b))
 	b.ResetTimer()
 	require.NoError(b, h.Call(b.Context(), "conformance", conformance.Params{Filter: filter, RoundTrips: b.N}, nil, nil))
 }
@@ -46,7 +47,7 @@ func BenchmarkCompile(b *testing.B) {
 }
 
 func benchOpen(b *testing.B, c host.Config) {
-	c = c.WithGuest(wasm).WithLog(io.Discard)
+	c = c.WithGuest(guesttest.Ships(b)).WithLog(io.Discard)
 	for b.Loop() {
 		h, err := host.Open(b.Context(), c)
 		require.NoError(b, err)

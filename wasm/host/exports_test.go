@@ -11,7 +11,7 @@ import (
 // TestExportsRefuseNonsense: a host that calls out of turn gets a status, and
 // the guest stays whole.
 func TestExportsRefuseNonsense(t *testing.T) {
-	h := open(t, config(t))
+	h := open(t, testConfig(t))
 	export := func(name string, params ...uint64) int32 {
 		t.Helper()
 		r, err := h.Export(name, params...)

@@ -54,7 +54,8 @@ func Open(ctx context.Context, c Config) (_ *Host, err error) {
 		}
 	}()
 	if len(c.guest) == 0 {
-		return nil, noGuest("no guest was given")
+		return nil, fault.New(fault.Missing, "guest", "", "the configuration has no guest").
+			WithRemedy("read one with LoadGuest and pass it to WithGuest")
 	}
 	if h.device == nil {
 		if h.owned, err = native.Open(c.blobs); err != nil {

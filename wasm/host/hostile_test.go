@@ -212,4 +212,7 @@ func TestLoadGuest(t *testing.T) {
 	t.Setenv(GuestVariable, "also-nowhere.wasm")
 	_, err := LoadGuest("")
 	require.ErrorContains(t, err, "also-nowhere.wasm")
+	t.Setenv(TestGuestVariable, "")
+	_, err = LoadTestGuest("")
+	require.ErrorContains(t, err, "go run ./cmd/buildwasm --test")
 }

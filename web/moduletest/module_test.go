@@ -76,7 +76,7 @@ func loadGuest(t *testing.T) []byte {
 	path := os.Getenv(host.GuestVariable)
 	if path == "" {
 		path = filepath.Join(t.TempDir(), "nextquill.wasm")
-		require.NoError(t, guest.Build(t.Context(), path, os.Stderr))
+		require.NoError(t, guest.Build(t.Context(), guest.Ships, path, os.Stderr))
 	}
 	wasm, err := host.LoadGuest(path)
 	require.NoError(t, err)
