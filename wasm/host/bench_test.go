@@ -18,7 +18,7 @@ func benchHost(b *testing.B, wasm []byte) *host.Host {
 	return h
 }
 
-// BenchmarkCall is a whole call of the smallest method.
+// BenchmarkCall is a complete call of the smallest method.
 func BenchmarkCall(b *testing.B) {
 	h := benchHost(b, guesttest.Ships(b))
 	for b.Loop() {
@@ -35,11 +35,12 @@ func BenchmarkWriteAndRead(b *testing.B) { roundTrips(b, "gpu: round trips") }
 func roundTrips(b *testing.B, filter string) {
 	h := benchHost(b, guesttest.Test(b))
 	b.ResetTimer()
-	require.NoError(b, h.Call(b.Context(), "conformance", conformance.Params{Filter: filter, RoundTrips: b.N}, nil, nil))
+	params := conformance.Params{Filter: filter, RoundTrips: b.N}
+	require.NoError(b, h.Call(b.Context(), "conformance", params, nil, nil))
 }
 
-// BenchmarkOpen starts a guest whose code is compiled already; BenchmarkCompile
-// one whose code is not.
+// BenchmarkOpen starts a guest whose code is in the cache, BenchmarkCompile one that must be
+// compiled.
 func BenchmarkOpen(b *testing.B) { benchOpen(b, host.NewConfig().WithDevice(openNative(b, nil))) }
 
 func BenchmarkCompile(b *testing.B) {

@@ -74,7 +74,7 @@ func requireCancels(t *testing.T, h *host.Host, method string, params any, want 
 	require.ErrorIs(t, h.Call(ctx, "echo", 1, nil, nil), fault.Cancelled)
 }
 
-// stuck is a store whose writes take until the caller gives up.
+// stuck is a store whose writes block until the caller cancels.
 type stuck struct {
 	blob.Mem
 	started chan struct{}
@@ -95,8 +95,8 @@ func (s *stuck) Delete(ctx context.Context, name string) error {
 	return s.Mem.Delete(ctx, name)
 }
 
-// TestCancelDuringAnOperation: the operation is given up, and what the method
-// asks for while it winds up is still done.
+// TestCancelDuringAnOperation: the operation ends, and operations that the method needs for
+// cleaning up are still performed.
 func TestCancelDuringAnOperation(t *testing.T) {
 	store := &stuck{started: make(chan struct{})}
 	h := open(t, testConfig(t).WithBlobs(store))
@@ -146,7 +146,7 @@ func TestCallsTakeTurns(t *testing.T) {
 	wg.Wait()
 }
 
-// lost is a device that goes away.
+// lost is a device that is lost.
 type lost struct{ gpu.Device }
 
 func (lost) Read(context.Context, gpu.Buffer, int, []byte) error {
@@ -156,7 +156,7 @@ func (lost) Read(context.Context, gpu.Buffer, int, []byte) error {
 	}
 }
 
-func TestDeviceFaultsCrossWhole(t *testing.T) {
+func TestDeviceFaultsCrossComplete(t *testing.T) {
 	store, params := evaluation(t)
 	device := lost{openNative(t, store)}
 	t.Run("evaluate", func(t *testing.T) {
@@ -184,7 +184,8 @@ type flaky struct {
 
 func (f *flaky) Submit(b *gpu.Batch) error {
 	if f.refuse--; f.refuse == 0 {
-		bad := append([]gpu.Command{{Op: gpu.OpCreateBuffer, Buffer: 1 << 30, Size: 1 << 60, Usage: gpu.Storage}}, b.Commands...)
+		huge := gpu.Command{Op: gpu.OpCreateBuffer, Buffer: 1 << 30, Size: 1 << 60, Usage: gpu.Storage}
+		bad := append([]gpu.Command{huge}, b.Commands...)
 		err := f.Device.Submit(&gpu.Batch{Commands: bad})
 		require.ErrorIs(f, err, fault.DeviceLimit)
 		return err
@@ -192,8 +193,8 @@ func (f *flaky) Submit(b *gpu.Batch) error {
 	return f.Device.Submit(b)
 }
 
-// TestOneFailureDoesNotSpread: what was in a refused batch was never made, and
-// nothing later counts on it.
+// TestOneFailureDoesNotSpread: the objects of a refused batch were never created, and later batches
+// do not use them.
 func TestOneFailureDoesNotSpread(t *testing.T) {
 	for refuse := 1; refuse < 8; refuse++ {
 		h := open(t, testConfig(t).WithDevice(&flaky{t, openNative(t, nil), refuse}))
@@ -205,8 +206,7 @@ func TestOneFailureDoesNotSpread(t *testing.T) {
 	}
 }
 
-// TestGuestOutOfMemory: Go's runtime gives up; the host says why, and another
-// one can be opened.
+// TestGuestOutOfMemory: Go's runtime stops; the host says why, and another host can be opened.
 func TestGuestOutOfMemory(t *testing.T) {
 	c := config(t).WithMemoryLimit(24 << 20).WithDevice(openNative(t, nil))
 	h := open(t, c)

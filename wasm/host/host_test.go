@@ -106,7 +106,8 @@ func TestConformance(t *testing.T) {
 	h := open(t, testConfig(t))
 	var report conformance.Report
 	var events int
-	err := h.Call(t.Context(), "conformance", conformance.Params{RoundTrips: 10_000}, &report, func(name string, raw json.RawMessage) {
+	params := conformance.Params{RoundTrips: 10_000}
+	err := h.Call(t.Context(), "conformance", params, &report, func(name string, raw json.RawMessage) {
 		if name == "conformance" {
 			events++
 		}
@@ -120,8 +121,8 @@ func TestConformance(t *testing.T) {
 	requireNothingLeft(t, h)
 }
 
-// TestConformanceInProcess runs the suite without a boundary: what it expects of
-// a host is what native and a Store do themselves.
+// TestConformanceInProcess runs the suite without WASM: native and a Store behave as the suite
+// expects of a host.
 func TestConformanceInProcess(t *testing.T) {
 	store := &blob.Mem{}
 	dev := openNative(t, store)
@@ -152,7 +153,7 @@ func TestKernelCases(t *testing.T) {
 	requireNothingLeft(t, h)
 }
 
-// requireNothingLeft releases the session's caches and counts what is left.
+// requireNothingLeft releases the caches and counts what is left.
 func requireNothingLeft(t *testing.T, h *host.Host) {
 	t.Helper()
 	var left api.ReleaseResult
