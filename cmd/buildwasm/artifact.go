@@ -13,11 +13,11 @@ import (
 	"nextquill/wasm/guest"
 )
 
-// artifact is a file that ships.
+// artifact is a built guest.
 type artifact struct {
 	path   string
 	size   int64
-	zipped int64 // as a web server would send it
+	zipped int64 // size in gzip
 	sha256 string
 }
 

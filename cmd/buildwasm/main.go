@@ -15,7 +15,7 @@ import (
 )
 
 type options struct {
-	Guest guestCmd `cmd:"" default:"withargs" help:"Build the guest (core/ compiled to WASM) and print its size and hash."`
+	Guest guestCmd `cmd:"" default:"withargs" help:"Build the guest (core/ as WASM); print size and hash."`
 	Site  siteCmd  `cmd:"" help:"Build the guest, bundle web/, and write a static site."`
 }
 
@@ -32,7 +32,7 @@ func main() {
 }
 
 type guestCmd struct {
-	Out   string `help:"The output file, relative to the root of the repository; default: build/nextquill.wasm, with --test build/nextquill-test.wasm." placeholder:"FILE"`
+	Out   string `help:"Output file; default: build/nextquill.wasm or build/nextquill-test.wasm." placeholder:"FILE"`
 	Test  bool   `help:"Build the test guest, which also has the kernel cases and the host conformance suite."`
 	Quiet bool   `short:"q" help:"Print nothing on success."`
 }

@@ -18,9 +18,9 @@ import (
 )
 
 type options struct {
-	Guest     string `help:"The guest that ships; default: $NEXTQUILL_WASM, else build/nextquill.wasm." placeholder:"FILE"`
-	TestGuest string `help:"The test guest; default: $NEXTQUILL_TEST_WASM, else build/nextquill-test.wasm." placeholder:"FILE"`
-	Filter    string `help:"Run only the cases that match this regular expression, without the end-to-end job." placeholder:"REGEXP"`
+	Guest     string `help:"Guest that ships; default: $NEXTQUILL_WASM, build/nextquill.wasm." placeholder:"FILE"`
+	TestGuest string `help:"Default: $NEXTQUILL_TEST_WASM, build/nextquill-test.wasm." placeholder:"FILE"`
+	Filter    string `help:"Run only cases whose names match, without the job." placeholder:"REGEXP"`
 	Job       bool   `help:"Run the end-to-end job after the cases." default:"true" negatable:""`
 }
 

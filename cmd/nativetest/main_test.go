@@ -16,7 +16,7 @@ import (
 	"nextquill/wasm/conformance"
 )
 
-// script is a session that emits given events and returns given results.
+// script is a client that emits given events and returns given results.
 type script map[string]func(emit func(any)) (any, error)
 
 func (s script) Call(_ context.Context, method string, _, result any, onEvent func(string, json.RawMessage)) error {
@@ -44,7 +44,9 @@ func TestFailuresAreCountedAndShown(t *testing.T) {
 			return nil, nil
 		},
 		"kernel-cases": func(emit func(any)) (any, error) {
-			for _, r := range []api.KernelCaseEvent{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
+			for _, r := range []api.KernelCaseEvent{
+				{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"},
+			} {
 				r.Event = api.EventKernelCase
 				emit(r)
 			}

@@ -24,8 +24,8 @@ const (
 	Parked State = 1
 )
 
-// Status is the outcome of an import, or of the operation that resume reports. 0 or more is success;
-// if the operation has a reply, it is the length of the reply.
+// Status is the outcome of an import, or of the operation that resume reports. 0 or more is
+// success; if the operation has a reply, it is the length of the reply.
 type Status int32
 
 const (
@@ -79,8 +79,8 @@ const (
 // Value is a WASM value type.
 type Value string
 
-// The types in use. An i32 is unsigned if it is a pointer, a length, a handle or a token, and signed
-// if it is a State or a Status.
+// The types in use. An i32 is unsigned if it is a pointer, a length, a handle or a token, and
+// signed if it is a State or a Status.
 const (
 	I32 Value = "i32"
 	I64 Value = "i64"
@@ -91,8 +91,8 @@ type Func struct {
 	Name    string
 	Params  []Value
 	Results []Value
-	// Async marks an import whose last parameter is a token: it returns at once, and the host reports
-	// the outcome with resume.
+	// Async marks an import whose last parameter is a token: it returns at once, and the host
+	// reports the outcome with resume.
 	Async bool
 }
 

@@ -59,8 +59,8 @@ func TestRoundTrip(t *testing.T) {
 	require.Empty(t, got.Commands)
 }
 
-// TestLayout pins the bytes that hosts in other languages read. The file is one
-// line of hex per command; write it anew only with a new abi.Version.
+// TestLayout pins the bytes that hosts in other languages read. The file is one line of hex per
+// command; write it anew only with a new abi.Version.
 func TestLayout(t *testing.T) {
 	var lines []string
 	for _, c := range sample().Commands {
@@ -168,8 +168,7 @@ func TestEncodingNonsensePanics(t *testing.T) {
 	})
 }
 
-// FuzzDecode: what decodes encodes to the same bytes, padding aside; nothing
-// panics.
+// FuzzDecode: what decodes encodes to the same bytes, padding aside; nothing panics.
 func FuzzDecode(f *testing.F) {
 	f.Add(encode(sample())[0])
 	for _, c := range sample().Commands {

@@ -10,10 +10,10 @@ import (
 // maxBindings limits lists. WebGPU allows a shader far fewer.
 const maxBindings = 64
 
-// Decode reads an encoded batch into b, whose memory it reuses. Data of the commands is part of p: run
-// the batch before p changes. Decode checks the form (lengths, operations, enumerations, signs), the
-// device checks handles and ranges. For any p it does not panic, and its allocations are proportional
-// to len(p).
+// Decode reads an encoded batch into b, whose memory it reuses. Data of the commands is part of p:
+// run the batch before p changes. Decode checks the form (lengths, operations, enumerations,
+// signs), the device checks handles and ranges. For any p it does not panic, and its allocations
+// are proportional to len(p).
 func Decode(p []byte, b *gpu.Batch) error {
 	b.Reset()
 	if len(p) > MaxBatch {

@@ -15,8 +15,8 @@ type Encoder struct {
 }
 
 // Parts encodes a batch as one or more of at most MaxBatch bytes, to be submitted in this order. It
-// splits long writes. A part is valid until the next iteration. A command that fits in no batch, such
-// as a shader of megabytes, panics.
+// splits long writes. A part is valid until the next iteration. A command that fits in no batch,
+// such as a shader of megabytes, panics.
 func (e *Encoder) Parts(b *gpu.Batch) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		e.buf, e.count = e.buf[:0], 0

@@ -32,10 +32,10 @@ const (
 	Test  = "./wasm/testguest" // with kernel cases and host conformance; see wasm/README.md
 )
 
-// Build compiles a guest of the Go module that contains the working directory into the file out, and
-// writes the names of its functions to a file next to it that ends in .symbols. The same source and
-// tool chain give the same bytes on every machine. A guest that shrink does not know is written as
-// the linker made it, without .symbols, and a warning goes to warnings.
+// Build compiles a guest of the Go module that contains the working directory into the file out,
+// and writes the names of its functions to a file next to it that ends in .symbols. The same source
+// and tool chain give the same bytes on every machine. A guest that shrink does not know is written
+// as the linker made it, without .symbols, and a warning goes to warnings.
 func Build(ctx context.Context, guest, out string, warnings io.Writer) error {
 	root, err := Root(ctx)
 	if err != nil {
@@ -126,8 +126,8 @@ func run(cmd *exec.Cmd) (string, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fault.New(fault.Unsupported, strings.Join(cmd.Args, " "), "", "%s", strings.TrimSpace(stderr.String())).
-			WithCause(err).
+		command, message := strings.Join(cmd.Args, " "), strings.TrimSpace(stderr.String())
+		return "", fault.New(fault.Unsupported, command, "", "%s", message).WithCause(err).
 			WithRemedy("see the messages of the Go tool chain above; it must be at least the version in go.mod")
 	}
 	return strings.TrimSpace(string(out)), nil

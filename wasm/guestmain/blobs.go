@@ -14,11 +14,10 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// blobs is the host's store.
+// blobs is the store of the host.
 type blobs struct{}
 
-// named awaits an operation on a blob, having checked the name here: a host's
-// own check is not relied on.
+// named checks the name of a blob, and performs an operation on it.
 func named(ctx context.Context, name string, start func(p unsafe.Pointer, size, token uint32) int32) error {
 	if err := blob.Cancelled(ctx); err != nil {
 		return err
@@ -30,7 +29,7 @@ func named(ctx context.Context, name string, start func(p unsafe.Pointer, size, 
 	return err
 }
 
-// withText awaits an operation that takes a string.
+// withText performs an operation with a string argument.
 func withText(s string, start func(p unsafe.Pointer, size, token uint32) int32) (abi.Status, error) {
 	raw := []byte(s)
 	status, err := await(func(token uint32) abi.Status {

@@ -22,8 +22,8 @@ type device struct {
 	encoder abi.Encoder
 }
 
-// Info implements gpu.Device. A host that has a device can describe it, so an
-// unreadable description gives the zero Info, which no kernel fits in.
+// Info implements gpu.Device. If the description is unreadable it returns the zero Info, which is
+// too small for any kernel.
 func (d *device) Info() gpu.Info {
 	if d.info == nil {
 		d.info = new(gpu.Info)
@@ -65,7 +65,7 @@ func (d *device) Load(ctx context.Context, name string, src int64, n int, buf gp
 	})
 }
 
-// yield lets the host run what waits.
+// yield lets the host do other work.
 func yield(ctx context.Context) error {
 	if err := blob.Cancelled(ctx); err != nil {
 		return err
@@ -85,8 +85,8 @@ func emitEvent(event any) error {
 	return nil
 }
 
-// respondWith hands over the response. One that the host refuses (it is too long)
-// is replaced by the refusal.
+// respondWith passes the response to the host. If the host refuses it (it is too long), the
+// response is this error.
 func respondWith(response []byte) {
 	s := abi.Status(respond(pointer(response), uint32(len(response))))
 	if s >= 0 {
@@ -98,7 +98,7 @@ func respondWith(response []byte) {
 	}
 }
 
-// reply copies the n bytes that the host has for us.
+// reply copies the host's reply of n bytes.
 func reply(n abi.Status) ([]byte, error) {
 	if n > abi.MaxMessage {
 		return nil, fault.New(fault.TooLarge, "host", "reply", "%d bytes", n).WithLimit("%d bytes", abi.MaxMessage)
@@ -110,7 +110,7 @@ func reply(n abi.Status) ([]byte, error) {
 	return raw, nil
 }
 
-// lastFault is the error behind a negative status.
+// lastFault returns the error for a negative status.
 func lastFault(s abi.Status) error {
 	if s == abi.Failed {
 		raw, err := reply(abi.Status(replyRead(nil, 0)))
@@ -124,7 +124,7 @@ func lastFault(s abi.Status) error {
 			}
 		}
 	}
-	return fault.New(fault.Internal, "host", "", "the host failed without saying why (status %d)", s)
+	return fault.New(fault.Internal, "host", "", "the host gave no reason (status %d)", s)
 }
 
 func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }

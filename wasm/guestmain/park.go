@@ -9,13 +9,12 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// A guest runs only while one of its exports does. A method that waits for the
-// host must therefore leave the export and be continued by a later one, which is
-// what a coroutine does: parking yields from it, resuming is its next(). The
-// switch is direct, without Go's scheduler, so nothing else has to be runnable
-// and no round trip can stall.
+// A guest runs only while the host runs one of its exports. A method that waits for the host must
+// leave the export and continue in a later one. It therefore runs in a coroutine (iter.Pull): to
+// park is to yield, to resume is to call next. The switch does not use Go's scheduler, so it cannot
+// stall.
 //
-// The coroutine is the only goroutine that may wait for the host.
+// Only the coroutine may wait for the host.
 
 // coroutine is the call being served.
 type coroutine struct {
@@ -40,8 +39,8 @@ func begin(f func(ctx context.Context)) *coroutine {
 	return c
 }
 
-// await starts an asynchronous operation and parks until the host resumes it.
-// A host that refuses it at once is not waited for.
+// await starts an asynchronous operation and parks until the host resumes it. It does not park if
+// the host refuses the operation at once.
 func await(start func(token uint32) abi.Status) (abi.Status, error) {
 	if guest.lastToken++; guest.lastToken == 0 { // tokens identify operations, so that a wrong resume is noticed
 		guest.lastToken = 1

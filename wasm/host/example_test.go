@@ -11,8 +11,8 @@ import (
 	"nextquill/wasm/host"
 )
 
-// This trains an adapter on the texts in data/history.jsonl, with the model in data/model, and writes
-// it to data/adapter. The guest is build/nextquill.wasm: `go run ./cmd/buildwasm` makes it.
+// This trains an adapter on the texts in data/history.jsonl, with the model in data/model, and
+// writes it to data/adapter. The guest is build/nextquill.wasm: `go run ./cmd/buildwasm` makes it.
 func Example() {
 	ctx := context.Background()
 	guest, err := host.LoadGuest("")
