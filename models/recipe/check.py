@@ -1,5 +1,6 @@
-"""What the base model does with the sample writer, in transformers: held-out loss with and without his history, samples, and what
-a LoRA fine-tune gains. A yardstick for the product, which does all this without Python.
+"""Evaluates the base model on the sample writer with transformers: held-out loss with and without
+his history, samples, and the effect of LoRA fine-tuning. This is a reference for the product, which
+needs no Python.
 
     python check.py --model ../default --sample ../../samples/bierce [--tune] [--lr 2e-3 --epochs 3 --items 160]
 """
@@ -27,7 +28,7 @@ def read(path):
 
 
 def encode(tok, item, earlier):
-    """(ids, number of response ids at their end)."""
+    """Returns (ids, number of response ids at the end)."""
     ids = [fmt.BOS_ID]
     for segment in (fmt.PREFIX, fmt.history(earlier), fmt.suffix(item["context"])):
         ids += tok.encode(segment).ids
@@ -36,7 +37,7 @@ def encode(tok, item, earlier):
 
 
 def response_loss(model, batch):
-    """Sum of nats over the responses of a batch, and the number of response tokens."""
+    """Returns the sum of nats over the responses of a batch, and the number of response tokens."""
     longest = max(len(ids) for ids, _ in batch)
     ids = torch.full((len(batch), longest), fmt.PAD_ID)
     targets = torch.full((len(batch), longest), -100)

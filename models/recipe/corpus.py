@@ -1,10 +1,11 @@
-"""Builds the training documents: corpus.jsonl, one {"split", "source", "segments"} a line.
+"""Builds the training documents: corpus.jsonl, one {"split", "source", "segments"} per line.
 
     python corpus.py --packages node_modules --out build
 
-A document is either a form (earlier items of one voice, then one more) or a window of prose. What the next text sounds like
-is, on purpose, known only from the earlier items: the fields name a word, never the voice. So the model learns to read its history.
-Items and paragraphs are held out by hash before documents are made; no held-out text is in any training document.
+A document is either a form (earlier items of one voice, then one more item) or a window of prose. The
+style of the last item can be inferred only from the earlier items: the fields name a word, never the
+voice. The model thereby learns to use its history. Items and paragraphs are held out by hash before
+documents are built, so no held-out text is in any training document.
 """
 import argparse
 import collections
@@ -20,7 +21,7 @@ import sources
 from wordnet import WordNet
 
 SEED = 1906
-HELD_OUT = 50  # one in so many
+HELD_OUT = 50  # one item in 50 is held out
 GRAM = 8
 SPECIES = {5, 20}
 
@@ -35,7 +36,7 @@ def grams(text):
 
 
 class Guard:
-    """Keeps the sample writer out: no run of eight of Bierce's words, nor his name."""
+    """Removes text by the sample writer: any eight consecutive words of Bierce, or his name."""
 
     def __init__(self):
         self.his = set()
@@ -66,7 +67,7 @@ def sentence(gloss, part):
     return stop(("To " + gloss) if part == "verb" else capital(gloss))
 
 
-# ---- WordNet: each style turns a sense into (meaning or None, text), or None where it has nothing to say.
+# ---- WordNet: each style turns a sense into (meaning or None, text), or returns None if it does not apply.
 
 def plain(s):
     return None, s.gloss
@@ -93,7 +94,7 @@ def example_sentence(s):
 
 
 def other_words(s):
-    """The gloss's first clause is the meaning, the rest says it again in other words."""
+    """The first clause of the gloss is the meaning; the rest is a paraphrase."""
     first, _, rest = s.gloss.partition("; ")
     if len(rest.split()) >= 4 and len(first.split()) >= 2:
         return first, sentence(rest, s.part)
@@ -125,7 +126,7 @@ class Forms:
         return self.rng.choices([1, 2, 3, 4, 5], [3, 2, 2, 3, 2])[0]
 
     def shown(self):
-        """Which fields this document shows."""
+        """Chooses the fields that this document shows."""
         r = self.rng.random()
         return {"word", "part", "meaning"} if r < 0.7 else {"word", "part"} if r < 0.85 else {"word", "meaning"} if r < 0.95 else {"word"}
 
@@ -134,7 +135,7 @@ class Forms:
         return {k: v for k, v in pairs if k in shown and v}
 
     def wordnet(self, senses):
-        """senses: list in file order, where neighbours are related; half the documents stay near one place."""
+        """senses is in file order, where neighbours are related. Half of the documents draw neighbours."""
         style = self.rng.choices([s for s, _ in STYLES], [w for _, w in STYLES])[0]
         shown, size, out, used = self.shown(), self.size(), [], set()
         near = self.rng.random() < 0.5
@@ -153,7 +154,7 @@ class Forms:
         return self.document(out) if out else None
 
     def voice(self, chapters, key):
-        """Sentences of one speech or chapter: each says something with a word of its own as the headword."""
+        """Draws sentences of one speech or chapter. Each item's headword is a word of its sentence."""
         shown, size, out = self.shown(), self.size(), []
         pool = self.rng.choice(chapters)
         for text in self.rng.sample(pool, min(len(pool), size * 2)):
@@ -173,7 +174,7 @@ class Forms:
 
 
 class Headword:
-    """Picks a telling word of a sentence, with its likeliest part of speech and first gloss."""
+    """Picks a rare word of a sentence, with its most likely part of speech and first gloss."""
 
     def __init__(self, net, rng, texts):
         self.net, self.rng = net, rng
@@ -192,7 +193,7 @@ class Headword:
 
 
 def beginnings(text, limit=75):
-    """The first one to three sentences, as long as they stay short."""
+    """Returns the first one, two and three sentences, if they are short enough."""
     out = []
     for n in (1, 2, 3):
         t = " ".join(sources.sentences(text)[:n])
@@ -202,7 +203,7 @@ def beginnings(text, limit=75):
 
 
 def windows(chapters, rng, size=330):
-    """Running prose cut at paragraph ends, about so many words a window."""
+    """Yields windows of about `size` words of prose, cut at paragraph ends."""
     for chapter in chapters:
         at, count = [], rng.randrange(size // 2)
         for p in chapter:
@@ -219,7 +220,8 @@ def windows(chapters, rng, size=330):
 
 
 def split(chapters, name, guard):
-    """{"train": chapters, "held": chapters}: paragraphs held out in runs of eight, so that windows have something to run on."""
+    """Returns {"train": chapters, "held": chapters}. Paragraphs are held out in runs of eight, so
+    that windows contain consecutive text."""
     out = {"train": [], "held": []}
     for c, chapter in enumerate(chapters):
         parts = {"train": [], "held": []}
@@ -246,7 +248,7 @@ def main():
     senses = {"train": [], "held": []}
     for s in net.synsets.values():
         if (s.instance or s.file in SPECIES) and rng.random() < 0.7:
-            continue  # a third of WordNet's nouns are species and names; few writers define those
+            continue  # a third of WordNet's nouns are species and names, which few writers define
         if guard.clean(" ".join([s.gloss] + s.examples), "wordnet"):
             senses["held" if held_out(f"wordnet {s.part} {s.id}") else "train"].append(s)
 
@@ -257,7 +259,7 @@ def main():
         if texts and guard.clean(text, "jargon"):
             s = net.first(word, part) if part else None
             lexicon["held" if held_out("jargon " + word) else "train"].append((word, part, s.gloss if s else None, texts))
-    # Entries are held out whole in prose too: the first block starts with the headword.
+    # Prose is held out per entry, too: the first block starts with the headword.
     prose = {"jargon": {"train": [], "held": []}}
     for blocks in jargon_prose:
         blocks = [b for b in blocks if guard.clean(b, "jargon")]
@@ -275,7 +277,7 @@ def main():
             voices[name][k] = [c for c in made if len(c) >= 3]
     key = {n: Headword(net, rng, [t for c in v["train"] for t in c]) for n, v in voices.items()}
 
-    # How many documents of each kind are drawn for training; prose windows come as they are, so many times over.
+    # Number of training documents drawn per source, and passes over the prose windows.
     drawn = {"wordnet": 170_000, "jargon": 9_000, "kjv": 10_000, "sotu": 16_000, "moby-dick": 9_000, "austen": 16_000}
     passes = {"jargon": 2, "kjv": 1, "sotu": 1, "moby-dick": 3, "austen": 2}
     count = collections.Counter()

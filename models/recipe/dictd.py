@@ -1,4 +1,5 @@
-"""Reads dictionaries in dictd format: name.index (headword, offset, length in base 64) and name.dict.dz (gzip)."""
+"""Reads dictionaries in dictd format: name.index (headword, offset and length in base 64) and
+name.dict.dz (gzip)."""
 import gzip
 import string
 
@@ -14,7 +15,8 @@ def number(text):
 
 
 def entries(name, root=DIR):
-    """All (headword, body) pairs in file order, each stretch of the file once, without the database's own notes."""
+    """Returns all (headword, body) pairs in file order, each span of the file once, without the
+    database's own notes."""
     with gzip.open(f"{root}/{name}.dict.dz") as f:
         data = f.read()
     spans = {}

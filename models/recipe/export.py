@@ -1,4 +1,4 @@
-"""Writes a checkpoint as a Hugging Face model folder (F16), and checks it there against transformers.
+"""Writes a checkpoint as a Hugging Face model folder (F16), and compares it with transformers.
 
     python export.py --checkpoint build/checkpoint.pt --out ../default
 """
@@ -31,7 +31,7 @@ def write_json(path, value):
 
 
 def check(model, folder):
-    """The exported folder, read by transformers, must compute what we trained."""
+    """Asserts that transformers computes the same loss from the exported folder as the trained model."""
     from transformers import AutoModelForCausalLM
 
     hf = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)

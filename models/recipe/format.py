@@ -1,4 +1,4 @@
-"""The text format the model is trained on; core/history renders the same, segment by segment."""
+"""The prompt format of the training documents. core/history renders the same segments."""
 
 BOS, EOS, PAD = "<|bos|>", "<|eos|>", "<|pad|>"
 BOS_ID, EOS_ID, PAD_ID = 0, 1, 2

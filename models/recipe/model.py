@@ -1,4 +1,5 @@
-"""A compact Llama: the same function as transformers' LlamaForCausalLM, with fused projections so that a CPU trains it faster."""
+"""A compact Llama: the same function as transformers' LlamaForCausalLM, with fused projections, which
+train faster on a CPU."""
 import os
 
 import torch
@@ -57,7 +58,7 @@ class Block(nn.Module):
     def forward(self, x, cos, sin):
         rows, length, _ = x.shape
         q, k, v = (t.view(rows, length, -1, HEAD).transpose(1, 2) for t in self.qkv(norm(x, self.norm1)).split(QKV, -1))
-        # Repeating the key heads keeps the CPU on its flash kernel, which does not know groups.
+        # PyTorch's flash attention for CPUs does not support grouped heads, so the key heads are repeated.
         k, v = rotate(k, cos, sin).repeat_interleave(HEADS // KV, 1), v.repeat_interleave(HEADS // KV, 1)
         a = F.scaled_dot_product_attention(rotate(q, cos, sin), k, v, is_causal=True)
         x = x + self.out(a.transpose(1, 2).reshape(rows, length, -1))
@@ -81,7 +82,8 @@ class Llama(nn.Module):
                 nn.init.normal_(p, std=CONFIG["initializer_range"] * ((2 * LAYERS) ** -0.5 if deep else 1))
 
     def forward(self, ids, targets):
-        """Sum of the negative log-likelihood of targets (−1: not counted), ids and targets both [rows, length]."""
+        """Returns the sum of the negative log-likelihood of targets (−1 is ignored). ids and targets are
+        [rows, length]."""
         x = self.embed(ids)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.blocks:
@@ -91,7 +93,7 @@ class Llama(nn.Module):
 
 
 def to_hf(state):
-    """Our state dict under transformers' names."""
+    """Converts a state dict of this model to transformers' names."""
     out = {"model.embed_tokens.weight": state["embed.weight"], "model.norm.weight": state["norm"]}
     for i in range(LAYERS):
         b, h = f"blocks.{i}.", f"model.layers.{i}."
@@ -112,12 +114,12 @@ def to_hf(state):
 
 
 def gguf_file(folder):
-    """What from_pretrained has to be told of a folder whose weights are in model.gguf."""
+    """Returns the arguments of from_pretrained for a folder whose weights are in model.gguf."""
     return {"gguf_file": "model.gguf"} if os.path.exists(os.path.join(folder, "model.gguf")) else {}
 
 
 def from_hf(tensors):
-    """The other way round: a state dict of transformers to ours."""
+    """Converts a state dict of transformers to this model's names."""
     state = {"embed.weight": tensors["model.embed_tokens.weight"], "norm": tensors["model.norm.weight"]}
     for i in range(LAYERS):
         b, h = f"blocks.{i}.", f"model.layers.{i}."

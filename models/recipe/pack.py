@@ -1,4 +1,5 @@
-"""Encodes the documents and packs them into rows of 512 tokens: train.npy, held.npy (uint16), and a table of tokens by source.
+"""Encodes the documents and packs them into rows of 512 tokens: train.npy and held.npy (uint16).
+Prints a table of tokens by source.
 
     python pack.py --corpus build/corpus.jsonl --tokenizer ../default/tokenizer.json --out build
 """
@@ -20,7 +21,7 @@ SLACK = 400  # rows kept open while packing
 
 
 def documents(path, tokenizer):
-    """Yields (split, source, ids, bytes). Segments are encoded apart, so that no token spans two of them."""
+    """Yields (split, source, ids, bytes). Segments are encoded separately, so no token spans two."""
     with open(path, encoding="utf-8") as f:
         while True:
             batch = [json.loads(line) for _, line in zip(range(8192), f)]
@@ -38,7 +39,7 @@ def documents(path, tokenizer):
 
 
 def pack(docs):
-    """Best fit into a window of open rows; the rest of a row is padding."""
+    """Packs by best fit into a window of open rows. The rest of a row is padding."""
     rows, open_rows = [], []  # open_rows: sorted (space left, index)
     for ids in docs:
         i = bisect.bisect_left(open_rows, (len(ids), -1))
@@ -51,7 +52,7 @@ def pack(docs):
         if space - len(ids) > 8:
             bisect.insort(open_rows, (space - len(ids), row))
         if len(open_rows) > SLACK:
-            open_rows.pop(0)  # the fullest
+            open_rows.pop(0)  # the row with the least space
     out = np.full((len(rows), ROW), fmt.PAD_ID, dtype=np.uint16)
     for i, ids in enumerate(rows):
         out[i, : len(ids)] = ids

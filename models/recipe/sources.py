@@ -1,4 +1,4 @@
-"""Reads the training sources into items and paragraphs. Every licence: models/default/LICENSES.md."""
+"""Reads the training sources into items and paragraphs. Licences: models/default/LICENSES.md."""
 import glob
 import gzip
 import os
@@ -11,7 +11,7 @@ PLAIN = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2014": " -- ", "\u2013": "-", "\u2026": "...", "\u00a0": " ",
     "\u00b7": "", "\ufeff": "",
 })
-# A full stop after these ends no sentence.
+# A full stop after one of these does not end a sentence.
 ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|Gen|Col|Capt|Hon|Messrs|Rev|Sec|vs|etc|esp|e\.g|i\.e|cf|Jr|Sr|Co|Inc|Art|Vol|Fig)|\b[A-Za-z])\.$")
 
 
@@ -32,7 +32,7 @@ def sentences(paragraph):
 
 
 def kjv():
-    """Chapters as lists of verses, from Debian's bible-kjv."""
+    """Returns chapters as lists of verses, from Debian's bible-kjv."""
     text = subprocess.run(["bible", "-l", "9999", "-f", "gen1:1-rev22:21"], capture_output=True, text=True, check=True).stdout
     chapters = {}
     for line in text.splitlines():
@@ -43,7 +43,7 @@ def kjv():
 
 
 def paragraphs(files):
-    """Files as lists of paragraphs of running prose."""
+    """Returns each file as a list of paragraphs of prose."""
     out = []
     for name in files:
         with open(name, encoding="utf-8") as f:
@@ -62,12 +62,13 @@ def moby_dick(packages):
 
 
 def austen():
-    """Chapters of the six novels as lists of paragraphs, from Debian's r-cran-janeaustenr (one row a line of text, as in the books)."""
+    """Returns chapters of the six novels as lists of paragraphs, from Debian's r-cran-janeaustenr,
+    whose rows are the lines of the books."""
     dump = 'for (b in split(janeaustenr::austen_books(), ~book)) cat(as.character(b$text), "\\f", sep="\\n")'
     text = subprocess.run(["Rscript", "-e", dump], capture_output=True, text=True, check=True).stdout
     chapters = []
     for book in text.split("\f"):
-        for chapter in re.split(r"\n *(?:CHAPTER|Chapter) [0-9IVXL]+\b[^\n]*\n", book)[1:]:  # before the first: the title page
+        for chapter in re.split(r"\n *(?:CHAPTER|Chapter) [0-9IVXL]+\b[^\n]*\n", book)[1:]:  # [0] is the title page
             blocks = [tidy(b).replace("_", "") for b in re.split(r"\n\s*\n", chapter)]
             chapters.append([b for b in blocks if len(b.split()) >= 8])
     return chapters
@@ -89,7 +90,8 @@ def jargon_text(text):
 
 
 def jargon():
-    """(entries, prose): entries are (word, part, definition's first paragraph), prose all paragraphs of the lexicon."""
+    """Returns (entries, prose). An entry is (word, part, first paragraph of the definition); prose is
+    the list of each entry's paragraphs."""
     with gzip.open(JARGON, "rt", encoding="utf-8") as f:
         text = f.read()
     entries, prose = [], []

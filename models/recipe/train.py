@@ -1,9 +1,10 @@
-"""Trains the base model on packed rows, by the clock: the learning rate reaches zero when the time is up.
+"""Trains the base model on packed rows for a fixed time: the learning rate reaches zero at the end.
 
     python train.py --rows build --out build --seconds 4500
 
-With --init it goes on from the weights of a checkpoint or a model folder, with fresh optimizers and a schedule of its own.
-Writes checkpoint.pt (weights so far) every few minutes and at the end. Uses a GPU where there is one.
+With --init it starts from the weights of a checkpoint or a model folder, with new optimizers and a
+new schedule. Writes checkpoint.pt (the current weights) every few minutes and at the end. Uses a GPU if
+one is available.
 """
 import argparse
 import os
@@ -22,13 +23,13 @@ ROW = 512
 def batch(rows, index, device):
     block = torch.from_numpy(rows[index].astype(np.int64)).to(device)
     ids, targets = block[:, :-1], block[:, 1:].clone()
-    # Nothing predicts where a document starts or what pads a row.
+    # Document starts and padding are not predicted.
     targets[(targets == fmt.BOS_ID) | (targets == fmt.PAD_ID)] = -1
     return ids, targets
 
 
 def held_out_loss(model, rows, device, size):
-    """Nats per token over rows, end tokens included."""
+    """Returns nats per token over rows, including end tokens."""
     total, count = 0.0, 0
     with torch.no_grad():
         for i in range(0, len(rows) - len(rows) % size, size):
@@ -40,7 +41,8 @@ def held_out_loss(model, rows, device, size):
 
 
 def optimizers(model, kind, lr, adam_lr, decay):
-    """AdamW alone, or Muon (orthogonalized momentum) for the matrices of the blocks and AdamW for the rest."""
+    """Returns AdamW, or Muon (orthogonalized momentum) for the matrices of the blocks and AdamW for the
+    rest."""
     fused = dict(betas=(0.9, 0.95), fused=True)
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blocks")]
     embed = [model.embed.weight]
@@ -53,7 +55,7 @@ def optimizers(model, kind, lr, adam_lr, decay):
 
 
 def initial(path):
-    """A checkpoint's state, or that of a model folder of the same shape."""
+    """Returns the state of a checkpoint, or of a model folder of the same shape."""
     if os.path.isdir(path):
         return from_hf(AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, **gguf_file(path)).state_dict())
     return torch.load(path, map_location="cpu", weights_only=True)["model"]
@@ -74,7 +76,7 @@ def main():
     a.add_argument("--lr", type=float, default=4e-3)
     a.add_argument("--adam-lr", type=float, default=4e-3)
     a.add_argument("--decay", type=float, default=0.1)
-    a.add_argument("--batch", type=int, default=8, help="rows a step")
+    a.add_argument("--batch", type=int, default=8, help="rows per step")
     a.add_argument("--warmup", type=int, default=100, help="steps")
     a.add_argument("--threads", type=int, default=2)
     a.add_argument("--seed", type=int, default=7)
@@ -99,7 +101,7 @@ def main():
     perm = order.permutation(len(train))
     ids, targets = batch(train, perm[: a.batch], device)
     with torch.autocast(device, dtype=torch.bfloat16):
-        step_loss(ids, targets).backward()  # compiles, outside the clock
+        step_loss(ids, targets).backward()  # compiles before the clock starts
     model.zero_grad()
 
     start = saved = shown = time.time()

@@ -27,7 +27,8 @@ class Synset:
 
 
 def split_gloss(text):
-    """A gloss is definitions, then examples in double quotes. Returns (definition, [examples])."""
+    """Splits a gloss, which is definitions and then examples in double quotes, into (definition,
+    [examples])."""
     head, *rest = re.split(r';?\s*(?=")', text.strip(), maxsplit=1)
     examples = re.findall(r'"([^"]+)"', rest[0]) if rest else []
     return clean(head), [clean(e) for e in examples]
@@ -57,7 +58,7 @@ class WordNet:
             return [line for line in f if not line.startswith("  ")]  # the licence is indented
 
     def first(self, word, part):
-        """The most frequent sense of word as that part of speech, or None."""
+        """Returns the most frequent sense of word as that part of speech, or None."""
         word = word.lower()
         forms = [word] + [word[: -len(a)] + b for a, b in ENDINGS[part] if word.endswith(a)]
         for form in forms:

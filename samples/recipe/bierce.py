@@ -1,6 +1,7 @@
-"""Prepares the sample writer: Ambrose Bierce, The Devil's Dictionary, as history.jsonl and heldout.jsonl.
+"""Prepares the sample writer, Ambrose Bierce's The Devil's Dictionary, as history.jsonl and
+heldout.jsonl.
 
-Reads Debian's dict-devil and wordnet-base; standard library only:
+Reads Debian's dict-devil and wordnet-base. Uses only the standard library:
 
     python3 samples/recipe/bierce.py samples/bierce
 """
@@ -26,7 +27,7 @@ PARTS = {
     "adj.": "adjective", "pp.": "adjective", "p.p.": "adjective", "adv.": "adverb",
 }
 HEADING = re.compile(r"([A-Z][A-Z' -]+?), *(%s) +" % "|".join(re.escape(p) for p in sorted(PARTS, key=len, reverse=True)))
-# Entries that hang on a slur or mock a people are no use as a demonstration.
+# Entries that depend on a slur or mock an ethnic group are left out.
 UNWELCOME = re.compile(r"slur|offensive|nigger|negro|pickaninn|savage|\bjew|hebrew|mohammedan|mussulman|chinam[ae]n|squaw|hind[ou]o", re.I)
 
 
@@ -37,7 +38,8 @@ def tidy(text):
 
 
 def parse(body):
-    """(word, part, text) of an entry, text being the paragraph that carries the heading; None if there is none."""
+    """Returns (word, part, text) of an entry, where text is the first paragraph; None if it has no
+    heading."""
     paragraph = re.split(r"\n\s*\n", body.strip("\n"))[0]
     prose = []
     for line in paragraph.split("\n"):
@@ -52,7 +54,7 @@ def parse(body):
 
 
 def usable(text):
-    whole = re.search(r"[.!?][\"')]*$", text)  # a colon or comma leads into verse
+    whole = re.search(r"[.!?][\"')]*$", text)  # a colon or comma introduces verse
     return whole and len(text.split()) in WORDS and not re.search(r"^See |[\[{]", text)
 
 
@@ -75,7 +77,7 @@ def items(net):
 def main(out):
     found = list(items(wordnet.WordNet()))
     print(f"{len(found)} usable entries")
-    # The book is alphabetical; were it dated so, the future would be the letters after the past.
+    # The book is alphabetical. Dates in that order would hold out the last letters of the alphabet.
     random.Random(SEED).shuffle(found)
     chosen = found[: HISTORY + HELDOUT]
     for i, item in enumerate(chosen):

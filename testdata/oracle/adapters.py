@@ -1,13 +1,14 @@
-"""Makes adapters/: small adapters that PEFT trains on the models of this folder, and what PEFT computes with them.
+"""Writes adapters/: small adapters that PEFT trains on the models of this folder, and the results that
+PEFT computes with them.
 
     python adapters.py        # from this folder, after make.py models
 
 adapters/<name>/
-  case.json            the model, and how the adapter was asked for
-  adapter/             PEFT's two files
+  case.json            the model, and the names of the changed weights
+  adapter/             the two files of PEFT
   logits.safetensors   "logits" [30, vocabulary] F32 of the ids in logits/ids.json
-  greedy.json          three prompts and the 64 tokens that follow, the best leading by more than 1e-3 everywhere
-  merged.safetensors   the weights that merge_and_unload changes, in the model's own type
+  greedy.json          three prompts and the 64 greedy tokens that follow; each leads by more than 1e-3
+  merged.safetensors   the weights that merge_and_unload changes, in the type of the model
 """
 
 import json
@@ -26,7 +27,7 @@ from transformers.utils import logging
 import reference as ref
 from jsonfiles import read_json, write_json
 
-torch.set_num_threads(1)  # the same sums on any machine, and no waiting on a busy one
+torch.set_num_threads(1)  # gives the same sums on any machine
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -53,7 +54,7 @@ def load(model, dtype):
 
 
 def train(model, rng):
-    """Twenty steps towards random texts: enough that every factor has moved."""
+    """Trains twenty steps on random texts, enough to change every factor."""
     vocab = model.config.vocab_size
     texts = torch.tensor([[rng.randrange(vocab) for _ in range(24)] for _ in range(4)])
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-2)
@@ -77,7 +78,7 @@ def make(name, seed):
     cfg = read_json(file)
     cfg["base_model_name_or_path"] = model_name
     if isinstance(cfg["target_modules"], list):
-        cfg["target_modules"].sort()  # PEFT keeps a set, in no particular order
+        cfg["target_modules"].sort()  # PEFT keeps a set, whose order is undefined
     with open(file, "w") as f:
         json.dump(cfg, f, indent=2)
         f.write("\n")

@@ -1,9 +1,10 @@
 """Compares one step with a golden case: python compare.py OUT_DIR CASE_DIR
 
 OUT_DIR holds result.json and grads.safetensors as `nextquill step --out` (or any other implementation) writes them.
-Prints the largest absolute error of each field and the relative error of each gradient tensor; exits 1 if one is over
-its limit. An implementation that leaves out a term that has no part in the loss may leave out its fields: align_loss and
-ce_mce where alpha is 0, and logp_without, dce and omega too where nothing is weighted.
+Prints the largest absolute error of each field and the relative error of each gradient tensor. Exits
+with 1 if one exceeds its limit. An implementation may omit the fields of a term that does not contribute
+to the loss: align_loss and ce_mce if alpha is 0, and also logp_without, dce and omega if nothing is
+weighted.
 """
 
 import argparse
@@ -19,8 +20,8 @@ from jsonfiles import read_json
 TERMS = ("loss", "ntp_loss", "align_loss")
 FIELDS = ("logp_with", "logp_without", "dce", "omega", "ce_mce")
 
-# A tensor whose true gradient is (almost) zero has no relative error: below this share of the whole gradient's norm the
-# error is measured against the whole gradient.
+# A tensor whose true gradient is (almost) zero has no useful relative error. Below this share of the norm
+# of the complete gradient, the error is measured relative to the complete gradient.
 NEGLIGIBLE = 1e-6
 
 

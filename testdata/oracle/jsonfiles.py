@@ -1,4 +1,4 @@
-"""JSON files that are small and still readable in a diff."""
+"""Reads JSON files, and writes them compactly but readable in a diff."""
 
 import json
 
@@ -9,7 +9,7 @@ def read_json(path):
 
 
 def write_json(path, value):
-    """Objects at the top open up, list items take one line each: small in size and still readable in a diff."""
+    """Writes top-level objects on several lines, and list items on one line each."""
 
     def line(v):
         return json.dumps(v, separators=(", ", ": "))

@@ -1,4 +1,7 @@
-"""Makes every golden file of this folder: python make.py [models] [cases] [trajectory] [kernels] [formats]   (default: all)."""
+"""Writes every golden file of this folder:
+
+    python make.py [models] [cases] [trajectory] [kernels] [formats]        # default: all
+"""
 
 import json
 import os
@@ -22,8 +25,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 # name: (hidden, intermediate, heads, kv heads, head_dim, vocabulary, layers, tied, rope theta, norm eps, dtype, rope style)
-# Both spellings of the rotary base occur in the wild: "rope_theta" (until transformers 4) and "rope_parameters" (5).
-# Models are seeded by their place in the list: add at the end.
+# Both names of the rotary base are in use: "rope_theta" (until transformers 4) and "rope_parameters" (5).
+# A model's seed is its position in the list: add new models at the end.
 MODELS = {
     "gqa": (32, 44, 4, 2, 8, 97, 2, False, 50000.0, 1e-5, "float32", "rope_parameters"),
     "odd": (36, 28, 3, 1, 16, 53, 2, False, 1000000.0, 1e-6, "float32", "rope_theta"),
@@ -34,8 +37,9 @@ MODELS = {
     "qwen3": (20, 28, 4, 2, 12, 61, 2, False, 1000000.0, 1e-6, "float32", "rope_parameters"),
     "scaled": (16, 24, 2, 1, 8, 53, 2, False, 10000.0, 1e-5, "float32", "rope_theta"),
 }
-# What is not a plain Llama: (config class, more of its fields). The lengths of the four rotary waves of "scaled" are 6,
-# 63, 628 and 6283 positions: one below 128/4, which stays, one between, two above 128/1, which are stretched.
+# Models that are not a plain Llama: (config class, additional fields). The lengths of the four rotary waves
+# of "scaled" are 6, 63, 628 and 6283 positions: one is below 128/4 and unchanged, one is interpolated, and
+# two are above 128/1 and stretched.
 FAMILIES = {
     "qwen2": (Qwen2Config, {}),
     "qwen3": (Qwen3Config, {}),
@@ -65,14 +69,14 @@ PRESETS = {
     "nextquill-code": {"ntp_weighted": True, "normalize_ntp": "weights", "normalize_align": "tokens"},
 }
 
-# The parts of a sample in tokens: shared prefix, history, what replaces it, shared suffix, response.
-# The prompt with history is prefix+history+suffix, the one without is prefix+replacement+suffix.
+# Token counts of a sample: shared prefix, history, replacement of the history, shared suffix, response.
+# The prompt with history is prefix+history+suffix; the prompt without is prefix+replacement+suffix.
 BATCHES = {
     "plain": [(7, 12, 2, 5, 11), (3, 9, 1, 4, 16), (12, 4, 3, 2, 5)],
     "noprefix": [(0, 8, 2, 6, 9), (0, 17, 1, 1, 13)],
     "mixed": [(1, 10, 1, 3, 1), (5, 21, 2, 7, 12), (0, 3, 4, 2, 8), (9, 6, 6, 0, 10)],
-    # With no replacement and no suffix the prompt without history is a prefix of the one with it. (1,0,0,0) is one
-    # token in both branches; (0,1,1,0) is one token in each, and not the same one.
+    # Without replacement and suffix, the prompt without history is a prefix of the other prompt.
+    # (1,0,0,0) is the same single token in both branches; (0,1,1,0) is a different token in each.
     "edges": [(1, 0, 0, 0, 6), (0, 1, 1, 0, 7), (4, 5, 0, 0, 9), (6, 0, 3, 0, 4), (0, 1, 2, 0, 1), (2, 3, 2, 1, 40)],
     "one": [(1, 0, 0, 0, 1)],
     "single": [(6, 14, 2, 9, 20)],
@@ -116,7 +120,7 @@ CASES = {
     "q4-odd-lora": ("mce-dce", "odd", "noprefix", "all", {"delta": 0.0}),
 }
 
-# Cases whose frozen matrices are in a format; the reference computes with the values that it stands for.
+# Cases whose frozen matrices are quantized. The reference computes with the values that the format represents.
 BASES = {name: name.split("-")[0] for name in CASES if name.split("-")[0] in ("f16", "q8", "q4")}
 
 # name: (preset, model, adapter, fresh (B = 0, as PEFT starts), changed options, optimizer)
@@ -160,7 +164,7 @@ def make_model(name):
         if n.endswith(".bias"):
             p.data.normal_(0.0, 0.3)
         elif p.dim() == 1:
-            p.data.normal_(1.0, 0.15)  # a norm's weights of exactly 1 would hide a missing factor
+            p.data.normal_(1.0, 0.15)  # norm weights of exactly 1 would hide a missing factor
         elif "embed_tokens" in n or "lm_head" in n:
             p.data.normal_(0.0, 2.0 / hidden**0.5)  # logits with a standard deviation of about 2
         else:
@@ -183,7 +187,7 @@ def make_model(name):
 
 
 def make_logits():
-    """Logits of one sequence for each model: transformers as it is, in float32."""
+    """Writes the logits of one sequence per model, by unmodified transformers in float32."""
     out = fresh_dir("logits")
     ids = {}
     for i, name in enumerate(MODELS):
@@ -202,8 +206,8 @@ def make_logits():
 
 
 def make_greedy():
-    """Ten prompts for one model of each family, and the 64 tokens that transformers appends to them, in float32. The best
-    token leads by more than 1e-3 everywhere (asserted by drawing again), so that rounding cannot choose another."""
+    """Returns ten prompts for one model of each family, and the 64 tokens that transformers appends, in
+    float32. The best token always leads by more than 1e-3, so that rounding cannot select another one."""
     rows = {}
     for name in ("gqa", "qwen2", "qwen3", "scaled"):
         model = ref.load(path("models", name), dtype=torch.float32)
@@ -213,7 +217,7 @@ def make_greedy():
 
 
 def make_adapter(model_name, out, kind, seed, zero_b=False):
-    """An adapter as PEFT writes it. B is random unless zero_b: with B = 0 no gradient reaches A."""
+    """Writes an adapter with PEFT. B is random unless zero_b: with B = 0, A gets no gradient."""
     torch.manual_seed(seed)
     shape = {"all": {"r": 4, "lora_alpha": 8, "target_modules": LINEARS},
              "qv": {"r": 3, "lora_alpha": 5, "target_modules": ["q_proj", "v_proj"]}}[kind]
@@ -228,7 +232,7 @@ def make_adapter(model_name, out, kind, seed, zero_b=False):
     cfg = read_json(file)
     cfg["base_model_name_or_path"] = model_name
     cfg.pop("peft_version", None)
-    cfg["target_modules"] = sorted(cfg["target_modules"])  # PEFT keeps a set, in no particular order
+    cfg["target_modules"] = sorted(cfg["target_modules"])  # PEFT keeps a set, whose order is undefined
     with open(file, "w") as f:
         json.dump(cfg, f, indent=2, sort_keys=True)
         f.write("\n")
@@ -237,8 +241,8 @@ def make_adapter(model_name, out, kind, seed, zero_b=False):
 # --- batches --------------------------------------------------------------------------------------------------------
 
 def draw_batch(model, shapes, rng, without_history=False):
-    """Random prompts. The response is drawn from the model with history (one token in five is uniform instead), so
-    that the history does matter and DCE takes both signs."""
+    """Returns random prompts and responses. A response is sampled from the model with history (one token in
+    five is uniform), so that the history has an effect and DCE takes both signs."""
     vocab = model.config.vocab_size
     some = lambda n: [rng.randrange(vocab) for _ in range(n)]
     samples = []
@@ -257,7 +261,7 @@ def draw_batch(model, shapes, rng, without_history=False):
 
 
 def acceptable(results, options, both=True):
-    """Clear of the threshold, and with tokens on both sides of it where the weights count."""
+    """Checks that no DCE is near the threshold and, if the weights matter, that tokens lie on both sides."""
     if min(ref.dce_margin(r, options["delta"]) for r in results) < 5 * ref.DCE_MARGIN:
         return False
     omegas = [t["omega"] for r in results for t in r["tokens"]]
@@ -312,7 +316,7 @@ def make_case(name, seed):
 # --- trajectories ---------------------------------------------------------------------------------------------------
 
 def train(student, expert, batches, options, cfg):
-    """Takes the batches in turn. The loss and the gradient norm of a row are those before the row's update."""
+    """Trains on the batches in turn. The loss and gradient norm of a row are those before its update."""
     params = list(ref.trainable(student).values())
     optimizer = torch.optim.AdamW(params, lr=0.0, betas=cfg["betas"], eps=cfg["eps"], weight_decay=cfg["weight_decay"])
     rows, results = [], []

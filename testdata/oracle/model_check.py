@@ -1,10 +1,13 @@
-"""Holds a chat model in GGUF to transformers: python model_check.py MODEL.gguf NEXTQUILL [--base f32]
+"""Compares a chat model in GGUF with transformers: python model_check.py MODEL.gguf NEXTQUILL [--base f32]
 
-transformers unpacks the same file to float32 and computes on the processor; NEXTQUILL is the built command, its guest beside it.
-greedy             `write --temperature 0` answers ten messages by the chat template; 64 tokens each make the same text as transformers'
-log-probabilities  `step` gives those of these tokens, behind the chat prompt and behind the bare message, and of tokens drawn at random,
-                   so that unlikely ones count, too. (No command gives whole logits.)
-Prints the figures; fails where a log-probability is off by more than 1e-3 or an answer is another one.
+transformers unpacks the same file to float32 and computes on the CPU. NEXTQUILL is the built command, with
+its guest in the same folder.
+greedy             `write --temperature 0` answers ten messages with the chat template. The text of the
+                   64 tokens must equal that of transformers.
+log-probabilities  `step` computes those of these tokens, after the chat prompt and after the plain
+                   message, and of random tokens, so that unlikely tokens are covered too. (No command
+                   prints complete logits.)
+Prints the results. Fails if a log-probability differs by more than 1e-3 or an answer differs.
 """
 
 import argparse
@@ -45,7 +48,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", type=os.path.abspath)
     p.add_argument("nextquill", type=os.path.abspath)
-    p.add_argument("--base", default="auto", choices=["auto", "f32"], help="both have the weights of the file, to the bit")
+    p.add_argument("--base", default="auto", choices=["auto", "f32"], help="both represent the weights of the file exactly")
     a = p.parse_args()
 
     def nextquill(command, *args):
@@ -68,13 +71,13 @@ def main():
             same += 1
         else:
             show_difference(model, tok, chat, tokens, ours)
-    print(f"greedy: {same} of {len(samples)} answers the same, {sum(len(s['response']) for s in samples)} tokens")
+    print(f"greedy: {same} of {len(samples)} answers are equal, {sum(len(s['response']) for s in samples)} tokens")
 
     rng = random.Random("model_check")
     drawn = [{**s, "response": [rng.randrange(model.config.vocab_size) for _ in range(DRAWN)]} for s in samples]
     with tempfile.TemporaryDirectory() as temp:
         batch, options, adapter = (os.path.join(temp, name) for name in ("batch.json", "options.json", "adapter"))
-        # A step wants something to train. With B = 0 the adapter changes nothing.
+        # A step needs something to train. With B = 0 the adapter changes nothing.
         get_peft_model(model, LoraConfig(r=1, target_modules=["q_proj"])).save_pretrained(adapter)
         write_json(batch, {"samples": samples + drawn})
         write_json(options, {})
@@ -83,8 +86,8 @@ def main():
     for kind, first, batch in (("greedy", 0, samples), ("drawn", len(samples), drawn)):
         diff = [d for i, s in enumerate(batch) for d in differences(model, s, [t for t in got["tokens"] if t["sample"] == first + i])]
         worst = max(worst, *diff)
-        print(f"log-probabilities of {kind} tokens: {len(diff)}, off by {max(diff):.1e} at most")
-    return 0 if same == len(samples) and worst <= LIMIT else "transformers gets something else"
+        print(f"log-probabilities of {kind} tokens: {len(diff)}, largest difference {max(diff):.1e}")
+    return 0 if same == len(samples) and worst <= LIMIT else "transformers gives a different result"
 
 
 def log_probabilities(model, prompt, response):
@@ -93,7 +96,7 @@ def log_probabilities(model, prompt, response):
 
 
 def differences(model, sample, got):
-    """How far each of a sample's log-probabilities, in both branches, is from that of transformers."""
+    """Yields the difference of each log-probability of a sample, in both branches, from transformers."""
     assert [t["id"] for t in got] == sample["response"]
     for side in ("with", "without"):
         want = log_probabilities(model, sample[side], sample["response"])
@@ -101,7 +104,7 @@ def differences(model, sample, got):
 
 
 def show_difference(model, tok, prompt, tokens, ours):
-    """The first token that is not in our text, and the logits of it and of its rival under transformers."""
+    """Prints the first token that is not in our text, with the two best logits of transformers."""
     n = next((n for n in range(1, len(tokens)) if not ours.startswith(tok.decode(tokens[:n]).removeprefix(" "))), len(tokens))
     with torch.no_grad():
         best = ref.response_logits(model, prompt, tokens)[n - 1].topk(2)

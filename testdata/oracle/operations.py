@@ -1,6 +1,7 @@
-"""Small inputs and outputs of single operations, forward and backward, from torch autograd in float64.
+"""Writes small inputs and outputs of single operations, forward and backward, from torch autograd in
+float64.
 
-Inputs are multiples of 1/64 and so exact in f32. Tensors are row-major: {"shape": [...], "data": [...]}.
+Inputs are multiples of 1/64, which f32 represents exactly. Tensors are row-major: {"shape": [...], "data": [...]}.
 """
 
 import torch
@@ -20,7 +21,8 @@ def pack(value):
 
 
 def case(op, inputs, forward, params=None):
-    """Runs forward(**inputs, **params); the gradients are those of sum(dout * out). Plain values are parameters."""
+    """Runs forward(**inputs, **params). The gradients are those of sum(dout * out). Non-tensor values are
+    parameters."""
     params = params or {}
     leaves = {k: v.clone().requires_grad_() for k, v in inputs.items()}
     out = forward(**leaves, **params)
@@ -37,7 +39,7 @@ def rms_norm(x, weight, eps):
 
 
 def rope(x, positions, theta):
-    """x [tokens, heads, head_dim]; the halves (not the neighbours) of a head are rotated against each other."""
+    """x [tokens, heads, head_dim]. Rotates the two halves of a head (not neighbouring values)."""
     half = x.shape[-1] // 2
     inv = theta ** (-torch.arange(half, dtype=torch.float64) / half)
     angle = torch.tensor(positions, dtype=torch.float64)[:, None, None] * inv
@@ -73,11 +75,12 @@ def attention(q, k, v, prefix, branch):
 
 
 def packed_ranges(samples):
-    """Samples of (prefix, branch A, branch B) tokens, laid out one after another: what each token sees."""
+    """Returns the ranges that each token attends to, for packed samples of (prefix, branch A, branch B)
+    tokens."""
     prefix, branch = [], []
     for p, a, b in samples:
         start = len(prefix)
-        prefix += [(start, start)] * p  # a prefix token sees the prefix up to itself: all of it is its branch range
+        prefix += [(start, start)] * p  # a prefix token attends to the prefix up to itself, which is its branch range
         branch += [start] * p
         for n in (a, b):
             first = len(prefix)

@@ -1,8 +1,10 @@
-"""Loads adapters that were trained elsewhere with the real PEFT: python peft_compare.py DIR
+"""Loads adapters that another program trained, with the real PEFT: python peft_compare.py DIR
 
 DIR/<name>/adapter holds PEFT's two files, DIR/<name>/computed.json {"model": folder, "ids": [...], "logits": {"7": [...]},
-"greedy": [{"prompt": [...], "tokens": [...]}]}: the logits after so many of the ids, and the likeliest tokens behind prompts. Fails
-where a logit is off by more than 1e-3, or where another token is the likeliest. go test -tags peft ./core/train makes such a folder.
+"greedy": [{"prompt": [...], "tokens": [...]}]}. A key of "logits" is a number of ids; its value is the
+logits after them. "greedy" lists prompts and the most likely tokens that follow. Fails if a logit differs by
+more than 1e-3, or if another token is the most likely. `go test -tags peft ./core/train` writes such a
+folder.
 """
 
 import os
@@ -36,9 +38,9 @@ def main(root):
                 best = model(input_ids=torch.tensor([full])).logits[0].argmax(-1)[len(row["prompt"]) - 1 : -1]
                 tokens += len(row["tokens"])
                 same += sum(a == b for a, b in zip(best.tolist(), row["tokens"]))
-        print(f"{name:10} logits off by {worst:.1e} (the adapter moves them by {moved:.1f}), {same} of {tokens} greedy tokens the same")
+        print(f"{name:10} largest logit difference {worst:.1e} (the adapter changes them by {moved:.1f}), {same} of {tokens} greedy tokens equal")
         good = good and worst <= 1e-3 and same == tokens and moved > 0.1
-    return 0 if good else "PEFT gets something else"
+    return 0 if good else "PEFT gives a different result"
 
 
 if __name__ == "__main__":

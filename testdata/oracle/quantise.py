@@ -1,4 +1,5 @@
-"""The formats of a frozen base, bit for bit: f16, q8, q4 (shaders/weights_*.wgsl). Blocks of 32 lie along a row."""
+"""The weight formats of a frozen base, bit for bit: f16, q8, q4 (shaders/weights_*.wgsl). Blocks of 32
+values run along a row."""
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ BLOCK = 32
 
 def _half_below(x):
     h = F16(x)
-    return F16(np.nextafter(h, F16(-np.inf)) if F32(h) > x else h) + F16(0)  # + 0 makes a plain zero of a negative one
+    return F16(np.nextafter(h, F16(-np.inf)) if F32(h) > x else h) + F16(0)  # + 0 turns a negative zero into a positive one
 
 
 def _half_above(x):
@@ -20,10 +21,10 @@ def _half_above(x):
 
 
 def _steps(v, d, last):
-    """The factor from 0 to last with which d comes nearest to v >= 0, halves up."""
+    """Returns the integer from 0 to last whose multiple of d is nearest to v >= 0. Halves round up."""
     if d == 0:
         return np.zeros(len(v), np.uint32)
-    # A step and a half has few bits: the borders are exact in float64, and the quotient is put right by them.
+    # d has few bits, so the borders d * (q ± 0.5) are exact in float64; they correct the quotient.
     v, d = v.astype(np.float64), np.float64(d)
     q = np.floor(np.minimum(v / d + 0.5, last))
     q = np.where((v < d * (q - 0.5)) & (q > 0), q - 1, q)
@@ -53,7 +54,7 @@ def _q4(x):
 
 
 def quantise(base, matrix):
-    """The words of a float32 [rows, columns] in a format, and the values that they stand for."""
+    """Returns the words of a float32 matrix [rows, columns] in a format, and the values they represent."""
     rows, columns = matrix.shape
     if base == "f16":
         half = matrix.astype(F16)
@@ -67,14 +68,14 @@ def quantise(base, matrix):
 
 
 def quantise_model(model, base):
-    """Puts every matrix of a model on a base. A tied head is its embedding."""
+    """Quantizes every matrix of a model to a base format. A tied head is the embedding."""
     for p in model.parameters():
         if p.dim() == 2:
             p.data = torch.from_numpy(quantise(base, p.data.numpy())[1])
 
 
 def make(file):
-    """Matrices of easy and hard blocks, and their words."""
+    """Writes matrices of typical and extreme blocks, and their words."""
     rng = np.random.default_rng(7)
     rows, columns = 12, 76
     x = rng.standard_normal((rows, columns)).astype(F32)

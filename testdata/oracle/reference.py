@@ -1,6 +1,6 @@
-"""The objective in its plainest form: two forward passes of the real `transformers` model, in float64.
+"""The objective in its simplest form: two forward passes of the real `transformers` model, in float64.
 
-Nothing here packs, tiles or shares work between the branches; that is what makes it an independent check.
+It does not pack, tile or share work between the branches, so it is an independent check.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from quantise import quantise_model
 
 torch.set_num_threads(1)
 
-# A token whose DCE lies this close to delta could get the other weight in f32.
+# A token whose DCE is this close to delta could get the other weight in f32.
 DCE_MARGIN = 1e-4
 
 
@@ -29,8 +29,9 @@ def _rms_norm(self, x):
 
 
 def _frequencies(config):
-    """The rotary frequencies in float64, with Llama 3's scaling where the config asks for it: waves longer than
-    original/low are slowed down by the factor, those shorter than original/high stay, and those between are mixed."""
+    """Returns the rotary frequencies in float64, with Llama 3's scaling if the config requests it. Waves
+    longer than original/low are slowed down by the factor, waves shorter than original/high are unchanged,
+    and waves in between are interpolated."""
     rope = config.rope_parameters
     dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     freq = 1.0 / (rope["rope_theta"] ** (torch.arange(0, dim, 2, dtype=torch.float64) / dim))
@@ -61,8 +62,9 @@ def _attention(module, query, key, value, attention_mask, scaling, dropout=0.0, 
 
 @contextlib.contextmanager
 def float64_models():
-    """transformers computes RMSNorm, the rotary angles and the softmax in float32 whatever the weights' type is.
-    Within this context they are computed in the type of their input, so that `.double()` means float64 throughout."""
+    """transformers computes RMSNorm, the rotary angles and the softmax in float32 for every weight type.
+    Within this context they are computed in the type of their input, so that `.double()` means float64
+    everywhere."""
     with contextlib.ExitStack() as stack:
         for module, family in ((modeling_llama, "Llama"), (modeling_qwen2, "Qwen2"), (modeling_qwen3, "Qwen3")):
             for owner, name, ours in (
@@ -87,7 +89,7 @@ def load_base(path, dtype=torch.float64, base=None):
 
 
 def load(path, adapter=None, trainable=False, dtype=torch.float64, base=None):
-    """The base model, or the base model with a PEFT adapter on it. With an adapter only the adapter is trainable."""
+    """Loads the base model, with a PEFT adapter if one is given. Then only the adapter is trainable."""
     model = load_base(path, dtype, base)
     if adapter:
         model = PeftModel.from_pretrained(model, adapter, is_trainable=trainable).to(dtype).eval()
@@ -97,14 +99,16 @@ def load(path, adapter=None, trainable=False, dtype=torch.float64, base=None):
 
 
 def trainable(model):
-    """{tensor name as stored in a file: parameter}. PEFT puts the adapter's name into its module paths, not into files."""
+    """Returns {tensor name as stored in a file: parameter}. PEFT adds the adapter's name to its module
+    paths, but not to the names in files."""
     return {n.replace(".default.", "."): p for n, p in model.named_parameters() if p.requires_grad}
 
 
 # --- the objective --------------------------------------------------------------------------------------------------
 
 def response_logits(model, prompt, response):
-    """The logits [T, V] that predict y_1..y_T. The last prompt token predicts y_1; positions start at 0."""
+    """Returns the logits [T, V] that predict y_1..y_T. The last prompt token predicts y_1; positions
+    start at 0."""
     ids = torch.tensor([prompt + response])
     logits = model(input_ids=ids, use_cache=False).logits[0]
     return logits[len(prompt) - 1 : len(prompt) - 1 + len(response)]
@@ -125,7 +129,8 @@ def normalizer(how, weights, samples):
 
 
 def objective(student, expert, batch, options):
-    """Returns (loss, result). `expert` is the frozen model of the DCE, or None where it is the student itself."""
+    """Returns (loss, result). `expert` is the frozen model that estimates the DCE, or None if that is the
+    student itself."""
     samples = batch["samples"]
     zh, z0, dce, targets, index = [], [], [], [], []
     for i, sample in enumerate(samples):
@@ -178,14 +183,15 @@ def dce_margin(result, delta):
 
 
 def learning_rate(cfg, s):
-    """Step s (from 0): linear warm-up that ends at lr, then half a cosine to 0."""
+    """Returns the learning rate of step s (from 0): linear warm-up to lr, then half a cosine to 0."""
     if s < cfg["warmup"]:
         return cfg["lr"] * (s + 1) / cfg["warmup"]
     return cfg["lr"] * 0.5 * (1 + math.cos(math.pi * (s - cfg["warmup"]) / (cfg["steps"] - cfg["warmup"])))
 
 
 def greedy(model, rng, count):
-    """Prompts, and the 64 tokens that transformers appends to each; drawn again where the best token leads by less than 1e-3."""
+    """Returns prompts, and the 64 tokens that transformers appends to each. Draws a new prompt if the best
+    token leads by less than 1e-3."""
     rows = []
     while len(rows) < count:
         prompt = [rng.randrange(model.config.vocab_size) for _ in range(rng.randint(1, 12))]

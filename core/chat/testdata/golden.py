@@ -1,4 +1,4 @@
-"""Lays conversations out with transformers' apply_chat_template and keeps text and ids.
+"""Formats conversations with transformers' apply_chat_template and stores text and ids.
 
     python golden.py        # from this folder; needs transformers and tokenizers
 """
@@ -86,7 +86,7 @@ for name, (file, special) in FAMILIES.items():
                 case["fails"] = True
             cases.append(case)
     config = {"tokenizer_class": "PreTrainedTokenizerFast", **special}
-    if name in ("llama2", "qwen3"):  # a token may be written as an object, too
+    if name in ("llama2", "qwen3"):  # a token may also be an object
         config["eos_token"] = {"__type": "AddedToken", "content": special["eos_token"], "lstrip": False}
     (here / name / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
     (here / name / "cases.json").write_text("[\n" + ",\n".join(json.dumps(c, **COMPACT) for c in cases) + "\n]\n")

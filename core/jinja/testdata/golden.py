@@ -1,9 +1,9 @@
-"""Renders small templates with jinja2, set up as transformers sets it up, and keeps what came out.
+"""Renders small templates with jinja2, configured as in transformers, and stores the results.
 
     python golden.py        # from this folder; needs transformers and jinja2
 
-A case is a template, its variables, and either its text or the fact that it fails. `unsupported` are templates that jinja2 renders and
-our subset refuses.
+A case is a template, its variables, and either its text or the fact that it fails. `unsupported` lists
+templates that jinja2 renders and core/jinja rejects.
 """
 import datetime
 import json
@@ -71,7 +71,7 @@ UNSUPPORTED = [
 
 
 def whitespace(n, seed):
-    """Templates that are nothing but tags, signs and white space."""
+    """Returns templates that consist of tags, signs and white space."""
     rng = random.Random(seed)
     out = []
     for _ in range(n):

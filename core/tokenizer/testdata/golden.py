@@ -1,8 +1,10 @@
-"""Trains small byte-level BPE tokenizers of the kinds in use and writes them with the reference's ids for mixed text.
+"""Trains small byte-level BPE tokenizers of the common kinds, and writes them with the reference ids of
+mixed text.
 
     python golden.py        # from this folder; needs tokenizers
 
-`ids` are those of a copy without added tokens (our Encode), `with_added` those of the whole file (our EncodeWithSpecials).
+`ids` are those of a copy without added tokens (Encode in Go). `with_added` are those of the complete file
+(EncodeWithSpecials in Go).
 """
 import json
 import pathlib
@@ -55,22 +57,23 @@ def split(pattern, behavior="isolated", invert=False):
 
 bytes_only = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 
-# SmolLM2's kind: digits apart, then GPT-2's pattern; merges as strings, as files were before 2024.
+# As SmolLM2: single digits, then GPT-2's pattern; merges as strings, as in files before 2024.
 train("gpt2", None, pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]),
       600, IM, string_merges=True)
-# Qwen's kind, with added tokens of every sort.
+# As Qwen, with added tokens of every kind.
 train("qwen", normalizers.NFC(), pre_tokenizers.Sequence([split(QWEN), bytes_only]), 600, IM + [
     AddedToken("<left>", lstrip=True, normalized=False), AddedToken("<right>", rstrip=True, normalized=False),
     AddedToken("word", single_word=True, normalized=False), AddedToken("cafe\u0301", normalized=True)])
-# Llama 3's kind: ignore_merges, three digits.
+# As Llama 3: ignore_merges, groups of three digits.
 train("llama3", None, pre_tokenizers.Sequence([split(QWEN.replace(r"\p{N}|", r"\p{N}{1,3}|")), bytes_only]), 400, IM, ignore_merges=True)
-# A pattern we have no scanner for, and the less usual steps.
+# A pattern without a hand-written scanner, and less common steps.
 train("other", normalizers.Sequence([normalizers.NFKD(), normalizers.NFC()]), pre_tokenizers.Sequence([
     pre_tokenizers.Digits(individual_digits=False), split(O200K), split("[aeiou]", "merged_with_next"), split(" ", "merged_with_previous"),
     split(r"\d+", "contiguous", True), pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False)]), 300, IM)
 train("removed", None, pre_tokenizers.Sequence([split(r"\s+", "removed"), split("l*", "isolated"),
                                                 pre_tokenizers.ByteLevel(add_prefix_space=True)]), 300, IM)
-# DeepSeek's kind: patterns one after another. Then what of the syntax the others do not use: lines, possessive and lazy repetition, case.
+# As DeepSeek: several patterns in sequence. Then syntax that the others do not use: lines, possessive and
+# lazy repetition, case.
 train("chain", None, pre_tokenizers.Sequence([
     split(r"\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"),
     split("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"),

@@ -1,10 +1,11 @@
-"""Trains a small SentencePiece vocabulary with byte fallback and keeps it in the three forms that models come in, each with ids from its reference.
+"""Trains a small SentencePiece vocabulary with byte fallback, and stores it in the three forms in use, each
+with the ids of its reference.
 
     python golden_spm.py        # from this folder; needs sentencepiece, tokenizers and transformers
 
-spm/            pieces, scores and types as in a GGUF file's metadata; ids by sentencepiece itself
-llama2/         tokenizer.json as of Llama 2 and TinyLlama: the normalizers Prepend and Replace; ids by tokenizers
-metaspace/      as of later conversions: the pre-tokenizer Metaspace, only the first part prefixed
+spm/            pieces, scores and types as in the metadata of a GGUF file; ids by sentencepiece
+llama2/         tokenizer.json as in Llama 2 and TinyLlama: normalizers Prepend and Replace; ids by tokenizers
+metaspace/      as in later conversions: pre-tokenizer Metaspace, only the first part gets a prefix
 metasplit/      Metaspace before every part, which splits at spaces
 """
 import io
@@ -42,7 +43,7 @@ write("spm", "pieces.json", {"tokens": pieces, "scores": [sp.get_score(i) for i 
       [{"text": s, "ids": sp.encode(s)} for s in TEXTS])
 
 vocab = {p: i for i, p in enumerate(pieces)}
-# As transformers' own conversion of such a model: every way to make a piece of two, the best scores first.
+# As in the conversion by transformers: every pair of pieces that forms a piece, best scores first.
 merges = generate_merges(vocab, {p: sp.get_score(i) for p, i in vocab.items() if kind(i) == 1})
 replace = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
 

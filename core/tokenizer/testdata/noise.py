@@ -1,8 +1,9 @@
-"""Asks every tokenizer.json of this folder for the ids of thousands of random texts and keeps a hash for each hundred.
+"""Encodes thousands of random texts with every tokenizer.json of this folder, and stores one hash per
+hundred texts.
 
     python noise.py        # from this folder, after golden.py and golden_spm.py; needs tokenizers
 
-The texts are not kept: the test makes them again from the units and the same generator.
+The texts are not stored: the test generates them again from the units and the same generator.
 """
 import json
 import pathlib
@@ -17,7 +18,8 @@ NAMES = ["gpt2", "qwen", "llama3", "other", "removed", "chain", "llama2", "metas
 BATCHES, PER_BATCH = 30, 100
 
 rng = random.Random("units")
-# Characters of every kind. Of combining marks only old ones: `tokenizers` normalises by tables of Unicode 13, to which later marks are none.
+# Characters of every kind. Combining marks are limited to old ones: `tokenizers` normalizes with tables of
+# Unicode 13, which do not contain later marks.
 assigned = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs", "Co")
             and (not unicodedata.combining(c) or unicodedata.ucd_3_2_0.combining(c))]
 UNITS = ["a", "b", "the", " the", " of", "The", "STRASSE", "stra\u00dfe", "é", "e\u0301", "\u0301", "\u0323", "\u0301\u0323", "漢字", "かな", "カナ", "한국", "\u1112\u1161\u11ab", "مرحبا", "שלום", "हिन्दी", "ไทย", "Привет",
@@ -45,7 +47,7 @@ def texts():
 
 
 def fnv(batch):
-    """FNV-1a, 64 bits, over the ids as little-endian words; -1 ends a text."""
+    """Returns the 64-bit FNV-1a of the ids as little-endian words; -1 ends a text."""
     h = 0xcbf29ce484222325
     for ids in batch:
         for byte in struct.pack("<%di" % (len(ids) + 1), *ids, -1):

@@ -1,8 +1,8 @@
-"""Makes a corpus of mixed text and keeps the ids that real tokenizers give it: see scripts/parity.
+"""Builds a corpus of mixed text and stores the ids of real tokenizers: see scripts/parity.
 
     python parity.py DIR GOROOT        # DIR holds a folder for each model; needs tokenizers, transformers and gguf
 
-DIR/corpus.bin and DIR/NAME/ids.bin are lists: little-endian counts, each before its bytes or its ids.
+DIR/corpus.bin and DIR/NAME/ids.bin are lists of entries: a little-endian count, then the bytes or ids.
 """
 import json
 import pathlib
@@ -80,7 +80,7 @@ print("corpus: %d documents, %.1f MB" % (len(raw), sum(map(len, raw)) / 1e6))
 
 
 def smollm2(path):
-    """The tokenizer.json of SmolLM2, from the vocabulary in its GGUF file."""
+    """Writes the tokenizer.json of SmolLM2 from the vocabulary in its GGUF file."""
     fields = GGUFReader(path).fields
     tokens, types = fields["tokenizer.ggml.tokens"].contents(), fields["tokenizer.ggml.token_type"].contents()
     merges = [tuple(m.split(" ")) for m in fields["tokenizer.ggml.merges"].contents()]

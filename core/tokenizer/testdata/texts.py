@@ -1,4 +1,4 @@
-"""What the small tokenizers are trained on and asked: mixed text, and strings on the edges of patterns."""
+"""Training and test texts of the small tokenizers: mixed text, and strings at the edges of patterns."""
 import random
 
 CORPUS = [
@@ -28,7 +28,7 @@ CASES = CORPUS[1:8] + [
 
 
 def noise(n, seed):
-    """Random strings of characters that sit on the patterns' edges."""
+    """Returns random strings of characters at the edges of patterns."""
     rng = random.Random(seed)
     alphabet = ["a", "B", "é", "漢", "1", "٣", " ", " ", "\n", "\r", "\t", "'", "s", "LL", "!", "-", "😀", "\u00a0", "\u0301", "\u017f", "\ufffd"]
     return ["".join(rng.choice(alphabet) for _ in range(rng.randint(1, 24))) for _ in range(n)]

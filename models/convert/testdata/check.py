@@ -1,5 +1,6 @@
-"""Holds a model that `nextquill model convert SOURCE OUT --to TYPE --shard 2000000000` wrote against the gguf package: each tensor's bytes are
-those that it packs the source's values to, and with transformers' loader both give the same logits, for types that lose nothing.
+"""Compares a model that `nextquill model convert SOURCE OUT --to TYPE --shard 2000000000` wrote with the gguf
+package. The bytes of each tensor must equal those that the package packs. For lossless types, both must
+give the same logits in transformers.
 
     python check.py SOURCE OUT        # SOURCE: a Llama in safetensors; needs gguf, safetensors, transformers, torch
 """

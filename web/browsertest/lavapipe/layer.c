@@ -1,13 +1,14 @@
-// A Vulkan layer for tests: it makes Mesa's llvmpipe, a GPU on the processor, one that Chromium's WebGPU takes.
+// A Vulkan layer for tests: it makes Chromium's WebGPU accept Mesa's llvmpipe, a software device.
 //
-// llvmpipe computes in binary16, which SwiftShader, the software adapter of Chromium's own, does not. But Chromium asks
-// every GPU for features that compute shaders have no use for, and takes SwiftShader before another software adapter. So
-// the layer says of llvmpipe what it lacks of these, and takes it out again of what a device is made with:
-//   - indexing images dynamically, which Dawn asks of all adapters,
-//   - conversion of Y'CbCr colours, which Chromium asks before it starts Vulkan at all,
-//   - semaphores in file descriptors, without which Chromium hides the adapter from pages,
-//   - being a GPU with memory of its own.
-// Nothing of this is used by compute shaders; what shaders can compute with is the driver's own word.
+// llvmpipe computes in binary16, which Chromium's own software device SwiftShader does not. But
+// Chromium requires features of every device that compute shaders do not use, and it prefers
+// SwiftShader to any other software device. The layer reports the missing features for llvmpipe, and
+// removes them from the request when the device is created:
+//   - dynamic indexing of images, which Dawn requires of all devices,
+//   - Y'CbCr conversion, which Chromium requires before it starts Vulkan,
+//   - semaphores as file descriptors, without which Chromium hides the device from pages,
+//   - a device type of discrete GPU.
+// Compute shaders use none of these. The layer does not change what the driver reports about compute.
 #include <stdlib.h>
 #include <string.h>
 #include <vulkan/vulkan.h>
@@ -15,7 +16,8 @@
 
 #define SEMAPHORES VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME
 
-// Chromium's GPU process has several instances, of one loader and driver each: these are the same for all.
+// Chromium's GPU process creates several instances with the same loader and driver, so these
+// pointers are the same for all of them.
 static PFN_vkGetInstanceProcAddr next_instance;
 static PFN_vkGetDeviceProcAddr next_device;
 static PFN_vkCreateDevice create_device;
@@ -25,7 +27,7 @@ static PFN_vkGetPhysicalDeviceFeatures2 features2;
 static PFN_vkGetPhysicalDeviceProperties properties;
 static PFN_vkGetPhysicalDeviceProperties2 properties2;
 
-// set_core and set_chain set the claimed features, where these are told or asked for.
+// set_core and set_chain set the features that the layer reports, in a query or in a request.
 static void set_core(VkPhysicalDeviceFeatures *f, VkBool32 on) {
     f->shaderSampledImageArrayDynamicIndexing = on;
     f->shaderStorageImageArrayDynamicIndexing = on;
@@ -88,7 +90,7 @@ static VKAPI_ATTR void VKAPI_CALL get_semaphores(VkPhysicalDevice d, const VkPhy
     out->externalSemaphoreFeatures = VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
 }
 
-// Whoever does use a semaphore in a file descriptor is told that there is none.
+// Using a semaphore as a file descriptor fails: llvmpipe does not support it.
 static VKAPI_ATTR VkResult VKAPI_CALL get_semaphore(VkDevice d, const VkSemaphoreGetFdInfoKHR *info, int *fd) {
     (void)d, (void)info, (void)fd;
     return VK_ERROR_FEATURE_NOT_PRESENT;
@@ -189,7 +191,7 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL of_instance(VkInstance instance,
     return call ? (PFN_vkVoidFunction)call : next_instance(instance, name);
 }
 
-// What the loader asks a layer for.
+// The entry point through which the loader negotiates with a layer.
 __attribute__((visibility("default"))) VkResult vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *v) {
     if (v->loaderLayerInterfaceVersion < 2) return VK_ERROR_INITIALIZATION_FAILED;
     v->loaderLayerInterfaceVersion = 2;

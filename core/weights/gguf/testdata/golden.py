@@ -1,9 +1,10 @@
-"""Writes blocks.gguf with the reference implementation: metadata of every kind, and a tensor of every type with what it unpacks to.
-And quantised.gguf: values, and what they are packed to in every type that we write.
+"""Writes blocks.gguf with the reference implementation: metadata of every kind, and a tensor of every type
+with its unpacked values. Writes quantised.gguf: values, and their packed form in every type that
+nextquill writes.
 
     python golden.py        # from this folder; needs gguf
 
-The tensor Q4_0 holds random blocks, and Q4_0.values the same as the gguf package unpacks them.
+The tensor Q4_0 holds random blocks; Q4_0.values holds the values that the gguf package unpacks from them.
 """
 import pathlib
 
@@ -15,9 +16,9 @@ from gguf.quants import dequantize, quantize
 here = pathlib.Path(__file__).parent
 rng = np.random.default_rng(5)
 
-# Where the f16 scales of a block are.
+# Byte offsets of the f16 scales of a block.
 SCALES = {T.Q4_0: [0], T.Q4_1: [0, 2], T.Q5_0: [0], T.Q5_1: [0, 2], T.Q8_0: [0], T.Q4_K: [0, 2], T.Q5_K: [0, 2], T.Q6_K: [208]}
-# Zero, the smallest and largest subnormals, the smallest and largest normals, both signs; and ordinary ones.
+# Zero, the smallest and largest subnormals and normals with both signs, and typical values.
 EDGES = [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x83FF, 0x0400, 0x8400, 0x7BFF, 0xFBFF, 0x3C00, 0x2E66, 0xB555]
 
 
@@ -68,7 +69,8 @@ writer.write_kv_data_to_file()
 writer.write_tensors_to_file()
 writer.close()
 
-# Ordinary weights, rows of outliers, halves that are rounded either way, zeros, the smallest f32 and the largest that fit.
+# Typical weights, rows of outliers, halves that round either way, zeros, the smallest f32 and the largest
+# that fit.
 values = rng.normal(0, 0.05, (64, 64)).astype(np.float32)
 values[8:16] *= rng.choice([1, 40], (8, 64), p=[0.95, 0.05])
 values[16:20] = rng.integers(-254, 255, (4, 64)) / 2
