@@ -44,7 +44,7 @@ func TemplateByName(name string) (Template, error) {
 		}
 		names = append(names, t.Name)
 	}
-	return Template{}, fault.New(fault.Unsupported, "", "template", "unknown template %s", fault.Quote(name)).
+	return Template{}, fault.New(fault.Unsupported, "", "template", "%s is not known", fault.Quote(name)).
 		WithRemedy("use one of: %s", strings.Join(names, ", "))
 }
 
