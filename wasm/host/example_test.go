@@ -2,7 +2,6 @@ package host_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log"
 
@@ -11,11 +10,11 @@ import (
 	"nextquill/wasm/host"
 )
 
-// This trains an adapter on the texts in data/history.jsonl, with the model in data/model, and
-// writes it to data/adapter. The guest is build/nextquill.wasm: `go run ./cmd/buildwasm` makes it.
+// This opens a guest whose blobs are the files of the folder data, and calls the smallest method.
+// core/api has the names, parameters and results of all methods.
 func Example() {
 	ctx := context.Background()
-	guest, err := host.LoadGuest("")
+	guest, err := host.LoadGuest("") // build/nextquill.wasm
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -28,12 +27,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer h.Close()
-
-	params := api.PersonalizeParams{Preset: "contextsft", Out: "adapter"}
-	params.Model = "model"
-	params.Source = api.Source{History: "history.jsonl"}
-	progress := func(name string, event json.RawMessage) { fmt.Println(name, string(event)) }
-	if err := h.Call(ctx, api.MethodPersonalize, params, nil, progress); err != nil {
+	var answer string
+	if err := h.Call(ctx, api.MethodEcho, "hello", &answer, nil); err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println(answer)
+	// Output: hello
 }

@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"testing"
 
@@ -19,6 +20,8 @@ import (
 	"nextquill/wasm/guest/guesttest"
 	"nextquill/wasm/host"
 )
+
+func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 
 // config has the guest that ships.
 func config(t *testing.T) host.Config { return configOf(t, guesttest.Ships(t)) }

@@ -20,6 +20,26 @@ var (
 	test  = sync.OnceValues(func() ([]byte, error) { return load(host.TestGuestVariable, guest.Test) })
 )
 
+// Main runs the tests of a package with examples. It builds the guest that ships and sets
+// NEXTQUILL_WASM, so that host.LoadGuest finds it.
+func Main(m *testing.M) int {
+	if os.Getenv(host.GuestVariable) == "" {
+		dir, err := os.MkdirTemp("", "nextquill-guest-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		path := filepath.Join(dir, "guest.wasm")
+		if err := guest.Build(context.Background(), guest.Ships, path, os.Stderr); err != nil {
+			panic(err)
+		}
+		if err := os.Setenv(host.GuestVariable, path); err != nil {
+			panic(err)
+		}
+	}
+	return m.Run()
+}
+
 // Ships returns the guest that ships, or the file that NEXTQUILL_WASM names.
 func Ships(t testing.TB) []byte {
 	t.Helper()
