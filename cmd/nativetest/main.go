@@ -44,9 +44,12 @@ func run(ctx context.Context, o options, out io.Writer) (failed int, err error) 
 	if err != nil {
 		return 0, err
 	}
-	ships, err := host.LoadGuest(o.Guest)
-	if err != nil {
-		return 0, err
+	var ships []byte
+	runJob := o.Job && o.Filter == ""
+	if runJob {
+		if ships, err = host.LoadGuest(o.Guest); err != nil {
+			return 0, err
+		}
 	}
 	t := &tally{out: out}
 	suites := func(h *host.Host) error {
@@ -63,7 +66,7 @@ func run(ctx context.Context, o options, out io.Writer) (failed int, err error) 
 	if err := withGuest(ctx, test, &blob.Mem{}, t, suites); err != nil {
 		return t.failed, err
 	}
-	if o.Job && o.Filter == "" {
+	if runJob {
 		store, err := jobStore()
 		if err != nil {
 			return t.failed, err

@@ -72,7 +72,7 @@ FAIL buffer "forgotten"  was not freed
 func TestWithoutGuest(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "guest.wasm")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	_, err := run(t.Context(), options{Guest: "nowhere.wasm", TestGuest: file}, &strings.Builder{})
+	_, err := run(t.Context(), options{Guest: "nowhere.wasm", TestGuest: file, Job: true}, &strings.Builder{})
 	require.ErrorIs(t, err, fault.Missing)
 	require.ErrorContains(t, err, "go run ./cmd/buildwasm (")
 	_, err = run(t.Context(), options{Guest: file, TestGuest: "nowhere.wasm"}, &strings.Builder{})
