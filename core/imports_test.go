@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allowed are the modules outside the standard library that the core may use.
-// Everything else would be a host's business.
+// allowed are the modules outside the standard library that the core may import. Everything else
+// belongs to a host.
 var allowed = []string{"nextquill/core/", "nextquill/shaders", "golang.org/x/text/"}
 
-// forbidden are parts of the standard library that reach past the host's imports.
+// forbidden are packages of the standard library that bypass the host.
 var forbidden = []string{"net", "os", "os/exec", "syscall", "syscall/js", "unsafe", "C", "plugin"}
 
 // large lists packages that are too large for the limit of a first visit (TestFirstLoad in
@@ -26,8 +26,8 @@ var large = map[string]string{
 	"text/template": "166,000: it keeps every exported method in the file",
 }
 
-// TestCoreImportsNoHost reads the imports of every file of the core: what the
-// guest can do is what its host gives it, and nothing else.
+// TestCoreImportsNoHost checks the imports of every file of the core: the guest can only do what
+// its host provides.
 func TestCoreImportsNoHost(t *testing.T) {
 	files := 0
 	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {

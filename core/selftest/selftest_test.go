@@ -16,7 +16,7 @@ import (
 // TestBadRequests checks the faults of parameters that are refused before the device is used.
 func TestBadRequests(t *testing.T) {
 	e := engine.New(engine.Host{Blobs: &blob.Mem{}})
-	client := rpc.Local(e.Serve(selftest.Methods(e)))
+	client := rpc.Local(e.NewServer(selftest.Methods(e)))
 	for _, params := range []any{map[string]string{"filtre": ""}, api.KernelCasesParams{Filter: "("}} {
 		err := client.Call(t.Context(), api.MethodKernelCases, params, nil, nil)
 		require.ErrorIs(t, err, fault.Malformed, "%v", params)

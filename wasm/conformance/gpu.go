@@ -161,7 +161,7 @@ func submitAndWait(t *test, c gpu.Command) error {
 
 // doubling is a plan that doubles the n words of b three times.
 func doubling(t *test, b gpu.Buffer, n int) *gpu.Plan {
-	program := &gpu.Program{Name: "conformance doubling", Args: []gpu.Access{gpu.WriteStorage}, WGSL: `
+	const text = `
 struct Shape { n: u32, factor: f32, }
 struct Dyn { tokens: u32, }
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -170,7 +170,11 @@ struct Dyn { tokens: u32, }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x < shape.n && dyn.tokens == 0u) { x[id.x] = x[id.x] * u32(shape.factor); }
-}`}
+}`
+	program := &gpu.Program{
+		Name: "conformance doubling", Args: []gpu.Access{gpu.WriteStorage},
+		Source: func() (string, error) { return text, nil },
+	}
 	p := t.gpu.NewPlan("conformance")
 	x := gpu.Persistent("x", b, 0, int64(4*n))
 	for range 3 {

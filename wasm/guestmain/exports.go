@@ -24,9 +24,6 @@ var guest struct {
 	lastToken uint32
 }
 
-// Only the host calls the exports. This tells static analysis that they are used.
-var _ = []any{start, alloc, free, call, resume, cancel}
-
 // Serve sets the methods of the guest. The init function of the main package calls it, because a
 // host never runs main.
 func Serve(methods ...func(*engine.Engine) []rpc.Method) { guest.methods = methods }
@@ -41,7 +38,7 @@ func start(hostVersion uint32) uint32 {
 		for _, of := range guest.methods {
 			methods = append(methods, of(e))
 		}
-		guest.server = e.Serve(methods...)
+		guest.server = e.NewServer(methods...)
 	}
 	return abi.Version
 }
