@@ -11,6 +11,7 @@ require (
 	github.com/cogentcore/webgpu v0.23.0
 	github.com/dlclark/regexp2 v1.12.0
 	github.com/evanw/esbuild v0.28.2
+	github.com/go-sourcemap/sourcemap v2.1.4+incompatible
 	github.com/mattn/go-runewidth v0.0.16
 	github.com/stretchr/testify v1.11.1
 	github.com/tetratelabs/wazero v1.12.0

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nextquill/core/api"
+	"nextquill/core/causal"
 	"nextquill/core/metric"
 )
 
@@ -113,6 +114,7 @@ type shade struct{ Class, Label string }
 
 func legend() []shade {
 	var out []shade
+	levels := causal.ShadeLevels()
 	for level := -len(levels); level <= len(levels); level++ {
 		if level == 0 {
 			out = append(out, shade{"z", "0"})

@@ -82,16 +82,12 @@ type Fact struct {
 	Value string
 }
 
-// levels are the lower bounds of the four shades, in probability. The second is δ of the presets,
-// so tokens of the second shade or darker got the large weight in training.
-var levels = [...]float64{.01, .05, .15, .4}
-
-// Level returns the shade of a token's data-side causal effect (DCE, a difference of
-// probabilities): 0 for none, 1 to 4 if the history made the token more likely, −1 to −4 if it made
-// the token less likely.
+// Level returns the shade of a token's data-side causal effect (DCE, a difference of probabilities),
+// by causal.ShadeLevels: 0 for none, 1 to 4 if the history made the token more likely, −1 to −4 if it
+// made the token less likely.
 func Level(dce float64) int {
 	level := 0
-	for i, at := range levels {
+	for i, at := range causal.ShadeLevels() {
 		if math.Abs(dce) >= at {
 			level = i + 1
 		}

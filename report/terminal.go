@@ -10,6 +10,7 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"nextquill/core/api"
+	"nextquill/core/causal"
 )
 
 // Colour is the colour support of a terminal.
@@ -267,6 +268,7 @@ func (t Terminal) Legend() {
 		return
 	}
 	scale := ""
+	levels := causal.ShadeLevels()
 	for level := -len(levels); level <= len(levels); level++ {
 		if level == 0 {
 			scale += " 0 "

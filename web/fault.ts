@@ -1,37 +1,11 @@
-// The one typed error, as core/fault has it: what kind of thing is wrong, where,
-// in which field, against which limit, and what to do about it.
+// The error type of NextQuill, the same as in core/fault: what is wrong, where, in which field,
+// against which limit, and what to do about it.
 
-/** What sort of thing is wrong. The texts are those of core/fault; "internal" is a defect of ours. */
-export type FaultKind =
-  | "malformed"
-  | "too-large"
-  | "out-of-range"
-  | "mismatch"
-  | "missing"
-  | "unsupported"
-  | "no-adapter"
-  | "device-limit"
-  | "device"
-  | "device-lost"
-  | "storage"
-  | "cancelled"
-  | "nan"
-  | "busy" // of the module: another tab, or another call, is at it
-  | "internal";
+import type { ErrorInfo, FaultKind } from "./api.gen.js";
 
-/** A fault as it crosses a boundary in JSON (ErrorInfo in wasm/abi). */
-export interface ErrorInfo {
-  kind?: string;
-  where?: string;
-  field?: string;
-  detail?: string;
-  limit?: string;
-  remedy?: string;
-  message: string;
-  cause?: ErrorInfo;
-}
+export type { ErrorInfo, FaultKind };
 
-/** The parts of a fault; only its detail is always there. */
+/** The parts of a fault. Only the detail is required. */
 export interface FaultParts {
   where?: string | undefined;
   field?: string | undefined;
@@ -41,11 +15,11 @@ export interface FaultParts {
   cause?: unknown;
 }
 
-// Bounds as in core/session: an error may quote a hostile file.
+// Limits of an error in JSON: it may quote a hostile file.
 const maxText = 16 << 10;
 const maxCauses = 8;
 
-/** An error that says what is wrong, where, and what to do. `message` is the whole text. */
+/** An error that says what is wrong, where, and what to do. `message` has the complete text. */
 export class Fault extends Error {
   override readonly name = "Fault";
   readonly kind: FaultKind;
@@ -65,15 +39,15 @@ export class Fault extends Error {
     this.remedy = parts.remedy ?? "";
   }
 
-  /** Makes any thrown value a fault; one that is none becomes `kind`. */
+  /** Converts a thrown value to a fault. Anything that is not a fault gets the kind `kind`. */
   static from(thrown: unknown, kind: FaultKind, parts: Omit<FaultParts, "detail" | "cause"> = {}): Fault {
     return thrown instanceof Fault ? thrown : new Fault(kind, { ...parts, detail: describe(thrown) });
   }
 
-  /** Rebuilds what the other side of a boundary threw. */
+  /** Rebuilds a fault from the JSON of the guest or the worker. */
   static fromInfo(info: ErrorInfo): Fault {
-    // An error around a fault, such as several joined, is that fault to whoever tests its kind.
-    if (info.kind === undefined && kinded(info.cause, maxCauses)) return Fault.fromInfo(info.cause!);
+    // An error without a kind that wraps a fault has the kind of that fault.
+    if (info.kind === undefined && hasKind(info.cause, maxCauses)) return Fault.fromInfo(info.cause!);
     return new Fault((info.kind as FaultKind | undefined) ?? "internal", {
       where: info.where,
       field: info.field,
@@ -84,14 +58,14 @@ export class Fault extends Error {
     });
   }
 
-  /** The fault as JSON carries it. */
+  /** The fault as JSON. */
   info(): ErrorInfo {
     return infoOf(this, maxCauses);
   }
 }
 
-function kinded(info: ErrorInfo | undefined, depth: number): boolean {
-  return info !== undefined && depth > 0 && (info.kind !== undefined || kinded(info.cause, depth - 1));
+function hasKind(info: ErrorInfo | undefined, depth: number): boolean {
+  return info !== undefined && depth > 0 && (info.kind !== undefined || hasKind(info.cause, depth - 1));
 }
 
 function causeOf(info: ErrorInfo): Error {
@@ -99,18 +73,18 @@ function causeOf(info: ErrorInfo): Error {
 }
 
 function infoOf(error: unknown, depth: number): ErrorInfo {
-  const info: ErrorInfo = { message: cut(error instanceof Error ? error.message : String(error)) };
+  const info: ErrorInfo = { message: truncate(error instanceof Error ? error.message : String(error)) };
   if (error instanceof Fault) {
     info.kind = error.kind;
     for (const key of ["where", "field", "detail", "limit", "remedy"] as const) {
-      if (error[key] !== "") info[key] = cut(error[key]);
+      if (error[key] !== "") info[key] = truncate(error[key]);
     }
   }
   if (error instanceof Error && error.cause !== undefined && depth > 1) info.cause = infoOf(error.cause, depth - 1);
   return info;
 }
 
-// text reads "where: field: detail (limit …): cause; remedy", as in core/fault.
+// Joins the parts to "where: field: detail (limit …): cause; remedy", as core/fault does.
 function text(kind: FaultKind, parts: FaultParts): string {
   let all = [parts.where, parts.field, parts.detail || kind].filter(Boolean).join(": ");
   if (parts.limit) all += ` (limit ${parts.limit})`;
@@ -119,22 +93,25 @@ function text(kind: FaultKind, parts: FaultParts): string {
   return all;
 }
 
-/** The text of anything thrown. */
+/** The text of a thrown value. */
 export function describe(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown instanceof Fault || thrown.name === "Error" ? thrown.message : `${thrown.name}: ${thrown.message}`;
 }
 
-/** Quotes text taken from input; long text is cut. */
+/** Quotes text from the input. Long text is truncated. */
 export function quote(s: string): string {
   return s.length <= 80 ? JSON.stringify(s) : `${JSON.stringify(s.slice(0, 80))}… (${s.length} characters)`;
 }
 
-/** The fault of a call that was asked to stop. Its cause is the text that Go's context has. */
+/**
+ * The fault of a cancelled call. Its cause has the text of Go's context.Canceled, which Go
+ * compares.
+ */
 export function cancelled(): Fault {
   return new Fault("cancelled", { detail: "stopped", cause: new Error("context canceled") });
 }
 
-function cut(s: string): string {
+function truncate(s: string): string {
   return s.length > maxText ? `${s.slice(0, maxText)}…` : s;
 }

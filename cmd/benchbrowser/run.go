@@ -71,7 +71,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	p := &page{browser, out}
 	r, err := p.measure(ctx, o)
 	if err != nil {
-		for _, line := range p.Said() {
+		for _, line := range p.TakeMessages() {
 			fmt.Fprintln(out, line)
 		}
 		return err
@@ -83,7 +83,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 func openOn(ctx context.Context, o options, url string) (browsertest.Page, error) {
 	switch o.On {
 	case "lavapipe":
-		return browsertest.OpenOnLavapipe(ctx, url, filepath.Join(o.Out, "layer"), o.Dawn...)
+		return browsertest.OpenLavapipe(ctx, url, filepath.Join(o.Out, "layer"), o.Dawn...)
 	case "firefox":
 		return browsertest.OpenFirefox(ctx, url)
 	}
@@ -182,11 +182,11 @@ func (p *page) openOurs(ctx context.Context, r *results) error {
 		Adapter gpu.Info `json:"adapter"`
 	}
 	options := map[string]any{"wasm": "nextquill.wasm", "blobs": map[string]any{"kind": "memory"}}
-	if err := p.Harness(ctx, &opened, "open", options); err != nil {
+	if err := p.CallHarness(ctx, &opened, "open", options); err != nil {
 		return err
 	}
 	r.adapter = opened.Adapter.Name
-	return p.Harness(ctx, nil, "put", []string{"model/config.json", "model/model.safetensors", "batch.json"})
+	return p.CallHarness(ctx, nil, "put", []string{"model/config.json", "model/model.safetensors", "batch.json"})
 }
 
 // stepOurs takes steps from the initial weights; one more is taken first, and is

@@ -15,11 +15,9 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
-
-	"nextquill/web/browsertest"
 )
 
-// openExample opens a page of examples/ as it lies in the repository, beside what the site has in dist/.
+// openExample opens a page of examples/ as it is in the repository, next to the site in dist/.
 func openExample(t *testing.T, name string) testPage {
 	t.Helper()
 	site, err := built()
@@ -27,87 +25,96 @@ func openExample(t *testing.T, name string) testPage {
 	return openExampleOf(t, site, name)
 }
 
-// openExampleOf is openExample with a site that the caller has built.
+// openExampleOf is openExample with another site.
 func openExampleOf(t *testing.T, dist *site, name string) testPage {
 	t.Helper()
 	s := newSite(dist.root)
 	for file, data := range dist.files {
 		s.files[path.Join("dist", file)] = data
 	}
-	require.NoError(t, fs.WalkDir(os.DirFS(filepath.Join(dist.root, "examples")), name, func(file string, d fs.DirEntry, err error) error {
+	examples := os.DirFS(filepath.Join(dist.root, "examples"))
+	require.NoError(t, fs.WalkDir(examples, name, func(file string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			s.files[path.Join("examples", file)], err = s.read("examples/" + file)
 		}
 		return err
 	}))
 	p := testPage{T: t}
-	p.server, _ = serveSite(t, s, strings.Replace(policy, "trusted-types nextquill nextquill-page", "trusted-types nextquill", 1)+"; form-action 'self'")
-	var err error
-	p.browser, err = browsertest.Open(t.Context(), p.server.URL+"/some/folder/examples/"+name+"/")
-	require.NoError(t, err)
-	t.Cleanup(p.browser.Close)
-	p.until(`document.querySelector("next-quill")?.shadowRoot !== undefined && document.querySelector("next-quill").shadowRoot !== null`)
+	// A site that uses the element needs no policy of the page.
+	policy := strings.Replace(policy, "trusted-types nextquill nextquill-page", "trusted-types nextquill", 1)
+	p.server, _ = serveSite(t, s, policy+"; form-action 'self'")
+	p.openChromium()
+	p.visit("/some/folder/examples/" + name + "/")
+	p.until(`document.querySelector("next-quill")?.shadowRoot instanceof ShadowRoot`)
 	return p
 }
 
-// TestSmallestEmbed uses the element on a page without a line of script, by keyboard.
+// TestSmallestEmbed uses the element by keyboard, on a page without scripts.
 func TestSmallestEmbed(t *testing.T) {
 	p := openExample(t, "embed")
 	inside := func(script string) string {
 		return fmt.Sprintf(`((root) => %s)(document.querySelector("next-quill").shadowRoot)`, script)
 	}
-	p.until(inside(`root.querySelector("details").open`)) // there are no texts: adding some is the first thing to do
+	p.until(inside(`root.querySelector("details").open`)) // it is open while there are no texts
 	p.tabTo("next-quill")
 	for range 10 {
-		require.NoError(p, p.browser.Press("\t"))
+		require.NoError(p, p.browser.TypeKeys("\t"))
 		if p.value(inside(`root.activeElement?.id`)) == "text" {
 			break
 		}
 	}
-	require.NoError(t, p.browser.Press("A text of mine."))
-	require.NoError(t, p.browser.Press("\t\r"))
+	require.NoError(t, p.browser.TypeKeys("A text of mine."))
+	require.NoError(t, p.browser.TypeKeys("\t\r"))
 	p.until(inside(`root.querySelectorAll("li").length === 1`))
 	require.Equal(t, "Your texts: 1", p.value(inside(`root.querySelector("summary").textContent`)))
-	p.lookAtPart("embed", "next-quill")
-	p.browserSaidNothing()
+	p.checkLayoutOf("embed", "next-quill")
+	p.checkNoMessages()
 }
 
-// TestElementOnASite has the element in a form, in the site's own style.
+// TestElementOnASite has the element in a form, with the site's style.
 func TestElementOnASite(t *testing.T) {
 	p := openExample(t, "site")
-	p.lookAt("site")
+	p.checkLayout("site")
 	style := func(part, property string) string {
-		return p.value(fmt.Sprintf(`getComputedStyle(document.querySelector("next-quill").shadowRoot.querySelector("[part~=%s]"))[%q]`, part, property))
+		return p.value(fmt.Sprintf(`probe.styleOfPart(%q, %q)`, part, property))
 	}
-	require.Equal(t, "rgb(255, 255, 255)", style("box", "backgroundColor"), "a custom property of the page's")
+	require.Equal(t, "rgb(255, 255, 255)", style("box", "backgroundColor"), "a custom property of the page")
 	require.Equal(t, "0px", style("box", "borderLeftWidth"), "a part that the page styles")
 	require.Contains(t, style("draft", "fontFamily"), "Courier")
-	require.Equal(t, `{"before":false,"sent":"Dear editor","after":true}`, p.value(`(() => {
-		const [form, element] = [document.querySelector("form"), document.querySelector("next-quill")];
-		form.elements[0].value = "Ann";
-		const before = form.checkValidity();
-		element.value = "Dear editor";
-		return { before, sent: new FormData(form).get("letter"), after: form.checkValidity() };
-	})()`))
-	p.browserSaidNothing()
+	require.Equal(
+		t,
+		`{"before":false,"sent":"Dear editor","after":true}`,
+		p.value(`probe.formWithDraft("Dear editor")`),
+	)
+	p.checkNoMessages()
 }
 
-// TestElementDisabled has texts come while nothing may be pressed.
+// TestElementDisabled adds a text while the element is disabled.
 func TestElementDisabled(t *testing.T) {
 	p := openExample(t, "site")
-	const element, controls = `document.querySelector("next-quill")`, `[...document.querySelector("next-quill").shadowRoot.querySelectorAll("button, input, textarea")]`
+	const element, controls = `document.querySelector("next-quill")`, `probe.controls()`
 	p.do(element + `.disabled = true; ` + element + `.history.add({ text: "mine" })`)
 	p.until(element + `.shadowRoot.querySelectorAll("li").length === 1`)
-	require.Equal(t, "true", p.value(element+`.matches(":disabled[disabled]") && `+controls+`.every((control) => control.disabled)`))
-	require.Equal(t, "true", p.value(`(`+element+`.value = "draft", new FormData(document.querySelector("form")).get("letter") === null)`))
+	require.Equal(
+		t,
+		"true",
+		p.value(element+`.matches(":disabled[disabled]") && `+controls+`.every((control) => control.disabled)`),
+	)
+	require.Equal(
+		t,
+		"true",
+		p.value(`(`+element+`.value = "draft", new FormData(document.querySelector("form")).get("letter") === null)`),
+	)
 	p.do(element + `.disabled = false`)
 	require.Equal(t, "true", p.value(controls+`.every((control) => !control.disabled)`))
-	p.do(element + `.value = ""; document.querySelector("form").elements[0].value = "Ann"; ` + element + `.required = false`)
+	p.do(element + `.value = ""; ` + element + `.required = false`)
+	p.do(`document.querySelector("form").elements[0].value = "Ann"`)
 	require.Equal(t, "true", p.value(`document.querySelector("form").checkValidity()`))
-	p.browserSaidNothing()
+	p.checkNoMessages()
 }
 
-// TestElementSaysWhatIsMissing presses Add with nothing typed, and chooses files of which one cannot be read.
+// TestElementSaysWhatIsMissing presses Add without a text, and chooses two files of which one
+// cannot be read.
 func TestElementSaysWhatIsMissing(t *testing.T) {
 	p := openExample(t, "embed")
 	const root = `document.querySelector("next-quill").shadowRoot`
@@ -115,43 +122,44 @@ func TestElementSaysWhatIsMissing(t *testing.T) {
 	p.do(root + `.querySelector("[part~=add]").click()`)
 	p.until(root + `.querySelector("[role=status]").textContent === "Type or paste a text first."`)
 	require.Equal(t, "text", p.value(root+`.activeElement.id`))
-	p.do(`const data = new DataTransfer();
-		data.items.add(new File(["?"], "a.exe"));
-		data.items.add(new File(["one"], "b.txt"));
-		const field = ` + root + `.querySelector("#file");
-		field.files = data.files;
-		field.dispatchEvent(new Event("change"))`)
+	p.do(`probe.chooseInElement(["a.exe", "?"], ["b.txt", "one"])`)
 	p.until(root + `.querySelectorAll("li").length === 1`)
 	p.until(`/a\.exe/.test(` + root + `.querySelector("[role=alert]")?.textContent)`)
-	p.browserSaidNothing()
+	p.checkNoMessages()
 }
 
-// TestElementExplains has the model colour a draft, and goes through it by keyboard.
+// TestElementExplains colours a draft with the model, and moves through it by keyboard.
 func TestElementExplains(t *testing.T) {
-	dist, _ := whole(t)
-	p := openExampleOf(t, dist, "embed")
+	t.Parallel()
+	p := openExampleOf(t, complete(t), "embed")
 	const element, root = `document.querySelector("next-quill")`, `document.querySelector("next-quill").shadowRoot`
 	p.do(element + `.history.add({ text: "Tea, n. A drink that is taken for an answer." })`)
 	p.until(root + `.querySelectorAll("li").length === 1`)
-	p.do(element + `.value = "Coffee, n. A drink that is taken for tea."; ` + root + `.querySelector("[part~=explain]").click()`)
+	p.do(element + `.value = "Coffee, n. A drink that is taken for tea."`)
+	p.do(root + `.querySelector("[part~=explain]").click()`)
 	p.until(root + `.querySelectorAll("[role=listbox] [role=option]").length > 8`)
-	require.Equal(t, p.value(element+`.value`), strings.TrimSpace(p.value(root+`.querySelector("[role=listbox]").textContent`)))
+	require.Equal(
+		t,
+		p.value(element+`.value`),
+		strings.TrimSpace(p.value(root+`.querySelector("[role=listbox]").textContent`)),
+	)
 	p.do(root + `.querySelector("#draft").focus()`)
-	require.NoError(t, p.browser.Press("\t"))
+	require.NoError(t, p.browser.TypeKeys("\t"))
 	about := func() string { return p.value(root + `.querySelector("[part=effect]").textContent`) }
 	first := about()
 	require.Regexp(t, "^(Coffee|C).*: .*your texts$", first)
-	require.NoError(t, p.browser.Press(kb.ArrowRight+kb.ArrowRight))
+	require.NoError(t, p.browser.TypeKeys(kb.ArrowRight+kb.ArrowRight))
 	require.NotEqual(t, first, about())
 	require.Equal(t, "2", p.value(`[...`+root+`.querySelectorAll("[role=option]")].indexOf(`+root+`.activeElement)`))
 	require.Equal(t, "1", p.value(root+`.querySelectorAll("[role=option][tabindex='0']").length`))
-	p.do(root + `.querySelector("#steer").value = "0.5"; ` + root + `.querySelector("#steer").dispatchEvent(new Event("input"))`)
+	p.do(root + `.querySelector("#steer").value = "0.5"`)
+	p.do(root + `.querySelector("#steer").dispatchEvent(new Event("input"))`)
 	require.Equal(t, "0.5", p.value(root+`.querySelector("output").value`))
-	p.lookAtPart("embed-explained", "next-quill")
-	p.browserSaidNothing()
+	p.checkLayoutOf("embed-explained", "next-quill")
+	p.checkNoMessages()
 }
 
-// TestElementManifest holds custom-elements.json to what the element is.
+// TestElementManifest checks custom-elements.json against the element.
 func TestElementManifest(t *testing.T) {
 	p := openExample(t, "embed")
 	read := func(name string) string {
@@ -194,21 +202,24 @@ func TestElementManifest(t *testing.T) {
 	}
 	require.Equal(t, names(d.CSSProperties, false), found(read("element/styles.ts"), `(?m)^\s+(--nq-[a-z-]+):`))
 	parts := append(found(element+view+explained, `part: "([^"]+)"`), found(element+view, `button\("([a-z]+)"`)...)
-	parts = append(parts, "button") // each button is one
+	parts = append(parts, "button") // every button has this part
 	slices.Sort(parts)
 	require.Equal(t, names(d.CSSParts, false), slices.Compact(parts))
 	events := append(found(element, `#fire\("([a-z-]+)"`), found(element, `new Event\("([a-z]+)"`)...)
 	slices.Sort(events)
 	require.Equal(t, names(d.Events, false), events)
-	// "worker" and its like are read where they are used; those that the browser must tell of are named beside them.
+	// Some attributes are read where they are used, the others are observed.
 	require.Subset(t, names(d.Attributes, false), found(element, `[gh](?:et|as)Attribute\("([a-z-]+)"`))
-	require.Subset(t, names(d.Attributes, false), strings.Split(p.value(`customElements.get("next-quill").observedAttributes.join()`), ","))
+	require.Subset(
+		t,
+		names(d.Attributes, false),
+		strings.Split(p.value(`customElements.get("next-quill").observedAttributes.join()`), ","),
+	)
 	for _, attribute := range names(d.Attributes, false) {
 		require.Contains(t, element, `"`+attribute+`"`)
 	}
 
-	public := p.value(`Object.getOwnPropertyNames(customElements.get("next-quill").prototype).filter((n) => n !== "constructor" && !n.endsWith("Callback")).sort().join()`)
-	require.Equal(t, strings.Join(names(d.Members, false), ","), public)
+	require.Equal(t, strings.Join(names(d.Members, false), ","), p.value(`probe.publicMembers().join()`))
 	for _, static := range names(d.Members, true) {
 		require.Equal(t, "true", p.value(fmt.Sprintf(`%q in customElements.get("next-quill")`, static)))
 	}

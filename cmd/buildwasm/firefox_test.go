@@ -11,40 +11,50 @@ import (
 	"nextquill/web/browsertest"
 )
 
-// TestPageInFirefox goes the way through the page, under its policy, in another engine:
-// it fetches the model, adds texts, learns, writes, and explains.
+// TestPageInFirefox uses the page in Firefox, under its policy: it fetches the model, adds texts,
+// trains, writes and explains.
 func TestPageInFirefox(t *testing.T) {
-	s, _ := whole(t)
+	t.Parallel()
+	s := complete(t)
 	p := testPage{T: t}
 	p.server, p.got = serveSite(t, s, policy)
 	var err error
-	p.firefox, err = browsertest.OpenFirefox(t.Context(), p.server.URL+"/some/folder/")
+	p.firefox, err = browsertest.OpenFirefox(t.Context(), "about:blank")
 	require.NoError(t, err)
 	t.Cleanup(p.firefox.Close)
+	p.addProbe()
+	p.visit("/some/folder/")
 	p.until(`document.documentElement.dataset.settled === "true"`)
 	p.do(`document.querySelector("#fetch").click()`)
-	for _, text := range [][2]string{{"tea", "A drink taken for an answer."}, {"bed", "A place to look for sleep."}, {"clock", "A reproach with hands."},
-		{"road", "What a map is folded along."}, {"rain", "What a picnic is held in."}} {
-		p.do(`fill("#add .fields input", %q); fill("#add textarea", %q); document.querySelector("#add").requestSubmit()`, text[0], text[1])
+	for _, text := range [][2]string{
+		{"tea", "A drink taken for an answer."}, {"bed", "A place to look for sleep."},
+		{"clock", "A reproach with hands."}, {"road", "What a map is folded along."},
+		{"rain", "What a picnic is held in."},
+	} {
+		p.do(
+			`fill("#add .fields input", %q); fill("#add textarea", %q); document.querySelector("#add").requestSubmit()`,
+			text[0],
+			text[1],
+		)
 		p.until(`document.querySelector("#add textarea").value === ""`)
 	}
 	p.until(`document.querySelector("#count").textContent === "5 texts"`)
 
 	p.untilFor(time.Minute, `shown("#learn-start")`)
 	p.do(`fill("#epochs", "1"); document.querySelector("#learn-start").click()`)
-	p.untilFor(3*time.Minute, `/Learnt|Stopped/.test(document.querySelector("#learn-stage").textContent)`)
-	require.Contains(t, p.text("#learn-stage"), "Learnt", p.text("#alert"))
+	p.untilFor(3*time.Minute, `/Trained|Stopped/.test(document.querySelector("#learn-stage").textContent)`)
+	require.Contains(t, p.text("#learn-stage"), "Trained", p.text("#alert"))
 
 	began := time.Now()
 	p.do(`fill("#write .fields input", "ambition"); document.querySelector("#write-start").click()`)
 	p.untilFor(time.Minute, `shown("#write-start") && shown("#draft-explain")`)
 	require.NotEmpty(t, p.text("#draft-you"))
-	t.Logf("a draft, and the plain one beside it, in %v", time.Since(began).Round(time.Millisecond))
+	t.Logf("a draft, and the plain one, in %v", time.Since(began).Round(time.Millisecond))
 	p.do(`document.querySelector("#draft-explain").click()`)
 	p.untilFor(time.Minute, `/clearly yours/.test(document.querySelector("#explain-note").textContent)`)
 
-	picture, err := p.firefox.Look(t.Context())
+	image, err := p.firefox.Screenshot(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), "firefox.png"), picture, 0o644))
-	require.Empty(t, p.firefox.Said())
+	require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), "firefox.png"), image, 0o644))
+	require.Empty(t, p.firefox.TakeMessages())
 }

@@ -15,8 +15,7 @@ import (
 	"nextquill/web/browsertest"
 )
 
-// TestPage goes through what the page does without a model: texts in every way, the site in a sub-folder of a host that sends
-// no headers, and a second visit without a network.
+// TestPage uses the page without a model, in a folder of a host that sends no headers.
 func TestPage(t *testing.T) {
 	p := openPage(t)
 	require.NotContains(t, p.text("#gpu"), "Looking")
@@ -26,7 +25,7 @@ func TestPage(t *testing.T) {
 	require.Contains(t, p.text("#history-note"), "160 texts added")
 	require.Regexp(t, `^1 request since this page loaded. Latest: assets/bierce-[0-9a-f]+\.jsonl$`, p.text("#requests"))
 	for _, section := range []string{"learn-note", "write-lack", "explain-lack"} {
-		require.Equal(t, "Fetch the model first.", p.text("#"+section), "a button that cannot be pressed says why")
+		require.Equal(t, "Download the model first.", p.text("#"+section), "a disabled button says why")
 	}
 	p.do(`document.querySelector("#sample").click()`)
 	p.until(`/160 already here/.test(document.querySelector("#history-note").textContent)`)
@@ -36,81 +35,109 @@ func TestPage(t *testing.T) {
 	require.Equal(t, "bereavement", p.text("#items mark"))
 	p.do(`fill("#search", "")`)
 
-	p.tabOrder()
+	p.checkTabOrder()
 	p.do(`document.querySelector("#items .tools button").click()`)
 	require.Equal(t, "TEXTAREA", p.value(`document.activeElement.tagName`))
-	p.noBarriers("html", "a text is edited")
-	require.NoError(t, p.browser.Press(kb.Escape))
+	p.checkAccessibility("html", "a text is edited")
+	require.NoError(t, p.browser.TypeKeys(kb.Escape))
 	p.until(`document.querySelector("#items form") === null`)
-	p.browserSaidNothing()
+	p.checkNoMessages()
 }
 
-// tabOrder goes through the whole page with the tab key, and comes by what can be done in the order in which one does it.
-func (p testPage) tabOrder() {
+// checkTabOrder moves through the page with the tab key. The controls come in the order of use.
+func (p testPage) checkTabOrder() {
 	p.Helper()
 	p.do(`document.activeElement.blur(); getSelection().collapse(document.body, 0)`)
 	for _, at := range []string{
-		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#sample", "#search", "#items button", "#more",
-		"#learn summary", "#write .fields input", "#steer", "#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
+		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#sample",
+		"#search", "#items button", "#more", "#learn summary", "#write .fields input", "#steer",
+		"#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
 	} {
 		p.tabTo(at)
-		require.NotEqual(p, "none", p.value(`(({ outlineStyle }) => outlineStyle)(getComputedStyle(document.activeElement.matches("#files") ? document.querySelector("#drop label") : document.activeElement))`), "%s: the focus is seen", at)
+		require.NotEqual(
+			p,
+			"none",
+			p.value(
+				`probe.focusOutline()`,
+			),
+			"%s: the focus is visible",
+			at,
+		)
 	}
 }
 
-// TestPageTakesTextAsText adds what would be markup, and looks for a trace of it having been taken for such.
+// TestPageTakesTextAsText adds texts with markup and checks that they stay text.
 func TestPageTakesTextAsText(t *testing.T) {
 	p := openPage(t)
 	hostile := `<img src=x onerror="document.title='bad'"><script>document.title='bad'</script>`
-	p.do(`fill("#add textarea", %q); fill("#add .fields input", %q); document.querySelector("#add").requestSubmit()`, hostile, `<b>word</b>`)
+	p.do(
+		`fill("#add textarea", %q); fill("#add .fields input", %q); document.querySelector("#add").requestSubmit()`,
+		hostile,
+		`<b>word</b>`,
+	)
 	p.until(`document.querySelectorAll("#items li").length === 1`)
 	require.Equal(t, hostile, p.text("#items .text"))
 	require.Equal(t, "<b>word</b>", p.text("#items dfn"))
 	require.Equal(t, "0", p.value(`document.querySelectorAll("#items :is(img, script, b)").length`))
 
-	p.do(`document.querySelector("#items .tools button").click(); fill("#items textarea", "edited"); document.querySelector("#items form").requestSubmit()`)
+	p.do(`probe.editFirstText("edited")`)
 	p.until(`document.querySelector("#items .text")?.textContent === "edited"`)
 	p.do(`document.querySelectorAll("#items .tools button")[1].click()`)
 	p.until(`document.querySelector("#shelf").hidden`)
-	require.Equal(t, "true", p.value(`document.activeElement.matches("#add textarea")`), "the button that had the focus is gone")
+	require.Equal(
+		t,
+		"true",
+		p.value(`document.activeElement.matches("#add textarea")`),
+		"the button that had the focus is gone",
+	)
 	p.do(`document.querySelector("#history-note button").focus(); document.activeElement.click()`)
 	p.until(`document.querySelector("#items .text")?.textContent === "edited"`)
 	p.until(`document.activeElement.matches("#add textarea")`)
 
 	require.Equal(t, "NextQuill", p.value(`document.title`))
 	require.Equal(t, "0", p.value(`document.querySelector("#requests").dataset.count`), "typed texts cause no request")
-	p.browserSaidNothing()
+	p.checkNoMessages()
 }
 
-// TestPageSaysWhatIsWrong where one is on the page, until that is read.
+// TestPageSaysWhatIsWrong shows an error in the visible part of the page until the person closes
+// it.
 func TestPageSaysWhatIsWrong(t *testing.T) {
 	p := openPage(t)
 	p.do(`fill("#add textarea", "a text"); document.querySelector("#add").requestSubmit()`)
 	p.until(`document.querySelectorAll("#items li").length === 1`)
-	p.do(`document.querySelector("#items .tools button").click(); fill("#items textarea", " "); document.querySelector("#items form").requestSubmit()`)
+	p.do(`probe.editFirstText(" ")`)
 	p.until(`shown("#alert")`)
 	require.Equal(t, "The item has no text.\nRemove it, or give it a text.", p.text("#alert p"))
 	p.do(`scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" })`)
-	require.Equal(t, "true", p.value(`(({ top, bottom }) => scrollY > 200 && top >= 0 && bottom <= innerHeight)(document.querySelector("#alert").getBoundingClientRect())`))
-	p.lookAt("wrong")
+	require.Equal(
+		t,
+		"true",
+		p.value(
+			`scrollY > 200 && probe.isInWindow("#alert")`,
+		),
+	)
+	p.checkLayout("wrong")
 	p.do(`document.querySelector("#alert button").click()`)
 	require.Equal(t, "true", p.value(`document.querySelector("#alert").hidden`))
-	p.browserSaidNothing()
+	p.checkNoMessages()
 }
 
-// TestPageTakesEveryFormat drops a file of each, all of them with what would be markup, and pastes.
+// TestPageTakesEveryFormat drops a file of each format, all of them with markup, and pastes texts.
 func TestPageTakesEveryFormat(t *testing.T) {
 	p := openPage(t)
 	const bad = `<img src=x onerror="document.title='bad'">`
 	dir := t.TempDir()
 	var names []string
 	for name, text := range map[string]string{
-		"a.jsonl":        `{"context":{"<i>to</i>":"<b>Ann</b>"},"text":"json <b>` + strings.ReplaceAll(bad, `"`, `\"`) + `"}` + "\n{\"text\":\"<b>\",\"time\":\"<b>never</b>\"}\n",
-		"b.csv":          "text,subject\n\"csv " + strings.ReplaceAll(bad, `"`, `""`) + "\",<b>subject</b>\n",
-		"c.txt":          "txt " + bad + "\n",
-		"d.md":           "---\ntitle: <b>title</b>\n---\nmd " + bad + "\n",
-		"e.eml":          "From: a@example.org\nTo: <b>Ann</b> <ann@example.org>\nSubject: <b>mail</b>\nDate: Fri, 17 May 2024 12:00:00 +0200\n\neml " + bad + "\n",
-		"f.mbox":         "From a@example.org Fri May 17 10:00:00 2024\nSubject: <b>box</b>\nDate: Fri, 17 May 2024 12:00:00 +0200\n\nmbox " + bad + "\n",
+		"a.jsonl": `{"context":{"<i>to</i>":"<b>Ann</b>"},"text":"json <b>` + strings.ReplaceAll(bad, `"`, `\"`) +
+			"\"}\n{\"text\":\"<b>\",\"time\":\"<b>never</b>\"}\n",
+		"b.csv": "text,subject\n\"csv " + strings.ReplaceAll(bad, `"`, `""`) + "\",<b>subject</b>\n",
+		"c.txt": "txt " + bad + "\n",
+		"d.md":  "---\ntitle: <b>title</b>\n---\nmd " + bad + "\n",
+		"e.eml": "From: a@example.org\nTo: <b>Ann</b> <ann@example.org>\nSubject: <b>mail</b>\n" +
+			"Date: Fri, 17 May 2024 12:00:00 +0200\n\neml " + bad + "\n",
+		"f.mbox": "From a@example.org Fri May 17 10:00:00 2024\nSubject: <b>box</b>\n" +
+			"Date: Fri, 17 May 2024 12:00:00 +0200\n\nmbox " + bad + "\n",
 		bad[:9] + ".exe": "unknown",
 	} {
 		names = append(names, filepath.Join(dir, name))
@@ -123,21 +150,26 @@ func TestPageTakesEveryFormat(t *testing.T) {
 	require.Contains(t, p.text("#history-note"), "<img src")
 	p.do(`document.querySelector("#more").click()`)
 	for _, format := range []string{"json", "csv", "txt", "md", "eml", "mbox"} {
-		require.Equal(t, "true", p.value(`[...document.querySelectorAll("#items .text")].some((e) => e.textContent.startsWith("`+format+` <"))`), format)
+		require.Equal(
+			t,
+			"true",
+			p.value(
+				`[...document.querySelectorAll("#items .text")].some((e) => e.textContent.startsWith("`+format+` <"))`,
+			),
+			format,
+		)
 	}
-	p.textIsText()
+	p.checkNoMarkup()
 
-	p.do(`const data = new DataTransfer();
-		data.setData("text/plain", "one\n\n<b>two</b>\n\nthree");
-		document.querySelector("#add textarea").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }))`)
-	require.Equal(t, "Add as 3 texts, one a paragraph", p.text("#history-note button"))
+	p.do(`probe.paste("#add textarea", "one\n\n<b>two</b>\n\nthree")`)
+	require.Equal(t, "Add as 3 texts, one per paragraph", p.text("#history-note button"))
 	p.do(`document.querySelector("#history-note button").click()`)
 	p.until(`document.querySelector("#count").textContent === "9 texts"`)
-	p.textIsText()
-	p.browserSaidNothing()
+	p.checkNoMarkup()
+	p.checkNoMessages()
 }
 
-// TestPageWithoutGPU says so, and keeps the texts usable.
+// TestPageWithoutGPU checks that the page says so, and that texts can still be collected.
 func TestPageWithoutGPU(t *testing.T) {
 	p := openPageAfter(t, `delete Navigator.prototype.gpu`)
 	require.Equal(t, "No GPU here", p.text("#start-title"))
@@ -147,11 +179,12 @@ func TestPageWithoutGPU(t *testing.T) {
 	}
 	p.do(`fill("#add textarea", "kept"); document.querySelector("#add").requestSubmit()`)
 	p.until(`document.querySelectorAll("#items li").length === 1 && shown("#export-history")`)
-	p.lookAt("no-gpu")
-	p.browserSaidNothing()
+	p.checkLayout("no-gpu")
+	p.checkNoMessages()
 }
 
-// TestPageForgets removes the texts and the program, and the browser does not count their bytes any more.
+// TestPageForgets deletes the texts and the cached site, and checks that the browser stores none of
+// them.
 func TestPageForgets(t *testing.T) {
 	p := openPage(t)
 	p.do(`document.querySelector("#sample").click()`)
@@ -161,13 +194,19 @@ func TestPageForgets(t *testing.T) {
 	p.until(`/nothing is left/.test(document.querySelector("#data-note").textContent)`)
 	require.Zero(t, caches(p))
 	require.Equal(t, "[[],[],0]", p.value(`Promise.all([caches.keys(), indexedDB.databases(), localStorage.length])`))
-	p.browserSaidNothing()
+	p.checkNoMessages()
 }
 
-// caches is what the browser counts for the service worker's, in bytes.
+// caches is the size of the service worker's caches in bytes.
 func caches(p testPage) (n int) {
 	p.Helper()
-	require.NoError(p, json.Unmarshal([]byte(p.value(`navigator.storage.estimate().then(({ usageDetails }) => usageDetails.caches ?? 0)`)), &n))
+	require.NoError(
+		p,
+		json.Unmarshal(
+			[]byte(p.value(`navigator.storage.estimate().then(({ usageDetails }) => usageDetails.caches ?? 0)`)),
+			&n,
+		),
+	)
 	return n
 }
 
@@ -182,7 +221,7 @@ func TestPageOffline(t *testing.T) {
 	p.until(`document.querySelector("#items .text")?.textContent === "still here"`)
 }
 
-// TestPolicyIsEverywhereTheSame compares the page's own policy with what a test server and nextquill serve send.
+// TestPolicyIsEverywhereTheSame compares the page's own policy with that of the test server.
 func TestPolicyIsEverywhereTheSame(t *testing.T) {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
@@ -190,5 +229,9 @@ func TestPolicyIsEverywhereTheSame(t *testing.T) {
 	require.NoError(t, err)
 	own := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindSubmatch(html)
 	require.NotNil(t, own)
-	require.Equal(t, strings.Replace(browsertest.Policy, "trusted-types nextquill", "trusted-types nextquill nextquill-page", 1), string(own[1]))
+	require.Equal(
+		t,
+		strings.Replace(browsertest.Policy, "trusted-types nextquill", "trusted-types nextquill nextquill-page", 1),
+		string(own[1]),
+	)
 }

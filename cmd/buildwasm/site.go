@@ -21,11 +21,12 @@ import (
 )
 
 type siteCmd struct {
-	Out   string `default:"dist" help:"Where the site goes, from the repository's root. What it held before is removed."`
-	Quiet bool   `short:"q" help:"Print nothing when all is well."`
+	Out   string `default:"dist" help:"Output folder, relative to the repository. Its content is replaced."`
+	Quiet bool   `short:"q" help:"Print errors only."`
 }
 
-// Run writes the site. Every address in it is relative, so that any folder of any static host will do.
+// Run writes the site. All its URLs are relative, so that it works in any folder of any static
+// host.
 func (c siteCmd) Run(ctx context.Context) error {
 	root, err := guest.Root(ctx)
 	if err != nil {
@@ -59,24 +60,27 @@ func (c siteCmd) Run(ctx context.Context) error {
 	return err
 }
 
-// site is what will be written, in memory: a few megabytes.
+// site collects the files in memory: a few megabytes.
 type site struct {
 	root   string
 	files  map[string][]byte
-	hashed map[string]string // name without hash → path
-	first  map[string]bool   // files that a first visit fetches before anybody asks for anything
+	hashed map[string]string // name without the hash → path
+	first  map[string]bool   // files that a first visit fetches, before the user downloads the model
 
-	packages map[string]string // npm package in a bundle → its folder
+	packages map[string]string // npm package that is part of a bundle → its folder
 }
 
 func newSite(root string) *site {
-	return &site{root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{}, packages: map[string]string{}}
+	return &site{
+		root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{}, packages: map[string]string{},
+	}
 }
 
-// add puts a file at a fixed path.
+// add adds a file with a fixed path.
 func (s *site) add(name string, data []byte) { s.files[name] = data }
 
-// addHashed puts a file below assets/ under a name that changes with its content, which may therefore be cached for good.
+// addHashed adds a file below assets/ with a name that changes with its content, so that it may be
+// cached forever.
 func (s *site) addHashed(name string, data []byte) string {
 	ext := path.Ext(name)
 	full := fmt.Sprintf("assets/%s-%s%s", strings.TrimSuffix(name, ext), sum(data)[:10], ext)
@@ -88,12 +92,13 @@ func (s *site) addHashed(name string, data []byte) string {
 func (s *site) read(name string) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(s.root, filepath.FromSlash(name)))
 	if err != nil {
-		return nil, fault.New(fault.Missing, name, "", "a source of the site is not there").WithCause(err).WithRemedy("run this in a whole checkout")
+		return nil, fault.New(fault.Missing, name, "", "a source of the site is missing").
+			WithCause(err).WithRemedy("run this in a complete checkout")
 	}
 	return data, nil
 }
 
-// size is the bytes of the files whose names begin so.
+// size returns the total size of the files with this prefix.
 func (s *site) size(prefix string) (n int64) {
 	for name, data := range s.files {
 		if strings.HasPrefix(name, prefix) {
@@ -113,7 +118,7 @@ func (s *site) guest(built string) error {
 	return nil
 }
 
-// model puts the embedded model under model/, with the manifest by which a browser checks it.
+// model adds the embedded model below model/, with the manifest against which the module checks it.
 func (s *site) model(ctx context.Context) error {
 	store := blob.FromFS(models.DefaultFS())
 	names, err := store.List(ctx, "")
@@ -141,7 +146,7 @@ func (s *site) sample() error {
 	return nil
 }
 
-// scripts bundles web/ and points index.html to the results.
+// scripts bundles web/ and replaces the source paths in index.html.
 func (s *site) scripts() error {
 	worker, err := s.bundle(bundle.Worker, nil)
 	if err != nil {
@@ -184,7 +189,8 @@ func (s *site) scripts() error {
 		"web/page/page.css": s.addHashed("page.css", style.CSS),
 	} {
 		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
-			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).WithRemedy("keep the names of cmd/buildwasm and index.html the same")
+			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).
+				WithRemedy("use the same paths in cmd/buildwasm and index.html")
 		}
 		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+built+`"`))
 	}
@@ -192,14 +198,19 @@ func (s *site) scripts() error {
 	return s.serviceWorker()
 }
 
-// lib puts a script under its plain name, for pages of others that load it from here.
+// lib adds a file of the npm package, which other sites may also load from here.
 func (s *site) lib(name string, data []byte) {
 	s.add("lib/"+name, data)
 }
 
-// npm completes lib/ to the package that bundlers take.
+// npm adds the other files of the npm package.
 func (s *site) npm() error {
-	for from, to := range map[string]string{"web/npm/package.json": "package.json", "web/npm/README.md": "README.md", "web/element/custom-elements.json": "custom-elements.json", "LICENSE": "LICENSE"} {
+	for from, to := range map[string]string{
+		"web/npm/package.json":             "package.json",
+		"web/npm/README.md":                "README.md",
+		"web/element/custom-elements.json": "custom-elements.json",
+		"LICENSE":                          "LICENSE",
+	} {
 		data, err := s.read(from)
 		if err != nil {
 			return err
@@ -209,7 +220,8 @@ func (s *site) npm() error {
 	return nil
 }
 
-// serviceWorker knows every file that a second visit needs. The page keeps the weights itself, and the sample is fetched by those who take it.
+// serviceWorker adds the service worker with the list of files that later visits need. The module
+// stores the weights; the sample is cached when it is used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true

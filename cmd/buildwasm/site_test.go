@@ -43,9 +43,15 @@ func TestWriteSite(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, sum(data), f.SHA256)
 		require.EqualValues(t, len(data), f.Size)
-		require.Equal(t, strings.HasSuffix(f.Path, ".js"), f.Brotli > 0 && f.Gzip > 0, "%s: only what gets smaller is compressed", f.Path)
+		require.Equal(
+			t,
+			strings.HasSuffix(f.Path, ".js"),
+			f.Brotli > 0 && f.Gzip > 0,
+			"%s: only files that get smaller are compressed",
+			f.Path,
+		)
 	}
-	require.Equal(t, m.Files[0].Brotli, m.FirstLoad.Brotli, "files for others' pages are no part of the first load")
+	require.Equal(t, m.Files[0].Brotli, m.FirstLoad.Brotli, "files for other sites are not part of the first load")
 	compressed, err := os.ReadFile(filepath.Join(out, page+".br"))
 	require.NoError(t, err)
 	plain, err := io.ReadAll(brotli.NewReader(bytes.NewReader(compressed)))
@@ -60,7 +66,7 @@ func TestWriteSite(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, script, plain)
 
-	// What was there before goes; what lies compressed there is used again.
+	// The earlier site is removed; its compressed files are used again.
 	known, err := previous(out)
 	require.NoError(t, err)
 	require.Equal(t, compressed, known[sum(script)].brotli)
@@ -85,7 +91,10 @@ func TestNotices(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.notices(t.Context()))
 	text := string(s.files["LICENSES.txt"])
-	for _, want := range []string{"NextQuill\n=", "Apache License", "WordNet 3.0 Copyright 2006", "Go's runtime", "The Go Authors", "idb", "fflate", "golang.org/x/text"} {
+	for _, want := range []string{
+		"NextQuill\n=", "Apache License", "WordNet 3.0 Copyright 2006", "Go's runtime", "The Go Authors", "idb",
+		"fflate", "golang.org/x/text",
+	} {
 		require.Contains(t, text, want)
 	}
 	delete(s.files, "LICENSES.txt")
@@ -94,10 +103,12 @@ func TestNotices(t *testing.T) {
 // firstLoadLimit is what a first visit may fetch, in bytes of brotli.
 const firstLoadLimit = 1_150_000
 
-// TestFirstLoad holds the limit on what a first visit fetches, guest and all, before the person agrees to fetch a model. TestFirstVisit shows in
-// Chromium that it fetches just that.
+// TestFirstLoad checks the limit on what a first visit fetches, the guest included, before the
+// person agrees to fetch a model. TestFirstVisit checks in Chromium that a first visit fetches
+// exactly these files.
 func TestFirstLoad(t *testing.T) {
-	s, _ := whole(t)
+	t.Parallel() // with TestJourney: compression takes one core
+	s := complete(t)
 	total := 0
 	for _, name := range sorted(s.files) {
 		if s.first[name] {
@@ -112,8 +123,8 @@ func TestFirstLoad(t *testing.T) {
 	require.LessOrEqual(t, total, firstLoadLimit, "the first load has grown past its limit; the sizes above say where")
 }
 
-// TestFirstVisit compares what a first visit asks a server for with what TestFirstLoad counts, and that the sample comes when it is asked for and
-// stays.
+// TestFirstVisit compares the requests of a first visit with the files that TestFirstLoad counts.
+// The sample is fetched when it is used, and is then available offline.
 func TestFirstVisit(t *testing.T) {
 	p := openPage(t)
 	s, err := built()
@@ -143,7 +154,8 @@ func TestFirstVisit(t *testing.T) {
 	p.until(`/160 already here/.test(document.querySelector("#history-note").textContent)`)
 }
 
-// TestPackage holds package.json to the files beside it; scripts/package does what needs Node.
+// TestPackage checks package.json against the files of the package; scripts/package does what needs
+// Node.
 func TestPackage(t *testing.T) {
 	s, err := built()
 	require.NoError(t, err)
@@ -175,7 +187,13 @@ func TestPackage(t *testing.T) {
 			require.Contains(t, s.files, "lib/"+name, entry)
 		}
 		if types := strings.TrimPrefix(target["types"], "./types/"); types != "" && entry != "./worker.js" {
-			require.Contains(t, string(declarations), `"`+strings.TrimSuffix(types, ".d.ts")+`.ts"`, "%s: its declarations are made", entry)
+			require.Contains(
+				t,
+				string(declarations),
+				`"`+strings.TrimSuffix(types, ".d.ts")+`.ts"`,
+				"%s: its declarations are made",
+				entry,
+			)
 		}
 	}
 	require.Contains(t, s.files, "lib/LICENSE")

@@ -10,7 +10,7 @@ import (
 	"nextquill/web/bundle"
 )
 
-// bundle makes one file of web/<entry>, and remembers what of others is in it.
+// bundle bundles web/<entry> and records the packages in it.
 func (s *site) bundle(entry string, define map[string]string) (bundle.Bundle, error) {
 	b, err := bundle.Make(s.root, entry, define)
 	if err != nil {
@@ -19,7 +19,7 @@ func (s *site) bundle(entry string, define map[string]string) (bundle.Bundle, er
 	return b, s.remember(b.Metafile)
 }
 
-// remember keeps which packages of others went into the bundles, for their notices.
+// remember records the third-party packages of a bundle, for their notices.
 func (s *site) remember(metafile string) error {
 	var meta struct {
 		Inputs map[string]struct{} `json:"inputs"`
@@ -44,7 +44,7 @@ func (s *site) remember(metafile string) error {
 	return nil
 }
 
-// license is the text of a folder's licence files, or what is known without one.
+// license returns the texts of the licence files in a folder.
 func license(dir string) (string, error) {
 	var all []string
 	for _, pattern := range []string{"LICENSE*", "LICENCE*", "COPYING*", "NOTICE*"} {
@@ -61,7 +61,8 @@ func license(dir string) (string, error) {
 		}
 	}
 	if len(all) == 0 {
-		return "", fault.New(fault.Missing, filepath.Base(dir), "", "it ships, and has no licence file").WithRemedy("add its notice by hand, or do without it")
+		return "", fault.New(fault.Missing, filepath.Base(dir), "", "the package has no licence file").
+			WithRemedy("add its notice by hand, or remove the package")
 	}
 	return strings.Join(all, "\n\n"), nil
 }

@@ -13,7 +13,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// notices writes LICENSES.txt: the licence of everything that the site carries.
+// notices adds LICENSES.txt: the licences of everything in the site.
 func (s *site) notices(ctx context.Context) error {
 	var b strings.Builder
 	section := func(title, text string) {
@@ -54,9 +54,10 @@ func (s *site) notices(ctx context.Context) error {
 
 type module struct{ title, dir string }
 
-// guestModules are Go itself and the modules that are compiled into the guest.
+// guestModules returns Go itself and the modules that are compiled into the guest.
 func guestModules(ctx context.Context, root string) ([]module, error) {
-	list := exec.CommandContext(ctx, "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}", "./wasm")
+	const format = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}{{end}}"
+	list := exec.CommandContext(ctx, "go", "list", "-deps", "-f", format, "./wasm")
 	list.Dir = root
 	list.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
 	out, err := list.Output()

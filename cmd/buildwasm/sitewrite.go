@@ -23,14 +23,15 @@ type siteManifest struct {
 	Files     []siteFile `json:"files"`
 }
 
-// firstLoad is what a first visit fetches, in bytes.
+// firstLoad is the size of a first visit, in bytes.
 type firstLoad struct {
 	Brotli  int64 `json:"brotli"`
 	Gzip    int64 `json:"gzip"`
 	Weights int64 `json:"weights"`
 }
 
-// siteFile is one file and its size as it is and as a server sends it; 0 where compression does not pay.
+// siteFile is a file with its original size and its compressed sizes, which are 0 if compression
+// does not make it smaller.
 type siteFile struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size"`
@@ -39,10 +40,10 @@ type siteFile struct {
 	Gzip   int64  `json:"gzip,omitempty"`
 }
 
-// marker is the file by which a folder is known as a site that this program wrote, and may remove.
+// marker is the file that identifies a folder as a site that this program wrote and may replace.
 const marker = "manifest.json"
 
-// write replaces the folder out by the site, compressed files beside their originals.
+// write replaces the folder out by the site, with compressed files next to the originals.
 func (s *site) write(out string) (siteManifest, error) {
 	known, err := previous(out)
 	if err != nil {
@@ -74,11 +75,11 @@ func (s *site) write(out string) (siteManifest, error) {
 	return m, os.Rename(fresh, out)
 }
 
-// compressed has forms of contents by their SHA-256: the best brotli takes many seconds, and most of a site is as
-// it was at the last build.
+// compressed maps the SHA-256 of a content to its compressed forms. The best brotli takes many
+// seconds, and most files are the same as in the last build.
 type compressed map[string]forms
 
-// forms are one content's.
+// forms are the compressed forms of one content.
 type forms struct{ brotli, gzip []byte }
 
 func (f *forms) fill(data []byte) (err error) {
@@ -93,20 +94,21 @@ func (f *forms) fill(data []byte) (err error) {
 	return err
 }
 
-// previous has what lies compressed in out. A folder that has files and no manifest is somebody's, and stays.
+// previous reads the compressed files in out. It refuses a folder with files but without a
+// manifest, which is not a site.
 func previous(out string) (compressed, error) {
 	known := compressed{}
 	text, err := os.ReadFile(filepath.Join(out, marker))
 	if err != nil {
 		if entries, _ := os.ReadDir(out); len(entries) > 0 {
-			return nil, fault.New(fault.Mismatch, out, "", "the folder is not empty, and no site was written there before").
-				WithRemedy("name another folder, or empty this one")
+			return nil, fault.New(fault.Mismatch, out, "", "the folder is not empty and has no site").
+				WithRemedy("choose another folder, or empty this one")
 		}
 		return known, nil
 	}
 	var m siteManifest
 	if err := json.Unmarshal(text, &m); err != nil {
-		return known, nil // the damage only costs the time to compress again
+		return known, nil // only costs the time to compress again
 	}
 	for _, f := range m.Files {
 		one := known[f.SHA256]
@@ -122,7 +124,7 @@ func previous(out string) (compressed, error) {
 	return known, nil
 }
 
-// writeFile writes a file, and its compressed forms beside it where they are smaller.
+// writeFile writes a file, and its compressed forms next to it if they are smaller.
 func (s *site) writeFile(fresh, name string, known compressed) (siteFile, error) {
 	data := s.files[name]
 	f := siteFile{Path: name, Size: int64(len(data)), SHA256: sum(data)}
@@ -148,7 +150,8 @@ func (s *site) writeFile(fresh, name string, known compressed) (siteFile, error)
 	return f, nil
 }
 
-// count adds a file; first tells whether a first visit fetches it. Weights come when a person agrees to that.
+// count adds a file; first tells whether a first visit fetches it. The weights are downloaded on
+// request.
 func (l *firstLoad) count(f siteFile, first bool) {
 	switch ext := path.Ext(f.Path); {
 	case ext == ".safetensors", ext == ".gguf":
@@ -166,7 +169,7 @@ func smaller(compressed, size int64) int64 {
 	return compressed
 }
 
-// compressible tells the kinds of files that get smaller. Weights do not.
+// compressible tells whether files of this kind get smaller. Weights do not.
 func compressible(name string) bool {
 	switch path.Ext(name) {
 	case ".html", ".js", ".css", ".json", ".jsonl", ".wasm", ".txt", ".svg", ".md":

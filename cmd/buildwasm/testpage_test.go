@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,40 +20,60 @@ import (
 	"nextquill/wasm/guest"
 	"nextquill/wasm/host"
 	"nextquill/web/browsertest"
+	"nextquill/web/bundle"
 )
 
-// policy is the strictest that the page works under. The header says the same as the page itself, for what the page does not
-// speak for: its workers.
+// policy is the strictest policy that the page supports. The header repeats the page's own policy,
+// since that does not apply to workers.
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
 	"img-src 'self' data:; style-src 'self'; require-trusted-types-for 'script'; trusted-types nextquill nextquill-page"
 
-// built is the site without its guest, made once.
+// built is the site without its guest. It is built once.
 var built = sync.OnceValues(func() (*site, error) {
 	root, err := guest.Root(context.Background())
 	if err != nil {
 		return nil, err
 	}
 	s := newSite(root)
-	s.addHashed("nextquill.wasm", []byte("\x00asm\x01\x00\x00\x00")) // any module does where nothing runs it
+	s.addHashed("nextquill.wasm", []byte("\x00asm\x01\x00\x00\x00")) // any module: nothing runs it
 	return s, stages(s)
 })
 
-// whole is the site with the guest that NEXTQUILL_WASM names, as all tests that run the guest take it.
-func whole(t *testing.T) (*site, []byte) {
-	t.Helper()
-	root, err := guest.Root(t.Context())
-	require.NoError(t, err)
+// completeSite is the site with the guest that NEXTQUILL_WASM names, or with a new build, and the
+// guest. It is built once.
+var completeSite = sync.OnceValues(func() (*site, error) {
+	ctx := context.Background()
+	root, err := guest.Root(ctx)
+	if err != nil {
+		return nil, err
+	}
 	name := os.Getenv(host.GuestVariable)
 	if name == "" {
-		name = filepath.Join(t.TempDir(), "nextquill.wasm")
-		require.NoError(t, guest.Build(t.Context(), name, os.Stderr))
+		dir, err := os.MkdirTemp("", "nextquill-guest-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		name = filepath.Join(dir, "nextquill.wasm")
+		if err := guest.Build(ctx, name, os.Stderr); err != nil {
+			return nil, err
+		}
 	}
 	s := newSite(root)
-	require.NoError(t, s.guest(name))
-	require.NoError(t, stages(s))
-	wasm, err := host.LoadGuest(name)
+	if err := s.guest(name); err != nil {
+		return nil, err
+	}
+	return s, stages(s)
+})
+
+// complete returns a copy of completeSite, to which a test may add files.
+func complete(t *testing.T) *site {
+	t.Helper()
+	s, err := completeSite()
 	require.NoError(t, err)
-	return s, wasm
+	one := *s
+	one.files = maps.Clone(s.files)
+	return &one
 }
 
 func stages(s *site) error {
@@ -64,7 +85,7 @@ func stages(s *site) error {
 	return nil
 }
 
-// received is what reached the server.
+// received are the requests to the server.
 type received struct {
 	mu       sync.Mutex
 	requests []browsertest.Request
@@ -76,7 +97,8 @@ func (r *received) all() []browsertest.Request {
 	return append([]browsertest.Request{}, r.requests...)
 }
 
-// serveSite serves a site from some/folder/, with the policy or, as hosts of static pages do, without a header.
+// serveSite serves a site below some/folder/, with the policy or, as hosts of static pages do,
+// without a header.
 func serveSite(t *testing.T, s *site, policy string) (*httptest.Server, *received) {
 	t.Helper()
 	dir := t.TempDir()
@@ -86,14 +108,23 @@ func serveSite(t *testing.T, s *site, policy string) (*httptest.Server, *receive
 	var got received
 	files := http.FileServer(http.Dir(dir))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/favicon.ico" { // browsers ask for it where a page names none
+		if r.URL.Path == "/favicon.ico" { // browsers request it if a page names no icon
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		body, _ := io.ReadAll(r.Body)
 		header, _ := json.Marshal(r.Header)
 		got.mu.Lock()
-		got.requests = append(got.requests, browsertest.Request{From: "server", Method: r.Method, URL: r.URL.String(), Sent: string(header), Body: body})
+		got.requests = append(
+			got.requests,
+			browsertest.Request{
+				From:   "server",
+				Method: r.Method,
+				URL:    r.URL.String(),
+				Params: string(header),
+				Body:   body,
+			},
+		)
 		got.mu.Unlock()
 		if policy != "" {
 			w.Header().Set("Content-Security-Policy", policy)
@@ -104,59 +135,78 @@ func serveSite(t *testing.T, s *site, policy string) (*httptest.Server, *receive
 	return server, &got
 }
 
+// testPage is a page of the site.
 type testPage struct {
 	*testing.T
 	browser *browsertest.Browser
-	firefox *browsertest.Firefox // instead; then scripts are all that the page is driven by
+	firefox *browsertest.Firefox // instead of browser: takes scripts, but no input
 	server  *httptest.Server
 	got     *received
 }
 
-func (p testPage) evaluate(ctx context.Context, script string) (json.RawMessage, error) {
+func (p testPage) page() browsertest.Page {
 	if p.firefox != nil {
-		return p.firefox.Evaluate(ctx, script)
+		return p.firefox
 	}
-	return p.browser.Evaluate(ctx, script)
+	return p.browser
+}
+
+// openChromium starts Chromium, whose pages have the functions of probe.ts.
+func (p *testPage) openChromium() {
+	p.Helper()
+	var err error
+	p.browser, err = browsertest.Open(p.Context(), "about:blank")
+	require.NoError(p, err)
+	p.Cleanup(p.browser.Close)
+	p.addProbe()
+}
+
+func (p testPage) addProbe() {
+	p.Helper()
+	script, err := probe()
+	require.NoError(p, err)
+	require.NoError(p, p.page().AddInitScript(script))
 }
 
 // openPage opens the page without a guest.
 func openPage(t *testing.T) testPage { return openPageAfter(t, "") }
 
-// openPageAfter runs a script before those of the page.
+// openPageAfter opens the page without a guest, and runs a script before those of the page.
 func openPageAfter(t *testing.T, script string) testPage {
 	t.Helper()
 	s, err := built()
 	require.NoError(t, err)
 	p := testPage{T: t}
 	p.server, p.got = serveSite(t, s, "")
-	p.browser, err = browsertest.Open(t.Context(), "about:blank")
-	require.NoError(t, err)
-	t.Cleanup(p.browser.Close)
-	require.NoError(t, p.browser.Before(script))
+	p.openChromium()
+	require.NoError(t, p.browser.AddInitScript(script))
 	p.visit("/some/folder/")
 	p.until(`document.documentElement.dataset.settled === "true"`)
 	return p
 }
 
+// visit loads a path of the server.
 func (p testPage) visit(path string) {
 	p.Helper()
 	p.do(`setTimeout(() => location.href = %q)`, p.server.URL+path)
 }
 
-const tools = `
-	const fill = (at, text) => { const e = document.querySelector(at); e.value = text; e.dispatchEvent(new Event("input", { bubbles: true })); };
-	const shown = (at) => { const e = document.querySelector(at); return e !== null && e.checkVisibility() && !e.disabled; };`
+// probe is the script of web/page/tests/probe.ts, whose functions the one-line scripts below call.
+var probe = sync.OnceValues(func() (string, error) {
+	root, err := guest.Root(context.Background())
+	if err != nil {
+		return "", err
+	}
+	script, err := bundle.MakeTest(root, "web/page/tests/probe.ts", true)
+	return string(script.JS), err
+})
 
-func expression(script string) string {
-	return fmt.Sprintf("(() => { %s return %s; })()", tools, script)
-}
-
-// value is a script's value in JSON; strings come without quotes.
+// value returns the value of an expression in JSON; strings come without quotes.
 func (p testPage) value(script string) string {
 	p.Helper()
 	ctx, stop := context.WithTimeout(p.Context(), 30*time.Second)
 	defer stop()
-	raw, err := p.evaluate(ctx, expression(script))
+	raw, err := p.page().Evaluate(ctx, script)
 	require.NoError(p, err, script)
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
@@ -165,16 +215,19 @@ func (p testPage) value(script string) string {
 	return string(raw)
 }
 
+// do runs statements.
 func (p testPage) do(script string, args ...any) {
 	p.Helper()
 	p.value("(() => {" + fmt.Sprintf(script, args...) + "})() ?? 0")
 }
 
+// text returns the text of an element.
 func (p testPage) text(at string) string {
 	p.Helper()
 	return p.value(fmt.Sprintf("document.querySelector(%q).textContent", at))
 }
 
+// until waits until a condition holds.
 func (p testPage) until(condition string) {
 	p.Helper()
 	p.untilFor(30*time.Second, condition)
@@ -185,104 +238,120 @@ func (p testPage) untilFor(patience time.Duration, condition string) {
 	ctx, stop := context.WithTimeout(p.Context(), patience)
 	defer stop()
 	for {
-		raw, err := p.evaluate(ctx, expression(condition)) // it fails in the moment between two documents
+		raw, err := p.page().Evaluate(ctx, condition) // fails between two documents
 		if err == nil && string(raw) == "true" {
 			return
 		}
 		if ctx.Err() != nil {
-			require.Fail(p, "it does not come true", "%s\n%v; the page says %q", condition, err, p.value(`document.querySelector("#alert")?.textContent ?? ""`))
+			require.Fail(
+				p,
+				"the condition does not become true",
+				"%s\n%v; the page says %q",
+				condition,
+				err,
+				p.value(`document.querySelector("#alert")?.textContent ?? ""`),
+			)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 }
 
-// tabTo goes on with the tab key until the focus is where it should be.
+// tabTo presses the tab key until an element has the focus.
 func (p testPage) tabTo(at string) {
 	p.Helper()
 	var passed []string
 	for range 80 {
-		require.NoError(p, p.browser.Press(kb.Tab))
-		where := p.value(fmt.Sprintf(`(document.activeElement.matches(%q) ? "*" : "") + (document.activeElement.id || document.activeElement.textContent || document.activeElement.localName)`, at))
+		require.NoError(p, p.browser.TypeKeys(kb.Tab))
+		where := p.value(
+			fmt.Sprintf(
+				`probe.describeFocus(%q)`,
+				at,
+			),
+		)
 		if where[0] == '*' {
 			return
 		}
 		passed = append(passed, where)
 	}
-	require.Fail(p, "the tab key does not lead there", "%s; it passes %q", at, passed)
+	require.Fail(p, "the tab key does not reach the element", "%s; it passes %q", at, passed)
 }
 
-// press goes to a button with the tab key, and presses it.
+// press moves to a button with the tab key, and presses it.
 func (p testPage) press(at string) {
 	p.Helper()
 	p.tabTo(at)
-	require.NoError(p, p.browser.Press(kb.Enter))
+	require.NoError(p, p.browser.TypeKeys(kb.Enter))
 }
 
-// looks are how each state of the page is looked at.
-var looks = []struct {
-	name string
-	look browsertest.Look
+// viewports are those in which each state of the page is checked.
+var viewports = []struct {
+	name     string
+	viewport browsertest.Viewport
 }{
-	{"phone", browsertest.Look{Width: 390, Height: 844, Phone: true}},
-	{"dark", browsertest.Look{Width: 1280, Height: 900, Dark: true}},
-	{"desktop", browsertest.Look{Width: 1280, Height: 900}},
+	{"phone", browsertest.Viewport{Width: 390, Height: 844, Phone: true}},
+	{"dark", browsertest.Viewport{Width: 1280, Height: 900, Dark: true}},
+	{"desktop", browsertest.Viewport{Width: 1280, Height: 900}},
 }
 
-// lookAt keeps pictures of the page as it is among the test's artefacts, and looks for barriers in each.
-func (p testPage) lookAt(state string) {
+// checkLayout checks the page as it is in each viewport: accessibility, no horizontal scrolling,
+// and the size of controls. It saves screenshots among the test's artifacts.
+func (p testPage) checkLayout(state string) {
 	p.Helper()
-	p.lookAtPart(state, "html")
+	p.checkLayoutOf(state, "html")
 }
 
-// lookAtPart looks for barriers in a part of the page only.
-func (p testPage) lookAtPart(state, part string) {
+// checkLayoutOf is checkLayout with the accessibility of a part of the page only.
+func (p testPage) checkLayoutOf(state, part string) {
 	p.Helper()
-	for _, l := range looks {
-		require.NoError(p, p.browser.LookAs(l.look))
-		require.Equal(p, "true", p.value(`document.documentElement.scrollWidth <= innerWidth`), "%s: the page scrolls one way", l.name)
+	for _, l := range viewports {
+		require.NoError(p, p.browser.SetViewport(l.viewport))
+		require.Equal(
+			p,
+			"true",
+			p.value(`document.documentElement.scrollWidth <= innerWidth`),
+			"%s: the page scrolls sideways",
+			l.name,
+		)
 		png, err := p.browser.Screenshot(p.value(`document.querySelector("dialog[open]") === null`) == "true")
 		require.NoError(p, err)
 		require.NoError(p, os.WriteFile(filepath.Join(p.ArtifactDir(), state+"-"+l.name+".png"), png, 0o644))
-		p.noBarriers(part, state+" "+l.name)
-		if l.look.Phone {
-			p.fitsFingers(state)
+		p.checkAccessibility(part, state+" "+l.name)
+		if l.viewport.Phone {
+			require.Equal(p, "[]", p.value(`probe.lowControls()`), state)
 		}
 	}
 }
 
-// fitsFingers looks for what is too low to be hit with a finger. Links in a sentence and tokens in a text are as high as their line.
-func (p testPage) fitsFingers(state string) {
+func (p testPage) checkAccessibility(part string, state ...any) {
 	p.Helper()
-	require.Equal(p, "[]", p.value(`[document, ...[...document.querySelectorAll("next-quill")].map((e) => e.shadowRoot)]
-		.flatMap((root) => [...root.querySelectorAll("button, summary, input:not(.sr), select, textarea, label.link")])
-		.filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44)
-		.map((e) => (e.id || e.textContent || e.className || e.localName) + ": " + e.getBoundingClientRect().height)`), state)
-}
-
-func (p testPage) noBarriers(part string, state ...any) {
-	p.Helper()
-	violations, err := p.browser.Violations(part)
+	violations, err := p.browser.AxeViolations(part)
 	require.NoError(p, err)
 	require.Empty(p, violations, state...)
 }
 
-// drop lets files fall on the place that is for them.
+// drop drops files on the area for them.
 func (p testPage) drop(files ...string) {
 	p.Helper()
-	p.do(`document.querySelector("#drop").scrollIntoView({ behavior: "instant", block: "center" })`)
 	var at struct{ X, Y float64 }
-	require.NoError(p, json.Unmarshal([]byte(p.value(`(({ x, y }) => ({ x: x + 5, y: y + 5 }))(document.querySelector("#drop").getBoundingClientRect())`)), &at))
-	require.NoError(p, p.browser.Drop(at.X, at.Y, files...))
+	require.NoError(p, json.Unmarshal([]byte(p.value(`probe.dropPoint()`)), &at))
+	require.NoError(p, p.browser.DropFiles(at.X, at.Y, files...))
 }
 
-// textIsText fails when anything that a person or a model wrote became markup.
-func (p testPage) textIsText() {
+// checkNoMarkup fails if text of a person or a model has become markup.
+func (p testPage) checkNoMarkup() {
 	p.Helper()
-	require.Equal(p, "0", p.value(`document.querySelectorAll("img, iframe, object, body script, #items b, #history-note b, #alert b, #passage :is(b + b), #drafts b").length`))
+	require.Equal(
+		p,
+		"0",
+		p.value(
+			`probe.markup().length`,
+		),
+	)
 	require.Equal(p, "NextQuill", p.value(`document.title`))
 }
 
-func (p testPage) browserSaidNothing() {
+// checkNoMessages fails if the page has printed anything, or if its policy has blocked anything.
+func (p testPage) checkNoMessages() {
 	p.Helper()
-	require.Empty(p, p.browser.Said(), "nothing is printed, and the policy refuses nothing")
+	require.Empty(p, p.browser.TakeMessages())
 }

@@ -2,7 +2,8 @@ import { NextQuill } from "nextquill";
 import guest from "nextquill/nextquill.wasm?url";
 import worker from "nextquill/worker.js?url";
 
-const [texts, learn, write, progress, draft] = ["texts", "learn", "write", "progress", "draft"].map((id) => document.getElementById(id));
+const byId = (id) => document.getElementById(id);
+const [texts, train, write, progress, draft] = ["texts", "train", "write", "progress", "draft"].map(byId);
 
 let opened;
 const open = () => (opened ??= NextQuill.open({
@@ -12,19 +13,19 @@ const open = () => (opened ??= NextQuill.open({
   },
 }));
 
-// What fails says what to do about it.
+// The message of an error says what to do.
 const on = (button, action) => button.addEventListener("click", () => {
   button.disabled = true;
   action().catch((fault) => (draft.textContent = fault.message)).finally(() => (button.disabled = false));
 });
 
-on(learn, async () => {
+on(train, async () => {
   const quill = await open();
   if (texts.value.trim() !== "") await quill.history.import(texts.value, { format: "txt" });
   for await (const event of quill.personalize()) {
     if (event.event === "step") progress.value = (event.phase - 1 + event.step / event.steps) / event.phases;
   }
-  draft.textContent = "Learnt.";
+  draft.textContent = "Done.";
 });
 
 on(write, async () => {

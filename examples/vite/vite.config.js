@@ -2,8 +2,8 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   base: "./", // works in any folder of any static host
-  // dist/model of the site is the model, served as it is.
+  // A copy of the site's dist/model, served without changes.
   publicDir: "public",
-  // The module finds its worker and guest by address: it must not be bundled in advance.
+  // The module finds its worker and guest by their URLs: it must not be pre-bundled.
   optimizeDeps: { exclude: ["nextquill"] },
 });

@@ -1,6 +1,9 @@
-// What the benchmark asks of each rival: the same model, weights, batch and optimizer as ours, and one step at a time.
+// The interface of the compared libraries: the same model, weights, batch and optimizer as ours,
+// one step at a time.
 
-/** The workload of cmd/benchbrowser: sizes of a Llama, its weights by their Hugging Face names, token ids. */
+/**
+ * The workload of cmd/benchbrowser: a Llama's sizes, its weights by Hugging Face names, token IDs.
+ */
 export interface Workload {
   vocab: number;
   hidden: number;
@@ -14,7 +17,7 @@ export interface Workload {
   beta1: number;
   beta2: number;
   adamEps: number;
-  /** The part of a batch that a model sees, and what it predicts: [sequences][length]. */
+  /** The inputs of a batch and the targets: [sequences][length]. */
   inputs: number[][];
   targets: number[][];
   weights: Record<string, { shape: number[]; data: Float32Array }>;
@@ -22,9 +25,12 @@ export interface Workload {
 
 export interface Rival {
   name: string;
-  /** Takes optimizer steps; gives the losses before each, and the seconds until the device had done all of it. */
+  /**
+   * Runs optimizer steps. Returns the loss before each, and the seconds until the device has done
+   * all work.
+   */
   steps(n: number): Promise<Timed<number>>;
-  /** GFLOP/s of a square product of this size, the best of some. */
+  /** GFLOP/s of a square matrix product of this size, the best of several runs. */
   matmul(size: number): Promise<number>;
 }
 
@@ -44,12 +50,19 @@ export async function workload(): Promise<Workload> {
   const values = await (await get("weights.bin")).arrayBuffer();
   const weights: Workload["weights"] = {};
   for (const { name, shape, offset } of file.tensors) {
-    weights[name] = { shape, data: new Float32Array(values, offset, shape.reduce((a, b) => a * b, 1)) };
+    weights[name] = {
+      shape,
+      data: new Float32Array(
+        values,
+        offset,
+        shape.reduce((a, b) => a * b, 1),
+      ),
+    };
   }
   return { ...file.model, weights };
 }
 
-/** cos and sin [length, headDim] of rotary positions, as rotate_half wants them. */
+/** cos and sin [length, headDim] of rotary positions, in the layout of rotate_half. */
 export function rotary(w: Workload): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
   const length = w.inputs[0]!.length;
   const half = w.headDim / 2;
@@ -70,7 +83,7 @@ export interface Timed<T> {
   results: T[];
 }
 
-/** Times each of some runs of f. */
+/** Times several runs of f. */
 export async function timed<T>(runs: number, f: () => Promise<T>): Promise<Timed<T>> {
   const seconds: number[] = [];
   const results: T[] = [];
@@ -82,7 +95,7 @@ export async function timed<T>(runs: number, f: () => Promise<T>): Promise<Timed
   return { seconds, results };
 }
 
-/** The best of some products, in GFLOP/s. */
+/** GFLOP/s of the fastest of several products. */
 export async function bestProduct(size: number, f: () => Promise<unknown>): Promise<number> {
   await f(); // compiles
   const { seconds } = await timed(4, f);

@@ -1,9 +1,9 @@
-// The step in TensorFlow.js on its WebGPU backend, with its own optimizer.
+// The training step in TensorFlow.js on its WebGPU backend, with its optimizer.
 
 import "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients";
-import { bestProduct, rotary, timed, workload, type Rival, type Workload } from "./rival.js";
+import { bestProduct, type Rival, rotary, timed, type Workload, workload } from "./rival.js";
 
 export async function open(): Promise<Rival> {
   if (!(await tf.setBackend("webgpu"))) throw new Error("tfjs has no WebGPU device here");
@@ -13,14 +13,15 @@ export async function open(): Promise<Rival> {
   const loss = compile(w);
   return {
     name: "@tensorflow/tfjs",
-    steps: (n) => timed(n, async () => {
-      const cost = optimizer.minimize(loss, true)!;
-      // One queue, in order: what is read is asked for after the update.
-      const [value] = await cost.data();
-      cost.dispose();
-      await (tf.backend() as unknown as { queue: GPUQueue }).queue.onSubmittedWorkDone();
-      return value!;
-    }),
+    steps: (n) =>
+      timed(n, async () => {
+        const cost = optimizer.minimize(loss, true)!;
+        // The queue works in order: reading this value waits for the update.
+        const [value] = await cost.data();
+        cost.dispose();
+        await (tf.backend() as unknown as { queue: GPUQueue }).queue.onSubmittedWorkDone();
+        return value!;
+      }),
     async matmul(size) {
       const a = tf.fill([size, size], 0.5);
       return bestProduct(size, async () => {
@@ -35,14 +36,19 @@ export async function open(): Promise<Rival> {
 function compile(w: Workload): () => tf.Scalar {
   const [sequences, length] = [w.inputs.length, w.inputs[0]!.length];
   const rows = sequences * length;
-  const variables = new Map(Object.entries(w.weights).map(([name, t]) => [name, tf.variable(tf.tensor(t.data, t.shape), true, name)]));
+  const variables = new Map(
+    Object.entries(w.weights).map(([name, t]) => [name, tf.variable(tf.tensor(t.data, t.shape), true, name)]),
+  );
   const variable = (name: string): tf.Tensor => variables.get(`${name}.weight`)!;
   const ids = tf.tensor1d(w.inputs.flat(), "int32");
   const labels = tf.cast(tf.oneHot(tf.tensor1d(w.targets.flat(), "int32"), w.vocab), "float32");
   const angles = rotary(w);
   const cos = tf.tensor(angles.cos, [length, 1, w.headDim]);
   const sin = tf.tensor(angles.sin, [length, 1, w.headDim]);
-  const mask = tf.tensor(Array.from({ length: length ** 2 }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9)), [length, length]);
+  const mask = tf.tensor(
+    Array.from({ length: length ** 2 }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9)),
+    [length, length],
+  );
 
   const linear = (x: tf.Tensor, name: string): tf.Tensor => tf.matMul(x, variable(name), false, true);
   const norm = (x: tf.Tensor, name: string): tf.Tensor =>

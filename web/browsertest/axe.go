@@ -16,21 +16,42 @@ import (
 //go:embed axe/axe.min.js
 var axe string
 
-// runAxe names each element that breaks a rule, in one line.
-const runAxe = `axe.run(%q, { resultTypes: ["violations"] }).then(({ violations }) =>
-	violations.flatMap(({ id, help, nodes }) => nodes.map(({ target, failureSummary }) =>
-		id + ": " + help + ": " + target.flat().join(" ") + " (" + failureSummary.split("\n").slice(1).map((s) => s.trim()).join("; ") + ")")))`
+// axeViolation is a broken rule in axe-core's results.
+type axeViolation struct {
+	ID, Help string
+	Nodes    []struct {
+		Target         []any // CSS selectors
+		FailureSummary string
+	}
+}
 
-// Violations runs axe-core, all of its rules, on a part of the page as it is
-// now: "html" is all of it. It runs in a world of its own: the page's policy and
-// its scripts are not touched.
-func (b *Browser) Violations(within string) ([]string, error) {
+// lines describes each element that breaks the rule in one line.
+func (v axeViolation) lines() (lines []string) {
+	for _, node := range v.Nodes {
+		_, summary, _ := strings.Cut(node.FailureSummary, "\n") // the first line is a title
+		lines = append(
+			lines,
+			fmt.Sprintf("%s: %s: %v (%s)", v.ID, v.Help, node.Target, strings.Join(strings.Fields(summary), " ")),
+		)
+	}
+	return lines
+}
+
+// AxeViolations checks a part of the page with all rules of axe-core, and returns one line for each
+// element that breaks a rule. within is a CSS selector; "html" is the complete page. axe-core runs
+// in an isolated world, so it does not touch the page's policy or scripts.
+func (b *Browser) AxeViolations(within string) ([]string, error) {
 	return chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) ([]string, error) {
 		tree, err := cdp.Call(ctx, t, page.GetFrameTree, cdp.Empty{})
 		if err != nil {
 			return nil, err
 		}
-		world, err := cdp.Call(ctx, t, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: tree.FrameTree.Frame.ID, WorldName: "axe"})
+		world, err := cdp.Call(
+			ctx,
+			t,
+			page.CreateIsolatedWorld,
+			page.CreateIsolatedWorldParams{FrameID: tree.FrameTree.Frame.ID, WorldName: "axe"},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -50,14 +71,20 @@ func (b *Browser) Violations(within string) ([]string, error) {
 		if _, err := evaluate(axe + ";0"); err != nil {
 			return nil, err
 		}
-		found, err := evaluate(fmt.Sprintf(runAxe, within))
+		found, err := evaluate(
+			fmt.Sprintf(`axe.run(%q, { resultTypes: ["violations"] }).then((r) => r.violations)`, within),
+		)
 		if err != nil {
 			return nil, err
 		}
-		var violations []string
+		var violations []axeViolation
 		if err := json.Unmarshal(found.Value, &violations); err != nil {
 			return nil, fmt.Errorf("axe: %w: %s", err, strings.TrimSpace(string(found.Value)))
 		}
-		return violations, nil
+		var lines []string
+		for _, v := range violations {
+			lines = append(lines, v.lines()...)
+		}
+		return lines, nil
 	})
 }

@@ -12,8 +12,7 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// batches: the pinned bytes of every command mean here what they mean in Go, and
-// none of the broken ones passes.
+// batches decodes the pinned bytes of every command as Go does, and refuses malformed batches.
 func (b *hostPage) batches(t *testing.T) {
 	pinned, err := os.ReadFile("../../wasm/abi/testdata/batch.hex")
 	require.NoError(t, err)
@@ -21,7 +20,7 @@ func (b *hostPage) batches(t *testing.T) {
 	require.NoError(t, err)
 	type object = map[string]any
 	var got []object
-	require.NoError(t, b.Harness(t.Context(), &got, "decode", whole))
+	require.NoError(t, b.CallHarness(t.Context(), &got, "decode", whole))
 	require.Equal(t, []object{
 		{"op": "createBuffer", "buffer": 1., "size": float64(5 << 32), "uniform": false, "name": "weights"},
 		{"op": "createBuffer", "buffer": 2., "size": 16., "uniform": true, "name": ""},
@@ -30,7 +29,11 @@ func (b *hostPage) batches(t *testing.T) {
 		{"op": "copyBuffer", "source": 1., "sourceOffset": 8., "buffer": 2., "offset": 4., "size": 12.},
 		{"op": "createPipeline", "pipeline": 3., "name": "é", "wgsl": "fn main() {}", "bindings": []any{1., 2., 3.}},
 		{"op": "createBindGroup", "group": 4., "pipeline": 3., "entries": []any{
-			object{"buffer": 1., "offset": 256., "size": float64(1 << 35)}, object{"buffer": 2., "offset": 0., "size": 16.},
+			object{
+				"buffer": 1.,
+				"offset": 256.,
+				"size":   float64(1 << 35),
+			}, object{"buffer": 2., "offset": 0., "size": 16.},
 		}},
 		{"op": "dispatch", "pipeline": 3., "group": 4., "x": 1., "y": 65535., "z": float64(1<<32 - 1)},
 		{"op": "destroyBindGroup", "group": 4.},
@@ -57,11 +60,11 @@ func (b *hostPage) batches(t *testing.T) {
 		"a word too short": words(2, 1)[:7],
 		"cut":              whole[:len(whole)-4],
 	} {
-		require.ErrorIs(t, b.Harness(t.Context(), nil, "decode", raw), fault.Malformed, name)
+		require.ErrorIs(t, b.CallHarness(t.Context(), nil, "decode", raw), fault.Malformed, name)
 	}
 	many := make([]byte, 0, 8*(abi.MaxCommands+1))
 	for range abi.MaxCommands + 1 {
 		many = append(many, words(2, 1)...)
 	}
-	require.ErrorIs(t, b.Harness(t.Context(), nil, "decode", many), fault.TooLarge)
+	require.ErrorIs(t, b.CallHarness(t.Context(), nil, "decode", many), fault.TooLarge)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/coder/websocket/wsjson"
 )
 
-// bidi is a connection by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), the
-// protocol that Firefox speaks.
+// bidi is a connection by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), Firefox's
+// protocol.
 type bidi struct {
 	conn  *websocket.Conn
 	event func(method string, params json.RawMessage)
@@ -19,10 +19,10 @@ type bidi struct {
 	mu     sync.Mutex
 	lastID int64
 	calls  map[int64]chan bidiMessage
-	err    error // why the connection is at its end
+	err    error // why the connection has ended
 }
 
-// bidiMessage is an answer, or an event when it has a method.
+// bidiMessage is an answer, or an event if it has a method.
 type bidiMessage struct {
 	ID      int64           `json:"id,omitempty"`
 	Method  string          `json:"method,omitempty"`
@@ -32,13 +32,14 @@ type bidiMessage struct {
 	Message string          `json:"message,omitempty"`
 }
 
-// dialBiDi connects. event hears the browser and must not wait for it.
+// dialBiDi connects. event takes the browser's events; it must not wait for an answer of the
+// browser.
 func dialBiDi(ctx context.Context, address string, event func(method string, params json.RawMessage)) (*bidi, error) {
 	conn, _, err := websocket.Dial(ctx, address, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
-	conn.SetReadLimit(-1) // files come this way
+	conn.SetReadLimit(-1) // messages can have the size of files
 	b := &bidi{conn: conn, event: event, calls: map[int64]chan bidiMessage{}}
 	go b.listen()
 	return b, nil
@@ -72,7 +73,7 @@ func (b *bidi) fail(err error) {
 	defer b.mu.Unlock()
 	b.err = err
 	for id, reply := range b.calls {
-		reply <- bidiMessage{Error: "the browser has gone", Message: err.Error()}
+		reply <- bidiMessage{Error: "the browser is gone", Message: err.Error()}
 		delete(b.calls, id)
 	}
 }

@@ -19,7 +19,7 @@ func (b *hostPage) openStored(t *testing.T, folder string) {
 func (b *hostPage) readBlob(t *testing.T, name string) []byte {
 	t.Helper()
 	var text string
-	require.NoError(t, b.Harness(t.Context(), &text, "read", name))
+	require.NoError(t, b.CallHarness(t.Context(), &text, "read", name))
 	data, err := base64.StdEncoding.DecodeString(text)
 	require.NoError(t, err)
 	return data
@@ -27,12 +27,12 @@ func (b *hostPage) readBlob(t *testing.T, name string) []byte {
 
 func (b *hostPage) files(t *testing.T, folder string) (names []string) {
 	t.Helper()
-	require.NoError(t, b.Harness(t.Context(), &names, "files", folder))
+	require.NoError(t, b.CallHarness(t.Context(), &names, "files", folder))
 	return names
 }
 
-// storedBlobs: the store on the device does what the one in memory does, keeps
-// blobs from session to session, and clears away what a kill has left.
+// storedBlobs checks the store in the origin's private file system: it passes the same suite as the
+// store in memory, keeps blobs from session to session, and removes the remains of a kill.
 func (b *hostPage) storedBlobs(t *testing.T) {
 	const folder = "test-stored"
 	b.openStored(t, folder)
@@ -46,55 +46,54 @@ func (b *hostPage) storedBlobs(t *testing.T) {
 
 	const name = "dir/O'Hara*~é.bin"
 	for _, text := range []string{"first", "second", "third"} {
-		require.NoError(t, b.Harness(t.Context(), nil, "write", name, text))
+		require.NoError(t, b.CallHarness(t.Context(), nil, "write", name, text))
 		require.Len(t, b.files(t, folder), 1)
 	}
-	require.NoError(t, b.Harness(t.Context(), nil, "write", "other", ""))
+	require.NoError(t, b.CallHarness(t.Context(), nil, "write", "other", ""))
 	b.openStored(t, folder)
 	require.Equal(t, "third", string(b.readBlob(t, name)))
 	require.Empty(t, b.readBlob(t, "other"))
 	kept := b.files(t, folder)
 	require.Len(t, kept, 2)
 
-	// What a kill leaves: a newer version without its seal, or with that of
-	// another file. What is not the store's is not touched.
-	require.NoError(t, b.Harness(t.Context(), nil, "close"))
+	// The remains of a kill: a newer version without its seal, or with the seal of another file.
+	// The store does not touch other files.
+	require.NoError(t, b.CallHarness(t.Context(), nil, "close"))
 	torn := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("torn"), 1000))
 	for _, file := range []string{"other~9.abc", "other~10.1", "new~1.ff"} {
-		require.NoError(t, b.Harness(t.Context(), nil, "plant", folder, file, torn))
+		require.NoError(t, b.CallHarness(t.Context(), nil, "plant", folder, file, torn))
 	}
-	require.NoError(t, b.Harness(t.Context(), nil, "plant", folder, "notes.txt", torn))
+	require.NoError(t, b.CallHarness(t.Context(), nil, "plant", folder, "notes.txt", torn))
 	b.openStored(t, folder)
 	require.Empty(t, b.readBlob(t, "other"))
 	require.ElementsMatch(t, append(kept, "notes.txt"), b.files(t, folder))
 	var names []string
-	require.NoError(t, b.Harness(t.Context(), &names, "list", ""))
+	require.NoError(t, b.CallHarness(t.Context(), &names, "list", ""))
 	require.Equal(t, []string{name, "other"}, names)
-	require.ErrorIs(t, b.Harness(t.Context(), nil, "read", "new"), fault.Missing)
-	require.ErrorIs(t, b.Harness(t.Context(), nil, "write", "../up", ""), fault.OutOfRange)
-	require.Empty(t, b.Said())
+	require.ErrorIs(t, b.CallHarness(t.Context(), nil, "read", "new"), fault.Missing)
+	require.ErrorIs(t, b.CallHarness(t.Context(), nil, "write", "../up", ""), fault.OutOfRange)
+	require.Empty(t, b.TakeMessages())
 }
 
-// killed ends the worker at twenty moments while it replaces a blob: every time the
-// blob is whole, the earlier one or the new one.
+// killed ends the worker at twenty moments while it replaces a blob. Each time the old or the new
+// blob is complete.
 func (b *hostPage) killed(t *testing.T) {
 	const folder, name, blobSize = "test-killed", "weights", 12 << 20
 	b.openStored(t, folder)
-	require.NoError(t, b.Harness(t.Context(), nil, "write", name, "\x00"))
+	require.NoError(t, b.CallHarness(t.Context(), nil, "write", name, "\x00"))
 	last, done, torn := 0, 0, 0
 	for fill := 1; fill <= 20; fill++ {
 		var written bool
-		require.NoError(t, b.Harness(t.Context(), &written, "killDuringWrite", name, blobSize+fill, fill, fill-1))
+		require.NoError(t, b.CallHarness(t.Context(), &written, "killDuringWrite", name, blobSize+fill, fill, fill-1))
 		left := len(b.files(t, folder))
 		b.openStored(t, folder)
 		var got struct{ Size, Fill int }
-		require.NoError(t, b.Harness(t.Context(), &got, "uniform", name))
+		require.NoError(t, b.CallHarness(t.Context(), &got, "uniform", name))
 		if written {
-			require.Equal(t, fill, got.Fill, "a write that was answered is lost")
+			require.Equal(t, fill, got.Fill, "a confirmed write is lost")
 		}
-		// A worker ends when its system call does: an earlier write may have been
-		// finished since.
-		require.GreaterOrEqual(t, got.Fill, last, "an older blob came back")
+		// A worker ends only after its system call: an earlier write may have ended since.
+		require.GreaterOrEqual(t, got.Fill, last, "an older blob is back")
 		if got.Fill > 0 {
 			require.Equal(t, blobSize+got.Fill, got.Size, "a blob is cut short")
 		}
@@ -106,7 +105,7 @@ func (b *hostPage) killed(t *testing.T) {
 			torn++
 		}
 	}
-	t.Logf("20 kills: %d new blobs whole, %d with the remains of a write to clear away", done, torn)
-	b.openStored(t, folder) // the last worker's lock is gone by now
+	t.Logf("20 kills: %d new blobs complete, %d with the remains of a write", done, torn)
+	b.openStored(t, folder) // by now the last worker's lock is released
 	require.Len(t, b.files(t, folder), 1)
 }

@@ -1,5 +1,14 @@
-// Package browsertest drives Chromium for the tests of web/: it serves pages with
-// the policy that the product promises to work under, and calls into them.
+// Package browsertest drives Chromium and Firefox for the tests of web/.
+//
+// Open, OpenLavapipe, OpenWithoutGPU and OpenFirefox start a browser with an empty profile and load
+// a page. The page runs scripts (Evaluate), takes input (input.go), shows itself in a viewport
+// (viewport.go), and tells what it has printed (TakeMessages). Chromium can also open tabs and
+// crash them (tab.go), record all network requests (network.go), trace the main thread (tasks.go)
+// and check accessibility (axe.go).
+//
+// The package's own tests run the browser's host (web/host): Serve serves harness.ts, a page that
+// opens a session, with the strictest Content Security Policy that the product supports. Package
+// testfile runs TypeScript test files.
 package browsertest
 
 import (
@@ -19,39 +28,45 @@ import (
 	"nextquill/core/fault"
 )
 
-// Browser is one page in a Chromium of its own, with an empty profile.
+// Browser is a page, that is a tab, in Chromium.
 type Browser struct {
 	ctx     context.Context
 	close   func()
-	address string // of the browser's protocol, for a second connection
+	address string // of the DevTools protocol, for cdpConn
 	harness
 }
 
-// chromiumNames and firefoxNames are what the browsers are called, by the system.
+// chromiumNames and firefoxNames are the browsers' executables on different systems, Debian's
+// first.
 var (
 	chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
 	firefoxNames  = []string{"firefox-esr", "firefox"}
 )
 
-// find looks for a browser, of which Debian's name is the first.
+// find looks for an executable in PATH.
 func find(names []string) (string, error) {
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
 	}
-	return "", fault.New(fault.Missing, names[0], "", "no %s in PATH", names[0]).WithRemedy("install it: apt-get install %s", names[0])
+	return "", fault.New(fault.Missing, names[0], "", "no %s in PATH", names[0]).
+		WithRemedy("install it: apt-get install %s", names[0])
 }
 
-// Open starts Chromium with WebGPU on the processor (SwiftShader) and loads a
-// page. Everything else is as by default; what would look for the network is off.
-// Features of Dawn's may be switched on: disable_workgroup_init makes shaders
-// compile many times faster.
+// Open starts Chromium with WebGPU on the CPU (SwiftShader) and loads a page. Other settings are
+// the defaults, except that background network access is off. dawnFeatures are switched on in Dawn,
+// Chromium's WebGPU: disable_workgroup_init makes shaders compile many times faster.
 func Open(ctx context.Context, url string, dawnFeatures ...string) (*Browser, error) {
 	return openGPU(ctx, url, dawnFeatures)
 }
 
-func openGPU(ctx context.Context, url string, dawnFeatures []string, options ...chromedp.ExecAllocatorOption) (*Browser, error) {
+func openGPU(
+	ctx context.Context,
+	url string,
+	dawnFeatures []string,
+	options ...chromedp.ExecAllocatorOption,
+) (*Browser, error) {
 	options = append(options, chromedp.Flag("enable-unsafe-webgpu", true))
 	if len(dawnFeatures) > 0 {
 		options = append(options, chromedp.Flag("enable-dawn-features", strings.Join(dawnFeatures, ",")))
@@ -59,8 +74,7 @@ func openGPU(ctx context.Context, url string, dawnFeatures []string, options ...
 	return open(ctx, url, options...)
 }
 
-// OpenWithoutGPU starts Chromium as it is on a device whose GPU it does not trust:
-// WebGPU offers no adapter.
+// OpenWithoutGPU starts Chromium as on a device with a blocklisted GPU: WebGPU offers no adapter.
 func OpenWithoutGPU(ctx context.Context, url string) (*Browser, error) { return open(ctx, url) }
 
 func open(ctx context.Context, url string, options ...chromedp.ExecAllocatorOption) (*Browser, error) {
@@ -115,21 +129,21 @@ func enable(ctx context.Context, t *chromedp.Target) error {
 // Close ends the browser.
 func (b *Browser) Close() { b.close() }
 
-// listen runs on the protocol's goroutine and must not wait for the page.
+// listen runs on the goroutine that reads from the browser and must not wait for the page.
 func (b *Browser) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventBindingCalled:
-		b.hear(e.Payload)
+		b.receive(e.Payload)
 	case *runtime.EventConsoleAPICalled:
 		var parts []string
 		for _, a := range e.Args {
 			parts = append(parts, strings.Trim(string(a.Value), `"`)+a.Description)
 		}
-		b.note(string(e.Type) + ": " + strings.Join(parts, " "))
+		b.addMessage(string(e.Type) + ": " + strings.Join(parts, " "))
 	case *runtime.EventExceptionThrown:
-		b.note("exception: " + exception(e.ExceptionDetails))
+		b.addMessage("exception: " + exception(e.ExceptionDetails))
 	case *log.EventEntryAdded:
-		b.note(fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		b.addMessage(fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
 	}
 }
 
@@ -140,8 +154,7 @@ func exception(e *runtime.ExceptionDetails) string {
 	return e.Text
 }
 
-// Evaluate gives the value of a script in JSON, a promise's once it is settled.
-// Scripts from here are not subject to the page's policy.
+// Evaluate implements Page. The page's policy does not apply to the script.
 func (b *Browser) Evaluate(ctx context.Context, script string) (json.RawMessage, error) {
 	type outcome struct {
 		raw []byte

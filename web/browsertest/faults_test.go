@@ -11,7 +11,7 @@ import (
 	"nextquill/wasm/conformance"
 )
 
-// echo fails unless the session serves calls.
+// echo checks that the session serves calls.
 func (b *hostPage) echo(t *testing.T) {
 	t.Helper()
 	want := map[string]any{"text": "é\x00\U0001F58B", "list": []any{1.5, nil, true}}
@@ -29,14 +29,20 @@ func (b *hostPage) cancel(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 		b.echo(t)
 	}
-	// While nothing but short operations on memory are under way, too.
+	// Also during many short operations in memory.
 	ctx, cancel := context.WithCancel(t.Context())
-	err := b.Call(ctx, "conformance", conformance.Params{Filter: "^host:", RoundTrips: 10_000_000}, nil, func(_ string, raw json.RawMessage) {
-		var r conformance.Result
-		if json.Unmarshal(raw, &r) == nil && r.Case == "host: an event without a name" {
-			cancel() // the next case yields all the time
-		}
-	})
+	err := b.Call(
+		ctx,
+		"conformance",
+		conformance.Params{Filter: "^host:", RoundTrips: 10_000_000},
+		nil,
+		func(_ string, raw json.RawMessage) {
+			var r conformance.Result
+			if json.Unmarshal(raw, &r) == nil && r.Case == "host: an event without a name" {
+				cancel() // the next case yields often
+			}
+		},
+	)
 	cancel()
 	require.ErrorIs(t, err, fault.Cancelled)
 	b.requireNothingLeft(t)
@@ -57,12 +63,15 @@ func (b *hostPage) deviceLost(t *testing.T) {
 	b.open(t, nil)
 	b.echo(t)
 	var report conformance.Report
-	require.NoError(t, b.Call(t.Context(), "conformance", conformance.Params{Filter: "^gpu: (one batch|dispatches)"}, &report, nil))
+	require.NoError(
+		t,
+		b.Call(t.Context(), "conformance", conformance.Params{Filter: "^gpu: (one batch|dispatches)"}, &report, nil),
+	)
 	require.Equal(t, 2, report.Passed)
 	b.requireNothingLeft(t)
 }
 
-// foreign is a module that imports a function "x" from "env".
+// foreign is a WebAssembly module that imports a function "x" from "env".
 var foreign = []byte("\x00asm\x01\x00\x00\x00" + "\x01\x04\x01\x60\x00\x00" + "\x02\x09\x01\x03env\x01x\x00\x00")
 
 func (b *hostPage) wrongGuests(t *testing.T) {
@@ -81,12 +90,12 @@ func (b *hostPage) wrongGuests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.options["blobs"] = map[string]any{"kind": "memory"}
-			err := b.Harness(t.Context(), nil, "open", c.options)
+			err := b.CallHarness(t.Context(), nil, "open", c.options)
 			require.ErrorIs(t, err, c.kind)
 			require.ErrorContains(t, err, c.says)
 		})
 	}
-	b.Said() // the browser itself tells of what was not there
+	b.TakeMessages() // the browser logs the missing files
 	b.open(t, nil)
 	b.echo(t)
 }

@@ -14,16 +14,15 @@ import (
 	"time"
 )
 
-// Firefox is one page in a Firefox of its own, with an empty profile.
+// Firefox is a page in Firefox.
 type Firefox struct {
 	harness
 	conn    *bidi
-	context string // the page, as the protocol calls it
+	context string // the page's id in the protocol
 	stop    func()
 }
 
-// firefoxPreferences switch WebGPU on for software drivers, and off what would look
-// for the network.
+// firefoxPreferences enable WebGPU on software drivers and disable background network access.
 var firefoxPreferences = map[string]any{
 	"dom.webgpu.enabled":                                          true,
 	"gfx.webgpu.ignore-blocklist":                                 true,
@@ -65,18 +64,25 @@ func OpenFirefox(ctx context.Context, url string) (*Firefox, error) {
 	return f, nil
 }
 
-// start starts Firefox with dir for its profile and its home.
+// start starts Firefox with dir as its profile and its home.
 func (f *Firefox) start(ctx context.Context, path, dir, driver, url string) error {
 	if err := writePreferences(dir); err != nil {
 		return err
 	}
 	cmd := exec.Command(path, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", dir, "about:blank")
-	cache, err := os.UserCacheDir() // shaders that the driver has compiled stay there
+	cache, err := os.UserCacheDir() // keeps the driver's compiled shaders between runs
 	if err != nil {
 		cache = dir
 	}
-	// Firefox refuses a home that is not the user's.
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "XDG_CACHE_HOME="+cache, "VK_DRIVER_FILES="+driver, "VK_ICD_FILENAMES="+driver)
+	// Firefox refuses a home that the user does not own.
+	cmd.Env = append(
+		os.Environ(),
+		"HOME="+dir,
+		"XDG_RUNTIME_DIR="+dir,
+		"XDG_CACHE_HOME="+cache,
+		"VK_DRIVER_FILES="+driver,
+		"VK_ICD_FILENAMES="+driver,
+	)
 	printed, err := cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -86,10 +92,10 @@ func (f *Firefox) start(ctx context.Context, path, dir, driver, url string) erro
 	}
 	remove := f.stop
 	f.stop = func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // its other processes go with it
-		late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Process.Signal(syscall.SIGTERM) // its child processes end with it
+		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
-		late.Stop()
+		kill.Stop()
 		remove()
 	}
 	return f.connect(ctx, printed, url)
@@ -107,25 +113,25 @@ func writePreferences(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "user.js"), []byte(text.String()), 0o600)
 }
 
-// connect waits for the address that Firefox prints, and loads the page with a
-// function report, which hear takes.
+// connect waits for the address that Firefox prints, and loads the page with a function report(),
+// whose argument receive takes.
 func (f *Firefox) connect(ctx context.Context, printed io.Reader, url string) error {
 	found := make(chan string, 1)
 	go func() {
-		defer close(found) // it has ended
+		defer close(found) // at the end of the output
 		for lines := bufio.NewScanner(printed); lines.Scan(); {
 			if _, address, ok := strings.Cut(lines.Text(), "WebDriver BiDi listening on "); ok {
 				found <- address
 				break
 			}
 		}
-		_, _ = io.Copy(io.Discard, printed) // a full pipe would stop it
+		_, _ = io.Copy(io.Discard, printed) // a full pipe would block Firefox
 	}()
 	var address string
 	select {
 	case address = <-found:
 		if address == "" {
-			return fmt.Errorf("it ended before it could be reached")
+			return fmt.Errorf("the browser ended before it could be reached")
 		}
 	case <-ctx.Done():
 		return ctx.Err()
@@ -149,14 +155,16 @@ func (f *Firefox) connect(ctx context.Context, printed io.Reader, url string) er
 		return err
 	}
 	if len(tree.Contexts) == 0 {
-		return fmt.Errorf("it has no page")
+		return fmt.Errorf("the browser has no page")
 	}
 	f.context = tree.Contexts[0].Context
 	for _, step := range []struct {
 		method string
 		params object
 	}{
-		{"session.subscribe", object{"events": []string{"script.message", "log.entryAdded"}, "contexts": []string{f.context}}},
+		{"session.subscribe", object{
+			"events": []string{"script.message", "log.entryAdded"}, "contexts": []string{f.context},
+		}},
 		{"script.addPreloadScript", report},
 		{"browsingContext.navigate", object{"context": f.context, "url": url, "wait": "complete"}},
 	} {
@@ -180,24 +188,37 @@ func (f *Firefox) listen(method string, params json.RawMessage) {
 	case "script.message":
 		var e struct{ Data struct{ Value string } }
 		if json.Unmarshal(params, &e) == nil {
-			f.hear(e.Data.Value)
+			f.receive(e.Data.Value)
 		}
 	case "log.entryAdded":
 		var e struct{ Level, Text string }
 		if json.Unmarshal(params, &e) == nil {
-			f.note(e.Level + ": " + e.Text)
+			f.addMessage(e.Level + ": " + e.Text)
 		}
 	}
 }
 
-// Look gives a picture of the page as it is shown, a PNG.
-func (f *Firefox) Look(ctx context.Context) ([]byte, error) {
-	var picture struct{ Data []byte }
-	err := f.conn.call(ctx, "browsingContext.captureScreenshot", map[string]any{"context": f.context, "origin": "document"}, &picture)
-	return picture.Data, err
+// AddInitScript implements Page.
+func (f *Firefox) AddInitScript(script string) error {
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	params := map[string]any{"functionDeclaration": "() => {" + script + "\n}"}
+	return f.conn.call(ctx, "script.addPreloadScript", params, nil)
 }
 
-// Evaluate gives the value of an expression in JSON, a promise's once it is settled.
+// Screenshot returns a PNG of the complete page.
+func (f *Firefox) Screenshot(ctx context.Context) ([]byte, error) {
+	var image struct{ Data []byte }
+	err := f.conn.call(
+		ctx,
+		"browsingContext.captureScreenshot",
+		map[string]any{"context": f.context, "origin": "document"},
+		&image,
+	)
+	return image.Data, err
+}
+
+// Evaluate implements Page.
 func (f *Firefox) Evaluate(ctx context.Context, expression string) (json.RawMessage, error) {
 	var outcome struct {
 		Type             string

@@ -10,18 +10,25 @@ import (
 	"nextquill/core/rpc"
 )
 
-// Page is a page with harness.ts, in any browser of its own.
+// Page is a page in Chromium or Firefox. CallHarness and Call need a page that has loaded
+// harness.ts.
 type Page interface {
 	api.Client
-	// Evaluate gives the value of an expression in JSON, a promise's once it is settled.
+	// Evaluate returns the value of an expression in JSON. It waits for a promise to settle.
 	Evaluate(ctx context.Context, expression string) (json.RawMessage, error)
-	// Harness calls a method of the page's harness, which answers with a result or an
-	// ErrorInfo, and stores the result.
-	Harness(ctx context.Context, result any, method string, args ...any) error
-	// Said returns, once, what page and worker printed, threw, or were refused by the
-	// policy.
-	Said() []string
-	// Close ends the browser.
+	// AddInitScript runs a script in each document that is loaded from now on, before the
+	// document's own scripts.
+	AddInitScript(script string) error
+	// CallHarness calls a method of harness.ts, which answers with a result or an ErrorInfo, and
+	// stores the result.
+	CallHarness(ctx context.Context, result any, method string, args ...any) error
+	// OnReport has f take what the page passes to the function report(). It must return soon: it
+	// runs on the goroutine that reads from the browser.
+	OnReport(f func(json string))
+	// TakeMessages returns what page and worker have printed or thrown, and what the policy has
+	// blocked, since the last call.
+	TakeMessages() []string
+	// Close ends the browser, or closes the tab.
 	Close()
 }
 
@@ -30,49 +37,45 @@ var (
 	_ Page = (*Firefox)(nil)
 )
 
-// harness calls into a page that has harness.ts, in any browser.
+// harness is what pages in all browsers share: messages, reports and calls into harness.ts.
 type harness struct {
-	// evaluate gives the value of an expression in JSON, a promise's once it is settled.
 	evaluate func(ctx context.Context, script string) (json.RawMessage, error)
 
-	mu      sync.Mutex
-	onEvent func(json string)
-	said    []string
+	mu       sync.Mutex
+	onReport func(json string)
+	messages []string
 }
 
-// hear takes what the page gives to the function report.
-func (h *harness) hear(json string) {
+// receive takes what the page passes to report().
+func (h *harness) receive(json string) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.onEvent != nil {
-		h.onEvent(json)
+	defer h.mu.Unlock() // after OnReport(nil) the old function is not running any more
+	if h.onReport != nil {
+		h.onReport(json)
 	}
 }
 
-// note keeps a line for Said.
-func (h *harness) note(line string) {
+// addMessage keeps a line for TakeMessages.
+func (h *harness) addMessage(line string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.said = append(h.said, line)
+	h.messages = append(h.messages, line)
 }
 
-// Said implements Page.
-func (h *harness) Said() []string {
+// TakeMessages implements Page.
+func (h *harness) TakeMessages() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	said := h.said
-	h.said = nil
-	return said
+	messages := h.messages
+	h.messages = nil
+	return messages
 }
 
-// Harness implements Page.
-func (h *harness) Harness(ctx context.Context, result any, method string, args ...any) error {
-	list, err := json.Marshal(args)
+// CallHarness implements Page.
+func (h *harness) CallHarness(ctx context.Context, result any, method string, args ...any) error {
+	list, err := json.Marshal(append([]any{}, args...))
 	if err != nil {
 		return err
-	}
-	if len(args) == 0 {
-		list = []byte("[]")
 	}
 	raw, err := h.evaluate(ctx, fmt.Sprintf("harness[%q](...%s)", method, list))
 	if err != nil {
@@ -94,26 +97,28 @@ func (h *harness) Harness(ctx context.Context, result any, method string, args .
 	return json.Unmarshal(answer.Result, result)
 }
 
-// Call implements api.Client on the harness's session. onEvent must return
-// soon: it runs on the goroutine that hears the browser.
-func (h *harness) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
-	h.setOnEvent(func(raw string) {
+// Call implements api.Client on the session of harness.ts. onEvent must return soon, as the
+// function of OnReport must.
+func (h *harness) Call(
+	ctx context.Context,
+	method string,
+	params, result any,
+	onEvent func(string, json.RawMessage),
+) error {
+	h.OnReport(func(raw string) {
 		if name, err := rpc.EventName([]byte(raw)); err == nil && onEvent != nil {
 			onEvent(name, json.RawMessage(raw))
 		}
 	})
-	defer h.setOnEvent(nil)
+	defer h.OnReport(nil)
 	stop := context.AfterFunc(ctx, func() { _, _ = h.evaluate(context.WithoutCancel(ctx), "harness.cancel()") })
 	defer stop()
-	return h.Harness(context.WithoutCancel(ctx), result, "call", method, params)
+	return h.CallHarness(context.WithoutCancel(ctx), result, "call", method, params)
 }
 
-// OnReport has f take what the page gives to the function report. It must return
-// soon, as Call's onEvent.
-func (h *harness) OnReport(f func(json string)) { h.setOnEvent(f) }
-
-func (h *harness) setOnEvent(f func(json string)) {
+// OnReport implements Page.
+func (h *harness) OnReport(f func(json string)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.onEvent = f
+	h.onReport = f
 }

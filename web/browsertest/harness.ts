@@ -1,8 +1,8 @@
-// The page's side of the browser tests: the tests drive it through `harness`, and
-// it reports events through the binding `report`.
+// The page's side of the host's tests: Go calls the methods of `harness`, and the page reports
+// events through the binding `report`.
 
 import { BatchReader } from "../host/abi.js";
-import { Fault, Session, type ErrorInfo, type OpenOptions } from "../host/client.js";
+import { type ErrorInfo, Fault, GuestClient, type OpenOptions } from "../host/client.js";
 
 interface Outcome {
   result?: unknown;
@@ -11,36 +11,37 @@ interface Outcome {
 
 declare global {
   var harness: Harness;
-  /** Added by the browser test; takes a string. */
+  /** Added by package browsertest; takes JSON. */
   var report: ((json: string) => void) | undefined;
 }
 
 class Harness {
-  #session: Session | undefined;
+  #client: GuestClient | undefined;
   #stop: AbortController | undefined;
 
-  get #open(): Session {
-    if (this.#session === undefined) throw new Error("no session is open");
-    return this.#session;
+  get #open(): GuestClient {
+    if (this.#client === undefined) throw new Error("no client is open");
+    return this.#client;
   }
 
-  /** Opens the session anew. */
+  /** Closes the client and opens another one. */
   open(options: OpenOptions): Promise<Outcome> {
     return outcome(async () => {
-      await this.#session?.close();
-      this.#session = undefined;
-      this.#session = await Session.open({ ...options, onLog: (line) => console.warn(`guest: ${line}`) });
-      return { adapter: this.#session.adapter, ...this.#session.guest };
+      await this.#client?.close();
+      this.#client = undefined;
+      this.#client = await GuestClient.open({ ...options, onLog: (line) => console.warn(`guest: ${line}`) });
+      return { adapter: this.#client.device, ...this.#client.guest };
     });
   }
 
   call(method: string, params: unknown): Promise<Outcome> {
     this.#stop = new AbortController();
     const { signal } = this.#stop;
-    return outcome(() => this.#open.call(method, params, { signal, onEvent: (event) => report?.(JSON.stringify(event)) }));
+    const onEvent = (event: unknown) => report?.(JSON.stringify(event));
+    return outcome(() => this.#open.call(method, params, { signal, onEvent }));
   }
 
-  /** Decodes a batch in base64; the data of writes become text. */
+  /** Decodes a batch in base64. The data of writes is decoded as text. */
   decode(base64: string): Promise<Outcome> {
     return outcome(async () => {
       const reader = new BatchReader(fromBase64(base64));
@@ -52,7 +53,7 @@ class Harness {
     });
   }
 
-  /** Stops the call under way. */
+  /** Cancels the running call. */
   cancel(): void {
     this.#stop?.abort();
   }
@@ -72,7 +73,7 @@ class Harness {
     });
   }
 
-  /** Writes a blob of given text. */
+  /** Writes a text as a blob. */
   write(name: string, text: string): Promise<Outcome> {
     return outcome(() => this.#open.blobs.write(name, new TextEncoder().encode(text)));
   }
@@ -87,7 +88,7 @@ class Harness {
     });
   }
 
-  /** Gives a blob's size and the value that all its bytes have, or −1. */
+  /** Returns a blob's size and the value of all its bytes, or −1 if they differ. */
   uniform(name: string): Promise<Outcome> {
     return outcome(async () => {
       const data = await this.#open.blobs.read(name);
@@ -106,21 +107,24 @@ class Harness {
   }
 
   /**
-   * Replaces a blob by `size` bytes of the value `fill`, and ends the worker after
-   * some milliseconds, wherever it is by then. Tells whether the write was done.
+   * Replaces a blob by `size` bytes of the value `fill`, and terminates the worker after `ms`
+   * milliseconds. Returns whether the write was confirmed.
    */
   killDuringWrite(name: string, size: number, fill: number, ms: number): Promise<Outcome> {
     return outcome(async () => {
-      const session = this.#open;
-      const written = session.blobs.write(name, new Uint8Array(size).fill(fill)).then(() => true, () => false);
+      const client = this.#open;
+      const written = client.blobs.write(name, new Uint8Array(size).fill(fill)).then(
+        () => true,
+        () => false,
+      );
       await new Promise((later) => setTimeout(later, ms));
-      session.terminate();
-      this.#session = undefined;
+      client.terminate();
+      this.#client = undefined;
       return await written;
     });
   }
 
-  /** Puts a file into a folder of the origin's private file system behind the store's back. */
+  /** Puts a file into a folder of the origin's private file system, without the store. */
   plant(folder: string, name: string, base64: string): Promise<Outcome> {
     return outcome(async () => {
       const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder, { create: true });
@@ -131,7 +135,7 @@ class Harness {
     });
   }
 
-  /** The names of the files in such a folder. */
+  /** The names of the files in a folder of the origin's private file system. */
   files(folder: string): Promise<Outcome> {
     return outcome(async () => {
       const dir = await (await navigator.storage.getDirectory()).getDirectoryHandle(folder);
@@ -141,10 +145,10 @@ class Harness {
     });
   }
 
-  /** Tries what the page's policy forbids, and tells what was possible. */
+  /** Tries what the page's policy forbids, and returns what was possible. */
   escape(): Promise<Outcome> {
     return outcome(async () => {
-      // The policy does not bind what the browser's protocol runs, but tasks of the page.
+      // The policy does not apply to scripts of the DevTools protocol, but to tasks of the page.
       await new Promise((later) => setTimeout(later));
       const possible: string[] = [];
       const attempt = async (what: string, f: () => unknown): Promise<void> => {
@@ -152,7 +156,7 @@ class Harness {
           await f();
           possible.push(what);
         } catch {
-          // as it should be
+          // as expected
         }
       };
       await attempt("a request to another site", () => fetch("http://127.0.0.2:9/"));
@@ -165,8 +169,8 @@ class Harness {
 
   close(): Promise<Outcome> {
     return outcome(async () => {
-      await this.#session?.close();
-      this.#session = undefined;
+      await this.#client?.close();
+      this.#client = undefined;
     });
   }
 }

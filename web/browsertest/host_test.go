@@ -24,15 +24,15 @@ import (
 
 const oracle = "../../testdata/oracle"
 
-// TestHost runs the browser's host in one Chromium: the same suites, the same
-// guest and the same golden files as the headless host's.
+// TestHost runs the browser's host in Chromium on SwiftShader: the suites, the guest and the golden
+// files are those of the headless host.
 func TestHost(t *testing.T) {
 	b := start(t)
 	b.cpu = true
 	b.all(t)
 }
 
-// all is everything that holds of the host in any browser.
+// all runs what the host passes in every browser.
 func (b *hostPage) all(t *testing.T) {
 	t.Run("policy", b.policy)
 	t.Run("batches", b.batches)
@@ -47,19 +47,19 @@ func (b *hostPage) all(t *testing.T) {
 	t.Run("kernels", b.kernels)
 }
 
-// TestLavapipe runs the same on an adapter with shader-f16, which takes the kernels'
-// variants for GPUs.
+// TestLavapipe runs the same on an adapter with shader-f16, on which the kernels use their variants
+// for GPUs.
 func TestLavapipe(t *testing.T) {
 	b := startOn(t, func(url string) (browsertest.Page, error) {
-		return browsertest.OpenOnLavapipe(t.Context(), url, t.TempDir())
+		return browsertest.OpenLavapipe(t.Context(), url, t.TempDir())
 	})
 	b.f16 = true
 	b.all(t)
 	t.Run("step in f16", b.stepInF16)
 }
 
-// TestFirefox runs the same in another engine: its WebGPU is wgpu, and its compiler of
-// shaders naga, of which native tests have a version that is years older.
+// TestFirefox runs the same in Firefox, whose WebGPU is wgpu with the shader compiler naga. The
+// native tests have a much older naga.
 func TestFirefox(t *testing.T) {
 	b := startOn(t, func(url string) (browsertest.Page, error) { return browsertest.OpenFirefox(t.Context(), url) })
 	b.cpu, b.f16 = true, true
@@ -72,9 +72,9 @@ func TestFirefox(t *testing.T) {
 type hostPage struct {
 	browsertest.Page
 	sha256 string
-	cpu    bool           // the adapter is taken for a processor
-	f16    bool           // it has shader-f16
-	usual  *regexp.Regexp // what the browser itself prints of what tests break on purpose
+	cpu    bool           // the adapter counts as a CPU
+	f16    bool           // the adapter has shader-f16
+	usual  *regexp.Regexp // messages of the browser about errors that tests cause on purpose
 }
 
 type opened struct {
@@ -87,12 +87,16 @@ func start(t *testing.T) *hostPage {
 	return startOn(t, func(url string) (browsertest.Page, error) { return browsertest.Open(t.Context(), url) })
 }
 
-// startOn is start with a browser of the caller's.
+// startOn is start with another browser.
 func startOn(t *testing.T, open func(url string) (browsertest.Page, error)) *hostPage {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
 	wasm := loadGuest(t)
-	server, err := browsertest.Serve(root, map[string][]byte{"nextquill.wasm": wasm, "foreign.wasm": foreign}, os.DirFS(oracle))
+	server, err := browsertest.Serve(
+		root,
+		map[string][]byte{"nextquill.wasm": wasm, "foreign.wasm": foreign},
+		os.DirFS(oracle),
+	)
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	began := time.Now()
@@ -117,7 +121,7 @@ func loadGuest(t *testing.T) []byte {
 	return wasm
 }
 
-// open starts a session anew; what the last one left in memory is gone.
+// open starts a new session with an empty store in memory.
 func (b *hostPage) open(t *testing.T, options map[string]any) opened {
 	t.Helper()
 	all := map[string]any{"wasm": "nextquill.wasm", "sha256": b.sha256, "blobs": map[string]any{"kind": "memory"}}
@@ -126,30 +130,30 @@ func (b *hostPage) open(t *testing.T, options map[string]any) opened {
 	}
 	var o opened
 	began := time.Now()
-	require.NoError(t, b.Harness(t.Context(), &o, "open", all))
+	require.NoError(t, b.CallHarness(t.Context(), &o, "open", all))
 	t.Logf("session on %q in %v", o.Adapter.Name, time.Since(began).Round(time.Millisecond))
 	return o
 }
 
-// refusals is what the policy refuses the harness's method escape.
-const refusals = 4
+// blockedCount is how often the policy blocks the harness's method escape.
+const blockedCount = 4
 
-// policy: what the tests below pass under is in force.
+// policy checks that the browser enforces the policy.
 func (b *hostPage) policy(t *testing.T) {
 	var possible []string
-	require.NoError(t, b.Harness(t.Context(), &possible, "escape"))
+	require.NoError(t, b.CallHarness(t.Context(), &possible, "escape"))
 	require.Empty(t, possible)
 	var said []string
 	require.Eventually(t, func() bool {
-		said = append(said, b.Said()...)
-		return len(said) >= refusals
+		said = append(said, b.TakeMessages()...)
+		return len(said) >= blockedCount
 	}, 5*time.Second, 10*time.Millisecond, "%v", &said)
 }
 
 func (b *hostPage) conformance(t *testing.T) {
 	o := b.open(t, nil)
-	require.Equal(t, b.sha256, o.SHA256, "another guest runs than the headless one")
-	require.Equal(t, b.cpu, o.Adapter.CPU, "the kernels would take other variants: %+v", o.Adapter)
+	require.Equal(t, b.sha256, o.SHA256, "the guest is not that of the headless tests")
+	require.Equal(t, b.cpu, o.Adapter.CPU, "the kernels would use other variants: %+v", o.Adapter)
 	require.Equal(t, b.f16, o.Adapter.ShaderF16, "%+v", o.Adapter)
 	var report conformance.Report
 	events := 0
@@ -195,13 +199,16 @@ func (b *hostPage) kernels(t *testing.T) {
 	b.requireNothingLeft(t)
 }
 
-// requireNothingLeft releases the session's caches and sees that nothing was
-// leaked, printed or refused.
+// requireNothingLeft releases the session's caches and checks that nothing is leaked, printed or
+// blocked.
 func (b *hostPage) requireNothingLeft(t *testing.T) {
 	t.Helper()
 	var left api.ReleaseResult
 	require.NoError(t, b.Call(context.Background(), "release", nil, &left, nil))
 	require.Empty(t, left.Leaked)
-	said := slices.DeleteFunc(b.Said(), func(line string) bool { return b.usual != nil && b.usual.MatchString(line) })
+	said := slices.DeleteFunc(
+		b.TakeMessages(),
+		func(line string) bool { return b.usual != nil && b.usual.MatchString(line) },
+	)
 	require.Empty(t, said)
 }

@@ -19,99 +19,110 @@ import (
 	"nextquill/core/fault"
 )
 
-// Request is one thing that something in the browser asked of the network.
+// Request is one request to the network.
 type Request struct {
-	// From is the kind of what asked: "page", "worker", "service_worker" and others of the protocol's.
+	// From is the protocol's kind of the target that made it: "page", "worker", "service_worker", …
 	From string
-	// What is the protocol's event: "Network.requestWillBeSent", "Network.webSocketCreated" and others.
-	What   string
+	// Event is the protocol's event: "Network.requestWillBeSent", "Network.webSocketCreated", …
+	Event  string
 	Method string
 	URL    string
-	// Sent is all that the browser says about it: the address, headers, what is
-	// posted or sent through a socket, in the protocol's JSON.
-	Sent string
-	// Body is what is posted.
+	// Params are the event's parameters in JSON: address, headers, posted data, data sent through a
+	// socket.
+	Params string
+	// Body is the posted data.
 	Body []byte
 }
 
 func (r Request) String() string { return strings.TrimSpace(r.From + ": " + r.Method + " " + r.URL) }
 
-// Local tells addresses that lead to what the browser has already.
-func (r Request) Local() bool {
+// IsLocal tells whether the URL leads to data in the browser itself.
+func (r Request) IsLocal() bool {
 	scheme, _, _ := strings.Cut(r.URL, ":")
-	return slices.Contains([]string{"data", "blob", "about", "chrome", "chrome-untrusted", "chrome-extension", "devtools"}, scheme)
+	return slices.Contains(
+		[]string{"data", "blob", "about", "chrome", "chrome-untrusted", "chrome-extension", "devtools"},
+		scheme,
+	)
 }
 
-// Update tells the browser's own look for a newer service worker, which no page can cause to say anything.
-func (r Request) Update() bool {
-	return r.Method == "GET" && len(r.Body) == 0 && !strings.Contains(r.URL, "?") && strings.Contains(strings.ToLower(r.Sent), `"service-worker":`)
+// IsServiceWorkerUpdate tells whether the browser itself checks for a newer service worker. A page
+// cannot put data into such a request.
+func (r Request) IsServiceWorkerUpdate() bool {
+	return r.Method == "GET" && len(r.Body) == 0 && !strings.Contains(r.URL, "?") &&
+		strings.Contains(strings.ToLower(r.Params), `"service-worker":`)
 }
 
-// Network is what all pages and workers of a browser have asked of the network
-// since Record.
-type Network struct {
-	wire *wire
+// NetworkRecord has the requests of all pages and workers of a browser since RecordNetwork.
+type NetworkRecord struct {
+	conn *cdpConn
 
 	mu       sync.Mutex
 	kinds    map[target.SessionID]string
 	requests []Request
-	said     []string
-	fault    error // a watched target could not be watched
+	messages []string
+	err      error // why a target could not be observed
 }
 
-// outgoing are the events that mean that something leaves.
+// outgoing are the events that mean that data leaves the browser.
 var outgoing = map[string]bool{
 	"Network.requestWillBeSent": true, "Network.requestWillBeSentExtraInfo": true,
-	"Network.webSocketCreated": true, "Network.webSocketWillSendHandshakeRequest": true, "Network.webSocketFrameSent": true,
+	"Network.webSocketCreated": true, "Network.webSocketWillSendHandshakeRequest": true,
+	"Network.webSocketFrameSent":  true,
 	"Network.webTransportCreated": true, "Network.directTCPSocketCreated": true, "Network.directUDPSocketCreated": true,
 }
 
-// Record begins to note everything that pages, workers and service workers of
-// the browser ask of the network. A target that starts is held until it is
-// watched, so that nothing is missed. The browser must have been opened by Open;
-// the record ends with it, or by Close.
-func (b *Browser) Record(ctx context.Context) (*Network, error) {
-	n := &Network{kinds: map[target.SessionID]string{}}
+// RecordNetwork starts to record all requests of pages, workers and service workers. A new target
+// is paused until it is observed, so no request is missed. The record ends with the browser or with
+// Close.
+func (b *Browser) RecordNetwork(ctx context.Context) (*NetworkRecord, error) {
+	n := &NetworkRecord{kinds: map[target.SessionID]string{}}
 	var err error
-	if n.wire, err = dialWire(ctx, b.address, n.hear); err != nil {
+	if n.conn, err = dialCDP(ctx, b.address, n.receive); err != nil {
 		return nil, err
 	}
-	if err := n.wire.follow(ctx, n.watch); err != nil {
-		n.wire.close()
+	if err := n.conn.autoAttach(ctx, n.observe); err != nil {
+		n.conn.close()
 		return nil, err
 	}
 	return n, nil
 }
 
 // Close ends the record.
-func (n *Network) Close() { n.wire.close() }
+func (n *NetworkRecord) Close() { n.conn.close() }
 
-func (n *Network) watch(e *target.EventAttachedToTarget) []answer {
+func (n *NetworkRecord) observe(e *target.EventAttachedToTarget) []answer {
 	kind := e.TargetInfo.Type
 	n.mu.Lock()
 	n.kinds[e.SessionID] = kind
 	n.mu.Unlock()
-	// Bodies of answers are of no interest; what is sent is wanted whole.
-	enabled := n.wire.send(context.Background(), e.SessionID, network.Enable.Method,
+	// Small buffers for the bodies of answers, which are not needed; posted data is needed
+	// completely.
+	enabled := n.conn.send(context.Background(), e.SessionID, network.Enable.Method,
 		map[string]any{"maxTotalBufferSize": 1 << 16, "maxResourceBufferSize": 1 << 12, "maxPostDataSize": 64 << 20})
-	logged := n.wire.send(context.Background(), e.SessionID, log.Enable.Method, nil)
+	logged := n.conn.send(context.Background(), e.SessionID, log.Enable.Method, nil)
 	return []answer{logged, func(ctx context.Context, _ any) error {
 		err := enabled(ctx, nil)
-		if err != nil && networked[kind] && !strings.Contains(err.Error(), "Session with given id not found") {
+		if err != nil && canRequest[kind] && !strings.Contains(err.Error(), "Session with given id not found") {
 			n.mu.Lock()
-			n.fault = fmt.Errorf("%s %s: %w", kind, e.TargetInfo.URL, err)
+			n.err = fmt.Errorf("%s %s: %w", kind, e.TargetInfo.URL, err)
 			n.mu.Unlock()
 		}
 		return err
 	}}
 }
 
-// networked are the kinds of targets that can ask for something.
-var networked = map[string]bool{"page": true, "iframe": true, "worker": true, "shared_worker": true, "service_worker": true}
+// canRequest are the kinds of targets that can make requests.
+var canRequest = map[string]bool{
+	"page":           true,
+	"iframe":         true,
+	"worker":         true,
+	"shared_worker":  true,
+	"service_worker": true,
+}
 
-func (n *Network) hear(from target.SessionID, method string, params []byte) {
+func (n *NetworkRecord) receive(from target.SessionID, method string, params []byte) {
 	if method == "Log.entryAdded" {
-		n.hearSaid(from, params)
+		n.receiveMessage(from, params)
 		return
 	}
 	if !outgoing[method] {
@@ -124,8 +135,13 @@ func (n *Network) hear(from target.SessionID, method string, params []byte) {
 			PostDataEntries          []struct{ Bytes []byte }
 		}
 	}
-	_ = json.Unmarshal(params, &e) // what cannot be read is still kept as it is
-	r := Request{What: method, Method: e.Request.Method, URL: e.Request.URL + e.Request.URLFragment, Sent: string(params)}
+	_ = json.Unmarshal(params, &e) // Params keeps what this struct does not have
+	r := Request{
+		Event:  method,
+		Method: e.Request.Method,
+		URL:    e.Request.URL + e.Request.URLFragment,
+		Params: string(params),
+	}
 	if r.URL == "" {
 		r.URL = e.URL
 	}
@@ -138,35 +154,36 @@ func (n *Network) hear(from target.SessionID, method string, params []byte) {
 	n.requests = append(n.requests, r)
 }
 
-func (n *Network) hearSaid(from target.SessionID, params []byte) {
+func (n *NetworkRecord) receiveMessage(from target.SessionID, params []byte) {
 	var e log.EventEntryAdded
 	if json.Unmarshal(params, &e) != nil || e.Entry == nil {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if kind := n.kinds[from]; networked[kind] {
-		n.said = append(n.said, fmt.Sprintf("%s: %s: %s %s", kind, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+	if kind := n.kinds[from]; canRequest[kind] {
+		n.messages = append(n.messages, fmt.Sprintf("%s: %s: %s %s", kind, e.Entry.Level, e.Entry.Text, e.Entry.URL))
 	}
 }
 
-// Said is what the browser had to say of pages and of all workers: what their policy refused, what failed to load.
-func (n *Network) Said() []string {
+// Messages returns the browser's log entries for pages and all workers, for instance what their
+// policy has blocked and what failed to load.
+func (n *NetworkRecord) Messages() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.said)
+	return slices.Clone(n.messages)
 }
 
-// Requests are all so far, in order. It fails when something that runs in the browser could not be watched.
-func (n *Network) Requests() ([]Request, error) {
+// Requests returns all requests so far, in order. It fails if a target could not be observed.
+func (n *NetworkRecord) Requests() ([]Request, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.requests), n.fault
+	return slices.Clone(n.requests), n.err
 }
 
-// Evaluate runs a script in the first target of a kind, such as "worker", and
-// waits for its promise. For planting what a check must find.
-func (n *Network) Evaluate(ctx context.Context, kind, script string) error {
+// Evaluate runs a script in the first target of a kind, such as "worker", and waits for its
+// promise. Tests use it to make a request that the record must have.
+func (n *NetworkRecord) Evaluate(ctx context.Context, kind, script string) error {
 	n.mu.Lock()
 	var sessions []target.SessionID
 	for id, k := range n.kinds {
@@ -179,27 +196,33 @@ func (n *Network) Evaluate(ctx context.Context, kind, script string) error {
 		var r struct {
 			ExceptionDetails *struct{ Text string }
 		}
-		err := n.wire.call(ctx, session, "Runtime.evaluate", map[string]any{"expression": script, "awaitPromise": true}, &r)
+		err := n.conn.call(
+			ctx,
+			session,
+			"Runtime.evaluate",
+			map[string]any{"expression": script, "awaitPromise": true},
+			&r,
+		)
 		if err != nil {
-			continue // this one has ended
+			continue // the target has ended
 		}
 		if r.ExceptionDetails != nil {
 			return fault.New(fault.Malformed, kind, "script", "%s", r.ExceptionDetails.Text)
 		}
 		return nil
 	}
-	return fault.New(fault.Missing, kind, "", "nothing of this kind runs in the browser")
+	return fault.New(fault.Missing, kind, "", "the browser runs no target of this kind")
 }
 
-// Leaks are the requests in which a text stands: in the address, a header, or
-// the body; as it is, in any of its bytes' usual spellings, or backwards.
-func Leaks(requests []Request, text string) []string {
+// FindLeaks returns the requests that contain a text: in the address, a header or the body; in
+// plain, in any of the usual encodings, or reversed.
+func FindLeaks(requests []Request, text string) []string {
 	var found []string
 	for _, r := range requests {
 		plain, _ := url.QueryUnescape(r.URL)
-		for _, content := range []string{r.URL, plain, r.Sent, string(r.Body)} {
-			if spelling := holds(content, text); spelling != "" {
-				found = append(found, fmt.Sprintf("%s (as %s)", r, spelling))
+		for _, content := range []string{r.URL, plain, r.Params, string(r.Body)} {
+			if encoding := findEncoded(content, text); encoding != "" {
+				found = append(found, fmt.Sprintf("%s (as %s)", r, encoding))
 				break
 			}
 		}
@@ -207,36 +230,47 @@ func Leaks(requests []Request, text string) []string {
 	return found
 }
 
-// holds names the way in which a text is spelled in content, if it is there.
-func holds(content, text string) string {
+// findEncoded returns the name of the encoding in which content has the text, or "".
+func findEncoded(content, text string) string {
 	lower := strings.ToLower(content)
-	for _, s := range spellings(text) {
-		if strings.Contains(lower, strings.ToLower(s.form)) { // headers and hosts lose their capitals
+	for _, s := range encodings(text) {
+		if strings.Contains(lower, strings.ToLower(s.form)) { // hosts and header names are lower case
 			return s.name
 		}
 	}
 	return ""
 }
 
-type spelling struct{ name, form string }
+type encoding struct{ name, form string }
 
-func spellings(text string) []spelling {
+func encodings(text string) []encoding {
 	wide := make([]byte, 0, 2*len(text))
 	for _, u := range utf16.Encode([]rune(text)) {
 		wide = append(wide, byte(u), byte(u>>8))
 	}
-	backwards := []rune(text)
-	slices.Reverse(backwards)
-	forms := []spelling{
-		{"text", text}, {"JSON", strings.Trim(quoted(text), `"`)}, {"UTF-16", string(wide)}, {"text, backwards", string(backwards)},
-		{"a query", url.QueryEscape(text)}, {"a path", url.PathEscape(text)}, {"hexadecimal", hex.EncodeToString([]byte(text))},
+	reversed := []rune(text)
+	slices.Reverse(reversed)
+	forms := []encoding{
+		{
+			"text",
+			text,
+		}, {"JSON", strings.Trim(quoted(text), `"`)}, {"UTF-16", string(wide)}, {"text, reversed", string(reversed)},
+		{
+			"a query",
+			url.QueryEscape(text),
+		}, {"a path", url.PathEscape(text)}, {"hexadecimal", hex.EncodeToString([]byte(text))},
 	}
-	// How a text looks in base64 depends on where it stands among threes of bytes; its first and last letters also on its neighbours.
+	// Base64 encodes three bytes at a time, so the encoding depends on the text's offset modulo 3.
+	// Its first and last characters also depend on the bytes around the text.
 	for skip := range 3 {
 		whole := base64.StdEncoding.EncodeToString(append(make([]byte, skip), text...))
 		inner := strings.TrimRight(whole[(8*skip+5)/6:], "=")
 		inner = inner[:len(inner)-1]
-		forms = append(forms, spelling{"base64", inner}, spelling{"base64url", strings.NewReplacer("+", "-", "/", "_").Replace(inner)})
+		forms = append(
+			forms,
+			encoding{"base64", inner},
+			encoding{"base64url", strings.NewReplacer("+", "-", "/", "_").Replace(inner)},
+		)
 	}
 	return forms
 }

@@ -8,18 +8,18 @@ import (
 	"nextquill/web/bundle"
 )
 
-// Policy is the strictest that the product works under: pages and workers load
-// their own files and reach nothing else, and no text becomes code.
+// Policy is the strictest Content Security Policy that the product supports: pages and workers load
+// files of their own origin only, and text is never executed as code.
 const Policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
 	"img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types nextquill"
 
-const harnessPage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
+const harnessPage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title>
+<link rel="icon" href="data:,">
 <script type="module" src="harness.js"></script></html>`
 
-// Serve gives a server on this machine, for the caller to close, with the harness
-// page, the worker, given files of WASM by their names, and those of a folder
-// under files/.
+// Serve starts a server on this machine with the page of harness.ts, the worker, the given
+// WebAssembly files by name, and files under the path files/. The caller closes it.
 func Serve(root string, wasm map[string][]byte, files fs.FS) (*httptest.Server, error) {
 	mux := http.NewServeMux()
 	serve := func(pattern, kind string, data []byte) {

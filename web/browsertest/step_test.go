@@ -27,8 +27,8 @@ func (b *hostPage) step(t *testing.T) {
 	b.requireNothingLeft(t)
 }
 
-// stepInF16 does a step whose products all read the base by shader-f16, which a
-// measurement may not have chosen here.
+// stepInF16 runs a step whose matrix products all read the base weights with shader-f16, whatever
+// the tuning would choose here.
 func (b *hostPage) stepInF16(t *testing.T) {
 	o := b.open(t, nil)
 	tune := kernels.DefaultTune(o.Adapter)
@@ -36,12 +36,12 @@ func (b *hostPage) stepInF16(t *testing.T) {
 	tune.Half = true
 	raw, err := json.Marshal(map[string]kernels.Tune{o.Adapter.Name: tune})
 	require.NoError(t, err)
-	require.NoError(t, b.Harness(t.Context(), nil, "write", engine.TuneBlob, string(raw)))
+	require.NoError(t, b.CallHarness(t.Context(), nil, "write", engine.TuneBlob, string(raw)))
 	b.golden(t, "f16-tied-lora")
 	b.requireNothingLeft(t)
 }
 
-// weakestDevice does a step with WebGPU's default limits and no features.
+// weakestDevice runs a step with WebGPU's default limits and no features.
 func (b *hostPage) weakestDevice(t *testing.T) {
 	o := b.open(t, map[string]any{"baseline": true})
 	require.EqualValues(t, 128<<20, o.Adapter.MaxBindingSize)
@@ -64,7 +64,10 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	readJSON(t, path.Join(dir, "case.json"), &c)
 	readJSON(t, path.Join(dir, "options.json"), &options)
 	p := api.StepParams{
-		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full, Out: "out/" + name,
+		Model: path.Join(
+			dir,
+			c.Model,
+		), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full, Out: "out/" + name,
 		Loading: api.Loading{Base: c.Base},
 	}
 	folders := []string{dir, p.Model}
@@ -74,7 +77,7 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	if options.Expert != "self" && options.Expert != "" {
 		folders = append(folders, path.Join(dir, options.Expert))
 	}
-	require.NoError(t, b.Harness(t.Context(), nil, "put", filesBelow(t, folders)))
+	require.NoError(t, b.CallHarness(t.Context(), nil, "put", filesBelow(t, folders)))
 
 	began := time.Now()
 	var got, want api.StepResult
@@ -104,7 +107,8 @@ func (b *hostPage) golden(t *testing.T, name string) {
 		name, len(got.Tokens), time.Since(began).Seconds(), worst, share)
 }
 
-// gradients holds every tensor to 1e-3 relative in norm, and gives the worst.
+// gradients checks every tensor: its difference has at most 1e-3 of its norm. It returns the
+// largest share.
 func (b *hostPage) gradients(t *testing.T, got, want string) (worst float64) {
 	store := blob.NewMem(map[string][]byte{"grads": b.readBlob(t, got)})
 	g, err := weights.Open(t.Context(), store, "grads")
@@ -138,7 +142,7 @@ func readJSON(t *testing.T, name string, v any) {
 	require.NoError(t, json.Unmarshal(raw, v))
 }
 
-// filesBelow names the files in folders of the golden files.
+// filesBelow lists the files in folders of the golden files.
 func filesBelow(t *testing.T, folders []string) (names []string) {
 	t.Helper()
 	for _, folder := range folders {

@@ -12,9 +12,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// NewTab loads a page in another tab of the same Chromium: the same profile, so
-// the same storage, in a process of its own. Close closes the tab.
-func (b *Browser) NewTab(url string) (*Browser, error) {
+// OpenTab loads a page in another tab of the same Chromium: in the same profile, with the same
+// storage, in another process. Close closes the tab.
+func (b *Browser) OpenTab(url string) (*Browser, error) {
 	ctx, stop := chromedp.NewContext(b.ctx)
 	tab := &Browser{ctx: ctx, close: stop, address: b.address}
 	if err := tab.load(url); err != nil {
@@ -23,8 +23,8 @@ func (b *Browser) NewTab(url string) (*Browser, error) {
 	return tab, nil
 }
 
-// Crash makes the tab's process crash, as a defect of the browser's or a want of
-// memory does. The tab shows nothing from then on: close it.
+// Crash crashes the tab's process, as a bug of the browser or a lack of memory does. The tab cannot
+// be used any more: close it.
 func (b *Browser) Crash(ctx context.Context) error {
 	gone, err := chromedp.Detached(b.ctx)
 	if err != nil {
@@ -39,7 +39,7 @@ func (b *Browser) Crash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The process that is to answer is the one that crashes.
+	// The process that would answer the command is the one that crashes.
 	ctx, stop := context.WithTimeout(ctx, 20*time.Second)
 	defer stop()
 	go func() {
@@ -57,14 +57,14 @@ func (b *Browser) Crash(ctx context.Context) error {
 	return nil
 }
 
-// CrashGPU ends the process that serves all tabs' GPUs.
+// CrashGPU ends Chromium's GPU process, which all tabs share.
 func (b *Browser) CrashGPU(ctx context.Context) error {
 	_, err := chromedp.CallBrowser(b.ctx, browser.CrashGPUProcess, cdp.Empty{})
 	return err
 }
 
-// Quota sets how many bytes a site may store, or with 0 what it may by default.
-func (b *Browser) Quota(origin string, bytes float64) error {
+// SetQuota sets how many bytes a site may store; 0 resets it to the default.
+func (b *Browser) SetQuota(origin string, bytes float64) error {
 	p := storage.OverrideQuotaForOriginParams{Origin: origin}
 	if bytes > 0 {
 		p.QuotaSize = &bytes

@@ -13,32 +13,29 @@ import (
 	"github.com/chromedp/cdproto/target"
 )
 
-// Task is one piece of work of a page's main thread, in which the page cannot
-// answer the person.
+// Task is a task of a page's main thread. The page cannot react to input while it runs.
 type Task struct {
-	// Wall is how long it took, CPU how long the thread ran on a processor. On an
-	// idle machine they are the same, but for what the task itself waits for.
+	// Wall is the task's duration, CPU the time that the thread ran on a CPU. They differ by the
+	// time that the task waits, and on a busy machine by the time that the thread waits for a CPU.
 	Wall, CPU time.Duration
-	// Source is the function in the browser that posted it.
+	// Source is the function of the browser that posted the task.
 	Source string
 }
 
 func (t Task) String() string {
-	return fmt.Sprintf("%v (%v on the processor) %s", t.Wall.Round(time.Millisecond), t.CPU.Round(time.Millisecond), t.Source)
+	return fmt.Sprintf("%v (%v on a CPU) %s", t.Wall.Round(time.Millisecond), t.CPU.Round(time.Millisecond), t.Source)
 }
 
-// Tasks are those of a while.
+// Tasks are the tasks of all main threads during a trace.
 type Tasks struct {
 	All []Task
-	// Queued is how long in all the main threads were ready to run while the
-	// machine did something else.
+	// Queued is the total time that the main threads waited for a CPU.
 	Queued time.Duration
-	// Span is from the first to the last.
+	// Span is the time from the start of the first task to the end of the last.
 	Span time.Duration
 }
 
-// Longest are the task that took longest on the clock, and the one that took
-// longest on a processor.
+// Longest returns the task with the largest Wall and the task with the largest CPU.
 func (t Tasks) Longest() (wall, cpu Task) {
 	for _, task := range t.All {
 		if task.Wall > wall.Wall {
@@ -51,36 +48,35 @@ func (t Tasks) Longest() (wall, cpu Task) {
 	return wall, cpu
 }
 
-// Over are the tasks that are to blame for blocking the page for longer than
-// limit. On a machine that has other work, too, a clock alone cannot tell them:
-// it runs on while the thread waits for its turn. So a task is over when it held
-// the processor for longer. One that took longer without working was queued, or
-// it waited for something, which blocks the page just as well: as long as the
-// scheduler's own account of the queueing covers all such waits they are its
-// doing, else they are tasks of ours that wait.
-func (t Tasks) Over(limit time.Duration) (over []Task) {
+// Blocking returns the tasks that block the page for longer than limit. Wall alone cannot tell on a
+// busy machine, since it includes the time that the thread waits for a CPU. So a task counts if its
+// CPU is over the limit. A task whose Wall alone is over the limit was queued, or it waited for
+// something, which blocks the page too: if Queued, the scheduler's account, covers all such waits,
+// these tasks do not count; else all of them do.
+func (t Tasks) Blocking(limit time.Duration) (blocking []Task) {
 	var late []Task
 	var waits time.Duration
 	for _, task := range t.All {
 		switch {
 		case task.CPU > limit:
-			over = append(over, task)
+			blocking = append(blocking, task)
 		case task.Wall > limit:
 			late = append(late, task)
 			waits += task.Wall - task.CPU
 		}
 	}
 	if waits > t.Queued {
-		over = append(over, late...)
+		blocking = append(blocking, late...)
 	}
-	return over
+	return blocking
 }
 
-// MainThread begins to note the tasks of the browser's pages. stop gives them.
-func (b *Browser) MainThread(ctx context.Context) (stop func(context.Context) (Tasks, error), err error) {
+// TraceMainThread starts a trace of the main threads of all pages. stop ends it and returns the
+// tasks.
+func (b *Browser) TraceMainThread(ctx context.Context) (stop func(context.Context) (Tasks, error), err error) {
 	var events []traceEvent
 	complete := make(chan struct{})
-	w, err := dialWire(ctx, b.address, func(_ target.SessionID, method string, params []byte) {
+	w, err := dialCDP(ctx, b.address, func(_ target.SessionID, method string, params []byte) {
 		switch method {
 		case "Tracing.dataCollected":
 			var part struct{ Value []traceEvent }
@@ -95,16 +91,17 @@ func (b *Browser) MainThread(ctx context.Context) (stop func(context.Context) (T
 		return nil, err
 	}
 	start := map[string]any{"transferMode": "ReportEvents", "traceConfig": map[string]any{
-		"recordMode": "recordAsMuchAsPossible", "includedCategories": []string{"toplevel"}, "excludedCategories": []string{"*"},
+		"recordMode": "recordAsMuchAsPossible", "includedCategories": []string{"toplevel"},
+		"excludedCategories": []string{"*"},
 	}}
 	if err := w.call(ctx, "", "Tracing.start", start, nil); err != nil {
 		w.close()
 		return nil, err
 	}
-	before := w.queued(ctx)
+	before := w.queuedByProcess(ctx)
 	return func(ctx context.Context) (t Tasks, err error) {
 		defer w.close()
-		for pid, after := range w.queued(ctx) {
+		for pid, after := range w.queuedByProcess(ctx) {
 			t.Queued += after - before[pid]
 		}
 		if err := w.call(ctx, "", "Tracing.end", nil, nil); err != nil {
@@ -120,10 +117,9 @@ func (b *Browser) MainThread(ctx context.Context) (stop func(context.Context) (T
 	}, nil
 }
 
-// queued is for how long the main thread of each process of a page has waited
-// for a processor since it started, as Linux counts it. Where that is not to be
-// had it is nothing, and the clock counts alone.
-func (w *wire) queued(ctx context.Context) map[int]time.Duration {
+// queuedByProcess returns, by process id, how long the main thread of each renderer process has
+// waited for a CPU since it started. It uses Linux's schedstat; on other systems the map is empty.
+func (w *cdpConn) queuedByProcess(ctx context.Context) map[int]time.Duration {
 	var r struct {
 		ProcessInfo []struct {
 			Type string

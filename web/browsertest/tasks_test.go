@@ -12,16 +12,16 @@ import (
 	"nextquill/web/browsertest"
 )
 
-// TestMainThread plants a task that works and one that waits, and finds how long each took.
+// TestMainThread traces tasks of a known duration.
 func TestMainThread(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	b, err := browsertest.Open(t.Context(), server.URL)
 	require.NoError(t, err)
 	defer b.Close()
-	stop, err := b.MainThread(t.Context())
+	stop, err := b.TraceMainThread(t.Context())
 	require.NoError(t, err)
-	// Several: a busy machine's renderer may begin its trace after the first.
+	// Four tasks: on a busy machine the trace may start after the first.
 	_, err = b.Evaluate(t.Context(), `(async () => {
 		for (let n = 0; n < 4; n++) {
 			await new Promise((done) => setTimeout(() => {
@@ -40,18 +40,30 @@ func TestMainThread(t *testing.T) {
 	t.Logf("%d tasks, queued for %v; longest: %v", len(tasks.All), tasks.Queued, longest)
 	require.GreaterOrEqual(t, longest.Wall, 400*time.Millisecond)
 	require.LessOrEqual(t, longest.CPU, longest.Wall+5*time.Millisecond)
-	require.Contains(t, tasks.Over(10*time.Millisecond), longest, "it works for as long as it is let")
+	require.Contains(t, tasks.Blocking(10*time.Millisecond), longest, "a task that uses the CPU is blocking")
 }
 
 func TestTasksOver(t *testing.T) {
 	const ms = time.Millisecond
-	quick, works, late := browsertest.Task{Wall: 49 * ms, CPU: 49 * ms}, browsertest.Task{Wall: 90 * ms, CPU: 60 * ms}, browsertest.Task{Wall: 90 * ms, CPU: 10 * ms}
+	quick, works, late := browsertest.Task{
+		Wall: 49 * ms,
+		CPU:  49 * ms,
+	}, browsertest.Task{
+		Wall: 90 * ms,
+		CPU:  60 * ms,
+	}, browsertest.Task{
+		Wall: 90 * ms,
+		CPU:  10 * ms,
+	}
 	for _, c := range []struct {
 		queued time.Duration
 		over   []browsertest.Task
-	}{{0, []browsertest.Task{works, late}}, {79 * ms, []browsertest.Task{works, late}}, {80 * ms, []browsertest.Task{works}}} {
+	}{
+		{0, []browsertest.Task{works, late}}, {79 * ms, []browsertest.Task{works, late}},
+		{80 * ms, []browsertest.Task{works}},
+	} {
 		tasks := browsertest.Tasks{All: []browsertest.Task{quick, works, late}, Queued: c.queued}
-		require.Equal(t, c.over, tasks.Over(50*ms))
+		require.Equal(t, c.over, tasks.Blocking(50*ms))
 	}
-	require.Empty(t, browsertest.Tasks{All: []browsertest.Task{quick}}.Over(50*ms))
+	require.Empty(t, browsertest.Tasks{All: []browsertest.Task{quick}}.Blocking(50*ms))
 }

@@ -1,5 +1,5 @@
-// Package bundle bundles a TypeScript module or style sheet of web/ into one self-contained file. It
-// uses esbuild's Go API, so the build needs no Node.
+// Package bundle bundles a TypeScript module or style sheet of web/ into one self-contained file.
+// It uses esbuild's Go API, so the build needs no Node.
 package bundle
 
 import (
@@ -25,8 +25,8 @@ const (
 	Worker  = "host/worker.ts"
 )
 
-// externalModule makes the element import the module as ./nextquill.js, the file next to it, instead
-// of bundling it. A page that uses both then loads one copy, with one Trusted Types policy.
+// externalModule makes the element import the module as ./nextquill.js, the file next to it,
+// instead of bundling it. A page that uses both then loads one copy, with one Trusted Types policy.
 var externalModule = api.Plugin{Name: "externalModule", Setup: func(b api.PluginBuild) {
 	options := api.OnResolveOptions{Filter: `/module/nextquill\.js$`}
 	b.OnResolve(options, func(api.OnResolveArgs) (api.OnResolveResult, error) {
@@ -34,8 +34,11 @@ var externalModule = api.Plugin{Name: "externalModule", Setup: func(b api.Plugin
 	})
 }}
 
-// Make bundles web/<entry>; root is the repository's folder. The names in define become constants of
-// the script. The same source gives the same bytes.
+// tsconfig replaces the tsconfig.json files near the entry.
+const tsconfig = `{"compilerOptions": {"useDefineForClassFields": true}}`
+
+// Make bundles web/<entry>; root is the repository's folder. The names in define become constants
+// of the script. The same source gives the same bytes.
 func Make(root, entry string, define map[string]string) (Bundle, error) {
 	var plugins []api.Plugin
 	if entry == Element {
@@ -54,15 +57,12 @@ func Make(root, entry string, define map[string]string) (Bundle, error) {
 		Define:        define,
 		Plugins:       plugins,
 		Metafile:      true,
-		// Ignore the tsconfig.json files near the entry.
-		TsconfigRaw: `{"compilerOptions": {"useDefineForClassFields": true}}`,
+		TsconfigRaw:   tsconfig,
 
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
 	})
 	if len(r.Errors) > 0 {
-		text := api.FormatMessages(r.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return Bundle{}, fault.New(fault.Malformed, "web/"+entry, "", "bundling failed:\n%s", strings.Join(text, "")).
-			WithRemedy("fix the errors above; install packages with: cd web && npm ci")
+		return Bundle{}, bundleError("web/"+entry, r.Errors)
 	}
 	b := Bundle{Metafile: r.Metafile}
 	for _, f := range r.OutputFiles {
@@ -74,4 +74,10 @@ func Make(root, entry string, define map[string]string) (Bundle, error) {
 		}
 	}
 	return b, nil
+}
+
+func bundleError(entry string, errors []api.Message) error {
+	text := api.FormatMessages(errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
+	return fault.New(fault.Malformed, entry, "", "bundling failed:\n%s", strings.Join(text, "")).
+		WithRemedy("fix the errors above; install packages with: cd web && npm ci")
 }

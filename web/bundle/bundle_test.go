@@ -11,8 +11,8 @@ import (
 	"nextquill/web/bundle"
 )
 
-// TestBundles: strict pages load them, so nothing in them makes code from text or
-// a worker from a blob.
+// TestBundles checks that bundles work on pages with a strict policy: they create no code from text
+// and no worker from a blob URL.
 func TestBundles(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)

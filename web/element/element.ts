@@ -1,55 +1,71 @@
-// <next-quill>: the module as one tag, usable without a line of script.
+// <next-quill>: the module as a custom element that needs no script.
 //
 //	<script type="module" src="lib/element.js"></script>
 //	<next-quill model="model/" name="answer"></next-quill>
 
-import { Fault, forget as forgetAll, importAccept, NextQuill, openHistory, presets, type Explanation, type History, type Item, type Preset, type Run } from "../module/nextquill.js";
-import { button, make } from "./dom.js";
+import {
+  Fault,
+  forget as forgetAll,
+  importAccept,
+  NextQuill,
+  openHistory,
+  presets,
+  type Explanation,
+  type History,
+  type Item,
+  type Preset,
+  type Run,
+  type StepEvent,
+} from "../module/nextquill.js";
+import { h } from "../ui/dom.js";
+import { runProgress } from "../ui/progress.js";
 import { explainedView } from "./explained.js";
 import { english, type Strings } from "./strings.js";
 import { styles } from "./styles.js";
-import { makeView, type View } from "./view.js";
+import { button, makeView, type View } from "./view.js";
 
 const shownItems = 50;
 
 /**
- * A box in which a person adds texts of theirs, personalizes the model and has drafts written. Inside a form its value is the
- * draft. The model is fetched when it is first needed, not before.
+ * A box in which users add texts of theirs, personalize the model and have drafts written. In a
+ * form, its value is the draft. The model is downloaded when it is first needed.
  *
- * Attributes: model, preset, epochs, max-tokens, worker, guest, name, value, required, disabled. Events: "input" and "change"
- * when the draft changes; "nq-progress", "nq-event", "nq-draft", "nq-explain", "nq-forget" and "nq-error" with a detail. See
- * custom-elements.json.
+ * Attributes: model, preset, epochs, max-tokens, worker, guest, name, value, required, disabled.
+ * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
+ * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
  */
 export class NextQuillElement extends HTMLElement {
   static readonly formAssociated = true;
   static readonly observedAttributes = ["value", "required", "disabled", "model"];
-  /** The words that are shown; replace them before the first element is made. */
+  /** The texts that are shown. Replace them before the first element is created. */
   static strings: Strings = english;
 
   readonly #internals = this.attachInternals();
   readonly #view: View;
-  readonly #words = (this.constructor as typeof NextQuillElement).strings;
+  readonly #strings = (this.constructor as typeof NextQuillElement).strings;
   #history: History | undefined;
   #quill: Promise<NextQuill> | undefined;
   #opening = new AbortController();
   #run: Run | undefined;
   #writing: AbortController | undefined;
   #formDisabled = false;
-  #sure = false;
-  #first = true;
+  #forgetConfirmed = false;
+  #firstDraw = true;
 
   constructor() {
     super();
     const guarded = (action: () => Promise<void>) => () => void action().catch((thrown: unknown) => this.#fail(thrown));
-    this.#view = makeView(this.#words, importAccept, {
+    this.#view = makeView(this.#strings, importAccept, {
       add: guarded(() => this.#add()),
       files: (files) => guarded(() => this.#files([...files]))(),
       personalize: guarded(async () => void (await this.personalize())),
       pause: guarded(() => this.#pause()),
       cancel: guarded(async () => await this.#run?.cancel()),
-      write: guarded(() => (this.#writing === undefined ? this.write().then(() => {}) : Promise.resolve(this.#writing.abort()))),
+      write: guarded(() =>
+        this.#writing === undefined ? this.write().then(() => {}) : Promise.resolve(this.#writing.abort()),
+      ),
       explain: guarded(async () => void (await this.explain())),
-      forget: guarded(() => this.#forgetIfSure()),
+      forget: guarded(() => this.#confirmForget()),
       edited: () => this.#setValue(this.#view.draft.value, true),
     });
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
@@ -59,7 +75,7 @@ export class NextQuillElement extends HTMLElement {
     this.#validate();
   }
 
-  /** The draft, as the form sends it. */
+  /** The draft, which is the value in a form. */
   get value(): string {
     return this.#view.draft.value;
   }
@@ -69,7 +85,7 @@ export class NextQuillElement extends HTMLElement {
     this.#setValue(text, false);
   }
 
-  /** The form's name for the draft. */
+  /** The name of the draft in a form. */
   get name(): string {
     return this.getAttribute("name") ?? "";
   }
@@ -78,7 +94,7 @@ export class NextQuillElement extends HTMLElement {
     this.setAttribute("name", name);
   }
 
-  /** The form is not valid without a draft. */
+  /** Whether the form is invalid without a draft. */
   get required(): boolean {
     return this.hasAttribute("required");
   }
@@ -87,7 +103,7 @@ export class NextQuillElement extends HTMLElement {
     this.toggleAttribute("required", required);
   }
 
-  /** Nothing can be pressed or edited. */
+  /** Whether all controls are disabled. */
   get disabled(): boolean {
     return this.hasAttribute("disabled");
   }
@@ -120,21 +136,21 @@ export class NextQuillElement extends HTMLElement {
     return this.#internals.reportValidity();
   }
 
-  /** The person's texts. */
+  /** The user's texts. */
   get history(): History {
     return (this.#history ??= this.#watch(openHistory()));
   }
 
-  /** Opens the model, once, and gives the module's object. Throws Faults as NextQuill.open does. */
+  /** Opens the model, if it is not open, and returns it. Throws the Faults of NextQuill.open. */
   open(): Promise<NextQuill> {
     this.#quill ??= this.#open().catch((thrown: unknown) => {
-      this.#quill = undefined; // the next press tries again
+      this.#quill = undefined; // the next call tries again
       throw thrown;
     });
     return this.#quill;
   }
 
-  /** Learns from the texts. Resolves when it is done or was cancelled. */
+  /** Trains on the texts. Resolves when that is done or cancelled. */
   async personalize(): Promise<void> {
     if (this.#run !== undefined) return;
     const quill = await this.open();
@@ -149,40 +165,37 @@ export class NextQuillElement extends HTMLElement {
     try {
       for await (const event of this.#run) {
         this.#fire("nq-event", event);
-        if (event.event === "step") {
-          const done = (event.phase - 1 + event.step / event.steps) / event.phases;
-          const left = event.remaining > 0 ? this.#words.left(event.remaining) : "";
-          this.#view.progress.value = done;
-          this.#say(this.#words.learning(Math.round(100 * done), left), "off"); // not spoken step by step
-        }
+        if (event.event === "step") this.#showStep(event);
         if (event.event === "state") this.#showRun();
       }
-      this.#say(this.#words.learnt);
+      this.#say(this.#strings.trained);
     } catch (thrown) {
       if (!(thrown instanceof Fault) || thrown.kind !== "cancelled") throw thrown;
-      this.#say(this.#words.cancelled);
+      this.#say(this.#strings.cancelled);
     } finally {
       this.#run = undefined;
       this.#showRun();
     }
   }
 
-  /** Writes a draft about what the field says, or the given text, and returns it. */
+  /** Writes a draft about the given text, by default that of the field, and returns it. */
   async write(about: string = this.#view.about.value): Promise<string> {
     this.#writing?.abort();
     const stop = (this.#writing = new AbortController());
     const { draft, buttons, explained } = this.#view;
-    buttons.write.textContent = this.#words.stop;
+    buttons.write.textContent = this.#strings.stop;
     explained.hidden = true;
     try {
       const quill = await this.open();
-      this.#say(this.#words.writing);
+      this.#say(this.#strings.writing);
       const maxTokens = Number(this.getAttribute("max-tokens") ?? NaN);
       let text = "";
       draft.setAttribute("aria-busy", "true");
       for await (const piece of quill.write({
-        signal: stop.signal, steer: this.#view.steer.valueAsNumber,
-        ...(about.trim() !== "" && { context: about }), ...(maxTokens > 0 && { maxTokens }),
+        signal: stop.signal,
+        steer: this.#view.steer.valueAsNumber,
+        ...(about.trim() !== "" && { context: about }),
+        ...(maxTokens > 0 && { maxTokens }),
       })) {
         text += piece;
         draft.value = text;
@@ -190,37 +203,41 @@ export class NextQuillElement extends HTMLElement {
       this.#setValue(text, true);
       this.dispatchEvent(new Event("change", { bubbles: true }));
       this.#fire("nq-draft", { text });
-      this.#say(this.#words.written);
+      this.#say(this.#strings.written);
       return text;
     } catch (thrown) {
       this.#setValue(draft.value, true);
       if (!stop.signal.aborted) throw thrown;
-      this.#say(this.#words.cancelled);
+      this.#say(this.#strings.cancelled);
       return draft.value;
     } finally {
       draft.removeAttribute("aria-busy");
       if (this.#writing === stop) {
         this.#writing = undefined;
-        buttons.write.textContent = this.#words.write;
+        buttons.write.textContent = this.#strings.write;
       }
     }
   }
 
-  /** Shows how much of each token of the draft is the person's. */
+  /** Shows the data-side causal effect of the user's texts on each token of the draft. */
   async explain(): Promise<Explanation | undefined> {
     if (this.value.trim() === "") return undefined;
     const quill = await this.open();
-    this.#say(this.#words.preparing);
+    this.#say(this.#strings.preparing);
     const about = this.#view.about.value;
-    const result = await quill.explain({ text: this.value, influence: false, ...(about.trim() !== "" && { context: about }) });
-    this.#view.explained.replaceChildren(...explainedView(this.#words, result.tokens.slice(0, -1)));
+    const result = await quill.explain({
+      text: this.value,
+      influence: false,
+      ...(about.trim() !== "" && { context: about }),
+    });
+    this.#view.explained.replaceChildren(...explainedView(this.#strings, result.tokens.slice(0, -1)));
     this.#view.explained.hidden = false;
-    this.#say(this.#words.idle);
+    this.#say(this.#strings.idle);
     this.#fire("nq-explain", result);
     return result;
   }
 
-  // What the browser calls.
+  // The callbacks of custom elements.
 
   connectedCallback(): void {
     for (const name of ["value", "required", "disabled"] as const) this.#upgrade(name);
@@ -229,7 +246,7 @@ export class NextQuillElement extends HTMLElement {
   }
 
   disconnectedCallback(): void {
-    // An element that is only moved is connected again by then.
+    // An element that was only moved is connected again by then.
     queueMicrotask(() => {
       if (!this.isConnected) void this.dispose();
     });
@@ -256,7 +273,7 @@ export class NextQuillElement extends HTMLElement {
     if (typeof state === "string") this.value = state;
   }
 
-  /** Frees the worker and the GPU memory; the element's removal does, too. What is stored stays. */
+  /** Frees the worker and the GPU memory, like removing the element. Stored data stays. */
   async dispose(): Promise<void> {
     this.#history?.close();
     this.#history = undefined;
@@ -267,12 +284,15 @@ export class NextQuillElement extends HTMLElement {
     const quill = this.#quill;
     this.#quill = undefined;
     this.#opening.abort();
-    await quill?.then((q) => q.dispose(), () => {});
+    await quill?.then(
+      (q) => q.dispose(),
+      () => {},
+    );
   }
 
   async #open(): Promise<NextQuill> {
     this.#opening = new AbortController();
-    this.#say(this.#words.preparing);
+    this.#say(this.#strings.preparing);
     const quill = await NextQuill.open({
       model: this.getAttribute("model") ?? new URL("../model/", import.meta.url),
       worker: this.getAttribute("worker") ?? undefined,
@@ -280,23 +300,23 @@ export class NextQuillElement extends HTMLElement {
       signal: this.#opening.signal,
       onProgress: (progress) => {
         this.#fire("nq-progress", progress);
-        if (progress.status === "progress_total") this.#say(this.#words.opening(Math.round(progress.progress)));
+        if (progress.status === "progress_total") this.#say(this.#strings.opening(Math.round(progress.progress)));
       },
     });
-    this.#say(this.#words.idle);
+    this.#say(this.#strings.idle);
     return quill;
   }
 
   async #add(): Promise<void> {
     const { text } = this.#view;
     if (text.value.trim() === "") {
-      this.#say(this.#words.noText);
+      this.#say(this.#strings.noText);
       text.focus();
       return;
     }
     await this.history.add({ text: text.value, time: new Date() });
     text.value = "";
-    this.#say(this.#words.imported(1, 0, 0));
+    this.#say(this.#strings.imported(1, 0, 0));
     text.focus();
   }
 
@@ -309,29 +329,30 @@ export class NextQuillElement extends HTMLElement {
         added += result.added;
         skipped += result.skipped;
         problems += result.problems.length;
-      } catch (thrown) { // one bad file is no reason to leave the others
+      } catch (thrown) {
+        // still read the other files
         failed ??= thrown;
       }
     }
     if (failed !== undefined) throw failed;
-    this.#say(this.#words.imported(added, skipped, problems));
+    this.#say(this.#strings.imported(added, skipped, problems));
   }
 
   async #pause(): Promise<void> {
     if (this.#run?.state === "paused") this.#run.resume();
     else await this.#run?.pause();
-    if (this.#run?.state === "paused") this.#say(this.#words.paused);
+    if (this.#run?.state === "paused") this.#say(this.#strings.paused);
     this.#showRun();
   }
 
-  async #forgetIfSure(): Promise<void> {
+  async #confirmForget(): Promise<void> {
     const { forget } = this.#view.buttons;
-    if (!this.#sure) {
-      this.#sure = true;
-      forget.textContent = this.#words.forgetSure;
+    if (!this.#forgetConfirmed) {
+      this.#forgetConfirmed = true;
+      forget.textContent = this.#strings.forgetSure;
       setTimeout(() => {
-        this.#sure = false;
-        forget.textContent = this.#words.forget;
+        this.#forgetConfirmed = false;
+        forget.textContent = this.#strings.forget;
       }, 4000);
       return;
     }
@@ -340,7 +361,7 @@ export class NextQuillElement extends HTMLElement {
     const result = await forgetAll();
     this.value = "";
     this.#view.explained.replaceChildren();
-    this.#say(result.left.length === 0 ? this.#words.forgotten : this.#words.notForgotten(result.left.length));
+    this.#say(result.left.length === 0 ? this.#strings.forgotten : this.#strings.notForgotten(result.left.length));
     this.#fire("nq-forget", result);
     await this.#showItems();
   }
@@ -359,23 +380,33 @@ export class NextQuillElement extends HTMLElement {
       if (this.isConnected) this.#fail(thrown);
       return;
     }
-    const label = this.#words.texts(all.length);
+    const label = this.#strings.texts(all.length);
     summary.textContent = label;
     items.setAttribute("aria-label", label);
     const newest = all.slice(-shownItems).reverse();
     items.replaceChildren(...newest.map((item) => this.#itemView(item)));
-    if (all.length > newest.length) items.append(make("li", { part: "item" }, this.#words.more(all.length - newest.length)));
+    const rest = all.length - newest.length;
+    if (rest > 0) items.append(h("li", { part: "item" }, this.#strings.more(rest)));
     items.hidden = all.length === 0;
     this.#showDisabled();
-    if (this.#first) this.#view.texts.open = all.length === 0; // the first thing to do
-    this.#first = false;
+    if (this.#firstDraw) this.#view.texts.open = all.length === 0; // adding a text is the first step
+    this.#firstDraw = false;
   }
 
   #itemView(item: Item): HTMLElement {
     const short = item.text.length > 200 ? `${item.text.slice(0, 200)}…` : item.text;
-    const remove = button("remove", this.#words.remove, () => void this.history.remove(item.id).catch((thrown: unknown) => this.#fail(thrown)));
-    remove.setAttribute("aria-label", this.#words.removeOne(item.text.slice(0, 40)));
-    return make("li", { part: "item" }, make("span", {}, short), remove);
+    const remove = button("remove", this.#strings.remove, () => {
+      void this.history.remove(item.id).catch((thrown: unknown) => this.#fail(thrown));
+    });
+    remove.setAttribute("aria-label", this.#strings.removeOne(item.text.slice(0, 40)));
+    return h("li", { part: "item" }, h("span", {}, short), remove);
+  }
+
+  #showStep(event: StepEvent): void {
+    const { done, left } = runProgress(event);
+    this.#view.progress.value = done;
+    const text = this.#strings.training(Math.round(100 * done), left > 0 ? this.#strings.left(left) : "");
+    this.#say(text, "off"); // screen readers do not announce every step
   }
 
   #showRun(): void {
@@ -383,29 +414,28 @@ export class NextQuillElement extends HTMLElement {
     const running = this.#run !== undefined;
     progress.hidden = buttons.pause.hidden = buttons.cancel.hidden = !running;
     buttons.personalize.hidden = running;
-    buttons.pause.textContent = this.#run?.state === "paused" ? this.#words.resume : this.#words.pause;
+    buttons.pause.textContent = this.#run?.state === "paused" ? this.#strings.resume : this.#strings.pause;
   }
 
   #showDisabled(): void {
     const disabled = this.#formDisabled || this.disabled;
-    for (const control of this.#view.box.querySelectorAll<HTMLButtonElement | HTMLInputElement | HTMLTextAreaElement>("button, input, textarea")) {
-      control.disabled = disabled;
-    }
+    const controls = this.#view.box.querySelectorAll<HTMLButtonElement | HTMLInputElement>("button, input, textarea");
+    for (const control of controls) control.disabled = disabled;
   }
 
-  #setValue(text: string, told: boolean): void {
+  #setValue(text: string, notify: boolean): void {
     this.#internals.setFormValue(text);
     this.#validate();
-    if (told) this.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+    if (notify) this.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
   }
 
   #validate(): void {
     const missing = this.required && this.value === "";
-    if (missing) this.#internals.setValidity({ valueMissing: true }, this.#words.required, this.#view.draft);
+    if (missing) this.#internals.setValidity({ valueMissing: true }, this.#strings.required, this.#view.draft);
     else this.#internals.setValidity({});
   }
 
-  // upgrade takes over a property that was set before the element was defined.
+  // Applies a property that was set before the element was defined.
   #upgrade<Name extends "value" | "required" | "disabled">(name: Name): void {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
@@ -438,7 +468,12 @@ export class NextQuillElement extends HTMLElement {
 
 function presetOf(name: string): Preset {
   if ((presets as readonly string[]).includes(name)) return name as Preset;
-  throw new Fault("unsupported", { where: "next-quill", field: "preset", detail: name, remedy: `use one of ${presets.join(", ")}` });
+  throw new Fault("unsupported", {
+    where: "next-quill",
+    field: "preset",
+    detail: name,
+    remedy: `use one of ${presets.join(", ")}`,
+  });
 }
 
 declare global {

@@ -1,5 +1,5 @@
-// The element's own look. Pages change it by the custom properties on :host and
-// by ::part(…); nothing of a page's style leaks in.
+// The style of the element. Pages change it by the custom properties on :host and by ::part(…); no
+// other style of the page applies.
 
 const css = `
 :host {
@@ -67,32 +67,56 @@ input[type="file"]::file-selector-button {
 button:hover:not(:disabled) { border-color: var(--nq-accent); }
 button:disabled, input:disabled, textarea:disabled { opacity: 0.55; cursor: default; }
 button.main { background: var(--nq-accent); border-color: var(--nq-accent); color: var(--nq-paper); }
-:is(button, input, textarea, summary, .tokens span):focus-visible { outline: 2px solid var(--nq-accent); outline-offset: 2px; }
+:is(button, input, textarea, summary, .t):focus-visible { outline: 2px solid var(--nq-accent); outline-offset: 2px; }
 input[type="range"] { inline-size: 100%; accent-color: var(--nq-accent); }
 progress { inline-size: 100%; block-size: 0.5rem; accent-color: var(--nq-accent); }
 .status { min-block-size: 1.5em; margin: 0; font-size: 0.875rem; color: var(--nq-muted); }
 .status.wrong { color: var(--nq-error); }
 ul { list-style: none; margin-block-end: 0; padding: 0; max-block-size: 14rem; overflow: auto; }
-li { display: flex; gap: 0.5rem; align-items: start; padding-block: 0.375rem; border-block-start: 1px solid var(--nq-line); font-size: 0.875rem; }
+li {
+  display: flex;
+  gap: 0.5rem;
+  align-items: start;
+  padding-block: 0.375rem;
+  border-block-start: 1px solid var(--nq-line);
+  font-size: 0.875rem;
+}
 li span { flex: 1; min-inline-size: 0; overflow-wrap: anywhere; white-space: pre-line; }
 li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
-/* It is there, and not in the way. */
-button.quiet { margin-inline-start: auto; border-color: transparent; color: var(--nq-muted); text-decoration: underline; text-underline-offset: 0.2em; }
-.tokens { margin: 0; font-family: var(--nq-font-draft); font-size: 1.125rem; line-height: 1.9; white-space: pre-wrap; overflow-wrap: anywhere; }
-.tokens span {
-  background: color-mix(in oklab, var(--nq-accent) calc(var(--effect, 0) * 45%), transparent);
-  border-radius: 0.2em;
-  padding-block: 0.15em;
+/* Available, but not prominent. */
+button.quiet {
+  margin-inline-start: auto;
+  border-color: transparent;
+  color: var(--nq-muted);
+  text-decoration: underline;
+  text-underline-offset: 0.2em;
 }
+.tokens {
+  margin: 0;
+  font-family: var(--nq-font-draft);
+  font-size: 1.125rem;
+  line-height: 1.9;
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+.t { border-radius: 0.2em; padding-block: 0.15em; }
+.w1 { background: color-mix(in oklab, var(--nq-accent) 8%, transparent); }
+.w2 { background: color-mix(in oklab, var(--nq-accent) 16%, transparent); }
+.w3 { background: color-mix(in oklab, var(--nq-accent) 28%, transparent); }
+.w4 { background: color-mix(in oklab, var(--nq-accent) 45%, transparent); }
 [hidden] { display: none !important; }
-@media (pointer: coarse) { button, li button, summary, input, input::file-selector-button { min-block-size: 2.75rem; } summary { line-height: 2.25rem; } input[type="range"] { block-size: 2.75rem; } }
+@media (pointer: coarse) {
+  button, li button, summary, input, input::file-selector-button { min-block-size: 2.75rem; }
+  summary { line-height: 2.25rem; }
+  input[type="range"] { block-size: 2.75rem; }
+}
 @media (prefers-reduced-motion: no-preference) { button { transition: border-color 120ms; } }
-@media (forced-colors: active) { .tokens span { text-decoration: underline; } }
+@media (forced-colors: active) { :is(.w2, .w3, .w4) { text-decoration: underline; } }
 `;
 
 let sheet: CSSStyleSheet | undefined;
 
-/** One sheet for all elements, constructed: a policy without 'unsafe-inline' lets it be. */
+/** The constructed style sheet of all elements. A policy without 'unsafe-inline' allows it. */
 export function styles(): CSSStyleSheet {
   if (sheet === undefined) {
     sheet = new CSSStyleSheet();

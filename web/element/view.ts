@@ -1,6 +1,6 @@
-// The element's controls, without their behaviour.
+// The controls of the element, without their behaviour.
 
-import { button, make } from "./dom.js";
+import { button as plainButton, h } from "../ui/dom.js";
 import type { Strings } from "./strings.js";
 
 export interface Actions {
@@ -17,20 +17,28 @@ export interface Actions {
 
 export type View = ReturnType<typeof makeView>;
 
-/** Builds the controls. Parts: box, texts, items, item, text, file, about, steer, amount, draft, explained, token, effect, progress, status, button and one per button. */
+/** Creates a button with a part name of its own, for styling by the page. */
+export function button(part: string, text: string, press: () => void): HTMLButtonElement {
+  return plainButton(text, press, { part: `button ${part}` });
+}
+
+/**
+ * Creates the controls. Parts: box, texts, items, item, text, file, about, steer, amount, draft,
+ * explained, token, effect, progress, status, button, and one per button.
+ */
 export function makeView(s: Strings, accept: string, on: Actions) {
-  const summary = make("summary", { part: "summary" }, s.texts(0));
-  const text = make("textarea", { id: "text", part: "text", rows: "3" });
-  const file = make("input", { id: "file", part: "file", type: "file", multiple: true, accept });
-  const items = make("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });
-  const about = make("input", { id: "about", part: "about", type: "text", autocomplete: "off" });
-  const steer = make("input", { id: "steer", part: "steer", type: "range", min: "0", max: "2", step: "0.1", value: "0" });
-  const amount = make("output", { part: "amount", for: "steer" }, s.amount(0));
+  const summary = h("summary", { part: "summary" }, s.texts(0));
+  const text = h("textarea", { id: "text", part: "text", rows: "3" });
+  const file = h("input", { id: "file", part: "file", type: "file", multiple: true, accept });
+  const items = h("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });
+  const about = h("input", { id: "about", part: "about", type: "text", autocomplete: "off" });
+  const steer = h("input", { id: "steer", part: "steer", type: "range", min: "0", max: "2", step: "0.1", value: "0" });
+  const amount = h("output", { part: "amount", for: "steer" }, s.amount(0));
   steer.addEventListener("input", () => (amount.value = s.amount(steer.valueAsNumber)));
-  const draft = make("textarea", { id: "draft", part: "draft", class: "draft", rows: "4" });
-  const explained = make("div", { part: "explained", class: "explained", hidden: true });
-  const progress = make("progress", { part: "progress", max: "1", value: "0", hidden: true, "aria-label": s.personalize });
-  const status = make("p", { part: "status", class: "status", role: "status" }, s.idle);
+  const draft = h("textarea", { id: "draft", part: "draft", class: "draft", rows: "4" });
+  const explained = h("div", { part: "explained", class: "explained", hidden: true });
+  const progress = h("progress", { part: "progress", max: "1", value: "0", hidden: true, "aria-label": s.personalize });
+  const status = h("p", { part: "status", class: "status", role: "status" }, s.idle);
   const buttons = {
     add: button("add", s.addButton, on.add),
     personalize: button("personalize", s.personalize, on.personalize),
@@ -44,11 +52,20 @@ export function makeView(s: Strings, accept: string, on: Actions) {
   buttons.forget.classList.add("quiet");
   buttons.pause.hidden = buttons.cancel.hidden = true;
 
-  const field = (label: string, control: HTMLElement, ...beside: HTMLElement[]) =>
-    make("div", { class: "field" }, make("span", {}, make("label", { for: control.id }, label), " ", ...beside), control);
-  const row = (...children: HTMLElement[]) => make("div", { class: "row" }, ...children);
-  const texts = make("details", { part: "texts" }, summary, row(field(s.add, text), buttons.add), field(s.file, file), items);
-  const box = make("div", { class: "box", part: "box" },
+  const field = (label: string, control: HTMLElement, ...extra: HTMLElement[]) =>
+    h("div", { class: "field" }, h("span", {}, h("label", { for: control.id }, label), " ", ...extra), control);
+  const row = (...children: HTMLElement[]) => h("div", { class: "row" }, ...children);
+  const texts = h(
+    "details",
+    { part: "texts" },
+    summary,
+    row(field(s.add, text), buttons.add),
+    field(s.file, file),
+    items,
+  );
+  const box = h(
+    "div",
+    { class: "box", part: "box" },
     texts,
     row(buttons.personalize, buttons.pause, buttons.cancel),
     progress,
@@ -68,7 +85,7 @@ export function makeView(s: Strings, accept: string, on: Actions) {
   });
   about.addEventListener("keydown", (e) => {
     if (e.key !== "Enter") return;
-    e.preventDefault(); // it would submit the form around
+    e.preventDefault(); // Enter would submit the surrounding form
     on.write();
   });
   draft.addEventListener("input", on.edited);

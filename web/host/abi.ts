@@ -1,26 +1,9 @@
-// The boundary between guest and host in constants, and the decoding of command
-// batches. ../wasm/abi/README.md says it in words.
+// The boundary between guest and host: the exports of the guest, and the decoding of command
+// batches. The constants come from ../api.gen.ts; ../../wasm/abi/README.md describes both.
 
+import { Access, maxBatch, maxCommands, Op, statusTexts, Usage } from "../api.gen.js";
 import { Fault } from "../fault.js";
 
-/** Checked when a guest starts. */
-export const version = 1;
-
-/** The guest's import module; WASI beside it has what wasi.ts gives. */
-export const moduleName = "nextquill";
-export const wasiModuleName = "wasi_snapshot_preview1";
-
-/** What call and resume return; below zero the export did nothing. */
-export const State = { done: 0, parked: 1 } as const;
-
-/** An import's or operation's failure; the reply is then an ErrorInfo. */
-export const failed = -1;
-
-/** Limits that both sides hold to. */
-export const maxBatch = 8 << 20;
-export const maxCommands = 1 << 16;
-export const maxMessage = 32 << 20;
-export const maxNameArg = 4 << 10;
 const maxBindings = 64;
 
 /** The guest's exports. */
@@ -35,37 +18,19 @@ export interface Exports {
   cancel(): void;
 }
 
-export const exportNames = ["_initialize", "start", "alloc", "free", "call", "resume", "cancel"] as const;
-
-/** The imports of `moduleName`. Nothing else reaches the outside. */
-export const importNames = [
-  "gpu_info", "gpu_submit", "gpu_read", "blob_size", "blob_read", "blob_write", "blob_delete", "blob_list",
-  "blob_to_gpu", "yield", "emit", "respond", "reply_read",
-] as const;
-
-export type ImportName = (typeof importNames)[number];
-
-/** What statuses below −1 mean. */
+/** The text of a status below statusFailed. */
 export function statusText(status: number): string {
-  switch (status) {
-    case -2: return "busy with another call";
-    case -3: return "not started, or started with another ABI version";
-    case -4: return "nothing waits for this token";
-    case -5: return "the request is not in memory from alloc";
-  }
-  return `unknown status ${status}`;
+  return statusTexts[status] ?? `unknown status ${status}`;
 }
 
-/** How a shader uses one binding. */
-export type Access = 1 | 2 | 3; // uniform, read-only storage, storage
-
+/** One entry of a bind group: a range of a buffer, in bytes. */
 export interface Entry {
   buffer: number;
   offset: number;
   size: number;
 }
 
-/** One decoded command. `data` is a view of the batch. */
+/** One decoded command. `data` is a view of the batch, not a copy. */
 export type Command =
   | { op: "createBuffer"; buffer: number; size: number; uniform: boolean; name: string }
   | { op: "destroyBuffer"; buffer: number }
@@ -81,8 +46,8 @@ export type Command =
 const utf8 = new TextDecoder();
 
 /**
- * Reads a batch command by command, so that a long one is never in memory twice.
- * It checks the form only; handles and ranges are the device's to check.
+ * Decodes a batch one command at a time, so that a long batch is never in memory twice. It checks
+ * the encoding only; the device checks handles and ranges.
  */
 export class BatchReader {
   readonly #bytes: Uint8Array<ArrayBuffer>;
@@ -92,22 +57,30 @@ export class BatchReader {
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     if (bytes.byteLength > maxBatch) {
-      throw new Fault("too-large", { where: "command batch", detail: `${bytes.byteLength} bytes`, limit: `${maxBatch} bytes` });
+      throw new Fault("too-large", {
+        where: "command batch",
+        detail: `${bytes.byteLength} bytes`,
+        limit: `${maxBatch} bytes`,
+      });
     }
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Bytes read so far: a batch cut here is two batches. */
+  /** The number of bytes read so far. A batch may be split here. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** The next command, or undefined at the end. */
+  /** Returns the next command, or undefined at the end. */
   next(): Command | undefined {
     if (this.#offset === this.#bytes.byteLength) return undefined;
     if (++this.#commands > maxCommands) {
-      throw new Fault("too-large", { where: "command batch", detail: "more commands than one batch may hold", limit: `${maxCommands}` });
+      throw new Fault("too-large", {
+        where: "command batch",
+        detail: "more commands than one batch may hold",
+        limit: `${maxCommands}`,
+      });
     }
     return this.#command();
   }
@@ -115,52 +88,66 @@ export class BatchReader {
   #command(): Command {
     const op = this.#word();
     switch (op) {
-      case 1: {
+      case Op.createBuffer: {
         const [buffer, size, usage] = [this.#word(), this.#long(), this.#word()];
-        if (usage !== 1 && usage !== 2) throw this.#problem("no such usage");
-        return { op: "createBuffer", buffer, size, uniform: usage === 2, name: this.#text() };
+        if (usage !== Usage.storage && usage !== Usage.uniform) throw this.#problem("unknown usage");
+        return { op: "createBuffer", buffer, size, uniform: usage === Usage.uniform, name: this.#text() };
       }
-      case 2:
+      case Op.destroyBuffer:
         return { op: "destroyBuffer", buffer: this.#word() };
-      case 3:
+      case Op.writeBuffer:
         return { op: "writeBuffer", buffer: this.#word(), offset: this.#long(), data: this.#data() };
-      case 4:
+      case Op.clearBuffer:
         return { op: "clearBuffer", buffer: this.#word(), offset: this.#long(), size: this.#long() };
-      case 5:
+      case Op.copyBuffer:
         return {
-          op: "copyBuffer", source: this.#word(), sourceOffset: this.#long(),
-          buffer: this.#word(), offset: this.#long(), size: this.#long(),
+          op: "copyBuffer",
+          source: this.#word(),
+          sourceOffset: this.#long(),
+          buffer: this.#word(),
+          offset: this.#long(),
+          size: this.#long(),
         };
-      case 6:
+      case Op.createPipeline:
         return {
-          op: "createPipeline", pipeline: this.#word(), name: this.#text(), wgsl: this.#text(),
+          op: "createPipeline",
+          pipeline: this.#word(),
+          name: this.#text(),
+          wgsl: this.#text(),
           bindings: this.#list(() => this.#access()),
         };
-      case 7:
+      case Op.destroyPipeline:
         return { op: "destroyPipeline", pipeline: this.#word() };
-      case 8:
+      case Op.createBindGroup:
         return {
-          op: "createBindGroup", group: this.#word(), pipeline: this.#word(),
+          op: "createBindGroup",
+          group: this.#word(),
+          pipeline: this.#word(),
           entries: this.#list(() => ({ buffer: this.#word(), offset: this.#long(), size: this.#long() })),
         };
-      case 9:
+      case Op.destroyBindGroup:
         return { op: "destroyBindGroup", group: this.#word() };
-      case 10:
+      case Op.dispatch:
         return {
-          op: "dispatch", pipeline: this.#word(), group: this.#word(), x: this.#word(), y: this.#word(), z: this.#word(),
+          op: "dispatch",
+          pipeline: this.#word(),
+          group: this.#word(),
+          x: this.#word(),
+          y: this.#word(),
+          z: this.#word(),
         };
     }
-    throw this.#problem(`no operation ${op}`);
+    throw this.#problem(`unknown operation ${op}`);
   }
 
   #word(): number {
-    if (this.#bytes.byteLength - this.#offset < 4) throw this.#problem("cut short");
+    if (this.#bytes.byteLength - this.#offset < 4) throw this.#problem("truncated");
     const v = this.#view.getUint32(this.#offset, true);
     this.#offset += 4;
     return v;
   }
 
-  // A size or offset. What is beyond 2⁵³ no buffer has; it may lose its last bits.
+  // A size or offset. Values above 2⁵³ lose their last bits, but no buffer is that large.
   #long(): number {
     const [low, high] = [this.#word(), this.#word()];
     if (high >= 0x8000_0000) throw this.#problem("a negative offset or size");
@@ -188,7 +175,7 @@ export class BatchReader {
 
   #access(): Access {
     const a = this.#word();
-    if (a !== 1 && a !== 2 && a !== 3) throw this.#problem("no such access");
+    if (a !== Access.uniform && a !== Access.read && a !== Access.write) throw this.#problem("unknown access");
     return a;
   }
 
@@ -196,7 +183,7 @@ export class BatchReader {
     return new Fault("malformed", {
       where: "command batch",
       detail: `command ${this.#commands - 1} before byte ${this.#offset}: ${what}`,
-      remedy: "guest and host are of different builds, or the guest is broken",
+      remedy: "use a guest and scripts of the same build",
     });
   }
 }

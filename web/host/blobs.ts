@@ -1,57 +1,63 @@
-// Storage as the guest sees it: named byte strings, read by range, replaced
-// whole. opfs.ts keeps them on the device, MemoryStore in a test.
+// The guest's storage: named byte strings that are read by range and replaced atomically. opfs.ts
+// stores them on the device, MemoryStore in memory.
 
+import { maxBlobName } from "../api.gen.js";
 import { Fault, quote } from "../fault.js";
 import { sha256 } from "../store/hash.js";
 
-/** Bytes in memory that is not shared: what file and GPU calls take. */
+/** Bytes in memory that is not shared, as file and GPU calls require. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * Named blobs. Errors are Faults: "missing" for a blob that is not there,
- * "out-of-range" for a range past its end, "storage" for what the medium refuses.
- * Names have passed checkName.
+ * Named blobs. Errors are Faults: "missing" for a blob that does not exist, "out-of-range" for a
+ * range past its end, "storage" for an error of the medium. Callers check names with checkName.
  */
 export interface BlobStore {
   size(name: string): Promise<number>;
-  /** Fills `into` with the bytes from `offset` on, or throws. */
+  /** Fills `into` with the bytes from `offset` on. */
   read(name: string, offset: number, into: Bytes): Promise<void>;
-  /** Replaces the blob whole: after a kill at any instant it holds the earlier bytes or the new ones. */
+  /**
+   * Replaces the blob atomically: after a kill at any time it has the old bytes or the new ones.
+   */
   write(name: string, data: Bytes): Promise<void>;
-  /** Removes the blob, and what there is of it unfinished; one that is not there is no error. */
+  /** Deletes the blob and its unfinished parts. A missing blob is no error. */
   delete(name: string): Promise<void>;
 
-  // A blob that is too large to be in memory is put together piece by piece. It is not there for the methods above until it
-  // is finished; what there is of it stays after a kill.
+  // A blob that does not fit into memory is appended in pieces. The methods above do not see it
+  // until it is finished. The pieces survive a kill.
 
-  /** Bytes that the blob has so far. */
+  /** The bytes that were appended so far. */
   partial(name: string): Promise<number>;
-  /** Puts bytes at `offset`, which is at most what it has so far; what followed is cut off. */
+  /** Writes bytes at `offset`, which must not exceed the size so far. Truncates what followed. */
   append(name: string, offset: number, data: Bytes): Promise<void>;
-  /** The SHA-256, in hexadecimal, of `size` bytes from `offset` on of what it has so far. */
+  /** The SHA-256 of `size` appended bytes from `offset` on, in hexadecimal. */
   hashPartial(name: string, offset: number, size: number): Promise<string>;
-  /** Makes it the blob if it has this hash, and whatever hash it has where none is given; else drops it. Gives the hash. */
+  /**
+   * Makes the pieces the blob and returns its hash. With another hash than `sha256` it deletes them
+   * and throws.
+   */
   finish(name: string, sha256?: string): Promise<string>;
 
-  /** The names that start with `prefix`, sorted by their bytes in UTF-8. */
+  /** The names that start with `prefix`, sorted by their UTF-8 bytes. */
   list(prefix: string): Promise<string[]>;
   close(): void;
 }
 
-const maxName = 255;
 const utf8 = new TextEncoder();
 
-/** Accepts what core/blob's CheckName does: relative slash paths that lead nowhere else. */
+/** Throws unless `name` is a relative path with slashes, by the rules of CheckName in core/blob. */
 export function checkName(name: string): void {
   const bad = (why: string): Fault =>
     new Fault("out-of-range", {
-      field: "blob name", detail: `${quote(name)} ${why}`, remedy: 'use a relative path such as "models/base/model.safetensors"',
+      field: "blob name",
+      detail: `${quote(name)} ${why}`,
+      remedy: 'use a relative path such as "models/base/model.safetensors"',
     });
   if (name === "") throw bad("is empty");
-  if (utf8.encode(name).length > maxName) {
-    throw new Fault("too-large", { field: "blob name", detail: quote(name), limit: `${maxName} bytes` });
+  if (utf8.encode(name).length > maxBlobName) {
+    throw new Fault("too-large", { field: "blob name", detail: quote(name), limit: `${maxBlobName} bytes` });
   }
-  if (/\p{Surrogate}/u.test(name)) throw bad("is no valid text");
+  if (/\p{Surrogate}/u.test(name)) throw bad("is not valid Unicode");
   if (/[\u0000-\u001f\u007f\\:]/.test(name)) throw bad("holds a control character, a backslash or a colon");
   for (const element of name.split("/")) {
     if (element === "") throw bad("is absolute or has an empty element");
@@ -60,35 +66,38 @@ export function checkName(name: string): void {
   }
 }
 
-/** The fault for a blob that is not there. The cause's text is how guests know it. */
+/** The fault for a missing blob. The guest recognizes it by the text of the cause. */
 export function notExist(name: string): Fault {
   return new Fault("missing", { where: name, detail: "not found", cause: new Error("file does not exist") });
 }
 
-/** Throws unless [offset, offset+n) lies inside a blob of `size` bytes. */
+/** Throws unless [offset, offset + n) lies inside a blob of `size` bytes. */
 export function checkRange(name: string, n: number, offset: number, size: number): void {
   if (offset < 0 || n > size - offset) {
     throw new Fault("out-of-range", {
-      where: name, detail: `bytes [${offset}, +${n}) lie outside its ${size} bytes`,
-      remedy: "the file is truncated or changed while it was read: fetch it again",
+      where: name,
+      detail: `bytes [${offset}, +${n}) lie outside its ${size} bytes`,
+      remedy: "the file is truncated or changed while it was read: download it again",
     });
   }
 }
 
-/** Throws unless bytes at `offset` follow what a blob has so far. */
+/** Throws unless bytes at `offset` may be appended to a blob of `size` bytes so far. */
 export function checkAppend(name: string, offset: number, size: number): void {
   if (offset < 0 || offset > size) {
-    throw new Fault("out-of-range", { where: name, detail: `bytes at ${offset} do not follow the ${size} that are there`, remedy: "fetch it again" });
+    const detail = `bytes at ${offset} cannot be appended to ${size} bytes`;
+    throw new Fault("out-of-range", { where: name, detail, remedy: "download it again" });
   }
 }
 
-/** Throws unless a hash is the one that is wanted, if any is. */
+/** Throws unless `got` equals `want`, if that is given. */
 export function checkHash(name: string, got: string, want: string | undefined): void {
   if (want === undefined || got === want) return;
-  throw new Fault("mismatch", { where: name, field: "sha256", detail: got, limit: want, remedy: "it was altered or cut short on its way: fetch it again" });
+  const remedy = "the file was changed or truncated in transit: download it again";
+  throw new Fault("mismatch", { where: name, field: "sha256", detail: got, limit: want, remedy });
 }
 
-/** Sorts names by their UTF-8 bytes, which is by code points (JavaScript's own order is by UTF-16 units). */
+/** Sorts names by their UTF-8 bytes. JavaScript's own order is by UTF-16 code units. */
 export function sortNames(names: string[]): string[] {
   return names.sort((a, b) => {
     const [p, q] = [utf8.encode(a), utf8.encode(b)];
@@ -99,7 +108,7 @@ export function sortNames(names: string[]): string[] {
   });
 }
 
-/** Blobs in memory, for tests and for models that come as bytes. */
+/** Blobs in memory. */
 export class MemoryStore implements BlobStore {
   readonly #blobs = new Map<string, Bytes>();
   readonly #partial = new Map<string, Bytes>();
@@ -166,16 +175,18 @@ export class MemoryStore implements BlobStore {
   }
 }
 
-/** Names that begin so are kept in the worker's memory, for as long as it lives: what a call needs, and no one else. */
+/** Blobs with this prefix stay in the worker's memory until it ends: inputs of single calls. */
 export const scratch = "scratch/";
 
-/** A store that keeps the names under `scratch` in memory, so that they need no space on the device and leave nothing there. */
+/**
+ * A store that keeps blobs under `scratch` in memory, so that they use no storage on the device.
+ */
 export class WithScratch implements BlobStore {
-  readonly #kept: BlobStore;
+  readonly #stored: BlobStore;
   readonly #memory = new MemoryStore();
 
-  constructor(kept: BlobStore) {
-    this.#kept = kept;
+  constructor(stored: BlobStore) {
+    this.#stored = stored;
   }
 
   size(name: string): Promise<number> {
@@ -211,15 +222,15 @@ export class WithScratch implements BlobStore {
   }
 
   async list(prefix: string): Promise<string[]> {
-    return sortNames([...(await this.#kept.list(prefix)), ...(await this.#memory.list(prefix))]);
+    return sortNames([...(await this.#stored.list(prefix)), ...(await this.#memory.list(prefix))]);
   }
 
   close(): void {
-    this.#kept.close();
+    this.#stored.close();
     this.#memory.close();
   }
 
   #of(name: string): BlobStore {
-    return name.startsWith(scratch) ? this.#memory : this.#kept;
+    return name.startsWith(scratch) ? this.#memory : this.#stored;
   }
 }

@@ -1,37 +1,37 @@
-// A session in a worker, as a page sees it: open, call a method, close.
+// The page's side of the worker: starts it, calls methods of the guest and accesses its blobs.
 
-import type { AdapterInfo } from "./device.js";
-import type { Bytes } from "./blobs.js";
+import type { DeviceInfo } from "../api.gen.js";
 import { cancelled, Fault, type ErrorInfo } from "../fault.js";
+import type { Bytes } from "./blobs.js";
 import type { Event } from "./guest.js";
 import type { Answer, BlobsOption, Notice, Opened, Request } from "./protocol.js";
 
-export { Fault, type AdapterInfo, type BlobsOption, type Bytes, type ErrorInfo, type Event };
+export { Fault, type DeviceInfo, type BlobsOption, type Bytes, type ErrorInfo, type Event };
 export type { FaultKind } from "../fault.js";
 
 export interface OpenOptions {
-  /** The guest: its address, or its bytes, which are handed to the worker. */
+  /** The guest: its URL, or its bytes, which are transferred to the worker. */
   wasm: string | URL | ArrayBuffer;
-  /** The hash, in hexadecimal, that the guest must have. */
+  /** The SHA-256 that the guest must have, in hexadecimal. */
   sha256?: string;
-  /** Where blobs are kept; by default on the device. */
+  /** Where blobs are stored; by default on this device. */
   blobs?: BlobsOption;
-  /** The worker's script; by default worker.js beside this module. It must be of the page's own origin. */
+  /** The worker's script, of the page's own origin; by default worker.js next to this module. */
   worker?: string | URL;
-  /** Use WebGPU's default limits and no features, as on the weakest device. */
+  /** Use the default limits of WebGPU and no features, like the weakest device. */
   baseline?: boolean;
-  /** Takes what the guest prints; by default it is dropped. */
+  /** Receives each line that the guest prints. */
   onLog?: (line: string) => void;
-  /** Told once when the GPU or the worker is gone, whether or not a call was under way. */
+  /** Called once when the GPU or the worker is lost, even when no call is running. */
   onLost?: ((why: Fault) => void) | undefined;
-  /** Gives up opening. */
+  /** Cancels opening. */
   signal?: AbortSignal;
 }
 
 export interface CallOptions {
-  /** Takes each event of the method as it happens. */
+  /** Receives each event of the method. */
   onEvent?: (event: Event) => void;
-  /** Stops the method: it saves what it is to save, and the call throws a Fault of kind "cancelled". */
+  /** Cancels the method. It saves its state, and the call throws a Fault of kind "cancelled". */
   signal?: AbortSignal | undefined;
 }
 
@@ -41,28 +41,31 @@ interface Pending {
   onEvent: ((event: Event) => void) | undefined;
 }
 
-const closePatience = 5000; // ms
+const closeTimeout = 5000; // ms
 
-// A request without its id, whichever it is.
+// Any request without its id.
 type Body<R> = R extends Request ? Omit<R, "id"> : never;
 
 /**
- * A guest on this device's GPU. Calls are served one after the other. Every failure is a Fault; after one of kind
- * "device-lost" or "internal" close the session and open another: blobs are whole.
+ * A guest in a worker, with a GPU and blobs. Calls run one after the other. Every error is a Fault.
+ * After one of kind "device-lost" or "internal", close the client and open another one; blobs are
+ * intact.
  */
-export class Session {
-  /** The blobs of the session. A read or write waits for the calls before it. */
+export class GuestClient {
+  /** The blobs. An operation waits for the calls before it. */
   readonly blobs = {
     size: (name: string) => this.#ask<number>({ type: "blob size", name }),
     read: (name: string) => this.#ask<Bytes>({ type: "blob read", name }),
     write: (name: string, data: Bytes) => this.#ask<void>({ type: "blob write", name, data }),
     delete: (name: string) => this.#ask<void>({ type: "blob delete", name }),
-    /** The SHA-256 in hexadecimal; a blob of any size. */
+    /** The SHA-256 of a blob of any size, in hexadecimal. */
     hash: (name: string) => this.#ask<string>({ type: "blob hash", name }),
-    // A large blob in pieces, see BlobStore. append takes the bytes' buffer with it.
+    // For large blobs in pieces, see BlobStore. append transfers the buffer of `data`.
     partial: (name: string) => this.#ask<number>({ type: "blob partial", name }),
-    append: (name: string, offset: number, data: Bytes) => this.#ask<void>({ type: "blob append", name, offset, data }, {}, [data.buffer]),
-    hashPartial: (name: string, offset: number, size: number) => this.#ask<string>({ type: "blob hash partial", name, offset, size }),
+    append: (name: string, offset: number, data: Bytes) =>
+      this.#ask<void>({ type: "blob append", name, offset, data }, {}, [data.buffer]),
+    hashPartial: (name: string, offset: number, size: number) =>
+      this.#ask<string>({ type: "blob hash partial", name, offset, size }),
     finish: (name: string, sha256?: string) => this.#ask<string>({ type: "blob finish", name, sha256 }),
     list: (prefix = "") => this.#ask<string[]>({ type: "blob list", prefix }),
   };
@@ -81,75 +84,84 @@ export class Session {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#take(data);
     worker.onerror = (e) => {
       e.preventDefault();
-      const why = new Fault("internal", { where: "worker", detail: e.message || "its script cannot be loaded", remedy: "reload the page" });
+      const why = new Fault("internal", {
+        where: "worker",
+        detail: e.message || "the script cannot be loaded",
+        remedy: "reload the page",
+      });
       this.#lose(why);
       this.#end(why);
     };
   }
 
-  /** Starts a worker, the guest in it, and the GPU. */
-  static async open(options: OpenOptions): Promise<Session> {
+  /** Starts a worker with the guest and the GPU. */
+  static async open(options: OpenOptions): Promise<GuestClient> {
     const { wasm, sha256, blobs = { kind: "opfs" }, baseline = false, signal } = options;
     if (signal?.aborted) throw cancelled();
     const url = new URL(options.worker ?? "./worker.js", import.meta.url);
-    const session = new Session(new Worker(trusted(url), { type: "module", name: "nextquill" }), options);
-    const stop = () => session.#end(cancelled());
+    const client = new GuestClient(new Worker(trusted(url), { type: "module", name: "nextquill" }), options);
+    const stop = () => client.#end(cancelled());
     signal?.addEventListener("abort", stop);
     try {
       const source = wasm instanceof ArrayBuffer ? wasm : new URL(wasm, document.baseURI).href;
       const transfer = wasm instanceof ArrayBuffer ? [wasm] : [];
-      session.#opened = await session.#ask<Opened>({ type: "open", open: { wasm: source, sha256, blobs, baseline } }, {}, transfer);
-      return session;
+      const open = { wasm: source, sha256, blobs, baseline };
+      client.#opened = await client.#ask<Opened>({ type: "open", open }, {}, transfer);
+      return client;
     } catch (thrown) {
-      session.#end(Fault.from(thrown, "internal"));
+      client.#end(Fault.from(thrown, "internal"));
       throw thrown;
     } finally {
       signal?.removeEventListener("abort", stop);
     }
   }
 
-  /** The GPU. */
-  get adapter(): AdapterInfo {
-    return this.#opened!.adapter;
+  /** The GPU; sizes are in bytes. */
+  get device(): DeviceInfo {
+    return this.#opened!.device;
   }
 
-  /** The guest that runs: its hash and size. */
+  /** The hash and size of the guest. */
   get guest(): { sha256: string; bytes: number } {
     const { sha256, bytes } = this.#opened!;
     return { sha256, bytes };
   }
 
-  /** Whether the worker is gone: closed, or broken down. One whose GPU is lost still serves blobs. */
+  /** Whether the worker has ended. A worker whose GPU is lost still serves blobs. */
   get ended(): boolean {
     return this.#closed !== undefined;
   }
 
-  /** Runs a method of core/session and returns its result. */
+  /** Runs a method of the guest and returns its result as JSON. core/api has the methods. */
   call<Result = unknown>(method: string, params: unknown = null, options: CallOptions = {}): Promise<Result> {
     return this.#ask<Result>({ type: "call", method, params }, options);
   }
 
-  /** Takes the GPU away as a driver that resets would: calls then throw "device-lost". For tests. */
+  /** Destroys the device, like a driver reset; calls then throw "device-lost". For tests. */
   loseDevice(): void {
     this.#notify({ type: "lose device" });
   }
 
-  /** Frees everything. Calls under way are cancelled. */
+  /** Cancels running calls and frees everything. */
   async close(): Promise<void> {
     if (this.#closed !== undefined) return;
     for (const id of this.#pending.keys()) this.#notify({ type: "cancel", id });
-    // A worker that is gone or hangs is ended all the same.
-    const patience = new Promise((later) => setTimeout(later, closePatience));
-    await Promise.race([this.#ask({ type: "close" }).catch(() => {}), patience]);
-    this.#end(new Fault("cancelled", { where: "session", detail: "closed", remedy: "open another one" }));
+    // The worker may have crashed or hang: do not wait forever.
+    const timeout = new Promise((later) => setTimeout(later, closeTimeout));
+    await Promise.race([this.#ask({ type: "close" }).catch(() => {}), timeout]);
+    this.#end(new Fault("cancelled", { where: "guest client", detail: "is closed", remedy: "open another one" }));
   }
 
-  /** Ends the worker at once, whatever it is doing, as closing the tab does. Blobs stay whole. */
+  /** Ends the worker at once, like closing the tab. Blobs stay intact. */
   terminate(): void {
-    this.#end(new Fault("cancelled", { where: "session", detail: "terminated", remedy: "open another one" }));
+    this.#end(new Fault("cancelled", { where: "guest client", detail: "was terminated", remedy: "open another one" }));
   }
 
-  async #ask<Result>(body: Body<Request>, { onEvent, signal }: CallOptions = {}, transfer: Transferable[] = []): Promise<Result> {
+  async #ask<Result>(
+    body: Body<Request>,
+    { onEvent, signal }: CallOptions = {},
+    transfer: Transferable[] = [],
+  ): Promise<Result> {
     if (this.#closed !== undefined) throw this.#closed;
     if (signal?.aborted) throw cancelled();
     const id = ++this.#lastID;
@@ -161,7 +173,7 @@ export class Session {
         this.#worker.postMessage({ ...body, id } as Request, transfer);
       })) as Result;
     } catch (thrown) {
-      throw Fault.from(thrown, "malformed", { where: "request" }); // what cannot be posted, for one
+      throw Fault.from(thrown, "malformed", { where: "request" }); // such as parameters that cannot be posted
     } finally {
       this.#pending.delete(id);
       signal?.removeEventListener("abort", stop);
@@ -192,7 +204,7 @@ export class Session {
     }
   }
 
-  // What is lost before it was open, open itself throws.
+  // A loss during open() is thrown by open() itself.
   #lose(why: Fault): void {
     if (this.#lost || this.#closed !== undefined || this.#opened === undefined) return;
     this.#lost = true;
@@ -207,8 +219,8 @@ export class Session {
   }
 }
 
-// Where the page enforces Trusted Types, a worker's address needs a policy, which
-// the page's own must allow by the name "nextquill".
+// Under Trusted Types, a worker's URL must come from a policy. The page's Content-Security-Policy
+// must allow the policy "nextquill".
 interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
 }
@@ -218,7 +230,12 @@ let policy: { createScriptURL(url: string): string } | undefined;
 function trusted(url: URL): string {
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
   if (url.origin !== location.origin) {
-    throw new Fault("unsupported", { where: url.href, field: "worker", detail: "is of another origin", remedy: "serve the script from the page's own site" });
+    throw new Fault("unsupported", {
+      where: url.href,
+      field: "worker",
+      detail: "is of another origin",
+      remedy: "serve the script from the origin of the page",
+    });
   }
   if (trustedTypes === undefined) return url.href;
   policy ??= trustedTypes.createPolicy("nextquill", { createScriptURL: (href) => href });

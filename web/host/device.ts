@@ -1,27 +1,9 @@
-// Finding a GPU and asking it for all that it offers.
+// Finding a GPU and opening a device with all limits and features that it offers.
 
+import type { DeviceInfo } from "../api.gen.js";
 import { describe, Fault } from "../fault.js";
 
-/** What gpu_info gives the guest; sizes are in bytes. */
-export interface AdapterInfo {
-  name: string;
-  backend: string;
-  cpu: boolean;
-  max_buffer_size: number;
-  max_binding_size: number;
-  max_storage_buffers: number;
-  max_invocations: number;
-  max_workgroup_size_x: number;
-  max_workgroup_memory: number;
-  max_groups_per_dimension: number;
-  storage_offset_alignment: number;
-  shader_f16: boolean;
-  subgroups: boolean;
-  subgroup_min_size: number;
-  timestamp_query: boolean;
-}
-
-// The limits above WebGPU's defaults that kernels make use of.
+// The limits that kernels use above the defaults of WebGPU.
 const wantedLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -36,21 +18,22 @@ const wantedLimits = [
 
 const wantedFeatures: GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
 
-// requestAdapter can hang for good when the GPU process is in trouble.
-const patience = 15_000;
+// requestAdapter can hang forever when the GPU process has failed.
+const timeout = 15_000; // ms
 
 const remedy =
-  "use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; chrome://gpu says why WebGPU is off";
+  "use a current Chrome, Edge, Firefox or Safari with hardware acceleration switched on; " +
+  "chrome://gpu says why WebGPU is off";
 
 /**
- * Opens the best adapter's device. With `baseline` it asks for WebGPU's default limits and no features, as the weakest
- * device offers them.
+ * Opens a device on the fastest adapter. With `baseline` it requests the default limits of WebGPU
+ * and no features, like the weakest conformant device. Throws a Fault of kind "no-adapter".
  */
-export async function openDevice(baseline: boolean): Promise<{ device: GPUDevice; info: AdapterInfo }> {
+export async function openDevice(baseline: boolean): Promise<{ device: GPUDevice; info: DeviceInfo }> {
   const gpu = (navigator as { gpu?: GPU }).gpu;
-  if (gpu === undefined) throw noAdapter("this browser has no WebGPU here");
-  const adapter = await inTime(gpu.requestAdapter({ powerPreference: "high-performance" }), "asking for a GPU");
-  if (adapter === null) throw noAdapter("no GPU that WebGPU may use");
+  if (gpu === undefined) throw noAdapter("this browser offers no WebGPU on this page");
+  const adapter = await withTimeout(gpu.requestAdapter({ powerPreference: "high-performance" }), "requesting a GPU");
+  if (adapter === null) throw noAdapter("WebGPU finds no usable GPU");
   const device = await requestDevice(adapter, baseline);
   return { device, info: infoOf(adapter, device) };
 }
@@ -61,24 +44,24 @@ async function requestDevice(adapter: GPUAdapter, baseline: boolean): Promise<GP
     const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = wantedFeatures.filter((name) => adapter.features.has(name));
     try {
-      return await inTime(adapter.requestDevice({ label, requiredLimits, requiredFeatures }), "opening the GPU");
+      return await withTimeout(adapter.requestDevice({ label, requiredLimits, requiredFeatures }), "opening the GPU");
     } catch (thrown) {
-      // A driver may not keep what its adapter promises. An adapter that failed
-      // to give a device may be asked again.
+      // Some drivers refuse limits that their adapter reports. Try the defaults on the same
+      // adapter.
       if (thrown instanceof Fault) throw thrown;
     }
   }
   try {
-    return await inTime(adapter.requestDevice({ label }), "opening the GPU");
+    return await withTimeout(adapter.requestDevice({ label }), "opening the GPU");
   } catch (thrown) {
-    throw thrown instanceof Fault ? thrown : noAdapter("the GPU gives no device", thrown);
+    throw thrown instanceof Fault ? thrown : noAdapter("the GPU provides no device", thrown);
   }
 }
 
-/** What a GPU is called of which the browser tells nothing. */
+/** The name of a GPU if the browser does not tell it. */
 export const unnamed = "unnamed GPU";
 
-function infoOf(adapter: GPUAdapter, device: GPUDevice): AdapterInfo {
+function infoOf(adapter: GPUAdapter, device: GPUDevice): DeviceInfo {
   const { info } = adapter;
   const { limits, features } = device;
   const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ") || unnamed;
@@ -103,13 +86,18 @@ function infoOf(adapter: GPUAdapter, device: GPUDevice): AdapterInfo {
 }
 
 function noAdapter(detail: string, cause?: unknown): Fault {
-  return new Fault("no-adapter", { where: "WebGPU", detail, remedy, cause: cause === undefined ? undefined : new Error(describe(cause)) });
+  return new Fault("no-adapter", {
+    where: "WebGPU",
+    detail,
+    remedy,
+    cause: cause === undefined ? undefined : new Error(describe(cause)),
+  });
 }
 
-async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
+async function withTimeout<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(noAdapter(`${what} gave no answer in ${patience / 1000} s`)), patience);
+    timer = setTimeout(() => reject(noAdapter(`${what} timed out after ${timeout / 1000} s`)), timeout);
   });
   try {
     return await Promise.race([promise, late]);

@@ -1,14 +1,18 @@
-// Waiting for the GPU in browsers that do not look whether it is done.
+// A workaround for Firefox, which notices slowly that the GPU is done.
 
-// Firefox looks every 100 ms, and whenever something is submitted: https://bugzilla.mozilla.org/show_bug.cgi?id=1870699.
-const looksAtSubmits = /\bGecko\/\d/.test(navigator.userAgent);
+// Firefox polls the GPU every 100 ms and on every submit:
+// https://bugzilla.mozilla.org/show_bug.cgi?id=1870699.
+const pollsSlowly = /\bGecko\/\d/.test(navigator.userAgent);
 
-/** Waits for `work`, a promise that what was submitted to `queue` settles. */
-export async function finished<T>(queue: GPUQueue, work: Promise<T>): Promise<T> {
-  const look = looksAtSubmits ? setInterval(() => queue.submit([]), 1) : undefined;
+/**
+ * Awaits `work`, a promise that settles when the GPU has done what was submitted to `queue`. In
+ * Firefox it submits an empty list every millisecond meanwhile, so that Firefox polls.
+ */
+export async function awaitGPU<T>(queue: GPUQueue, work: Promise<T>): Promise<T> {
+  const timer = pollsSlowly ? setInterval(() => queue.submit([]), 1) : undefined;
   try {
     return await work;
   } finally {
-    clearInterval(look);
+    clearInterval(timer);
   }
 }

@@ -1,14 +1,14 @@
-// The guest's command batches on WebGPU.
+// Runs the guest's command batches on WebGPU.
 //
-// A batch runs as far as it can the moment it is submitted. Pipelines compile in the background, many at a time; a
-// dispatch whose pipeline is not ready yet stops the batch there, and what follows waits in a queue. Errors that WebGPU
-// reports later are kept, and given to the next operation that waits (drain, read, load).
+// A batch runs when it is submitted, up to the first dispatch whose pipeline is still compiling.
+// The rest waits in a queue. Pipelines compile in the background, many at a time. WebGPU reports
+// some errors later; they are stored and thrown by the next operation that waits (read, load).
 
-import type { AdapterInfo } from "./device.js";
-import { BatchReader, type Access, type Command } from "./abi.js";
+import { Access, type DeviceInfo } from "../api.gen.js";
+import { BatchReader, type Command } from "./abi.js";
 import type { BlobStore, Bytes } from "./blobs.js";
 import { cancelled, describe, Fault } from "../fault.js";
-import { finished } from "./firefoxPoll.js";
+import { awaitGPU } from "./firefoxPoll.js";
 
 interface Buffer {
   readonly gpu: GPUBuffer;
@@ -26,19 +26,24 @@ interface Pipeline {
 
 type Of<Op extends Command["op"]> = Extract<Command, { op: Op }>;
 
-// GPUBufferUsage and GPUMapMode, whose values the specification fixes.
+// GPUBufferUsage and GPUMapMode. The specification fixes the values.
 const usage = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, uniform: 0x40, storage: 0x80 } as const;
 const mapRead = 0x1;
 const computeStage = 0x4;
 
-const bindingTypes: Record<Access, GPUBufferBindingType> = { 1: "uniform", 2: "read-only-storage", 3: "storage" };
+const bindingTypes: Record<Access, GPUBufferBindingType> = {
+  [Access.uniform]: "uniform",
+  [Access.read]: "read-only-storage",
+  [Access.write]: "storage",
+};
 
-const chunkSize = 4 << 20; // of a load
-const stagingMax = 16 << 20; // of a read
-const loadsInFlight = 32 << 20; // written before the device is waited for
+const chunkSize = 4 << 20; // bytes of one write during a load
+const stagingMax = 16 << 20; // bytes of one copy during a read
+const loadsInFlight = 32 << 20; // bytes written before a load waits for the device
 
+/** A WebGPU device with the guest's buffers, pipelines and bind groups, by their handles. */
 export class Device {
-  readonly info: AdapterInfo;
+  readonly info: DeviceInfo;
   readonly #device: GPUDevice;
   readonly #buffers = new Map<number, Buffer>();
   readonly #pipelines = new Map<number, Pipeline>();
@@ -46,26 +51,26 @@ export class Device {
 
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
-  #current: Pipeline | undefined; // in the pass
+  #current: Pipeline | undefined; // set in the pass
 
-  #queue: Bytes[] = []; // batches, or their ends, behind a pipeline that compiles
-  #pump: Promise<void> | undefined;
-  #scopes: Promise<void>[] = []; // what may still go wrong: error scopes and compilations
-  #fault: Fault | undefined; // the first that nobody has been told of
+  #queue: Bytes[] = []; // batches that wait for a pipeline, the first without its executed commands
+  #pump: Promise<void> | undefined; // works through #queue
+  #scopes: Promise<void>[] = []; // pending error scopes and compilations
+  #fault: Fault | undefined; // the first error that was not thrown yet
   #lost: Fault | undefined;
   #staging: GPUBuffer | undefined;
 
   #closed = false;
 
-  /** `onLost` is told when the GPU goes away, but not by close. */
-  constructor(device: GPUDevice, info: AdapterInfo, onLost: (why: Fault) => void = () => {}) {
+  /** `onLost` is called when the device is lost, but not for close(). */
+  constructor(device: GPUDevice, info: DeviceInfo, onLost: (why: Fault) => void = () => {}) {
     this.#device = device;
     this.info = info;
     void device.lost.then((loss) => {
       this.#lost = new Fault("device-lost", {
         where: info.name,
-        detail: loss.message || "the GPU went away",
-        remedy: "open the session again: training resumes from the newest checkpoint",
+        detail: loss.message || "the GPU was lost",
+        remedy: "open the model again: training resumes from the newest checkpoint",
       });
       if (!this.#closed) onLost(this.#lost);
     });
@@ -74,17 +79,14 @@ export class Device {
     });
   }
 
-  /** The buffers that exist. */
-  get liveBuffers(): number {
-    return this.#buffers.size;
-  }
-
-  /** Why the device is gone, when it is. */
+  /** Why the device was lost, or undefined. */
   get lost(): Fault | undefined {
     return this.#lost;
   }
 
-  /** Runs a batch, or what can be run of it now. Its bytes may change when this returns. */
+  /**
+   * Runs a batch as far as possible and queues the rest. The caller may reuse `bytes` afterwards.
+   */
   submit(bytes: Bytes): void {
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#pump !== undefined) {
@@ -95,7 +97,10 @@ export class Device {
     if (blocked !== undefined) this.#pump = this.#work(blocked);
   }
 
-  /** Waits for the device, and copies bytes of a buffer out. `into` is asked for when they are there. */
+  /**
+   * Waits for the device and copies bytes of a buffer. `into` is called for the target when they
+   * are ready.
+   */
   async read(handle: number, offset: number, size: number, into: () => Bytes): Promise<void> {
     await this.#drain();
     try {
@@ -106,14 +111,22 @@ export class Device {
         if (size === 0) break;
       }
     } catch (thrown) {
-      await this.#settle(); // what went wrong before says more
+      await this.#settle(); // an earlier error is more informative
       throw thrown;
     }
     await this.#settle();
   }
 
-  /** Copies a range of a blob into a buffer, in order with what was submitted. */
-  async load(store: BlobStore, name: string, from: number, size: number, handle: number, to: number, stop: AbortSignal): Promise<void> {
+  /** Copies a range of a blob into a buffer, after everything submitted before. */
+  async load(
+    store: BlobStore,
+    name: string,
+    from: number,
+    size: number,
+    handle: number,
+    to: number,
+    stop: AbortSignal,
+  ): Promise<void> {
     await this.#drain();
     try {
       const buffer = this.#buffer(handle, to, Math.ceil(size / 4) * 4, "load");
@@ -129,7 +142,7 @@ export class Device {
         this.#scoped("load", () => this.#device.queue.writeBuffer(buffer.gpu, to + done, chunk, 0, padded));
         if ((inFlight += padded) >= loadsInFlight) {
           inFlight = 0;
-          await finished(this.#device.queue, this.#device.queue.onSubmittedWorkDone());
+          await awaitGPU(this.#device.queue, this.#device.queue.onSubmittedWorkDone());
         }
       }
     } catch (thrown) {
@@ -139,7 +152,7 @@ export class Device {
     await this.#settle();
   }
 
-  /** Takes the device away, as a driver that resets would. */
+  /** Destroys the device, like a driver reset. For tests. */
   lose(): void {
     this.#device.destroy();
   }
@@ -156,8 +169,8 @@ export class Device {
     this.#device.destroy();
   }
 
-  // run executes a batch, and gives the rest of it when it reaches a pipeline
-  // that compiles, with what to wait for.
+  // Executes a batch. If it reaches a pipeline that is compiling, it returns the rest of the batch
+  // and the promise to wait for.
   #run(bytes: Bytes): { rest: Bytes; until: Promise<void> } | undefined {
     return this.#scoped("command batch", () => {
       try {
@@ -188,15 +201,15 @@ export class Device {
     });
   }
 
-  // destroyOnly runs the destructions in the rest of a batch that failed:
-  // whoever sent them has forgotten the handles.
+  // Runs only the destroy commands in the rest of a failed batch. The guest does not know these
+  // handles any more, so nothing else would free them.
   #destroyOnly(reader: BatchReader): void {
     for (let c = reader.next(); c !== undefined; c = reader.next()) {
       if (c.op === "destroyBuffer" || c.op === "destroyPipeline" || c.op === "destroyBindGroup") this.#execute(c);
     }
   }
 
-  // work runs what is queued, until nothing is.
+  // Runs the queue until it is empty.
   async #work(blocked: { rest: Bytes; until: Promise<void> }): Promise<void> {
     for (let next: typeof blocked | undefined = blocked; ; ) {
       if (next !== undefined) {
@@ -221,7 +234,7 @@ export class Device {
     if (this.#lost !== undefined) throw this.#lost;
   }
 
-  // settle waits for all errors of what was run, and throws the first.
+  // Waits for all pending error scopes and throws the first error.
   async #settle(): Promise<void> {
     const scopes = this.#scopes;
     this.#scopes = [];
@@ -233,17 +246,27 @@ export class Device {
 
   #execute(c: Command): void {
     switch (c.op) {
-      case "dispatch": return this.#dispatch(c);
-      case "writeBuffer": return this.#write(c);
-      case "clearBuffer": return this.#clear(c);
-      case "copyBuffer": return this.#copy(c);
-      case "createBuffer": return this.#createBuffer(c);
-      case "createPipeline": return this.#createPipeline(c);
-      case "createBindGroup": return this.#createBindGroup(c);
-      case "destroyBuffer": return this.#destroyBuffer(c);
-      // A pass keeps alive what it uses.
-      case "destroyPipeline": return void this.#pipelines.delete(c.pipeline);
-      case "destroyBindGroup": return void this.#groups.delete(c.group);
+      case "dispatch":
+        return this.#dispatch(c);
+      case "writeBuffer":
+        return this.#write(c);
+      case "clearBuffer":
+        return this.#clear(c);
+      case "copyBuffer":
+        return this.#copy(c);
+      case "createBuffer":
+        return this.#createBuffer(c);
+      case "createPipeline":
+        return this.#createPipeline(c);
+      case "createBindGroup":
+        return this.#createBindGroup(c);
+      case "destroyBuffer":
+        return this.#destroyBuffer(c);
+      // A compute pass keeps the objects that it uses alive.
+      case "destroyPipeline":
+        return void this.#pipelines.delete(c.pipeline);
+      case "destroyBindGroup":
+        return void this.#groups.delete(c.group);
     }
   }
 
@@ -255,7 +278,10 @@ export class Device {
     const most = this.info.max_groups_per_dimension;
     if (c.x > most || c.y > most || c.z > most) {
       throw new Fault("device-limit", {
-        where: p.name, field: "workgroups", detail: `dispatch of ${c.x}×${c.y}×${c.z}`, limit: `${most} per dimension`,
+        where: p.name,
+        field: "workgroups",
+        detail: `dispatch of ${c.x}×${c.y}×${c.z}`,
+        limit: `${most} per dimension`,
         remedy: "use a smaller token budget",
       });
     }
@@ -266,7 +292,7 @@ export class Device {
     this.#pass.dispatchWorkgroups(c.x, c.y, c.z);
   }
 
-  // A write acts outside the command stream, so what is encoded goes first.
+  // Queue writes are not part of the command stream, so encoded commands are submitted first.
   #write(c: Of<"writeBuffer">): void {
     const b = this.#buffer(c.buffer, c.offset, c.data.byteLength, "write");
     if (c.data.byteLength === 0) return;
@@ -286,16 +312,21 @@ export class Device {
   }
 
   #createBuffer(c: Of<"createBuffer">): void {
-    if (c.buffer === 0 || this.#buffers.has(c.buffer)) throw misuse(c.name, `buffer handle ${c.buffer} is taken`);
+    if (c.buffer === 0 || this.#buffers.has(c.buffer))
+      throw misuse(c.name, `buffer handle ${c.buffer} is already in use`);
     const tooLarge = (detail: string): Fault =>
       new Fault("device-limit", {
-        where: this.info.name, field: c.name, detail, limit: `${this.info.max_buffer_size} bytes`,
+        where: this.info.name,
+        field: c.name,
+        detail,
+        limit: `${this.info.max_buffer_size} bytes`,
         remedy: "use a smaller token budget or a smaller model",
       });
     if (c.size <= 0 || c.size > this.info.max_buffer_size) throw tooLarge(`a buffer of ${c.size} bytes`);
     this.#device.pushErrorScope("out-of-memory");
     const gpu = this.#device.createBuffer({
-      label: c.name, size: c.size,
+      label: c.name,
+      size: c.size,
       usage: usage.copySource | usage.copyTarget | (c.uniform ? usage.uniform : usage.storage),
     });
     const buffer = { gpu, name: c.name, size: c.size };
@@ -307,18 +338,27 @@ export class Device {
   }
 
   #createPipeline(c: Of<"createPipeline">): void {
-    if (c.pipeline === 0 || this.#pipelines.has(c.pipeline)) throw misuse(c.name, `pipeline handle ${c.pipeline} is taken`);
+    if (c.pipeline === 0 || this.#pipelines.has(c.pipeline))
+      throw misuse(c.name, `pipeline handle ${c.pipeline} is already in use`);
     const { name: label } = c;
     const device = this.#device;
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label, code: c.wgsl });
     const layout = device.createBindGroupLayout({
       label,
-      entries: c.bindings.map((access, binding) => ({ binding, visibility: computeStage, buffer: { type: bindingTypes[access] } })),
+      entries: c.bindings.map((access, binding) => ({
+        binding,
+        visibility: computeStage,
+        buffer: { type: bindingTypes[access] },
+      })),
     });
     const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
     const scope = device.popErrorScope();
-    const made = device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: { module, entryPoint: "main" } });
+    const made = device.createComputePipelineAsync({
+      label,
+      layout: pipelineLayout,
+      compute: { module, entryPoint: "main" },
+    });
     const pipeline: Pipeline = { name: c.name, layout, gpu: undefined, compiled: undefined };
     this.#pipelines.set(c.pipeline, pipeline);
     const finish = async (): Promise<void> => {
@@ -333,22 +373,26 @@ export class Device {
       pipeline.compiled = undefined;
     };
     pipeline.compiled = finish();
-    this.#scopes.push(pipeline.compiled); // nothing may use it, and still it may fail
+    this.#scopes.push(pipeline.compiled); // report a failure even if nothing uses the pipeline
   }
 
   #createBindGroup(c: Of<"createBindGroup">): void {
     const p = this.#pipelines.get(c.pipeline);
     if (p === undefined) throw misuse("bind group", `pipeline ${c.pipeline} does not exist`);
-    if (c.group === 0 || this.#groups.has(c.group)) throw misuse(p.name, `bind group handle ${c.group} is taken`);
+    if (c.group === 0 || this.#groups.has(c.group))
+      throw misuse(p.name, `bind group handle ${c.group} is already in use`);
     const entries = c.entries.map((e, binding) => ({
       binding,
       resource: { buffer: this.#buffer(e.buffer, e.offset, e.size, p.name).gpu, offset: e.offset, size: e.size },
     }));
-    // WebGPU's own message names the group by its label.
-    this.#groups.set(c.group, { gpu: this.#device.createBindGroup({ label: p.name, layout: p.layout, entries }), name: p.name });
+    // The label appears in WebGPU's error messages.
+    this.#groups.set(c.group, {
+      gpu: this.#device.createBindGroup({ label: p.name, layout: p.layout, entries }),
+      name: p.name,
+    });
   }
 
-  // Destroying what does not exist is no error: its creation may have been dropped.
+  // Destroying an unknown buffer is no error: its creation may have failed.
   #destroyBuffer(c: Of<"destroyBuffer">): void {
     const b = this.#buffers.get(c.buffer);
     if (b === undefined) return;
@@ -357,7 +401,7 @@ export class Device {
     b.gpu.destroy();
   }
 
-  // buffer resolves a handle and checks that a range lies inside the buffer.
+  // Looks up a handle and checks that the range lies inside the buffer.
   #buffer(handle: number, offset: number, size: number, what: string): Buffer {
     const b = this.#buffers.get(handle);
     if (b === undefined) throw misuse(what, `buffer ${handle} does not exist`);
@@ -384,7 +428,7 @@ export class Device {
     this.#pass = this.#current = undefined;
   }
 
-  // flush sends what is encoded.
+  // Submits the encoded commands.
   #flush(): void {
     if (this.#encoder === undefined) return;
     this.#endPass();
@@ -393,7 +437,7 @@ export class Device {
     this.#device.queue.submit([commands]);
   }
 
-  // abandon drops what is encoded.
+  // Drops the encoded commands.
   #abandon(): void {
     this.#pass = this.#current = this.#encoder = undefined;
   }
@@ -407,9 +451,9 @@ export class Device {
       return staging;
     });
     try {
-      await finished(this.#device.queue, staging.mapAsync(mapRead, 0, size));
+      await awaitGPU(this.#device.queue, staging.mapAsync(mapRead, 0, size));
     } catch (thrown) {
-      if (this.#staging === staging) this.#staging = undefined; // it may have stayed mapped
+      if (this.#staging === staging) this.#staging = undefined; // it may still be mapped
       await this.#mayBeLost();
       throw this.#lost ?? this.#refused(`read ${buffer.name}`, describe(thrown));
     }
@@ -421,20 +465,22 @@ export class Device {
     if (this.#staging === undefined || this.#staging.size < size) {
       this.#staging?.destroy();
       this.#staging = this.#device.createBuffer({
-        label: "staging", size: Math.max(size, 64 << 10), usage: usage.mapRead | usage.copyTarget,
+        label: "staging",
+        size: Math.max(size, 64 << 10),
+        usage: usage.mapRead | usage.copyTarget,
       });
     }
     return this.#staging;
   }
 
-  // A loss may be known only after what it made fail.
+  // After a failure that a loss may have caused: waits until the loss is reported.
   async #mayBeLost(): Promise<void> {
     await Promise.race([this.#device.lost, new Promise((later) => setTimeout(later, 250))]);
-    await Promise.resolve(); // our own reaction to the loss has run
+    await Promise.resolve(); // let the handler of device.lost run first
   }
 
-  // scoped runs f inside error scopes. A buffer or kernel at fault is named by
-  // its label in WebGPU's message.
+  // Runs f inside one error scope of each kind. WebGPU's messages name the buffer or kernel by its
+  // label.
   #scoped<T>(what: string, f: () => T): T {
     const device = this.#device;
     device.pushErrorScope("internal");
@@ -443,7 +489,8 @@ export class Device {
     try {
       return f();
     } finally {
-      for (let i = 0; i < 3; i++) this.#watch(device.popErrorScope(), (error) => this.#refused(what, error.message, error));
+      for (let i = 0; i < 3; i++)
+        this.#watch(device.popErrorScope(), (error) => this.#refused(what, error.message, error));
     }
   }
 
@@ -452,7 +499,7 @@ export class Device {
       (error) => {
         if (error !== null) this.#keep(fault(error));
       },
-      () => {}, // the device is lost, which is reported as such
+      () => {}, // the device is lost, which is reported separately
     );
     this.#scopes.push(known);
     if (this.#scopes.length > 1024) this.#scopes = [Promise.all(this.#scopes).then(() => {})];
@@ -465,15 +512,17 @@ export class Device {
   #refused(field: string, detail: string, error?: GPUError): Fault {
     const memory = typeof GPUOutOfMemoryError !== "undefined" && error instanceof GPUOutOfMemoryError;
     return new Fault(memory ? "device-limit" : "device", {
-      where: this.info.name, field, detail: detail.trim().split("\n").slice(0, 12).join("\n"),
+      where: this.info.name,
+      field,
+      detail: detail.trim().split("\n").slice(0, 12).join("\n"),
       remedy: memory
         ? "use a smaller token budget, activation recompute, or a smaller model"
-        : "this is a defect in a kernel or in the driver: report it with the name of the GPU",
+        : "this is a bug in a kernel or in the driver: report it with the name of the GPU",
     });
   }
 }
 
-// compilationErrors says what is wrong with a shader, each message with its line.
+// Returns the compiler's messages for a shader, each with its source line.
 async function compilationErrors(module: GPUShaderModule, wgsl: string, thrown: unknown): Promise<string> {
   try {
     const { messages } = await module.getCompilationInfo();
@@ -483,11 +532,16 @@ async function compilationErrors(module: GPUShaderModule, wgsl: string, thrown: 
       .map((m) => `line ${m.lineNum}, column ${m.linePos}: ${m.message}\n  ${lines[m.lineNum - 1]?.trim() ?? ""}`);
     if (errors.length > 0) return errors.join("\n");
   } catch {
-    // the device is gone; the first error is all there is
+    // the device is lost: only the first error is known
   }
   return thrown instanceof Error || thrown instanceof DOMException ? describe(thrown) : (thrown as GPUError).message;
 }
 
 function misuse(field: string, detail: string): Fault {
-  return new Fault("device", { where: "command batch", field, detail, remedy: "this is a defect in the program: report it" });
+  return new Fault("device", {
+    where: "command batch",
+    field,
+    detail,
+    remedy: "this is a bug in NextQuill: report it",
+  });
 }

@@ -1,18 +1,20 @@
-// The host: runs the guest, and does what it asks for. What wasm/host is in Go.
+// Runs the guest and serves its imports. wasm/host is the same in Go.
 
-import * as abi from "./abi.js";
+import * as api from "../api.gen.js";
+import type { ErrorInfo } from "../api.gen.js";
+import { statusText, type Exports } from "./abi.js";
 import { checkName, type BlobStore, type Bytes } from "./blobs.js";
-import { cancelled, describe, Fault, quote, type ErrorInfo } from "../fault.js";
+import { cancelled, describe, Fault, quote } from "../fault.js";
 import type { Device } from "./gpu.js";
 import { Exit, Log, wasi } from "./wasi.js";
 
-/** An event of a method: JSON with a name in `event`. */
+/** An event of a method, as JSON. `event` is its name. */
 export type Event = { event: string } & Record<string, unknown>;
 
-/** What an asynchronous import asked for. It runs when the guest has parked, and gives the reply. */
+/** The work of an asynchronous import. It runs after the guest has parked and returns the reply. */
 type Operation = (stop: AbortSignal) => Promise<Bytes | void>;
 
-/** A value of an import's argument: an i32 as JavaScript gives it (signed), or an i64. */
+/** An argument of an import: an i32, which JavaScript passes as a signed number, or an i64. */
 type Argument = number | bigint;
 
 interface Call {
@@ -24,17 +26,18 @@ interface Call {
 
 const nothing: Bytes = new Uint8Array(0);
 
-// A worker hears of a cancellation only between its tasks.
+// The worker receives messages, such as a cancellation, only between its tasks.
 const longestTask = 12; // ms
 
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true });
 
-export class Host {
+/** A running guest with its device and blobs. */
+export class GuestHost {
   readonly #device: Device;
   readonly #blobs: BlobStore;
   readonly #log: Log;
-  #guest!: abi.Exports;
+  #guest!: Exports;
   #call: Call | undefined;
   #reply = nothing;
   #broken: Fault | undefined;
@@ -46,24 +49,32 @@ export class Host {
     this.#log = log;
   }
 
-  /** Starts a guest. One that imports anything outside the ABI is refused. */
-  static async open(module: WebAssembly.Module, device: Device, blobs: BlobStore, print: (line: string) => void): Promise<Host> {
+  /** Starts a guest. Refuses a module that imports anything outside the ABI. */
+  static async open(
+    module: WebAssembly.Module,
+    device: Device,
+    blobs: BlobStore,
+    print: (line: string) => void,
+  ): Promise<GuestHost> {
     checkModule(module);
-    const host = new Host(device, blobs, new Log(print));
+    const host = new GuestHost(device, blobs, new Log(print));
     try {
       const instance = await WebAssembly.instantiate(module, {
-        [abi.moduleName]: host.#imports(),
-        [abi.wasiModuleName]: wasi(() => host.#guest.memory, host.#log),
+        [api.abiModule]: host.#imports(),
+        [api.wasiModule]: wasi(() => host.#guest.memory, host.#log),
       });
-      host.#guest = instance.exports as unknown as abi.Exports;
+      host.#guest = instance.exports as unknown as Exports;
       host.#guest._initialize();
     } catch (thrown) {
       throw host.#trapped("starting", thrown);
     }
-    const version = host.#guest.start(abi.version);
-    if (version !== abi.version) {
+    const version = host.#guest.start(api.abiVersion);
+    if (version !== api.abiVersion) {
       throw new Fault("mismatch", {
-        where: "guest", field: "ABI version", detail: `${version}`, limit: `${abi.version}`,
+        where: "guest",
+        field: "ABI version",
+        detail: `${version}`,
+        limit: `${api.abiVersion}`,
         remedy: "serve the guest and the scripts of one build",
       });
     }
@@ -71,22 +82,27 @@ export class Host {
   }
 
   /**
-   * Serves one call to its end. When `stop` fires, the guest is told at the next operation that it waits for; the fault
-   * is then "cancelled" as a rule, and the host stays usable. Calls must not overlap.
+   * Serves one call. When `stop` fires, the guest is told at the next operation that it waits for.
+   * The call then usually throws "cancelled", and the host stays usable. Calls must not overlap.
    */
   async call(method: string, params: unknown, onEvent: (event: Event) => void, stop: AbortSignal): Promise<unknown> {
     if (this.#broken !== undefined) throw this.#broken;
     if (this.#device.lost !== undefined) throw this.#device.lost;
     if (stop.aborted) throw cancelled();
-    if (this.#call !== undefined) throw new Fault("internal", { where: "host", field: method, detail: "called during another call" });
+    if (this.#call !== undefined)
+      throw new Fault("internal", { where: "host", field: method, detail: "called during another call" });
     const request = utf8.encode(JSON.stringify({ method, params: params === null ? undefined : params }));
-    if (request.byteLength > abi.maxMessage) {
+    if (request.byteLength > api.maxMessage) {
       throw new Fault("too-large", {
-        where: method, field: "params", detail: `${request.byteLength} bytes`, limit: `${abi.maxMessage} bytes`,
+        where: method,
+        field: "params",
+        detail: `${request.byteLength} bytes`,
+        limit: `${api.maxMessage} bytes`,
         remedy: "pass large data as a blob",
       });
     }
-    // A signal of our own: it is replaced once the guest knows that it is to stop.
+    // The call has its own signal, because operations after the cancellation must not see it; see
+    // #drive.
     const call: Call = { onEvent, stop: new AbortController(), pending: undefined, response: undefined };
     const forward = () => call.stop.abort();
     stop.addEventListener("abort", forward);
@@ -104,30 +120,29 @@ export class Host {
     return decodeResponse(call.response!);
   }
 
-  // drive runs the guest until it parks, does what it waits for, and resumes it.
-  // What it throws means that the guest is of no further use.
+  // Runs the guest until it parks, performs the operation that it waits for, and resumes it. If
+  // this throws, the guest is unusable.
   async #drive(call: Call, method: string, request: Bytes, stop: AbortSignal): Promise<void> {
     const guest = this.#guest;
     const at = guest.alloc(request.byteLength);
-    this.#view(method, at, request.byteLength, abi.maxMessage).set(request);
+    this.#view(method, at, request.byteLength, api.maxMessage).set(request);
     let state = guest.call(at, request.byteLength);
-    let told = false;
-    while (state === abi.State.parked) {
-      if (call.pending === undefined) throw new Error("it waits for nothing");
+    let cancelSent = false;
+    while (state === api.State.parked) {
+      if (call.pending === undefined) throw new Error("it parked without an operation");
       const { operation, token } = call.pending;
       call.pending = undefined;
-      // Once the guest knows that it is to stop, what it still asks for (a last
-      // checkpoint) is its own decision, and is done.
-      const status = await this.#perform(operation, told ? new AbortController().signal : call.stop.signal);
+      // A guest that knows about the cancellation may still work, such as write a last checkpoint.
+      const status = await this.#perform(operation, cancelSent ? new AbortController().signal : call.stop.signal);
       if (performance.now() - this.#taskStart > longestTask) await this.#nextTask();
-      if (stop.aborted && !told) {
-        told = true;
+      if (stop.aborted && !cancelSent) {
+        cancelSent = true;
         guest.cancel();
       }
       state = guest.resume(token, status);
     }
-    if (state !== abi.State.done) throw new Error(abi.statusText(state));
-    if (call.response === undefined) throw new Error("it gave no response");
+    if (state !== api.State.done) throw new Error(statusText(state));
+    if (call.response === undefined) throw new Error("it returned no response");
   }
 
   async #perform(operation: Operation, stop: AbortSignal): Promise<number> {
@@ -145,20 +160,23 @@ export class Host {
     this.#taskStart = performance.now();
   }
 
-  // The imports. None lets an exception pass through the guest: that would leave
-  // it unusable. Everything in the arguments is the guest's word only.
-  #imports(): Record<abi.ImportName, (...args: Argument[]) => number> {
-    const sync = (serve: (...args: Argument[]) => number) => (...args: Argument[]): number => {
-      try {
-        return serve(...args);
-      } catch (thrown) {
-        return this.#refuse(thrown);
-      }
-    };
+  // The imports. None throws through the guest, which would leave it unusable. The arguments are
+  // not trusted.
+  #imports(): Record<(typeof api.importNames)[number], (...args: Argument[]) => number> {
+    const sync =
+      (serve: (...args: Argument[]) => number) =>
+      (...args: Argument[]): number => {
+        try {
+          return serve(...args);
+        } catch (thrown) {
+          return this.#refuse(thrown);
+        }
+      };
     const async = (name: string, start: (...args: Argument[]) => Operation) =>
       sync((...args) => {
         const call = this.#call;
-        if (call === undefined || call.pending !== undefined) throw misuse(name, "called while another operation is under way");
+        if (call === undefined || call.pending !== undefined)
+          throw misuse(name, "called while another operation is under way");
         const token = u32(args.pop()!);
         call.pending = { operation: start(...args), token };
         return 0;
@@ -170,23 +188,25 @@ export class Host {
         return this.#reply.byteLength;
       }),
       gpu_submit: sync((at, size) => {
-        this.#device.submit(this.#view("gpu_submit", u32(at), u32(size), abi.maxBatch));
+        this.#device.submit(this.#view("gpu_submit", u32(at), u32(size), api.maxBatch));
         return 0;
       }),
       emit: sync((at, size) => {
         const event = this.#json("emit", u32(at), u32(size));
-        if (!isEvent(event)) throw new Fault("malformed", { where: "event", field: "event", detail: "no JSON with a name" });
+        if (!isEvent(event))
+          throw new Fault("malformed", { where: "event", field: "event", detail: "is not JSON with a name" });
         this.#call?.onEvent(event);
         return 0;
       }),
       respond: sync((at, size) => {
-        const response = strict.decode(this.#view("respond", u32(at), u32(size), abi.maxMessage));
+        const response = strict.decode(this.#view("respond", u32(at), u32(size), api.maxMessage));
         if (this.#call !== undefined) this.#call.response = response;
         return 0;
       }),
       reply_read: sync((at, size) => {
         const reply = this.#reply;
-        if (u32(size) >= reply.byteLength) this.#view("reply_read", u32(at), reply.byteLength, abi.maxMessage).set(reply);
+        if (u32(size) >= reply.byteLength)
+          this.#view("reply_read", u32(at), reply.byteLength, api.maxMessage).set(reply);
         return reply.byteLength;
       }),
       gpu_read: async("gpu_read", (buffer, offset, at, size) => {
@@ -219,12 +239,14 @@ export class Host {
         return () => blobs.delete(name);
       }),
       blob_list: async("blob_list", (at, size) => {
-        const prefix = strict.decode(this.#view("blob_list", u32(at), u32(size), abi.maxNameArg));
+        const prefix = strict.decode(this.#view("blob_list", u32(at), u32(size), api.maxNameArg));
         return async () => {
           const reply = utf8.encode(JSON.stringify(await blobs.list(prefix)));
-          if (reply.byteLength > abi.maxMessage) {
+          if (reply.byteLength > api.maxMessage) {
             throw new Fault("too-large", {
-              where: "blob_list", detail: `a list of ${reply.byteLength} bytes`, limit: `${abi.maxMessage} bytes`,
+              where: "blob_list",
+              detail: `a list of ${reply.byteLength} bytes`,
+              limit: `${api.maxMessage} bytes`,
               remedy: "ask with a longer prefix",
             });
           }
@@ -241,29 +263,32 @@ export class Host {
     };
   }
 
-  // refuse makes what was thrown the reply, and gives the status that says so.
+  // Makes an error the reply and returns the status of a failure.
   #refuse(thrown: unknown): number {
     this.#reply = utf8.encode(JSON.stringify(Fault.from(thrown, "internal", { where: "host" }).info()));
-    return abi.failed;
+    return api.statusFailed;
   }
 
-  // view gives bytes of the guest's memory, checked. Growing the memory detaches
-  // views, so they are taken when they are used.
+  // Returns a checked view of the guest's memory. Growing the memory detaches views, so a view is
+  // created when it is used.
   #view(what: string, at: number, size: number, limit = 2 ** 32): Bytes {
-    if (size > limit) throw new Fault("too-large", { where: "guest", field: what, detail: `${size} bytes`, limit: `${limit} bytes` });
+    if (size > limit)
+      throw new Fault("too-large", { where: "guest", field: what, detail: `${size} bytes`, limit: `${limit} bytes` });
     if (size === 0) return nothing;
     const buffer = this.#guest.memory.buffer as ArrayBuffer;
     if (at === 0 || at + size > buffer.byteLength) {
       throw new Fault("out-of-range", {
-        where: "guest", field: what, detail: `${size} bytes at ${at} lie outside its memory of ${buffer.byteLength}`,
-        remedy: "the guest is broken: build it again",
+        where: "guest",
+        field: what,
+        detail: `${size} bytes at ${at} lie outside its memory of ${buffer.byteLength}`,
+        remedy: "the guest is faulty: build it again",
       });
     }
     return new Uint8Array(buffer, at, size);
   }
 
   #name(what: string, at: Argument, size: Argument): string {
-    const bytes = this.#view(what, u32(at), u32(size), abi.maxNameArg);
+    const bytes = this.#view(what, u32(at), u32(size), api.maxNameArg);
     let name: string;
     try {
       name = strict.decode(bytes);
@@ -276,43 +301,50 @@ export class Host {
 
   #json(what: string, at: number, size: number): unknown {
     try {
-      return JSON.parse(strict.decode(this.#view(what, at, size, abi.maxMessage)));
+      return JSON.parse(strict.decode(this.#view(what, at, size, api.maxMessage)));
     } catch (thrown) {
       throw Fault.from(thrown, "malformed", { where: what });
     }
   }
 
-  // trapped is the fault of a guest that cannot go on, with the last that it said.
+  // The fault of a guest that has stopped, with the reason that it logged.
   #trapped(doing: string, thrown: unknown): Fault {
     if (thrown instanceof Fault && thrown.kind === "internal") return thrown;
     const { reason } = this.#log;
     return new Fault("internal", {
-      where: "guest", field: doing, detail: reason === "" ? "it stopped" : `it stopped, saying ${quote(reason)}`,
-      remedy: "open the session again; training resumes from the newest checkpoint",
+      where: "guest",
+      field: doing,
+      detail: reason === "" ? "the guest stopped" : `the guest stopped: ${quote(reason)}`,
+      remedy: "open the model again; training resumes from the newest checkpoint",
       cause: thrown instanceof Exit ? thrown : new Error(describe(thrown)),
     });
   }
 }
 
-/** Refuses a module that asks for more than the ABI gives, or offers less. */
+/** Throws unless a module imports only what the ABI has, and exports all of it. */
 function checkModule(module: WebAssembly.Module): void {
   const given = wasi(() => new WebAssembly.Memory({ initial: 0 }), new Log(() => {}));
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     const known =
-      (from === abi.moduleName && (abi.importNames as readonly string[]).includes(name)) ||
-      (from === abi.wasiModuleName && Object.hasOwn(given, name));
+      (from === api.abiModule && (api.importNames as readonly string[]).includes(name)) ||
+      (from === api.wasiModule && Object.hasOwn(given, name));
     if (!known || kind !== "function") {
       throw new Fault("unsupported", {
-        where: "guest", field: `import ${from}.${name}`, detail: "is not part of the ABI",
+        where: "guest",
+        field: `import ${from}.${name}`,
+        detail: "is not part of the ABI",
         remedy: "serve the guest and the scripts of one build",
       });
     }
   }
   const exported = new Map(WebAssembly.Module.exports(module).map((e) => [e.name, e.kind]));
-  for (const name of [...abi.exportNames, "memory"]) {
+  for (const name of [...api.exportNames, "memory"]) {
     if (exported.get(name) !== (name === "memory" ? "memory" : "function")) {
       throw new Fault("mismatch", {
-        where: "guest", field: `export ${name}`, detail: "missing", remedy: "serve the guest and the scripts of one build",
+        where: "guest",
+        field: `export ${name}`,
+        detail: "missing",
+        remedy: "serve the guest and the scripts of one build",
       });
     }
   }
@@ -323,30 +355,36 @@ function decodeResponse(text: string): unknown {
   try {
     response = JSON.parse(text) as typeof response;
   } catch (thrown) {
-    throw new Fault("malformed", { where: "response", detail: "no JSON", cause: thrown });
+    throw new Fault("malformed", { where: "response", detail: "is not JSON", cause: thrown });
   }
   if (response.error !== undefined) throw Fault.fromInfo(response.error);
   return response.result;
 }
 
 function isEvent(value: unknown): value is Event {
-  return typeof value === "object" && value !== null && "event" in value && typeof value.event === "string" && value.event !== "";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "event" in value &&
+    typeof value.event === "string" &&
+    value.event !== ""
+  );
 }
 
 function misuse(what: string, detail: string): Fault {
-  return new Fault("malformed", { where: "guest", field: what, detail, remedy: "the guest is broken: build it again" });
+  return new Fault("malformed", { where: "guest", field: what, detail, remedy: "the guest is faulty: build it again" });
 }
 
 function u32(v: Argument): number {
   return Number(v) >>> 0;
 }
 
-// An offset or size; what is beyond 2⁵³ is beyond everything.
+// An offset or size. Values above 2⁵³ lose precision, but are out of range anyway.
 function i64(v: Argument): number {
   return Number(v);
 }
 
-// nextTask resolves in a new task of the worker, at once: timers would wait.
+// Resolves in a new task of the worker without delay. A timer would wait.
 const channel = new MessageChannel();
 const waiting: (() => void)[] = [];
 channel.port1.onmessage = () => waiting.shift()?.();

@@ -1,17 +1,15 @@
 // Blobs in the origin's private file system.
 //
-// A blob is one file of a flat folder, named `<blob>~<version>.<mark>`: the blob's
-// name with everything but letters, digits, "-", "_" and "." escaped, a version
-// that grows with each replacement, and random bits. The file holds the bytes, then
-// a seal that repeats size, version and mark. Replacing a blob writes a file of the
-// next version, flushes it, adds the seal, flushes again, and removes the earlier
-// file. So a kill at any instant leaves the earlier file, whole, and perhaps one
-// without a seal, which the next scan removes; or two whole ones, of which the
-// newer counts. No browser's own notion of an atomic rename is relied on. A file
-// that is being written is locked, which is how a scan in another tab knows it.
+// A blob is one file of a flat folder, named `<blob>~<version>.<mark>`: the escaped name of the
+// blob, a version that grows with each replacement, and random bits. The file has the bytes, then a
+// seal that repeats size, version and mark. To replace a blob, a new file is written and flushed,
+// the seal is appended and flushed, and the old file is removed. After a kill at any time there is
+// the complete old file, perhaps with an unsealed new one, which the next scan removes; or both are
+// complete, and the newer one counts. This does not depend on atomic renames. A file that is being
+// written is locked, so scans in other tabs leave it alone.
 //
-// A blob that is put together in pieces is a file whose name ends in "p". Without
-// its seal it is no blob yet, but is kept; with it, it is one like the others.
+// The name of a blob that is appended in pieces ends in "p". Without a seal such a file is kept,
+// but is no blob yet.
 
 import { checkAppend, checkHash, checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
 import { storageFault } from "../store/quota.js";
@@ -24,7 +22,7 @@ interface File {
   readonly size: number; // of the blob: without the seal
 }
 
-/** A blob that is not whole yet. */
+/** A blob that is not finished. */
 interface Partial {
   readonly handle: FileSystemFileHandle;
   readonly name: string;
@@ -33,24 +31,25 @@ interface Partial {
   size: number;
 }
 
-const attempts = 5; // of what another tab may thwart
+const attempts = 5; // when another tab interferes
 
 const sealSize = 32;
 const sealMagic = 0x4c51_5853_5145_4e31n; // "1NEQSXQL": any constant will do
 
-/** Access to a file's bytes, closed after use. */
+/** Reads an open file. */
 interface Reader {
   read(offset: number, into: Bytes): Promise<number>;
   close(): void;
 }
 
+/** Blobs on the device. Several tabs may share a folder. */
 export class OPFSStore implements BlobStore {
   readonly #folder: FileSystemDirectoryHandle;
   #files = new Map<string, File>();
   #partials = new Map<string, Partial>();
-  // The file read last stays open: weights are read in many ranges.
+  // The last file that was read stays open, because weights are read in many ranges.
   #open: { file: File; reader: Reader } | undefined;
-  // Stores on the same folder, in other tabs, tell each other of changes.
+  // The stores of other tabs on the same folder. They tell each other about changes.
   readonly #others: BroadcastChannel;
   #stale = false;
 
@@ -60,7 +59,9 @@ export class OPFSStore implements BlobStore {
     this.#others.onmessage = () => (this.#stale = true);
   }
 
-  /** Opens the store in a folder of the origin's private file system, made when it is not there. */
+  /**
+   * Opens the store in a folder of the origin's private file system, which it creates if needed.
+   */
   static async open(folder: string): Promise<OPFSStore> {
     try {
       let dir = await navigator.storage.getDirectory();
@@ -91,7 +92,7 @@ export class OPFSStore implements BlobStore {
         return;
       } catch (thrown) {
         this.#forget();
-        // Another tab may have replaced the blob: then a newer file is there.
+        // Another tab may have replaced the blob by a newer file.
         if (attempt > 0 || !isNotFound(thrown)) throw await storageFault(thrown, name, "cannot be read");
         await this.#scan();
       }
@@ -106,8 +107,9 @@ export class OPFSStore implements BlobStore {
         this.#files.set(name, await this.#writeFile(name, this.#nextVersion(name), data));
         break;
       } catch (thrown) {
-        // A scan in another tab may look into a file, or remove it, that is not locked yet.
-        if (attempt === attempts || !(isNotFound(thrown) || isLocked(thrown))) throw await storageFault(thrown, name, "cannot be written", data.byteLength);
+        // A scan in another tab may open or remove a file that is not locked yet.
+        const retry = attempt < attempts && (isNotFound(thrown) || isLocked(thrown));
+        if (!retry) throw await storageFault(thrown, name, "cannot be written", data.byteLength);
       }
     }
     if (before !== undefined) {
@@ -167,7 +169,7 @@ export class OPFSStore implements BlobStore {
     try {
       return await sha256Of(size, async (at, n) => {
         const data = new Uint8Array(n);
-        if ((await reader.read(offset + at, data)) !== n) throw new Error("it is cut short");
+        if ((await reader.read(offset + at, data)) !== n) throw new Error("the file is truncated");
         return data;
       });
     } catch (thrown) {
@@ -189,7 +191,14 @@ export class OPFSStore implements BlobStore {
       throw thrown;
     }
     try {
-      await writeParts(handle, [[size, new Uint8Array(0)], [size, seal(size, version, mark)]], true);
+      await writeParts(
+        handle,
+        [
+          [size, new Uint8Array(0)],
+          [size, seal(size, version, mark)],
+        ],
+        true,
+      );
     } catch (thrown) {
       throw await storageFault(thrown, name, "cannot be written", sealSize);
     }
@@ -218,7 +227,8 @@ export class OPFSStore implements BlobStore {
     if (this.#stale) await this.#scan();
   }
 
-  // nextVersion is by the clock, so that it is also newer than what a worker writes that was ended a moment ago.
+  // Versions follow the clock, so that a version is also newer than that of a worker that has just
+  // ended.
   #nextVersion(name: string): number {
     return Math.max((this.#files.get(name)?.version ?? 0) + 1, Date.now());
   }
@@ -228,7 +238,14 @@ export class OPFSStore implements BlobStore {
     const fileName = fileNameOf(name, version, mark);
     const handle = await this.#folder.getFileHandle(fileName, { create: true });
     try {
-      await writeParts(handle, [[0, data], [data.byteLength, seal(data.byteLength, version, mark)]], true);
+      await writeParts(
+        handle,
+        [
+          [0, data],
+          [data.byteLength, seal(data.byteLength, version, mark)],
+        ],
+        true,
+      );
     } catch (thrown) {
       await this.#remove(fileName);
       throw thrown;
@@ -243,8 +260,8 @@ export class OPFSStore implements BlobStore {
     return file;
   }
 
-  // scan reads the folder anew, and removes what a kill has left. What a writer in
-  // another tab does meanwhile makes it look again.
+  // Reads the folder and removes the remains of killed writes. Repeats if another tab writes
+  // meanwhile.
   async #scan(): Promise<void> {
     for (let attempt = 1; attempt <= attempts; attempt++) {
       try {
@@ -254,10 +271,10 @@ export class OPFSStore implements BlobStore {
       }
       await new Promise((later) => setTimeout(later, 10 * attempt));
     }
-    throw new Error("another tab changes it all the time");
+    throw new Error("another tab keeps changing the folder");
   }
 
-  // scanOnce tells whether what it saw was steady.
+  // Returns false if the folder changed during the scan.
   async #scanOnce(): Promise<boolean> {
     this.#stale = false;
     const files = new Map<string, File>();
@@ -267,12 +284,14 @@ export class OPFSStore implements BlobStore {
     for await (const [fileName, handle] of this.#folder.entries()) {
       const parsed = /^(.+)~(\d{1,15})\.([0-9a-f]{1,8})(p?)$/.exec(fileName);
       const name = parsed === null ? undefined : unescape(parsed[1]!);
-      if (parsed === null || name === undefined || !(handle instanceof FileSystemFileHandle)) continue; // not ours
+      if (parsed === null || name === undefined || !(handle instanceof FileSystemFileHandle)) continue; // not a blob
       const [version, mark] = [Number(parsed[2]), parseInt(parsed[3]!, 16)];
       const size = await sealedSize(handle, version, mark);
       if (size < 0 && parsed[4] === "p") {
         const other = partials.get(name);
-        if (other === undefined || version > other.version) partials.set(name, { handle, name: fileName, version, mark, size: (await handle.getFile()).size });
+        if (other === undefined || version > other.version) {
+          partials.set(name, { handle, name: fileName, version, mark, size: (await handle.getFile()).size });
+        }
         if (other !== undefined) older.push(version > other.version ? other.name : fileName);
         continue;
       }
@@ -282,7 +301,8 @@ export class OPFSStore implements BlobStore {
       }
       const file = { handle, name: fileName, version, size };
       const other = files.get(name);
-      const newer = other === undefined || version > other.version || (version === other.version && fileName > other.name);
+      const newer =
+        other === undefined || version > other.version || (version === other.version && fileName > other.name);
       if (newer) files.set(name, file);
       if (other !== undefined) older.push(newer ? other.name : fileName);
     }
@@ -295,11 +315,10 @@ export class OPFSStore implements BlobStore {
     return true;
   }
 
-  // clear removes a file that was not whole, unless it is being written: then its
-  // blob's earlier file was there all the time, and has been seen. It tells
-  // whether that is still so.
+  // Removes an unsealed file, unless another tab is writing it. Returns false if the file was
+  // sealed meanwhile, so that the scan has to repeat.
   async #clear(fileName: string, handle: FileSystemFileHandle, version: number, mark: number): Promise<boolean> {
-    if (!hasSyncHandles) return true; // nothing tells who is writing it: it stays
+    if (!hasSyncHandles) return true; // no way to tell whether it is being written
     let lock: FileSystemSyncAccessHandle;
     try {
       lock = await handle.createSyncAccessHandle();
@@ -309,19 +328,18 @@ export class OPFSStore implements BlobStore {
     }
     const size = lock.getSize() - sealSize;
     const got = new Uint8Array(sealSize);
-    const whole = size >= 0 && lock.read(got, { at: size }) === sealSize && equal(got, seal(size, version, mark));
+    const sealed = size >= 0 && lock.read(got, { at: size }) === sealSize && equal(got, seal(size, version, mark));
     lock.close();
-    if (!whole) await this.#remove(fileName);
-    return !whole;
+    if (!sealed) await this.#remove(fileName);
+    return !sealed;
   }
 
-  // remove drops a file that no longer counts. Another tab may still have it
-  // open: then a later scan removes it.
+  // Removes an outdated file. If another tab has it open, a later scan removes it.
   async #remove(fileName: string): Promise<void> {
     try {
       await this.#folder.removeEntry(fileName);
     } catch {
-      // harmless, as said above
+      // see above
     }
   }
 
@@ -372,7 +390,7 @@ function equal(a: Bytes, b: Bytes): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-// sealedSize gives the size of the blob in a file, or −1 when the file is not whole.
+// Returns the size of the blob in a file, or −1 if the file has no valid seal.
 async function sealedSize(handle: FileSystemFileHandle, version: number, mark: number): Promise<number> {
   const file = await handle.getFile();
   const size = file.size - sealSize;
@@ -381,12 +399,12 @@ async function sealedSize(handle: FileSystemFileHandle, version: number, mark: n
     const got = new Uint8Array(await file.slice(size).arrayBuffer());
     return equal(got, seal(size, version, mark)) ? size : -1;
   } catch (thrown) {
-    if (thrown instanceof DOMException && thrown.name === "NotReadableError") return -1; // it changes right now
+    if (thrown instanceof DOMException && thrown.name === "NotReadableError") return -1; // it is being written
     throw thrown;
   }
 }
 
-/** Only recent browsers let a sync access handle be opened for reading alone. */
+/** Only recent browsers can open a sync access handle for reading only. */
 type ReadOnly = (options: { mode: "read-only" }) => Promise<FileSystemSyncAccessHandle>;
 
 const hasSyncHandles = "createSyncAccessHandle" in FileSystemFileHandle.prototype;
@@ -397,7 +415,7 @@ async function openReader(handle: FileSystemFileHandle): Promise<Reader> {
       const sync = await (handle.createSyncAccessHandle as ReadOnly).call(handle, { mode: "read-only" });
       return { read: async (offset, into) => sync.read(into, { at: offset }), close: () => sync.close() };
     } catch (thrown) {
-      // Another tab has it open, in a browser whose handles are all exclusive.
+      // Another tab has it open, in a browser where all handles are exclusive.
       if (!isLocked(thrown)) throw thrown;
     }
   }
@@ -412,11 +430,13 @@ async function openReader(handle: FileSystemFileHandle): Promise<Reader> {
   };
 }
 
-// writeParts puts bytes at offsets, and cuts off what followed the first. With `flush` each part is on the device before the
-// next is written.
-async function writeParts(handle: FileSystemFileHandle, parts: readonly (readonly [at: number, data: Bytes])[], flush: boolean): Promise<void> {
+type Part = readonly [at: number, data: Bytes];
+
+// Truncates the file at the first offset and writes the parts. With `flush`, each part is on the
+// device before the next one is written.
+async function writeParts(handle: FileSystemFileHandle, parts: readonly Part[], flush: boolean): Promise<void> {
   if (!hasSyncHandles) {
-    const stream = await handle.createWritable({ keepExistingData: true }); // the file changes when it is closed
+    const stream = await handle.createWritable({ keepExistingData: true }); // changes the file when it is closed
     await stream.truncate(parts[0]![0]);
     for (const [position, data] of parts) await stream.write({ type: "write", position, data });
     await stream.close();
@@ -427,7 +447,8 @@ async function writeParts(handle: FileSystemFileHandle, parts: readonly (readonl
     sync.truncate(parts[0]![0]);
     for (const [at, data] of parts) {
       const n = data.byteLength === 0 ? 0 : sync.write(data, { at });
-      if (n !== data.byteLength) throw new DOMException(`${n} of ${data.byteLength} bytes were taken`, "QuotaExceededError");
+      if (n !== data.byteLength)
+        throw new DOMException(`${n} of ${data.byteLength} bytes were written`, "QuotaExceededError");
       if (flush) sync.flush();
     }
   } finally {

@@ -1,11 +1,11 @@
-// What page and worker say to each other.
+// The messages between the page (client.ts) and the worker (worker.ts).
 
-import type { AdapterInfo } from "./device.js";
-import type { Bytes } from "./blobs.js";
+import type { DeviceInfo } from "../api.gen.js";
 import type { ErrorInfo } from "../fault.js";
+import type { Bytes } from "./blobs.js";
 import type { Event } from "./guest.js";
 
-/** Where blobs are kept: on the device, in a folder of this site's own, or in memory. */
+/** Where blobs are stored: in a folder of the origin's private file system, or in memory. */
 export type BlobsOption = { kind: "opfs"; folder?: string } | { kind: "memory" };
 
 export interface OpenRequest {
@@ -16,13 +16,13 @@ export interface OpenRequest {
 }
 
 export interface Opened {
-  adapter: AdapterInfo;
-  /** Of the guest that runs, in hexadecimal. */
+  device: DeviceInfo;
+  /** SHA-256 of the guest, in hexadecimal. */
   sha256: string;
   bytes: number;
 }
 
-/** One request of the page. Each is answered by one "result" or "error" of the same id. */
+/** A request of the page. The worker answers it with one "result" or "error" of the same id. */
 export type Request =
   | { id: number; type: "open"; open: OpenRequest }
   | { id: number; type: "call"; method: string; params: unknown }
@@ -38,13 +38,13 @@ export type Request =
   | { id: number; type: "blob list"; prefix: string }
   | { id: number; type: "close" };
 
-/** What needs no answer, and is heeded while a call is being served. */
+/** A message without an answer. The worker handles it even while it serves a call. */
 export type Notice = { type: "cancel"; id: number } | { type: "lose device" };
 
 export type Answer =
   | { type: "result"; id: number; value: unknown }
   | { type: "error"; id: number; error: ErrorInfo }
   | { type: "event"; id: number; event: Event }
-  /** The GPU is gone; calls fail from now on. */
+  /** The GPU was lost. Calls fail from now on. */
   | { type: "lost"; error: ErrorInfo }
   | { type: "log"; line: string };

@@ -1,21 +1,20 @@
-// The part of WASI that Go's runtime imports (wasm/abi names it): the clock,
-// random bytes, an empty environment, and standard streams that go to a log.
-// Nothing here opens a file or a socket.
+// The functions of WASI that Go's runtime imports (wasm/abi lists them): the clock, random bytes,
+// an empty environment, and standard streams that go to a log. None opens a file or a socket.
 
 const ok = 0;
 const badDescriptor = 8;
 const invalid = 28;
 
-/** Thrown out of proc_exit: the instance is dead. */
+/** Thrown by proc_exit. The instance cannot be used any more. */
 export class Exit extends Error {
   constructor(readonly code: number) {
     super(`exited with code ${code}`);
   }
 }
 
-/** Go's runtime says why it gives up on stderr; this keeps it. */
+/** Splits output into lines, and keeps the reason that Go's runtime prints before it stops. */
 export class Log {
-  /** The line that tells why, when there was one. */
+  /** The line with the reason, or "". */
   reason = "";
   #line = "";
   readonly #decoder = new TextDecoder();
@@ -32,7 +31,7 @@ export class Log {
   }
 }
 
-/** The functions of wasi_snapshot_preview1, over the memory that exists once the guest does. */
+/** The functions of wasi_snapshot_preview1. `memory` is called when the guest runs. */
 export function wasi(memory: () => WebAssembly.Memory, log: Log): Record<string, (...args: never[]) => number> {
   const view = () => new DataView(memory().buffer);
   const sizes = (count: number, bytes: number) => {
@@ -55,15 +54,15 @@ export function wasi(memory: () => WebAssembly.Memory, log: Log): Record<string,
       return ok;
     },
     random_get(at: number, size: number): number {
-      // getRandomValues takes 64 KiB at a time.
+      // getRandomValues accepts at most 64 KiB.
       for (let done = 0; done < size >>> 0; done += 65536) {
         const n = Math.min(65536, (size >>> 0) - done);
         crypto.getRandomValues(new Uint8Array(memory().buffer as ArrayBuffer, (at >>> 0) + done, n));
       }
       return ok;
     },
-    // A worker cannot sleep without shared memory. Go's runtime polls again until
-    // the time has come, so every subscription is answered at once.
+    // A worker cannot sleep without shared memory. Go's runtime polls until the time has come, so
+    // every subscription may be answered at once.
     poll_oneoff(subscriptions: number, events: number, count: number, written: number): number {
       const v = view();
       for (let i = 0; i < count >>> 0; i++) {

@@ -1,28 +1,29 @@
-// The dedicated worker: it holds the guest, the GPU and the blobs, and serves the
-// page's requests one after the other.
+// The worker: it has the guest, the GPU and the blobs, and serves the requests of the page in
+// order.
 
 import { openDevice } from "./device.js";
 import { checkName, MemoryStore, WithScratch, type BlobStore, type Bytes } from "./blobs.js";
-import { cancelled, describe, Fault } from "../fault.js";
 import { Device } from "./gpu.js";
-import { Host } from "./guest.js";
+import { GuestHost } from "./guest.js";
 import { OPFSStore } from "./opfs.js";
-import { sha256Of } from "../store/hash.js";
 import type { Answer, Notice, Opened, OpenRequest, Request } from "./protocol.js";
+import { cancelled, describe, Fault } from "../fault.js";
+import { sha256, sha256Of } from "../store/hash.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
-interface Session {
-  host: Host;
+interface OpenGuest {
+  host: GuestHost;
   device: Device;
   blobs: BlobStore;
 }
 
-let session: Session | undefined;
+let opened: OpenGuest | undefined;
 
-// Calls that are waiting or being served, each with the way to stop it.
+// The requests that wait or run, by id.
 const stops = new Map<number, AbortController>();
-let turn: Promise<void> = Promise.resolve();
+// Settles when the requests so far are answered.
+let queue: Promise<void> = Promise.resolve();
 
 self.onmessage = ({ data }: MessageEvent<Request | Notice>) => {
   switch (data.type) {
@@ -30,12 +31,12 @@ self.onmessage = ({ data }: MessageEvent<Request | Notice>) => {
       stops.get(data.id)?.abort();
       return;
     case "lose device":
-      session?.device.lose();
+      opened?.device.lose();
       return;
   }
   const stop = new AbortController();
   stops.set(data.id, stop);
-  turn = turn.then(() => answer(data, stop.signal));
+  queue = queue.then(() => answer(data, stop.signal));
 };
 
 async function answer(request: Request, stop: AbortSignal): Promise<void> {
@@ -52,16 +53,21 @@ async function answer(request: Request, stop: AbortSignal): Promise<void> {
 
 async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
   if (request.type === "open") return await open(request.open);
-  if (session === undefined) throw new Fault("internal", { where: "worker", detail: "no session is open" });
-  const { host, device, blobs } = session;
+  if (opened === undefined) throw new Fault("internal", { where: "worker", detail: "no guest is open" });
+  const { host, device, blobs } = opened;
   if ("name" in request) checkName(request.name);
   switch (request.type) {
     case "call":
-      return await host.call(request.method, request.params, (event) => post({ type: "event", id: request.id, event }), stop);
+      return await host.call(
+        request.method,
+        request.params,
+        (event) => post({ type: "event", id: request.id, event }),
+        stop,
+      );
     case "blob size":
       return await blobs.size(request.name);
     case "blob read":
-      return await readWhole(blobs, request.name);
+      return await readAll(blobs, request.name);
     case "blob write":
       return await blobs.write(request.name, request.data);
     case "blob hash":
@@ -83,15 +89,15 @@ async function serve(request: Request, stop: AbortSignal): Promise<unknown> {
     case "blob list":
       return await blobs.list(request.prefix);
     case "close":
-      session = undefined;
+      opened = undefined;
       device.close();
       blobs.close();
       return undefined;
   }
 }
 
-// Another tab may replace the blob between its size and its bytes.
-async function readWhole(blobs: BlobStore, name: string): Promise<Bytes> {
+// Reads a complete blob, again if another tab replaces it meanwhile.
+async function readAll(blobs: BlobStore, name: string): Promise<Bytes> {
   for (;;) {
     const data = new Uint8Array(await blobs.size(name));
     await blobs.read(name, 0, data);
@@ -100,54 +106,81 @@ async function readWhole(blobs: BlobStore, name: string): Promise<Bytes> {
 }
 
 async function open(o: OpenRequest): Promise<Opened> {
-  if (session !== undefined) throw new Fault("internal", { where: "worker", detail: "a session is open already" });
+  if (opened !== undefined) throw new Fault("internal", { where: "worker", detail: "a guest is already open" });
   const [wasm, gpu, blobs] = await all([
     load(o),
-    openDevice(o.baseline).then(({ device, info }) => new Device(device, info, (why) => post({ type: "lost", error: why.info() }))),
-    o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : OPFSStore.open(o.blobs.folder ?? "nextquill").then((store) => new WithScratch(store)),
+    openGPU(o.baseline),
+    o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : openStore(o.blobs.folder ?? "nextquill"),
   ]);
   try {
-    const host = await Host.open(wasm.module, gpu, blobs, (line) => post({ type: "log", line }));
-    session = { host, device: gpu, blobs };
+    const host = await GuestHost.open(wasm.module, gpu, blobs, (line) => post({ type: "log", line }));
+    opened = { host, device: gpu, blobs };
   } catch (thrown) {
     gpu.close();
     blobs.close();
     throw thrown;
   }
-  return { adapter: gpu.info, sha256: wasm.sha256, bytes: wasm.bytes };
+  return { device: gpu.info, sha256: wasm.sha256, bytes: wasm.bytes };
 }
 
-// all waits for three things at once; when one fails, what the others opened is
-// closed again.
-async function all(things: [ReturnType<typeof load>, Promise<Device>, Promise<BlobStore>]): Promise<[Awaited<ReturnType<typeof load>>, Device, BlobStore]> {
+async function openGPU(baseline: boolean): Promise<Device> {
+  const { device, info } = await openDevice(baseline);
+  return new Device(device, info, (why) => post({ type: "lost", error: why.info() }));
+}
+
+async function openStore(folder: string): Promise<BlobStore> {
+  return new WithScratch(await OPFSStore.open(folder));
+}
+
+// Awaits all three. If one fails, the others are closed.
+async function all(
+  opening: [Promise<Guest>, Promise<Device>, Promise<BlobStore>],
+): Promise<[Guest, Device, BlobStore]> {
   try {
-    return await Promise.all(things);
+    return await Promise.all(opening);
   } catch (thrown) {
-    for (const thing of things.slice(1) as Promise<{ close(): void }>[]) void thing.then((t) => t.close(), () => {});
+    for (const one of opening.slice(1) as Promise<{ close(): void }>[])
+      void one.then(
+        (o) => o.close(),
+        () => {},
+      );
     throw thrown;
   }
 }
 
-async function load({ wasm, sha256: want }: OpenRequest): Promise<{ module: WebAssembly.Module; sha256: string; bytes: number }> {
+interface Guest {
+  module: WebAssembly.Module;
+  sha256: string;
+  bytes: number;
+}
+
+async function load({ wasm, sha256: want }: OpenRequest): Promise<Guest> {
   const where = typeof wasm === "string" ? wasm : "guest";
-  const bytes = typeof wasm === "string" ? await fetched(wasm) : wasm;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const sha256 = Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
-  if (want !== undefined && want !== sha256) {
-    throw new Fault("mismatch", { where, field: "sha256", detail: sha256, limit: want, remedy: "reload the page: the file was altered or cut short" });
+  const bytes = typeof wasm === "string" ? await fetchBytes(wasm) : wasm;
+  const hash = await sha256(bytes);
+  if (want !== undefined && want !== hash) {
+    const remedy = "reload the page: the file was changed or truncated";
+    throw new Fault("mismatch", { where, field: "sha256", detail: hash, limit: want, remedy });
   }
   try {
-    return { module: await WebAssembly.compile(bytes), sha256, bytes: bytes.byteLength };
+    return { module: await WebAssembly.compile(bytes), sha256: hash, bytes: bytes.byteLength };
   } catch (thrown) {
-    throw new Fault("malformed", { where, detail: "not a WASM module that this browser takes", cause: new Error(describe(thrown)) });
+    throw new Fault("malformed", {
+      where,
+      detail: "is not a WASM module that this browser supports",
+      cause: new Error(describe(thrown)),
+    });
   }
 }
 
-async function fetched(url: string): Promise<ArrayBuffer> {
-  const remedy = "check the connection and the address, and reload the page";
+async function fetchBytes(url: string): Promise<ArrayBuffer> {
+  const remedy = "check the connection and the URL, then reload the page";
   try {
     const response = await fetch(url);
-    if (!response.ok) throw new Fault("missing", { where: url, detail: `the server answers ${response.status} ${response.statusText}`, remedy });
+    if (!response.ok) {
+      const detail = `the server answers ${response.status} ${response.statusText}`;
+      throw new Fault("missing", { where: url, detail, remedy });
+    }
     return await response.arrayBuffer();
   } catch (thrown) {
     throw Fault.from(thrown, "missing", { where: url, remedy });

@@ -1,18 +1,27 @@
-// A model's files, from the network or the page, into blobs: checked before they
-// are used, kept so that the next visit needs none of them, and gone on with after
-// a break.
+// Stores the files of a model as blobs, from the network or from the page. Checksums are verified,
+// later visits use the stored files, and interrupted downloads resume.
 
-import type { Bytes, Session } from "../host/client.js";
+import type { Bytes, GuestClient } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
-import { limits, planOf, planOfFiles, refused, request, stopped, type ModelFile, type ModelPlan, type ModelSource } from "./manifest.js";
+import {
+  limits,
+  planOf,
+  planOfFiles,
+  refused,
+  request,
+  stopped,
+  type ModelFile,
+  type ModelPlan,
+  type ModelSource,
+} from "./manifest.js";
 import { ProgressReport, type OnProgress } from "./progress.js";
 
-/** A model that is on the device, whole. */
+/** A model whose files are stored on the device. */
 export interface Model {
   readonly id: string;
   readonly name: string;
-  /** The blob folder with its files. */
+  /** The blob folder of its files. */
   readonly folder: string;
   /** Bytes of all files. */
   readonly bytes: number;
@@ -24,25 +33,29 @@ interface Kept {
   hashes: Record<string, string>;
 }
 
-export type Blobs = Session["blobs"];
+export type Blobs = GuestClient["blobs"];
 
-// What arrives goes to the device in pieces of this size: a file is never whole in
-// the page's memory, and a break costs no more than one.
+// Data is stored in pieces of this size. A complete file is never in the page's memory, and an
+// interruption loses at most one piece.
 const pieceSize = 1 << 20;
-const attempts = 4;
+const attempts = 4; // of a request
 
 export function modelFolder(id: string): string {
   return `models/${id}`;
 }
 
-/** The record that says which content a source has. */
+/** The key of the record with the files of a source. */
 export function modelKey(source: string): string {
   return `model:${source}`;
 }
 
-/** What is to be fetched for a model: the plan, and the bytes that are not here yet as far as known. */
-export async function lookUp(source: ModelSource, history: History, signal?: AbortSignal): Promise<{ plan: ModelPlan; kept: Kept | undefined }> {
-  if (!isAddress(source)) {
+/** Finds the files of a model, and the record of an earlier download of the same files. */
+export async function lookUp(
+  source: ModelSource,
+  history: History,
+  signal?: AbortSignal,
+): Promise<{ plan: ModelPlan; kept: Kept | undefined }> {
+  if (!isURL(source)) {
     const plan = await planOfFiles(source);
     return { plan, kept: await keptOf(plan.source, history) };
   }
@@ -52,21 +65,25 @@ export async function lookUp(source: ModelSource, history: History, signal?: Abo
     const kept = await keptOf(plan.source, history);
     return { plan, kept: kept?.plan.id === plan.id ? kept : undefined };
   } catch (thrown) {
-    // Without a connection, what was fetched earlier is as good as ever.
+    // Without a connection, use the files of an earlier download.
     const kept = (await keptOf(href, history)) ?? (await keptOf(`${href}/`, history));
     if (kept !== undefined && thrown instanceof Fault && thrown.kind === "missing") return { plan: kept.plan, kept };
     throw thrown;
   }
 }
 
-/** Brings a model onto the device, unless it is there. */
+/** Downloads a model, unless its files are stored already. */
 export async function fetchModel(
-  source: ModelSource, session: Promise<Session>, history: History, onProgress: OnProgress | undefined, signal: AbortSignal | undefined,
+  source: ModelSource,
+  client: Promise<GuestClient>,
+  history: History,
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<Model> {
   const { plan } = await lookUp(source, history, signal);
-  const { blobs } = await session;
-  const given = isAddress(source) ? undefined : source;
-  // One tab fetches; another that wants the same waits, and finds it there.
+  const { blobs } = await client;
+  const given = isURL(source) ? undefined : source;
+  // Only one tab downloads. Others wait and then use the stored files.
   try {
     return await navigator.locks.request(`nextquill-model-${plan.id}`, signal ? { signal } : {}, async () => {
       const report = new ProgressReport(plan.name, onProgress, plan.files);
@@ -77,8 +94,9 @@ export async function fetchModel(
         signal?.throwIfAborted();
         const name = `${modelFolder(plan.id)}/${file.path}`;
         report.initiate(file.path);
-        const wanted = { ...file, ...(kept?.plan.id === plan.id && { size: kept.sizes[file.path], sha256: kept.hashes[file.path] }) };
-        let got = await onDevice(blobs, name, wanted);
+        const known =
+          kept?.plan.id === plan.id ? { size: kept.sizes[file.path], sha256: kept.hashes[file.path] } : file;
+        let got = await storedFile(blobs, name, known);
         if (got === undefined) {
           report.download(file.path);
           got = await new Download(plan, file, name, blobs, report, signal).run(given?.[file.path]);
@@ -97,7 +115,7 @@ export async function fetchModel(
   }
 }
 
-function isAddress(source: ModelSource): source is string | URL {
+function isURL(source: ModelSource): source is string | URL {
   return typeof source === "string" || source instanceof URL;
 }
 
@@ -105,8 +123,18 @@ async function keptOf(source: string, history: History): Promise<Kept | undefine
   return await history.record<Kept>(modelKey(source));
 }
 
-// onDevice tells whether a file is on the device, unaltered: the hash is cheap beside what follows.
-async function onDevice(blobs: Blobs, name: string, file: { size?: number | undefined; sha256?: string | undefined }): Promise<{ size: number; sha256: string } | undefined> {
+interface Stored {
+  size: number;
+  sha256: string;
+}
+
+// Returns size and hash of a stored file, or undefined if it is missing or differs from what is
+// known of it.
+async function storedFile(
+  blobs: Blobs,
+  name: string,
+  file: { size?: number | undefined; sha256?: string | undefined },
+): Promise<Stored | undefined> {
   if (file.size === undefined || file.sha256 === undefined) return undefined;
   try {
     if ((await blobs.size(name)) !== file.size) return undefined;
@@ -118,7 +146,7 @@ async function onDevice(blobs: Blobs, name: string, file: { size?: number | unde
   }
 }
 
-/** One file on its way. */
+/** The download of one file. */
 class Download {
   readonly #plan: ModelPlan;
   readonly #file: ModelFile;
@@ -127,10 +155,17 @@ class Download {
   readonly #report: ProgressReport;
   readonly #signal: AbortSignal | undefined;
   #stored = 0; // bytes on the device
-  #piece: Bytes | undefined; // what follows them
-  #held = 0; // bytes in it
+  #piece: Bytes | undefined; // the bytes after them
+  #buffered = 0; // bytes in #piece
 
-  constructor(plan: ModelPlan, file: ModelFile, name: string, blobs: Blobs, report: ProgressReport, signal: AbortSignal | undefined) {
+  constructor(
+    plan: ModelPlan,
+    file: ModelFile,
+    name: string,
+    blobs: Blobs,
+    report: ProgressReport,
+    signal: AbortSignal | undefined,
+  ) {
     this.#plan = plan;
     this.#file = file;
     this.#name = name;
@@ -139,35 +174,39 @@ class Download {
     this.#signal = signal;
   }
 
-  /** Makes the file a blob, whole and with the right hash. */
-  async run(given: Blob | undefined): Promise<{ size: number; sha256: string }> {
-    const left = await this.#takeUp();
+  /** Stores the complete file and verifies its hash. `given` is its content if the page has it. */
+  async run(given: Blob | undefined): Promise<Stored> {
+    const resumedAt = await this.#resume();
     try {
       return await this.#fetch(given);
     } catch (thrown) {
-      if (left === 0 || !(thrown instanceof Fault) || thrown.kind !== "mismatch") throw thrown;
-      // What an earlier visit left may be what is wrong.
-      this.#cut(0);
+      if (resumedAt === 0 || !(thrown instanceof Fault) || thrown.kind !== "mismatch") throw thrown;
+      // The pieces of an earlier visit may be wrong: start again.
+      this.#truncate(0);
       return await this.#fetch(given);
     }
   }
 
-  // takeUp goes on from where an earlier visit was broken off.
-  async #takeUp(): Promise<number> {
+  // Continues an interrupted download of an earlier visit.
+  async #resume(): Promise<number> {
     const { size, sha256 } = this.#file;
-    if (size !== undefined && sha256 !== undefined) this.#stored = Math.min(size, await this.#blobs.partial(this.#name));
-    else this.#cut(0); // nothing would tell whether the pieces belong together
+    if (size !== undefined && sha256 !== undefined)
+      this.#stored = Math.min(size, await this.#blobs.partial(this.#name));
+    else this.#truncate(0); // without a hash, pieces of different versions could be mixed
     return this.#stored;
   }
 
-  async #fetch(given: Blob | undefined): Promise<{ size: number; sha256: string }> {
+  async #fetch(given: Blob | undefined): Promise<Stored> {
     const { path, size, sha256: want, shards, url } = this.#file;
     if (given !== undefined) await this.#copy(given);
     else if (shards !== undefined) await this.#fetchShards(shards);
     else if (this.#loaded !== size) await this.#fetchRange(new URL(url ?? path, this.#plan.base), 0, size);
-    await this.#keep();
-    if (size !== undefined && this.#stored !== size) throw await this.#spoilt(path, 0, "size", `${this.#stored} bytes`, `${size} bytes`);
-    await this.#blobs.append(this.#name, this.#stored, new Uint8Array(0)); // cuts off what a kill may have left behind it
+    await this.#flush();
+    if (size !== undefined && this.#stored !== size) {
+      throw await this.#mismatch(path, 0, "size", `${this.#stored} bytes`, `${size} bytes`);
+    }
+    // Truncates what a kill may have left at the end.
+    await this.#blobs.append(this.#name, this.#stored, new Uint8Array(0));
     const got = await this.#blobs.finish(this.#name, want);
     this.#report.loaded(path, this.#stored, this.#stored);
     return { size: this.#stored, sha256: got };
@@ -187,42 +226,54 @@ class Download {
       const end = from + size;
       if (this.#loaded < end) {
         await this.#fetchRange(new URL(url, this.#plan.base), from, end);
-        await this.#keep();
-        if (this.#stored !== end) throw await this.#spoilt(url, from, "size", `${this.#stored - from} bytes`, `${size} bytes`);
+        await this.#flush();
+        if (this.#stored !== end) {
+          throw await this.#mismatch(url, from, "size", `${this.#stored - from} bytes`, `${size} bytes`);
+        }
         const got = await this.#blobs.hashPartial(this.#name, from, size);
-        if (got !== want) throw await this.#spoilt(url, from, "sha256", got, want);
+        if (got !== want) throw await this.#mismatch(url, from, "sha256", got, want);
       }
       from = end;
     }
   }
 
-  // spoilt drops what came from `from` on, so that the next attempt fetches it anew.
-  async #spoilt(where: string, from: number, field: string, detail: string, limit: string): Promise<Fault> {
-    this.#cut(from);
+  // Deletes everything from `from` on, so that the next attempt downloads it again. Returns the
+  // fault.
+  async #mismatch(where: string, from: number, field: string, detail: string, limit: string): Promise<Fault> {
+    this.#truncate(from);
     await this.#blobs.append(this.#name, from, new Uint8Array(0));
     return new Fault("mismatch", {
-      where, field, detail, limit, remedy: "the file was altered or cut short on its way: open the model again, or make its manifest anew",
+      where,
+      field,
+      detail,
+      limit,
+      remedy: "the file was changed or truncated in transit: open the model again, or create its manifest again",
     });
   }
 
-  // fetchRange fetches what is at `url` as the file's bytes from `from` to `end`, on from what is there of it.
+  // Downloads `url`, which has the bytes from `from` to `end` of the file. Continues after the
+  // bytes that exist.
   async #fetchRange(url: URL, from: number, end: number | undefined): Promise<void> {
-    await this.#patiently(async () => {
-      const response = await this.#get(url, this.#loaded - from, () => this.#cut(from));
-      if (response.status !== 206) this.#cut(from); // the server sends it from the start
+    await this.#retry(async () => {
+      const response = await this.#get(url, this.#loaded - from, () => this.#truncate(from));
+      if (response.status !== 206) this.#truncate(from); // the server ignores the range
       const length = Number(response.headers.get("Content-Length") ?? 0);
       const total = this.#file.size ?? (response.headers.has("Content-Encoding") ? 0 : this.#loaded + length);
       try {
         for await (const chunk of this.#body(response, url)) {
           await this.#take(chunk);
           this.#report.loaded(this.#file.path, this.#loaded, total);
-          if (end !== undefined && this.#loaded > end) break; // more than there should be
+          if (end !== undefined && this.#loaded > end) break; // too long
           if (this.#loaded > limits.file) {
-            throw new Fault("too-large", { where: url.href, detail: `more than ${limits.file} bytes`, limit: `${limits.file} bytes` });
+            throw new Fault("too-large", {
+              where: url.href,
+              detail: `more than ${limits.file} bytes`,
+              limit: `${limits.file} bytes`,
+            });
           }
         }
       } finally {
-        await this.#keep();
+        await this.#flush();
       }
     });
   }
@@ -252,53 +303,59 @@ class Download {
       }
     } catch (thrown) {
       if (thrown instanceof Fault) throw thrown;
-      throw new Fault("missing", { where: url.href, detail: "the connection broke off", remedy: "open the model again: it goes on from there", cause: new Error(describe(thrown)) });
+      const remedy = "open the model again: the download resumes";
+      const cause = new Error(describe(thrown));
+      throw new Fault("missing", { where: url.href, detail: "the connection was interrupted", remedy, cause });
     }
   }
 
-  // patiently tries again after a break, a little later each time.
-  async #patiently(attempt: () => Promise<void>): Promise<void> {
+  // Repeats after connection errors, with increasing delays.
+  async #retry(attempt: () => Promise<void>): Promise<void> {
     for (let n = 1; ; n++) {
       try {
         await attempt();
         return;
       } catch (thrown) {
         if (this.#signal?.aborted) throw stopped(thrown);
-        if (n === attempts || !(thrown instanceof Fault) || thrown.kind !== "missing" || /answers 4\d\d/.test(thrown.detail)) throw thrown;
+        const again = thrown instanceof Fault && thrown.kind === "missing" && !/answers 4\d\d/.test(thrown.detail);
+        if (n === attempts || !again) throw thrown;
         await new Promise((resolve) => setTimeout(resolve, 250 * 3 ** (n - 1)));
       }
     }
   }
 
   get #loaded(): number {
-    return this.#stored + this.#held;
+    return this.#stored + this.#buffered;
   }
 
   async #take(chunk: Bytes): Promise<void> {
     for (let at = 0; at < chunk.byteLength; ) {
       this.#piece ??= new Uint8Array(pieceSize);
-      const part = chunk.subarray(at, at + pieceSize - this.#held);
-      this.#piece.set(part, this.#held);
-      this.#held += part.byteLength;
+      const part = chunk.subarray(at, at + pieceSize - this.#buffered);
+      this.#piece.set(part, this.#buffered);
+      this.#buffered += part.byteLength;
       at += part.byteLength;
-      if (this.#held === pieceSize) await this.#keep();
+      if (this.#buffered === pieceSize) await this.#flush();
     }
   }
 
-  // keep puts what is held on the device.
-  async #keep(): Promise<void> {
+  // Stores the buffered bytes.
+  async #flush(): Promise<void> {
     if (this.#piece === undefined) return;
-    const [piece, at] = [this.#held === pieceSize ? this.#piece : this.#piece.slice(0, this.#held), this.#stored];
+    const [piece, at] = [
+      this.#buffered === pieceSize ? this.#piece : this.#piece.slice(0, this.#buffered),
+      this.#stored,
+    ];
     this.#piece = undefined;
-    this.#held = 0;
+    this.#buffered = 0;
     this.#stored += piece.byteLength;
     await this.#blobs.append(this.#name, at, piece);
   }
 
-  // cut forgets what came after the first bytes.
-  #cut(size: number): void {
+  // Forgets everything after the first `size` bytes.
+  #truncate(size: number): void {
     this.#piece = undefined;
-    this.#held = 0;
+    this.#buffered = 0;
     this.#stored = size;
   }
 }

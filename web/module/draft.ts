@@ -1,50 +1,51 @@
-// Writing: a text that comes piece by piece.
+// Writing: a text that is streamed.
 
+import { defaults, type Sampling, type WriteResult as GuestWriteResult } from "../api.gen.js";
 import { cancelled, Fault } from "../fault.js";
 import type { About } from "./source.js";
 
 export interface WriteOptions {
   /** What to write about. */
   context?: About;
-  /** Stops writing; the iterator and `result` then throw a Fault of kind "cancelled". */
+  /** Cancels writing: the iterator and `result` throw a Fault of kind "cancelled". */
   signal?: AbortSignal | undefined;
-  /** Pushes towards the person: adds this share of the history's effect to the logits. −10 to 10, 0 (off) by default. */
+  /**
+   * Strengthens the user's style: adds this multiple of the history's effect to the logits. −10 to
+   * 10; 0 (off) by default.
+   */
   steer?: number;
-  /** 0 takes the likeliest token each time; 0.7 by default. */
+  /** 0 always takes the most likely token; 0.7 by default. */
   temperature?: number;
-  /** Draw among so many likeliest tokens; 40 by default, 0 is off. */
+  /** Sample from this number of most likely tokens; 40 by default, 0 is off. */
   topK?: number;
-  /** Draw among the likeliest tokens that hold this probability; 0.95 by default, 1 is off. */
+  /** Sample from the most likely tokens with this total probability; 0.95 by default, 1 is off. */
   topP?: number;
-  /** Makes tokens that were used less likely; 1.1 by default, 1 is off. */
+  /** Makes tokens that were used already less likely; 1.1 by default, 1 is off. */
   repetitionPenalty?: number;
-  /** Fixes the draw, from 0 to 2³²−1; random by default. */
+  /** The seed of the sampling, from 0 to 2³²−1; random by default. */
   seed?: number;
-  /** The longest text, in tokens; 96 by default. */
+  /** The maximum length in tokens; 96 by default. */
   maxTokens?: number;
-  /** The name of a kept adapter to write with, instead of the one in use. */
+  /** The name of a kept adapter to use instead of the current one. */
   adapter?: string;
-  /** Write as anyone would: without the adapter and without history. For comparison. */
+  /** Use the base model, without an adapter and without history. For comparison. */
   plain?: boolean;
 }
 
-/** The whole text. */
-export interface WriteResult {
-  text: string;
-  tokens: number;
-  /** "eos" when the model ended it, "length" when it was cut at maxTokens. */
-  stopped: string;
-  tokensPerSecond: number;
-  /** The seed of the draw: the same seed, texts and adapter give the same draft. */
+/**
+ * The complete text. `stopped` is "eos" if the model ended it, or "length" if it reached maxTokens.
+ */
+export interface WriteResult extends GuestWriteResult {
+  /** The seed that was used. The same seed, texts and adapter give the same draft. */
   seed: number;
 }
 
 /**
- * A text being written. Iterate over it, once, for its pieces; leaving the loop early stops it. Writing goes on whether or not
- * anyone iterates; `result` has the whole.
+ * A text that is being written. Iterate over it once to get its pieces; leaving the loop early
+ * cancels it. Writing continues whether or not you iterate; `result` has the complete text.
  */
 export class Draft implements AsyncIterable<string> {
-  /** Settles when the text is whole; rejects with a Fault. */
+  /** Resolves when the text is complete. Rejects with a Fault. */
   readonly result: Promise<WriteResult>;
 
   readonly #pieces: string[] = [];
@@ -53,7 +54,10 @@ export class Draft implements AsyncIterable<string> {
   #wake: (() => void) | undefined;
 
   /** @internal */
-  constructor(write: (onText: (text: string) => void, signal: AbortSignal) => Promise<WriteResult>, signal: AbortSignal | undefined) {
+  constructor(
+    write: (onText: (text: string) => void, signal: AbortSignal) => Promise<WriteResult>,
+    signal: AbortSignal | undefined,
+  ) {
     const abort = () => this.#stop.abort();
     if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort);
@@ -73,10 +77,10 @@ export class Draft implements AsyncIterable<string> {
         this.#wake?.();
       }
     })();
-    this.result.catch(() => {}); // whoever only iterates gets it there
+    this.result.catch(() => {}); // the iterator throws it, too
   }
 
-  /** Stops writing. */
+  /** Cancels writing. */
   cancel(): void {
     this.#stop.abort();
   }
@@ -96,15 +100,15 @@ export class Draft implements AsyncIterable<string> {
 }
 
 /**
- * The text that a reader has been given. When it is made again, because the GPU was lost, the same seed gives the same text:
- * what was given already is left out.
+ * Passes the pieces of a text on. If the text is written again after the GPU was lost, the same
+ * seed gives the same text, and the pieces that were passed on before are skipped.
  */
-export class Told {
-  /** Set when the text came out otherwise the second time. */
+export class ResumableText {
+  /** Set if the second text differs from the first. */
   broken: Fault | undefined;
   readonly #to: (text: string) => void;
-  #given = "";
-  #repeated = ""; // of what was given
+  #passed = "";
+  #repeated = ""; // of #passed
   #repeating = false;
 
   constructor(to: (text: string) => void) {
@@ -114,17 +118,19 @@ export class Told {
   take(text: string): void {
     if (this.#repeating) {
       this.#repeated += text;
-      if (this.#given.startsWith(this.#repeated)) return;
-      if (!this.#repeated.startsWith(this.#given)) {
+      if (this.#passed.startsWith(this.#repeated)) return;
+      if (!this.#repeated.startsWith(this.#passed)) {
         this.broken ??= new Fault("device-lost", {
-          where: "write", detail: "the GPU went away, and the text cannot be gone on with: the adapter was replaced meanwhile", remedy: "write it again",
+          where: "write",
+          detail: "the GPU was lost and the adapter was replaced: the text cannot be continued",
+          remedy: "write it again",
         });
         return;
       }
-      text = this.#repeated.slice(this.#given.length);
+      text = this.#repeated.slice(this.#passed.length);
       this.#repeating = false;
     }
-    this.#given += text;
+    this.#passed += text;
     if (text !== "") this.#to(text);
   }
 
@@ -134,15 +140,21 @@ export class Told {
   }
 }
 
-/** Sampling as the guest takes it, with the defaults of the command line. */
-export function samplingOf(o: WriteOptions, seed: number): object {
+/** The sampling parameters, with the defaults of the command line. */
+export function samplingOf(o: WriteOptions, seed: number): Sampling {
+  const d = defaults.sampling;
   return {
-    temperature: o.temperature ?? 0.7, top_k: o.topK ?? 40, top_p: o.topP ?? 0.95, repetition_penalty: o.repetitionPenalty ?? 1.1,
-    steer: o.steer ?? 0, seed, max_tokens: o.maxTokens ?? 96,
+    temperature: o.temperature ?? d.temperature,
+    top_k: o.topK ?? d.top_k,
+    top_p: o.topP ?? d.top_p,
+    repetition_penalty: o.repetitionPenalty ?? d.repetition_penalty,
+    max_tokens: o.maxTokens ?? d.max_tokens,
+    steer: o.steer ?? 0,
+    seed,
   };
 }
 
-/** The seed that was given, checked, or a random one. */
+/** Checks a seed, or returns a random one if none is given. */
 export function seedOf(given: number | undefined): number {
   if (given === undefined) return crypto.getRandomValues(new Uint32Array(1))[0]!;
   if (Number.isInteger(given) && given >= 0 && given < 2 ** 32) return given;

@@ -1,33 +1,34 @@
-// What a model costs before it is opened, and what is used.
+// Sizes: what a model needs, and what is stored.
 
 import type { ModelPlan } from "./manifest.js";
 import { inventory } from "./forget.js";
 
 /** Sizes in bytes. */
 export interface Estimate {
-  /** Still to be fetched; undefined when the model's folder does not say. */
+  /** Bytes to download; undefined if the model has no manifest. */
   download: number | undefined;
-  /** On the device, of NextQuill, now. */
+  /** What NextQuill stores on the device now. */
   storage: { models: number; adapters: number; checkpoints: number; other: number; total: number };
-  /** What the site as a whole uses, and may use. */
+  /** What the complete site uses. */
   usage: number;
+  /** What the site may use. */
   quota: number;
-  /** Whether the browser promised to keep it when space runs short. */
+  /** Whether the browser has promised not to delete the data when space runs low. */
   persisted: boolean;
   /**
-   * GPU memory: for writing, and for training. What an open model says is what the device will count; before that it is a rule of
-   * thumb, undefined when the model's size is not known.
+   * GPU memory for writing and for training. An open model computes it; before that it is a rough
+   * estimate, undefined if the size of the model is unknown.
    */
   gpu: { write: number; train: number } | undefined;
 }
 
-// Weights are held in 32 bits on the GPU, and fetched in 16 as a rule. Training holds the pass of one batch
-// beside them, which for small models outweighs the weights: the embedded model takes 318 MB at its peak with 4,096
-// packed tokens a batch.
+// The rough estimate. Files usually have 16-bit weights, and the GPU may need 32-bit ones. Training
+// also needs the activations of a batch, which exceed the weights of small models: the embedded
+// model needs 318 MB with 4,096 packed tokens per batch.
 const perByte = { write: 2.2, train: 4 };
 const fixed = { write: 32 << 20, train: 288 << 20 };
 
-export async function estimate(plan: ModelPlan, fetched: boolean): Promise<Estimate> {
+export async function estimate(plan: ModelPlan, downloaded: boolean): Promise<Estimate> {
   const sizes = plan.files.map((f) => f.size);
   const known = sizes.every((s) => s !== undefined);
   const all = known ? sizes.reduce((a, b) => a + b, 0) : undefined;
@@ -41,8 +42,10 @@ export async function estimate(plan: ModelPlan, fetched: boolean): Promise<Estim
   const weights = plan.files.filter((f) => /\.(safetensors|gguf)$/.test(f.path)).reduce((n, f) => n + (f.size ?? 0), 0);
   const gpu = (what: "write" | "train") => Math.round(weights * perByte[what] + fixed[what]);
   return {
-    download: fetched ? 0 : all,
-    storage, usage, quota,
+    download: downloaded ? 0 : all,
+    storage,
+    usage,
+    quota,
     persisted: await navigator.storage.persisted(),
     gpu: weights > 0 ? { write: gpu("write"), train: gpu("train") } : undefined,
   };

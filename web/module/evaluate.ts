@@ -1,61 +1,67 @@
-// Testing the model on texts that it has not learnt from.
+// Testing the model on texts that it was not trained on.
 
-import type { Session } from "../host/client.js";
+import type { EvaluateResult } from "../api.gen.js";
+import type { GuestClient } from "../host/client.js";
 import { Fault } from "../fault.js";
 import { contentID, limits, normalize, toLine, type Item, type NewItem } from "../store/item.js";
 
 export interface EvaluateOptions {
   /**
-   * Texts to test on, later than those learnt from. Each is prompted with the texts before it, as a draft is; those of the history
-   * come first.
+   * The texts to test on, later than those trained on. The prompt of each contains texts before it,
+   * first those of the history.
    */
   texts: readonly NewItem[];
-  /** Test the model as it came: without the adapter and without history. */
+  /** Test the base model, without an adapter and without history. */
   plain?: boolean;
   signal?: AbortSignal | undefined;
 }
 
-/** How well the model predicts the texts: the lower, the better. */
+/** How well the model predicts the texts. A lower loss is better. */
 export interface Evaluation {
   /** Nats per token. */
   loss: number;
   tokens: number;
-  /** The texts in order of time, each with its sum over tokens; those that do not fit the model's context are left out. */
+  /**
+   * The texts by time, each with its loss summed over its tokens. Texts that exceed the context
+   * length are left out.
+   */
   texts: { index: number; nats: number; tokens: number }[];
 }
 
-/** As core/session gives it. */
-export interface RawEvaluation {
-  loss: number;
-  tokens: number;
-  items: { item: number; nats: number; tokens: number }[] | null;
-}
-
 /** Checks the texts and gives them ids. */
-export async function evaluated(texts: readonly NewItem[]): Promise<Item[]> {
-  if (texts.length === 0) throw new Fault("missing", { where: "evaluate", field: "texts", detail: "there are none", remedy: "give at least one text" });
-  if (texts.length > limits.items) throw new Fault("too-large", { where: "evaluate", field: "texts", detail: `${texts.length} texts`, limit: `${limits.items}` });
+export async function itemsOf(texts: readonly NewItem[]): Promise<Item[]> {
+  const at = { where: "evaluate", field: "texts" };
+  if (texts.length === 0)
+    throw new Fault("missing", { ...at, detail: "there are none", remedy: "give at least one text" });
+  if (texts.length > limits.items)
+    throw new Fault("too-large", { ...at, detail: `${texts.length} texts`, limit: `${limits.items}` });
   const taken = new Map<string, number>();
-  return await Promise.all(texts.map(async (text, i) => {
-    const item = normalize(text, `texts[${i}]`);
-    const id = await contentID(item);
-    const n = (taken.get(id) ?? 0) + 1;
-    taken.set(id, n);
-    return { ...item, id: n === 1 ? id : `${id}-${n}` };
-  }));
+  return await Promise.all(
+    texts.map(async (text, i) => {
+      const item = normalize(text, `texts[${i}]`);
+      const id = await contentID(item);
+      const n = (taken.get(id) ?? 0) + 1;
+      taken.set(id, n);
+      return { ...item, id: n === 1 ? id : `${id}-${n}` };
+    }),
+  );
 }
 
-/** Keeps the texts where the guest finds them while a task runs. */
-export async function withTexts<T>(session: Session, items: readonly Item[], task: (blob: string) => Promise<T>): Promise<T> {
+/** Stores the texts as a blob while a task runs. */
+export async function withTexts<T>(
+  client: GuestClient,
+  items: readonly Item[],
+  task: (blob: string) => Promise<T>,
+): Promise<T> {
   const name = `evaluate/${crypto.randomUUID()}.jsonl`;
-  await session.blobs.write(name, new TextEncoder().encode(items.map(toLine).join("")));
+  await client.blobs.write(name, new TextEncoder().encode(items.map(toLine).join("")));
   try {
     return await task(name);
   } finally {
-    await session.blobs.delete(name).catch(() => {}); // a session that was lost cannot; forget removes it
+    await client.blobs.delete(name).catch(() => {}); // fails after a loss; forget() removes it then
   }
 }
 
-export function evaluationOf(raw: RawEvaluation): Evaluation {
-  return { loss: raw.loss, tokens: raw.tokens, texts: (raw.items ?? []).map((it) => ({ index: it.item, nats: it.nats, tokens: it.tokens })) };
+export function evaluationOf({ loss, tokens, items }: EvaluateResult): Evaluation {
+  return { loss, tokens, texts: items.map(({ item, ...rest }) => ({ index: item, ...rest })) };
 }

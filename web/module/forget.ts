@@ -1,42 +1,41 @@
-// Forgetting: everything that this site keeps for NextQuill is removed, and what
-// the browser still shows is looked up anew to prove it.
+// Deletes everything that NextQuill stores on this site, then lists the storage again to verify it.
 
 import { Fault, describe } from "../fault.js";
-import { databaseExists, deleteDatabase, farewell, storeName } from "../store/db.js";
+import { databaseExists, deleteDatabase, forgetMessage, storeName } from "../store/db.js";
 
-/** What was removed, and what is left: nothing, unless another tab holds on to it. */
+/** What was deleted, and what is left. Nothing is left unless another tab has files open. */
 export interface Forgotten {
   removed: { files: number; bytes: number; databases: number };
-  /** Names of what is still there; empty is the proof. */
+  /** The names of what is still stored; empty on success. */
   left: string[];
 }
 
-const patience = 20; // attempts
-const pause = 100; // ms between them
+const attempts = 20;
+const pause = 100; // ms between attempts
 
 /**
- * Removes history, adapters, checkpoints and models from this device, in all tabs of this site. It needs no GPU. Open instances
- * in this tab must be disposed of before, as NextQuill.forget does.
+ * Deletes the history, adapters, checkpoints and models of this site, and closes them in its other
+ * tabs. Needs no GPU. Instances in this tab must be disposed before, as NextQuill.forget does.
  */
 export async function forget(): Promise<Forgotten> {
   const channel = new BroadcastChannel(storeName);
-  channel.postMessage(farewell);
+  channel.postMessage(forgetMessage);
   try {
     const before = await inventory();
     const databases = (await databaseExists()) ? 1 : 0;
-    for (let n = 0; n < patience; n++) {
+    for (let n = 0; n < attempts; n++) {
       try {
         await removeFolder();
         break;
       } catch (thrown) {
-        // A file that another tab has open cannot be removed until it closes it.
-        if (n === patience - 1) throw blocked(thrown);
+        // A file that another tab has open cannot be removed yet.
+        if (n === attempts - 1) throw blocked(thrown);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
     await deleteDatabase();
     const left = (await inventory()).map((f) => f.path);
-    // Where a browser does not list databases, the deletion's success has to do.
+    // If the browser cannot list databases, rely on the success of deleteDatabase.
     if (indexedDB.databases !== undefined && (await databaseExists())) left.push(`IndexedDB: ${storeName}`);
     channel.postMessage("change");
     return { removed: { files: before.length, bytes: before.reduce((n, f) => n + f.bytes, 0), databases }, left };
@@ -59,7 +58,10 @@ export async function inventory(): Promise<{ path: string; bytes: number }[]> {
     const root = await navigator.storage.getDirectory();
     await walk(await root.getDirectoryHandle(storeName), storeName);
   } catch (thrown) {
-    if (!isNotFound(thrown)) throw new Fault("storage", { where: storeName, detail: "the browser's private storage cannot be listed", cause: new Error(describe(thrown)) });
+    if (!isNotFound(thrown)) {
+      const cause = new Error(describe(thrown));
+      throw new Fault("storage", { where: storeName, detail: "the browser's private storage cannot be listed", cause });
+    }
   }
   return files;
 }
@@ -68,7 +70,7 @@ async function sizeOf(handle: FileSystemFileHandle): Promise<number> {
   try {
     return (await handle.getFile()).size;
   } catch {
-    return 0; // gone meanwhile, or held by a writer
+    return 0; // deleted meanwhile, or locked by a writer
   }
 }
 
@@ -86,7 +88,7 @@ function isNotFound(thrown: unknown): boolean {
 }
 
 function blocked(thrown: unknown): Fault {
-  return new Fault("storage", {
-    where: "forget", detail: "some files are in use", remedy: "close this site's other tabs and try again", cause: new Error(describe(thrown)),
-  });
+  const cause = new Error(describe(thrown));
+  const remedy = "close the other tabs of this site and try again";
+  return new Fault("storage", { where: "forget", detail: "some files are in use", remedy, cause });
 }

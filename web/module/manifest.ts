@@ -1,13 +1,17 @@
-// Which files make a model, and what they must be.
+// The files of a model: reading and checking its manifest.
 
+import { manifestLimits } from "../api.gen.js";
 import { checkName } from "../host/blobs.js";
 import { describe, Fault, quote } from "../fault.js";
 import { sha256, sha256Of } from "../store/hash.js";
 
-/** A model: a folder's or manifest's URL, or its files by name (config.json, tokenizer.json, model.safetensors). */
+/**
+ * A model: the URL of a folder or manifest, or the files by name (config.json, tokenizer.json,
+ * model.safetensors).
+ */
 export type ModelSource = string | URL | Readonly<Record<string, Blob>>;
 
-/** One part of a file that is stored in several. */
+/** One part of a file that is stored in several parts. */
 export interface Shard {
   /** Relative to the manifest. */
   url: string;
@@ -16,15 +20,15 @@ export interface Shard {
   sha256: string;
 }
 
-/** One file of a model. Without a size and hash, whatever arrives whole is taken. */
+/** One file of a model. Without a size and hash it is not verified. */
 export interface ModelFile {
-  /** Its name in the model's folder. */
+  /** Its path in the model's folder. */
   path: string;
   /** Bytes. */
   size?: number;
   /** In hexadecimal. */
   sha256?: string;
-  /** Where it is, relative to the manifest; by default at `path`. */
+  /** Its URL, relative to the manifest; by default `path`. */
   url?: string;
   shards?: Shard[];
 }
@@ -36,21 +40,27 @@ export interface Manifest {
   files: ModelFile[];
 }
 
-/** A model whose files are known, though perhaps not yet here. */
+/** The files of a model, which may not be stored yet. */
 export interface ModelPlan {
-  /** Its address, or a name made from its content. */
+  /** Its URL, or a name derived from its content. */
   source: string;
   name: string;
-  /** Names this content: models of the same id are the same, byte for byte. */
+  /** Derived from the content: models of the same id have the same bytes. */
   id: string;
   files: ModelFile[];
-  /** What relative addresses are relative to. */
+  /** The base of relative URLs. */
   base: string;
 }
 
-export const limits = { manifest: 1 << 20, files: 1000, file: 2 ** 31 - 1 } as const;
+/** The limits of a manifest. The guest can address files below 2 GiB only. */
+export const limits = { ...manifestLimits, file: 2 ** 31 - 1 } as const;
 
-/** Reads a model's manifest; a folder without one is taken to have the usual files of a Hugging Face model. */
+const checkURL = "check the URL of the model";
+
+/**
+ * Fetches the manifest of a model. A folder without one is expected to have the files of a Hugging
+ * Face model.
+ */
 export async function planOf(source: string | URL, signal: AbortSignal | undefined): Promise<ModelPlan> {
   const url = new URL(source, document.baseURI);
   const isManifest = url.pathname.endsWith(".json");
@@ -65,21 +75,28 @@ export async function planOf(source: string | URL, signal: AbortSignal | undefin
   return await planOfFolder(url, signal);
 }
 
-/** The id and folder of a model's files that a page gives. */
+/** The plan of a model whose files the page gives. */
 export async function planOfFiles(files: Readonly<Record<string, Blob>>): Promise<ModelPlan> {
   const list: ModelFile[] = [];
   for (const [path, blob] of Object.entries(files)) {
     checkName(path);
     bounded(blob.size, path);
-    list.push({ path, size: blob.size, sha256: await sha256Of(blob.size, async (at, n) => new Uint8Array(await blob.slice(at, at + n).arrayBuffer())) });
+    const read = async (at: number, n: number) => new Uint8Array(await blob.slice(at, at + n).arrayBuffer());
+    list.push({ path, size: blob.size, sha256: await sha256Of(blob.size, read) });
   }
-  if (list.length === 0) throw new Fault("missing", { where: "model", detail: "has no files", remedy: "give config.json, tokenizer.json and model.safetensors" });
+  if (list.length === 0) {
+    const remedy = "give config.json, tokenizer.json and model.safetensors";
+    throw new Fault("missing", { where: "model", detail: "has no files", remedy });
+  }
   const made = await plan("", { name: "local model", version: 1, files: list }, "");
   return { ...made, source: `files:${made.id}` };
 }
 
 async function plan(source: string, { name, files }: Manifest, base: string): Promise<ModelPlan> {
-  const content = files.map((f) => `${f.path}\n${f.size ?? ""}\n${f.sha256 ?? `${source}${f.url ?? ""}`}`).sort().join("\n");
+  const content = files
+    .map((f) => `${f.path}\n${f.size ?? ""}\n${f.sha256 ?? `${source}${f.url ?? ""}`}`)
+    .sort()
+    .join("\n");
   return { source, name, id: (await sha256(new TextEncoder().encode(content))).slice(0, 16), files, base };
 }
 
@@ -92,7 +109,8 @@ async function planOfFolder(url: URL, signal: AbortSignal | undefined): Promise<
     const names = new Set(Object.values(map ?? {}));
     files.push({ path: "model.safetensors.index.json" });
     for (const path of names) files.push({ path: checkedPath(path, where) });
-    if (names.size === 0 || files.length > limits.files) throw malformed(where, "weight_map", `names ${names.size} files`);
+    if (names.size === 0 || files.length > limits.files)
+      throw malformed(where, "weight_map", `names ${names.size} files`);
   } else {
     void index.body?.cancel();
     files.push({ path: "model.safetensors" });
@@ -104,64 +122,84 @@ async function planOfFolder(url: URL, signal: AbortSignal | undefined): Promise<
 /** Reads a manifest and checks every field of it. */
 export function parseManifest(json: string, where: string): Manifest {
   const value = parse(json, where) as Partial<Manifest> | null;
-  if (typeof value !== "object" || value === null) throw malformed(where, "", "is no object");
-  if (value.version !== 1) throw new Fault("unsupported", { where, field: "version", detail: `is ${String(value.version)}`, limit: "1" });
+  if (typeof value !== "object" || value === null) throw malformed(where, "", "is not an object");
+  if (value.version !== limits.version)
+    throw new Fault("unsupported", {
+      where,
+      field: "version",
+      detail: `is ${String(value.version)}`,
+      limit: `${limits.version}`,
+    });
   if (!Array.isArray(value.files) || value.files.length === 0 || value.files.length > limits.files) {
-    throw malformed(where, "files", `is no list of 1 to ${limits.files} files`);
+    throw malformed(where, "files", `is not a list of 1 to ${limits.files} files`);
   }
   const paths = new Set<string>();
   const files = value.files.map((file, i): ModelFile => {
     const field = `files[${i}]`;
     const path = checkedPath(file?.path, where);
-    if (paths.has(path)) throw malformed(where, field, `${quote(path)} is there twice`);
+    if (paths.has(path)) throw malformed(where, field, `${quote(path)} is listed twice`);
     paths.add(path);
-    const checked: ModelFile = { path, size: sizeOf(file.size, where, `${field}.size`), sha256: hashField(file.sha256, where, `${field}.sha256`) };
+    const checked: ModelFile = {
+      path,
+      size: sizeOf(file.size, where, `${field}.size`),
+      sha256: hashField(file.sha256, where, `${field}.sha256`),
+    };
     if (file.url !== undefined) checked.url = urlField(file.url, where, `${field}.url`);
     if (file.shards !== undefined) checked.shards = shards(file.shards, checked.size!, where, `${field}.shards`);
     return checked;
   });
-  return { name: typeof value.name === "string" ? value.name.slice(0, 200) : "model", version: 1, files };
+  return { name: typeof value.name === "string" ? value.name.slice(0, limits.name) : "model", version: 1, files };
 }
 
 function shards(value: unknown, size: number, where: string, field: string): Shard[] {
-  if (!Array.isArray(value) || value.length === 0 || value.length > limits.files) throw malformed(where, field, "is no list of parts");
+  if (!Array.isArray(value) || value.length === 0 || value.length > limits.files)
+    throw malformed(where, field, "is not a list of parts");
   const list = value.map((s: Partial<Shard>, i) => ({
     url: urlField(s?.url, where, `${field}[${i}].url`),
     size: sizeOf(s.size, where, `${field}[${i}].size`),
     sha256: hashField(s.sha256, where, `${field}[${i}].sha256`),
   }));
   const sum = list.reduce((n, s) => n + s.size, 0);
-  if (sum !== size) throw malformed(where, field, `have ${sum} bytes together, the file ${size}`);
+  if (sum !== size) throw malformed(where, field, `have ${sum} bytes together, but the file has ${size}`);
   return list;
 }
 
-/** Fetches; a connection that fails is a Fault of kind "missing". */
+/** Sends a request. A connection error is a Fault of kind "missing". */
 export async function request(url: URL, signal: AbortSignal | undefined, init: RequestInit = {}): Promise<Response> {
   try {
     return await fetch(url, { ...init, ...(signal && { signal }), credentials: "same-origin" });
   } catch (thrown) {
     if (signal?.aborted) throw stopped(thrown);
     throw new Fault("missing", {
-      where: url.href, detail: "cannot be reached", remedy: "check the connection, and that the page's policy allows this address", cause: new Error(describe(thrown)),
+      where: url.href,
+      detail: "cannot be reached",
+      remedy: "check the connection, and that the page's Content-Security-Policy allows this URL",
+      cause: new Error(describe(thrown)),
     });
   }
 }
 
-/** The fault for an answer that is none. */
+/** The fault for an error status. */
 export function refused(url: URL, response: Response): Fault {
   void response.body?.cancel();
-  return new Fault("missing", { where: url.href, detail: `the server answers ${response.status} ${response.statusText}`.trim(), remedy: "check the model's address" });
+  const detail = `the server answers ${response.status} ${response.statusText}`.trim();
+  return new Fault("missing", { where: url.href, detail, remedy: checkURL });
 }
 
-/** The fault of what was stopped by its signal. */
+/** The fault of an operation that its signal has cancelled. */
 export function stopped(cause: unknown): Fault {
   return new Fault("cancelled", { detail: "stopped", cause: new Error(describe(cause)) });
 }
 
 async function text(response: Response, where: string): Promise<string> {
   const body = await response.text();
-  if (body.length > limits.manifest) {
-    throw new Fault("too-large", { where, detail: `${body.length} characters`, limit: `${limits.manifest}`, remedy: "check the model's address" });
+  if (body.length > limits.size) {
+    throw new Fault("too-large", {
+      where,
+      detail: `${body.length} characters`,
+      limit: `${limits.size}`,
+      remedy: checkURL,
+    });
   }
   return body;
 }
@@ -170,39 +208,48 @@ function parse(json: string, where: string): unknown {
   try {
     return JSON.parse(json);
   } catch (thrown) {
-    throw new Fault("malformed", { where, detail: "is no JSON", remedy: "check the model's address", cause: new Error(describe(thrown)) });
+    throw new Fault("malformed", {
+      where,
+      detail: "is not JSON",
+      remedy: checkURL,
+      cause: new Error(describe(thrown)),
+    });
   }
 }
 
 function checkedPath(path: unknown, where: string): string {
-  if (typeof path !== "string") throw malformed(where, "path", "is no text");
+  if (typeof path !== "string") throw malformed(where, "path", "is not text");
   checkName(path);
-  if (path.length > 150) throw new Fault("too-large", { where, field: "path", detail: quote(path), limit: "150 characters" });
+  if (path.length > limits.path) {
+    throw new Fault("too-large", { where, field: "path", detail: quote(path), limit: `${limits.path} characters` });
+  }
   return path;
 }
 
 function sizeOf(size: unknown, where: string, field: string): number {
-  if (!Number.isSafeInteger(size) || (size as number) < 0) throw malformed(where, field, "is no number of bytes");
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw malformed(where, field, "is not a number of bytes");
   bounded(size as number, `${where}: ${field}`);
   return size as number;
 }
 
 function bounded(size: number, where: string): void {
   if (size > limits.file) {
-    throw new Fault("too-large", { where, detail: `${size} bytes`, limit: `${limits.file} bytes`, remedy: "split the weights into several safetensors files with an index" });
+    const remedy = "split the weights into several safetensors files with an index";
+    throw new Fault("too-large", { where, detail: `${size} bytes`, limit: `${limits.file} bytes`, remedy });
   }
 }
 
 function hashField(hash: unknown, where: string, field: string): string {
-  if (typeof hash !== "string" || !/^[0-9a-f]{64}$/.test(hash)) throw malformed(where, field, "is no SHA-256 in hexadecimal");
+  if (typeof hash !== "string" || !/^[0-9a-f]{64}$/.test(hash))
+    throw malformed(where, field, "is not a SHA-256 in hexadecimal");
   return hash;
 }
 
 function urlField(url: unknown, where: string, field: string): string {
-  if (typeof url !== "string" || !URL.canParse(url, where)) throw malformed(where, field, "is no address");
+  if (typeof url !== "string" || !URL.canParse(url, where)) throw malformed(where, field, "is not a URL");
   return url;
 }
 
 function malformed(where: string, field: string, detail: string): Fault {
-  return new Fault("malformed", { where, field, detail, remedy: "make the manifest anew" });
+  return new Fault("malformed", { where, field, detail, remedy: "create the manifest again" });
 }

@@ -1,98 +1,106 @@
-// NextQuill as a module: a small language model that learns to write like one
-// person, in this browser, and keeps what it is given on this device.
+// The NextQuill module: a small language model that is trained to write like its user, in the
+// browser. All data stays on the device.
 //
 //	const nq = await NextQuill.open({ model: "model/" });
 //	await nq.history.import(file);
 //	for await (const event of nq.personalize()) …
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
-import { openDevice, unnamed } from "../host/device.js";
-import { Session, type AdapterInfo as GPUInfo } from "../host/client.js";
+import { decodeEvent, decodeResult, type Base, type DeviceInfo, type LoadParams, type Methods } from "../api.gen.js";
 import { Fault } from "../fault.js";
+import { GuestClient, type Event as GuestEvent } from "../host/client.js";
+import { openDevice, unnamed } from "../host/device.js";
+import { forgetMessage, storeName } from "../store/db.js";
+import { History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
 import { fetchModel, lookUp, type Model } from "./download.js";
-import { Draft, samplingOf, seedOf, Told, type WriteOptions, type WriteResult } from "./draft.js";
+import { Draft, ResumableText, samplingOf, seedOf, type WriteOptions } from "./draft.js";
 import { estimate as estimateOf, type Estimate } from "./estimate.js";
-import { evaluated, evaluationOf, withTexts, type EvaluateOptions, type Evaluation, type RawEvaluation } from "./evaluate.js";
-import { explanationOf, type Explanation, type ExplainOptions, type RawExplanation } from "./explain.js";
+import { evaluationOf, itemsOf, withTexts, type EvaluateOptions, type Evaluation } from "./evaluate.js";
+import { explanationOf, type Explanation, type ExplainOptions } from "./explain.js";
 import { forget, type Forgotten } from "./forget.js";
 import { stopped, type ModelSource } from "./manifest.js";
 import type { OnProgress } from "./progress.js";
 import { runKey, type RunRecord } from "./records.js";
-import { lost, Run, type PersonalizeOptions, type Preset } from "./run.js";
+import { lost, Run, type PersonalizeOptions } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
-import { farewell, storeName } from "../store/db.js";
-import { History, openHistory } from "../store/history.js";
 
-export { Fault, type FaultKind } from "../fault.js";
+export { presets, type Base, type DeviceInfo, type Preset } from "../api.gen.js";
+export { Fault, type ErrorInfo, type FaultKind, type FaultParts } from "../fault.js";
 export { type AdapterInfo, type Adapters, type KeptAdapter } from "./adapters.js";
+export type { Model } from "./download.js";
 export { Draft, type WriteOptions, type WriteResult } from "./draft.js";
 export type { Estimate } from "./estimate.js";
 export type { EvaluateOptions, Evaluation } from "./evaluate.js";
-export type { CheckpointEvent, EvalEvent, Phase, RunEvent, RunState, StageEvent, StateEvent, StepEvent } from "./events.js";
+export type {
+  CheckpointEvent,
+  EvalEvent,
+  Phase,
+  RunEvent,
+  RunState,
+  StageEvent,
+  StateEvent,
+  StepEvent,
+} from "./events.js";
 export type { Explanation, ExplainOptions, TokenCause } from "./explain.js";
 export { forget, type Forgotten } from "./forget.js";
 export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
-export type { OnProgress, Progress } from "./progress.js";
-export { Run, type PersonalizeOptions, type Preset, type RunResult } from "./run.js";
+export type { FileProgress, OnProgress, Progress } from "./progress.js";
+export { Run, type LoRAOptions, type PersonalizeOptions, type RunResult, type TrainingOptions } from "./run.js";
 export type { About } from "./source.js";
 export { History, openHistory, type ImportResult, type Patch } from "../store/history.js";
 export { accept as importAccept, type Format } from "../store/import/import.js";
 export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
 
-/** The presets that personalize knows; the first is the default. */
-export const presets: readonly Preset[] = ["nextquill", "nextquill-code", "contextsft", "mce-dce", "mce", "dce", "sft"];
-
-/** The formats of a model's weights on the GPU. */
-export type Base = "auto" | "f32" | "f16" | "q8" | "q4";
-
 export interface OpenOptions {
-  /** A folder or manifest.json by its URL (relative to the page), or the model's files by name. */
+  /** The URL of a folder or manifest.json, relative to the page, or the files by name. */
   model: ModelSource;
   /**
-   * How the model's weights stay on the GPU: "f32", "f16", "q8", "q4", or "auto", the default, which is the smallest that holds
-   * exactly what the files have. A smaller base takes less memory and is no slower.
+   * The format of the weights on the GPU. "auto", the default, is the smallest format that
+   * represents the values of the files exactly. A smaller format needs less memory and is not
+   * slower.
    */
   base?: Base | undefined;
-  /** Stops opening. What was fetched is gone on with the next time. */
+  /** Cancels opening. The next attempt resumes the download. */
   signal?: AbortSignal | undefined;
-  /** Takes the progress of the download, in the words of transformers.js. */
+  /** Receives the progress of the download, in the format of transformers.js. */
   onProgress?: OnProgress | undefined;
-  /** The worker's script, of the page's own origin; by default worker.js beside this module. */
+  /** The worker's script, of the page's own origin; by default worker.js next to this module. */
   worker?: string | URL | undefined;
-  /** The guest; by default nextquill.wasm beside this module. */
+  /** The URL of the guest; by default nextquill.wasm next to this module. */
   guest?: string | URL | undefined;
-  /** The SHA-256, in hexadecimal, that the guest must have. */
+  /** The SHA-256 that the guest must have, in hexadecimal. */
   guestSHA256?: string | undefined;
 }
 
-/** A run that an earlier visit left, which personalize({resume: true}) goes on with. */
+/** An unfinished run of an earlier visit, which personalize({resume: true}) resumes. */
 export interface Unfinished {
   preset: string;
   epochs: number;
-  /** Texts that it learns from. */
+  /** The number of texts that it trains on. */
   items: number;
-  /** The newest checkpoint's step, of so many in this phase; 0 when there is none. */
+  /** The step of the newest checkpoint; 0 if there is none. */
   step: number;
+  /** The steps of this phase. */
   steps: number;
-  /** Phases done. */
+  /** The number of completed phases. */
   phase: number;
   /** When it was started, ISO 8601. */
   made: string;
 }
 
-/** What a page can say about the GPU before it fetches anything. */
+/** The result of checkGPU. */
 export interface GPUCheck {
   ok: boolean;
-  /** The adapter's name, when there is one and the browser tells it. */
+  /** The name of the GPU, or "" if the browser does not tell it. */
   name: string;
-  /** Shaders would run on the processor: it works, slowly. */
+  /** Whether shaders run on the CPU. That works, but slowly. */
   cpu: boolean;
-  /** Why not, and what to do; absent when ok. */
+  /** Why there is no GPU, and what to do; absent if ok. */
   fault?: Fault;
 }
 
-/** Looks for a GPU, without keeping it. Never throws. */
+/** Checks for a usable GPU, before anything is downloaded. Never throws. */
 export async function checkGPU(): Promise<GPUCheck> {
   try {
     const { device, info } = await openDevice(false);
@@ -103,7 +111,7 @@ export async function checkGPU(): Promise<GPUCheck> {
   }
 }
 
-/** What a model would cost, without opening it and without a GPU. */
+/** Estimates the sizes of a model without opening it. Needs no GPU. */
 export async function estimate(model: ModelSource, signal?: AbortSignal): Promise<Estimate> {
   const history = openHistory();
   try {
@@ -114,99 +122,119 @@ export async function estimate(model: ModelSource, signal?: AbortSignal): Promis
   }
 }
 
-/** What a NextQuill fires when the GPU, or the worker, is gone ("lost"), and when another is there in its place ("reopened"). */
+/** Fired when the GPU or the worker is lost ("lost"), and when it was opened again ("reopened"). */
 export class LossEvent extends Event {
-  constructor(type: "lost" | "reopened", /** Why it was lost. */ readonly fault: Fault) {
+  constructor(
+    type: "lost" | "reopened",
+    /** The reason of the loss. */ readonly fault: Fault,
+  ) {
     super(type);
   }
 }
 
 /**
- * A model on this device's GPU, and the person's texts. Methods throw Faults: `kind` says what sort of thing is wrong, `message`
- * what, where and what to do about it. Instances share what is stored, also with other tabs; each has its own worker and GPU
- * memory, which dispose() frees.
+ * A model on this device's GPU, with the user's texts. Methods throw Faults: `kind` says what sort
+ * of error it is, `message` what is wrong, where, and what to do. Instances and tabs share what is
+ * stored. Each instance has its own worker and GPU memory, which dispose() frees.
  *
- * A GPU that goes away (a driver that starts anew, a laptop that slept) is opened again by the call under way or by the next one:
- * a run goes on from its newest checkpoint, a draft and an explanation are made again. Nobody needs to do anything; who wants to
- * know listens to "lost" and "reopened", which are LossEvents.
+ * If the GPU is lost (driver reset, standby), the current or the next call opens it again: a run
+ * resumes from its newest checkpoint, drafts and explanations are repeated. The events "lost" and
+ * "reopened", which are LossEvents, report it.
  */
 export class NextQuill extends EventTarget {
-  /** The person's texts. They work without a GPU, too: see openHistory. */
+  /** The user's texts. openHistory gives access to them without a GPU. */
   readonly history: History;
-  /** The adapter that writes as the person. */
+  /** The user's adapters. */
   readonly adapter: Adapters;
   /** The model. */
   readonly model: Model;
 
   readonly #options: OpenOptions;
   readonly #channel: BroadcastChannel;
-  #session: Promise<Session>;
-  #resident: Session | undefined; // whose GPU has the model that load() keeps there
-  #lost: Fault | undefined; // why the session is of no use, until another is there
+  #client: Promise<GuestClient>;
+  #loaded: GuestClient | undefined; // the client in which load() keeps the model on the GPU
+  #lost: Fault | undefined; // why the client is unusable, until another one is open
   #run: Run | undefined;
   #disposed = false;
-  // Calls under way: dispose stops them.
+  // The running calls, which dispose() cancels.
   readonly #calls = new Set<AbortController>();
 
-  private constructor(options: OpenOptions, history: History, session: Promise<Session>, model: Model) {
+  private constructor(options: OpenOptions, history: History, client: Promise<GuestClient>, model: Model) {
     super();
     this.#options = options;
     this.history = history;
-    this.#session = session;
+    this.#client = client;
     this.model = model;
     this.adapter = new Adapters({
-      model, history, session: () => this.#open(), check: (folder) => this.#checkAdapter(folder), idle: (where) => this.#idle(where),
+      model,
+      history,
+      client: () => this.#open(),
+      check: (folder) => this.#checkAdapter(folder),
+      idle: (where) => this.#checkIdle(where),
     });
     this.#channel = new BroadcastChannel(storeName);
     this.#channel.onmessage = ({ data }) => {
-      if (data === farewell) this.#farewell();
+      if (data === forgetMessage) this.#closeAtOnce();
     };
   }
 
   /**
-   * Opens a model: starts the worker and the GPU, fetches what is not on the device yet, and checks every file's hash. Throws
-   * "no-adapter" without WebGPU, "missing" for what cannot be fetched, "mismatch" for a file that was altered, "storage" when
-   * the device is full, "cancelled".
+   * Opens a model: starts the worker and the GPU, downloads missing files, and verifies the
+   * checksum of every file. Throws "no-adapter" without WebGPU, "missing" if a download fails,
+   * "mismatch" for a wrong checksum, "storage" if the storage is full, or "cancelled".
    */
   static async open(options: OpenOptions): Promise<NextQuill> {
     const history = openHistory();
-    let made: NextQuill | undefined;
-    const session = openSession(options, options.signal, (why) => void (made !== undefined && made.#lose(why)));
-    session.catch(() => {}); // awaited below
+    let created: NextQuill | undefined;
+    const client = openClient(options, options.signal, (why) => {
+      if (created !== undefined) created.#lose(why);
+    });
+    client.catch(() => {}); // awaited below
     try {
-      const model = await fetchModel(options.model, session, history, options.onProgress, options.signal);
-      made = new NextQuill(options, history, session, model);
-      return made;
+      const model = await fetchModel(options.model, client, history, options.onProgress, options.signal);
+      created = new NextQuill(options, history, client, model);
+      return created;
     } catch (thrown) {
       history.close();
-      await session.then((s) => s.close(), () => {});
+      await client.then(
+        (s) => s.close(),
+        () => {},
+      );
       throw options.signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : Fault.from(thrown, "internal");
     }
   }
 
-  /** The GPU that this instance runs on; sizes in bytes. */
-  async gpu(): Promise<GPUInfo> {
-    return (await this.#open()).adapter;
+  /** The GPU of this instance; sizes in bytes. */
+  async gpu(): Promise<DeviceInfo> {
+    return (await this.#open()).device;
   }
 
   /**
-   * Learns to write as the person, from the history as it is now. Starts at once and returns a handle: iterate over it for its
-   * events, await `result`. The run survives a reload or a crash up to its newest checkpoint, and the loss of the GPU by itself.
-   * It rejects with "busy" while this model is being trained elsewhere, "missing" with fewer than two texts, "device-limit"
-   * when the GPU is too small, "nan" when the losses run away, "storage" when the device is full.
+   * Trains an adapter on the history as it is now. Starts at once: iterate over the run to get its
+   * events, await `result`. After a reload or a crash, the run can be resumed from its newest
+   * checkpoint; a loss of the GPU is handled. Rejects with "busy" if this model is being trained
+   * already, "missing" with fewer than two texts, "device-limit" if the GPU is too small, "nan" if
+   * the training diverges, "storage" if the storage is full.
    */
   personalize(options: PersonalizeOptions = {}): Run {
-    this.#idle("personalize");
+    this.#checkIdle("personalize");
     void persist();
-    const run = new Run({
-      model: this.model, history: this.history, adapter: this.adapter, session: () => this.#open(), reopen: (lost, why) => this.#reopen(lost, why),
-      base: this.#options.base,
-    }, options);
+    const run = new Run(
+      {
+        model: this.model,
+        history: this.history,
+        adapter: this.adapter,
+        base: this.#options.base,
+        client: () => this.#open(),
+        reopen: (lost, why) => this.#reopen(lost, why),
+      },
+      options,
+    );
     this.#run = run;
     return run;
   }
 
-  /** The run that an earlier visit left unfinished, if any. */
+  /** The unfinished run of an earlier visit, if any. */
   async unfinished(): Promise<Unfinished | undefined> {
     const record = await this.history.record<RunRecord>(runKey(this.model));
     if (record === undefined) return undefined;
@@ -215,98 +243,127 @@ export class NextQuill extends EventTarget {
   }
 
   /**
-   * Writes a text as the person would: with the adapter, once there is one, and with texts from the history in the prompt.
-   * Starts at once. Throws "busy" while a run is training in this instance: pause it, or write in another tab.
+   * Writes a text in the user's style: with the current adapter, if there is one, and with texts of
+   * the history in the prompt. Starts at once. Throws "busy" while a run is training in this
+   * instance.
    */
   write(options: WriteOptions = {}): Draft {
     const { plain = false, context, signal } = options;
     return new Draft(async (onText, stop) => {
-      this.#idle("write");
+      this.#checkIdle("write");
       const seed = seedOf(options.seed);
-      const told = new Told(onText);
-      const raw = await this.#call<{ text: string; tokens: number; stopped: string; tokens_per_second: number }>("write", stop, async (session) => {
-        const { items, params } = await promptSource(session, this.history, !plain);
+      const text = new ResumableText(onText);
+      const onEvent = (event: GuestEvent) => {
+        if (event.event === "token") text.take(decodeEvent.token(event, "event token", "").text);
+      };
+      const params = async (client: GuestClient) => {
+        const { items, params } = await promptSource(client, this.history, !plain);
         return {
-          base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(options.adapter), ...params, no_history: plain,
-          context: aboutFields(context, items), sampling: samplingOf(options, seed),
+          base: this.#options.base,
+          model: this.model.folder,
+          adapter: plain ? "" : await this.adapter.folder(options.adapter),
+          ...params,
+          no_history: plain,
+          context: aboutFields(context, items),
+          sampling: samplingOf(options, seed),
         };
-      }, (e) => {
-        if (e.event === "token") told.take(String(e["text"]));
-      }, () => told.again());
-      if (told.broken !== undefined) throw told.broken;
-      return { text: raw.text, tokens: raw.tokens, stopped: raw.stopped, tokensPerSecond: raw.tokens_per_second, seed } satisfies WriteResult;
+      };
+      const result = await this.#call("write", stop, params, onEvent, () => text.again());
+      if (text.broken !== undefined) throw text.broken;
+      return { ...result, seed };
     }, signal);
   }
 
   /**
-   * Tells which part of a text is the person's: per token its direct causal effect, and which texts of the history moved it.
-   * Throws "busy" while a run is training in this instance.
+   * Explains a text: the data-side causal effect of the history on each token, and which texts of
+   * the history caused it. Throws "busy" while a run is training in this instance.
    */
   async explain(options: ExplainOptions): Promise<Explanation> {
-    this.#idle("explain");
+    this.#checkIdle("explain");
     let history: Parameters<typeof explanationOf>[1] = [];
-    const raw = await this.#call<RawExplanation>("explain", options.signal, async (session) => {
-      const { items, params } = await promptSource(session, this.history, true, options.text);
+    const result = await this.#call("explain", options.signal, async (client) => {
+      const { items, params } = await promptSource(client, this.history, true, options.text);
       history = items;
       return {
-        base: this.#options.base, model: this.model.folder, adapter: options.plain ? "" : await this.adapter.folder(options.adapter), ...params,
-        context: aboutFields(options.context, items), text: options.text.toWellFormed(), item: -1, influence: options.influence ?? true,
+        base: this.#options.base,
+        model: this.model.folder,
+        adapter: options.plain ? "" : await this.adapter.folder(options.adapter),
+        ...params,
+        context: aboutFields(options.context, items),
+        text: options.text.toWellFormed(),
+        item: -1,
+        influence: options.influence ?? true,
       };
     });
-    return explanationOf(raw, history);
+    return explanationOf(result, history);
   }
 
   /**
-   * Tests the model, with the adapter and the history in the prompt, on texts that it has not learnt from. Throws "busy" while a run
-   * is training in this instance, "missing" when no text fits the model's context.
+   * Tests the model, with the current adapter and the history in the prompt, on texts that it was
+   * not trained on. Throws "busy" while a run is training in this instance, "missing" if no text
+   * fits the model's context length.
    */
   async evaluate(options: EvaluateOptions): Promise<Evaluation> {
-    this.#idle("evaluate");
+    this.#checkIdle("evaluate");
     const { plain = false, signal } = options;
-    const texts = await evaluated(options.texts);
-    return await withTexts(await this.#open(), texts, async (heldout) => evaluationOf(await this.#call<RawEvaluation>("evaluate", signal, async (session) => {
-      const { items, params } = await promptSource(session, this.history, !plain);
-      const alone = plain || items.length === 0; // the guest wants a history; one that is not shown may be any
-      return {
-        base: this.#options.base, model: this.model.folder, adapter: plain ? "" : await this.adapter.folder(), retrieval: {}, no_history: alone,
-        source: alone ? { history: heldout, heldout } : { ...params.source, heldout },
-      };
-    })));
+    const items = await itemsOf(options.texts);
+    return await withTexts(await this.#open(), items, async (heldout) => {
+      return evaluationOf(
+        await this.#call("evaluate", signal, async (client) => {
+          const { items, params } = await promptSource(client, this.history, !plain);
+          // The guest requires a history. If the prompt has none, any will do.
+          const noHistory = plain || items.length === 0;
+          return {
+            base: this.#options.base,
+            model: this.model.folder,
+            adapter: plain ? "" : await this.adapter.folder(),
+            retrieval: {},
+            no_history: noHistory,
+            source: noHistory ? { history: heldout, heldout } : { ...params.source, heldout },
+          };
+        }),
+      );
+    });
   }
 
   /**
-   * Keeps the model on the GPU from now on, with all adapters there are, so that a call starts at once and switching between
-   * adapters loads nothing. It costs the model's size in GPU memory until unload() or dispose(). Without it each call loads what
-   * it needs and gives it back. Call it again for adapters that came later. Throws "busy" while a run is under way here.
+   * Keeps the model and all adapters on the GPU, so that calls start at once and can switch between
+   * adapters. This needs GPU memory of the model's size until unload() or dispose(). Otherwise each
+   * call loads the model and frees it. Call it again after adapters were added. Throws "busy" while
+   * a run is active in this instance.
    */
   async load(signal?: AbortSignal): Promise<void> {
-    this.#idle("load");
+    this.#checkIdle("load");
     await this.#call("load", signal, async () => await this.#loadParams());
-    this.#resident = await this.#open();
+    this.#loaded = await this.#open();
   }
 
   /** Frees the GPU memory that load() holds. */
   async unload(): Promise<void> {
-    this.#idle("unload");
-    this.#resident = undefined;
+    this.#checkIdle("unload");
+    this.#loaded = undefined;
     await this.#call("unload", undefined, async () => ({}));
   }
 
-  /** What is used and what it takes: download, storage, GPU memory, in bytes. */
+  /** The sizes of the download, of the storage and of the GPU memory, in bytes. */
   async estimate(): Promise<Estimate> {
     const { plan, kept } = await lookUp(this.#options.model, this.history);
-    const told = await estimateOf(plan, kept !== undefined);
+    const estimate = await estimateOf(plan, kept !== undefined);
     const state = this.#run?.state;
-    if (this.#disposed || state === "running" || state === "recovering" || state === "paused") return told; // the guest is at work
-    const gpu = await this.#call<{ write: { peak: number }; train: { peak: number } }>("estimate", undefined, async () => ({
-      base: this.#options.base, model: this.model.folder, lora: {}, training: {},
+    const busy = state === "running" || state === "recovering" || state === "paused";
+    if (this.#disposed || busy) return estimate;
+    const gpu = await this.#call("estimate", undefined, async () => ({
+      base: this.#options.base,
+      model: this.model.folder,
+      lora: { rank: 0, alpha: 0 },
+      training: {},
     }));
-    return { ...told, gpu: { write: gpu.write.peak, train: gpu.train.peak } };
+    return { ...estimate, gpu: { write: gpu.write.peak, train: gpu.train.peak } };
   }
 
   /**
-   * Removes everything from this device: history, adapters, checkpoints and models, in all tabs of this site. This instance is
-   * disposed of. `left` names what is still there afterwards: nothing.
+   * Deletes the history, adapters, checkpoints and models of this site, also from its other tabs,
+   * and disposes of this instance. On success `left` is empty.
    */
   async forget(): Promise<Forgotten> {
     await this.#run?.cancel();
@@ -314,7 +371,10 @@ export class NextQuill extends EventTarget {
     return await forget();
   }
 
-  /** Frees the worker and the GPU memory. What is stored stays; a run under way keeps its newest checkpoint. */
+  /**
+   * Frees the worker and the GPU memory. Stored data stays; an active run keeps its newest
+   * checkpoint.
+   */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -322,57 +382,73 @@ export class NextQuill extends EventTarget {
     for (const call of this.#calls) call.abort();
     await this.#run?.leave();
     this.history.close();
-    await this.#session.then((session) => session.close(), () => {});
+    await this.#client.then(
+      (client) => client.close(),
+      () => {},
+    );
   }
 
-  // farewell lets go of what another tab removes, at once: a last checkpoint or record would bring back what is to be forgotten.
-  #farewell(): void {
+  // Another tab deletes everything. Terminates the worker: a last checkpoint or record would be
+  // left behind.
+  #closeAtOnce(): void {
     this.history.close();
-    void this.#session.then((session) => session.terminate(), () => {});
+    void this.#client.then(
+      (client) => client.terminate(),
+      () => {},
+    );
     void this.dispose();
   }
 
-  #idle(where: string): void {
+  // Throws unless a call may start now. While a run is paused, some calls may.
+  #checkIdle(where: string): void {
     if (this.#disposed) throw disposed();
     const state = this.#run?.state;
-    if (state === "running" || state === "recovering" || (state === "paused" && !["write", "explain", "evaluate"].includes(where))) {
-      throw new Fault("busy", { where, detail: "a run is under way in this instance", remedy: "pause it to write, or wait until it is done" });
+    if (
+      state === "running" ||
+      state === "recovering" ||
+      (state === "paused" && !["write", "explain", "evaluate"].includes(where))
+    ) {
+      throw new Fault("busy", {
+        where,
+        detail: "a run is active in this instance",
+        remedy: "pause it to write, or wait until it is done",
+      });
     }
   }
 
-  async #open(): Promise<Session> {
-    // The run that dispose() ends may still wind up.
+  async #open(): Promise<GuestClient> {
+    // A run that dispose() has ended may still use the client.
     if (this.#disposed && this.#run === undefined) throw disposed();
-    let session: Session | undefined;
+    let client: GuestClient | undefined;
     try {
-      session = await this.#session;
-      if (!session.ended || this.#disposed) return session;
+      client = await this.#client;
+      if (!client.ended || this.#disposed) return client;
     } catch (thrown) {
       if (this.#disposed) throw thrown;
     }
-    return await this.#reopen(session, this.#lost ?? disposed());
+    return await this.#reopen(client, this.#lost ?? disposed());
   }
 
-  // reopen gives another session in place of one that is lost. Of several calls that lost the same one the first opens it.
-  async #reopen(lost: Session | undefined, why: Fault): Promise<Session> {
+  // Replaces a lost client. If several calls have lost the same one, the first call replaces it.
+  async #reopen(lost: GuestClient | undefined, why: Fault): Promise<GuestClient> {
     if (this.#disposed) throw disposed();
-    const before = this.#session;
+    const before = this.#client;
     const now = await before.catch(() => undefined);
-    if (before === this.#session && now === lost) {
+    if (before === this.#client && now === lost) {
       this.#lose(why);
-      this.#session = (async () => {
+      this.#client = (async () => {
         await lost?.close();
-        const session = await openSession(this.#options, undefined, (fault) => this.#lose(fault));
+        const client = await openClient(this.#options, undefined, (fault) => this.#lose(fault));
         this.#lost = undefined;
         this.dispatchEvent(new LossEvent("reopened", why));
-        return session;
+        return client;
       })();
-      this.#session.catch(() => {}); // awaited below, and by whoever comes next
+      this.#client.catch(() => {}); // awaited below and by later calls
     }
-    return await this.#session;
+    return await this.#client;
   }
 
-  async #loadParams(): Promise<object> {
+  async #loadParams(): Promise<LoadParams> {
     return { base: this.#options.base, model: this.model.folder, adapters: await this.adapter.folders() };
   }
 
@@ -382,32 +458,38 @@ export class NextQuill extends EventTarget {
     this.dispatchEvent(new LossEvent("lost", why));
   }
 
-  // call runs a method of the guest; when the GPU is lost, once more in a new session. onEvent gets the events of both.
-  async #call<Result>(
-    method: string, signal: AbortSignal | undefined, params: (session: Session) => Promise<object>,
-    onEvent: (e: { event: string } & Record<string, unknown>) => void = () => {}, onAgain: () => void = () => {},
-  ): Promise<Result> {
+  // Calls a method of the guest. If the GPU is lost, calls it again with a new client, after
+  // onRepeat. onEvent receives the events of both.
+  async #call<M extends keyof Methods>(
+    method: M,
+    signal: AbortSignal | undefined,
+    params: (client: GuestClient) => Promise<Methods[M]["params"]>,
+    onEvent: (event: GuestEvent) => void = () => {},
+    onRepeat: () => void = () => {},
+  ): Promise<Methods[M]["result"]> {
     const stop = new AbortController();
     const abort = () => stop.abort();
     signal?.addEventListener("abort", abort);
     if (signal?.aborted) abort();
     this.#calls.add(stop);
-    let session: Session | undefined;
+    let client: GuestClient | undefined;
     const attempt = async () => {
-      session = await this.#open();
-      if (this.#resident !== undefined && this.#resident !== session && method !== "unload") { // another session, after a loss
-        await session.call("load", await this.#loadParams(), { signal: stop.signal });
-        this.#resident = session;
+      client = await this.#open();
+      if (this.#loaded !== undefined && this.#loaded !== client && method !== "unload") {
+        // after a loss
+        await client.call("load", await this.#loadParams(), { signal: stop.signal });
+        this.#loaded = client;
       }
-      return await session.call<Result>(method, await params(session), { signal: stop.signal, onEvent });
+      const result = await client.call(method, await params(client), { signal: stop.signal, onEvent });
+      return decodeResult[method](result, `result of ${method}`, "");
     };
     try {
       return await attempt();
     } catch (thrown) {
       if (!(thrown instanceof Fault) || stop.signal.aborted) throw thrown;
-      if (lost(thrown)) await this.#reopen(session, thrown);
-      else if (thrown.kind !== "missing") throw thrown; // another tab may have replaced what was just named
-      onAgain();
+      if (lost(thrown)) await this.#reopen(client, thrown);
+      else if (thrown.kind !== "missing") throw thrown; // another tab may have replaced a file
+      onRepeat();
       return await attempt();
     } finally {
       signal?.removeEventListener("abort", abort);
@@ -415,17 +497,27 @@ export class NextQuill extends EventTarget {
     }
   }
 
-  // checkAdapter has the guest load an adapter for the model: the one check that leaves nothing out.
+  // Checks an adapter by loading it for the model.
   async #checkAdapter(folder: string): Promise<void> {
     await this.#call("write", undefined, async () => ({
-      base: this.#options.base, model: this.model.folder, adapter: folder, source: { history: "" }, retrieval: {}, no_history: true,
-      context: [], sampling: { max_tokens: 1 },
+      base: this.#options.base,
+      model: this.model.folder,
+      adapter: folder,
+      source: { history: "" },
+      retrieval: {},
+      no_history: true,
+      context: [],
+      sampling: { max_tokens: 1 },
     }));
   }
 }
 
-function openSession({ worker, guest, guestSHA256 }: OpenOptions, signal: AbortSignal | undefined, onLost: (why: Fault) => void): Promise<Session> {
-  return Session.open({
+function openClient(
+  { worker, guest, guestSHA256 }: OpenOptions,
+  signal: AbortSignal | undefined,
+  onLost: (why: Fault) => void,
+): Promise<GuestClient> {
+  return GuestClient.open({
     onLost,
     wasm: guest ?? new URL("./nextquill.wasm", import.meta.url),
     worker: worker === undefined ? new URL("./worker.js", import.meta.url) : new URL(worker, document.baseURI),
@@ -435,7 +527,7 @@ function openSession({ worker, guest, guestSHA256 }: OpenOptions, signal: AbortS
   });
 }
 
-// persist asks the browser to keep the site's data when space runs short. A refusal changes nothing.
+// Asks the browser not to delete the site's data when space runs low. A refusal changes nothing.
 async function persist(): Promise<void> {
   try {
     if (!(await navigator.storage.persisted())) await navigator.storage.persist();
@@ -445,5 +537,5 @@ async function persist(): Promise<void> {
 }
 
 function disposed(): Fault {
-  return new Fault("cancelled", { where: "NextQuill", detail: "was disposed of", remedy: "open another one" });
+  return new Fault("cancelled", { where: "NextQuill", detail: "is disposed", remedy: "open another one" });
 }

@@ -1,22 +1,24 @@
-// Progress of what is fetched, in the words of transformers.js, so that a bar made
-// for one works with the other.
+// Progress of a download, in the format of transformers.js, so that the same progress bars work.
 
-/** A step in fetching a model. Sizes are in bytes, `progress` is in percent. */
+/** A step of the download of a model. Sizes are in bytes, `progress` is in percent. */
 export type Progress =
   | { status: "initiate" | "download" | "done"; name: string; file: string }
   | { status: "progress"; name: string; file: string; loaded: number; total: number; progress: number }
-  | { status: "progress_total"; name: string; loaded: number; total: number; progress: number; files: Record<string, { loaded: number; total: number }> }
+  | { status: "progress_total"; name: string; loaded: number; total: number; progress: number; files: FileProgress }
   | { status: "ready"; name: string; model: string };
+
+/** The progress of each file. */
+export type FileProgress = Record<string, { loaded: number; total: number }>;
 
 export type OnProgress = (progress: Progress) => void;
 
 const interval = 100; // ms between reports of one file
 
-/** Reports the files of one model, each by itself and all together. */
+/** Reports the progress of each file of a model and of all together. */
 export class ProgressReport {
   readonly #name: string;
   readonly #to: OnProgress | undefined;
-  readonly #files: Record<string, { loaded: number; total: number }> = {};
+  readonly #files: FileProgress = {};
   #last = 0;
 
   constructor(name: string, to: OnProgress | undefined, files: readonly { path: string; size?: number | undefined }[]) {
@@ -58,7 +60,8 @@ export class ProgressReport {
       loaded += file.loaded;
       total += file.total;
     }
-    this.#to?.({ status: "progress_total", name: this.#name, loaded, total, progress: percent(loaded, total), files: structuredClone(this.#files) });
+    const files = structuredClone(this.#files);
+    this.#to?.({ status: "progress_total", name: this.#name, loaded, total, progress: percent(loaded, total), files });
   }
 }
 

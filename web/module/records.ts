@@ -1,45 +1,47 @@
-// The small records beside the history. They point at blob folders, so that an
-// adapter comes into use by one transaction.
+// The records in the database. They point at blob folders, so that one transaction can make another
+// adapter the current one.
 
+import type { History } from "../store/history.js";
 import type { Model } from "./download.js";
+import type { LoRAOptions, TrainingOptions } from "./run.js";
 
-/** The adapter in use. */
+/** The current adapter. */
 export interface AdapterRecord {
   folder: string;
   preset: string;
   epochs: number;
-  /** Texts that it was made from; 0 for one that was imported. */
+  /** The number of texts that it was trained on; 0 for an imported adapter. */
   items: number;
-  /** Held-out loss, nats per token; 0 when unknown. */
+  /** Loss on the held-out texts in nats per token; 0 if unknown. */
   heldout: number;
-  /** ISO 8601. */
+  /** When it was created, ISO 8601. */
   made: string;
 }
 
-/** An adapter that is kept under a name, in use or not. */
+/** An adapter that is kept under a name. */
 export interface KeptRecord extends AdapterRecord {
   name: string;
 }
 
-/** The folders of all adapters of a model that a record names: what lies there is not to be removed. */
-export async function adapterFolders(history: { record<T>(key: string): Promise<T | undefined> }, model: Pick<Model, "id">): Promise<Set<string>> {
+/** The folders of all adapters of a model. They must not be deleted. */
+export async function adapterFolders(history: Pick<History, "record">, model: Pick<Model, "id">): Promise<Set<string>> {
   const current = await history.record<AdapterRecord>(adapterKey(model));
   const kept = (await history.record<KeptRecord[]>(keptKey(model))) ?? [];
   return new Set([...(current === undefined ? [] : [current]), ...kept].map(({ folder }) => folder));
 }
 
-/** A run that is not finished. */
+/** An unfinished run. */
 export interface RunRecord {
   id: string;
   preset: string;
   epochs: number;
-  lora: { rank?: number; alpha?: number; targets?: string[] } | undefined;
-  training: { lr?: number; batchSize?: number; seed?: number; checkpointEvery?: number; recompute?: boolean; patience?: number } | undefined;
+  lora: LoRAOptions | undefined;
+  training: TrainingOptions | undefined;
   maxItems: number | undefined;
   heldout: number | undefined;
-  /** Whether it starts from an adapter, whose copy lies in the run's folder. */
+  /** Whether it continues an adapter. The run's folder has a copy of it. */
   from?: boolean | undefined;
-  /** Phases that are done. */
+  /** The number of completed phases. */
   phase: number;
   step: number;
   steps: number;
@@ -59,12 +61,12 @@ export function runKey(model: Pick<Model, "id">): string {
   return `run:${model.id}`;
 }
 
-/** The blob folder of a run: its texts, its checkpoints, and in the end its adapter. */
+/** The blob folder of a run: its texts, checkpoints and adapters. */
 export function runFolder(model: Pick<Model, "id">, record: Pick<RunRecord, "id">): string {
   return `${runsFolder(model)}${record.id}`;
 }
 
-/** What the folders of a model's runs begin with. */
+/** The prefix of the folders of a model's runs. */
 export function runsFolder(model: Pick<Model, "id">): string {
   return `runs/${model.id}/`;
 }

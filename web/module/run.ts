@@ -1,102 +1,127 @@
-// Training on the person's texts: one run, which can be paused, gone on with after
-// a reload, a kill or the loss of the GPU, and which ends in an adapter.
+// Training on the user's texts. A run can be paused, resumed after a reload, a kill or the loss of
+// the GPU, and ends with an adapter.
 
-import type { Session } from "../host/client.js";
+import {
+  decodeResult,
+  defaults,
+  phases,
+  type Base,
+  type PersonalizeParams,
+  type PersonalizeResult,
+  type Phase as RecipePhase,
+  type Preset,
+} from "../api.gen.js";
+import type { GuestClient } from "../host/client.js";
 import { cancelled, Fault } from "../fault.js";
 import { adapterFiles, type Adapters } from "./adapters.js";
-import { adapterFolders, adapterKey, runFolder, runKey, runsFolder, type AdapterRecord, type RunRecord } from "./records.js";
+import {
+  adapterFolders,
+  adapterKey,
+  runFolder,
+  runKey,
+  runsFolder,
+  type AdapterRecord,
+  type RunRecord,
+} from "./records.js";
 import type { History } from "../store/history.js";
 import { chronological, toLine } from "../store/item.js";
 import type { Model } from "./download.js";
-import { fromGuest, type Phase, type RunEvent, type RunState } from "./events.js";
+import { runEvent, type Phase, type RunEvent, type RunState } from "./events.js";
 
-/** The objectives, as core/causal names them. */
-export type Preset = "nextquill" | "nextquill-code" | "contextsft" | "sft" | "mce" | "mce-dce" | "dce";
+export type { Preset };
+
+/** The shape of a new adapter. By default rank 16 and alpha 32, on all linear layers. */
+export interface LoRAOptions {
+  rank?: number;
+  alpha?: number;
+  targets?: string[];
+}
+
+export interface TrainingOptions {
+  /** The learning rate; 1e-3 by default. */
+  lr?: number;
+  /** Texts per step; 8 by default. */
+  batchSize?: number;
+  /** The seed of the adapter and of the order of the texts; 1 by default. */
+  seed?: number;
+  /** Steps between checkpoints; 10 by default. */
+  checkpointEvery?: number;
+  /**
+   * Run each layer again in the backward pass instead of storing its activations: less GPU memory,
+   * slower, same result. By default used if the activations would exceed 512 MiB.
+   */
+  recompute?: boolean;
+  /**
+   * Stop after this many tests without a lower held-out loss. By default training never stops
+   * early.
+   */
+  patience?: number;
+}
 
 export interface PersonalizeOptions {
   /**
-   * The objective; "nextquill" by default, the paper's, in two phases: first a plain adapter (contextsft) that judges which
-   * tokens are the person's, then the training proper. "nextquill-code" needs one phase only.
+   * The objective; "nextquill" by default. That is the method of the paper, in two phases: it first
+   * trains an adapter with "contextsft", which then decides which tokens are the user's own during
+   * the second phase. "nextquill-code" needs one phase only.
    */
   preset?: Preset;
   /** Passes over the texts in each phase; 3 by default. */
   epochs?: number;
   /** Cancels the run, as cancel() does. */
   signal?: AbortSignal | undefined;
-  /** Go on with the run that an earlier visit left unfinished, with its own options; see unfinished(). */
+  /** Resume the unfinished run of an earlier visit, with its options; see unfinished(). */
   resume?: boolean;
   /**
-   * Learn further from an adapter instead of from the plain model: true for the one in use, or the name of one that is kept. It
-   * keeps its rank, alpha and layers, so `lora` has no place beside it.
+   * Continue training an adapter instead of creating one: true for the current one, or the name of
+   * a kept one. It keeps its rank, alpha and layers, so `lora` must not be set.
    */
   from?: boolean | string;
-  /** The adapter's shape; rank 16 and alpha 32 by default, on all linear layers. */
-  lora?: { rank?: number; alpha?: number; targets?: string[] };
-  /**
-   * Step size (1e-3), texts a step (8), seed (1), checkpoint every so many steps (10). recompute runs each layer again in the backward
-   * pass instead of keeping its activations: less GPU memory, slower, the same result. By default it does where they would pass 512 MiB.
-   */
-  training?: { lr?: number; batchSize?: number; seed?: number; checkpointEvery?: number; recompute?: boolean; patience?: number };
-  /** Learn from so many of the newest texts at most; all by default. */
+  lora?: LoRAOptions;
+  training?: TrainingOptions;
+  /** The maximum number of texts to train on, the newest ones; all by default. */
   maxItems?: number;
-  /** The share of the newest texts to test on instead of learning from them; 0.2 by default. */
+  /** The share of the newest texts that are held out for testing; 0.2 by default. */
   heldout?: number;
 }
 
-/** What a run came to. */
-export interface RunResult {
+/** The result of a run. All figures but `preset` are those of the last phase. */
+export interface RunResult extends PersonalizeResult {
   preset: Preset;
-  /** Optimizer steps of the last phase. */
-  steps: number;
-  /** Packed tokens trained on in the last phase. */
-  tokens: number;
-  /** Seconds that the last phase took. */
-  seconds: number;
-  /** Nats per token: of the last steps, and the best on held-out texts. */
-  loss: number;
-  heldout: number;
-  /** "done", or "early" when the held-out loss stopped falling. */
-  stopped: string;
-  /** Most bytes held on the GPU. */
-  peakBytes: number;
-  /** The step that the last phase went on from; 0 when it was not broken. */
-  resumed: number;
-  /** Texts that did not fit the model's context. */
-  skipped: number;
 }
 
-/** What a run needs of the module. @internal */
+/** What a run needs from the module. @internal */
 export interface RunContext {
   model: Model;
   adapter: Pick<Adapters, "folder">;
   history: History;
-  session(): Promise<Session>;
+  client(): Promise<GuestClient>;
   /** The format of the model's weights on the GPU; undefined for "auto". */
-  base: string | undefined;
-  /** Gives another session in place of one whose GPU or worker is lost; `why` goes to whoever listens. */
-  reopen(lost: Session | undefined, why: Fault): Promise<Session>;
+  base: Base | undefined;
+  /** Opens another client after the GPU or worker of `lost` is gone. */
+  reopen(lost: GuestClient | undefined, why: Fault): Promise<GuestClient>;
 }
 
+/** One call of "personalize". The names are blob folders. */
 interface Stage {
   preset: Preset;
   out: string;
-  expert?: string;
-  from?: string;
+  expert: string | undefined;
+  from: string | undefined;
 }
 
-// So many losses of the GPU without a checkpoint between them end the run.
+// The run fails after this many losses of the GPU without a checkpoint in between.
 const maxLosses = 3;
 
-// A GPU whose driver starts anew gives no device for a while: it is asked for
-// again after so many milliseconds.
+// A GPU is unavailable while its driver restarts. Waits before new attempts to open it, in ms.
 const waits = [250, 1000, 4000];
 
 /**
- * A run under way. Iterate over it for its events: each iterator gets all of them, from the first on, and throws what the run
- * throws. One tab at a time trains a model; the others get a Fault of kind "busy".
+ * A training run. Iterate over it to get its events: each iterator gets all of them, from the first
+ * on, and throws the error of the run. Only one tab at a time trains a model; the others get a
+ * Fault of kind "busy".
  */
 export class Run implements AsyncIterable<RunEvent> {
-  /** Settles when the run does; rejects with a Fault, of kind "cancelled" after cancel(). */
+  /** Resolves when the run is done. Rejects with a Fault, of kind "cancelled" after cancel(). */
   readonly result: Promise<RunResult>;
 
   readonly #context: RunContext;
@@ -105,24 +130,24 @@ export class Run implements AsyncIterable<RunEvent> {
   #wake: PromiseWithResolvers = withResolvers();
   #state: RunState = "running";
   #phase: Phase;
-  // Stops the call under way; `intent` says what for.
+  // Stops the current call. #intent says why.
   #stop = new AbortController();
   #intent: "run" | "pause" | "cancel" | "leave" = "run";
   #resumed: PromiseWithResolvers = withResolvers();
-  #quiet: PromiseWithResolvers = withResolvers(); // settles once paused
+  #quiet: PromiseWithResolvers = withResolvers(); // settles when paused
   #losses = 0;
-  // The writes of the record, one after the other.
-  #noted: Promise<void> = Promise.resolve();
+  // The writes of the record run one after the other.
+  #saved: Promise<void> = Promise.resolve();
 
   /** @internal */
   constructor(context: RunContext, options: PersonalizeOptions) {
     this.#context = context;
     this.#options = options;
-    this.#phase = { phase: 1, phases: 1, preset: options.preset ?? "nextquill" };
+    this.#phase = { phase: 1, phases: 1, preset: options.preset ?? defaults.preset };
     const abort = () => void this.cancel().catch(() => {});
     options.signal?.addEventListener("abort", abort);
     this.result = this.#drive().finally(() => options.signal?.removeEventListener("abort", abort));
-    this.result.catch(() => {}); // whoever only iterates gets it there
+    this.result.catch(() => {}); // the iterator throws it, too
     if (options.signal?.aborted) abort();
   }
 
@@ -130,7 +155,10 @@ export class Run implements AsyncIterable<RunEvent> {
     return this.#state;
   }
 
-  /** Stops after the step under way, with a checkpoint. Resolves when it is written, or when the run has ended. */
+  /**
+   * Pauses after the current step, with a checkpoint. Resolves when that is stored, or when the run
+   * has ended.
+   */
   async pause(): Promise<void> {
     if (this.#ended || this.#intent !== "run") return;
     this.#intent = "pause";
@@ -140,14 +168,17 @@ export class Run implements AsyncIterable<RunEvent> {
     await Promise.race([this.#quiet.promise, this.result.catch(() => {})]);
   }
 
-  /** Goes on after pause(). */
+  /** Continues after pause(). */
   resume(): void {
     if (this.#intent !== "pause") return;
     this.#intent = "run";
     this.#resumed.resolve();
   }
 
-  /** Ends the run and removes its checkpoints. The adapter that was in use before stays. Resolves when that is done. */
+  /**
+   * Ends the run and deletes its checkpoints. The current adapter stays. Resolves when that is
+   * done.
+   */
   async cancel(): Promise<void> {
     if (!this.#ended) this.#end("cancel");
     await this.result.catch(() => {});
@@ -182,7 +213,7 @@ export class Run implements AsyncIterable<RunEvent> {
 
   async #drive(): Promise<RunResult> {
     try {
-      const result = await alone(this.#context.model, () => this.#train());
+      const result = await withLock(this.#context.model, () => this.#train());
       this.#setState("done");
       return result;
     } catch (thrown) {
@@ -194,107 +225,151 @@ export class Run implements AsyncIterable<RunEvent> {
   async #train(): Promise<RunResult> {
     const { model } = this.#context;
     const record = await this.#begin();
-    this.#setState("running"); // options and phases are known from here on
+    this.#setState("running"); // now options and phases are known
     try {
       const stages = stagesOf(model, record);
-      let raw: Record<string, unknown> = {};
+      let result: PersonalizeResult | undefined;
       for (const [i, stage] of stages.entries()) {
         if (i < record.phase) continue;
         this.#phase = { phase: i + 1, phases: stages.length, preset: stage.preset };
-        raw = await this.#serve(record, stage);
-        // The guest has left the checkpoint of the last step: a kill before this is noted costs no work.
+        result = await this.#serve(record, stage);
+        // The guest keeps the checkpoint of the last step, so a kill before the record is saved
+        // loses no work.
         record.phase = i + 1;
         record.step = 0;
-        if (record.phase < stages.length) await this.#note(record);
+        if (record.phase < stages.length) await this.#save(record);
       }
-      return await this.#adopt(record, raw);
+      return await this.#adopt(record, result!, stages.at(-1)!.out);
     } catch (thrown) {
       if (this.#intent === "cancel") await this.#discard();
       throw thrown;
     }
   }
 
-  // begin makes a run's record, or takes up the one that was left.
+  // Creates the record of the run, or returns that of the unfinished one.
   async #begin(): Promise<RunRecord> {
     const { model, history } = this.#context;
     const left = await history.record<RunRecord>(runKey(model));
     if (this.#options.resume) {
       if (left === undefined) {
-        throw new Fault("missing", { where: "personalize", field: "resume", detail: "no run was left unfinished", remedy: "start one without resume" });
+        const remedy = "start a run without resume";
+        throw new Fault("missing", {
+          where: "personalize",
+          field: "resume",
+          detail: "there is no unfinished run",
+          remedy,
+        });
       }
       return left;
     }
     const items = chronological(await history.list());
     if (items.length < 2) {
-      throw new Fault("missing", { where: "history", detail: `${items.length} texts`, limit: "at least 2", remedy: "add texts of yours: one is kept to test on, the others are learnt from" });
+      const remedy = "add texts: one is held out for testing, the others are for training";
+      throw new Fault("missing", { where: "history", detail: `${items.length} texts`, limit: "at least 2", remedy });
     }
-    const { epochs = 3, preset = "nextquill", lora, training, maxItems, heldout, from = false } = this.#options;
+    const {
+      epochs = defaults.epochs,
+      preset = defaults.preset,
+      lora,
+      training,
+      maxItems,
+      heldout,
+      from = false,
+    } = this.#options;
     const start = from === false ? "" : await this.#context.adapter.folder(from === true ? undefined : from);
     if (from !== false && start === "") {
-      throw new Fault("missing", { where: "personalize", field: "from", detail: "no adapter is in use", remedy: "personalize without it first, or import an adapter" });
+      const remedy = "personalize without it first, or import an adapter";
+      throw new Fault("missing", {
+        where: "personalize",
+        field: "from",
+        detail: "there is no current adapter",
+        remedy,
+      });
     }
     if (from !== false && lora !== undefined) {
-      throw new Fault("mismatch", { where: "personalize", field: "lora", detail: "the adapter to start from has a shape of its own", remedy: "leave out one of the two" });
+      const detail = "the adapter that is continued determines the shape";
+      throw new Fault("mismatch", { where: "personalize", field: "lora", detail, remedy: "leave out lora or from" });
     }
     const record: RunRecord = {
-      id: crypto.randomUUID().slice(0, 8), preset, epochs, lora, training, maxItems, heldout, from: from !== false,
-      phase: 0, step: 0, steps: 0, items: items.length, made: new Date().toISOString(),
+      id: crypto.randomUUID().slice(0, 8),
+      preset,
+      epochs,
+      lora,
+      training,
+      maxItems,
+      heldout,
+      from: from !== false,
+      phase: 0,
+      step: 0,
+      steps: 0,
+      items: items.length,
+      made: new Date().toISOString(),
     };
-    const { blobs } = await this.#context.session();
-    // The run learns from the texts as they are now, whatever is edited meanwhile: only so can it go on bit for bit.
-    await blobs.write(`${runFolder(model, record)}/history.jsonl`, new TextEncoder().encode(items.map(toLine).join("")));
-    // So it has an adapter of its own to start from, too, whatever becomes of that one.
-    if (start !== "") for (const name of adapterFiles) await blobs.write(`${runFolder(model, record)}/from/${name}`, await blobs.read(`${start}/${name}`));
-    // In place of a run that was left: until here that one stays whole.
-    await this.#note(record);
-    await this.#sweep(record);
+    const { blobs } = await this.#context.client();
+    // The run trains on a copy of the texts. Edits must not change it, or it could not be resumed
+    // exactly.
+    await blobs.write(
+      `${runFolder(model, record)}/history.jsonl`,
+      new TextEncoder().encode(items.map(toLine).join("")),
+    );
+    // It also continues a copy of the adapter.
+    if (start !== "") {
+      for (const name of adapterFiles) {
+        await blobs.write(`${runFolder(model, record)}/from/${name}`, await blobs.read(`${start}/${name}`));
+      }
+    }
+    // This replaces an unfinished run, which is intact until here.
+    await this.#save(record);
+    await this.#deleteUnused(record);
     return record;
   }
 
-  // note puts the run's record where the next visit finds it.
-  async #note(record: RunRecord): Promise<void> {
+  // Saves the record for the next visit.
+  async #save(record: RunRecord): Promise<void> {
     const { model, history } = this.#context;
     const copy = { ...record };
-    const written = this.#noted.then(() => history.setRecord(runKey(model), copy));
-    this.#noted = written.catch(() => {});
+    const written = this.#saved.then(() => history.setRecord(runKey(model), copy));
+    this.#saved = written.catch(() => {});
     await written;
   }
 
-  // sweep removes what no record names any more: other runs, and what a kill has left of them.
-  async #sweep(record: RunRecord | undefined): Promise<void> {
+  // Deletes blobs that no record refers to: other runs and their remains.
+  async #deleteUnused(record: RunRecord | undefined): Promise<void> {
     const { model, history } = this.#context;
     const adapters = [...(await adapterFolders(history, model))];
     const under = (name: string, folder: string | undefined) => folder !== undefined && name.startsWith(`${folder}/`);
-    const { blobs } = await this.#context.session();
+    const { blobs } = await this.#context.client();
     for (const name of await blobs.list(runsFolder(model))) {
       const inUse = adapters.some((folder) => under(name, folder)) && !name.includes("/checkpoint/");
       if (!inUse && !under(name, record && runFolder(model, record))) await blobs.delete(name);
     }
   }
 
-  // serve trains one stage to its end, through pauses and losses of the GPU.
-  async #serve(record: RunRecord, stage: Stage): Promise<Record<string, unknown>> {
+  // Runs one stage to its end, through pauses and losses of the GPU.
+  async #serve(record: RunRecord, stage: Stage): Promise<PersonalizeResult> {
     for (;;) {
       await this.#mayRun();
-      let session: Session | undefined;
+      let client: GuestClient | undefined;
       try {
-        session = await this.#context.session();
+        client = await this.#context.client();
         const { signal } = this.#stop;
-        return await session.call<Record<string, unknown>>("personalize", paramsOf(this.#context, record, stage), {
-          signal, onEvent: (e) => this.#take(fromGuest(e, this.#phase), record),
+        const result = await client.call("personalize", paramsOf(this.#context, record, stage), {
+          signal,
+          onEvent: (e) => this.#take(runEvent(e, this.#phase), record),
         });
+        return decodeResult.personalize(result, "result of personalize", "");
       } catch (thrown) {
         const fault = Fault.from(thrown, "internal");
-        if (this.#stop.signal.aborted && fault.kind === "cancelled") continue; // mayRun knows what for
+        if (this.#stop.signal.aborted && fault.kind === "cancelled") continue; // #mayRun looks at #intent
         if (this.#ended || !lost(fault) || ++this.#losses > maxLosses) throw fault;
         this.#setState("recovering", fault);
-        await this.#recover(session, fault);
+        await this.#recover(client, fault);
         if (this.#intent === "run") this.#setState("running");
       }
     }
   }
 
-  async #recover(lost: Session | undefined, why: Fault): Promise<void> {
+  async #recover(lost: GuestClient | undefined, why: Fault): Promise<void> {
     for (let n = 0; ; n++) {
       try {
         await this.#context.reopen(lost, why);
@@ -328,45 +403,50 @@ export class Run implements AsyncIterable<RunEvent> {
     }
     if (event.event === "checkpoint") {
       this.#losses = 0;
-      // Only shown after a reload: the checkpoint itself knows where it is.
-      this.#note({ ...record, step: event.step }).catch(() => {});
+      // The step is only shown after a reload. The checkpoint has its own.
+      this.#save({ ...record, step: event.step }).catch(() => {});
     }
     this.#emit(event);
   }
 
-  // adopt makes the run's adapter the one in use, in one step, then removes what is no longer needed.
-  async #adopt(record: RunRecord, raw: Record<string, unknown>): Promise<RunResult> {
+  // Makes the new adapter the current one, in one transaction, then deletes what is no longer
+  // needed.
+  async #adopt(record: RunRecord, result: PersonalizeResult, folder: string): Promise<RunResult> {
     const { model, history } = this.#context;
-    const number = (key: string) => Number(raw[key] ?? 0);
     const old = await history.record<AdapterRecord>(adapterKey(model));
-    await this.#noted;
+    await this.#saved;
     await history.setRecords([
-      [adapterKey(model), {
-        folder: `${runFolder(model, record)}/adapter`, preset: record.preset, epochs: record.epochs, items: record.items,
-        heldout: number("heldout"), made: new Date().toISOString(),
-      } satisfies AdapterRecord],
+      [
+        adapterKey(model),
+        {
+          folder,
+          preset: record.preset,
+          epochs: record.epochs,
+          items: record.items,
+          heldout: result.heldout,
+          made: new Date().toISOString(),
+        } satisfies AdapterRecord,
+      ],
       [runKey(model), undefined],
     ]);
-    // The run is done: what is still there is only in the way, and the next run removes it if this one cannot.
-    await this.#tidy(old?.folder).catch(() => {});
-    return {
-      preset: record.preset as Preset, steps: number("steps"), tokens: number("tokens"), seconds: number("seconds"), loss: number("loss"), heldout: number("heldout"),
-      stopped: String(raw["stopped"] ?? "done"), peakBytes: number("peak_bytes"), resumed: number("resumed"), skipped: number("skipped"),
-    };
+    // The run is done. If this fails, the next run deletes the rest.
+    await this.#cleanUp(old?.folder).catch(() => {});
+    return { ...result, preset: record.preset as Preset };
   }
 
   async #discard(): Promise<void> {
     const { model, history } = this.#context;
-    await this.#noted;
+    await this.#saved;
     await history.setRecord(runKey(model), undefined);
-    await this.#tidy(undefined);
+    await this.#cleanUp(undefined);
   }
 
-  async #tidy(adapter: string | undefined): Promise<void> {
-    await this.#sweep(undefined);
+  async #cleanUp(adapter: string | undefined): Promise<void> {
+    await this.#deleteUnused(undefined);
     const { model, history } = this.#context;
-    const { blobs } = await this.#context.session();
-    if (adapter !== undefined && !(await adapterFolders(history, model)).has(adapter)) for (const name of await blobs.list(`${adapter}/`)) await blobs.delete(name);
+    const { blobs } = await this.#context.client();
+    if (adapter === undefined || (await adapterFolders(history, model)).has(adapter)) return;
+    for (const name of await blobs.list(`${adapter}/`)) await blobs.delete(name);
   }
 
   #setState(state: RunState, fault?: Fault): void {
@@ -381,30 +461,37 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 }
 
-// alone holds the model's lock: one tab trains.
-async function alone<T>(model: Model, train: () => Promise<T>): Promise<T> {
+// Holds the lock of the model, so that only one tab trains it.
+async function withLock<T>(model: Model, train: () => Promise<T>): Promise<T> {
   return await navigator.locks.request(`nextquill-train-${model.id}`, { ifAvailable: true }, async (lock) => {
     if (lock === null) {
       throw new Fault("busy", {
-        where: "personalize", detail: "this model is being trained, in this tab or another", remedy: "wait for that run, or cancel it there; writing works meanwhile",
+        where: "personalize",
+        detail: "this model is being trained, in this tab or another",
+        remedy: "wait for that run, or cancel it there; writing works meanwhile",
       });
     }
     return await train();
   });
 }
 
+// The calls of a run.
 function stagesOf(model: Model, record: RunRecord): Stage[] {
   const folder = runFolder(model, record);
-  // The expert learns from scratch: it judges by these texts alone.
-  const last: Stage = { preset: record.preset as Preset, out: `${folder}/adapter`, ...(record.from && { from: `${folder}/from` }) };
-  if (record.preset !== "nextquill") return [last];
-  const expert = `${folder}/expert`;
-  return [{ preset: "contextsft", out: expert }, { ...last, expert }];
+  // The guest reports an unknown preset.
+  const unknown: RecipePhase[] = [{ preset: record.preset as Preset, out: "adapter", from: true }];
+  const all = (phases as Partial<Record<string, readonly RecipePhase[]>>)[record.preset] ?? unknown;
+  return all.map(({ preset, out, expert, from }) => ({
+    preset,
+    out: `${folder}/${out}`,
+    expert: expert === undefined ? undefined : `${folder}/${expert}`,
+    from: from && record.from ? `${folder}/from` : undefined,
+  }));
 }
 
-function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage): object {
+function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage): PersonalizeParams {
   const { lora = {}, training = {}, maxItems, heldout } = record;
-  const { lr, batchSize, seed = 1, checkpointEvery, recompute, patience } = training;
+  const { lr, batchSize, seed = defaults.seed, checkpointEvery, recompute, patience } = training;
   return {
     base,
     model: model.folder,
@@ -414,16 +501,29 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
     expert: stage.expert,
     from: stage.from,
     lora: { rank: lora.rank ?? 0, alpha: lora.alpha ?? 0, targets: lora.targets },
-    training: { epochs: record.epochs, batch_size: batchSize, lr, seed, checkpoint_every: checkpointEvery, recompute, patience },
+    training: {
+      epochs: record.epochs,
+      batch_size: batchSize,
+      lr,
+      seed,
+      checkpoint_every: checkpointEvery,
+      recompute,
+      patience,
+    },
     out: stage.out,
-    resume: true, // goes on from a checkpoint when there is one
-    keep_checkpoint: true, // until its end is noted
+    resume: true,
+    keep_checkpoint: true, // until the record is saved
   };
 }
 
-/** Whether a call failed because its GPU, guest or worker is gone, so that another session can do it. @internal */
+/**
+ * Whether a call failed because the GPU, guest or worker is lost, so that another client can repeat
+ * it. @internal
+ */
 export function lost(fault: Fault): boolean {
-  return fault.kind === "device-lost" || (fault.kind === "internal" && (fault.where === "worker" || fault.where === "guest"));
+  return (
+    fault.kind === "device-lost" || (fault.kind === "internal" && (fault.where === "worker" || fault.where === "guest"))
+  );
 }
 
 interface PromiseWithResolvers {

@@ -1,5 +1,12 @@
-// Package moduletest serves the module to a page of its own and tests it in
-// Chromium, from the first download to the last deletion.
+// Package moduletest tests the module (web/module) and the element as a site uses them: a page of a
+// static site loads the bundles that ship, in Chromium, from the first download to the last
+// deletion.
+//
+// The test cases are the TypeScript files in tests/; package testfile explains how to write one.
+// Site serves them, the module, the guest and the models, and can let downloads fail. TestKills,
+// TestImportKilled, TestTabs and TestDownload are Go tests that drive several pages with functions
+// of tests/*.steps.ts. What only a device can do to a page (a full disk, a lost GPU) comes from
+// tests/faultyWorker.ts.
 package moduletest
 
 import (
@@ -10,6 +17,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,80 +26,53 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/models/manifest"
+	"nextquill/samples"
 	"nextquill/web/browsertest"
+	"nextquill/web/browsertest/testfile"
 	"nextquill/web/bundle"
 )
 
+// testsFolder has the test files, seen from the root of the repository.
+const testsFolder = "web/moduletest/tests/"
+
+// page loads one test file: import.test.html loads tests/import.test.js.
 const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">
-<script type="module" src="main.js"></script></html>`
+<script type="module" src="tests/%s.js"></script></html>`
 
-// main gives the scripts of a test what a page would import.
-const main = `import * as module from "./nextquill.js";
-import "./element.js";
-globalThis.module = module;
-globalThis.settled = async (promise) => {
-  try {
-    return { value: await promise };
-  } catch (thrown) {
-    return { fault: { kind: thrown.kind ?? thrown.name, message: thrown.message } };
-  }
-};
-// The database's writes can be made to fail from here on, as faulty.go does with files.
-globalThis.databaseWrites = {
-  failAfter(n, told) { [this.left, this.told] = [n, told]; },
-  left: 0,
-};
-for (const name of ["add", "put"]) {
-  const write = IDBObjectStore.prototype[name];
-  IDBObjectStore.prototype[name] = function (...args) {
-    const writes = globalThis.databaseWrites;
-    if (writes.left > 0 && --writes.left === 0) {
-      writes.told();
-      throw new DOMException("no space is left", "QuotaExceededError");
-    }
-    return write.apply(this, args);
-  };
-}
-// The workers that live.
-globalThis.workers = new Set();
-globalThis.Worker = class extends Worker {
-  constructor(...args) {
-    super(...args);
-    workers.add(this);
-  }
-  terminate() {
-    workers.delete(this);
-    super.terminate();
-  }
-};
-globalThis.exported = async (nq) => {
-  const bytes = new Uint8Array(await (await nq.adapter.export()).arrayBuffer());
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return btoa(text);
-};
-globalThis.ready = true;`
-
-// Site is a static site with the module, and a model under model/.
+// Site is a static site with the module, the test files, and models in folders.
 type Site struct {
 	*httptest.Server
+	root string
 
-	mu    sync.Mutex
-	files map[string][]byte
-	asked []string
-	fail  map[string][]int
+	mu       sync.Mutex
+	files    map[string][]byte
+	requests []string
+	failures map[string][]int
 }
 
-// Serve starts a site with the guest and a model's files.
+// Serve starts a site with the guest, and with a model in the folder model/. root is the
+// repository's folder.
 func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
-	s := &Site{files: map[string][]byte{"": []byte(page), "main.js": []byte(main), "faulty.js": []byte(faulty), "nextquill.wasm": guest}}
-	entries := map[string]string{bundle.Module: "nextquill.js", bundle.Element: "element.js", bundle.Worker: "worker.js"}
+	s := &Site{root: root, files: map[string][]byte{"nextquill.wasm": guest}, failures: map[string][]int{}}
+	entries := map[string]string{
+		bundle.Module:  "nextquill.js",
+		bundle.Element: "element.js",
+		bundle.Worker:  "worker.js",
+	}
 	for entry, name := range entries {
 		b, err := bundle.Make(root, entry, nil)
 		if err != nil {
 			return nil, err
 		}
 		s.files[name] = b.JS
+	}
+	worker, err := testfile.Bundle(root, testsFolder+"faultyWorker.ts")
+	if err != nil {
+		return nil, err
+	}
+	s.files["tests/faultyWorker.js"] = worker.JS
+	if s.files["samples/history.jsonl"], err = fs.ReadFile(samples.Bierce(), "history.jsonl"); err != nil {
+		return nil, err
 	}
 	if err := s.AddModel("model", "default", model, 0); err != nil {
 		return nil, err
@@ -100,8 +81,19 @@ func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
 	return s, nil
 }
 
-// AddModel serves a model's files in a folder, with a manifest. With shardSize above 0
-// larger files are served in parts of so many bytes.
+// AddTestFile bundles tests/<name>.ts and serves it with a page, whose path it returns.
+func (s *Site) AddTestFile(name string) (script *testfile.Script, path string, err error) {
+	script, err = testfile.Bundle(s.root, testsFolder+name+".ts")
+	if err != nil {
+		return nil, "", err
+	}
+	s.Put("tests/"+name+".js", script.JS)
+	s.Put(name+".html", fmt.Appendf(nil, page, name))
+	return script, "/" + name + ".html", nil
+}
+
+// AddModel serves a model's files in a folder, with a manifest. With shardSize above 0, larger
+// files are served in parts of that many bytes.
 func (s *Site) AddModel(folder, name string, model fs.FS, shardSize int) error {
 	var names []string
 	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors", "model.gguf"} {
@@ -124,7 +116,11 @@ func (s *Site) AddModel(folder, name string, model fs.FS, shardSize int) error {
 			continue
 		}
 		for part := range slices.Chunk(data, shardSize) {
-			shard := manifest.Shard{URL: fmt.Sprintf("%s.%d", f.Path, len(f.Shards)), Size: int64(len(part)), SHA256: manifest.Sum(part)}
+			shard := manifest.Shard{
+				URL:    fmt.Sprintf("%s.%d", f.Path, len(f.Shards)),
+				Size:   int64(len(part)),
+				SHA256: manifest.Sum(part),
+			}
 			f.Shards = append(f.Shards, shard)
 			s.Put(folder+"/"+shard.URL, part)
 		}
@@ -138,10 +134,10 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Path[1:]
 	s.mu.Lock()
 	data, ok := s.files[name]
-	s.asked = append(s.asked, name+r.Header.Get("Range"))
-	failures := s.fail[name]
+	s.requests = append(s.requests, name+r.Header.Get("Range"))
+	failures := s.failures[name]
 	if len(failures) > 0 {
-		s.fail[name] = failures[1:]
+		s.failures[name] = failures[1:]
 	}
 	s.mu.Unlock()
 	if len(failures) > 0 {
@@ -153,10 +149,11 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Security-Policy", browsertest.Policy)
-	http.ServeContent(w, r, pageName(name), time.Time{}, bytes.NewReader(data))
+	http.ServeContent(w, r, path.Base(name), time.Time{}, bytes.NewReader(data))
 }
 
-// breakOff answers with the first n bytes and then no more, or with an error when n is 0.
+// breakOff answers with the first n bytes and then breaks the connection, or with an error if n is
+// 0.
 func breakOff(w http.ResponseWriter, data []byte, n int) {
 	if n == 0 {
 		http.Error(w, "later", http.StatusServiceUnavailable)
@@ -165,24 +162,24 @@ func breakOff(w http.ResponseWriter, data []byte, n int) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data[:n])
 	_ = http.NewResponseController(w).Flush()
-	time.Sleep(500 * time.Millisecond) // the browser forgets what the page has not read by then
+	time.Sleep(500 * time.Millisecond) // at the break the browser drops what the page has not read yet
 	panic(http.ErrAbortHandler)
 }
 
-// Fail makes the next answers with a file fail, each after so many bytes.
-func (s *Site) Fail(name string, after ...int) {
-	s.FailAll(map[string][]int{name: after})
+// FailNext makes the next answers with a file fail, each after that many bytes; 0 is an error 503.
+func (s *Site) FailNext(name string, after ...int) {
+	s.FailNextOf(map[string][]int{name: after})
 }
 
-// FailAll makes the next answers with each of several files fail so.
-func (s *Site) FailAll(after map[string][]int) {
+// FailNextOf is FailNext for several files. It replaces earlier calls.
+func (s *Site) FailNextOf(after map[string][]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fail = maps.Clone(after)
+	s.failures = maps.Clone(after)
 }
 
-// Weights names the largest file of a model's folder.
-func (s *Site) Weights(folder string) (largest string) {
+// LargestFile names the largest file in a folder.
+func (s *Site) LargestFile(folder string) (largest string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, data := range s.files {
@@ -193,7 +190,7 @@ func (s *Site) Weights(folder string) (largest string) {
 	return largest
 }
 
-// Size is that of a file, whether it is served whole or in parts.
+// Size is the size of a file, whether it is served in one part or in several.
 func (s *Site) Size(name string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,32 +202,26 @@ func (s *Site) Size(name string) (n int) {
 	return n
 }
 
-func pageName(name string) string {
-	if name == "" {
-		return "index.html"
-	}
-	return name
-}
-
-// Put replaces a file.
+// Put adds or replaces a file.
 func (s *Site) Put(name string, data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files[name] = data
 }
 
-// File is a file as it is served.
+// File returns a copy of a file.
 func (s *Site) File(name string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return bytes.Clone(s.files[name])
 }
 
-// Asked gives, once, the paths that were asked for, each with its range.
-func (s *Site) Asked() []string {
+// TakeRequests returns the requested files since the last call, in order, each followed by its
+// Range header.
+func (s *Site) TakeRequests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	asked := s.asked
-	s.asked = nil
-	return asked
+	requests := s.requests
+	s.requests = nil
+	return requests
 }

@@ -1,5 +1,5 @@
-// What a page of somebody else's does with the package: that it compiles, strictly and with all declarations looked
-// into, says that they are whole. scripts/package tries it against the packed files.
+// A page that uses the package. scripts/package compiles it against the packed files, in strict
+// mode, to check that the declarations are complete.
 
 import { Fault, NextQuill, type Evaluation, type StepEvent } from "nextquill";
 import { NextQuillElement } from "nextquill/element";

@@ -1,46 +1,53 @@
-// What the parts of the page share: the history, the opened model, and who is at work.
+// The state that the parts of the page share: the history, the open model, and the running jobs.
 
 import { Fault } from "../fault.js";
 import { openHistory, NextQuill, type History, type Item, type Progress } from "../module/nextquill.js";
 import { guestSHA256, urls } from "./assets.js";
-import { button, byId, h } from "./dom.js";
+import { button, h } from "../ui/dom.js";
+import { byId } from "./dom.js";
 
-/** Fires "items" when the texts changed, "ready" when the model opened or closed, "busy" when a job began, paused or ended. */
+/**
+ * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
+ * starts, pauses or ends.
+ */
 export class App extends EventTarget {
   history: History = openHistory();
-  /** In order of time. */
+  /** The texts, by time. */
   items: readonly Item[] = [];
   model: NextQuill | undefined;
-  /** There is no GPU, so there can be no model. */
-  unable = false;
+  /** Whether there is no GPU, and therefore no model. */
+  noGPU = false;
   #jobs = 0;
-  #held = false;
+  #paused = false;
   readonly #alert = byId("alert", HTMLElement);
 
-  /** A job is running: one worker does one thing at a time. While learning is paused, there is time for another. */
+  /**
+   * Whether a job is running. The model does one job at a time, but another one while training is
+   * paused.
+   */
   get busy(): boolean {
-    return this.#jobs > (this.#held ? 1 : 0);
+    return this.#jobs > (this.#paused ? 1 : 0);
   }
 
-  /** No job is running, not even one that is paused. */
+  /** Whether there is no job, not even a paused one. */
   get idle(): boolean {
     return this.#jobs === 0;
   }
 
-  /** Why the model can do nothing now, in words for a person; empty when it can. */
-  get lacks(): string {
-    if (this.unable) return "Needs a GPU.";
-    if (this.model === undefined) return "Fetch the model first.";
-    return this.busy ? "The model is at work." : "";
+  /** Why the model cannot be used now, as a sentence; "" if it can. */
+  get unavailable(): string {
+    if (this.noGPU) return "Needs a GPU.";
+    if (this.model === undefined) return "Download the model first.";
+    return this.busy ? "The model is busy." : "";
   }
 
-  /** Says that the job is paused, or goes on. */
-  hold(held: boolean): void {
-    this.#held = held;
+  /** Reports that the job is paused or continues. */
+  setPaused(paused: boolean): void {
+    this.#paused = paused;
     this.dispatchEvent(new Event("busy"));
   }
 
-  /** Reads the texts, now and whenever they change, here or in another tab. */
+  /** Reads the texts now and when they change, in this tab or another. */
   async start(): Promise<void> {
     const { history } = this;
     history.addEventListener("change", () => void this.watch(() => this.#read()));
@@ -52,14 +59,15 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event("items"));
   }
 
-  /** Fetches what is missing of the model, and opens it. */
+  /** Downloads the missing files of the model and opens it. */
   async open(onProgress: (event: Progress) => void): Promise<void> {
-    this.model = await NextQuill.open({ model: urls.model, worker: urls.worker, guest: urls.guest, guestSHA256, onProgress });
+    const { model, worker, guest } = urls;
+    this.model = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress });
     this.dispatchEvent(new Event("ready"));
   }
 
-  /** Closes what holds on to storage, runs a task without it, and starts anew. */
-  async without(task: () => Promise<void>): Promise<void> {
+  /** Closes the model and the history, runs a task, and opens the history again. */
+  async whileClosed(task: () => Promise<void>): Promise<void> {
     const model = this.model;
     this.model = undefined;
     this.dispatchEvent(new Event("ready"));
@@ -73,7 +81,7 @@ export class App extends EventTarget {
     }
   }
 
-  /** Runs a job of the model's. What goes wrong is shown, and false is given; so it is when the person stopped it. */
+  /** Runs a job with the model. Shows its error. Returns false if it failed or was cancelled. */
   async work(job: (model: NextQuill) => Promise<void>): Promise<boolean> {
     const model = this.model;
     if (model === undefined || this.busy) return false;
@@ -90,41 +98,46 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event("busy"));
   }
 
-  /** Runs what the person asked for, and shows what goes wrong. What was wrong before is no longer shown. */
+  /** Runs an action of the user and shows its error. Hides the error before. */
   async guard(task: () => Promise<void>): Promise<boolean> {
     this.#alert.hidden = true;
     return await this.watch(task);
   }
 
-  /** Runs what nobody asked for, such as drawing anew, and shows what goes wrong. */
+  /** Runs a background task, such as an update of the page, and shows its error. */
   async watch(task: () => Promise<void>): Promise<boolean> {
     try {
       await task();
       return true;
     } catch (error) {
-      if (!(error instanceof Fault && error.kind === "cancelled")) this.complain(error);
+      if (!(error instanceof Fault && error.kind === "cancelled")) this.showError(error);
       return false;
     }
   }
 
-  /** Says what is wrong and what to do. */
-  complain(error: unknown): void {
+  /** Shows an error and what to do about it. */
+  showError(error: unknown): void {
     const { sentence, remedy } = explain(error);
     this.#alert.hidden = false;
-    this.#alert.replaceChildren(h("p", {}, sentence, ...(remedy === "" ? [] : ["\n", h("span", { class: "quiet" }, remedy)])),
-      button("×", () => (this.#alert.hidden = true), "close", "Close"));
+    const advice = remedy === "" ? [] : ["\n", h("span", { class: "quiet" }, remedy)];
+    const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": "Close" });
+    this.#alert.replaceChildren(h("p", {}, sentence, ...advice), close);
   }
 }
 
-/** An error for a person: what is wrong, and the remedy nearest to its root. */
+/** An error as text: what is wrong, and the remedy of the innermost cause. */
 export function explain(error: unknown): { sentence: string; remedy: string } {
-  if (!(error instanceof Fault)) return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
+  if (!(error instanceof Fault))
+    return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
   const inner = error.cause === undefined ? undefined : explain(error.cause);
-  // The person sees which text they edit; what begins with a file's name keeps its letters.
+  // Users know which item they are editing. A sentence that starts with a file name is not
+  // capitalized.
   const [where, field] = error.where === "item" ? ["", ""] : [error.where, error.field];
   const parts = [where, field, error.detail].filter((p) => p !== "").join(": ");
+  const limit = error.limit === "" ? "" : ` (limit ${error.limit})`;
   return {
-    sentence: (where === "" ? sentenceCase(parts) : parts) + (error.limit === "" ? "" : ` (limit ${error.limit})`) + (inner === undefined ? "." : `: ${inner.sentence}`),
+    sentence:
+      (where === "" ? sentenceCase(parts) : parts) + limit + (inner === undefined ? "." : `: ${inner.sentence}`),
     remedy: inner?.remedy || (error.remedy === "" ? "" : `${sentenceCase(error.remedy)}.`),
   };
 }

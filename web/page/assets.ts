@@ -1,4 +1,4 @@
-// What the build says about the site's files: cmd/buildwasm/site.go puts it in place of ASSETS.
+// The URLs and sizes of the site's files. cmd/buildwasm/site.go replaces ASSETS.
 
 interface Assets {
   readonly worker: string;
@@ -7,19 +7,19 @@ interface Assets {
   readonly sample: string;
   readonly model: string;
   readonly serviceWorker: string;
-  /** Bytes as stored: of the guest and of the model. */
+  /** The sizes of the guest and the model in bytes, uncompressed. */
   readonly sizes: { readonly guest: number; readonly model: number };
 }
 
 declare const ASSETS: Assets;
 
-const address = (name: string): string => new URL(name, document.baseURI).href;
+const absolute = (name: string): string => new URL(name, document.baseURI).href;
 
 export const { sizes, guestSHA256 } = ASSETS;
 export const urls = {
-  worker: address(ASSETS.worker),
-  guest: address(ASSETS.guest),
-  sample: address(ASSETS.sample),
-  model: address(ASSETS.model),
-  serviceWorker: address(ASSETS.serviceWorker),
+  worker: absolute(ASSETS.worker),
+  guest: absolute(ASSETS.guest),
+  sample: absolute(ASSETS.sample),
+  model: absolute(ASSETS.model),
+  serviceWorker: absolute(ASSETS.serviceWorker),
 };

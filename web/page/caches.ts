@@ -1,10 +1,10 @@
-// Removing caches so that their space is free at once.
+// Deletes caches.
 
 /**
- * Removes a cache. Its entries go first: Chromium keeps the bytes of one that is removed whole, and counts them as used, until
- * the browser is closed.
+ * Deletes a cache, its entries first. Otherwise Chromium keeps the space of the entries in use
+ * until it is closed.
  */
-export async function removeCache(name: string): Promise<void> {
+export async function deleteCache(name: string): Promise<void> {
   const cache = await caches.open(name);
   for (const entry of await cache.keys()) await cache.delete(entry, { ignoreVary: true });
   await caches.delete(name);

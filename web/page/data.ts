@@ -1,10 +1,10 @@
-// Your data: what is kept, taking it along, and removing it.
+// The section "Your data": what is stored, export, import and deletion.
 
 import { forget, type AdapterInfo } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
-import { bytes, date, plural } from "./format.js";
-import { forgetProgram } from "./offline.js";
+import { bytes, date, plural } from "../ui/format.js";
+import { deleteProgram } from "./offline.js";
 
 export function dataPanel(app: App): void {
   const sizes = byId("sizes", HTMLElement);
@@ -16,48 +16,58 @@ export function dataPanel(app: App): void {
   const forgetButton = byId("forget", HTMLButtonElement);
   const sure = byId("sure", HTMLDialogElement);
 
-  let learnt: AdapterInfo | undefined;
+  let adapter: AdapterInfo | undefined;
   const draw = async (): Promise<void> => {
-    if (!app.busy) learnt = await app.model?.adapter.info(); // a run may replace it at any moment
+    if (!app.busy) adapter = await app.model?.adapter.info(); // a run may replace it at any time
     const { usage = 0, quota = 0 } = await navigator.storage.estimate();
-    const kept = await navigator.storage.persisted();
+    const persisted = await navigator.storage.persisted();
     facts(sizes, [
       ["Texts", app.items.length.toLocaleString("en")],
-      ["What was learnt", learnt === undefined ? "nothing yet" : `${bytes(learnt.bytes)}, ${date(learnt.made)}`],
-      ["Used in this browser", bytes(usage)],
-      ["Room for this site", bytes(quota)],
-      ["Kept when space runs low", kept ? "yes" : "not promised"],
+      ["Adapter", adapter === undefined ? "none yet" : `${bytes(adapter.bytes)}, ${date(adapter.made)}`],
+      ["Storage in use", bytes(usage)],
+      ["Storage for this site", bytes(quota)],
+      ["Protected when space runs low", persisted ? "yes" : "no"],
     ]);
     exportTexts.disabled = app.items.length === 0;
-    exportAdapter.disabled = learnt === undefined || app.busy;
+    exportAdapter.disabled = adapter === undefined || app.busy;
     importAdapter.disabled = app.model === undefined || !app.idle;
     forgetButton.disabled = !app.idle;
   };
-  // Looking on storage takes a moment; looks must not overtake each other.
+  // Reading the storage is asynchronous. Updates run one after the other.
   let drawing = Promise.resolve();
   const redraw = (): void => {
     drawing = drawing.then(() => app.watch(draw)).then(() => undefined);
   };
-  for (const event of ["items", "ready", "busy", "learnt"]) app.addEventListener(event, redraw);
+  for (const event of ["items", "ready", "busy", "trained"]) app.addEventListener(event, redraw);
   redraw();
 
-  exportTexts.addEventListener("click", () => void app.guard(async () => {
-    save(await app.history.export(), "nextquill-texts.jsonl");
-    note.textContent = `${plural(app.items.length, "text")} exported.`;
-  }));
-  exportAdapter.addEventListener("click", () => void app.work(async (model) => {
-    save(await model.adapter.export(), "nextquill-adapter.zip");
-    note.textContent = "The adapter is exported: PEFT’s format, for any tool that reads it.";
-  }));
+  exportTexts.addEventListener(
+    "click",
+    () =>
+      void app.guard(async () => {
+        save(await app.history.export(), "nextquill-texts.jsonl");
+        note.textContent = `${plural(app.items.length, "text")} exported.`;
+      }),
+  );
+  exportAdapter.addEventListener(
+    "click",
+    () =>
+      void app.work(async (model) => {
+        save(await model.adapter.export(), "nextquill-adapter.zip");
+        note.textContent = "The adapter is exported in the format of PEFT.";
+      }),
+  );
   importAdapter.addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
     const chosen = file.files?.[0];
     file.value = "";
     if (chosen === undefined) return;
-    void app.work(async (model) => {
-      await model.adapter.import(chosen);
-      note.textContent = `${chosen.name} is in use.`;
-    }).then(redraw);
+    void app
+      .work(async (model) => {
+        await model.adapter.import(chosen);
+        note.textContent = `${chosen.name} is in use.`;
+      })
+      .then(redraw);
   });
   forgetButton.addEventListener("click", () => {
     sure.returnValue = "";
@@ -65,10 +75,15 @@ export function dataPanel(app: App): void {
   });
   sure.addEventListener("close", () => {
     if (sure.returnValue !== "yes") return;
-    void app.guard(() => app.without(async () => {
-      const { left } = await forget();
-      left.push(...(await forgetProgram()));
-      note.textContent = left.length === 0 ? "Everything is removed; nothing is left in this browser." : `Still there: ${left.join(", ")}. Close other tabs of this page and try again.`;
-    }));
+    void app.guard(() =>
+      app.whileClosed(async () => {
+        const { left } = await forget();
+        left.push(...(await deleteProgram()));
+        note.textContent =
+          left.length === 0
+            ? "Everything is deleted; nothing is left in this browser."
+            : `Could not delete: ${left.join(", ")}. Close other tabs of this page and try again.`;
+      }),
+    );
   });
 }

@@ -1,16 +1,18 @@
-// Explain: a text shaded by how much of each token is the person's, and for each the earlier texts that made it so.
+// The section "Which words are yours": a text with the shade of each token, and the texts that
+// influenced it.
 
+import { shadeLevels } from "../api.gen.js";
 import type { Explanation, Field, TokenCause } from "../module/nextquill.js";
+import { h } from "../ui/dom.js";
+import { explainedText, isShaded, shadeOf } from "../ui/explained.js";
+import { cut, percent, signed } from "../ui/format.js";
+import { shared } from "../ui/strings.js";
 import type { App } from "./app.js";
-import { byId, h } from "./dom.js";
+import { byId } from "./dom.js";
 import { fieldNames, Fields } from "./fields.js";
-import { cut, percent, signed } from "./format.js";
-import { roving } from "../ui/roving.js";
 
-// The lower ends of the shades, in probability; report/report.go has the same.
-const levels = [0.01, 0.05, 0.15, 0.4] as const;
 const shownItems = 3;
-const leastInfluence = 0.01; // nats
+const minInfluence = 0.01; // nats
 
 export function explainPanel(app: App): (context: readonly Field[], text: string) => void {
   const form = byId("explain-form", HTMLFormElement);
@@ -24,21 +26,21 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   let running = false;
 
   const enable = (): void => {
-    start.disabled = app.lacks !== "";
-    lack.textContent = running ? "" : app.lacks;
+    start.disabled = app.unavailable !== "";
+    lack.textContent = running ? "" : app.unavailable;
     own.hidden = app.items.length === 0;
-    fields.name(fieldNames(app.items));
+    fields.setNames(fieldNames(app.items));
   };
   for (const event of ["items", "ready", "busy"]) app.addEventListener(event, enable);
 
   const run = async (): Promise<void> => {
     if (text.value.trim() === "") {
-      note.textContent = "Type or paste a text first.";
+      note.textContent = shared.noText;
       text.focus();
       return;
     }
     running = true;
-    note.textContent = "Reading it with your texts, and without each…";
+    note.textContent = "Reading the text with your texts, and without each of them…";
     const done = await app.work(async (model) => {
       const explained = await model.explain({ context: fields.values(), text: text.value.trim() });
       passage.replaceChildren(...draw(explained));
@@ -70,62 +72,79 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
 
 function summary(passage: HTMLElement): string {
   const all = passage.querySelectorAll(".t").length;
-  const theirs = passage.querySelectorAll(".t:is(.w2, .w3, .w4)").length;
-  return `${theirs} of ${all} tokens (${percent(all === 0 ? 0 : theirs / all)}) are clearly yours.`;
-}
-
-/** The shade of an effect: w1 to w4 where the history made a token likelier, c1 to c4 where less likely. */
-function shade(dce: number): string {
-  const level = levels.filter((l) => Math.abs(dce) >= l).length;
-  return level === 0 ? "z" : (dce > 0 ? "w" : "c") + level;
+  const own = passage.querySelectorAll(".t:is(.w2, .w3, .w4)").length;
+  return `${own} of ${all} tokens (${percent(all === 0 ? 0 : own / all)}) are clearly yours.`;
 }
 
 function draw(e: Explanation): HTMLElement[] {
-  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, "Point at a token or tap it, or move with the arrow keys."));
-  const spans: HTMLElement[] = [];
-  const line = h("p", { class: "passage", "aria-label": "The text, token by token" });
-  e.tokens.forEach((token, i) => {
-    // The shade is of the word, not of the space before it.
-    const [, before = "", word = "", after = ""] = /^(\s*)([\s\S]*?)(\s*)$/.exec(token.text) ?? [];
-    const span = h("span", { class: `t ${shade(token.dce)}`, "aria-label": spoken(token) }, word);
-    spans.push(span);
-    line.append(i === 0 ? "" : before, span, after);
+  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, shared.chooseToken));
+  let chosen: HTMLElement | undefined;
+  const list = explainedText(e.tokens, {
+    list: { class: "passage", "aria-label": "The text, token by token" },
+    token: {},
+    name: spoken,
+    choose(i, element) {
+      chosen?.classList.remove("on");
+      chosen = element;
+      element.classList.add("on");
+      about.replaceChildren(
+        ...details(
+          e.tokens[i]!,
+          e.items.map((item) => item.text),
+        ),
+      );
+    },
   });
-  let on: HTMLElement | undefined;
-  roving(line, spans, (i) => {
-    on?.classList.remove("on");
-    on = spans[i]!;
-    on.classList.add("on");
-    about.replaceChildren(...details(e.tokens[i]!, e.items.map((item) => item.text)));
-  });
-  return [line, about, legend()];
+  return [list, about, legend()];
 }
 
-const named = (token: TokenCause): string => token.text.trim() || "space";
+const named = (token: TokenCause): string => token.text.trim() || shared.space;
 const points = (dce: number): string => `${signed(100 * dce, 1)} points`;
 
 function spoken(token: TokenCause): string {
-  const way = Math.abs(token.dce) < levels[0] ? "not changed" : token.dce > 0 ? "likelier" : "less likely";
+  const way = !isShaded(token.dce) ? "not changed" : token.dce > 0 ? "more likely" : "less likely";
   return `${named(token)}: ${way} with your texts, ${points(token.dce)}`;
 }
 
 function details(token: TokenCause, items: readonly string[]): HTMLElement[] {
-  const out: HTMLElement[] = [h("p", {}, h("b", {}, named(token)),
-    ` ${points(token.dce)}: ${percent(Math.exp(token.logpWith))} with your texts, ${percent(Math.exp(token.logpWithout))} without.`)];
-  const moved = (token.influence ?? [])
+  const out: HTMLElement[] = [
+    h(
+      "p",
+      {},
+      h("b", {}, named(token)),
+      ` ${points(token.dce)}: ${percent(Math.exp(token.logpWith))} with your texts, `,
+      `${percent(Math.exp(token.logpWithout))} without.`,
+    ),
+  ];
+  const influential = token.influence
     .map((nats, i) => ({ nats, text: items[i] ?? "" }))
-    .filter((m) => Math.abs(m.nats) >= leastInfluence)
+    .filter((m) => Math.abs(m.nats) >= minInfluence)
     .toSorted((a, b) => Math.abs(b.nats) - Math.abs(a.nats))
     .slice(0, shownItems);
-  if (moved.length > 0) {
-    out.push(h("p", { class: "quiet" }, "The texts that moved it most, by leaving out each in turn:"), h("ol", { "aria-label": "What moved it, in nats" }, ...moved.map((m) => h("li", {}, h("span", {}, `${signed(m.nats, 2)} nats`), h("span", {}, cut(m.text, 160))))));
+  if (influential.length > 0) {
+    out.push(
+      h("p", { class: "quiet" }, "The texts with the most influence, measured by leaving out each one:"),
+      h(
+        "ol",
+        { "aria-label": "Influence, in nats" },
+        ...influential.map(({ nats, text }) => {
+          return h("li", {}, h("span", {}, `${signed(nats, 2)} nats`), h("span", {}, cut(text, 160)));
+        }),
+      ),
+    );
   }
   return out;
 }
 
 function legend(): HTMLElement {
-  const swatch = (dce: number): HTMLElement => h("i", { class: shade(dce) }, signed(100 * dce, 0));
-  return h("p", { class: "legend" }, h("span", {}, "less likely"),
-    ...levels.toReversed().map((l) => swatch(-l)), swatch(0), ...levels.map(swatch),
-    h("span", {}, "likelier with your texts, in points"));
+  const swatch = (dce: number): HTMLElement => h("i", { class: shadeOf(dce) }, signed(100 * dce, 0));
+  return h(
+    "p",
+    { class: "legend" },
+    h("span", {}, "less likely"),
+    ...shadeLevels.toReversed().map((l) => swatch(-l)),
+    swatch(0),
+    ...shadeLevels.map(swatch),
+    h("span", {}, "more likely with your texts, in points"),
+  );
 }

@@ -1,17 +1,19 @@
-// The circumstances of a text as form fields. Their names are those that the person's texts have, so that a request
-// looks to the model like the texts it learnt from.
+// The context of a text as form fields. Their names are those of the user's texts, so that a
+// request has the same form as the texts that the model was trained on.
 
 import type { Field, Item } from "../module/nextquill.js";
-import { h } from "./dom.js";
+import { h } from "../ui/dom.js";
 
-const most = 6;
+const maxFields = 6;
 
-/** The names that at least a quarter of the texts have, in their order; "subject" when there are none. */
+/**
+ * The field names of at least a quarter of the texts, in their order; "subject" if there are none.
+ */
 export function fieldNames(items: readonly Item[]): string[] {
   const uses = new Map<string, number>();
   for (const item of items) for (const f of item.context) uses.set(f.name, (uses.get(f.name) ?? 0) + 1);
   const names = [...uses].filter(([, n]) => 4 * n >= items.length).map(([name]) => name);
-  return names.length === 0 ? ["subject"] : names.slice(0, most);
+  return names.length === 0 ? ["subject"] : names.slice(0, maxFields);
 }
 
 /** The fields of one form. */
@@ -23,15 +25,15 @@ export class Fields {
     this.#root = form.querySelector<HTMLElement>(".fields")!;
   }
 
-  /** Shows fields of these names, and keeps what was typed. */
-  name(names: readonly string[]): void {
+  /** Shows fields with these names and keeps typed values. */
+  setNames(names: readonly string[]): void {
     if (names.join("\n") === this.#names.join("\n")) return;
     const typed = this.values();
     this.#names = [...names];
     this.set([...names.map((name) => ({ name, value: "" })), ...typed]);
   }
 
-  /** What is typed, without empty fields. */
+  /** The typed values, without empty fields. */
   values(): Field[] {
     return [...this.#root.children].flatMap((row) => {
       const inputs = row.querySelectorAll("input");
@@ -41,25 +43,30 @@ export class Fields {
     });
   }
 
-  /** Shows these values; of fields with one name the last counts. */
+  /** Shows these values. The last value of a name counts. */
   set(values: readonly Field[]): void {
-    const last = new Map([...this.#names.map((name) => [name, ""] as const), ...values.map((f) => [f.name, f.value] as const)]);
-    this.#root.replaceChildren(...[...last].map(([name, value]) => {
-      const input = h("input", { type: "text" });
-      input.value = value;
-      return h("label", { class: "field" }, h("span", {}, name), input);
-    }));
+    const last = new Map(this.#names.map((name) => [name, ""]));
+    for (const { name, value } of values) last.set(name, value);
+    this.#root.replaceChildren(
+      ...[...last].map(([name, value]) => {
+        const input = h("input", { type: "text" });
+        input.value = value;
+        return h("label", { class: "field" }, h("span", {}, name), input);
+      }),
+    );
   }
 
   clear(): void {
     for (const input of this.#root.querySelectorAll<HTMLInputElement>("input:not(.name)")) input.value = "";
   }
 
-  /** Adds a field whose name the person types. */
+  /** Adds a field whose name the user types. */
   extend(): void {
     const name = h("input", { type: "text", class: "name", "aria-label": "Name of the detail" });
     name.placeholder = "to, place, product…";
-    this.#root.append(h("div", { class: "field" }, name, h("input", { type: "text", "aria-label": "Value of the detail" })));
+    this.#root.append(
+      h("div", { class: "field" }, name, h("input", { type: "text", "aria-label": "Value of the detail" })),
+    );
     name.focus();
   }
 }

@@ -1,12 +1,13 @@
-// The person's texts: adding, importing, searching, editing, deleting.
+// The section "What you wrote": adding, importing, searching, editing and deleting texts.
 
 import { importAccept, type Item } from "../module/nextquill.js";
-import type { App } from "./app.js";
+import { button, h } from "../ui/dom.js";
+import { cut, date, plural } from "../ui/format.js";
+import { shared } from "../ui/strings.js";
+import { explain, type App } from "./app.js";
 import { urls } from "./assets.js";
-import { button, byId, h } from "./dom.js";
+import { byId } from "./dom.js";
 import { fieldNames, Fields } from "./fields.js";
-import { cut, date, plural } from "./format.js";
-import { explain } from "./app.js";
 
 const pageSize = 5;
 const shownProblems = 3;
@@ -59,7 +60,7 @@ class HistoryPanel {
 
   async #add(): Promise<void> {
     if (this.#text.value.trim() === "") {
-      this.#note.textContent = "Type or paste a text first.";
+      this.#note.textContent = shared.noText;
       this.#text.focus();
       return;
     }
@@ -70,17 +71,23 @@ class HistoryPanel {
     this.#text.focus();
   }
 
-  // Paragraphs are likely texts of their own; the person says.
+  // Paragraphs may be separate texts: offers to split the pasted text.
   #pasted(event: ClipboardEvent): void {
     const pasted = event.clipboardData?.getData("text/plain") ?? "";
     const paragraphs = pasted.split(/\n\s*\n/).filter((p) => p.trim() !== "").length;
     if (paragraphs < 2) return;
-    this.#note.replaceChildren(button(`Add as ${plural(paragraphs, "text")}, one a paragraph`, () => {
-      void this.#app.guard(async () => {
-        await this.#import([new File([pasted], "pasted.txt", { type: "text/plain" })]);
-        this.#text.value = "";
-      });
-    }, "link"));
+    this.#note.replaceChildren(
+      button(
+        `Add as ${plural(paragraphs, "text")}, one per paragraph`,
+        () => {
+          void this.#app.guard(async () => {
+            await this.#import([new File([pasted], "pasted.txt", { type: "text/plain" })]);
+            this.#text.value = "";
+          });
+        },
+        { class: "link" },
+      ),
+    );
   }
 
   async #sample(): Promise<void> {
@@ -100,7 +107,8 @@ class HistoryPanel {
         added += result.added;
         skipped += result.skipped;
         problems.push(...result.problems.map((p) => explain(p).sentence));
-      } catch (error) { // one bad file is no reason to leave the others
+      } catch (error) {
+        // still read the other files
         const { sentence, remedy } = explain(error);
         problems.push(`${sentence} ${remedy}`);
       }
@@ -115,7 +123,7 @@ class HistoryPanel {
   #acceptDrops(): void {
     const zone = byId("drop", HTMLElement);
     const over = (on: boolean) => zone.classList.toggle("over", on);
-    // A file that misses the zone must not replace the page.
+    // A file that is dropped elsewhere must not replace the page.
     for (const name of ["dragover", "drop"] as const) document.addEventListener(name, (e) => e.preventDefault());
     document.addEventListener("dragover", (e) => over(e.dataTransfer?.types.includes("Files") ?? false));
     document.addEventListener("dragleave", (e) => {
@@ -130,13 +138,17 @@ class HistoryPanel {
   #draw(): void {
     const all = this.#app.items;
     const names = fieldNames(all);
-    this.#fields.name(names);
+    this.#fields.setNames(names);
     this.#shelf.hidden = all.length === 0;
     const query = this.#search.value.trim().toLowerCase();
     const found = all.filter((item) => query === "" || matches(item, query)).toReversed();
     const counted = query === "" ? plural(all.length, "text") : `${found.length} of ${plural(all.length, "text")}`;
     if (this.#count.textContent !== counted) this.#count.textContent = counted;
-    this.#list.replaceChildren(...found.slice(0, this.#shown).map((item) => (item.id === this.#editing ? this.#editor(item, names) : this.#entry(item, query))));
+    this.#list.replaceChildren(
+      ...found.slice(0, this.#shown).map((item) => {
+        return item.id === this.#editing ? this.#editor(item, names) : this.#entry(item, query);
+      }),
+    );
     this.#more.hidden = found.length <= this.#shown;
   }
 
@@ -147,9 +159,20 @@ class HistoryPanel {
     if (first !== undefined) about.append(h("dfn", {}, ...marked(first.value, query)));
     for (const f of others) about.append(h("span", { class: "other", title: f.name }, ...marked(f.value, query)));
     if (item.time !== undefined) about.append(h("span", { class: "quiet" }, date(item.time)));
-    const head = h("div", { class: "head" }, about, h("span", { class: "tools" },
-      button("Edit", () => this.#edit(item), "link", `Edit “${name}”`),
-      button("Delete", () => void this.#app.guard(() => this.#remove(item, name)), "link", `Delete “${name}”`)));
+    const head = h(
+      "div",
+      { class: "head" },
+      about,
+      h(
+        "span",
+        { class: "tools" },
+        button("Edit", () => this.#edit(item), { class: "link", "aria-label": `Edit “${name}”` }),
+        button("Delete", () => void this.#app.guard(() => this.#remove(item, name)), {
+          class: "link",
+          "aria-label": `Delete “${name}”`,
+        }),
+      ),
+    );
     return h("li", {}, head, h("p", { class: "text" }, ...marked(item.text, query)));
   }
 
@@ -163,16 +186,19 @@ class HistoryPanel {
     const text = h("textarea", { name: "text" });
     text.value = item.text;
     text.required = true;
-    const form = h("form", { class: "sheet" }, h("div", { class: "fields" }), h("label", { class: "field" }, h("span", {}, "Text"), text));
+    const field = h("label", { class: "field" }, h("span", {}, "Text"), text);
+    const form = h("form", { class: "sheet" }, h("div", { class: "fields" }), field);
     const fields = new Fields(form);
-    fields.name(item.context.length > 0 ? item.context.map((f) => f.name) : names);
+    fields.setNames(item.context.length > 0 ? item.context.map((f) => f.name) : names);
     fields.set(item.context);
     const done = () => {
       this.#editing = "";
       this.#draw();
       this.#search.focus({ preventScroll: true });
     };
-    form.append(h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save"), button("Keep as it was", done)));
+    form.append(
+      h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save"), button("Cancel", done)),
+    );
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#app.guard(async () => {
@@ -189,17 +215,24 @@ class HistoryPanel {
   async #remove(item: Item, name: string): Promise<void> {
     const last = this.#app.items.length === 1;
     await this.#app.history.remove(item.id);
-    this.#note.replaceChildren(`Deleted “${name}”. `, button("Undo", () => {
-      void this.#app.guard(async () => {
-        await this.#app.history.add(item);
-        this.#note.textContent = "It is back.";
-        this.#refocus(this.#shelf.hidden === true);
-      });
-    }, "link"));
+    this.#note.replaceChildren(
+      `Deleted “${name}”. `,
+      button(
+        "Undo",
+        () => {
+          void this.#app.guard(async () => {
+            await this.#app.history.add(item);
+            this.#note.textContent = "Restored.";
+            this.#refocus(this.#shelf.hidden === true);
+          });
+        },
+        { class: "link" },
+      ),
+    );
     this.#refocus(last);
   }
 
-  // The button that had the focus is gone: it stays nearby.
+  // The focused button is gone: moves the focus to an element nearby.
   #refocus(empty: boolean): void {
     (empty ? this.#text : this.#search).focus({ preventScroll: true });
   }
@@ -209,10 +242,11 @@ function matches(item: Item, query: string): boolean {
   return item.text.toLowerCase().includes(query) || item.context.some((f) => f.value.toLowerCase().includes(query));
 }
 
-/** A text with what was searched for marked. */
+/** Splits a text and marks the matches of a search. */
 function marked(text: string, query: string): (Node | string)[] {
   const lower = text.toLowerCase();
-  if (query === "" || lower.length !== text.length) return [text]; // some letters change length; then nothing is marked
+  // Lower case may change the length of a text. Then nothing is marked.
+  if (query === "" || lower.length !== text.length) return [text];
   const out: (Node | string)[] = [];
   let at = 0;
   for (let hit = lower.indexOf(query); hit >= 0; hit = lower.indexOf(query, at)) {

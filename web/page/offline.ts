@@ -1,39 +1,48 @@
-// The service worker, through which a second visit needs no network.
+// The service worker, with which later visits need no network.
 
 import { urls } from "./assets.js";
-import { removeCache } from "./caches.js";
+import { deleteCache } from "./caches.js";
 
-/** Set in the browser's local storage when the person once agreed to fetch the model; from then on it opens with the page. */
-export const agreed = "nextquill.agreed";
+/**
+ * The key in localStorage that is set when the user has downloaded the model. The page then opens
+ * it on every visit.
+ */
+export const downloadedKey = "nextquill.agreed";
 
 interface PolicyFactory {
-  createPolicy(name: string, rules: { createScriptURL: (url: string) => string }): { createScriptURL(url: string): string };
+  createPolicy(
+    name: string,
+    rules: { createScriptURL: (url: string) => string },
+  ): { createScriptURL(url: string): string };
 }
 
-// The site's policy takes script addresses from here only, and this gives one that the build fixed.
+// Under the site's Trusted Types, script URLs must come from this policy. It allows one URL only.
 const policy = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes?.createPolicy("nextquill-page", {
   createScriptURL(url) {
-    if (url !== urls.serviceWorker) throw new TypeError(`${url} is no script of this page`);
+    if (url !== urls.serviceWorker) throw new TypeError(`${url} is not a script of this page`);
     return url;
   },
 });
 
-/** Installs it. Without one (private windows, plain http) the page works, and needs the network next time. */
+/**
+ * Installs it. Without one (private windows, plain HTTP) the page works, but needs the network next
+ * time.
+ */
 export async function offline(): Promise<void> {
   try {
     await navigator.serviceWorker.register(policy?.createScriptURL(urls.serviceWorker) ?? urls.serviceWorker);
     await navigator.serviceWorker.ready;
   } catch (error) {
-    console.info("NextQuill: no offline use:", error);
+    console.info("NextQuill: offline use is not available:", error);
   }
 }
 
-/** Removes the service worker and what the page keeps beside the module, and gives what is left. */
-export async function forgetProgram(): Promise<string[]> {
-  localStorage.removeItem(agreed);
+/** Deletes the service worker and its caches. Returns the names of what is left. */
+export async function deleteProgram(): Promise<string[]> {
+  localStorage.removeItem(downloadedKey);
   const mine = (name: string): boolean => name.startsWith("nextquill-page-");
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();
-  for (const name of (await caches.keys()).filter(mine)) await removeCache(name);
+  for (const name of (await caches.keys()).filter(mine)) await deleteCache(name);
   return (await caches.keys()).filter(mine);
 }

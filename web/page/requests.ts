@@ -1,12 +1,12 @@
-// The line that counts requests. The page's own are seen by the browser's observer; those of the worker it starts, by the
-// service worker, which stands between both and the network.
+// The line that counts network requests. A PerformanceObserver sees those of the page; the service
+// worker reports those of the worker.
 
-import { h } from "./dom.js";
-import { plural } from "./format.js";
+import { h } from "../ui/dom.js";
+import { plural } from "../ui/format.js";
 
-const shown = 5;
+const maxShown = 5;
 
-/** Counts what this page has asked of the network since the last call of restart. */
+/** Counts the requests of this page since the last call of restart(). */
 export class Requests {
   readonly #line: HTMLElement;
   #seen: string[] = [];
@@ -18,8 +18,9 @@ export class Requests {
       for (const entry of list.getEntries()) this.#add(entry.name);
     }).observe({ type: "resource", buffered: false });
     navigator.serviceWorker?.addEventListener("message", (event: MessageEvent<unknown>) => {
-      const said = event.data;
-      if (typeof said === "object" && said !== null && "requested" in said && typeof said.requested === "string") this.#add(said.requested);
+      const { data } = event;
+      if (typeof data !== "object" || data === null || !("requested" in data)) return;
+      if (typeof data.requested === "string") this.#add(data.requested);
     });
     this.#draw();
   }
@@ -31,7 +32,7 @@ export class Requests {
   }
 
   #add(url: string): void {
-    // data: and blob: addresses are in this browser already.
+    // data: and blob: URLs cause no network request.
     if (!/^https?:/.test(url)) return;
     this.#seen.push(url);
     this.#draw();
@@ -41,12 +42,15 @@ export class Requests {
     const n = this.#seen.length;
     this.#line.dataset["count"] = String(n);
     this.#line.replaceChildren(h("b", {}, plural(n, "request")), ` since ${this.#since}.`);
-    if (n > 0) this.#line.append(h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-shown).map(short).join(", ")}`));
+    if (n === 0) return;
+    this.#line.append(
+      h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-maxShown).map(shortURL).join(", ")}`),
+    );
   }
 }
 
-/** An address as one reads it from here; of another host the whole. */
-function short(url: string): string {
+/** A URL relative to this page, or the complete URL if it is elsewhere. */
+function shortURL(url: string): string {
   const here = new URL(".", document.baseURI).href;
   return url.startsWith(here) ? url.slice(here.length) || "this page" : url;
 }

@@ -1,11 +1,12 @@
-// The first section: what this machine can do, what will be fetched, and the button that fetches it.
+// The section "Before you start": the GPU, the sizes of the download, and the button that starts
+// it.
 
 import { checkGPU, type GPUCheck, type Progress } from "../module/nextquill.js";
+import { bytes } from "../ui/format.js";
 import { explain, type App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
-import { bytes } from "./format.js";
-import { agreed } from "./offline.js";
+import { downloadedKey } from "./offline.js";
 import type { Requests } from "./requests.js";
 
 export async function start(app: App, requests: Requests): Promise<void> {
@@ -19,19 +20,20 @@ export async function start(app: App, requests: Requests): Promise<void> {
   const before = side.textContent;
 
   facts(costs, [
-    ["The model, fetched once", bytes(sizes.model)],
+    ["The model, downloaded once", bytes(sizes.model)],
     ["The program", `${bytes(sizes.guest)} (1 MB compressed)`],
-    ["Kept in this browser", `about ${bytes(sizes.model + sizes.guest)}`],
-    ["Sent anywhere", "nothing"],
+    ["Stored in this browser", `about ${bytes(sizes.model + sizes.guest)}`],
+    ["Data sent to servers", "none"],
   ]);
   const found = await checkGPU();
   if (!found.ok) {
     title.textContent = "No GPU here";
     const { sentence, remedy } = explain(found.fault);
-    const why = found.fault?.kind === "no-adapter" ? "This browser gives pages no GPU to compute on (WebGPU), and the model needs one." : sentence;
+    const noGPU = "This browser gives pages no GPU (WebGPU), which the model needs.";
+    const why = found.fault?.kind === "no-adapter" ? noGPU : sentence;
     gpu.textContent = `${why} ${remedy} You can still collect, search and export your texts on this page.`;
     costs.hidden = fetchButton.hidden = true;
-    app.unable = true;
+    app.noGPU = true;
     app.dispatchEvent(new Event("ready"));
     return;
   }
@@ -49,24 +51,24 @@ export async function start(app: App, requests: Requests): Promise<void> {
     fetchButton.disabled = opened;
     if (!opened) return;
     remember(true);
-    requests.restart("the model was fetched");
+    requests.restart("the model was downloaded");
   };
   app.addEventListener("ready", () => {
     const open = app.model !== undefined;
     costs.hidden = fetchButton.hidden = open;
     title.textContent = open ? "Ready" : "Before you start";
-    side.textContent = open ? "The model is in this browser, and opens with this page." : before;
+    side.textContent = open ? "The model is stored in this browser and opens with this page." : before;
     fetchButton.disabled = open;
     if (!open) remember(false);
   });
   fetchButton.addEventListener("click", () => void open());
-  if (localStorage.getItem(agreed) !== null) await open();
+  if (localStorage.getItem(downloadedKey) !== null) await open();
 }
 
 function describe({ name, cpu }: GPUCheck): string {
   const called = name === "" ? "" : ` (${name})`;
-  return cpu ? `There is no GPU for this page to use, but a processor can stand in for one${called}. Everything works, slowly.`
-    : `There is a GPU that this page can use${called}. That is all it needs.`;
+  if (cpu) return `This page cannot use a GPU, but the CPU can replace it${called}. Everything works, but slowly.`;
+  return `This page can use a GPU${called}.`;
 }
 
 function show(event: Progress, bar: HTMLProgressElement, note: HTMLElement): void {
@@ -76,6 +78,6 @@ function show(event: Progress, bar: HTMLProgressElement, note: HTMLElement): voi
 }
 
 function remember(yes: boolean): void {
-  if (yes) localStorage.setItem(agreed, "1");
-  else localStorage.removeItem(agreed);
+  if (yes) localStorage.setItem(downloadedKey, "1");
+  else localStorage.removeItem(downloadedKey);
 }

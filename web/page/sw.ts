@@ -1,9 +1,12 @@
-// The service worker: keeps the page's own files, so that a second visit works without a network, and tells the page of
-// every request that its workers make. Weights are not kept here: the module keeps them, checked, on the device.
+// The service worker. It caches the files of the page, so that later visits work without a network,
+// and reports every request of the page's workers to the page. The module stores the weights, not
+// the service worker.
 
-import { removeCache } from "./caches.js";
+import { deleteCache } from "./caches.js";
 
-/** What cmd/buildwasm/site.go puts in: the files of the page, and a name that changes with any of them. */
+/**
+ * Replaced by cmd/buildwasm/site.go: the files of the page, and a version that changes with them.
+ */
 declare const SHELL: readonly string[];
 declare const VERSION: string;
 declare const self: ServiceWorkerGlobalScope;
@@ -16,8 +19,13 @@ const shell = new Set(SHELL.map((name) => new URL(name, scope).href));
 self.addEventListener("install", (event) => {
   event.waitUntil(
     caches.open(cacheName).then((cache) =>
-      // Names without a hash may have old content in the browser's cache.
-      cache.addAll([...shell].map((url) => new Request(url, { cache: url.includes("/assets/") ? "default" : "no-cache" })))),
+      // The browser may have an old version of files without a hash in their names.
+      cache.addAll(
+        [...shell].map((url) => {
+          return new Request(url, { cache: url.includes("/assets/") ? "default" : "no-cache" });
+        }),
+      ),
+    ),
   );
 });
 
@@ -25,7 +33,7 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {
       for (const name of await caches.keys()) {
-        if (name.startsWith(prefix) && name !== cacheName) await removeCache(name);
+        if (name.startsWith(prefix) && name !== cacheName) await deleteCache(name);
       }
       await self.clients.claim();
     })(),
@@ -40,17 +48,21 @@ self.addEventListener("fetch", (event) => {
   else if (request.mode === "navigate" || shell.has(request.url)) event.respondWith(fromNetwork(request));
 });
 
-/** For names that change with their content. What is not of the shell, the sample, is kept from the first time that it is asked for. */
+/**
+ * For files whose names change with their content. Files outside the shell, such as the sample, are
+ * cached on first use.
+ */
 async function fromCache(request: Request): Promise<Response> {
   const cache = await caches.open(cacheName);
   const kept = await cache.match(request, { ignoreVary: true });
   if (kept !== undefined) return kept;
   const answer = await fetch(request);
-  if (answer.ok) await cache.put(request, answer.clone()).catch(() => undefined); // without room it is fetched again
+  // Without space it is fetched again next time.
+  if (answer.ok) await cache.put(request, answer.clone()).catch(() => undefined);
   return answer;
 }
 
-/** For names that stay: what is kept only stands in when there is no network. */
+/** For files with fixed names: the cache is only used without a network. */
 async function fromNetwork(request: Request): Promise<Response> {
   try {
     return await fetch(request);
@@ -62,7 +74,7 @@ async function fromNetwork(request: Request): Promise<Response> {
   }
 }
 
-// A page sees its own requests; those of its workers only we see.
+// A page can observe its own requests. Only the service worker sees those of its workers.
 async function report(url: string, client: string): Promise<void> {
   const from = client === "" ? undefined : await self.clients.get(client);
   if (from === undefined || from.type === "window") return;

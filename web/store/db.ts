@@ -1,16 +1,16 @@
-// The database in IndexedDB: history items, and the small records that point at
-// blobs. A record changes in one transaction, so that other tabs see all of it or
-// none, and so does whoever comes after a kill.
+// The IndexedDB database: the items of the history, and small records that point at blobs. Records
+// change in one transaction, so that other tabs, and the next visit after a kill, see all of a
+// change or nothing.
 
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "../vendor/idb/index.js";
 
 import { storageFault } from "./quota.js";
 import type { Item } from "./item.js";
 
-/** The name of the database, of the blob folder, and of the channel between tabs. */
+/** The name of the database, the blob folder and the BroadcastChannel between tabs. */
 export const storeName = "nextquill";
 
-/** An item as it is stored. `order` keeps items without a time in the order in which they came. */
+/** A stored item. `order` keeps items without a time in the order in which they were added. */
 export interface StoredItem extends Item {
   order: number;
 }
@@ -26,11 +26,11 @@ export type Database = IDBPDatabase<Schema>;
 export type ItemsTransaction = IDBPTransaction<Schema, ["items"], "readwrite">;
 
 /**
- * Opens the database. When another tab deletes it (forget), the connection closes
- * by itself and `onGone` is called.
+ * Opens the database. When another tab deletes it (forget), the connection is closed and `onGone`
+ * is called.
  */
 export async function openDatabase(onGone: () => void): Promise<Database> {
-  return await guarded("the browser's database cannot be opened", () =>
+  return await withStorageFaults("the browser's database cannot be opened", () =>
     openDB<Schema>(storeName, 1, {
       upgrade(db) {
         const items = db.createObjectStore("items", { keyPath: "id" });
@@ -46,24 +46,31 @@ export async function openDatabase(onGone: () => void): Promise<Database> {
   );
 }
 
-/** Said on the channel before everything is forgotten: whoever hears it lets go of what it has open. */
-export const farewell = "forget";
+/** The message on the channel before everything is deleted. Receivers close what they have open. */
+export const forgetMessage = "forget";
 
-/** Whether there is a database; yes in a browser that does not tell. */
+/** Whether the database exists; true if the browser cannot tell. */
 export async function databaseExists(): Promise<boolean> {
-  return await guarded("the browser's databases cannot be listed", async () => {
+  return await withStorageFaults("the browser's databases cannot be listed", async () => {
     const all = await indexedDB.databases?.();
     return all === undefined || all.some((db) => db.name === storeName);
   });
 }
 
-/** Deletes the database with all that is in it. */
+/** Deletes the database. */
 export async function deleteDatabase(): Promise<void> {
-  await guarded("the browser's database cannot be deleted", () => deleteDB(storeName));
+  await withStorageFaults("the browser's database cannot be deleted", () => deleteDB(storeName));
 }
 
-/** Runs a database operation, which writes about so many bytes; what the medium refuses becomes a Fault of kind "storage". */
-export async function guarded<T>(what: string, operation: () => Promise<T>, bytes?: () => number): Promise<T> {
+/**
+ * Runs a database operation that writes about `bytes()` bytes. Its errors become Faults of kind
+ * "storage".
+ */
+export async function withStorageFaults<T>(
+  what: string,
+  operation: () => Promise<T>,
+  bytes?: () => number,
+): Promise<T> {
   try {
     return await operation();
   } catch (thrown) {

@@ -1,21 +1,27 @@
-// SHA-256: by the browser's own code where the bytes fit into memory at once, else
-// piece by piece, which that code does not offer.
+// SHA-256. The browser's implementation takes all bytes at once; larger inputs are hashed in pieces
+// by a JavaScript implementation.
 
-import { sha256 as pieces } from "../vendor/@noble/hashes/sha2.js";
+import { sha256 as incremental } from "../vendor/@noble/hashes/sha2.js";
 
-const atOnce = 32 << 20;
-const piece = 4 << 20;
+const maxAtOnce = 32 << 20; // bytes
+const pieceSize = 4 << 20;
 
-/** The hash in hexadecimal. */
+/** Returns the hash in hexadecimal. */
 export async function sha256(data: Uint8Array<ArrayBuffer> | ArrayBuffer): Promise<string> {
   return hexadecimal(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
 }
 
-/** The hash of `size` bytes, of which `read` gives those of a range; a few megabytes are in memory at a time. */
-export async function sha256Of(size: number, read: (offset: number, size: number) => Promise<Uint8Array<ArrayBuffer>>): Promise<string> {
-  if (size <= atOnce) return await sha256(await read(0, size));
-  const hash = pieces.create();
-  for (let at = 0; at < size; at += piece) hash.update(await read(at, Math.min(piece, size - at)));
+/**
+ * Returns the hash of `size` bytes. `read` returns a range of them; at most 32 MiB are in memory at
+ * a time.
+ */
+export async function sha256Of(
+  size: number,
+  read: (offset: number, size: number) => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<string> {
+  if (size <= maxAtOnce) return await sha256(await read(0, size));
+  const hash = incremental.create();
+  for (let at = 0; at < size; at += pieceSize) hash.update(await read(at, Math.min(pieceSize, size - at)));
   return hexadecimal(hash.digest());
 }
 

@@ -1,10 +1,13 @@
+// Tables: CSV with commas or semicolons, and TSV.
+
 import { Fault } from "../../fault.js";
 import { type Field, type NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
 /**
- * A table whose first row names the columns: text (required), time, id; all others are context fields. Empty cells are no
- * fields. The separator is the comma, semicolon or tab, whichever the first row has most of.
+ * Reads a table. The first row names the columns: text (required), time, id; all others are context
+ * fields. Empty cells are skipped. The separator is the comma, semicolon or tab, whichever the
+ * first row has most.
  */
 export function* readCSV(file: SourceFile): Generator<Entry> {
   const text = file.text.replaceAll("\r\n", "\n");
@@ -16,12 +19,15 @@ export function* readCSV(file: SourceFile): Generator<Entry> {
       header = cells.map((cell) => cell.trim());
       if (!header.some((name) => name.toLowerCase() === "text")) {
         throw new Fault("missing", {
-          where, detail: "no column is named text", remedy: "name the columns in the first row, the texts' column text",
+          where,
+          detail: "no column is named text",
+          remedy: 'name the columns in the first row; the texts are in the column "text"',
         });
       }
     } else if (open || cells.length !== header.length) {
-      const detail = open ? "a quote is never closed" : `${cells.length} cells where the first row has ${header.length}`;
-      yield { where, fault: new Fault("malformed", { where, detail, remedy: "write quotes inside a cell twice, and give every row the same cells" }) };
+      const detail = open ? "a quote is not closed" : `${cells.length} cells where the first row has ${header.length}`;
+      const remedy = "double the quotes inside a cell, and give every row the same number of cells";
+      yield { where, fault: new Fault("malformed", { where, detail, remedy }) };
     } else {
       yield { where, item: itemOf(header, cells) };
     }
@@ -49,12 +55,12 @@ function separator(text: string): string {
 }
 
 interface Row {
-  line: number; // on which it starts, from 1
+  line: number; // where it starts, from 1
   cells: string[];
-  open: boolean; // ends in the middle of quotes
+  open: boolean; // ends inside quotes
 }
 
-// rows splits by RFC 4180: quoted cells may hold separators, line breaks and doubled quotes.
+// Splits by RFC 4180: quoted cells may contain separators, line breaks and doubled quotes.
 function* rows(text: string, comma: string): Generator<Row> {
   const cell = comma === "\t" ? /[\t\n]/g : comma === ";" ? /[;\n]/g : /[,\n]/g;
   let line = 1;

@@ -1,5 +1,5 @@
-// Files that people have, read into items. What is wrong with one entry is a
-// problem that names its place; the others are still read.
+// Reads files into items. An entry that cannot be read becomes a problem with its place in the
+// file; the other entries are still read.
 
 import { Fault, describe } from "../../fault.js";
 import { contentID, limits, normalize, type Item } from "../item.js";
@@ -9,37 +9,60 @@ import { readMail, readMbox } from "./mail.js";
 import type { Entry, SourceFile } from "./source.js";
 import { readMarkdown, readText } from "./text.js";
 
-/** A format of import. */
+/** The format of a file. */
 export type Format = "jsonl" | "csv" | "txt" | "md" | "eml" | "mbox";
 
 type Reader = (file: SourceFile) => Iterable<Entry>;
 
 const readers: Record<Format, Reader> = {
-  jsonl: readJSONL, csv: readCSV, txt: readText, md: readMarkdown, eml: readMail, mbox: readMbox,
+  jsonl: readJSONL,
+  csv: readCSV,
+  txt: readText,
+  md: readMarkdown,
+  eml: readMail,
+  mbox: readMbox,
 };
 
-const endings: Record<string, Format> = {
-  jsonl: "jsonl", ndjson: "jsonl", json: "jsonl", csv: "csv", tsv: "csv", txt: "txt", text: "txt",
-  md: "md", markdown: "md", eml: "eml", mbox: "mbox", mbx: "mbox",
+const extensions: Record<string, Format> = {
+  jsonl: "jsonl",
+  ndjson: "jsonl",
+  json: "jsonl",
+  csv: "csv",
+  tsv: "csv",
+  txt: "txt",
+  text: "txt",
+  md: "md",
+  markdown: "md",
+  eml: "eml",
+  mbox: "mbox",
+  mbx: "mbox",
 };
 
-/** The endings that are understood, for the accept attribute of a file field. */
-export const accept = Object.keys(endings).map((e) => `.${e}`).join(",");
+/** The supported file extensions, for the accept attribute of a file input. */
+export const accept = Object.keys(extensions)
+  .map((e) => `.${e}`)
+  .join(",");
 
-/** The format that a file's name tells, if any. */
+/** The format that the extension of a file's name stands for, if any. */
 export function formatOf(name: string): Format | undefined {
-  return endings[/\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? ""];
+  return extensions[/\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? ""];
 }
 
-/** Reads a file, or text that was pasted, into items with ids, and the problems found. */
+/** Reads a file or pasted text. Returns the items, with ids, and at most 100 problems. */
 export async function readFile(
-  input: Blob | string, options: { format?: Format | undefined; name?: string | undefined } = {},
+  input: Blob | string,
+  options: { format?: Format | undefined; name?: string | undefined } = {},
 ): Promise<{ items: Item[]; problems: Fault[] }> {
   const name = options.name ?? (input instanceof File ? input.name : "text");
   const format = options.format ?? (input instanceof Blob ? formatOf(name) : guess(input));
   if (format === undefined || !Object.hasOwn(readers, format)) {
     throw new Fault("unsupported", {
-      where: name, field: "file ending", detail: "is not known", remedy: `use one of ${Object.keys(endings).map((e) => `.${e}`).join(", ")}`,
+      where: name,
+      field: "file extension",
+      detail: "is not supported",
+      remedy: `use one of ${Object.keys(extensions)
+        .map((e) => `.${e}`)
+        .join(", ")}`,
     });
   }
   const file = await load(input, name, format);
@@ -49,7 +72,12 @@ export async function readFile(
     try {
       if ("fault" in entry) throw entry.fault;
       if (items.length === limits.items) {
-        throw new Fault("too-large", { where: entry.where, detail: "too many items", limit: `${limits.items}`, remedy: "leave the oldest out" });
+        throw new Fault("too-large", {
+          where: entry.where,
+          detail: "too many items",
+          limit: `${limits.items}`,
+          remedy: "leave out the oldest ones",
+        });
       }
       items.push(normalize(entry.item, entry.where));
     } catch (thrown) {
@@ -58,7 +86,7 @@ export async function readFile(
     }
   }
   if (items.length === 0) {
-    throw problems[0] ?? new Fault("missing", { where: name, detail: "holds no item", remedy: "add at least one text" });
+    throw problems[0] ?? new Fault("missing", { where: name, detail: "has no item", remedy: "add at least one text" });
   }
   await assignIDs(items);
   return { items, problems };
@@ -69,14 +97,18 @@ async function load(input: Blob | string, name: string, format: Format): Promise
   const blob = input instanceof Blob ? input : new Blob([input.toWellFormed()]);
   if (blob.size > limits.file) {
     throw new Fault("too-large", {
-      where: name, detail: `${blob.size} bytes`, limit: `${limits.file} bytes`, remedy: "split it into several files, or leave the oldest items out",
+      where: name,
+      detail: `${blob.size} bytes`,
+      limit: `${limits.file} bytes`,
+      remedy: "split it into several files, or leave out the oldest items",
     });
   }
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = new Uint8Array(await blob.arrayBuffer());
   } catch (thrown) {
-    throw new Fault("storage", { where: name, detail: "cannot be read", remedy: "choose the file again", cause: new Error(describe(thrown)) });
+    const cause = new Error(describe(thrown));
+    throw new Fault("storage", { where: name, detail: "cannot be read", remedy: "choose the file again", cause });
   }
   const mail = format === "eml" || format === "mbox";
   try {
@@ -86,12 +118,12 @@ async function load(input: Blob | string, name: string, format: Format): Promise
   }
 }
 
-// guess tells pasted JSONL from plain text.
+// Distinguishes pasted JSONL from plain text.
 function guess(text: string): Format {
   return /^\s*\{\s*"/.test(text) ? "jsonl" : "txt";
 }
 
-// assignIDs names items by their content; equal ones are numbered, as core/history does.
+// Gives items without an id one of their content. Equal items are numbered, as in core/history.
 async function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): Promise<void> {
   const taken = new Set(items.map((it) => it.id).filter((id) => id !== ""));
   for (const item of items) {

@@ -1,10 +1,13 @@
+// JSON Lines, the format of core/history.
+
 import { Fault, describe, quote } from "../../fault.js";
 import { type Field, type NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
 /**
- * One item a line: {"context": {"to": "Ann"}, "text": "Let's …", "time": "2024-05-17T12:00:00Z"}. Context may also be one
- * string. Unknown keys become context fields. A file that is one JSON list of such objects is read, too.
+ * Reads one item per line: {"context": {"to": "Ann"}, "text": "Let's …", "time":
+ * "2024-05-17T12:00:00Z"}. The context may also be a string. Unknown keys become context fields. A
+ * file may also be one JSON list of such objects.
  */
 export function* readJSONL(file: SourceFile): Generator<Entry> {
   const text = file.text.trimStart();
@@ -46,13 +49,16 @@ function* readList(name: string, text: string): Generator<Entry> {
 }
 
 function itemOf(value: unknown, where: string): NewItem {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw notJSON(where, new Error("no object"));
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw notJSON(where, new Error("it is not an object"));
   const context: Field[] = [];
   const put = (name: string, v: unknown) => {
     if (v === null) return;
     if (typeof v === "object") {
       throw new Fault("unsupported", {
-        where, detail: `the field ${quote(name)} holds a list or an object`, remedy: "give context fields as text or numbers",
+        where,
+        detail: `the field ${quote(name)} is a list or an object`,
+        remedy: "give context fields as text or numbers",
       });
     }
     context.push({ name, value: String(v) });
@@ -60,10 +66,11 @@ function itemOf(value: unknown, where: string): NewItem {
   const item: NewItem = { text: "", context };
   for (const [key, v] of Object.entries(value)) {
     if (key === "id" || key === "text") {
-      if (typeof v !== "string") throw new Fault("malformed", { where, field: key, detail: "is no text", remedy: "give it in quotes" });
+      if (typeof v !== "string")
+        throw new Fault("malformed", { where, field: key, detail: "is not text", remedy: "put it in quotes" });
       item[key] = v;
     } else if (key === "time") {
-      if (v !== null) item.time = v as string | number; // checked when the item is normalized
+      if (v !== null) item.time = v as string | number; // checked by normalize
     } else if (key === "context" && typeof v === "object" && v !== null && !Array.isArray(v)) {
       for (const [name, inner] of Object.entries(v)) put(name, inner);
     } else {
@@ -72,7 +79,12 @@ function itemOf(value: unknown, where: string): NewItem {
   }
   if (item.id === "") delete item.id;
   if (item.time !== undefined && typeof item.time !== "string" && typeof item.time !== "number") {
-    throw new Fault("malformed", { where, field: "time", detail: "is no time", remedy: "write it as 2024-05-17T12:00:00Z or 2024-05-17" });
+    throw new Fault("malformed", {
+      where,
+      field: "time",
+      detail: "is not a time",
+      remedy: "write it as 2024-05-17T12:00:00Z or 2024-05-17",
+    });
   }
   return item;
 }
@@ -80,7 +92,8 @@ function itemOf(value: unknown, where: string): NewItem {
 function unique(item: NewItem, seen: Set<string>, where: string): NewItem {
   if (item.id === undefined) return item;
   if (seen.has(item.id)) {
-    throw new Fault("malformed", { where, field: "id", detail: `${quote(item.id)} was used before`, remedy: "make ids unique, or leave them out" });
+    const remedy = "make the ids unique, or leave them out";
+    throw new Fault("malformed", { where, field: "id", detail: `${quote(item.id)} is used twice`, remedy });
   }
   seen.add(item.id);
   return item;
@@ -88,6 +101,9 @@ function unique(item: NewItem, seen: Set<string>, where: string): NewItem {
 
 function notJSON(where: string, cause: unknown): Fault {
   return new Fault("malformed", {
-    where, detail: "is not an item in JSON", remedy: 'write {"context": {…}, "text": "…", "time": "…"}', cause: new Error(describe(cause)),
+    where,
+    detail: "is not an item in JSON",
+    remedy: 'write {"context": {…}, "text": "…", "time": "…"}',
+    cause: new Error(describe(cause)),
   });
 }

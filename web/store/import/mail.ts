@@ -1,14 +1,18 @@
+// Mail: single messages and mailboxes.
+
 import { describe, Fault } from "../../fault.js";
 import { type Field, type NewItem } from "../item.js";
 import { parseMail } from "./mime.js";
 import type { Entry, SourceFile } from "./source.js";
 
-/** One message (.eml): its own words are the text; recipient and subject are the context. */
+/**
+ * Reads a message (.eml). The text is what the sender wrote; recipient and subject are the context.
+ */
 export function* readMail(file: SourceFile): Generator<Entry> {
   yield message(file.bytes, file.name);
 }
 
-/** A mailbox (.mbox): messages one after the other, each after a line "From …". */
+/** Reads a mailbox (.mbox): messages that each follow a line "From …". */
 export function* readMbox(file: SourceFile): Generator<Entry> {
   let n = 0;
   for (const bytes of split(file.bytes)) yield message(bytes, `${file.name}: message ${++n}`);
@@ -17,13 +21,21 @@ export function* readMbox(file: SourceFile): Generator<Entry> {
 function message(bytes: Uint8Array, where: string): Entry {
   try {
     const { headers, text: all } = parseMail(bytes);
-    const text = ownWords(all);
+    const text = ownText(all);
     if (text === "") {
-      throw new Fault("missing", { where, detail: "has no text of its own", remedy: "leave out messages that only forward or attach" });
+      throw new Fault("missing", {
+        where,
+        detail: "has no text of its own",
+        remedy: "leave out messages without a text",
+      });
     }
     const context: Field[] = [];
-    // "Ann Lee <ann@example.org>" reads as Ann Lee.
-    const to = (headers.get("to") ?? "").replace(/\s*<[^<>]*@[^<>]*>/g, "").replaceAll('"', "").trim() || headers.get("to");
+    // "Ann Lee <ann@example.org>" becomes "Ann Lee".
+    const to =
+      (headers.get("to") ?? "")
+        .replace(/\s*<[^<>]*@[^<>]*>/g, "")
+        .replaceAll('"', "")
+        .trim() || headers.get("to");
     if (to) context.push({ name: "to", value: to });
     const subject = headers.get("subject");
     if (subject) context.push({ name: "subject", value: subject });
@@ -32,26 +44,33 @@ function message(bytes: Uint8Array, where: string): Entry {
     if (!Number.isNaN(date)) item.time = new Date(date);
     return { where, item };
   } catch (thrown) {
-    return { where, fault: thrown instanceof Fault ? thrown : new Fault("malformed", { where, detail: "is no mail message", cause: new Error(describe(thrown)) }) };
+    if (thrown instanceof Fault) return { where, fault: thrown };
+    const cause = new Error(describe(thrown));
+    return { where, fault: new Fault("malformed", { where, detail: "is not a mail message", cause }) };
   }
 }
 
-// ownWords leaves out what others wrote, and the signature: they are not the person's way of writing.
-function ownWords(text: string): string {
+const forwarded = /^-{2,}\s*(Original Message|Forwarded message|Ursprüngliche Nachricht)\s*-{2,}$/i;
+
+// "On Friday Ann wrote:" before a quotation, on one line or two.
+const introduction =
+  /(^|\n)(On|Am|Le|El) [^\n]{0,200}(\n[^\n]{0,100})?(wrote|schrieb[^\n]{0,60}|a écrit|escribió)\s?:\s*(?=\n|$)/g;
+
+// Removes quotations of other messages and the signature.
+function ownText(text: string): string {
   const lines: string[] = [];
   for (const line of text.replaceAll("\r\n", "\n").split("\n")) {
-    if (/^-- ?$/.test(line) || /^-{2,}\s*(Original Message|Forwarded message|Ursprüngliche Nachricht)\s*-{2,}$/i.test(line.trim())) break;
+    if (/^-- ?$/.test(line) || forwarded.test(line.trim())) break;
     if (!/^\s*>/.test(line)) lines.push(line);
   }
-  // "On Friday Ann wrote:" stands before a quotation, perhaps on two lines.
-  return lines.join("\n").replace(/(^|\n)(On|Am|Le|El) [^\n]{0,200}(\n[^\n]{0,100})?(wrote|schrieb[^\n]{0,60}|a écrit|escribió)\s?:\s*(?=\n|$)/g, "$1").trim();
+  return lines.join("\n").replace(introduction, "$1").trim();
 }
 
-// split cuts a mailbox at the lines that start with "From ", after the start or a blank line.
+// Splits a mailbox at lines that start with "From " and follow a blank line or the start.
 function* split(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
   const from = [0x46, 0x72, 0x6f, 0x6d, 0x20]; // "From "
   const newline = 0x0a;
-  let start = -1; // of the message under way: after its "From " line
+  let start = -1; // of the current message, after its "From " line
   let blank = true;
   for (let at = 0; at < bytes.length; ) {
     let end = bytes.indexOf(newline, at);

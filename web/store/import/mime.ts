@@ -1,19 +1,18 @@
-// The part of MIME that a person's own mail is made of: headers with encoded words,
-// nested multiparts, quoted-printable and base64 in any charset that the browser knows.
-// Attachments are passed over.
+// The part of MIME that personal mail uses: headers with encoded words, nested multiparts,
+// quoted-printable and base64, in any charset that the browser supports. Attachments are skipped.
 
-/** What is read of a message. */
+/** A parsed message. */
 export interface Mail {
   headers: ReadonlyMap<string, string>;
-  /** The plain text, or that of the HTML when there is nothing else. */
+  /** The plain text, or the text of the HTML if there is no plain text. */
   text: string;
 }
 
 const maxDepth = 16;
 
-/** Reads a message (RFC 5322, 2045–2047). */
+/** Parses a message (RFC 5322, 2045–2047). */
 export function parseMail(bytes: Uint8Array): Mail {
-  // Bytes as characters: encodings are undone part by part.
+  // One character per byte: each part declares its own encoding.
   const raw = new TextDecoder("latin1").decode(bytes).replaceAll("\r\n", "\n");
   const { headers, body } = cut(raw);
   return { headers, text: textOf(headers, body, 0)?.text ?? "" };
@@ -54,7 +53,7 @@ function cut(raw: string): { headers: Map<string, string>; body: string } {
   for (const line of head.replace(/\n[ \t]+/g, " ").split("\n")) {
     const colon = line.indexOf(":");
     const name = line.slice(0, colon).toLowerCase();
-    if (colon > 0 && !headers.has(name)) headers.set(name, words(line.slice(colon + 1).trim()));
+    if (colon > 0 && !headers.has(name)) headers.set(name, decodeHeader(line.slice(colon + 1).trim()));
   }
   return { headers, body: end < 0 ? "" : raw.slice(end + 2) };
 }
@@ -74,13 +73,13 @@ function decode(body: string, encoding: string, charset: string): string {
   return inCharset(body, charset);
 }
 
-// words decodes =?charset?B?…?= and =?charset?Q?…?= in a header, and headers in bare UTF-8.
-function words(header: string): string {
-  return inCharset(header, "utf-8").replace(/(=\?[^?\s]+\?[bq]\?[^?]*\?=)\s+(?==\?)/gi, "$1").replace(
-    /=\?([^?*\s]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi,
-    (_, charset: string, kind: string, text: string) =>
+// Decodes =?charset?B?…?= and =?charset?Q?…?= in a header, and headers in plain UTF-8.
+function decodeHeader(header: string): string {
+  return inCharset(header, "utf-8")
+    .replace(/(=\?[^?\s]+\?[bq]\?[^?]*\?=)\s+(?==\?)/gi, "$1")
+    .replace(/=\?([^?*\s]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi, (_, charset: string, kind: string, text: string) =>
       inCharset(kind.toLowerCase() === "b" ? fromBase64(text) : fromQuoted(text.replaceAll("_", " ")), charset),
-  );
+    );
 }
 
 function fromQuoted(text: string): string {
@@ -97,18 +96,18 @@ function inCharset(binary: string, charset: string): string {
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) {
     const code = binary.charCodeAt(i);
-    if (code > 0xff) return binary; // decoded already
+    if (code > 0xff) return binary; // already decoded
     bytes[i] = code;
   }
   try {
     return new TextDecoder(charset.trim()).decode(bytes);
   } catch {
-    return new TextDecoder().decode(bytes); // a charset that nobody knows
+    return new TextDecoder().decode(bytes); // an unknown charset
   }
 }
 
-// fromHTML keeps the words of a message that has no plain text. No parser of the
-// browser's is used: it would take the text for a document.
+// Converts HTML to text. It does not use the browser's parser, which would create a document from
+// untrusted input.
 function fromHTML(html: string): string {
   const named: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
   return html
@@ -121,5 +120,7 @@ function fromHTML(html: string): string {
       const code = dec === undefined ? parseInt(hex!, 16) : Number(dec);
       return code <= 0x10ffff ? String.fromCodePoint(code) : all;
     })
-    .replace(/[ \t]*\n[ \t]*/g, "\n").replace(/\n{3,}/g, "\n\n").trim();
+    .replace(/[ \t]*\n[ \t]*/g, "\n")
+    .replace(/\n{3,}/g, "\n\n")
+    .trim();
 }

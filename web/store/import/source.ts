@@ -1,17 +1,19 @@
-// What the readers of the formats are given, and what they give.
+// The input and output of the readers.
 
 import type { Fault } from "../../fault.js";
 import type { NewItem } from "../item.js";
 
-/** One entry of a file, or what is wrong with it. `where` is the file and the place in it. */
+/**
+ * An entry of a file, or the reason why it cannot be read. `where` is the file and the place in it.
+ */
 export type Entry = { where: string; item: NewItem } | { where: string; fault: Fault };
 
-/** What a reader is given. */
+/** The input of a reader. */
 export interface SourceFile {
   name: string;
   text: string;
-  /** The file's bytes: mail declares its own encodings. */
+  /** The bytes of the file, for mail, which declares its own encodings. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** When the file was changed, if known. */
+  /** When the file was last changed, if known. */
   changed: Date | undefined;
 }

@@ -1,7 +1,12 @@
+// Plain text and Markdown.
+
 import { parseTime, type Field, type NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
-/** Plain text: each paragraph, between blank lines, is an item. All have the time at which the file was changed. */
+/**
+ * Reads plain text. Each paragraph between blank lines is an item, with the time of the file's last
+ * change.
+ */
 export function* readText(file: SourceFile): Generator<Entry> {
   let line = 1;
   for (const part of file.text.replaceAll("\r\n", "\n").split(/(\n(?:[ \t]*\n)+)/)) {
@@ -16,8 +21,9 @@ export function* readText(file: SourceFile): Generator<Entry> {
 }
 
 /**
- * Markdown: the body is the text, the front matter's keys are context fields. The time is the front matter's date, else a date at
- * the start of the file's name, else the time at which the file was changed.
+ * Reads Markdown. The body is the text, the keys of the front matter are context fields. The time
+ * is the date of the front matter, else a date at the start of the file's name, else that of the
+ * file's last change.
  */
 export function* readMarkdown(file: SourceFile): Generator<Entry> {
   const { fields, body } = frontMatter(file.text.replaceAll("\r\n", "\n"));
@@ -31,9 +37,9 @@ export function* readMarkdown(file: SourceFile): Generator<Entry> {
   yield { where: file.name, item };
 }
 
-// frontMatter cuts the lines between two --- at the top from the body. Of YAML it
-// understands what front matter is made of: "key: value", quotes, lists in either
-// style (joined by commas) and values that go on in indented lines.
+// Splits the lines between two "---" at the top from the body. It supports a subset of YAML: "key:
+// value", quotes, lists in both styles (joined by commas) and values that continue on indented
+// lines.
 function frontMatter(text: string): { fields: Field[]; body: string } {
   const match = /^---\n(?:([\s\S]*?)\n)?---(?:\n([\s\S]*))?$/.exec(text);
   if (match === null) return { fields: [], body: text };

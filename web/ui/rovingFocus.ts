@@ -1,12 +1,13 @@
-// A line of many small things that takes one stop of the Tab key, as a listbox does.
+// A list of many small options that is a single stop of the Tab key, like a listbox.
 
 /**
- * Makes `options`, which `list` holds, its options: pointing at one, tapping it, or moving to it with the arrow keys, Home and
- * End calls `choose` with its index. The list needs a name of its own; each option needs one where its text is none.
+ * Makes `options` the options of the listbox `list`. Pointing at an option, tapping it, or moving
+ * to it with the arrow keys, Home or End calls `choose` with its index. The list needs an
+ * accessible name; an option needs one if its text is empty.
  */
-export function roving(list: HTMLElement, options: readonly HTMLElement[], choose: (index: number) => void): void {
+export function rovingFocus(list: HTMLElement, options: readonly HTMLElement[], choose: (index: number) => void): void {
   let chosen = -1;
-  const take = (i: number): void => {
+  const select = (i: number): void => {
     if (i === chosen) return;
     chosen = i;
     choose(i);
@@ -15,8 +16,8 @@ export function roving(list: HTMLElement, options: readonly HTMLElement[], choos
   options.forEach((option, i) => {
     option.role = "option";
     option.tabIndex = i === 0 ? 0 : -1;
-    option.addEventListener("pointerenter", () => take(i));
-    option.addEventListener("focus", () => take(i));
+    option.addEventListener("pointerenter", () => select(i));
+    option.addEventListener("focus", () => select(i));
   });
   list.addEventListener("keydown", (event) => {
     const to = { ArrowRight: chosen + 1, ArrowLeft: chosen - 1, Home: 0, End: options.length - 1 }[event.key];

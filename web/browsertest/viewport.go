@@ -9,31 +9,37 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Look is how a page is looked at.
-type Look struct {
+// Viewport is the window in which a page is shown: its size in CSS pixels, the device, the theme.
+type Viewport struct {
 	Width, Height int64
 	Phone, Dark   bool
 }
 
-// LookAs changes how the page is looked at, for good.
-func (b *Browser) LookAs(l Look) error {
+// SetViewport changes the viewport. It also asks the page for reduced motion, so that screenshots
+// do not depend on animations.
+func (b *Browser) SetViewport(v Viewport) error {
 	scheme := "light"
-	if l.Dark {
+	if v.Dark {
 		scheme = "dark"
 	}
 	var options []chromedp.EmulateViewportOption
-	if l.Phone {
+	if v.Phone {
 		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
-	return chromedp.Do(b.ctx, chromedp.EmulateViewport(l.Width, l.Height, options...), media(map[string]string{
-		"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce", // pictures of things at rest
+	return chromedp.Do(b.ctx, chromedp.EmulateViewport(v.Width, v.Height, options...), setMedia(map[string]string{
+		"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce",
 	}))
 }
 
-// Screenshot gives a PNG of what is in the window, or of the whole page.
-func (b *Browser) Screenshot(whole bool) ([]byte, error) {
+// Screenshot returns a PNG of the window or, with fullPage, of the complete page.
+func (b *Browser) Screenshot(fullPage bool) ([]byte, error) {
 	return chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
-		r, err := cdp.Call(ctx, t, pagedomain.CaptureScreenshot, pagedomain.CaptureScreenshotParams{CaptureBeyondViewport: &whole})
+		r, err := cdp.Call(
+			ctx,
+			t,
+			pagedomain.CaptureScreenshot,
+			pagedomain.CaptureScreenshotParams{CaptureBeyondViewport: &fullPage},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +47,7 @@ func (b *Browser) Screenshot(whole bool) ([]byte, error) {
 	})
 }
 
-func media(features map[string]string) chromedp.Action[chromedp.Void] {
+func setMedia(features map[string]string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		var p emulation.SetEmulatedMediaParams
 		for name, value := range features {

@@ -10,25 +10,25 @@ import (
 	"nextquill/core/weights"
 )
 
-// Tiny gives a small Llama with random weights for a tokenizer of the given
-// vocabulary: it trains in a second, and what it computes is as exact as
-// what a large one does. The same seed gives the same model.
-func Tiny(tokenizer fs.FS, vocab int, seed uint64) (fs.FS, error) {
+// TinyModel returns a small Llama with random weights for a tokenizer with the given vocabulary. It
+// trains in a second, and its results are as exact as those of a large model. The same seed gives
+// the same model.
+func TinyModel(tokenizer fs.FS, vocab int, seed uint64) (fs.FS, error) {
 	return llama(tokenizer, vocab, 32, seed)
 }
 
-// Large gives one of some ten megabytes.
-func Large(tokenizer fs.FS, vocab int, seed uint64) (fs.FS, error) {
+// LargeModel is TinyModel with about ten megabytes of weights.
+func LargeModel(tokenizer fs.FS, vocab int, seed uint64) (fs.FS, error) {
 	return llama(tokenizer, vocab, 512, seed)
 }
 
 func llama(tokenizer fs.FS, vocab, hidden int, seed uint64) (fs.FS, error) {
-	const middle, layers, positions = 48, 2, 160
+	const middle, layers, positions = 32, 2, 160
 	heads := max(2, hidden/64)
 	config, err := json.Marshal(map[string]any{
 		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu",
 		"bos_token_id": 0, "eos_token_id": 1, "rms_norm_eps": 1e-5, "rope_theta": 10000, "tie_word_embeddings": true,
-		"hidden_size": hidden, "intermediate_size": middle, "num_attention_heads": heads, "num_key_value_heads": 1,
+		"hidden_size": hidden, "intermediate_size": middle, "num_attention_heads": heads, "num_key_value_heads": heads,
 		"num_hidden_layers": layers, "max_position_embeddings": positions, "vocab_size": vocab,
 	})
 	if err != nil {
@@ -60,8 +60,8 @@ func llama(tokenizer fs.FS, vocab, hidden int, seed uint64) (fs.FS, error) {
 		add(layer+"input_layernorm.weight", one, hidden)
 		add(layer+"post_attention_layernorm.weight", one, hidden)
 		add(layer+"self_attn.q_proj.weight", normal, hidden, hidden)
-		add(layer+"self_attn.k_proj.weight", normal, hidden/heads, hidden)
-		add(layer+"self_attn.v_proj.weight", normal, hidden/heads, hidden)
+		add(layer+"self_attn.k_proj.weight", normal, hidden, hidden)
+		add(layer+"self_attn.v_proj.weight", normal, hidden, hidden)
 		add(layer+"self_attn.o_proj.weight", normal, hidden, hidden)
 		add(layer+"mlp.gate_proj.weight", normal, middle, hidden)
 		add(layer+"mlp.up_proj.weight", normal, middle, hidden)

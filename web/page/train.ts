@@ -1,34 +1,48 @@
-// Personalize: the job, its progress, and the buttons that hold it.
+// The section "Personalize": the training run, its progress, and the buttons to control it.
 
+import { defaults } from "../api.gen.js";
 import type { EvalEvent, Preset, Run, RunEvent, StepEvent } from "../module/nextquill.js";
+import { h } from "../ui/dom.js";
+import { duration, percent, plural } from "../ui/format.js";
+import { runProgress } from "../ui/progress.js";
 import type { App } from "./app.js";
 import { Chart } from "./chart.js";
 import { byId, facts } from "./dom.js";
-import { duration, percent, plural } from "./format.js";
 
-const fewest = 4;
-const tellEvery = 0.1; // of the whole, to a screen reader
+const minTexts = 4;
+const announceEvery = 0.1; // of the run, to screen readers
 
 const stages: Readonly<Record<string, string>> = {
-  load: "Reading the model", tune: "Measuring this device", expert: "Reading what judges your words", train: "Learning",
-  evaluate: "Testing on texts it has not seen", save: "Saving",
+  load: "Loading the model",
+  tune: "Measuring the GPU",
+  expert: "Finding the words that are typical of you",
+  train: "Training",
+  evaluate: "Testing on texts that were held out",
+  save: "Saving",
 };
 
-// What each phase does, and what the method is called.
-const phases: Readonly<Record<string, { title: string; name: string }>> = {
+// What each phase trains, and the name of its method.
+const phases: Readonly<Partial<Record<string, { title: string; name: string }>>> = {
   contextsft: { title: "Learning how you write", name: "ContextSFT" },
-  nextquill: { title: "Learning what is yours", name: "NextQuill" },
-  "nextquill-code": { title: "Learning what is yours", name: "NextQuill" },
-};
+  nextquill: { title: "Learning what is typical of you", name: "NextQuill" },
+  "nextquill-code": { title: "Learning what is typical of you", name: "NextQuill" },
+} satisfies Partial<Record<Preset, unknown>>;
 
-const factNames = ["Loss", "Loss on texts held back", "Tokens that are yours", "Tokens a second"] as const;
+// The methods that the user can choose from, the default first.
+const methods: readonly (readonly [preset: Preset, name: string])[] = [
+  ["nextquill", "NextQuill, as in the paper"],
+  ["nextquill-code", "NextQuill, as in its released code"],
+  ["contextsft", "Fine-tuning with history only"],
+];
+
+const factNames = ["Loss", "Loss on held-out texts", "Tokens typical of you", "Tokens per second"] as const;
 type FactName = (typeof factNames)[number];
 
-export function learnPanel(app: App): void {
-  new LearnPanel(app);
+export function trainPanel(app: App): void {
+  new TrainPanel(app);
 }
 
-class LearnPanel {
+class TrainPanel {
   readonly #app: App;
   readonly #startButton = byId("learn-start", HTMLButtonElement);
   readonly #pause = byId("learn-pause", HTMLButtonElement);
@@ -39,22 +53,25 @@ class LearnPanel {
   readonly #stage = byId("learn-stage", HTMLElement);
   readonly #left = byId("learn-left", HTMLElement);
   readonly #figures = byId("learn-facts", HTMLElement);
-  readonly #said = byId("learn-said", HTMLElement);
+  readonly #live = byId("learn-said", HTMLElement);
   readonly #charts = byId("charts", HTMLElement);
-  // Each phase has its own objective, and so its own scale; tests are alike in all.
+  // Each phase has its own objective and therefore its own chart. The held-out loss is the same in
+  // all phases.
   #losses: Chart[] = [];
   #tests: Chart | undefined;
-  #held: { name: string; step: number; loss: number }[] = [];
+  #heldout: { name: string; step: number; loss: number }[] = [];
   #facts: Partial<Record<FactName, string>> = {};
   #steps = 1;
   #run: Run | undefined;
   #unfinished = false;
-  #told = 0;
+  #announced = 0; // share of the run
 
   constructor(app: App) {
     this.#app = app;
+    byId("preset", HTMLSelectElement).replaceChildren(...methods.map(([value, name]) => h("option", { value }, name)));
+    byId("epochs", HTMLInputElement).value = String(defaults.epochs);
     for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => this.#enable());
-    app.addEventListener("ready", () => void app.watch(() => this.#look()));
+    app.addEventListener("ready", () => void app.watch(() => this.#findUnfinished()));
     byId("learn-form", HTMLFormElement).addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#start();
@@ -74,27 +91,32 @@ class LearnPanel {
     });
   }
 
-  // A training that a closed tab left behind can go on.
-  async #look(): Promise<void> {
+  // Offers to resume the run of an earlier visit.
+  async #findUnfinished(): Promise<void> {
     const left = await this.#app.model?.unfinished();
     this.#unfinished = left !== undefined;
-    this.#startButton.textContent = left === undefined ? "Personalize" : "Go on learning";
+    this.#startButton.textContent = left === undefined ? "Personalize" : "Resume training";
     this.#enable();
-    if (left !== undefined) this.#note.textContent = `A training stopped at step ${left.step} of ${left.steps}.`;
+    if (left !== undefined) this.#note.textContent = `Training was interrupted at step ${left.step} of ${left.steps}.`;
   }
 
   #enable(): void {
-    const { model, items, busy, unable } = this.#app;
-    const enough = items.length >= fewest;
+    const { model, items, busy, noGPU } = this.#app;
+    const enough = items.length >= minTexts;
     this.#startButton.disabled = model === undefined || !enough || busy;
     if (busy || this.#unfinished || this.#run !== undefined) return;
-    this.#note.textContent = unable ? "Needs a GPU." : !enough ? `Add ${fewest} texts or more first.`
-      : model === undefined ? "Fetch the model first." : `Learns from ${plural(items.length, "text")}.`;
+    this.#note.textContent = noGPU
+      ? "Needs a GPU."
+      : !enough
+        ? `Add ${minTexts} texts or more first.`
+        : model === undefined
+          ? this.#app.unavailable
+          : `Trains on ${plural(items.length, "text")}.`;
   }
 
   async #start(): Promise<void> {
     const preset = byId("preset", HTMLSelectElement).value as Preset;
-    const epochs = byId("epochs", HTMLInputElement).valueAsNumber || 3;
+    const epochs = byId("epochs", HTMLInputElement).valueAsNumber || defaults.epochs;
     const began = performance.now();
     const finished = await this.#app.work(async (model) => {
       this.#prepare();
@@ -103,29 +125,29 @@ class LearnPanel {
       await run.result;
     });
     this.#run = undefined;
-    this.#app.hold(false);
+    this.#app.setPaused(false);
     for (const b of [this.#pause, this.#cancel]) b.hidden = true;
     this.#startButton.hidden = false;
     this.#left.textContent = "";
     if (finished) {
       this.#bar.value = 1;
-      this.#stage.textContent = `Learnt in ${duration((performance.now() - began) / 1000)}.`;
-      this.#say("Learning is done.");
+      this.#stage.textContent = `Trained in ${duration((performance.now() - began) / 1000)}.`;
+      this.#announce("Training is done.");
     } else {
       this.#stage.textContent = "Stopped.";
-      this.#say("Learning stopped.");
+      this.#announce("Training stopped.");
     }
-    await this.#app.watch(() => this.#look());
-    this.#app.dispatchEvent(new Event("learnt"));
+    await this.#app.watch(() => this.#findUnfinished());
+    this.#app.dispatchEvent(new Event("trained"));
   }
 
   #prepare(): void {
     this.#charts.replaceChildren();
     this.#losses = [];
     this.#tests = undefined;
-    this.#held = [];
+    this.#heldout = [];
     this.#facts = {};
-    this.#told = 0;
+    this.#announced = 0;
     this.#panel.hidden = false;
     this.#startButton.hidden = true;
     for (const b of [this.#pause, this.#cancel]) {
@@ -141,7 +163,7 @@ class LearnPanel {
   }
 
   #show(event: RunEvent): void {
-    const { title, name } = phases[event.preset] ?? { title: "Learning", name: event.preset };
+    const { title, name } = phases[event.preset] ?? { title: "Training", name: event.preset };
     switch (event.event) {
       case "stage":
         this.#stage.textContent = stages[event.stage] ?? event.stage;
@@ -162,32 +184,30 @@ class LearnPanel {
     this.#steps = e.steps;
     const chart = (this.#losses[e.phase - 1] ??= this.#chart(title, `${name} loss, lower is better`, false));
     chart.add(name, e.step, e.steps, e.loss);
-    const done = (e.phase - 1 + e.step / e.steps) / e.phases;
+    const { done, left } = runProgress(e);
     this.#bar.value = done;
-    const pass = e.phases > 1 ? `, part ${e.phase} of ${e.phases}` : "";
-    this.#stage.textContent = `Step ${e.step} of ${e.steps}${pass}`;
-    // A later phase takes about what this one takes in all.
-    const left = e.remaining + (e.phases - e.phase) * (e.seconds + e.remaining);
+    const part = e.phases > 1 ? `, part ${e.phase} of ${e.phases}` : "";
+    this.#stage.textContent = `Step ${e.step} of ${e.steps}${part}`;
     this.#left.textContent = `${duration(left)} left`;
-    this.#tell({
-      "Loss": `${e.loss.toFixed(3)} (${name})`,
-      "Tokens a second": Math.round(e.tokensPerSecond).toLocaleString("en"),
-      ...(e.preset !== "contextsft" && { "Tokens that are yours": percent(e.causalShare) }),
+    this.#showFacts({
+      Loss: `${e.loss.toFixed(3)} (${name})`,
+      "Tokens per second": Math.round(e.tokensPerSecond).toLocaleString("en"),
+      ...(e.preset !== "contextsft" && { "Tokens typical of you": percent(e.causalShare) }),
     });
-    if (done >= this.#told + tellEvery) {
-      this.#told = Math.floor(done / tellEvery) * tellEvery;
-      this.#say(`${percent(this.#told)} learnt, ${duration(left)} left.`);
+    if (done >= this.#announced + announceEvery) {
+      this.#announced = Math.floor(done / announceEvery) * announceEvery;
+      this.#announce(`${percent(this.#announced)} done, ${duration(left)} left.`);
     }
   }
 
-  // One test a phase is a figure; several are a line.
+  // A single test per phase is shown as a figure, several as a chart.
   #showTest(e: EvalEvent, name: string): void {
-    this.#tell({ "Loss on texts held back": e.loss.toFixed(3) });
-    const again = this.#held.some((one) => one.name === name);
-    this.#held.push({ name, step: e.step, loss: e.loss });
+    this.#showFacts({ "Loss on held-out texts": e.loss.toFixed(3) });
+    const again = this.#heldout.some((one) => one.name === name);
+    this.#heldout.push({ name, step: e.step, loss: e.loss });
     if (this.#tests === undefined && !again) return;
-    const waiting = this.#tests === undefined ? this.#held : this.#held.slice(-1);
-    this.#tests ??= this.#chart("Texts held back", "nats per token, lower is better", true);
+    const waiting = this.#tests === undefined ? this.#heldout : this.#heldout.slice(-1);
+    this.#tests ??= this.#chart("Held-out texts", "nats per token, lower is better", true);
     for (const one of waiting) this.#tests.add(one.name, one.step, this.#steps, one.loss);
   }
 
@@ -198,26 +218,30 @@ class LearnPanel {
     return chart;
   }
 
-  #tell(news: Partial<Record<FactName, string>>): void {
+  #showFacts(news: Partial<Record<FactName, string>>): void {
     Object.assign(this.#facts, news);
-    facts(this.#figures, factNames.flatMap((name) => (this.#facts[name] === undefined ? [] : [[name, this.#facts[name]] as const])));
+    const known = factNames.filter((name) => this.#facts[name] !== undefined);
+    facts(
+      this.#figures,
+      known.map((name) => [name, this.#facts[name]!]),
+    );
   }
 
   #showState(): void {
     const state = this.#run?.state;
-    this.#app.hold(state === "paused");
+    this.#app.setPaused(state === "paused");
     this.#pause.textContent = state === "paused" ? "Resume" : "Pause";
     this.#pause.disabled = state !== "paused" && state !== "running";
     if (state === "paused") {
       this.#stage.textContent = "Paused";
       this.#left.textContent = "";
-      this.#say("Paused.");
+      this.#announce("Paused.");
     } else if (state === "recovering") {
-      this.#stage.textContent = "The GPU was lost. Opening it again, to go on from the newest checkpoint";
+      this.#stage.textContent = "The GPU was lost. Opening it again to resume from the newest checkpoint";
     }
   }
 
-  #say(text: string): void {
-    this.#said.textContent = text;
+  #announce(text: string): void {
+    this.#live.textContent = text;
   }
 }

@@ -1,4 +1,4 @@
-// Figures in words that people use.
+// Formatting of numbers and texts.
 
 export function bytes(n: number): string {
   if (n < 1e3) return `${n} bytes`;
@@ -7,7 +7,7 @@ export function bytes(n: number): string {
   return `${(n / 1e9).toFixed(1)} GB`;
 }
 
-/** How long something takes, coarser the longer it is: nobody wants the seconds of an hour. */
+/** A duration, with less precision the longer it is. */
 export function duration(seconds: number): string {
   if (seconds < 1) return "under a second";
   if (seconds < 90) return `${Math.round(seconds)} s`;
@@ -21,17 +21,20 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 
 export function date(iso: string): string {
   const d = new Date(iso);
-  return Number.isNaN(d.getTime()) ? "" : d.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  return Number.isNaN(d.getTime())
+    ? ""
+    : d.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 }
 
-/** A number with its sign, and a true minus. */
+/** A number with its sign, with a typographic minus. */
 export function signed(n: number, digits: number): string {
   const text = Math.abs(n).toFixed(digits);
   if (Number(text) === 0) return text;
   return (n < 0 ? "−" : "+") + text;
 }
 
-export const percent = (p: number): string => (p > 0 && p < 0.001 ? "under 0.1 %" : `${(100 * p).toFixed(p < 0.1 ? 1 : 0)} %`);
+export const percent = (p: number): string =>
+  p > 0 && p < 0.001 ? "under 0.1 %" : `${(100 * p).toFixed(p < 0.1 ? 1 : 0)} %`;
 
 export function cut(text: string, length: number): string {
   const points = [...text];

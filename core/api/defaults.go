@@ -1,0 +1,18 @@
+package api
+
+// Defaults are the values that the browser module uses where its caller sets none. The sampling is
+// also the default of "nextquill write".
+type Defaults struct {
+	Preset   string   `json:"preset"`
+	Epochs   float64  `json:"epochs"` // of each phase
+	Seed     uint64   `json:"seed"`   // of training
+	Sampling Sampling `json:"sampling"`
+}
+
+// ModuleDefaults returns the defaults of the browser module.
+func ModuleDefaults() Defaults {
+	return Defaults{
+		Preset: "nextquill", Epochs: 3, Seed: 1,
+		Sampling: Sampling{Temperature: .7, TopK: 40, TopP: .95, RepetitionPenalty: 1.1, MaxTokens: 96},
+	}
+}

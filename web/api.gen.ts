@@ -1,0 +1,1024 @@
+// Code generated from the Go types by web/genapi. DO NOT EDIT. To regenerate: go generate ./web/genapi
+//
+// Parameters are sent as they are, so their fields are named as in JSON. Results and events are
+// decoded: every field is checked, and named in camel case.
+
+import { boolean, integer, list, literal, number, optional, record, string, type Decoder } from "./decode.js";
+
+
+/** The formats of a base model's weights on the GPU. */
+export type Base = "auto" | "f32" | "f16" | "q8" | "q4";
+
+/** The shapes of the learning rate's decay. */
+export type Decay = "cosine" | "linear" | "constant";
+
+/** The training objectives, the default first. */
+export type Preset = "nextquill" | "contextsft" | "dce" | "mce" | "mce-dce" | "nextquill-code" | "sft";
+
+export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "sft"];
+
+/** How the items of a prompt are retrieved. */
+export type RetrievalKind = "latest" | "bm25";
+
+/** How prompts are laid out. */
+export type Template = "plain" | "chat";
+
+/**
+ * What sort of error a fault is. "internal" is a bug in NextQuill; "busy" means that another tab or call
+ * is working.
+ */
+export type FaultKind =
+  | "malformed"
+  | "too-large"
+  | "out-of-range"
+  | "mismatch"
+  | "missing"
+  | "unsupported"
+  | "no-adapter"
+  | "device-limit"
+  | "device"
+  | "device-lost"
+  | "storage"
+  | "cancelled"
+  | "nan"
+  | "internal"
+  | "internal"
+  | "busy";
+
+/** The lower bounds of |DCE| of the four shades of a token. */
+export const shadeLevels = [
+  0.01,
+  0.05,
+  0.15,
+  0.4
+] as const;
+
+/** The phases of a run with each preset; see core/api. */
+export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
+  "contextsft": [
+    {
+      "preset": "contextsft",
+      "out": "adapter",
+      "from": true
+    }
+  ],
+  "dce": [
+    {
+      "preset": "dce",
+      "out": "adapter",
+      "from": true
+    }
+  ],
+  "mce": [
+    {
+      "preset": "mce",
+      "out": "adapter",
+      "from": true
+    }
+  ],
+  "mce-dce": [
+    {
+      "preset": "mce-dce",
+      "out": "adapter",
+      "from": true
+    }
+  ],
+  "nextquill": [
+    {
+      "preset": "contextsft",
+      "out": "contextsft"
+    },
+    {
+      "preset": "nextquill",
+      "out": "adapter",
+      "expert": "contextsft",
+      "from": true
+    }
+  ],
+  "nextquill-code": [
+    {
+      "preset": "nextquill-code",
+      "out": "adapter",
+      "from": true
+    }
+  ],
+  "sft": [
+    {
+      "preset": "sft",
+      "out": "adapter",
+      "from": true
+    }
+  ]
+};
+
+/** The defaults of the module; see core/api. */
+export const defaults = {
+  "preset": "nextquill",
+  "epochs": 3,
+  "seed": 1,
+  "sampling": {
+    "temperature": 0.7,
+    "top_k": 40,
+    "top_p": 0.95,
+    "repetition_penalty": 1.1,
+    "max_tokens": 96
+  }
+} as const;
+
+/** The longest name of a blob, in bytes of UTF-8. */
+export const maxBlobName = 255 as const;
+
+/** The limits on items; see core/history. */
+export const itemLimits = {
+  "text": 4194304,
+  "file": 67108864,
+  "items": 100000,
+  "fields": 64,
+  "fieldName": 256
+} as const;
+
+/** The limits on a model's manifest; see models/manifest. */
+export const manifestLimits = {
+  "version": 1,
+  "size": 1048576,
+  "files": 1000,
+  "path": 150,
+  "name": 200
+} as const;
+
+// The ABI between guest and host; see wasm/abi/README.md.
+
+/** Checked when a guest starts. */
+export const abiVersion = 1 as const;
+
+/** The guest's import module. */
+export const abiModule = "nextquill" as const;
+
+/** The other import module. */
+export const wasiModule = "wasi_snapshot_preview1" as const;
+
+/** The functions of wasiModule that a guest may import. */
+export const wasiNames = [
+  "args_get",
+  "args_sizes_get",
+  "environ_get",
+  "environ_sizes_get",
+  "clock_time_get",
+  "random_get",
+  "poll_oneoff",
+  "sched_yield",
+  "proc_exit",
+  "fd_read",
+  "fd_write",
+  "fd_close",
+  "fd_fdstat_get",
+  "fd_fdstat_set_flags",
+  "fd_prestat_get",
+  "fd_prestat_dir_name"
+] as const;
+
+/** The functions of abiModule. */
+export const importNames = [
+  "gpu_info",
+  "gpu_submit",
+  "gpu_read",
+  "blob_size",
+  "blob_read",
+  "blob_write",
+  "blob_delete",
+  "blob_list",
+  "blob_to_gpu",
+  "yield",
+  "emit",
+  "respond",
+  "reply_read"
+] as const;
+
+/** The functions that a guest exports. */
+export const exportNames = [
+  "_initialize",
+  "start",
+  "alloc",
+  "free",
+  "call",
+  "resume",
+  "cancel"
+] as const;
+
+/** What call and resume return. A negative value is a status. */
+export const State = {
+  "done": 0,
+  "parked": 1
+} as const;
+
+/** The status of a failed import or operation. The reply then is an ErrorInfo. */
+export const statusFailed = -1 as const;
+
+/** The statuses below statusFailed. */
+export const statusTexts: Readonly<Record<number, string>> = {
+  "-2": "busy with another call",
+  "-3": "not started, or started with another ABI version",
+  "-4": "nothing waits for this token",
+  "-5": "the request is not in memory from alloc"
+};
+
+/** The largest command batch, in bytes. */
+export const maxBatch = 8388608 as const;
+
+/** The most commands in a batch. */
+export const maxCommands = 65536 as const;
+
+/** The largest request, response, event or reply, in bytes. */
+export const maxMessage = 33554432 as const;
+
+/** The longest name that crosses the ABI, in bytes. */
+export const maxNameArg = 4096 as const;
+
+/** The numbers of the commands. */
+export const Op = {
+  "clearBuffer": 4,
+  "copyBuffer": 5,
+  "createBindGroup": 8,
+  "createBuffer": 1,
+  "createPipeline": 6,
+  "destroyBindGroup": 9,
+  "destroyBuffer": 2,
+  "destroyPipeline": 7,
+  "dispatch": 10,
+  "writeBuffer": 3
+} as const;
+
+/** How a buffer is used. */
+export const Usage = {
+  "storage": 1,
+  "uniform": 2
+} as const;
+
+/** How a shader uses a binding. */
+export const Access = {
+  "read": 2,
+  "uniform": 1,
+  "write": 3
+} as const;
+export type Access = (typeof Access)[keyof typeof Access];
+
+// Messages.
+
+/**
+ * Phase is one call of "personalize" in a run that trains with a preset. Out and Expert are names of
+ * folders within the output folder of the run.
+ */
+export interface Phase {
+  /** PersonalizeParams.Preset */
+  preset: Preset;
+  /** where the phase writes its adapter */
+  out: string;
+  /**
+   * This is the folder that an earlier phase wrote, for PersonalizeParams.Expert; "" if the phase
+   * needs none.
+   */
+  expert?: string | undefined;
+  /**
+   * This tells whether the phase starts from the adapter that the run continues, if there is one.
+   * The expert never does: it weighs the tokens of these texts, so it learns from them only.
+   */
+  from?: boolean | undefined;
+}
+
+/** Info describes the adapter behind a device. Sizes are in bytes. */
+export interface DeviceInfo {
+  name: string;
+  backend: string;
+  /**
+   * This is set when the adapter runs shaders on the processor (llvmpipe,
+   * SwiftShader); kernels then take their register-blocked variants.
+   */
+  cpu: boolean;
+  max_buffer_size: number;
+  max_binding_size: number;
+  max_storage_buffers: number;
+  max_invocations: number;
+  max_workgroup_size_x: number;
+  max_workgroup_memory: number;
+  max_groups_per_dimension: number;
+  storage_offset_alignment: number;
+  shader_f16: boolean;
+  subgroups: boolean;
+  subgroup_min_size: number;
+  timestamp_query: boolean;
+}
+
+/** ErrorInfo is an error in JSON. Package rpc converts errors to it and back. */
+export interface ErrorInfo {
+  /** This is a fault.Kind, or empty if the error is not a fault. */
+  kind?: string | undefined;
+  where?: string | undefined;
+  field?: string | undefined;
+  detail?: string | undefined;
+  limit?: string | undefined;
+  remedy?: string | undefined;
+  /** This is the complete text, for a caller that only displays the error. */
+  message: string;
+  cause?: ErrorInfo | undefined;
+}
+
+/** StageEvent reports what a method is doing and how far it is. */
+export interface StageEvent {
+  event: "stage";
+  /** one of the Stage constants */
+  stage: string;
+  done: number;
+  /** 0 if unknown */
+  total: number;
+}
+
+export const decodeStageEvent: Decoder<StageEvent> = /* @__PURE__ */ record<StageEvent>({
+  event: /* @__PURE__ */ literal("stage"),
+  stage: string,
+  done: integer,
+  total: integer,
+});
+
+/** MemoryEvent estimates the device memory of a method, before it loads anything. */
+export interface MemoryEvent {
+  event: "memory";
+  /** weights that do not train; all weights if all train */
+  base: number;
+  /** LoRA factors */
+  adapter: number;
+  /** gradients and the moments of AdamW */
+  optimizer: number;
+  /** of a step, with its inputs */
+  activations: number;
+  /** keys and values while writing, with scratch buffers */
+  cache: number;
+  /** during loading only */
+  loading: number;
+  /** This is what is on the device already and stays there: a loaded model with its adapters. */
+  held: number;
+  /** This is the largest number of bytes at once, including Held. */
+  peak: number;
+  /** Loading.Memory */
+  cap: number;
+  /**
+   * This tells whether a training run recomputes activations, and Why the reason, one of the
+   * Why constants. Both are empty for methods that do not train.
+   */
+  recompute: boolean;
+  why: string;
+}
+
+export const decodeMemoryEvent: Decoder<MemoryEvent> = /* @__PURE__ */ record<MemoryEvent>({
+  event: /* @__PURE__ */ literal("memory"),
+  base: integer,
+  adapter: integer,
+  optimizer: integer,
+  activations: integer,
+  cache: integer,
+  loading: integer,
+  held: /* @__PURE__ */ optional(integer, 0),
+  peak: integer,
+  cap: /* @__PURE__ */ optional(integer, 0),
+  recompute: /* @__PURE__ */ optional(boolean, false),
+  why: /* @__PURE__ */ optional(string, ""),
+});
+
+/**
+ * AdapterEvent warns that an adapter is used in another way than it was trained: with another
+ * template, or on a base in another format. The method continues.
+ */
+export interface AdapterEvent {
+  event: "adapter";
+  adapter: string;
+  /** in use */
+  template: string;
+  /** in use */
+  base: string;
+  /**
+   * LearntTemplate and LearntBase are those of the training; "" if the adapter does not record
+   * them.
+   */
+  learntTemplate: string;
+  learntBase: string;
+}
+
+export const decodeAdapterEvent: Decoder<AdapterEvent> = /* @__PURE__ */ record<AdapterEvent>({
+  event: /* @__PURE__ */ literal("adapter"),
+  adapter: string,
+  template: string,
+  base: string,
+  learntTemplate: string,
+  learntBase: string,
+});
+
+/**
+ * StepEvent reports one optimizer step. Events arrive a few steps late, because losses are read from
+ * the device only now and then.
+ */
+export interface StepEvent {
+  event: "step";
+  /** 1-based */
+  step: number;
+  steps: number;
+  epoch: number;
+  loss: number;
+  /** L_n, next-token prediction */
+  ntpLoss: number;
+  /** L_p, alignment of the model-side causal effect */
+  alignLoss: number;
+  /** share of the tokens with DCE > δ */
+  causalShare: number;
+  lr: number;
+  gradNorm: number;
+  /** packed tokens */
+  tokensPerSecond: number;
+  seconds: number;
+  /** estimated seconds until the end */
+  remaining: number;
+}
+
+export const decodeStepEvent: Decoder<StepEvent> = /* @__PURE__ */ record<StepEvent>({
+  event: /* @__PURE__ */ literal("step"),
+  step: integer,
+  steps: integer,
+  epoch: number,
+  loss: number,
+  ntpLoss: number,
+  alignLoss: number,
+  causalShare: number,
+  lr: number,
+  gradNorm: number,
+  tokensPerSecond: number,
+  seconds: number,
+  remaining: number,
+});
+
+/** EvalEvent reports a test on the held-out items during training. */
+export interface EvalEvent {
+  event: "eval";
+  step: number;
+  /** nats per response token */
+  loss: number;
+  /** whether it is the lowest so far */
+  best: boolean;
+}
+
+export const decodeEvalEvent: Decoder<EvalEvent> = /* @__PURE__ */ record<EvalEvent>({
+  event: /* @__PURE__ */ literal("eval"),
+  step: integer,
+  loss: number,
+  best: boolean,
+});
+
+/** CheckpointEvent reports that a complete checkpoint is stored. */
+export interface CheckpointEvent {
+  event: "checkpoint";
+  step: number;
+}
+
+export const decodeCheckpointEvent: Decoder<CheckpointEvent> = /* @__PURE__ */ record<CheckpointEvent>({
+  event: /* @__PURE__ */ literal("checkpoint"),
+  step: integer,
+});
+
+/** TokenEvent carries a piece of streamed text. */
+export interface TokenEvent {
+  event: "token";
+  text: string;
+}
+
+export const decodeTokenEvent: Decoder<TokenEvent> = /* @__PURE__ */ record<TokenEvent>({
+  event: /* @__PURE__ */ literal("token"),
+  text: string,
+});
+
+/** The decoders of the events, by name. */
+export const decodeEvent = {
+  stage: decodeStageEvent,
+  memory: decodeMemoryEvent,
+  adapter: decodeAdapterEvent,
+  step: decodeStepEvent,
+  eval: decodeEvalEvent,
+  checkpoint: decodeCheckpointEvent,
+  token: decodeTokenEvent,
+} as const;
+
+/**
+ * LoadParams are the parameters of "load": keep a base model on the device, with the adapters in
+ * these folders. Until "unload" or "release", methods that name this model use it without loading
+ * it, and a method that names one of the folders as its adapter switches to it at once. Calling it
+ * again reads the adapters again; with another model, it replaces the model.
+ */
+export interface LoadParams {
+  /**
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * BaseAuto.
+   */
+  base?: Base | undefined;
+  /**
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * method that would need more fails with fault.TooLarge before it loads anything.
+   */
+  memory?: number | undefined;
+  model: string;
+  adapters?: string[] | undefined;
+}
+
+/** LoadResult is the result of "load" and "unload". */
+export interface LoadResult {
+  seconds: number;
+  /** on the device afterwards */
+  liveBytes: number;
+}
+
+export const decodeLoadResult: Decoder<LoadResult> = /* @__PURE__ */ record<LoadResult>({
+  seconds: number,
+  liveBytes: integer,
+});
+
+/** Source names the blobs with the writer's items, in JSON Lines as core/history exports them. */
+export interface Source {
+  /** This is the blob with the items to train on and to retrieve from. */
+  history: string;
+  /**
+   * This is a blob with the items to test on, all of them later than the items in History. If
+   * it is empty, HeldoutFraction is split off the end of History.
+   */
+  heldout?: string | undefined;
+  /** This is the share of the newest items to test on if Heldout is empty; 0 means 0.2. */
+  heldout_fraction?: number | undefined;
+  /** This limits the items to train on to the newest ones; 0 means all. */
+  max_items?: number | undefined;
+  /** This limits the items to test on to the oldest ones; 0 means all. */
+  max_heldout?: number | undefined;
+}
+
+/** Retrieval selects the earlier items that the prompt contains, and limits its length. */
+export interface Retrieval {
+  /** This is one of the Retrieval constants. Empty means RetrievalLatest. */
+  kind?: RetrievalKind | undefined;
+  /** This is the number of items in the prompt; 0 means 3. */
+  k?: number | undefined;
+  /**
+   * MaxPrompt and MaxResponse limit the tokens of a sample. 0 derives them from the model's
+   * context length: a quarter of it for the response, the rest for the prompt.
+   */
+  max_prompt?: number | undefined;
+  max_response?: number | undefined;
+}
+
+/** Options are the parameters of the objective. */
+export interface ObjectiveOptions {
+  /** δ, a difference of probabilities */
+  delta: number;
+  /** λ, weight of tokens with DCE above δ */
+  lambda: number;
+  /** ε, weight of the other tokens */
+  epsilon: number;
+  /** α, factor of L_p */
+  alpha: number;
+  /** NTPWeighted and AlignWeighted weight L_n and L_p by ω; otherwise the weight is 1. */
+  ntp_weighted: boolean;
+  align_weighted: boolean;
+  /** Z_n */
+  normalize_ntp: string;
+  /** Z_p */
+  normalize_align: string;
+  /** This is θ_D: Self, or the folder of a frozen adapter. */
+  expert: string;
+  /** This propagates the gradient of L_p through z^0. */
+  counterfactual_grad: boolean;
+  /** This is the kind of ω; empty means Binary. */
+  weights?: string | undefined;
+  /** This is the share of tokens above δ when Weights is Quantile. */
+  quantile_share?: number | undefined;
+  /**
+   * This drops tokens from L_p whose p_h is below this share of the most likely token's
+   * probability, as in contrastive decoding (Li et al. 2023); 0 disables it.
+   */
+  plausibility?: number | undefined;
+  /** This trains and prompts without history (preset sft). */
+  no_history?: boolean | undefined;
+}
+
+/** LoRA is the shape of a new adapter. */
+export interface LoRA {
+  /** 0 means 16 */
+  rank: number;
+  /** 0 means 32 */
+  alpha: number;
+  /** This are the names of linear layers ("q_proj", …); empty means all. */
+  targets?: string[] | undefined;
+}
+
+/** Training sets the optimizer and its schedule. A field that is 0 takes the default in its comment. */
+export interface Training {
+  /** 3 */
+  epochs?: number | undefined;
+  /** samples of a step, 8 */
+  batch_size?: number | undefined;
+  /** 1e-3 */
+  lr?: number | undefined;
+  /** share of the steps, 0.1 */
+  warmup?: number | undefined;
+  /** one of the Decay constants, DecayCosine */
+  decay?: Decay | undefined;
+  /** 0 */
+  weight_decay?: number | undefined;
+  /** global norm of the gradients, 1 */
+  clip?: number | undefined;
+  seed?: number | undefined;
+  /** DefaultTokenBudget */
+  token_budget?: number | undefined;
+  /**
+   * This runs each layer forward again in the backward pass instead of keeping its
+   * activations: slower, with bit-identical results. If it is not set, memory decides; see
+   * MemoryEvent.Why.
+   */
+  recompute?: boolean | undefined;
+  /**
+   * This is the number of steps between tests on the held-out items; 0 tests at the end of
+   * each epoch only. Patience is the number of tests without a lower loss after which training
+   * stops; 0 never stops early.
+   */
+  eval_every?: number | undefined;
+  patience?: number | undefined;
+  /** This is the number of steps between checkpoints; 0 means 10. */
+  checkpoint_every?: number | undefined;
+}
+
+/**
+ * PersonalizeParams are the parameters of "personalize": train on the items of Source, and write the
+ * adapter to Out+"/adapter_config.json" and Out+"/adapter_model.safetensors". Checkpoints are kept
+ * under Out+"/checkpoint" until the end.
+ */
+export interface PersonalizeParams {
+  /**
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * BaseAuto.
+   */
+  base?: Base | undefined;
+  /**
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * method that would need more fails with fault.TooLarge before it loads anything.
+   */
+  memory?: number | undefined;
+  /** folder of the model */
+  model: string;
+  source: Source;
+  /**
+   * This is one of the Template constants. Empty means the template of the adapter in From,
+   * else the model's chat template if it has one, else TemplatePlain. The adapter records it, and
+   * methods that use the adapter take it as their default.
+   */
+  template?: Template | undefined;
+  retrieval: Retrieval;
+  /** see causal.Presets */
+  preset: Preset;
+  /** This replaces the preset's options if it is set. */
+  override?: ObjectiveOptions | undefined;
+  /** This is the folder of the frozen adapter θ_D, for presets that need one. */
+  expert?: string | undefined;
+  lora: LoRA;
+  /**
+   * This is the folder of an adapter to start from, trained here or by PEFT. It determines rank,
+   * alpha and layers, so LoRA must be empty. The optimizer starts with fresh moments.
+   */
+  from?: string | undefined;
+  /**
+   * This is the name of the base model that a new adapter records; empty means Model. An
+   * adapter that starts From another one keeps the name recorded there.
+   */
+  base_name?: string | undefined;
+  /**
+   * This trains all weights instead of an adapter. Out then becomes the folder of a model:
+   * config.json, tokenizer.json and model.safetensors in F32.
+   */
+  full?: boolean | undefined;
+  training: Training;
+  out: string;
+  /** This continues from the newest checkpoint in Out if there is one. */
+  resume?: boolean | undefined;
+  /**
+   * This leaves the checkpoint of the last step in place, for a caller that records the
+   * end of the run elsewhere and then deletes it. If the process is killed in between, resuming
+   * ends at once with the same adapter.
+   */
+  keep_checkpoint?: boolean | undefined;
+}
+
+/** PersonalizeResult summarizes a run. */
+export interface PersonalizeResult {
+  steps: number;
+  /** packed tokens */
+  tokens: number;
+  seconds: number;
+  /** of the last steps */
+  loss: number;
+  /** nats per response token, the best seen */
+  heldout: number;
+  /** StoppedDone or StoppedEarly */
+  stopped: string;
+  peakBytes: number;
+  /** step that the run continued from, else 0 */
+  resumed: number;
+  /** items that do not fit the prompt */
+  skipped: number;
+}
+
+export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ */ record<PersonalizeResult>({
+  steps: integer,
+  tokens: integer,
+  seconds: number,
+  loss: number,
+  heldout: number,
+  stopped: string,
+  peakBytes: integer,
+  resumed: integer,
+  skipped: integer,
+});
+
+/** EvaluateParams are the parameters of "evaluate": the loss on the held-out items. */
+export interface EvaluateParams {
+  /**
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * BaseAuto.
+   */
+  base?: Base | undefined;
+  /**
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * method that would need more fails with fault.TooLarge before it loads anything.
+   */
+  memory?: number | undefined;
+  /** This is the folder of the model. */
+  model: string;
+  /** This is the folder of a LoRA adapter; empty means the base model alone. */
+  adapter?: string | undefined;
+  source: Source;
+  /**
+   * This is one of the Template constants. Empty means the template that the adapter was
+   * trained with, else the model's chat template if it has one, else TemplatePlain.
+   */
+  template?: Template | undefined;
+  retrieval: Retrieval;
+  /** This uses prompts with the history erased. */
+  no_history?: boolean | undefined;
+}
+
+/** ItemLoss is the negative log-likelihood of one item's response. */
+export interface ItemLoss {
+  /** index in the held-out items */
+  item: number;
+  /** sum over its tokens */
+  nats: number;
+  tokens: number;
+}
+
+export const decodeItemLoss: Decoder<ItemLoss> = /* @__PURE__ */ record<ItemLoss>({
+  item: integer,
+  nats: number,
+  tokens: integer,
+});
+
+/** EvaluateResult is the loss on the held-out items. */
+export interface EvaluateResult {
+  /** nats per response token */
+  loss: number;
+  /** response tokens */
+  tokens: number;
+  items: ItemLoss[];
+}
+
+export const decodeEvaluateResult: Decoder<EvaluateResult> = /* @__PURE__ */ record<EvaluateResult>({
+  loss: number,
+  tokens: integer,
+  items: /* @__PURE__ */ list(decodeItemLoss),
+});
+
+/** Field is a named value of an item's context. Prompts contain fields in order. */
+export interface Field {
+  name: string;
+  value: string;
+}
+
+/** ChatMessage is one turn of a conversation. */
+export interface ChatMessage {
+  /** one of the Role constants */
+  role: string;
+  content: string;
+}
+
+/** Sampling says how a token is drawn from the logits. */
+export interface Sampling {
+  /** 0 is greedy */
+  temperature?: number | undefined;
+  /** 0 is off */
+  top_k?: number | undefined;
+  /** 0 or 1 is off */
+  top_p?: number | undefined;
+  repetition_penalty?: number | undefined;
+  /**
+   * This adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
+   * without; 0 is off.
+   */
+  steer?: number | undefined;
+  seed?: number | undefined;
+  /** 0 means 64 */
+  max_tokens?: number | undefined;
+}
+
+/**
+ * WriteParams are the parameters of "write": generate a text for Context in the style of the writer
+ * of Source. The text is streamed in TokenEvents.
+ */
+export interface WriteParams {
+  /**
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * BaseAuto.
+   */
+  base?: Base | undefined;
+  /**
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * method that would need more fails with fault.TooLarge before it loads anything.
+   */
+  memory?: number | undefined;
+  /** This is the folder of the model. */
+  model: string;
+  /** This is the folder of a LoRA adapter; empty means the base model alone. */
+  adapter?: string | undefined;
+  source: Source;
+  /**
+   * This is one of the Template constants. Empty means the template that the adapter was
+   * trained with, else the model's chat template if it has one, else TemplatePlain.
+   */
+  template?: Template | undefined;
+  retrieval: Retrieval;
+  /** This uses a prompt with the history erased. */
+  no_history?: boolean | undefined;
+  context: Field[];
+  /**
+   * This is a conversation to continue by the model's chat template, instead of Source and
+   * Context.
+   */
+  messages?: ChatMessage[] | undefined;
+  sampling: Sampling;
+}
+
+/** WriteResult is the complete text. */
+export interface WriteResult {
+  text: string;
+  tokens: number;
+  /** StoppedEOS or StoppedLength */
+  stopped: string;
+  tokensPerSecond: number;
+}
+
+export const decodeWriteResult: Decoder<WriteResult> = /* @__PURE__ */ record<WriteResult>({
+  text: string,
+  tokens: integer,
+  stopped: string,
+  tokensPerSecond: number,
+});
+
+/**
+ * ExplainParams are the parameters of "explain": the data-side causal effect of the history on each
+ * token of a text.
+ */
+export interface ExplainParams {
+  /**
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * BaseAuto.
+   */
+  base?: Base | undefined;
+  /**
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * method that would need more fails with fault.TooLarge before it loads anything.
+   */
+  memory?: number | undefined;
+  /** This is the folder of the model. */
+  model: string;
+  /** This is the folder of a LoRA adapter; empty means the base model alone. */
+  adapter?: string | undefined;
+  source: Source;
+  /**
+   * This is one of the Template constants. Empty means the template that the adapter was
+   * trained with, else the model's chat template if it has one, else TemplatePlain.
+   */
+  template?: Template | undefined;
+  retrieval: Retrieval;
+  context?: Field[] | undefined;
+  text?: string | undefined;
+  /**
+   * This is the index of a held-out item to explain instead of Context and Text; -1, which is also
+   * the default, explains Text.
+   */
+  item: number;
+  /** This also computes the effect of each retrieved item on each token, by leaving it out. */
+  influence?: boolean | undefined;
+}
+
+export const decodeField: Decoder<Field> = /* @__PURE__ */ record<Field>({
+  name: string,
+  value: string,
+});
+
+/** TokenCause is the data-side causal effect of one token, DCE = p(with history) − p(without). */
+export interface TokenCause {
+  text: string;
+  id: number;
+  logpWith: number;
+  logpWithout: number;
+  dce: number;
+  /**
+   * Influence[i] is the token's log-probability with all retrieved items, minus that without
+   * item i.
+   */
+  influence: number[];
+}
+
+export const decodeTokenCause: Decoder<TokenCause> = /* @__PURE__ */ record<TokenCause>({
+  text: string,
+  id: integer,
+  logpWith: number,
+  logpWithout: number,
+  dce: number,
+  influence: /* @__PURE__ */ optional(/* @__PURE__ */ list(number), []),
+});
+
+/** ExplainResult has one entry per response token. */
+export interface ExplainResult {
+  context: Field[];
+  text: string;
+  tokens: TokenCause[];
+  /** This are the texts of the retrieved items, oldest first. */
+  items: string[];
+}
+
+export const decodeExplainResult: Decoder<ExplainResult> = /* @__PURE__ */ record<ExplainResult>({
+  context: /* @__PURE__ */ list(decodeField),
+  text: string,
+  tokens: /* @__PURE__ */ list(decodeTokenCause),
+  items: /* @__PURE__ */ list(string),
+});
+
+/**
+ * EstimateParams are the parameters of "estimate": how much memory writing with a model and training
+ * it would take on this device. Nothing is loaded.
+ */
+export interface EstimateParams {
+  /**
+   * This is the format of the frozen weight matrices, one of the Base constants. Empty means
+   * BaseAuto.
+   */
+  base?: Base | undefined;
+  /**
+   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
+   * method that would need more fails with fault.TooLarge before it loads anything.
+   */
+  memory?: number | undefined;
+  model: string;
+  lora: LoRA;
+  /**
+   * This decides whether training also computes the branch without history; empty means
+   * "nextquill-code".
+   */
+  preset?: Preset | undefined;
+  training: Training;
+  full?: boolean | undefined;
+}
+
+/**
+ * EstimateResult has the estimate of writing a text of the model's context length (at most 2,048
+ * tokens), and of a training step with a full token budget, a quarter of it response tokens.
+ */
+export interface EstimateResult {
+  write: MemoryEvent;
+  train: MemoryEvent;
+}
+
+export const decodeEstimateResult: Decoder<EstimateResult> = /* @__PURE__ */ record<EstimateResult>({
+  write: decodeMemoryEvent,
+  train: decodeMemoryEvent,
+});
+
+/** The methods that the module calls. */
+export interface Methods {
+  load: { params: LoadParams; result: LoadResult };
+  unload: { params: Record<string, never>; result: LoadResult };
+  personalize: { params: PersonalizeParams; result: PersonalizeResult };
+  evaluate: { params: EvaluateParams; result: EvaluateResult };
+  write: { params: WriteParams; result: WriteResult };
+  explain: { params: ExplainParams; result: ExplainResult };
+  estimate: { params: EstimateParams; result: EstimateResult };
+}
+
+/** The decoders of their results. */
+export const decodeResult: { readonly [M in keyof Methods]: Decoder<Methods[M]["result"]> } = {
+  load: decodeLoadResult,
+  unload: decodeLoadResult,
+  personalize: decodePersonalizeResult,
+  evaluate: decodeEvaluateResult,
+  write: decodeWriteResult,
+  explain: decodeExplainResult,
+  estimate: decodeEstimateResult,
+};
