@@ -42,7 +42,7 @@ var rooms = []struct{ name, imports string }{
 	{"causal/reference", "fault"},
 
 	// The device.
-	{"wgsl", "fault"},
+	{"wgsl", ""},
 	{"gpu", "fault"},
 	{"kernels", "fault gpu shaders weights/gguf wgsl"},
 	{"kernels/kerneltest", "gpu kernels weights/gguf"},
