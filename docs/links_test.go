@@ -142,7 +142,7 @@ func TestPaths(t *testing.T) {
 		for _, m := range span.FindAllStringSubmatch(d.text, -1) {
 			name := m[1]
 			first, rest, _ := strings.Cut(name, "/")
-			if !pathLike.MatchString(name) || rest == "" || skipped(first) {
+			if !pathLike.MatchString(name) || rest == "" || first == "." || skipped(first) {
 				continue // no path, or a bare name
 			}
 			known := exists(filepath.Join(d.dir(), first)) || exists(filepath.Join(root, first))
