@@ -12,22 +12,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allowed are the modules outside the standard library that the core may use.
-// Everything else would be a host's business.
+// allowed are the modules outside the standard library that the core may import. Everything else
+// belongs to a host.
 var allowed = []string{"nextquill/core/", "nextquill/shaders", "golang.org/x/text/"}
 
-// forbidden are parts of the standard library that reach past the host's imports.
+// forbidden are packages of the standard library that bypass the host.
 var forbidden = []string{"net", "os", "os/exec", "syscall", "syscall/js", "unsafe", "C", "plugin"}
 
-// large are parts that the first load has no room for, with what they cost in KB of brotli, and what is there instead.
+// large are packages that are too large for the first visit of the page, with their cost in KB of
+// brotli and the replacement.
 var large = map[string]string{
 	"regexp":        "70; use core/regex",
 	"text/template": "100, and it keeps every exported method alive",
 	"crypto/sha256": "20; use hash/crc64 against damage",
 }
 
-// TestCoreImportsNoHost reads the imports of every file of the core: what the
-// guest can do is what its host gives it, and nothing else.
+// TestCoreImportsNoHost checks the imports of every file of the core: the guest can only do what
+// its host provides.
 func TestCoreImportsNoHost(t *testing.T) {
 	files := 0
 	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {

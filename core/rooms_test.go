@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rooms lists the packages of the core from the bottom to the top, each with the packages that it may
-// import. A package may only import packages above it in the list, so there is no cycle.
+// rooms lists the packages of the core from the bottom to the top, each with the packages that it
+// may import. A package may only import packages above it in the list, so there is no cycle.
 // ARCHITECTURE.md explains the layers.
 var rooms = []struct{ name, imports string }{
 	// Basics.
@@ -134,7 +134,8 @@ func TestPackagesAreSmall(t *testing.T) {
 			return err
 		}
 		if d.IsDir() {
-			if base := path.Base(name); base == "node_modules" || base == "dist" || base != "." && strings.HasPrefix(base, ".") {
+			if base := path.Base(name); base == "node_modules" || base == "dist" ||
+				base != "." && strings.HasPrefix(base, ".") {
 				return fs.SkipDir
 			}
 			return nil

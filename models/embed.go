@@ -1,4 +1,4 @@
-// Package models holds the base model that ships with the program.
+// Package models embeds the default base model.
 package models
 
 import (
@@ -7,17 +7,17 @@ import (
 )
 
 // Default is the embedded base model, a Hugging Face folder under default/: config.json,
-// generation_config.json, tokenizer.json (byte-level BPE, 4096 tokens) and the weights, in
+// generation_config.json, tokenizer.json (byte-level BPE, 4096 tokens), and the weights in
 // model.safetensors or model.gguf.
 //
 //go:embed default/config.json default/generation_config.json default/tokenizer.json default/model.*
 var Default embed.FS
 
-// DefaultFS is Default rooted at the model's folder.
+// DefaultFS is the file system of Default, rooted at the model's folder.
 func DefaultFS() fs.FS {
 	sub, err := fs.Sub(Default, "default")
 	if err != nil {
-		panic(err) // only an invalid path fails, and this one is constant
+		panic(err) // only an invalid path can fail, and this one is constant
 	}
 	return sub
 }

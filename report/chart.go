@@ -8,19 +8,19 @@ import (
 	"nextquill/core/causal"
 )
 
-// Geometry of a chart in SVG user units; the page scales it to its column.
+// Geometry of a chart in SVG user units. The page scales it to its column.
 const (
 	chartW, chartH         = 280.0, 170.0
 	padL, padR, padT, padB = 34.0, 6.0, 10.0, 26.0
 	plotL, plotR           = padL, chartW - padR
 	plotT, plotB           = padT, chartH - padB
-	labelGap               = 13.0 // between two labels' base lines
+	labelGap               = 13.0 // between the baselines of two labels
 	ticksX, ticksY         = 4, 4
-	smoothing              = .85 // weight of the past in the running mean
-	fewestToSmooth         = 12  // points below which every one is shown as it is
+	smoothing              = .85 // weight of previous values in the running mean
+	minToSmooth            = 12  // with fewer points, no running mean is shown
 )
 
-// chart is a line chart, laid out: the template only prints it.
+// chart is a line chart with its final coordinates. The template only prints it.
 type chart struct {
 	Title  string
 	Note   string
@@ -38,7 +38,7 @@ type tick struct {
 	Label string
 }
 
-// line is a curve, with its raw points behind it where it is a running mean.
+// line is a curve. A running mean also has its raw points behind it.
 type line struct {
 	Class  string
 	Path   string
@@ -50,7 +50,7 @@ type line struct {
 
 type point struct{ X, Y float64 }
 
-// series is what a chart draws.
+// series is the input of a chart.
 type series struct {
 	Name   string
 	Class  string // colour, see report.css
@@ -59,7 +59,8 @@ type series struct {
 	Dots   bool
 }
 
-// layout scales the series into a chart; points that are not finite are left out. ok is false when there is nothing to draw.
+// layout scales the series into a chart and drops points that are not finite. ok is false if there
+// is nothing to draw.
 func layout(title, note string, all []series) (c chart, ok bool) {
 	lo, hi := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
 	for i := range all {
@@ -106,23 +107,23 @@ func layout(title, note string, all []series) (c chart, ok bool) {
 			scaled[i] = point{x(p.X), y(p.Y)}
 		}
 		l.Path = path(scaled)
-		if s.Smooth && len(scaled) >= fewestToSmooth {
+		if s.Smooth && len(scaled) >= minToSmooth {
 			l.Raw, l.Path = l.Path, path(smooth(scaled))
 		}
 		if s.Dots {
 			l.Points = scaled
 		}
-		// Losses fall, so the upper right corner is free.
+		// Losses usually fall, so the upper right corner is free.
 		l.LX, l.LY = plotR, plotT+12+labelGap*float64(len(c.Lines))
 		c.Lines = append(c.Lines, l)
 	}
 	if len(c.Lines) == 1 {
-		c.Lines[0].Label = "" // the title says it
+		c.Lines[0].Label = "" // the title is sufficient
 	}
 	return c, true
 }
 
-// smooth is the running mean with exponential weights, corrected for its start.
+// smooth returns the exponentially weighted running mean, with bias correction for the start.
 func smooth(points []point) []point {
 	out := make([]point, len(points))
 	sum, weight := 0.0, 0.0
@@ -145,7 +146,7 @@ func path(points []point) string {
 	return b.String()
 }
 
-// niceStep is the least of 1, 2, 2.5 and 5 times a power of ten that is not below v.
+// niceStep returns the smallest of 1, 2, 2.5 and 5 times a power of ten that is at least v.
 func niceStep(v float64) float64 {
 	mag := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, m := range []float64{1, 2, 2.5, 5} {
@@ -156,7 +157,7 @@ func niceStep(v float64) float64 {
 	return 10 * mag
 }
 
-// stepDigits is how many decimals tell multiples of step apart.
+// stepDigits returns the number of decimals that distinguish multiples of step.
 func stepDigits(step float64) int {
 	for n := range 6 {
 		if scaled := step * math.Pow10(n); math.Abs(scaled-math.Round(scaled)) < 1e-9 {
@@ -168,10 +169,11 @@ func stepDigits(step float64) int {
 
 func round(v float64) float64 { return math.Round(v*10) / 10 }
 
-// interval is a row of the held-out table as a line and a dot on the table's common scale, in percent of the width.
+// interval is a row of the held-out table as a line and a dot on a common scale, in percent of the
+// width.
 type interval struct{ Low, End, Point float64 }
 
-// intervals places the rows' intervals on one scale.
+// intervals puts the rows' intervals on one scale.
 func intervals(rows []Row) []interval {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, r := range rows {
@@ -188,7 +190,8 @@ func intervals(rows []Row) []interval {
 	return out
 }
 
-// charts are the curves of a run: held-out losses together, then each training's own terms.
+// charts returns the curves of a run: all held-out losses in one chart, then the terms of each
+// training.
 func charts(trainings []Training) []chart {
 	var out []chart
 	add := func(title, note string, all ...series) {
@@ -213,20 +216,24 @@ func charts(trainings []Training) []chart {
 		var ntp, align, share []point
 		for _, e := range t.Steps {
 			x := float64(e.Step)
-			ntp, align, share = append(ntp, point{x, e.NTP}), append(align, point{x, e.Align}), append(share, point{x, 100 * e.Causal})
+			ntp, align, share = append(ntp, point{x, e.NTP}), append(align, point{x, e.Align}),
+				append(share, point{x, 100 * e.Causal})
 		}
-		add(t.Name+": next token, Lₙ", "per "+unit(t.Options.NormalizeNTP)+", by step", series{Class: class, Points: ntp, Smooth: true})
+		add(t.Name+": next token, Lₙ", "per "+unit(t.Options.NormalizeNTP)+", by step",
+			series{Class: class, Points: ntp, Smooth: true})
 		if t.Options.Alpha != 0 {
-			add(t.Name+": alignment, Lₚ", "per "+unit(t.Options.NormalizeAlign)+", by step", series{Class: class, Points: align, Smooth: true})
+			add(t.Name+": alignment, Lₚ", "per "+unit(t.Options.NormalizeAlign)+", by step",
+				series{Class: class, Points: align, Smooth: true})
 		}
 		if t.Options.Dual() {
-			add(t.Name+": the writer's share", "% of tokens with an effect above δ, by step", series{Class: class, Points: share, Smooth: true})
+			add(t.Name+": tokens above δ", "% of tokens with a DCE above δ, by step",
+				series{Class: class, Points: share, Smooth: true})
 		}
 	}
 	return out
 }
 
-// unit is what a loss term is divided by, in words.
+// unit describes what a loss term is divided by.
 func unit(n causal.Norm) string {
 	switch n {
 	case causal.BySamples:

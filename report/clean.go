@@ -5,8 +5,9 @@ import (
 	"unicode"
 )
 
-// Clean makes text safe to print to a terminal: control characters, which could move the cursor or set the title, become
-// their visible pictures, and the invisible characters that reorder text become U+FFFD. Newlines and tabs stay.
+// Clean makes text safe to print to a terminal. It replaces control characters, which could move
+// the cursor or set the title, by visible symbols, and invisible characters that reorder text by
+// U+FFFD. Newlines and tabs stay.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

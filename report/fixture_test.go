@@ -12,7 +12,7 @@ import (
 
 func field(name, value string) api.Field { return api.Field{Name: name, Value: value} }
 
-// training makes a run whose losses fall smoothly, with some noise on them.
+// training returns a run whose losses fall smoothly, with some noise.
 func training(name, preset string, from, to float64) report.Training {
 	options, err := causal.Preset(preset)
 	if err != nil {
@@ -32,7 +32,8 @@ func training(name, preset string, from, to float64) report.Training {
 			t.Evals = append(t.Evals, api.EvalEvent{Event: "eval", Step: i + 1, Loss: fall + .05, Best: true})
 		}
 	}
-	t.Result = api.PersonalizeResult{Steps: steps, Tokens: 61234, Seconds: 48, Loss: to, Heldout: to + .05, Stopped: "done", PeakBytes: 210 << 20}
+	t.Result = api.PersonalizeResult{Steps: steps, Tokens: 61234, Seconds: 48, Loss: to, Heldout: to + .05,
+		Stopped: "done", PeakBytes: 210 << 20}
 	return t
 }
 
@@ -76,9 +77,11 @@ func explained() *api.ExplainResult {
 	add(".", .77, .81)
 	add("", .52, .08)
 	return &api.ExplainResult{
-		Context: []api.Field{field("word", "notoriety"), field("part", "noun"), field("meaning", "the state of being known for some unfavorable act or quality")},
-		Text:    "The fame of one's competitor for public honors. The kind of renown most accessible and acceptable to mediocrity.",
-		Tokens:  tokens,
+		Context: []api.Field{field("word", "notoriety"), field("part", "noun"),
+			field("meaning", "the state of being known for some unfavorable act or quality")},
+		Text: "The fame of one's competitor for public honors. The kind of renown most accessible and " +
+			"acceptable to mediocrity.",
+		Tokens: tokens,
 		Items: []string{
 			"To show that bereavement is a smaller evil than sympathy.",
 			"An approved remedy for the disease of garrulity. It is also much used in cases of extreme poverty.",
@@ -95,16 +98,22 @@ func fixture() report.Run {
 			row("Base, no history", 4.812, .098, .105, .024), row("Base with history", 4.707, .096, 0, 0),
 			row("ContextSFT", 4.305, .102, -.402, .051), row("NextQuill", 4.231, .101, -.476, .055),
 		}},
-		Trainings: []report.Training{training("ContextSFT", "contextsft", 4.707, 4.25), training("NextQuill", "nextquill", 4.707, 4.18)},
+		Trainings: []report.Training{training("ContextSFT", "contextsft", 4.707, 4.25),
+			training("NextQuill", "nextquill", 4.707, 4.18)},
 		Explained: explained(), Delta: .05,
 		Written: []report.Written{
 			{
-				Context: []api.Field{field("word", "ambition"), field("part", "noun"), field("meaning", "a cherished desire")},
+				Context: []api.Field{field("word", "ambition"), field("part", "noun"),
+					field("meaning", "a cherished desire")},
 				Texts: []report.Version{
-					{"Base with history", "a strong desire to do something that is not known to be good or useful to a person"},
-					{"NextQuill", "An overmastering desire to be vilified by enemies while living and made ridiculous by friends when dead."},
+					{"Base with history",
+						"a strong desire to do something that is not known to be good or useful to a person"},
+					{"NextQuill",
+						"An overmastering desire to be vilified by enemies while living and made ridiculous by " +
+							"friends when dead."},
 				},
-				Own: "An overmastering desire to be vilified by enemies while living and made ridiculous by friends when dead.",
+				Own: "An overmastering desire to be vilified by enemies while living and made ridiculous by " +
+					"friends when dead.",
 			},
 			{
 				Context: []api.Field{field("word", "patience"), field("part", "noun")},
@@ -115,9 +124,12 @@ func fixture() report.Run {
 			},
 		},
 		Facts: []report.Facts{
-			{"Learning", []report.Fact{{"Texts learnt from", "160"}, {"Epochs", "3"}, {"Batch", "8 texts"}, {"Learning rate", "0.001, cosine"}}},
-			{"Adapter", []report.Fact{{"Kind", "LoRA, PEFT format"}, {"Rank, alpha", "8, 16"}, {"Layers", "all linear"}, {"Size", "1.2 MiB"}}},
-			{"Machine", []report.Fact{{"Device", "llvmpipe"}, {"Engine", "wazero"}, {"GPU memory, at most", "210 MiB"}}},
+			{"Learning", []report.Fact{{"Texts learnt from", "160"}, {"Epochs", "3"}, {"Batch", "8 texts"},
+				{"Learning rate", "0.001, cosine"}}},
+			{"Adapter", []report.Fact{{"Kind", "LoRA, PEFT format"}, {"Rank, alpha", "8, 16"}, {"Layers", "all linear"},
+				{"Size", "1.2 MiB"}}},
+			{"Machine", []report.Fact{{"Device", "llvmpipe"}, {"Engine", "wazero"},
+				{"GPU memory, at most", "210 MiB"}}},
 		},
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"nextquill/core/metric"
 )
 
-// minus is the sign that has the width of a digit and lines up with a plus.
+// minus is U+2212, which has the width of a digit and aligns with a plus sign.
 const minus = "−"
 
 // decimals formats v with n digits and a true minus sign.
@@ -18,7 +18,7 @@ func decimals(v float64, n int) string {
 	return strings.Replace(strconv.FormatFloat(v, 'f', n, 64), "-", minus, 1)
 }
 
-// signed is decimals with a plus sign on what is not negative.
+// signed is decimals with a plus sign for numbers that are not negative.
 func signed(v float64, n int) string {
 	if s := decimals(v, n); strings.HasPrefix(s, minus) {
 		return s
@@ -27,7 +27,7 @@ func signed(v float64, n int) string {
 	}
 }
 
-// count groups the digits of n by threes.
+// count groups the digits of n by thousands.
 func count(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -36,7 +36,7 @@ func count(n int) string {
 	return s
 }
 
-// percent shows a probability, with a digit more where it is small.
+// percent formats a probability, with one more digit if it is small.
 func percent(p float64) string {
 	if p >= .0995 {
 		return decimals(100*p, 0) + " %"
@@ -44,10 +44,10 @@ func percent(p float64) string {
 	return decimals(100*p, 1) + " %"
 }
 
-// Points shows a difference of probabilities in percentage points.
+// Points formats a difference of probabilities in percentage points.
 func Points(d float64) string { return signed(100*d, 1) + " points" }
 
-// Duration shows seconds as a person says them: "48 s", "3 min 20 s", "1 h 5 min".
+// Duration formats seconds: "48 s", "3 min 20 s", "1 h 5 min".
 func Duration(seconds float64) string {
 	d := time.Duration(math.Round(seconds)) * time.Second
 	switch {
@@ -61,7 +61,7 @@ func Duration(seconds float64) string {
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// Bytes shows a size in binary units.
+// Bytes formats a size in binary units.
 func Bytes(n int64) string {
 	v, unit := float64(n), 0
 	for v >= 1024 && unit < 4 {
@@ -78,26 +78,30 @@ func lossRange(i metric.Interval) string { return decimals(i.Low, 3) + "–" + d
 
 func signedRange(i metric.Interval) string { return signed(i.Low, 3) + " to " + signed(i.High, 3) }
 
-// Summary says in one sentence what the held-out loss did, and whether the interval allows to say so.
+// Summary describes in one sentence how the held-out loss changed, and whether the change is
+// significant: whether the 95 % interval of the difference excludes 0.
 func (h Heldout) Summary() string {
 	if h.Ours >= len(h.Rows) || h.Baseline >= len(h.Rows) || h.Rows[h.Ours].Against == nil {
 		return ""
 	}
 	base, ours := h.Rows[h.Baseline], h.Rows[h.Ours]
 	diff := *ours.Against
-	s := fmt.Sprintf("On %s unseen texts (%s tokens) the loss of %s is %s nats per token, that of %s %s: a difference of %s (95 %% interval %s)",
-		count(h.Texts), count(ours.Tokens), ours.Name, decimals(ours.Loss.Point, 3), base.Name, decimals(base.Loss.Point, 3),
+	s := fmt.Sprintf("On %s unseen texts (%s tokens), the loss of %s is %s nats per token "+
+		"and the loss of %s is %s: a difference of %s (95 %% interval %s)",
+		count(h.Texts), count(ours.Tokens), ours.Name, decimals(ours.Loss.Point, 3), base.Name,
+		decimals(base.Loss.Point, 3),
 		signed(diff.Point, 3), signedRange(diff))
 	switch {
 	case !diff.Excludes(0):
-		return s + ", which is no clear one." + h.lower()
+		return s + ", which is not significant." + h.lower()
 	case diff.Point > 0:
-		return s + ": worse than before training." + h.lower()
+		return s + ". This is worse than before training." + h.lower()
 	}
-	return fmt.Sprintf("%s. It gives the writer's tokens %s times the probability, in the geometric mean.%s", s, decimals(math.Exp(-diff.Point), 2), h.lower())
+	return fmt.Sprintf("%s. The probability of the writer's tokens is %s times as high (geometric mean).%s", s,
+		decimals(math.Exp(-diff.Point), 2), h.lower())
 }
 
-// lower names the model with the lowest loss where that is another one.
+// lower names the model with the lowest loss if it is another one.
 func (h Heldout) lower() string {
 	least := h.Ours
 	for i, r := range h.Rows {

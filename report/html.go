@@ -19,7 +19,7 @@ var css string
 //go:embed report.gohtml
 var source string
 
-// page parses at start, so that a mistake in the template fails every test rather than the end of a run.
+// page is parsed at start, so that a mistake in the template fails every test.
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"count":    count,
 	"dec":      func(v float64) string { return decimals(v, 3) },
@@ -33,29 +33,30 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"iso":      func(t time.Time) string { return t.Format(time.RFC3339) },
 }).Parse(source))
 
-// HTML writes the run as one page that needs nothing else: no script, no font, no picture, no network.
+// HTML writes the run as one self-contained page: no scripts, fonts, images or network access.
 func HTML(w io.Writer, r Run) error {
 	return page.Execute(w, struct {
 		Run
-		CSS       template.CSS // ours, not anybody's input
-		Intervals []interval
-		Charts    []chart
-		Passage   []span
-		Legend    []shade
-		Theirs    theirs
-	}{r, template.CSS(css), intervals(r.Heldout.Rows), charts(r.Trainings), passage(r.Explained), legend(), share(r.Explained, r.Delta)})
+		CSS         template.CSS // trusted, not input
+		Intervals   []interval
+		Charts      []chart
+		Passage     []span
+		Legend      []shade
+		WriterShare writerShare
+	}{r, template.CSS(css), intervals(r.Heldout.Rows), charts(r.Trainings), passage(r.Explained), legend(),
+		share(r.Explained, r.Delta)})
 }
 
-// span is a token of the explained text, made ready for the page.
+// span is a token of the explained text, formatted for the page.
 type span struct {
-	Space string // white space before the token, outside its shade
+	Space string // white space before the token, which is not shaded
 	Text  string
 	After string // a line end that belongs to the token
 	Class string
 	api.TokenCause
-	With    float64 // probabilities
-	Without float64
-	Pull    string // the retrieved text that moved it most
+	With      float64 // probabilities
+	Without   float64
+	Strongest string // the retrieved text with the largest influence
 }
 
 func passage(r *api.ExplainResult) []span {
@@ -64,7 +65,8 @@ func passage(r *api.ExplainResult) []span {
 	}
 	var out []span
 	for i, tok := range r.Tokens {
-		s := span{TokenCause: tok, Class: class(Level(tok.DCE)), With: math.Exp(tok.LogpWith), Without: math.Exp(tok.LogpWithout)}
+		s := span{TokenCause: tok, Class: class(Level(tok.DCE)), With: math.Exp(tok.LogpWith),
+			Without: math.Exp(tok.LogpWithout)}
 		s.Text = strings.TrimLeft(tok.Text, " \t")
 		s.Space = tok.Text[:len(tok.Text)-len(s.Text)]
 		if body := strings.TrimRight(s.Text, "\n"); body != s.Text {
@@ -78,14 +80,14 @@ func passage(r *api.ExplainResult) []span {
 		} else if s.Text == "" {
 			s.Space, s.Text = "", "␣"
 		}
-		s.Pull = pull(tok.Influence)
+		s.Strongest = strongestInfluence(tok.Influence)
 		out = append(out, s)
 	}
 	return out
 }
 
-// pull names the retrieved text that changed the token's log-probability most.
-func pull(influence []float64) string {
+// strongestInfluence describes the retrieved text that changed the token's log-probability most.
+func strongestInfluence(influence []float64) string {
 	best := -1
 	for i, v := range influence {
 		if best < 0 || v*v > influence[best]*influence[best] {
@@ -95,7 +97,7 @@ func pull(influence []float64) string {
 	if best < 0 || influence[best] == 0 {
 		return ""
 	}
-	return "text " + count(best+1) + " moves it most: " + signed(influence[best], 2) + " nats"
+	return "text " + count(best+1) + " has the largest influence: " + signed(influence[best], 2) + " nats"
 }
 
 func class(level int) string {
@@ -127,17 +129,17 @@ func legend() []shade {
 	return out
 }
 
-// theirs counts the tokens that the history made clearly more likely.
-type theirs struct {
+// writerShare counts the tokens whose DCE exceeds δ.
+type writerShare struct {
 	Above, All int
 	Share      float64
 }
 
-func share(r *api.ExplainResult, delta float64) theirs {
+func share(r *api.ExplainResult, delta float64) writerShare {
 	if r == nil || len(r.Tokens) == 0 {
-		return theirs{}
+		return writerShare{}
 	}
-	t := theirs{All: len(r.Tokens)}
+	t := writerShare{All: len(r.Tokens)}
 	for _, tok := range r.Tokens {
 		if tok.DCE > delta {
 			t.Above++

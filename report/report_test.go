@@ -18,7 +18,7 @@ import (
 	"nextquill/report"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -74,7 +74,8 @@ func TestPlainHasNoEscapes(t *testing.T) {
 	require.NotContains(t, show(fixture(), 80, report.Plain), "\x1b")
 }
 
-const hostile = "</p><script>alert(1)</script><img src=x onerror=alert(2)>\"'`{{.}}&amp; \x1b[2J\x1b]0;owned\x07 \u202egnp.exe"
+const hostile = "</p><script>alert(1)</script><img src=x onerror=alert(2)>\"'`{{.}}&amp; \x1b[2J\x1b]0;owned\x07 " +
+	"\u202egnp.exe"
 
 func poisoned() report.Run {
 	r := fixture()
@@ -108,7 +109,7 @@ func TestHTMLEscapesHostileText(t *testing.T) {
 	require.NotContains(t, dirty.String(), "<script")
 	require.NotContains(t, dirty.String(), "<img")
 	require.Contains(t, dirty.String(), "&lt;script&gt;alert(1)")
-	// Hostile text may add no markup: every attribute name that the page has, it has without it, too.
+	// Hostile text must not add markup: the attribute names are the same with and without it.
 	names := func(s string) map[string]bool {
 		found := map[string]bool{}
 		for _, tag := range regexp.MustCompile(`<[a-z][^<>]*>`).FindAllString(s, -1) {
@@ -124,27 +125,29 @@ func TestHTMLEscapesHostileText(t *testing.T) {
 
 func TestTerminalCleansHostileText(t *testing.T) {
 	got := show(poisoned(), 100, report.TrueColour)
-	got = escapes.ReplaceAllString(got, "") // our own shades
+	got = escapes.ReplaceAllString(got, "") // the report's own shades
 	require.NotContains(t, got, "\x1b")
 	require.NotContains(t, got, "\x07")
 	require.NotContains(t, got, "\u202e")
 	require.NotContains(t, show(poisoned(), 100, report.Plain), "\x1b")
 }
 
-func TestHTMLStandsAlone(t *testing.T) {
+func TestHTMLIsSelfContained(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.HTML(&b, fixture()))
 	page := b.String()
-	for _, no := range []string{"http:", "https:", "src=", "href=", "url(", "@import", "<script", "ZgotmplZ", "NaN", "Inf", "%!"} {
+	for _, no := range []string{"http:", "https:", "src=", "href=", "url(", "@import", "<script", "ZgotmplZ", "NaN",
+		"Inf", "%!"} {
 		require.NotContains(t, page, no)
 	}
-	for _, yes := range []string{"Ambrose Bierce", "4.231", "−0.476", "notoriety", "<svg", "w4", "c2", "LoRA, PEFT format"} {
+	for _, yes := range []string{"Ambrose Bierce", "4.231", "−0.476", "notoriety", "<svg", "w4", "c2",
+		"LoRA, PEFT format"} {
 		require.Contains(t, page, yes)
 	}
 	require.Less(t, len(page), 100<<10)
 }
 
-func TestHTMLOfAlmostNothing(t *testing.T) {
+func TestHTMLOfEmptyRun(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, report.HTML(&b, report.Run{}))
 	r := fixture()
@@ -157,11 +160,11 @@ func TestHTMLOfAlmostNothing(t *testing.T) {
 	require.NotContains(t, b.String(), "NaN")
 }
 
-func TestSummaryIsHonest(t *testing.T) {
+func TestSummary(t *testing.T) {
 	h := fixture().Heldout
-	require.Contains(t, h.Summary(), "1.61 times the probability")
+	require.Contains(t, h.Summary(), "is 1.61 times as high")
 	h.Rows[3].Against = &metric.Interval{Point: -.02, Low: -.06, High: .02}
-	require.Contains(t, h.Summary(), "no clear one")
+	require.Contains(t, h.Summary(), "not significant")
 	h.Rows[3].Against = &metric.Interval{Point: .2, Low: .1, High: .3}
 	require.Contains(t, h.Summary(), "worse than before training")
 	require.NotContains(t, h.Summary(), "lowest")
@@ -170,7 +173,8 @@ func TestSummaryIsHonest(t *testing.T) {
 }
 
 func TestLevel(t *testing.T) {
-	for dce, want := range map[float64]int{0: 0, .009: 0, -.009: 0, .01: 1, .05: 2, -.05: -2, .15: 3, .4: 4, 1: 4, -1: -4} {
+	for dce, want := range map[float64]int{0: 0, .009: 0, -.009: 0, .01: 1, .05: 2, -.05: -2, .15: 3, .4: 4, 1: 4,
+		-1: -4} {
 		require.Equal(t, want, report.Level(dce), "%g", dce)
 	}
 }

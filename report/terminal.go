@@ -13,15 +13,15 @@ import (
 	"nextquill/core/causal"
 )
 
-// Colour is what a terminal can show.
+// Colour is the colour support of a terminal.
 type Colour int
 
 const (
-	// Plain has no escape sequences at all: files, pipes, NO_COLOR.
+	// Plain uses no escape sequences: for files, pipes and NO_COLOR.
 	Plain Colour = iota
-	// Palette has the 256 colours of xterm.
+	// Palette uses the 256 colours of xterm.
 	Palette
-	// TrueColour has 24 bits.
+	// TrueColour uses 24-bit colours.
 	TrueColour
 )
 
@@ -32,16 +32,18 @@ type Terminal struct {
 	Colour Colour
 }
 
-// ink is a background and a foreground in both colour depths.
-type ink struct {
+// colours are a background and a foreground colour, as palette index and 24-bit value.
+type colours struct {
 	bg, fg       int // xterm palette
 	bgRGB, fgRGB uint32
 }
 
-// The shades run from faint to strong; the page uses the same ones (report.css).
+// The shades from weak to strong effects. The page uses the same colours (report.css).
 var (
-	warm = [...]ink{{230, 16, 0xfdeeda, 0x16181d}, {223, 16, 0xfbcf9f, 0x16181d}, {215, 16, 0xf29a52, 0x16181d}, {166, 231, 0xc2500c, 0xffffff}}
-	cool = [...]ink{{255, 16, 0xe4edf7, 0x16181d}, {153, 16, 0xb9d2ec, 0x16181d}, {110, 16, 0x7aa9da, 0x16181d}, {25, 231, 0x2a66a8, 0xffffff}}
+	warm = [...]colours{{230, 16, 0xfdeeda, 0x16181d}, {223, 16, 0xfbcf9f, 0x16181d}, {215, 16, 0xf29a52, 0x16181d},
+		{166, 231, 0xc2500c, 0xffffff}}
+	cool = [...]colours{{255, 16, 0xe4edf7, 0x16181d}, {153, 16, 0xb9d2ec, 0x16181d}, {110, 16, 0x7aa9da, 0x16181d},
+		{25, 231, 0x2a66a8, 0xffffff}}
 )
 
 func (t Terminal) style(code, s string) string {
@@ -54,7 +56,7 @@ func (t Terminal) style(code, s string) string {
 func (t Terminal) bold(s string) string { return t.style("1", s) }
 func (t Terminal) dim(s string) string  { return t.style("2", s) }
 
-// shade colours s by a level of Level.
+// shade colours s by the result of Level.
 func (t Terminal) shade(level int, s string) string {
 	if level == 0 || t.Colour == Plain {
 		return s
@@ -70,7 +72,7 @@ func (t Terminal) shade(level int, s string) string {
 	return t.style("48;2;"+rgb(i.bgRGB)+";38;2;"+rgb(i.fgRGB), s)
 }
 
-// Title writes a heading with space around it.
+// Title writes a heading with blank lines around it.
 func (t Terminal) Title(s string) {
 	fmt.Fprintln(t.Out)
 	for _, line := range Wrap(s, t.Width) {
@@ -86,10 +88,10 @@ func (t Terminal) Text(s string) {
 	}
 }
 
-// Column is the heading of a table's column.
+// Column is a column heading of a table.
 type Column struct {
 	Name  string
-	Right bool // figures stand to the right
+	Right bool // align numbers to the right
 }
 
 // Table writes rows under a heading. Rows may be shorter than the heading.
@@ -125,7 +127,8 @@ func (t Terminal) Table(columns []Column, rows [][]string) {
 	}
 }
 
-// Heldout writes the table of held-out losses and what it says. It fits 80 columns while names have no more than 17.
+// Heldout writes the table of held-out losses and its summary. It fits 80 columns if names have at
+// most 17 characters.
 func (t Terminal) Heldout(h Heldout) {
 	t.Title(fmt.Sprintf("Held-out loss in nats per token, %s texts (lower is better)", count(h.Texts)))
 	columns := []Column{{Name: ""}, {"tokens", true}, {"loss", true}, {"95 % interval", true}}
@@ -148,10 +151,11 @@ func (t Terminal) Heldout(h Heldout) {
 	}
 }
 
-// narrowest is the fewest columns in which a text is still pleasant to read.
-const narrowest = 26
+// minColumn is the minimum width of a readable text column.
+const minColumn = 26
 
-// Written writes the versions of a text side by side, or below each other where the terminal is narrow.
+// Written writes the versions of a text side by side, or below each other if the terminal is
+// narrow.
 func (t Terminal) Written(w Written) {
 	t.Context(w.Context)
 	versions := slices.Clone(w.Texts)
@@ -163,7 +167,7 @@ func (t Terminal) Written(w Written) {
 	}
 	const indent, gap = 2, 3
 	width := (min(t.Width, 160) - indent - gap*(len(versions)-1)) / len(versions)
-	if width < narrowest {
+	if width < minColumn {
 		for _, v := range versions {
 			fmt.Fprintf(t.Out, "  %s\n", t.dim(Clean(v.Name)))
 			for _, line := range Wrap(v.Text, t.Width-2*indent) {
@@ -198,7 +202,7 @@ func (t Terminal) Written(w Written) {
 	fmt.Fprintln(t.Out)
 }
 
-// Context writes the fields of a context on one line: the first one stands out.
+// Context writes the fields of a context on one line, with the first one emphasised.
 func (t Terminal) Context(fields []api.Field) {
 	if len(fields) == 0 {
 		return
@@ -218,8 +222,9 @@ func (t Terminal) Context(fields []api.Field) {
 	}
 }
 
-// Tokens writes a text with each token shaded by its direct causal effect, and a legend. Without colours, tokens of effect
-// δ or more stand in brackets with the effect in percentage points: [brains +23].
+// Tokens writes a text with each token shaded by its data-side causal effect (DCE), and a legend.
+// Without colours, tokens with an effect of δ or more are put in brackets with the effect in
+// percentage points: [brains +23].
 func (t Terminal) Tokens(r api.ExplainResult) {
 	t.Context(r.Context)
 	fmt.Fprintln(t.Out)
@@ -258,7 +263,8 @@ func (t Terminal) Tokens(r api.ExplainResult) {
 // Legend explains the shades.
 func (t Terminal) Legend() {
 	if t.Colour == Plain {
-		t.Text("[token +n]: the history makes this token n percentage points more likely (−n: less). Effects under 5 points are not marked.")
+		t.Text("[token +n]: the history makes this token n percentage points more likely (−n: less). " +
+			"Effects under 5 points are not marked.")
 		return
 	}
 	scale := ""
@@ -271,22 +277,23 @@ func (t Terminal) Legend() {
 		at := levels[max(level, -level)-1]
 		scale += t.shade(level, " "+signed(math.Copysign(100*at, float64(level)), 0)+" ")
 	}
-	fmt.Fprintf(t.Out, "  %s  %s\n", scale, t.dim("percentage points by which the history moves the token"))
+	fmt.Fprintf(t.Out, "  %s  %s\n", scale,
+		t.dim("change of the token's probability by the history, in percentage points"))
 }
 
-// printed is a token made ready for the terminal.
-type printed struct {
+// shadedToken is a token formatted for the terminal.
+type shadedToken struct {
 	text   string
 	level  int
-	breaks bool // a line of the text ends here
+	breaks bool // followed by a line break
 }
 
-func (t Terminal) token(tok api.TokenCause) printed {
+func (t Terminal) token(tok api.TokenCause) shadedToken {
 	text := tok.Text
 	if text == "" {
-		text = " ∎" // the end of the text is a token, too
+		text = " ∎" // the end of the text is also a token
 	}
-	p := printed{level: Level(tok.DCE), breaks: strings.HasSuffix(text, "\n")}
+	p := shadedToken{level: Level(tok.DCE), breaks: strings.HasSuffix(text, "\n")}
 	p.text = strings.ReplaceAll(strings.ReplaceAll(Clean(text), "\n", "⏎"), "\t", " ")
 	if t.Colour == Plain && max(p.level, -p.level) >= 2 {
 		body := strings.TrimLeft(p.text, " ")
@@ -295,7 +302,8 @@ func (t Terminal) token(tok api.TokenCause) printed {
 	return p
 }
 
-// words groups tokens so that a line breaks only before a token that starts with a space or after a line end.
+// words groups tokens so that lines break only before a token that starts with a space, or after a
+// line break.
 func words(tokens []api.TokenCause) [][]api.TokenCause {
 	var out [][]api.TokenCause
 	for i, tok := range tokens {

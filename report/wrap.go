@@ -6,7 +6,8 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// Wrap breaks text into lines of at most width columns, at spaces where it can. Line breaks of the text stay.
+// Wrap breaks text into lines of at most width columns, at spaces if possible. Existing line breaks
+// stay.
 func Wrap(text string, width int) []string {
 	width = max(width, 1)
 	var lines []string
@@ -20,10 +21,10 @@ func Wrap(text string, width int) []string {
 			if cols > 0 {
 				line, cols = line+" ", cols+1
 			}
-			for w > width { // longer than a whole line
+			for w > width { // longer than a line
 				head := runewidth.Truncate(word, width, "")
 				if head == "" {
-					break // one character wider than the line: let it stick out
+					break // a single character wider than the line overflows
 				}
 				lines = append(lines, line+head)
 				word = word[len(head):]
@@ -41,10 +42,10 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-runewidth.StringWidth(s)))
 }
 
-// padLeft is pad on the other side, for figures.
+// padLeft is pad with the spaces before s, for numbers.
 func padLeft(s string, width int) string {
 	return strings.Repeat(" ", max(0, width-runewidth.StringWidth(s))) + s
 }
 
-// Width is how many columns of a terminal s takes.
+// Width returns the number of terminal columns of s.
 func Width(s string) int { return runewidth.StringWidth(s) }

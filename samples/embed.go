@@ -1,4 +1,4 @@
-// Package samples holds the sample writers that ship with the program.
+// Package samples embeds the sample writers.
 package samples
 
 import (
@@ -9,12 +9,12 @@ import (
 //go:embed bierce/history.jsonl bierce/heldout.jsonl
 var files embed.FS
 
-// Bierce is Ambrose Bierce, The Devil's Dictionary: history.jsonl to learn from, and
-// heldout.jsonl, whose items are all later in time, to judge by.
+// Bierce is the sample writer Ambrose Bierce (The Devil's Dictionary): history.jsonl to train on,
+// and heldout.jsonl, whose items are all newer, to evaluate on.
 func Bierce() fs.FS {
 	sub, err := fs.Sub(files, "bierce")
 	if err != nil {
-		panic(err) // only an invalid path fails, and this one is constant
+		panic(err) // only an invalid path can fail, and this one is constant
 	}
 	return sub
 }

@@ -1,11 +1,12 @@
-// AdamW (Loshchilov & Hutter 2019) as torch.optim.AdamW, for g = grad · norm[1]:
+// AdamW (Loshchilov & Hutter 2019) as in torch.optim.AdamW, with g = grad · norm[1]:
 //   m = β₁ m + (1−β₁) g          v = β₂ v + (1−β₂) g²
 //   param = param · (1 − lr · decay) − lr/bias1 · m / (√(v / bias2) + eps)
-// with lr, bias1 = 1−β₁ᵗ, bias2 = 1−β₂ᵗ from dyn. If norm[2] is set (the gradient is
-// not finite) nothing changes.
+// lr, bias1 = 1−β₁ᵗ and bias2 = 1−β₂ᵗ come from dyn. If norm[2] is not 0, the gradient is not
+// finite and the kernel changes nothing.
 //
-// grad, m, v, param [n]; norm [4] from clip_scale.wgsl. One invocation updates one
-// vec4; what pads the last one keeps its value.
+// grad, m, v and param are [n]; norm [4] comes from clip_scale.wgsl. Each invocation updates one
+// vec4. Padding lanes of the last vec4 keep their values.
+//#include common
 struct Shape {
     n: u32,
     beta1: f32,

@@ -1,5 +1,6 @@
-// z = x + y over [rows, features] tensors: the residual connection.
-// One invocation adds one vec4; features is a multiple of 4.
+// z = x + y for tensors [rows, features]: the residual connection. Each invocation adds one vec4;
+// features is a multiple of 4.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -1,5 +1,6 @@
-// y[r] += bias for every row of y [rows, features], bias [features].
-// One invocation adds one vec4; features is a multiple of 4.
+// y[r] += bias for every row of y [rows, features]; bias is [features]. Each invocation adds one
+// vec4; features is a multiple of 4.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -1,6 +1,7 @@
-// y[index[r]] += x[r] for rows r of x [rows, features]; the values of index are
-// distinct, so no two invocations write the same element.
-// One invocation adds one vec4; features is a multiple of 4.
+// y[index[r]] += x[r] for the rows r of x [rows, features]. The values of index are distinct, so no
+// two invocations write the same element. Each invocation adds one vec4; features is a multiple of
+// 4.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

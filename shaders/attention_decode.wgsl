@@ -1,37 +1,22 @@
-// Grouped-query attention for a few queries against a long cache.
+// Grouped-query attention for a few queries and a long cache:
+//   out[i] = Σ_j exp(s[i,j] − lse[i]) v[j],  s and lse as in attention_forward.wgsl
 //
-//   out[i] = Σ_j exp(s[i,j] − lse[i]) v[j],  as in attention_forward.wgsl
+// q and out are [rows, heads, 4·VECS]; k and v are [slots, kv_heads, 4·VECS]; ranges is [rows];
+// stats is [rows, heads] of (lse, unused). Source: Flash-Decoding (Dao et al. 2023), with both
+// phases in one dispatch.
 //
-// q, out [rows, heads, 4·VECS]; k, v [slots, kv_heads, 4·VECS]; ranges [rows];
-// stats [rows, heads] of (lse, –). Source: Flash-Decoding (Dao et al., 2023),
-// with both phases in one dispatch.
-//
-// One workgroup serves one row and HEADS query heads of one key head. Its
-// LANES lanes share the keys out among them, each with an online softmax of its own;
-// then they bring their sums to the common maximum and add them up, CHUNK vec4s
-// at a time, in a fixed order.
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> stats: array<vec2<f32>>;
+// Each workgroup computes one row and HEADS query heads of one key head. Its LANES invocations
+// divide the keys among them, each with its own online softmax. Then they scale their sums to the
+// common maximum and add them, CHUNK vec4s at a time, in a fixed order.
+//#let BACKWARD 0
+//#let BY_KEY 0
+//#include attention
 
 const LANES: u32 = {LANES}u;
-const MASKED: f32 = -1e30;
-const LN2: f32 = 0.6931471805599453;
 
-// Maximum and sum of every lane, by head; then their sums of values.
+// Maximum and sum of each invocation, by head.
 var<workgroup> softmax: array<vec2<f32>, {LANES*HEADS}>;
-// The largest is 8 KiB, half of what WebGPU promises.
+// The weighted values of each invocation: at most 8 KiB, half of the limit that WebGPU guarantees.
 var<workgroup> values: array<vec4<f32>, {LANES*CHUNK}>;
 
 @compute @workgroup_size({LANES})
@@ -85,8 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     softmax[{h}u * LANES + lane] = vec2<f32>(m{h}, l{h});
     //#endfor
     workgroupBarrier();
-    // A loop, not unrolled text: CPU adapters compile every barrier to a point
-    // where all registers are saved.
+    // A loop, not unrolled text: CPU devices save all registers at each barrier in the text.
     for (var turn = 0u; turn < {HEADS*VECS/CHUNK}u; turn = turn + 1u) {
         let h = turn / {VECS/CHUNK}u;
         var top = MASKED;

@@ -1,5 +1,6 @@
-// stats[i,h].y = Σ_d dout[i,h,d] · out[i,h,d]: the D of FlashAttention-2's
-// backward (Dao, 2023). out, dout [rows, heads, 4·VECS]; one invocation per row and head.
+// stats[i,h].y = Σ_d dout[i,h,d] · out[i,h,d], the D of the backward pass of FlashAttention-2 (Dao
+// 2023). out and dout are [rows, heads, 4·VECS]. Each invocation computes one row and head.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

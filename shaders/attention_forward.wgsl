@@ -1,61 +1,26 @@
-// Grouped-query attention, forward, with an online softmax: no buffer of
-// rows × keys exists.
-//
+// Grouped-query attention, forward, with an online softmax. No buffer of rows × keys exists.
 //   s[i,j] = scale · q[i]·k[j],  j in [a0,a1) ∪ [b0,b1) of ranges[i]
 //   out[i] = Σ_j exp(s[i,j] − lse[i]) v[j],  lse[i] = log Σ_j exp(s[i,j])
 //
-// q, out [rows, heads, 4·VECS]; k, v [keys, kv_heads, 4·VECS]; ranges [rows];
-// stats [rows, heads] of (lse, –). Source: FlashAttention-2, algorithm 1 (Dao, 2023).
+// q and out are [rows, heads, 4·VECS]; k and v are [keys, kv_heads, 4·VECS]; ranges is [rows];
+// stats is [rows, heads] of (lse, unused). Source: FlashAttention-2, algorithm 1 (Dao 2023).
 //
-// One invocation holds ROWS neighbouring rows × HEADS query heads of one key
-// head (STREAMS = ROWS·HEADS), so that each key and value loaded serves them
-// all. It walks the union of its rows' ranges and masks by row: neighbours differ
-// only at their ends and where a branch or sample begins. Streams move between
-// memory and registers in a loop that selects by stream, not in unrolled loads:
-// on CPU adapters every load in the text costs as much to compile as to run.
+// Each invocation holds ROWS neighbouring rows × HEADS query heads of one key head (STREAMS =
+// ROWS·HEADS), so each key and value that it loads serves all of them. It loops over the union of
+// the ranges of its rows and masks by row: neighbours differ only at the ends and where a branch or
+// sample begins. Streams move between memory and registers in a loop that selects by stream, not in
+// unrolled loads, because on CPU devices every load in the text takes as long to compile as to run.
 //
-// The form for CPU adapters: 46 GFLOP/s on llvmpipe with two cores, at 1724
-// packed tokens and heads of 32. More than one row of the other side per turn is
-// slower: the loop outgrows the instruction cache. GPUs take the _tile form.
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> stats: array<vec2<f32>>;
-
-// A masked score: finite, so that differences of two are no NaN. What a stream
-// gathers before its first key is scaled away by exp2(MASKED − max) = 0.
-const MASKED: f32 = -1e30;
-const LN2: f32 = 0.6931471805599453;
+// This is the form for CPU devices: 46 GFLOP/s on llvmpipe with two cores, for 1724 packed tokens
+// and heads of 32 values. Processing more than one key in each iteration is slower, because the
+// loop then exceeds the instruction cache. GPUs use the _tile form.
+//#let BACKWARD 0
+//#let BY_KEY 0
+//#include attention
 
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let item = id.x + id.y * groups.x * {GROUP}u;
-    let slices = shape.heads / {HEADS}u;
-    let first = item / slices * {ROWS}u;
-    let rows = row_count(shape.rows);
-    if (first >= rows) { return; }
-    let head = item % slices * {HEADS}u;
-    let kv = head / (shape.heads / shape.kv_heads);
-
-    var a_lo = 0xffffffffu;
-    var a_hi = 0u;
-    var b_lo = 0xffffffffu;
-    var b_hi = 0u;
-    //#for r ROWS
-    let range{r} = ranges[min(first + {r}u, rows - 1u)];
-    if (range{r}.x < range{r}.y) { a_lo = min(a_lo, range{r}.x); a_hi = max(a_hi, range{r}.y); }
-    if (range{r}.z < range{r}.w) { b_lo = min(b_lo, range{r}.z); b_hi = max(b_hi, range{r}.w); }
-    //#endfor
+    //#include attention_block_ranges
     //#for t STREAMS
     var m{t} = MASKED;
     var l{t} = 0.0;
@@ -75,12 +40,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
 
     for (var part = 0u; part < 2u; part = part + 1u) {
-        let second = part == 1u;
-        let end = select(a_hi, b_hi, second);
-        //#for r ROWS
-        let lo{r} = select(range{r}.x, range{r}.z, second);
-        let hi{r} = select(range{r}.y, range{r}.w, second);
-        //#endfor
+        //#include attention_block_part
         for (var j = select(a_lo, b_lo, second); j < end; j = j + 1u) {
             let key = (j * shape.kv_heads + kv) * {VECS}u;
             //#for r ROWS
@@ -95,8 +55,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             s{t} = s{t} + dot(q{t}_{c}, k{c});
             //#endfor
             //#endfor
-            // The new maximum is either the old one or s, so of the factors for
-            // what was summed and for this key one is 1, and one exp serves both.
+            // The new maximum is either the old one or s. So one of the two factors, of the sums so
+            // far and of this key, is 1, and one exp2 is enough.
             //#for t STREAMS
             s{t} = select(MASKED, s{t}, seen{t/HEADS});
             let up{t} = s{t} > m{t};

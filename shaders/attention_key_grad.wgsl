@@ -1,38 +1,24 @@
-// Grouped-query attention, gradients of keys and values.
-//
+// Grouped-query attention, gradients of keys and values:
 //   dv[j] = Σ_{h,i} p[i,j] dout[i,h]
 //   dk[j] = scale · Σ_{h,i} p[i,j] (dout[i,h]·v[j] − delta[i,h]) q[i,h]
+// over the query heads h of j's key head and the rows i in [q0,q1) of key_ranges[j], with p as in
+// attention_query_grad.wgsl.
 //
-// over the query heads h of j's key head and the rows i in [q0,q1) of
-// key_ranges[j]; p as in attention_query_grad.wgsl. q, dout [rows, heads, 4·VECS];
-// k, v, dk, dv [rows, kv_heads, 4·VECS]; key_ranges [rows]; stats [rows, heads]
-// of (lse, delta). Source: FlashAttention-2, algorithm 2 (Dao, 2023).
+// q and dout are [rows, heads, 4·VECS]; k, v, dk and dv are [rows, kv_heads, 4·VECS]; key_ranges is
+// [rows]; stats is [rows, heads] of (lse, delta). Source: FlashAttention-2, algorithm 2 (Dao 2023).
 //
-// One invocation holds ROWS neighbouring keys of one head, and walks the union
-// of their ranges, head by head. Keys move between memory and registers as the
-// streams of attention_forward.wgsl do.
+// Each invocation holds ROWS neighbouring keys of one head and loops over the union of their
+// ranges, one query head after the other. Keys move between memory and registers like the streams
+// of attention_forward.wgsl.
 //
-// The form for CPU adapters: 44 GFLOP/s on llvmpipe with two cores, at 1724
-// packed tokens and heads of 32. More than one row of the other side per turn is
-// slower: the loop outgrows the instruction cache. GPUs take the _tile form.
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> key_ranges: array<vec2<u32>>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(7) var<storage, read> dout: array<vec4<f32>>;
+// This is the form for CPU devices: 44 GFLOP/s on llvmpipe with two cores, for 1724 packed tokens
+// and heads of 32 values. Processing more than one query in each iteration is slower, because the
+// loop then exceeds the instruction cache. GPUs use the _tile form.
+//#let BACKWARD 1
+//#let BY_KEY 1
+//#include attention
 @group(0) @binding(8) var<storage, read_write> dk: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> dv: array<vec4<f32>>;
-
-const LOG2E: f32 = 1.4426950408889634;
 
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

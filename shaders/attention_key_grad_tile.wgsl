@@ -1,27 +1,13 @@
-// attention_key_grad.wgsl for GPUs: queries and output gradients pass through
-// workgroup memory, TILE rows of one head at a time; each of GROUP invocations
-// holds one key row.
+// attention_key_grad.wgsl for GPUs: queries and output gradients pass through workgroup memory,
+// TILE rows of one head at a time. Each of the GROUP invocations holds one key row.
 //
-// q, dout [rows, heads, 4·VECS]; k, v, dk, dv [rows, kv_heads, 4·VECS];
-// key_ranges [rows]; stats [rows, heads] of (lse, delta).
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> key_ranges: array<vec2<u32>>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(7) var<storage, read> dout: array<vec4<f32>>;
+// q and dout are [rows, heads, 4·VECS]; k, v, dk and dv are [rows, kv_heads, 4·VECS]; key_ranges is
+// [rows]; stats is [rows, heads] of (lse, delta).
+//#let BACKWARD 1
+//#let BY_KEY 1
+//#include attention
 @group(0) @binding(8) var<storage, read_write> dk: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> dv: array<vec4<f32>>;
-
-const LOG2E: f32 = 1.4426950408889634;
 
 var<workgroup> seen: array<vec2<u32>, {GROUP}>;
 var<workgroup> bounds: vec2<u32>;
@@ -30,7 +16,11 @@ var<workgroup> grads: array<vec4<f32>, {TILE*VECS}>;
 var<workgroup> row_stats: array<vec2<f32>, {TILE}>;
 
 @compute @workgroup_size({GROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
     let item = group.x + group.y * groups.x;
     let first = item / shape.kv_heads * {GROUP}u;
     let rows = row_count(shape.rows);

@@ -1,53 +1,23 @@
-// Grouped-query attention, gradient of the queries.
-//
+// Grouped-query attention, gradient of the queries:
 //   p[i,j] = exp(s[i,j] − lse[i]),  s as in attention_forward.wgsl
 //   dq[i] = scale · Σ_j p[i,j] (dout[i]·v[j] − delta[i]) k[j]
 //
-// q, dout, dq [rows, heads, 4·VECS]; k, v [keys, kv_heads, 4·VECS]; ranges
-// [rows]; stats [rows, heads] of (lse, delta). Source: FlashAttention-2,
-// algorithm 2 (Dao, 2023), with one owner per dq row instead of atomic sums, so
-// that results repeat. Blocks and masks as in attention_forward.wgsl.
+// q, dout and dq are [rows, heads, 4·VECS]; k and v are [keys, kv_heads, 4·VECS]; ranges is [rows];
+// stats is [rows, heads] of (lse, delta). Source: FlashAttention-2, algorithm 2 (Dao 2023), but
+// each row of dq has one owner instead of atomic sums, so that results repeat bit for bit. Blocks
+// and masks are as in attention_forward.wgsl.
 //
-// The form for CPU adapters: 60 GFLOP/s on llvmpipe with two cores, at 1724
-// packed tokens and heads of 32. More than one row of the other side per turn is
-// slower: the loop outgrows the instruction cache. GPUs take the _tile form.
-struct Shape {
-    rows: u32,      // kernels.Rows
-    heads: u32,
-    kv_heads: u32,
-    scale: f32,
-    scale2: f32,    // scale · log2(e)
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> v: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(7) var<storage, read> dout: array<vec4<f32>>;
+// This is the form for CPU devices: 60 GFLOP/s on llvmpipe with two cores, for 1724 packed tokens
+// and heads of 32 values. Processing more than one key in each iteration is slower, because the
+// loop then exceeds the instruction cache. GPUs use the _tile form.
+//#let BACKWARD 1
+//#let BY_KEY 0
+//#include attention
 @group(0) @binding(8) var<storage, read_write> dq: array<vec4<f32>>;
-
-const LOG2E: f32 = 1.4426950408889634;
 
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let item = id.x + id.y * groups.x * {GROUP}u;
-    let slices = shape.heads / {HEADS}u;
-    let first = item / slices * {ROWS}u;
-    let rows = row_count(shape.rows);
-    if (first >= rows) { return; }
-    let head = item % slices * {HEADS}u;
-    let kv = head / (shape.heads / shape.kv_heads);
-
-    var a_lo = 0xffffffffu;
-    var a_hi = 0u;
-    var b_lo = 0xffffffffu;
-    var b_hi = 0u;
-    //#for r ROWS
-    let range{r} = ranges[min(first + {r}u, rows - 1u)];
-    if (range{r}.x < range{r}.y) { a_lo = min(a_lo, range{r}.x); a_hi = max(a_hi, range{r}.y); }
-    if (range{r}.z < range{r}.w) { b_lo = min(b_lo, range{r}.z); b_hi = max(b_hi, range{r}.w); }
-    //#endfor
+    //#include attention_block_ranges
     //#for t STREAMS
     var stat{t} = vec2<f32>(0.0);
     //#for c VECS
@@ -73,12 +43,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
 
     for (var part = 0u; part < 2u; part = part + 1u) {
-        let second = part == 1u;
-        let end = select(a_hi, b_hi, second);
-        //#for r ROWS
-        let lo{r} = select(range{r}.x, range{r}.z, second);
-        let hi{r} = select(range{r}.y, range{r}.w, second);
-        //#endfor
+        //#include attention_block_part
         for (var j = select(a_lo, b_lo, second); j < end; j = j + 1u) {
             let key = (j * shape.kv_heads + kv) * {VECS}u;
             //#for r ROWS

@@ -1,10 +1,11 @@
-// Global gradient norm and clipping factor, as torch.nn.utils.clip_grad_norm_:
-// norm[0] = √Σ partials, norm[1] = min(1, max_norm / (norm + 1e-6)),
-// norm[2] = 1 if the norm is not finite (and then norm[1] = 0), else 0.
+// Global gradient norm and clipping factor, as in torch.nn.utils.clip_grad_norm_: norm[0] = √Σ
+// partials; norm[1] = min(1, max_norm / (norm + 1e-6)); norm[2] is 1 if the norm is not finite
+// (norm[1] is 0 then), else 0.
 //
-// partials [parts] from gradnorm.wgsl, norm [4]. max_norm 0 means no clipping.
-// One workgroup: invocation t adds partials t, t+64, …, then the 64 sums are added
-// in order.
+// partials [parts] come from gradnorm.wgsl; norm is [4]. max_norm 0 disables clipping. There is one
+// workgroup: invocation t adds the partials t, t+64, …; then one invocation adds the 64 sums in
+// order.
+//#include common
 struct Shape {
     parts: u32,
     max_norm: f32,
@@ -27,7 +28,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
     let value = sqrt(squares);
     var scale = 1.0;
     if (shape.max_norm > 0.0) { scale = min(1.0, shape.max_norm / (value + 1e-6)); }
-    // On bits: compilers may assume that no float is NaN or infinite.
+    // Test the bits: compilers may assume that no float is NaN or infinite.
     let broken = (bitcast<u32>(squares) & 0x7f800000u) == 0x7f800000u;
     norm[0] = value;
     norm[1] = select(scale, 0.0, broken);

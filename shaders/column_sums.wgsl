@@ -1,9 +1,10 @@
-// sums += Σ_rows x: the gradient of a bias, and what is left of a reduction by
-// parts. x [rows, features], sums [features].
+// sums += Σ_rows x: the gradient of a bias, or the last step of a reduction in parts. x is [rows,
+// features], sums is [features].
 //
-// One invocation owns one vec4 of features and walks the rows in order, so that
-// sums repeat bit for bit; at most 65,535 rows (a limit of Mesa's CPU driver).
-// features is a multiple of 4. Only full fine-tuning runs it.
+// Each invocation owns one vec4 of features and adds the rows in order, so that sums repeat bit for
+// bit. rows is at most 65,535 (a limit of Mesa's CPU driver); features is a multiple of 4. Only
+// full fine-tuning runs this kernel.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -1,5 +1,5 @@
-// Included by every kernel: the parameters of one replay of a plan.
-// kernels.Dyn has the same words in the same order.
+// Included by every kernel: the parameters of one replay of a plan. kernels.Dyn has the same words
+// in the same order.
 struct Dyn {
     tokens: u32,
     responses: u32,
@@ -16,9 +16,9 @@ struct Dyn {
 }
 @group(0) @binding(1) var<uniform> dyn: Dyn;
 
-// Which count of Dyn a kernel's row dimension follows; gpu.Shape carries it as
-// kernels.Rows. A value of ROWS_FIXED or more is a fixed count plus ROWS_FIXED; one
-// of ROWS_TIMES or more is a multiple, in bits 4 to 30, of the count in bits 0 to 3.
+// Which count of Dyn the row dimension of a kernel follows (kernels.Rows). The Shape holds it. A
+// value of ROWS_FIXED or more is a fixed count plus ROWS_FIXED. A value of ROWS_TIMES or more is a
+// multiple, in bits 4 to 30, of the count that bits 0 to 3 name.
 const ROWS_TOKENS: u32 = 0u;
 const ROWS_RESPONSES: u32 = 1u;
 const ROWS_HEAD: u32 = 2u;

@@ -1,8 +1,11 @@
-// A matrix in any format of a frozen base to f32: out [rows, 4·vecs]. Binding 3 is what weights_*.wgsl declares. One
-// invocation writes four values.
+// Converts a matrix in any weight format to f32: out is [rows, 4·vecs]. weights.wgsl declares
+// binding 3. Each invocation writes four values.
+//#include common
+//#let t 0
+//#include weights
 struct Shape {
     rows: u32,
-    vecs: u32,      // values a row / 4
+    vecs: u32,      // values per row / 4
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;

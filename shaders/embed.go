@@ -1,5 +1,5 @@
-// Package shaders carries the WGSL compute shaders. core/kernels specialises
-// them; see README.md for a row on each.
+// Package shaders carries the WGSL templates of the compute shaders. core/kernels expands them with
+// core/wgsl. README.md has a row for each.
 package shaders
 
 import "embed"
@@ -7,25 +7,8 @@ import "embed"
 //go:embed *.wgsl
 var files embed.FS
 
-// Text returns the source of a shader file by its name without ".wgsl". A name
-// that is not there is a programming mistake and panics.
-func Text(name string) string {
+// Text returns the source of a shader file by its name without ".wgsl".
+func Text(name string) (string, error) {
 	b, err := files.ReadFile(name + ".wgsl")
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
-// Names lists all shader files, without ".wgsl".
-func Names() []string {
-	entries, err := files.ReadDir(".")
-	if err != nil {
-		panic(err)
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name()[:len(e.Name())-len(".wgsl")])
-	}
-	return names
+	return string(b), err
 }

@@ -1,10 +1,14 @@
 // Token embedding: out[r] = table[ids[r]].
 //
-// ids [rows] u32, the table in any format of a frozen base (binding 3 is what weights_*.wgsl declares), out [rows,
-// features]. An id past the vocabulary reads its last row: the host checks ids, the shader only stays inside. A table
-// that is split by rows takes one dispatch a part: each writes the rows whose ids are first to first+count−1.
-// Rows of features start on a vec4 (kernels.RowStride). One invocation copies one vec4, neighbours along a row. One
-// variant: the copy is bound by loads on a CPU adapter and by bandwidth on a GPU.
+// ids is [rows] u32; table is in any weight format (weights.wgsl declares binding 3); out is [rows,
+// features]. An id beyond the vocabulary reads the last row: the host validates ids, the shader
+// only stays in bounds. A table that is split by rows takes one dispatch for each part, which
+// writes the rows whose ids are first to first+count−1. Rows start on a vec4 (kernels.RowStride).
+// Each invocation copies one vec4; neighbouring invocations copy neighbouring vec4s. One variant is
+// enough: loads limit the copy on a CPU device, bandwidth on a GPU.
+//#include common
+//#let t 0
+//#include weights
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,
@@ -22,7 +26,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let lanes = (shape.features + 3u) / 4u;
     if (i >= row_count(shape.rows) * lanes) { return; }
     let row = i / lanes;
-    // Unsigned: an id before the part wraps to a large one.
+    // Unsigned: an id below first wraps to a large number.
     let token = min(ids[row], shape.vocab - 1u) - shape.first;
     if (token >= shape.count) { return; }
     let base = row_start0(token, lanes);

@@ -1,11 +1,11 @@
-// Gradient of the token embedding, a scatter-add without atomics:
-// dtable[uniques[s]] += Σ_j dx[order[j]], j from segments[s] to segments[s+1].
+// Gradient of the token embedding, a scatter-add without atomics: dtable[uniques[s]] += Σ_j
+// dx[order[j]], with j from segments[s] to segments[s+1].
 //
-// The host sorts the token rows by id (kernels.EmbeddingSegments), so every table
-// row has one owner and its terms one order: results repeat bit for bit.
-// segments [rows+1], order [rows], uniques [rows] u32, dx [rows, features],
-// dtable [vocab, features]. Segments past the last distinct id are empty.
-// Rows of features start on a vec4. One invocation owns one vec4 of one segment.
+// The host sorts the token rows by id (kernels.EmbeddingSegments), so each table row has one owner
+// and its terms have one order: results repeat bit for bit. segments is [rows+1], order and uniques
+// are [rows] u32, dx is [rows, features], dtable is [vocab, features]. Segments beyond the last
+// distinct id are empty. Rows start on a vec4. Each invocation owns one vec4 of one segment.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -1,9 +1,10 @@
-// Partial sums of squares of a flat gradient, for the global norm:
-// partials[first + i] = Σ grad[k]² over the vec4 i, i+parts, i+2·parts, …
+// Partial sums of squares of a flat gradient, for the global norm: partials[first + i] = Σ grad[k]²
+// over the vec4s i, i+parts, i+2·parts, …
 //
-// grad [n], partials: the parts of all gradients of a step, one after another.
-// Neighbours read neighbours; each part has at most 65,535 terms (a limit of Mesa's
-// CPU driver) and its own order, so that sums repeat bit for bit.
+// grad is [n]. partials holds the parts of all gradients of a step, one gradient after another.
+// Neighbouring invocations read neighbouring vec4s. Each part has at most 65,535 terms (a limit of
+// Mesa's CPU driver) in a fixed order, so that sums repeat bit for bit.
+//#include common
 struct Shape {
     n: u32,
     parts: u32,
@@ -21,7 +22,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let g = grad[i];
         squares += g * g;
     }
-    // What pads the last vec4 is nobody's: it may hold anything.
+    // Padding lanes of the last vec4 are undefined.
     let whole = shape.n / 4u;
     if (whole % shape.parts == id.x && shape.n % 4u != 0u) {
         let inside = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(shape.n % 4u);

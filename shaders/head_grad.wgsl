@@ -1,14 +1,16 @@
-// The fused head's backward: turns the logits of columns c0..c0+cols, computed anew
-// where there are more columns, into their gradient, in place. With p = softmax(z^h), q = softmax(z^h − z^0):
+// Backward pass of the fused head: replaces the logits of columns c0 to c0+cols by their gradient,
+// in place. (Where the vocabulary has more columns, the logits have been computed again.) With p =
+// softmax(z^h) and q = softmax(z^h − z^0):
 //   dz^h = a · (p − e_y) + b · (q − e_y)     a = coef[r].x, the factor of CE(z^h, y)
-//   dz^0 = −b · (q − e_y)                    b = coef[r].y, of CE(z^h − z^0, y)
+//   dz^0 = −b · (q − e_y)                    b = coef[r].y, the factor of CE(z^h − z^0, y)
 // Without DUAL: dz = a · (p − e_y). Without COUNTERFACTUAL: dz^0 = 0.
 //
-// z [rows, stride], row r with history, r+R without; state [R, 16] complete, from
-// head_reduce.wgsl; targets [R] u32; coef [R, 2]. What pads the columns to a vec4
-// becomes 0, as linear layers want it. One invocation computes up to four vec4 of a
-// token, a quarter of the columns apart, so that neighbours touch neighbours and the
-// state is loaded once for 16 columns.
+// z is [rows, stride]: row r with history, row r+R without. state [R, 16] is complete, from
+// head_reduce.wgsl. targets is [R] u32, coef is [R, 2]. Padding columns up to a vec4 become 0, as
+// linear layers require. Each invocation computes up to four vec4s of a token, a quarter of the
+// columns apart, so that neighbours access neighbouring vec4s and the state is loaded once for 16
+// columns.
+//#include common
 struct Shape {
     c0: u32,
     cols: u32,

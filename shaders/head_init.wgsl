@@ -1,5 +1,6 @@
-// Starts the state of the fused head: running maxima at the lowest, sums at 0.
-// state [R, 16], laid out as head_reduce.wgsl says. One invocation per response token.
+// Initial state of the fused head: running maxima at the lowest value, sums at 0. state is [R, 16];
+// head_reduce.wgsl describes its layout. Each invocation initialises one response token.
+//#include common
 @group(0) @binding(2) var<storage, read_write> state: array<vec4<f32>>;
 
 const LOWEST: f32 = -3.0e38;

@@ -1,16 +1,17 @@
-// The fused head's forward: folds the logits of vocabulary columns c0..c0+cols into
-// what the objective needs of each response token, so that logits of the whole
+// Forward pass of the fused head: folds the logits of vocabulary columns c0 to c0+cols into the
+// statistics that the objective needs for each response token. The logits of the complete
 // vocabulary never exist at once (online softmax, Milakov & Gimelshein 2018).
 //
-// z [rows, stride]: row r has the logits with history; with DUAL, row r+R those of
-// the same token without. targets [R] u32. state [R, 16]:
+// z is [rows, stride]: row r has the logits with history; with DUAL, row r+R has those of the same
+// token without. targets is [R] u32. state is [R, 16]:
 //   0,1 maximum and Σ e^(z−maximum) of z^h   2,3 of z^0   4,5 of z^h − z^0
 //   6 z^h[y]   7 z^0[y]   8..15 unused
-// Columns come in the order of the vocabulary and fold in a fixed order.
+// Columns come in the order of the vocabulary and are folded in a fixed order.
 //
-// Without WORKGROUP one invocation owns a token and folds 16 columns at a time: one
-// rescaling for 16 exponentials, and every logit is loaded once (CPU adapters, where
-// loads cost most). With it a workgroup shares a token (GPUs).
+// Without WORKGROUP each invocation owns a token and folds 16 columns at a time: one rescaling for
+// 16 exponentials, and every logit is loaded once (for CPU devices, where loads cost most). With
+// WORKGROUP a workgroup shares a token (for GPUs).
+//#include common
 struct Shape {
     c0: u32,
     cols: u32,
@@ -22,10 +23,10 @@ struct Shape {
 @group(0) @binding(4) var<storage, read_write> state: array<vec4<f32>>;
 
 const LOWEST: f32 = -3.0e38;
-// e^−100 is 0 in f32; exp of much less is not safe everywhere.
+// e^−100 is 0 in f32. exp of a much smaller argument is not reliable on all devices.
 const FLOOR: f32 = -100.0;
 
-// A log-sum-exp on its way: peak + log(Σ sum).
+// A running log-sum-exp: peak + log(Σ sum).
 struct Lse {
     peak: f32,
     sum: vec4<f32>,
@@ -52,7 +53,7 @@ fn pick(row: u32, column: u32) -> f32 {
 
 fn store(r: u32, h: Lse, o: Lse, d: Lse) {
     var label = state[r * 4u + 1u].zw;
-    // Unsigned: a target before c0 wraps to a large column.
+    // Unsigned: a target below c0 wraps to a large column.
     let column = targets[r] - shape.c0;
     if (column < shape.cols) {
         label.x = pick(r, column);

@@ -1,5 +1,6 @@
-// cache[slots[i]] = x[i]: rows of a [rows, features] tensor into the slots of a
-// key or value cache. One invocation copies one vec4.
+// cache[slots[i]] = x[i]: writes the rows of a tensor [rows, features] to slots of a key or value
+// cache. Each invocation copies one vec4.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     vecs: u32,      // features / 4

@@ -1,32 +1,24 @@
-// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ with X [rows, in], W [out, in], U [rows, rank],
-// B [out, rank]: y = Wx of a linear layer in Hugging Face's layout, with LoRA's
-// scale·B(Ax) beside it (Hu et al. 2021, eq. 3; U = X·Aᵀ). Row-major f32; in and
-// rank are multiples of 4. The low-rank term goes on in the same registers, so it
-// costs no pass over Y. Columns of Y from out up to the next multiple of 4 get 0.
+// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ with X [rows, in], W [out, in], U [rows, rank] and B [out,
+// rank]: the linear layer y = Wx in Hugging Face's layout, plus scale·B(Ax) of LoRA (Hu et al.
+// 2021, eq. 3; U = X·Aᵀ). Tensors are row-major f32; in and rank are multiples of 4. The low-rank
+// term is added in the same registers, so it needs no second pass over Y. Columns of Y from out up
+// to the next multiple of 4 become 0.
 //
-// A template of core/kernels (linear_text.go): one invocation computes a TM×TN
-// block in registers. Loads past an edge are clamped to the last row or column
-// and stores are guarded, so that the inner loop has no branch. TERMS is 2 with
-// the low-rank term, else 1. CPU adapters win by this: a load there is a loop over
-// SIMD lanes, so the larger the block, the fewer loads a product costs.
+// Each invocation computes a TM×TN block in registers. Loads beyond an edge are clamped to the last
+// row or column and stores are guarded, so the inner loop has no branch. TERMS is 2 with the
+// low-rank term, else 1. CPU devices profit from large blocks: a load is a loop over SIMD lanes
+// there, and a larger block needs fewer loads per product.
 //
-// WHOLE: blocks never reach past the last column. ADD: Y += …. Both are decided by text,
-// since at small depths what stores a block is a quarter of the work.
+// WHOLE: no block exceeds the last column. ADD: Y += …. Both are decided as text, because for small
+// depths a quarter of the work is storing the block.
 //
-// QUADS, where the adapter has subgroups: four neighbours take blocks beside each
-// other in the same rows. Each loads a quarter of these (LOADS of TM), and gets the
-// rest from the others.
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of Y / 4
-    rank4: u32,      // rank / 4
-    accumulate: u32, // unused: ADD says it
-    scale: f32,
-    offset4: u32,    // first column of Y / 4
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+// QUADS, for devices with subgroups: four neighbouring invocations compute neighbouring blocks of
+// the same rows. Each loads a quarter of the rows (LOADS of TM) and receives the rest from the
+// others.
+//#include linear
+//#for t TERMS
+//#include weights
+//#endfor
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
@@ -103,9 +95,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         }
     }
 //#endfor
-    // A few rows at a time are stored and the rest moves up: a loop, since 16×16
-    // guarded stores would be most of what there is to compile; a few, since a
-    // move costs as much as a step of the inner loop.
+    // Store a few rows (STORE) per iteration and move the others up. Unrolled, 16×16 guarded stores
+    // would dominate the compile time; one row per iteration would be slow, because a move costs as
+    // much as a step of the inner loop.
     for (var i = row; i < min(row + {TM}u, rows); i += {STORE}u) {
 //#for r STORE
         if (i + {r}u < rows) {

@@ -1,25 +1,18 @@
-// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as linear_forward.wgsl has it, for at most 4
-// rows on GPUs: decoding one token reads all of W for little work.
+// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as in linear_forward.wgsl, for at most 4 rows on GPUs:
+// decoding one token reads all of W for little work.
 //
-// 16 neighbouring invocations share one column: each takes every 16th vec4 of its
-// row of W, and the first adds their sums up in order. A workgroup has 4 columns,
-// one vec4 of Y. TM is the number of rows, rounded up to 1, 2 or 4.
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of Y / 4
-    rank4: u32,      // rank / 4
-    accumulate: u32, // 1: Y += …
-    scale: f32,
-    offset4: u32,    // first column of Y / 4
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+// 16 neighbouring invocations share one column: each takes every 16th vec4 of its row of W, and the
+// first adds the sums in order. A workgroup has 4 columns, one vec4 of Y. TM is the number of rows,
+// rounded up to 1, 2 or 4.
+//#include linear
+//#for t TERMS
+//#include weights
+//#endfor
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U
 //#endfor
-var<workgroup> sums: array<vec4<f32>, 64>; // a component per row
+var<workgroup> sums: array<vec4<f32>, 64>; // one component per row
 
 @compute @workgroup_size(64)
 fn main(

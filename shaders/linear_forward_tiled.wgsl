@@ -1,24 +1,16 @@
-// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as linear_forward.wgsl has it, for GPUs.
+// Y[rows, out] = X·Wᵀ + scale · U·Bᵀ as in linear_forward.wgsl, for GPUs.
 //
-// A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns:
-// 16 features of its rows of X and W at a time go through workgroup memory, and
-// each invocation keeps 4×4 results, TY rows and TX columns apart so that
-// neighbours read and write neighbouring words. A row of a tile takes 5 vec4
-// instead of 4, which spreads the rows over the memory banks.
+// A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns. 16 features at a
+// time of its rows of X and W pass through workgroup memory. Each invocation keeps 4×4 results, TY
+// rows and TX columns apart, so that neighbours read and write neighbouring words. A row of a tile
+// takes 5 vec4s instead of 4, which spreads the rows over the memory banks.
 //
-// HALF: W is binary16 and stays so in workgroup memory, so that the inner loop reads a
-// quarter less. KEPT is 2 then where the low-rank term needs a place of its own.
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of Y / 4
-    rank4: u32,      // rank / 4
-    accumulate: u32, // 1: Y += …
-    scale: f32,
-    offset4: u32,    // first column of Y / 4
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+// HALF: W is binary16 and stays binary16 in workgroup memory, so the inner loop reads a quarter
+// less. KEPT is 2 then if the low-rank term needs a tile of its own.
+//#include linear
+//#for t TERMS
+//#include weights
+//#endfor
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> x{t}: array<vec4<f32>>; // X, U

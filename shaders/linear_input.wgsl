@@ -1,21 +1,14 @@
-// dX[rows, in] = dY·W + scale · V·A with dY [rows, out], W [out, in], V [rows, rank],
-// A [rank, in]: the gradient of y = Wx + scale·B(Ax) in x, where V = dY·B.
-// Row-major f32; in and rank are multiples of 4, out need not be: dY is 0 from out
-// up to the next multiple of 4, and rows of W past the last are read as the last.
+// dX[rows, in] = dY·W + scale · V·A with dY [rows, out], W [out, in], V [rows, rank] and A [rank,
+// in]: the gradient of y = Wx + scale·B(Ax) with respect to x, where V = dY·B. Tensors are
+// row-major f32; in and rank are multiples of 4, out need not be: dY is 0 from out up to the next
+// multiple of 4, and rows of W beyond the last are read as the last.
 //
-// One invocation computes a TM×TN block, four steps of out at a time; template,
-// edges, WHOLE, ADD and TERMS as in linear_forward.wgsl.
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of dY / 4
-    rank4: u32,      // rank / 4
-    accumulate: u32, // unused: ADD says it
-    scale: f32,
-    offset4: u32,    // first column of dY / 4
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+// Each invocation computes a TM×TN block, four steps of out at a time. Edges, WHOLE, ADD, TERMS and
+// QUADS are as in linear_forward.wgsl.
+//#include linear
+//#for t TERMS
+//#include weights
+//#endfor
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> dy{t}: array<vec4<f32>>; // dY, V
@@ -51,16 +44,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     var s{i}_{q} = vec4<f32>(0.0);
 //#endfor
 //#endfor
-    let stride0 = shape.stride4;
-    let stride1 = shape.rank4;
-    let offset0 = shape.offset4;
-    let offset1 = 0u;
-    let depth0 = (shape.out + 3u) / 4u;
-    let depth1 = shape.rank4;
-    let last0 = shape.out - 1u;
-    let last1 = 4u * shape.rank4 - 1u;
-    let scale0 = 1.0;
-    let scale1 = shape.scale;
+    //#include linear_input_terms
 //#for t TERMS
 //#for i LOADS
     let r{t}_{i} = min(first + {i}u, rows - 1u) * stride{t} + offset{t};

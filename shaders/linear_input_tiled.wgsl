@@ -1,20 +1,12 @@
-// dX[rows, in] = dY·W + scale · V·A as linear_input.wgsl has it, for GPUs.
+// dX[rows, in] = dY·W + scale · V·A as in linear_input.wgsl, for GPUs.
 //
-// A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns:
-// 16 columns of dY and 16 rows of W at a time go through workgroup memory, and each
-// invocation keeps one vec4 in each of 4 rows. Banks and HALF as in
-// linear_forward_tiled.wgsl.
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of dY / 4
-    rank4: u32,      // rank / 4
-    accumulate: u32, // 1: dX += …
-    scale: f32,
-    offset4: u32,    // first column of dY / 4
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+// A workgroup of TX×TY invocations computes a block of 4·TY rows and 4·TX columns. 16 columns of dY
+// and 16 rows of W at a time pass through workgroup memory. Each invocation keeps one vec4 in each
+// of 4 rows. Memory banks and HALF are as in linear_forward_tiled.wgsl.
+//#include linear
+//#for t TERMS
+//#include weights
+//#endfor
 @group(0) @binding(4) var<storage, read_write> dx: array<vec4<f32>>;
 //#for t TERMS
 @group(0) @binding({t*3+2}) var<storage, read> dy{t}: array<vec4<f32>>; // dY, V
@@ -41,16 +33,7 @@ fn main(
 //#for i 4
     var s{i} = vec4<f32>(0.0);
 //#endfor
-    let stride0 = shape.stride4;
-    let stride1 = shape.rank4;
-    let offset0 = shape.offset4;
-    let offset1 = 0u;
-    let depth0 = (shape.out + 3u) / 4u;
-    let depth1 = shape.rank4;
-    let last0 = shape.out - 1u;
-    let last1 = 4u * shape.rank4 - 1u;
-    let scale0 = 1.0;
-    let scale1 = shape.scale;
+    //#include linear_input_terms
 //#for t TERMS
     for (var start = 0u; start < depth{t}; start += 4u) {
         for (var i = lane; i < {TY*16}u; i += {TX*TY}u) {

@@ -1,20 +1,10 @@
-// dW[out, in] = scale · dYᵀ·X, summed over rows, with dY [rows, out], X [rows, in]:
-// the gradient of y = Wx in W; of LoRA's A with dY·B in place of dY, of its B with
-// X·Aᵀ in place of X. Row-major f32; in is a multiple of 4, out need not be.
+// dW[out, in] = scale · dYᵀ·X, summed over rows, with dY [rows, out] and X [rows, in]: the gradient
+// of y = Wx with respect to W. For the A of LoRA, dY·B takes the place of dY; for its B, X·Aᵀ takes
+// the place of X. Tensors are row-major f32; in is a multiple of 4, out need not be.
 //
-// One invocation computes a TM×TN block of dW (TM of out, TN of in) and walks down
-// the rows by two, always in their order, so that sums repeat bit for bit.
-// Template and edges as in linear_forward.wgsl.
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of dY / 4
-    rank4: u32,      // unused
-    accumulate: u32, // 1: dW += …
-    scale: f32,
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+// Each invocation computes a TM×TN block of dW (TM of out, TN of in) and adds two rows at a time,
+// always in order, so that sums repeat bit for bit. Edges and QUADS are as in linear_forward.wgsl.
+//#include linear
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dw: array<vec4<f32>>;
@@ -52,7 +42,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#endfor
 //#endfor
     for (var k = 0u; k < rows; k += 2u) {
-        // An odd last row is paired with itself, times 0.
+        // The last row of an odd count is paired with itself, times 0.
         let next = min(k + 1u, rows - 1u);
         let paired = f32(next - k);
 //#if QUADS

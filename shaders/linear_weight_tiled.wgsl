@@ -1,18 +1,9 @@
-// dW[out, in] = scale · dYᵀ·X, summed over rows, as linear_weight.wgsl has it, for GPUs.
+// dW[out, in] = scale · dYᵀ·X, summed over rows, as in linear_weight.wgsl, for GPUs.
 //
-// A workgroup of TX×TY invocations computes 4·TY rows (out) and 4·TX columns (in) of
-// dW: 16 rows of dY and X at a time go through workgroup memory, and each invocation
-// keeps 4×4 results. Rows are summed in their order.
-struct Shape {
-    rows: u32,       // kernels.Rows
-    in4: u32,        // in / 4
-    out: u32,
-    stride4: u32,    // row stride of dY / 4
-    rank4: u32,      // unused
-    accumulate: u32, // 1: dW += …
-    scale: f32,
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+// A workgroup of TX×TY invocations computes 4·TY rows (out) and 4·TX columns (in) of dW. 16 rows of
+// dY and X at a time pass through workgroup memory. Each invocation keeps 4×4 results. Rows are
+// added in order.
+//#include linear
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> dw: array<vec4<f32>>;

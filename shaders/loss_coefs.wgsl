@@ -1,10 +1,10 @@
-// What each token's cross-entropies are multiplied by in the loss
-// L = (1/Z_n) Σ w_n CE(z^h, y) + α (1/Z_p) Σ w_p CE(z^h − z^0, y):
-// coef[r] = (w_n / Z_n, α · w_p / Z_p).
+// The factors of each token's cross-entropies in the loss L = (1/Z_n) Σ w_n CE(z^h, y) + α (1/Z_p)
+// Σ w_p CE(z^h − z^0, y): coef[r] = (w_n / Z_n, α · w_p / Z_p).
 //
-// Z_n and Z_p are dyn.norm_ntp and dyn.norm_align, or where those are 0 the sums of
-// w_n and w_p that weight_sums.wgsl left in row dyn.slot of sums. A weight of 0 gives
-// 0, also over a Z of 0. tokens [R, 12], coef [R, 2]. Without DUAL coef[r].y = 0.
+// Z_n and Z_p are dyn.norm_ntp and dyn.norm_align. Where those are 0, they are the sums of w_n and
+// w_p that weight_sums.wgsl wrote to row dyn.slot of sums. A weight of 0 gives 0, even if Z is 0.
+// tokens is [R, 12], coef is [R, 2]. Without DUAL coef[r].y = 0.
+//#include common
 struct Shape {
     alpha: f32,
 }

@@ -1,13 +1,16 @@
-// f32 weights to a format of a frozen base (weights_*.wgsl): F16 rounds to nearest even; Q8 and Q4 take the range of a
-// block of 32 along a row, and of its steps the nearest, halves up.
+// Converts f32 weights to a weight format (weights_*.wgsl). F16 rounds to nearest even. Q8 and Q4
+// take the range of each block of 32 values of a row and round to the nearest step, halves up.
 //
-// values [rows, 4·vecs] f32, out as the format lays [rows, 4·vecs] out. The same bits come out on every device: no
-// division decides anything. A scale has 11 significant bits, so that the borders between steps, d·(q + ½), are exact,
-// and a guess at q is put right by comparing with them. What is no finite number becomes an infinite scale (F16: an
-// infinity), for the check after loading to find, and no steps. One invocation writes one block; with F16 four values.
+// values is [rows, 4·vecs] f32; out has the layout of the format for [rows, 4·vecs]. The result has
+// the same bits on every device, because no decision depends on the rounding of a division: a scale
+// has 11 significant bits, so the boundaries between steps, d·(q + ½), are exact, and a first guess
+// of q is corrected by comparing with them. If a block has a value that is not finite, its scale
+// becomes infinite and its steps 0 (F16: the value becomes an infinity); the check after loading
+// finds it. Each invocation writes one block, or four values with F16.
+//#include common
 struct Shape {
     rows: u32,
-    vecs: u32,      // values a row / 4
+    vecs: u32,      // values per row / 4
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> values: array<vec4<f32>>;
@@ -19,13 +22,13 @@ fn broken(v: vec4<f32>) -> bool {
     return any((bitcast<vec4<u32>>(v) & vec4<u32>(INFINITE)) == vec4<u32>(INFINITE));
 }
 
-// truncated is the binary16 below |v|, and whether it is less.
+// truncated returns |v| rounded down to binary16, and 1 if that is less than |v|.
 fn truncated(v: f32) -> vec2<u32> {
     let bits = bitcast<u32>(v) & 0x7fffffffu;
     if (bits >= 0x38800000u) {
         return vec2<u32>((min(bits, 0x47800000u) - 0x38000000u) >> 13u, u32((bits & 0x1fffu) != 0u));
     }
-    // Subnormal: so many times 2⁻²⁴.
+    // A subnormal is a multiple of 2⁻²⁴.
     let steps = bitcast<f32>(bits) * 16777216.0;
     return vec2<u32>(u32(floor(steps)), u32(floor(steps) != steps));
 }
@@ -57,7 +60,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     out[2u * i + 1u] = nearest(v.z) | (nearest(v.w) << 16u);
 }
 //#else
-// step is the nearest multiple of d to each of v, none negative, as factors up to last.
+// step returns q with q·d nearest to each of v, which are not negative; q is at most last.
 fn step(v: vec4<f32>, d: f32, last: f32) -> vec4<u32> {
     if (d == 0.0) { return vec4<u32>(0u); }
     var q = floor(min(v / d + vec4<f32>(0.5), vec4<f32>(last)));
@@ -91,7 +94,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let most = max(max(high.x, high.y), max(high.z, high.w));
 //#if Q8
     let at = i * 9u;
-    // 1/127, then up to 11 bits. Less than 2⁻⁹⁶ is as good as nothing, and far from where devices give up.
+    // 1/127, rounded up to 11 bits. Scales below 2⁻⁹⁶ become 0, long before f32 loses precision.
     let range = max(-least, most) * 0.007874015748031496;
     let d = select(0.0, bitcast<f32>((bitcast<u32>(range) + 0x1fffu) & 0xffffe000u), range > 1.2621774483536189e-29);
     out[at] = select(INFINITE, bitcast<u32>(d), whole);
@@ -107,7 +110,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#else
     let at = i * 5u;
     let lowest = truncated(least);
-    // The minimum goes down, the step up, so that nothing lies outside.
+    // Round the minimum down and the step up, so that all values are in range.
     let minimum = select(lowest.x, lowest.x + lowest.y, least < 0.0);
     let m = select(widen(minimum), -widen(minimum), least < 0.0);
     let stride = truncated((most - m) * 0.06666666666666667);

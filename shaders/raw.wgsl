@@ -1,5 +1,5 @@
-// What kernels that read a model file's own bytes share: raw as it lies in the file, padded to whole words. Blocks may
-// start in the middle of a word, at an even byte.
+// Declarations of the kernels that read the bytes of a model file: raw holds the bytes as in the
+// file, padded to complete words. Blocks may start in the middle of a word, at an even byte.
 @group(0) @binding(2) var<storage, read> raw: array<u32>;
 
 fn octet(at: u32) -> u32 { return (raw[at >> 2u] >> ((at & 3u) * 8u)) & 255u; }
@@ -9,8 +9,8 @@ fn octets(at: u32) -> vec4<u32> { return vec4<u32>(octet(at), octet(at + 1u), oc
 // pair reads 16 bits at an even byte.
 fn pair(at: u32) -> u32 { return (raw[at >> 2u] >> ((at & 2u) * 8u)) & 0xffffu; }
 
-// wide is the f32 of an IEEE binary16. On bits, because unpack2x16float may flush subnormals; exact for all values. An
-// infinity or NaN stays one: the check of the loaded weights finds it.
+// wide converts an IEEE binary16 to f32, exactly. It works on bits, because unpack2x16float may
+// flush subnormals to 0. Infinities and NaNs are kept; the check of the loaded weights finds them.
 fn wide(half: u32) -> f32 {
     let sign = (half & 0x8000u) << 16u;
     let exponent = (half >> 10u) & 31u;
@@ -22,8 +22,9 @@ fn wide(half: u32) -> f32 {
 
 fn binary16(at: u32) -> f32 { return wide(pair(at)); }
 
-// stored is where the file has a row. paired > 0: llama.cpp has put the rows of a head (paired of them) that rotate
-// together next to each other; row 2i+j is stored for row j·paired/2+i.
+// stored returns the row of the file that holds a row of the matrix. paired > 0: llama.cpp has
+// reordered the rows of each head (paired rows), so that rows which rotate together are adjacent:
+// row 2i+j of the file is row j·paired/2+i.
 fn stored(row: u32, paired: u32) -> u32 {
     if (paired == 0u) { return row; }
     let r = row % paired;

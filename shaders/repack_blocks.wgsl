@@ -1,28 +1,31 @@
-// GGUF's blocks of 32 to those of a frozen base (weights_q8.wgsl, weights_q4.wgsl) that hold the same values exactly:
-// Q8_0 and, with FIFTH, Q5_0 become Q8; Q4_0 and, with MINIMUM, Q4_1 become Q4 (Q4_0 with the minimum −8·d). The files'
-// blocks are described in unpack_blocks.wgsl.
+// Converts GGUF blocks of 32 values to the blocks of Q8 or Q4 (weights_q8.wgsl, weights_q4.wgsl)
+// that hold exactly the same values: Q8_0 and, with FIFTH, Q5_0 become Q8; Q4_0 and, with MINIMUM,
+// Q4_1 become Q4 (Q4_0 with the minimum −8·d). unpack_blocks.wgsl describes the blocks of the file.
 //
-// raw (raw.wgsl) [rows·blocks · BLOCK bytes], out u32. One invocation writes one block.
+// raw (raw.wgsl) is [rows·blocks · BLOCK bytes], out is u32. Each invocation writes one block.
+//#include common
+//#include raw
 struct Shape {
     rows: u32,
-    blocks: u32,    // blocks a row
-    paired: u32,    // rows a head, or 0
+    blocks: u32,    // blocks per row
+    paired: u32,    // rows per head, or 0
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
 
-const BLOCK: u32 = 18u;     // bytes of a block
-const QUANTS: u32 = 2u;     // where its quants start
+const BLOCK: u32 = {BLOCK}u; // bytes per block
+const QUANTS: u32 = {QUANTS}u; // offset of the quants in a block
 
 fn word(at: u32) -> u32 { return pair(at) | (pair(at + 2u) << 16u); }
 
-// eight adds 3 to the exponent of −d: binary16 has room for it, or it becomes an infinity that the check after loading finds.
+// eight returns −8·d: it adds 3 to the exponent of −d. If binary16 cannot hold that, the result is
+// an infinity, which the check after loading finds.
 fn eight(d: u32) -> u32 {
     let sign = (d & 0x8000u) ^ 0x8000u;
     let magnitude = d & 0x7fffu;
     if (magnitude >= 0x7000u) { return sign | 0x7c00u; }
     if (magnitude >= 0x0400u) { return sign | (magnitude + 0x0c00u); }
-    // Subnormal: so many times 2⁻²⁴, now eight times as many.
+    // A subnormal is a multiple of 2⁻²⁴: multiply the factor by 8.
     let steps = f32(magnitude * 8u);
     if (steps < 1024.0) { return sign | (magnitude * 8u); }
     return sign | ((bitcast<u32>(steps * 5.9604644775390625e-8) - 0x38000000u) >> 13u);
@@ -40,7 +43,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let low = (word(block + QUANTS + k % 4u * 4u) >> (k / 4u * 4u)) & 0x0f0f0f0fu;
         let fifth = (word(block + 2u) >> (4u * k)) & 15u;
         let spread = (fifth & 1u) | ((fifth & 2u) << 7u) | ((fifth & 4u) << 14u) | ((fifth & 8u) << 21u);
-        // q − 16 in a byte: the fifth bit clear is bits 4 to 7 set.
+        // q − 16 in a byte: if the fifth bit is 0, bits 4 to 7 are 1.
         out[i * 9u + 1u + k] = low | ((spread ^ 0x01010101u) * 0xf0u);
 //#else
         out[i * 9u + 1u + k] = word(block + QUANTS + 4u * k);

@@ -1,10 +1,10 @@
 // RMSNorm (Zhang & Sennrich 2019): y = x · rstd · gain, rstd = 1/√(mean(x²) + eps).
 //
-// x, y [rows, features], gain [features], rstd [rows], kept for the gradient. What
-// pads a row to a vec4 is 0 in x and gain, and becomes 0 in y; the mean is over
-// features values.
-// Without WORKGROUP one invocation owns a row: the form for CPU adapters. With it
-// a workgroup shares a row, so that neighbours read neighbours: the form for GPUs.
+// x and y are [rows, features], gain is [features]; rstd [rows] is kept for the gradient. Padding
+// lanes of a row are 0 in x and gain, and become 0 in y; the mean is over features values. Without
+// WORKGROUP each invocation owns a row: the form for CPU devices. With WORKGROUP a workgroup shares
+// a row, so that neighbours read neighbouring vec4s: the form for GPUs.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,
@@ -26,8 +26,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         @builtin(local_invocation_index) t: u32) {
     let row = group.x + group.y * groups.x;
     let lanes = (shape.features + 3u) / 4u;
-    // The last row of groups may reach past the end; those work on row 0 and
-    // write nothing, because a barrier wants all of a workgroup.
+    // Workgroups beyond the last row compute row 0 and write nothing: all invocations of a
+    // workgroup must reach the barriers.
     let live = row < row_count(shape.rows);
     let base = select(0u, row, live) * lanes;
     var squares = vec4<f32>(0.0);

@@ -1,11 +1,11 @@
-// Gradient of RMSNorm with respect to its gain: dgain += Σ_rows dy · x · rstd, or
-// without accumulate dgain = …
+// Gradient of RMSNorm with respect to its gain: dgain += Σ_rows dy · x · rstd, or dgain = … when
+// accumulate is 0.
 //
-// x, dy [rows, heads·features], rstd [rows, heads], dgain [heads, features]; heads
-// is 1 where the norm covers a whole row, and its rows start on a vec4. One
-// invocation owns one vec4 of a head's features and walks the rows in order, so
-// that sums repeat bit for bit; at most 65,535 rows (a limit of Mesa's CPU driver).
-// Only full fine-tuning runs it.
+// x and dy are [rows, heads·features], rstd is [rows, heads], dgain is [heads, features]. heads is
+// 1 where the norm covers a complete row; the rows then start on a vec4. Each invocation owns one
+// vec4 of the features of a head and adds the rows in order, so that sums repeat bit for bit. rows
+// is at most 65,535 (a limit of Mesa's CPU driver). Only full fine-tuning runs this kernel.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

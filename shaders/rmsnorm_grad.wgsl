@@ -1,9 +1,10 @@
-// Gradient of RMSNorm with respect to its input. With x̂ = x · rstd and g = dy · gain:
-// dx = rstd · (g − x̂ · mean(g · x̂)), or dx += … when accumulate is 1 (the residual).
+// Gradient of RMSNorm with respect to its input. With x̂ = x · rstd and g = dy · gain: dx = rstd ·
+// (g − x̂ · mean(g · x̂)), or dx += … when accumulate is 1 (the residual).
 //
-// x, dy, dx [rows, features], gain [features], rstd [rows] from rmsnorm.wgsl; what
-// pads a row to a vec4 is 0 in x, dy and gain, and becomes 0 in dx.
-// Variants as there: WORKGROUP shares a row among 64 invocations, for GPUs.
+// x, dy and dx are [rows, features], gain is [features], rstd [rows] comes from rmsnorm.wgsl.
+// Padding lanes of a row are 0 in x, dy and gain, and become 0 in dx. With WORKGROUP 64 invocations
+// share a row, for GPUs.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

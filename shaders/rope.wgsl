@@ -1,13 +1,12 @@
-// Rotary position embedding, in place, over x [rows, heads, head_dim]:
-//
+// Rotary position embedding, in place, of x [rows, heads, head_dim]:
 //   x[i], x[i+half] = x[i]·cos − x[i+half]·sin, x[i+half]·cos + x[i]·sin
+// for i < half = head_dim/2. cos and sin come from row positions[row] of table [positions,
+// head_dim] (half cosines, then half sines). sign −1 rotates back. Source: RoFormer (Su et al.
+// 2021), with the pairs of Hugging Face's rotate_half.
 //
-// for i < half = head_dim/2, with cos and sin from row positions[row] of table
-// [positions, head_dim] (half cosines, then half sines). sign −1 rotates back.
-// Source: RoFormer (Su et al., 2021), paired as in Hugging Face's rotate_half.
-//
-// One invocation turns place i of all heads of a row, so that the table is read
-// once; VEC4 takes four places at once.
+// Each invocation rotates place i of all heads of a row, so that the table is read once. VEC4
+// rotates four places at once.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     heads: u32,

@@ -1,8 +1,8 @@
 // Rows by index: y[i] = x[index[i]], or with SCATTER y[index[i]] = x[i].
 //
-// x and y have rows of features values; index [rows] u32. Indices of a scatter are
-// distinct, so no two invocations write one row. One invocation moves one
-// vec4; rows start on a vec4.
+// x and y have rows of features values; index is [rows] u32. The indices of a scatter are distinct,
+// so no two invocations write the same row. Each invocation copies one vec4; rows start on a vec4.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

@@ -1,23 +1,23 @@
-// Draws the next token from one row of logits over the whole vocabulary.
-//
+// Draws the next token from one row of logits over the complete vocabulary.
 //   l = z^h + s · (z^h − z^0)                 with DUAL: context steering by s, in logits
-//   l = l / p if l > 0 else l · p             repetition penalty p, ids with seen[id] = 1
+//   l = l / p if l > 0 else l · p             repetition penalty p, for ids with seen[id] = 1
 //   l = l / temperature
-//   keep l ≥ the top_k-th largest l           (all of equal l stay, as in transformers)
-//   keep the fewest largest l whose probability reaches top_p (all of equal l stay)
-//   draw from what is kept; temperature 0: the largest l, of equals the lowest id
+//   keep l ≥ the top_k-th largest l           (all equal l are kept, as in transformers)
+//   keep the fewest largest l whose probability reaches top_p (all equal l are kept)
+//   draw from the kept tokens; temperature 0: the largest l, the lowest id among equals
 //
-// The tokens kept lie on [0, 1) by probability, in the order (id mod 256, id); the
-// draw takes the one that covers a number hashed from dyn.seed and dyn.position.
+// The kept tokens cover [0, 1) by probability, in the order (id mod 256, id). The draw takes the
+// token that covers a number hashed from dyn.seed and dyn.position.
 //
-// logits [1 or 2, stride], row 0 with history, row 1 without; params [16], see
-// kernels.SampleParams; seen [vocab] u32; scratch [vocab] u32; out [slots, 4] u32, row
-// dyn.slot: id, logp of id under z^h alone (f32), l before temperature (f32), 1 if id
-// ends the text; next [1] u32: id, for the embedding of the next step.
+// logits is [1 or 2, stride]: row 0 with history, row 1 without. params [16] is described by
+// kernels.SampleParams. seen and scratch are [vocab] u32. out is [slots, 4] u32; row dyn.slot
+// becomes id, log-probability of id under z^h alone (f32), l before temperature (f32), and 1 if id
+// ends the text. next [1] u32 becomes id, for the embedding of the next step.
 //
-// No sort: a cut is the largest threshold that keeps enough, found on the ordered
-// bits of f32 three at a time, exactly. One workgroup; sums by one tree, so the same
+// There is no sort: a cut is the largest threshold that keeps enough tokens, found exactly, three
+// of the ordered bits of f32 at a time. There is one workgroup and one summation tree, so the same
 // input draws the same token.
+//#include common
 struct Shape {
     vocab: u32,
     stride: u32,
@@ -44,7 +44,7 @@ fn pcg(v: u32) -> u32 {
     return (word >> 22u) ^ word;
 }
 
-// l before temperature.
+// l before the temperature.
 fn steered(i: u32) -> f32 {
     var l = logits[i];
 //#if DUAL
@@ -57,7 +57,7 @@ fn steered(i: u32) -> f32 {
     return l;
 }
 
-// The order of keys is that of floats; a NaN comes before all. The key of −0 is 0's.
+// Maps floats to integers of the same order. A NaN comes first; −0 and 0 have the same key.
 fn key_of(l: f32) -> u32 {
     let bits = select(bitcast<u32>(l), 0u, l == 0.0);
     if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0u; }
@@ -81,13 +81,13 @@ fn reduce(t: u32) {
     }
 }
 
-// The largest key such that the keys from it on number want, or with by_mass have
-// the share want of the mass of the keys from least on.
+// The largest key k such that at least want keys are ≥ k. With by_mass: such that the keys ≥ k have
+// at least the fraction want of the probability of the keys ≥ least.
 fn threshold(t: u32, least: u32, by_mass: bool, want: f32, peak: f32) -> u32 {
     var prefix = 0u;
     for (var shift = 30i; shift >= 0i; shift -= 3i) {
         let digit = 1u << u32(shift);
-        // The first digit has two bits left of 32; nothing reaches the others.
+        // The first digit has two bits: the thresholds 4 to 7 do not exist.
         let beyond = vec4<u32>(select(0u, 0xffffffffu, shift == 30i));
         let first = vec4<u32>(least, max(vec3<u32>(least), prefix + vec3<u32>(1u, 2u, 3u) * digit));
         let second = max(max(vec4<u32>(least), beyond), prefix + vec4<u32>(4u, 5u, 6u, 7u) * digit);
@@ -105,7 +105,7 @@ fn threshold(t: u32, least: u32, by_mass: bool, want: f32, peak: f32) -> u32 {
         reduce(t);
         a = low[0];
         b = high[0];
-        // a.x is the mass of all from least on.
+        // a.x is the mass of all keys ≥ least.
         let enough = select(want, want * a.x, by_mass);
         workgroupBarrier();
         let reached = vec4<u32>(a >= vec4<f32>(enough)) * vec4<u32>(a > vec4<f32>(0.0));
@@ -177,7 +177,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
             var before = 0.0;
             var found = vec4<f32>(0.0);
             for (var j = 0u; j < THREADS; j++) {
-                // Rounding may leave at past all; then the last with any mass has it.
+                // If rounding puts at beyond the total, the last invocation with mass is used.
                 if (low[j].x > 0.0 && before <= at) { found = vec4<f32>(f32(j), at - before, 0.0, 0.0); }
                 before += low[j].x;
             }

@@ -1,7 +1,8 @@
 // SwiGLU (Shazeer 2020): y = silu(gate) · up, silu(g) = g / (1 + e^−g).
 //
-// gate, up, y [rows, features], rows starting on a vec4; 0 where all inputs are 0,
-// so padding stays 0. One invocation computes one vec4. e^−|g| cannot overflow.
+// gate, up and y are [rows, features]; rows start on a vec4. Where all inputs are 0 the output is
+// 0, so padding lanes stay 0. Each invocation computes one vec4. e^−|g| cannot overflow.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

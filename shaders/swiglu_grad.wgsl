@@ -1,8 +1,9 @@
-// Gradient of SwiGLU. With s = σ(gate):
-// dgate = dy · up · s · (1 + gate · (1 − s)), dup = dy · gate · s.
+// Gradient of SwiGLU. With s = σ(gate): dgate = dy · up · s · (1 + gate · (1 − s)), dup = dy · gate
+// · s.
 //
-// All tensors [rows, features], laid out as in swiglu.wgsl.
-// 1 − s is computed as σ(−gate): a subtraction would lose it for large gates.
+// All tensors are [rows, features], with the layout of swiglu.wgsl. 1 − s is computed as σ(−gate),
+// because the subtraction would lose its digits for large gates.
+//#include common
 struct Shape {
     rows: u32,      // kernels.Rows
     features: u32,

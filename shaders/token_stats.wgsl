@@ -1,13 +1,14 @@
-// What the objective needs of each response token, from the fused head's state:
-//   logp = z[y] − maximum − log Σ e^(z−maximum)      nats, both branches
-//   dce = e^logp_with − e^logp_without               Direct Causal Effect, probabilities
-//   ce_mce = −(d[y] − maximum − log Σ …), d = z^h − z^0
-//   margin = z^h[y] − maximum z^h                    log of p[y] over the likeliest p
-// In this order of operations, differences of near numbers come first and stay exact.
+// The statistics of each response token that the objective needs, from the state of the fused head:
+//   logp = z[y] − maximum − log Σ e^(z−maximum)      in nats, for both branches
+//   dce = e^logp_with − e^logp_without               data-side causal effect, in probability
+//   ce_mce = −(d[y] − maximum − log Σ …)             of the model-side causal effect d = z^h − z^0
+//   margin = z^h[y] − maximum z^h                    log of p[y] over the largest p
+// In this order of operations, similar numbers are subtracted first, which is exact.
 //
-// state [R, 16] from head_reduce.wgsl, tokens [R, 12] as core/kernels/loss.go says.
-// Without DUAL what concerns the branch without history is 0. With EXPERT only the
-// two logp come out, as expert [R, 2]: what token_weights.wgsl wants of a frozen θ_D.
+// state [R, 16] comes from head_reduce.wgsl; core/kernels/loss.go describes tokens [R, 12]. Without
+// DUAL the values that need the branch without history are 0. With EXPERT the kernel writes only
+// the two logp, as expert [R, 2]: the input of token_weights.wgsl from a frozen θ_D.
+//#include common
 @group(0) @binding(2) var<storage, read> state: array<vec4<f32>>;
 //#if EXPERT
 @group(0) @binding(3) var<storage, read_write> expert: array<vec2<f32>>;

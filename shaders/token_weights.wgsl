@@ -1,19 +1,20 @@
 // Token weights ω of the NextQuill objective, from the causal effect under θ_D:
 //   binary: ω = λ if dce > δ else ε
 //   SOFT:   ω = clamp(logp_with − logp_without, ε, λ)
-// and from them the weight of each token in L_n (ω or 1) and in L_p (ω or 1, and 0
-// where PLAUSIBLE and the token's probability is below β times the likeliest one's,
-// the mask of contrastive decoding, Li et al. 2023).
+// From ω follow the weight of each token in L_n (ω or 1) and in L_p (ω or 1). With PLAUSIBLE, the
+// weight in L_p is 0 where the probability of the token is below β times the largest one: the mask
+// of contrastive decoding (Li et al. 2023).
 //
-// With EXPERT, expert [R, 2] holds logp_with and logp_without under a frozen θ_D, and
-// dce in tokens becomes θ_D's; without, the live model judges itself. tokens [R, 12].
+// With EXPERT, expert [R, 2] holds logp_with and logp_without under a frozen θ_D, and the dce in
+// tokens becomes that of θ_D. Without EXPERT, θ_D is the live model. tokens is [R, 12].
+//#include common
 struct Shape {
     delta: f32,
     lambda: f32,
     epsilon: f32,
     log_beta: f32,
-    weight_ntp: u32,    // 1: ω in L_n, 0: 1
-    weight_align: u32,  // 1: ω in L_p, 0: 1
+    weight_ntp: u32,    // weight in L_n: 1 for ω, 0 for 1
+    weight_align: u32,  // weight in L_p: 1 for ω, 0 for 1
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 //#if EXPERT

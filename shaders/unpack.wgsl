@@ -1,12 +1,14 @@
-// Plain values of a model file to f32: F32 as it is, F16, or BF16, which is the upper half of an f32. Value i of 16
-// bits is the low (even i) or high half of raw[i / 2].
+// Converts plain values of a model file to f32: F32, F16, or BF16 (the upper half of an f32). Value
+// i of 16 bits is the low (even i) or high half of raw[i / 2].
 //
-// raw (raw.wgsl), out [4·vecs] f32. width and paired are for matrices whose rows the file has in another order. One
-// invocation writes four values.
+// raw is declared in raw.wgsl; out is [4·vecs] f32. width and paired are for matrices whose rows
+// have another order in the file. Each invocation writes four values.
+//#include common
+//#include raw
 struct Shape {
     vecs: u32,      // values / 4, rounded up
-    width: u32,     // vec4s a row
-    paired: u32,    // rows a head, or 0
+    width: u32,     // vec4s per row
+    paired: u32,    // rows per head, or 0
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<u32>>;

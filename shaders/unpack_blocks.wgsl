@@ -1,20 +1,24 @@
-// Blocks of 32 quantised values to f32, as a GGUF file packs them (ggml's Q4_0, Q4_1, Q5_0, Q5_1, Q8_0):
-// a binary16 scale d, with MINIMUM a binary16 m, with FIFTH 32 bits, then the quants: with BYTES 32 signed
-// bytes, else 16 bytes with the first 16 values in their low halves. x = d·(q - OFFSET) + m.
+// Converts blocks of 32 quantised values of a GGUF file (ggml's Q4_0, Q4_1, Q5_0, Q5_1, Q8_0) to
+// f32. A block is a binary16 scale d; with MINIMUM a binary16 m; with FIFTH 32 bits; then the
+// quants: with BYTES 32 signed bytes, else 16 bytes with the first 16 values in their low halves. x
+// = d·(q − OFFSET) + m.
 //
-// raw (raw.wgsl) [n/32 · BLOCK bytes], out [n] f32. d·q has at most 19 bits, so that the one rounding is that of the
-// sum, fused or not: exact to the bit on every device. One invocation writes four values.
+// raw (raw.wgsl) is [n/32 · BLOCK bytes], out is [n] f32. d·q has at most 19 bits, so the only
+// rounding is that of the sum, fused or not: the result is exact to the bit on every device. Each
+// invocation writes four values.
+//#include common
+//#include raw
 struct Shape {
     vecs: u32,      // n/4
-    width: u32,     // values a row, a multiple of 32
-    paired: u32,    // rows a head, or 0
+    width: u32,     // values per row, a multiple of 32
+    paired: u32,    // rows per head, or 0
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
-const BLOCK: u32 = 18u;     // bytes of a block
-const QUANTS: u32 = 2u;     // where its quants start
-const OFFSET: f32 = 8.0;
+const BLOCK: u32 = {BLOCK}u; // bytes per block
+const QUANTS: u32 = {QUANTS}u; // offset of the quants in a block
+const OFFSET: f32 = {OFFSET}.0;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

@@ -1,19 +1,24 @@
-// Blocks of 256 quantised values to f32, as a GGUF file packs them: ggml's Q4_K, Q5_K (with FIFTH) and Q6_K (with SIX).
-//   Q4_K, Q5_K: binary16 d and dmin, 12 bytes with a 6-bit scale and minimum for each 32 values, Q5_K's 32 bytes of
-//   fifth bits, 128 bytes of which two parts of 32 values share 32; x = d·scale·q − dmin·minimum
-//   Q6_K: 128 bytes of low bits, 64 of high bits, a signed scale for each 16 values, binary16 d; x = d·scale·(q − 32)
+// Converts blocks of 256 quantised values of a GGUF file to f32: ggml's Q4_K, Q5_K (with FIFTH) and
+// Q6_K (with SIX).
+//   Q4_K, Q5_K: binary16 d and dmin; 12 bytes with a 6-bit scale and minimum for each 32 values;
+//   in Q5_K 32 bytes of fifth bits; 128 bytes, where two parts of 32 values share 32 bytes;
+//   x = d·scale·q − dmin·minimum
+//   Q6_K: 128 bytes of low bits, 64 of high bits, a signed scale for each 16 values, binary16 d;
+//   x = d·scale·(q − 32)
 //
-// raw (raw.wgsl), out [n] f32. The products are exact in f32, which leaves the one rounding of the difference. One
-// invocation writes four values.
+// raw is declared in raw.wgsl; out is [n] f32. The products are exact in f32, so the only rounding
+// is that of the difference. Each invocation writes four values.
+//#include common
+//#include raw
 struct Shape {
     vecs: u32,      // n/4
-    width: u32,     // values a row, a multiple of 256
-    paired: u32,    // rows a head, or 0
+    width: u32,     // values per row, a multiple of 256
+    paired: u32,    // rows per head, or 0
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
-const BLOCK: u32 = 144u;    // bytes of a block
+const BLOCK: u32 = {BLOCK}u; // bytes per block
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

@@ -1,9 +1,9 @@
-// Sums over the response tokens of a micro-batch, into row dyn.slot of sums
-// [slots, 16] (added when dyn.accumulate is 1); which is which in core/kernels/loss.go.
-// tokens [R, 12].
+// Sums over the response tokens of a micro-batch, written to row dyn.slot of sums [slots, 16], or
+// added to it when dyn.accumulate is 1. core/kernels/loss.go describes the sums and tokens [R, 12].
 //
-// One workgroup: invocation t adds rows t, t+64, …; then one invocation a group of
+// There is one workgroup: invocation t adds rows t, t+64, …; then one invocation for each group of
 // four sums adds the 64 parts in order. The order is fixed, so sums repeat bit for bit.
+//#include common
 struct Shape {
     delta: f32,
 }

@@ -1,5 +1,5 @@
-// A matrix of weights as binary16, two a word, the first in the low half: what a file of type F16 holds. The
-// interface is that of weights_f32.wgsl.
+// A matrix of weights as binary16, two in a word, the first in the low half: the layout of a file
+// of type F16. weights_f32.wgsl describes the declarations.
 @group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec2<u32>>;
 
 const SPAN{t}: u32 = 0x40000000u;

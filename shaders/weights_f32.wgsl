@@ -1,9 +1,9 @@
-// A matrix of weights [rows, columns] as f32, a vec4 at a time. Every weights_*.wgsl says the same five things about
-// the operand {t} of a product, so that one shader text serves all formats of a frozen base (kernels.Format):
-//   SPAN         vec4s that share their scales
-//   Kept         how a vec4 is kept in workgroup memory
-//   row_start    where a row of so many vec4s starts
-//   scales       what the vec4s of span number n of a row share
+// A matrix of weights [rows, columns] as f32, read in vec4s. Each weights_*.wgsl declares the same
+// five things for operand {t} of a product, so that one kernel reads all formats (kernels.Format):
+//   SPAN         number of vec4s that share their scales
+//   Kept         type of a vec4 in workgroup memory
+//   row_start    start of a row of so many vec4s
+//   scales       the scales of span number n of a row
 //   weights      vec4 k of a row
 @group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f32>>;
 

@@ -1,5 +1,5 @@
-// A matrix of weights as weights_f16.wgsl has it, for devices with shader-f16: they load, and keep in workgroup memory,
-// what the file holds. The interface is that of weights_f32.wgsl.
+// A matrix of weights as in weights_f16.wgsl, for devices with shader-f16: they load binary16 and
+// keep it in workgroup memory. weights_f32.wgsl describes the declarations.
 @group(0) @binding({t*3+3}) var<storage, read> w{t}: array<vec4<f16>>;
 
 const SPAN{t}: u32 = 0x40000000u;

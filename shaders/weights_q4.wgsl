@@ -1,7 +1,8 @@
-// A matrix of weights in blocks of 32 along a row: x = d·q + m with binary16 d and m and q from 0 to 15. A block is 5
-// words: d in the low half of the first, m in the high one, then 16 bytes with value i in the low and value i+16 in
-// the high bits of byte i. That is ggml's Q4_1, so that such a file needs no repacking. d·q has 15 bits, which leaves
-// one rounding. The interface is that of weights_f32.wgsl.
+// A matrix of weights in blocks of 32 along a row: x = d·q + m with binary16 d and m, and q from 0
+// to 15. A block is 5 words: d in the low half of the first, m in the high half, then 16 bytes with
+// value i in the low bits and value i+16 in the high bits of byte i. This is ggml's Q4_1, so such a
+// file needs no repacking. d·q has 15 bits, so there is one rounding. weights_f32.wgsl describes
+// the declarations.
 @group(0) @binding({t*3+3}) var<storage, read> w{t}: array<u32>;
 
 const SPAN{t}: u32 = 8u;

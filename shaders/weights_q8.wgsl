@@ -1,5 +1,6 @@
-// A matrix of weights in blocks of 32 along a row: x = d·q with an f32 d and signed bytes q. A block is 9 words, d
-// and then the bytes in order; the last block of a row may be part empty. The interface is that of weights_f32.wgsl.
+// A matrix of weights in blocks of 32 along a row: x = d·q with an f32 d and signed bytes q. A
+// block is 9 words, d and then the bytes in order; the last block of a row may be partly empty.
+// weights_f32.wgsl describes the declarations.
 @group(0) @binding({t*3+3}) var<storage, read> w{t}: array<u32>;
 
 const SPAN{t}: u32 = 8u;

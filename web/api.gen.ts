@@ -265,8 +265,8 @@ export type Access = (typeof Access)[keyof typeof Access];
 // Messages.
 
 /**
- * Phase is one call of "personalize" in a run that trains with a preset. Out and Expert are names of
- * folders within the output folder of the run.
+ * Phase is one call of "personalize" in a run that trains with a preset. Out and Expert are names
+ * of folders within the output folder of the run.
  */
 export interface Phase {
   /** PersonalizeParams.Preset */
@@ -274,8 +274,8 @@ export interface Phase {
   /** where the phase writes its adapter */
   out: string;
   /**
-   * This is the folder that an earlier phase wrote, for PersonalizeParams.Expert; "" if the phase
-   * needs none.
+   * This is the folder that an earlier phase wrote, for PersonalizeParams.Expert; "" if the
+   * phase needs none.
    */
   expert?: string | undefined;
   /**
@@ -285,13 +285,13 @@ export interface Phase {
   from?: boolean | undefined;
 }
 
-/** Info describes the adapter behind a device. Sizes are in bytes. */
+/** Info describes a device. Sizes are in bytes. */
 export interface DeviceInfo {
   name: string;
   backend: string;
   /**
-   * This is set when the adapter runs shaders on the processor (llvmpipe,
-   * SwiftShader); kernels then take their register-blocked variants.
+   * This is set when the device runs shaders on the processor (llvmpipe, SwiftShader). Kernels
+   * then use their register-block variants.
    */
   cpu: boolean;
   max_buffer_size: number;
@@ -412,8 +412,8 @@ export const decodeAdapterEvent: Decoder<AdapterEvent> = /* @__PURE__ */ record<
 });
 
 /**
- * StepEvent reports one optimizer step. Events arrive a few steps late, because losses are read from
- * the device only now and then.
+ * StepEvent reports one optimizer step. Events arrive a few steps late, because losses are read
+ * from the device only now and then.
  */
 export interface StepEvent {
   event: "step";
@@ -648,9 +648,9 @@ export interface Training {
 }
 
 /**
- * PersonalizeParams are the parameters of "personalize": train on the items of Source, and write the
- * adapter to Out+"/adapter_config.json" and Out+"/adapter_model.safetensors". Checkpoints are kept
- * under Out+"/checkpoint" until the end.
+ * PersonalizeParams are the parameters of "personalize": train on the items of Source, and write
+ * the adapter to Out+"/adapter_config.json" and Out+"/adapter_model.safetensors". Checkpoints are
+ * kept under Out+"/checkpoint" until the end.
  */
 export interface PersonalizeParams {
   /**
@@ -909,8 +909,8 @@ export interface ExplainParams {
   context?: Field[] | undefined;
   text?: string | undefined;
   /**
-   * This is the index of a held-out item to explain instead of Context and Text; -1, which is also
-   * the default, explains Text.
+   * This is the index of a held-out item to explain instead of Context and Text; -1, which is
+   * also the default, explains Text.
    */
   item: number;
   /** This also computes the effect of each retrieved item on each token, by leaving it out. */
@@ -962,8 +962,8 @@ export const decodeExplainResult: Decoder<ExplainResult> = /* @__PURE__ */ recor
 });
 
 /**
- * EstimateParams are the parameters of "estimate": how much memory writing with a model and training
- * it would take on this device. Nothing is loaded.
+ * EstimateParams are the parameters of "estimate": how much memory writing with a model and
+ * training it would take on this device. Nothing is loaded.
  */
 export interface EstimateParams {
   /**

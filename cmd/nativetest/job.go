@@ -78,7 +78,7 @@ func source() api.Source {
 }
 
 func (j job) personalize(ctx context.Context, out string, onEvent func(string, json.RawMessage)) error {
-	return j.Call(ctx, "personalize", api.PersonalizeParams{
+	return j.Call(ctx, api.MethodPersonalize, api.PersonalizeParams{
 		Model: "model", Source: source(), Preset: "nextquill-code", Out: out, Resume: true,
 		LoRA:     api.LoRA{Rank: 8, Alpha: 16},
 		Training: api.Training{Epochs: 2, BatchSize: 4, LR: 2e-3, Seed: 7, CheckpointEvery: 2},
@@ -87,7 +87,13 @@ func (j job) personalize(ctx context.Context, out string, onEvent func(string, j
 
 func (j job) heldout(ctx context.Context, adapter string) (float64, error) {
 	var r api.EvaluateResult
-	err := j.Call(ctx, "evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: source()}}, &r, nil)
+	err := j.Call(
+		ctx,
+		api.MethodEvaluate,
+		api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: source()}},
+		&r,
+		nil,
+	)
 	return r.Loss, err
 }
 
@@ -97,7 +103,7 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 	stopped, stop := context.WithCancel(ctx)
 	defer stop()
 	err := j.personalize(stopped, "parts", func(name string, _ json.RawMessage) {
-		if name == "checkpoint" {
+		if name == api.EventCheckpoint {
 			stop()
 		}
 	})
@@ -108,7 +114,7 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 	first := 0
 	err = j.personalize(ctx, "parts", func(name string, raw json.RawMessage) {
 		var e api.StepEvent
-		if first == 0 && name == "step" && j.tally.decode(raw, &e) {
+		if first == 0 && name == api.EventStep && j.tally.decode(raw, &e) {
 			first = e.Step
 		}
 	})
@@ -130,7 +136,11 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 	case !bytes.Equal(whole, parts):
 		message = "the adapters differ"
 	}
-	j.tally.line("job: stopped and resumed, the same adapter", message, fmt.Sprintf("resumed at step %d, %d bytes", first, len(whole)))
+	j.tally.line(
+		"job: stopped and resumed, the same adapter",
+		message,
+		fmt.Sprintf("resumed at step %d, %d bytes", first, len(whole)),
+	)
 	return nil
 }
 
@@ -138,11 +148,16 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 func (j job) write(ctx context.Context) error {
 	var streamed string
 	var r api.WriteResult
-	err := j.Call(ctx, "write", api.WriteParams{
-		Inference: api.Inference{Model: "model", Adapter: "whole", Source: source()}, Context: []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}}, Sampling: api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
+	err := j.Call(ctx, api.MethodWrite, api.WriteParams{
+		Inference: api.Inference{
+			Model:   "model",
+			Adapter: "whole",
+			Source:  source(),
+		}, Context: []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}},
+		Sampling: api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
 	}, &r, func(name string, raw json.RawMessage) {
 		var e api.TokenEvent
-		if name == "token" && j.tally.decode(raw, &e) {
+		if name == api.EventToken && j.tally.decode(raw, &e) {
 			streamed += e.Text
 		}
 	})

@@ -24,7 +24,11 @@ type options struct {
 
 func main() {
 	var o options
-	kong.Parse(&o, kong.Name("nativetest"), kong.Description("Runs the guest's own tests under wazero on this machine's GPU adapter."))
+	kong.Parse(
+		&o,
+		kong.Name("nativetest"),
+		kong.Description("Runs the guest's own tests under wazero on this machine's GPU adapter."),
+	)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	failed, err := run(ctx, o, os.Stdout)
@@ -51,7 +55,7 @@ func run(ctx context.Context, o options, out io.Writer) (failed int, err error) 
 	}
 	defer h.Close()
 	var info api.InfoResult
-	if err := h.Call(ctx, "info", nil, &info, nil); err != nil {
+	if err := h.Call(ctx, api.MethodInfo, nil, &info, nil); err != nil {
 		return 0, err
 	}
 	fmt.Fprintf(out, "%s (%s)\n", info.Device.Name, info.Device.Backend)

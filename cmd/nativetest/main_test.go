@@ -42,7 +42,9 @@ func TestFailuresAreCountedAndShown(t *testing.T) {
 			return nil, nil
 		},
 		"kernel-cases": func(emit func(any)) (any, error) {
-			for _, r := range []api.KernelCaseEvent{{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"}} {
+			for _, r := range []api.KernelCaseEvent{
+				{Case: "add n=1", Error: 0.5}, {Case: "add n=2", Message: "z[0] = 1, want 2"},
+			} {
 				r.Event = api.EventKernelCase
 				emit(r)
 			}

@@ -13,12 +13,12 @@ import (
 )
 
 type adapterCmd struct {
-	Info   adapterInfoCmd   `cmd:"" help:"Say what an adapter is, and how much it changes each layer."`
-	Verify adapterVerifyCmd `cmd:"" help:"Check that an adapter is whole and fits a model."`
-	Merge  adapterMergeCmd  `cmd:"" help:"Add an adapter to its base model and save that as a model of its own."`
+	Info   adapterInfoCmd   `cmd:"" help:"Show an adapter's parameters and how much it changes each layer."`
+	Verify adapterVerifyCmd `cmd:"" help:"Check that an adapter is complete and fits a model."`
+	Merge  adapterMergeCmd  `cmd:"" help:"Merge an adapter into its base model and save the result as a model."`
 }
 
-// adapterArg names an adapter's folder.
+// adapterArg is an adapter folder.
 type adapterArg struct {
 	Dir string `arg:"" optional:"" help:"Adapter in PEFT's format. Default: OUT/adapter."`
 }
@@ -29,7 +29,7 @@ type adapterInfoCmd struct {
 }
 
 func (adapterInfoCmd) Help() string {
-	return `Reads an adapter whole, checks it, and shows its form and the norm ‖scaling·B·A‖ of what it adds to each layer.
+	return `Reads and checks a complete adapter. Shows its parameters and the norm ‖scaling·B·A‖ of each layer's update.
 
   nextquill adapter info
   nextquill adapter info ~/adapters/mine --json`
@@ -42,14 +42,16 @@ func (c adapterInfoCmd) Run(ctx context.Context, a *app) error {
 	}
 	info := describeAdapter(adapter, path)
 	if a.JSON {
-		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter info", "result": info})
+		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter info",
+			"result": info})
 	}
 	info.print(a.terminal())
 	return nil
 }
 
 // read mounts an adapter and reads it.
-func (c adapterArg) read(ctx context.Context, a *app, g globals) (j *job, adapter *weights.Adapter, path string, err error) {
+func (c adapterArg) read(ctx context.Context, a *app, g globals) (j *job, adapter *weights.Adapter, path string,
+	err error) {
 	if j, err = a.newJob(g); err != nil {
 		return nil, nil, "", err
 	}
@@ -67,7 +69,7 @@ type adapterVerifyCmd struct {
 }
 
 func (adapterVerifyCmd) Help() string {
-	return `Reads every value, and holds every module's name and size to the model. What is wrong is named.
+	return `Reads every value and compares each module's name and shape with the model. Reports what is wrong.
 
   nextquill adapter verify
   nextquill adapter verify ~/adapters/mine --model ~/models/SmolLM2-135M-Instruct`
@@ -89,23 +91,24 @@ func (c adapterVerifyCmd) Run(ctx context.Context, a *app) error {
 		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter verify",
 			"result": map[string]any{"path": path, "modules": len(adapter.Pairs), "fits": true}})
 	}
-	fmt.Fprintf(a.stdout, "%s is whole and fits the model: rank %d on %d layers.\n", path, adapter.Rank, len(adapter.Pairs))
+	fmt.Fprintf(a.stdout, "%s is complete and fits the model: rank %d on %d layers.\n", path, adapter.Rank,
+		len(adapter.Pairs))
 	return nil
 }
 
-// adapterInfo is an adapter in figures.
+// adapterInfo is the description of an adapter.
 type adapterInfo struct {
-	Path       string       `json:"path"`
-	Rank       int          `json:"rank"`
-	Alpha      float64      `json:"alpha"`
-	RSLoRA     bool         `json:"rslora"`
-	Targets    []string     `json:"targets"`
-	Base       string       `json:"base"`
-	Template   string       `json:"template,omitempty"` // that it was trained with, where it says so
-	LearntBase string       `json:"learnt_base,omitempty"`
-	Parameters int          `json:"parameters"`
-	Bytes      int64        `json:"bytes"` // in float32, on the device
-	Modules    []moduleInfo `json:"modules"`
+	Path        string       `json:"path"`
+	Rank        int          `json:"rank"`
+	Alpha       float64      `json:"alpha"`
+	RSLoRA      bool         `json:"rslora"`
+	Targets     []string     `json:"targets"`
+	Base        string       `json:"base"`
+	Template    string       `json:"template,omitempty"` // the template it was trained with, if known
+	TrainedBase string       `json:"learnt_base,omitempty"`
+	Parameters  int          `json:"parameters"`
+	Bytes       int64        `json:"bytes"` // size in float32
+	Modules     []moduleInfo `json:"modules"`
 }
 
 type moduleInfo struct {
@@ -116,7 +119,8 @@ type moduleInfo struct {
 }
 
 func describeAdapter(a *weights.Adapter, path string) adapterInfo {
-	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Base: a.BaseModel, Template: a.Made.Template, LearntBase: a.Made.Base}
+	info := adapterInfo{Path: path, Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets,
+		Base: a.BaseModel, Template: a.Provenance.Template, TrainedBase: a.Provenance.Base}
 	if a.TargetPattern != "" {
 		info.Targets = []string{a.TargetPattern}
 	}
@@ -139,12 +143,13 @@ func (i adapterInfo) print(t report.Terminal) {
 	}
 	base := i.Base
 	if base == "" {
-		base = "not named"
+		base = "unknown"
 	}
 	line("adapter", "%s", i.Path)
 	line("base", "%s", base)
-	if i.Template != "" || i.LearntBase != "" {
-		line("trained", "with the template %s, on a %s base", cmp.Or(i.Template, "unknown"), cmp.Or(i.LearntBase, "unknown"))
+	if i.Template != "" || i.TrainedBase != "" {
+		line("trained", "with the template %s, on a %s base", cmp.Or(i.Template, "unknown"),
+			cmp.Or(i.TrainedBase, "unknown"))
 	}
 	line("rank", "%d, alpha %g, scaled by %s", i.Rank, i.Alpha, scaling)
 	line("targets", "%s", strings.Join(i.Targets, ", "))
@@ -154,13 +159,13 @@ func (i adapterInfo) print(t report.Terminal) {
 	t.Table(columns, rows)
 }
 
-// normTable has a row for each block of the model and a column for each of its layers that is adapted.
+// normTable has a row for each block of the model, and a column for each adapted layer.
 func normTable(modules []moduleInfo) ([]report.Column, [][]string) {
 	byName := map[string]moduleInfo{}
 	for _, m := range modules {
 		byName[m.Module] = m
 	}
-	columns := []report.Column{{Name: "norm of the change"}}
+	columns := []report.Column{{Name: "norm of the update"}}
 	var parts []string
 	for _, part := range weights.LinearParts {
 		for _, m := range modules {
@@ -184,7 +189,7 @@ func normTable(modules []moduleInfo) ([]report.Column, [][]string) {
 		}
 		rows = append(rows, row)
 	}
-	for _, m := range modules { // of a model whose parts have other names
+	for _, m := range modules { // modules with other names
 		if _, left := byName[m.Module]; left {
 			row := make([]string, 1+len(parts))
 			row[0] = fmt.Sprintf("%s  %.3g", report.Clean(m.Module), m.Norm)
@@ -194,7 +199,7 @@ func normTable(modules []moduleInfo) ([]report.Column, [][]string) {
 	return columns, rows
 }
 
-// maxBlocks is more than any model that loads has.
+// maxBlocks is above the number of blocks of any supported model.
 const maxBlocks = 256
 
 func lastBlock(modules []moduleInfo) int {
@@ -208,8 +213,8 @@ func lastBlock(modules []moduleInfo) int {
 	return last
 }
 
-// small reads a text file of a model's folder, or nil where there is none.
-func (j *job) small(ctx context.Context, name string) ([]byte, error) {
+// readSideFile reads a text file of a model's folder, or returns nil if there is none.
+func (j *job) readSideFile(ctx context.Context, name string) ([]byte, error) {
 	if _, err := j.table.Size(ctx, name); err != nil {
 		return nil, nil
 	}

@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"nextquill/cmd/nextquill/internal/atomicdir"
 	"nextquill/cmd/nextquill/internal/ui"
-	"nextquill/cmd/nextquill/internal/wholedir"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/tokenizer"
@@ -18,16 +18,16 @@ import (
 
 type adapterMergeCmd struct {
 	Adapter string `placeholder:"DIR" help:"Adapter in PEFT's format. Required."`
-	DType   string `name:"dtype" enum:"keep,f32,f16,bf16" default:"keep" help:"Type of the weights that are written: keep (the base's own; packed ones become f16), f32, f16 or bf16."`
+	DType   string `name:"dtype" enum:"keep,f32,f16,bf16" default:"keep" help:"Type of the written weights: keep (the base model's; quantised weights become f16), f32, f16 or bf16."`
 	globals
 }
 
 func (adapterMergeCmd) Help() string {
-	return `Writes a model folder to OUT that does without the adapter: config.json, tokenizer.json and what else is beside them, and
-model.safetensors with W + scaling·B·A in place of W. Any program that reads Hugging Face folders takes it.
+	return `Writes a merged model to the folder OUT: config.json, tokenizer.json and related files, and
+model.safetensors with W + scaling·B·A in place of W. Any program that reads Hugging Face folders can load it.
 
-OUT must not be there yet: it appears when it is whole, and not at all after Ctrl-C or on a full disk. Memory does not grow with
-the model, and no GPU is used.
+OUT must not exist. It is created only when it is complete, so Ctrl-C or a full disk leave nothing. Memory use does not
+depend on the size of the model, and no GPU is needed.
 
   nextquill adapter merge --adapter out/adapter --out mine
   nextquill adapter merge --model ~/models/SmolLM2-135M-Instruct --adapter out/adapter --dtype f16 --out mine
@@ -36,16 +36,18 @@ the model, and no GPU is used.
 
 const tokenizerConfig = "tokenizer_config.json"
 
-// beside are the files of a model folder that go along with its weights.
-var beside = []string{tokenizer.FileName, tokenizerConfig, "special_tokens_map.json", "added_tokens.json", "generation_config.json",
+// sideFileNames are the files of a model folder that are copied with its weights.
+var sideFileNames = []string{tokenizer.FileName, tokenizerConfig, "special_tokens_map.json", "added_tokens.json",
+	"generation_config.json",
 	"chat_template.jinja", "vocab.json", "merges.txt"}
 
 func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.Adapter == "" {
-		return fault.New(fault.Missing, "--adapter", "", "no adapter was named").WithRemedy("name its folder, such as --adapter out/adapter")
+		return fault.New(fault.Missing, "--adapter", "", "is missing").
+			WithRemedy("set the adapter's folder, such as --adapter out/adapter")
 	}
 	target := c.Out
-	c.Out = "." // the job's own output folder is not used, and must not be made beside the one that is
+	c.Out = "." // the job's own output folder is unused and must not be created
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
@@ -68,19 +70,19 @@ func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.DType != "keep" {
 		dtype = weights.DType(strings.ToUpper(c.DType))
 	}
-	texts, err := j.besideModel(ctx, base, dtype)
+	texts, err := j.sideFiles(ctx, base, dtype)
 	if err != nil {
 		return err
 	}
-	dir, err := wholedir.Create(target)
+	dir, err := atomicdir.Create(target)
 	if err != nil {
 		return err
 	}
 	defer dir.Discard()
 
 	var written int64
-	err = j.transfer("merge", func(tell store.Progress) (string, error) {
-		if written, err = c.fill(ctx, dir, base, adapter, dtype, texts, tell); err != nil {
+	err = j.transfer("merge", func(onProgress store.Progress) (string, error) {
+		if written, err = c.fill(ctx, dir, base, adapter, dtype, texts, onProgress); err != nil {
 			return "", err
 		}
 		return fmt.Sprintf("%d layers changed, %s", len(adapter.Pairs), size(written)), dir.Commit()
@@ -92,16 +94,17 @@ func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "merge", "method": "adapter merge",
 			"result": map[string]any{"path": target, "changed": len(adapter.Pairs), "bytes": written}})
 	}
-	fmt.Fprintf(a.stdout, "The model is in %s. Try: nextquill write \"…\" --model %s --adapter none\n", target, target)
+	fmt.Fprintf(a.stdout, "Model: %s. Try: nextquill write \"…\" --model %s --adapter none\n", target, target)
 	return nil
 }
 
-// fill writes the weights and then what is beside them, and gives the bytes of the former.
-func (c adapterMergeCmd) fill(ctx context.Context, dir *wholedir.Dir, base weights.Source, adapter *weights.Adapter, dtype weights.DType, texts map[string][]byte, tell store.Progress) (written int64, err error) {
+// fill writes the weights and then the other files. It returns the size of the weights in bytes.
+func (c adapterMergeCmd) fill(ctx context.Context, dir *atomicdir.Dir, base weights.Source, adapter *weights.Adapter,
+	dtype weights.DType, texts map[string][]byte, onProgress store.Progress) (written int64, err error) {
 	err = dir.Write(weights.SingleName, func(w io.Writer) error {
 		return weights.Merge(ctx, base, adapter, dtype, w, func(done, total int64) {
 			written = total
-			tell("write", weights.SingleName, done, total)
+			onProgress("write", weights.SingleName, done, total)
 		})
 	})
 	for name, data := range texts {
@@ -113,11 +116,11 @@ func (c adapterMergeCmd) fill(ctx context.Context, dir *wholedir.Dir, base weigh
 	return written, err
 }
 
-// besideModel gathers the files that a model folder has beside its weights.
-func (j *job) besideModel(ctx context.Context, base weights.Source, dtype weights.DType) (map[string][]byte, error) {
+// sideFiles returns the other files of a model folder.
+func (j *job) sideFiles(ctx context.Context, base weights.Source, dtype weights.DType) (map[string][]byte, error) {
 	texts := map[string][]byte{}
-	for _, name := range beside {
-		data, err := j.small(ctx, blob.Join(modelDir, name))
+	for _, name := range sideFileNames {
+		data, err := j.readSideFile(ctx, blob.Join(modelDir, name))
 		if err != nil {
 			return nil, err
 		}
@@ -125,27 +128,31 @@ func (j *job) besideModel(ctx context.Context, base weights.Source, dtype weight
 			texts[name] = data
 		}
 	}
-	data, err := j.small(ctx, blob.Join(modelDir, weights.ConfigName))
+	data, err := j.readSideFile(ctx, blob.Join(modelDir, weights.ConfigName))
 	if err != nil {
 		return nil, err
 	}
 	if data != nil {
 		texts[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(modelDir, weights.ConfigName), data, dtype)
 		if texts[tokenizer.FileName] == nil && err == nil {
-			err = fault.New(fault.Unsupported, modelDir, tokenizer.FileName, "is not there, and a model folder needs one").
-				WithRemedy("fetch the model's tokenizer.json")
+			err = fault.New(fault.Unsupported, modelDir, tokenizer.FileName,
+				"is missing, but a model folder requires it").
+				WithRemedy("download the model's tokenizer.json")
 		}
 		return texts, err
 	}
-	return texts, j.besideGGUF(ctx, base, dtype, texts)
+	return texts, j.sideFilesOfGGUF(ctx, base, dtype, texts)
 }
 
-// besideGGUF writes what a GGUF file keeps in its metadata as the files of a model folder; those that lie beside it count more.
-func (j *job) besideGGUF(ctx context.Context, base weights.Source, dtype weights.DType, texts map[string][]byte) (err error) {
+// sideFilesOfGGUF converts the metadata of a GGUF file to the files of a model folder. Files next
+// to the GGUF file take precedence.
+func (j *job) sideFilesOfGGUF(ctx context.Context, base weights.Source, dtype weights.DType,
+	texts map[string][]byte) (err error) {
 	if dtype == "" {
 		dtype = weights.F16
 	}
-	if texts[weights.ConfigName], err = weights.ConfigJSON(base.Config, dtype); err != nil || texts[tokenizer.FileName] != nil {
+	if texts[weights.ConfigName], err = weights.ConfigJSON(base.Config, dtype); err != nil ||
+		texts[tokenizer.FileName] != nil {
 		return err
 	}
 	f, err := gguf.Open(ctx, j.table, base.Where)

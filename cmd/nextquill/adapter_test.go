@@ -21,7 +21,8 @@ func makeAdapter(t *testing.T, dir string) *weights.Adapter {
 	t.Helper()
 	c, err := weights.ReadModelConfig(t.Context(), blob.FromFS(models.DefaultFS()), "")
 	require.NoError(t, err)
-	a := &weights.Adapter{Rank: 2, Alpha: 4, Targets: []string{"down_proj", "q_proj"}, BaseModel: "the/base", Pairs: map[string]weights.Pair{}}
+	a := &weights.Adapter{Rank: 2, Alpha: 4, Targets: []string{"down_proj", "q_proj"}, BaseModel: "the/base",
+		Pairs: map[string]weights.Pair{}}
 	for i := range c.Layers {
 		for _, part := range []string{"self_attn.q_proj", "mlp.down_proj"} {
 			out, in, _ := c.LinearShape(part)
@@ -40,12 +41,13 @@ func makeAdapter(t *testing.T, dir string) *weights.Adapter {
 func TestAdapterInfo(t *testing.T) {
 	out := t.TempDir()
 	makeAdapter(t, filepath.Join(out, "adapter"))
-	r := invoke(t, t.Context(), &scripted{}, "adapter", "info", "--out", out)
+	r := invoke(t, t.Context(), &fakeEngine{}, "adapter", "info", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(t, r.stdout, "the/base", "2, alpha 4, scaled by alpha/rank", "down_proj, q_proj", "8 layers", "norm of the change", "block 3", "7.21")
+	requireLines(t, r.stdout, "the/base", "2, alpha 4, scaled by alpha/rank", "down_proj, q_proj", "8 layers",
+		"norm of the update", "block 3", "7.21")
 	require.Empty(t, r.calls(t, "load"), "no engine is started")
 
-	r = invoke(t, t.Context(), &scripted{}, "adapter", "info", "--json", filepath.Join(out, "adapter"))
+	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "info", "--json", filepath.Join(out, "adapter"))
 	require.Equal(t, exitOK, r.code, r.stderr)
 	var answer struct{ Result adapterInfo }
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &answer))
@@ -57,28 +59,29 @@ func TestAdapterInfo(t *testing.T) {
 func TestAdapterVerify(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a")
 	makeAdapter(t, dir)
-	r := invoke(t, t.Context(), &scripted{}, "adapter", "verify", dir)
+	r := invoke(t, t.Context(), &fakeEngine{}, "adapter", "verify", dir)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	require.Contains(t, r.stdout, "is whole and fits the model: rank 2 on 8 layers")
+	require.Contains(t, r.stdout, "is complete and fits the model: rank 2 on 8 layers")
 
-	r = invoke(t, t.Context(), &scripted{}, "adapter", "verify", dir, "--model", "../../testdata/oracle/models/gqa")
+	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "verify", dir, "--model", "../../testdata/oracle/models/gqa")
 	require.Equal(t, exitFault, r.code)
-	requireLines(t, r.stderr, `module "model.layers.0.mlp.down_proj"`, "→ use the base model the adapter was trained on")
+	requireLines(t, r.stderr, `module "model.layers.0.mlp.down_proj"`,
+		"→ use the base model the adapter was trained on")
 
 	file := filepath.Join(dir, weights.AdapterWeightsName)
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, data[:len(data)-4], 0o644))
-	r = invoke(t, t.Context(), &scripted{}, "adapter", "verify", dir)
+	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "verify", dir)
 	require.Equal(t, exitFault, r.code)
-	requireLines(t, r.stderr, file, "past the file's", "fetch it again")
+	requireLines(t, r.stderr, file, "data_offsets ends at", "download it again")
 }
 
 func TestAdapterMerge(t *testing.T) {
 	root := t.TempDir()
 	dir, out := filepath.Join(root, "a"), filepath.Join(root, "new", "merged")
 	a := makeAdapter(t, dir)
-	r := invoke(t, t.Context(), &scripted{}, "adapter", "merge", "--adapter", dir, "--dtype", "f32", "--out", out)
+	r := invoke(t, t.Context(), &fakeEngine{}, "adapter", "merge", "--adapter", dir, "--dtype", "f32", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	requireLines(t, r.stderr, "✓ merge", "8 layers changed")
 	require.Contains(t, r.stdout, "--model "+out)
@@ -105,7 +108,7 @@ func TestAdapterMerge(t *testing.T) {
 			require.InDelta(t, before[p.In+1]+4, after[p.In+1], 1e-6)
 			after[0], after[p.In+1] = before[0], before[p.In+1]
 		}
-		if elements, _ := info.DType.Block(); elements > 1 { // blocks go over in F16
+		if elements, _ := info.DType.Block(); elements > 1 { // blocks are unpacked to F16
 			packed := make([]byte, 2*len(before))
 			gguf.Quantise(gguf.F16, packed, before)
 			gguf.Dequantise(gguf.F16, before, packed)
@@ -115,17 +118,18 @@ func TestAdapterMerge(t *testing.T) {
 		require.Equal(t, before, after, info.Name)
 	}
 
-	r = invoke(t, t.Context(), &scripted{}, "adapter", "merge", "--adapter", dir, "--out", out)
+	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "merge", "--adapter", dir, "--out", out)
 	require.Equal(t, exitFault, r.code)
-	requireLines(t, r.stderr, `is there already, with "config.json" in it`, "→ name a folder that is not there yet")
-	r = invoke(t, t.Context(), &scripted{}, "adapter", "merge", "--out", out)
+	requireLines(t, r.stderr, `exists already and contains "config.json"`, "→ use the name of a new folder")
+	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "merge", "--out", out)
 	require.Equal(t, exitFault, r.code)
-	requireLines(t, r.stderr, "no adapter was named")
+	requireLines(t, r.stderr, "--adapter: is missing")
 
-	// Stopped in the middle, it leaves nothing.
+	// An interrupted merge leaves nothing.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r = invoke(t, ctx, &scripted{}, "adapter", "merge", "--adapter", dir, "--out", filepath.Join(root, "new", "other"))
+	r = invoke(t, ctx, &fakeEngine{}, "adapter", "merge", "--adapter", dir, "--out",
+		filepath.Join(root, "new", "other"))
 	require.Equal(t, exitInterrupted, r.code)
 	left, err := os.ReadDir(filepath.Join(root, "new"))
 	require.NoError(t, err)
@@ -138,7 +142,8 @@ func TestWriteWithSeveralAdapters(t *testing.T) {
 	require.NoError(t, os.WriteFile(texts, []byte("a\n\nb\n"), 0o644))
 	makeAdapter(t, mine)
 	makeAdapter(t, theirs)
-	r := invoke(t, t.Context(), &scripted{}, "write", "ambition", "--history", texts, "--adapter", "none", "--adapter", mine, "--adapter", theirs, "--out", root)
+	r := invoke(t, t.Context(), &fakeEngine{}, "write", "ambition", "--history", texts, "--adapter", "none",
+		"--adapter", mine, "--adapter", theirs, "--out", root)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	loads := r.calls(t, "load")
 	require.Len(t, loads, 1)
@@ -149,7 +154,8 @@ func TestWriteWithSeveralAdapters(t *testing.T) {
 	require.Equal(t, "out/theirs", writes[2]["adapter"])
 	requireLines(t, r.stdout, "the base model", mine, theirs)
 
-	r = invoke(t, t.Context(), &scripted{}, "write", "ambition", "--history", texts, "--adapter", mine, "--adapter", theirs, "--out", filepath.Join(root, "x"))
+	r = invoke(t, t.Context(), &fakeEngine{}, "write", "ambition", "--history", texts, "--adapter", mine, "--adapter",
+		theirs, "--out", filepath.Join(root, "x"))
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Equal(t, []any{"adapter", "adapter2"}, r.calls(t, "load")[0]["adapters"])
 }

@@ -18,39 +18,40 @@ import (
 	"nextquill/report"
 )
 
-// app is what commands share.
+// app is the state that commands share.
 type app struct {
 	globals
 	stdout io.Writer
 	stderr io.Writer
 	getenv func(string) string
 	open   func(ctx context.Context, g globals, store blob.Store, log io.Writer) (engine, error)
-	names  func(blob string) string // what a blob is called in messages; set by newJob
+	names  func(blob string) string // display name of a blob in messages; set by newJob
 	notes  atomic.Pointer[func(string)]
 }
 
-// note tells the person something while a command runs. It may be called from any goroutine.
+// note shows a message while a command runs. It may be called from any goroutine.
 func (a *app) note(text string) {
-	if say := a.notes.Load(); say != nil {
-		(*say)(text)
+	if note := a.notes.Load(); note != nil {
+		(*note)(text)
 		return
 	}
 	fmt.Fprintln(a.stderr, text)
 }
 
-// engine is a session and the machine it runs on.
+// engine is a client of the core, with the host that runs it.
 type engine interface {
 	api.Client
 	Close() error
 }
 
-// terminal is where results go.
+// terminal is the terminal for results.
 func (a *app) terminal() report.Terminal {
 	t, _ := ui.Terminal(a.stdout, a.getenv)
 	return t
 }
 
-// progress goes to stderr, so that results can be piped; with --json everything goes to stdout as lines.
+// progress goes to stderr, so that results can be piped. With --json everything goes to stdout as
+// lines.
 func (a *app) progress() ui.Progress {
 	if a.JSON {
 		return ui.JSON(a.stdout)
@@ -61,36 +62,37 @@ func (a *app) progress() ui.Progress {
 	return ui.Lines(a.stderr)
 }
 
-// Names of the folders that a session sees.
+// Names of the folders in the core's blob store.
 const (
 	modelDir   = "model"
 	outDir     = "out"
-	inDir      = "in" // what the command line hands over, in memory
+	inDir      = "in" // inputs from the command line, in memory
 	adapterDir = "adapter"
 	expertDir  = "expert"
 	fromDir    = "from"
 	cacheDir   = "cache"
 )
 
-// job is one run of a command: its blobs and its session.
+// job is one run of a command: its blobs and its engine.
 type job struct {
 	*app
 	table    *mount.Table
 	in       *blob.Mem
 	engine   engine
 	progress ui.Progress
-	peak     int64    // the largest estimate of GPU memory that was shown
-	told     []string // of adapters
+	peak     int64    // the largest GPU memory estimate shown so far
+	warned   []string // adapters with a shown warning
 	base     baseModel
 }
 
-// newJob mounts the model, the output folder and the memory for inputs. Further folders are mounted before start.
+// newJob mounts the model, the output folder and a memory store for inputs. More folders can be
+// mounted before start.
 func (a *app) newJob(g globals) (*job, error) {
 	a.globals = g
 	j := &job{app: a, table: &mount.Table{}, in: &blob.Mem{}, progress: a.progress()}
 	a.names = j.table.Path
-	say := j.progress.Note
-	a.notes.Store(&say)
+	note := j.progress.Note
+	a.notes.Store(&note)
 	j.table.Add(inDir, j.in, "")
 	if err := j.mountModel(); err != nil {
 		return nil, err
@@ -103,11 +105,11 @@ func (a *app) newJob(g globals) (*job, error) {
 	return j, j.mountCache()
 }
 
-// mountCache gives the session a folder for the kernel variants that it measured, where this user has one.
+// mountCache mounts the user's cache folder for measured kernel variants, if there is one.
 func (j *job) mountCache() error {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return nil // then it measures each time
+		return nil // without a cache the core measures every time
 	}
 	dir = filepath.Join(dir, "nextquill")
 	s, err := dirstore.Open(dir)
@@ -117,10 +119,11 @@ func (j *job) mountCache() error {
 	return err
 }
 
-// mountFolder lets the session read a folder of the machine.
+// mountFolder mounts a local folder read-only.
 func (j *job) mountFolder(name, path string) error {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return fault.New(fault.Missing, path, "", "there is no such folder").WithCause(err).WithRemedy("check the path")
+		return fault.New(fault.Missing, path, "", "the folder does not exist").WithCause(err).
+			WithRemedy("check the path")
 	}
 	s, err := dirstore.Open(path)
 	if err != nil {
@@ -130,7 +133,8 @@ func (j *job) mountFolder(name, path string) error {
 	return nil
 }
 
-// mountAdapter makes an adapter's folder readable and gives its blob name. One below the output folder is there already.
+// mountAdapter makes an adapter's folder readable and returns its blob name. Folders below the
+// output folder are already mounted.
 func (j *job) mountAdapter(name, path string) (string, error) {
 	if rel, err := filepath.Rel(j.Out, path); err == nil && filepath.IsLocal(rel) && rel != "." {
 		return blob.Join(outDir, filepath.ToSlash(rel)), nil
@@ -138,8 +142,8 @@ func (j *job) mountAdapter(name, path string) (string, error) {
 	return name, j.mountFolder(name, path)
 }
 
-// give hands a file's content to the session; source is what messages call it.
-func (j *job) give(ctx context.Context, name string, data []byte, source string) (string, error) {
+// putInput stores a file's content as an input; source is its name in messages.
+func (j *job) putInput(ctx context.Context, name string, data []byte, source string) (string, error) {
 	full := blob.Join(inDir, name)
 	j.table.Call(full, source)
 	return full, j.in.Write(ctx, name, data)
@@ -163,15 +167,17 @@ func (j *job) close() error {
 	return j.engine.Close()
 }
 
-// call runs a method under a label of the progress; summary says what the result came to. also, when set, sees each event.
-func (j *job) call(ctx context.Context, label, method string, params, result any, summary func() string, also func(name string, raw json.RawMessage)) error {
+// call runs a method and shows its progress with a label. summary describes the result. also, if
+// not nil, receives each event.
+func (j *job) call(ctx context.Context, label, method string, params, result any, summary func() string,
+	also func(name string, raw json.RawMessage)) error {
 	j.progress.Begin(label)
 	err := j.engine.Call(ctx, method, params, result, func(name string, raw json.RawMessage) {
 		switch name {
 		case "memory":
-			j.noteMemory(raw)
+			j.showMemory(raw)
 		case "adapter":
-			j.noteAdapter(raw)
+			j.warnAdapterMismatch(raw)
 		}
 		j.progress.Event(name, raw)
 		if also != nil {
@@ -188,7 +194,8 @@ func (j *job) call(ctx context.Context, label, method string, params, result any
 	}
 	j.progress.End(summary(), false)
 	if j.JSON {
-		return ui.WriteJSON(j.stdout, map[string]any{"event": "result", "label": label, "method": method, "result": result})
+		return ui.WriteJSON(j.stdout, map[string]any{"event": "result", "label": label, "method": method,
+			"result": result})
 	}
 	return nil
 }

@@ -20,14 +20,14 @@ import (
 	"nextquill/report"
 )
 
-// baseModel is what a model's name or path means: its files, the folder they lie in, and its manifest where it has one.
+// baseModel is a resolved model: its files, their folder, and its manifest if it has one.
 type baseModel struct {
 	files  blob.Store
 	source string
-	kept   *store.Model // nil where there is no manifest to hold the files against
+	stored *store.Model // nil if there is no manifest
 }
 
-// modelStore is the store of the user's models.
+// modelStore returns the store of the user's models.
 func modelStore(dir string, getenv func(string) string) (*store.Store, error) {
 	if dir == "" {
 		var err error
@@ -38,16 +38,16 @@ func modelStore(dir string, getenv func(string) string) (*store.Store, error) {
 	return store.Open(dir), nil
 }
 
-// resolveModel finds a model: the embedded one by no name or as "default", a kept one by its name, others by their path. A text with a slash
-// in it, or one that ends in .gguf, is a path.
+// resolveModel finds a model: the embedded one for "" or "default", a stored one by name, others by
+// path. A text with a slash, or that ends in .gguf, is a path.
 func resolveModel(known *store.Store, name string) (baseModel, error) {
 	if name == "" || name == "default" {
 		return baseModel{files: blob.FromFS(models.DefaultFS())}, nil
 	}
 	if store.IsName(name) {
-		kept, err := known.Find(name)
+		stored, err := known.Find(name)
 		if err == nil {
-			return baseModel{kept.Files(), kept.Dir, kept}, nil
+			return baseModel{stored.Files(), stored.Dir, stored}, nil
 		}
 		if !errors.Is(err, fault.Missing) {
 			return baseModel{}, err
@@ -56,19 +56,21 @@ func resolveModel(known *store.Store, name string) (baseModel, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil && store.IsKnown(name):
-		return baseModel{}, fault.New(fault.Missing, "model", "", "%s is not on this machine yet", name).
-			WithRemedy("get it first: nextquill model get %s", name)
+		return baseModel{}, fault.New(fault.Missing, "model", "", "%s is not downloaded yet", name).
+			WithRemedy("download it first: nextquill model get %s", name)
 	case err != nil && !strings.ContainsAny(name, `/\`):
-		return baseModel{}, fault.New(fault.Missing, "model", "", "%s is no name of one that is here, and no folder or file", fault.Quote(name)).
-			WithRemedy("check the path; `nextquill model list` shows the models that have names")
+		return baseModel{}, fault.New(fault.Missing, "model", "", "%s is neither a stored model nor a folder or file",
+			fault.Quote(name)).
+			WithRemedy("check the path; `nextquill model list` shows the stored models")
 	case err != nil:
-		return baseModel{}, fault.New(fault.Missing, name, "", "there is no such folder").WithCause(err).WithRemedy("check the path")
+		return baseModel{}, fault.New(fault.Missing, name, "", "the folder does not exist").WithCause(err).
+			WithRemedy("check the path")
 	case !info.IsDir():
-		return oneFile(name)
+		return openSingleFile(name)
 	}
-	kept, err := store.OpenFolder(name)
+	stored, err := store.OpenFolder(name)
 	if err == nil {
-		return baseModel{kept.Files(), name, kept}, nil
+		return baseModel{stored.Files(), name, stored}, nil
 	}
 	if !errors.Is(err, fault.Missing) {
 		return baseModel{}, err
@@ -77,27 +79,27 @@ func resolveModel(known *store.Store, name string) (baseModel, error) {
 	return baseModel{files: mount.ReadOnly(s), source: name}, err
 }
 
-// oneFile shows a GGUF file as a folder of its own.
-func oneFile(path string) (baseModel, error) {
+// openSingleFile presents a GGUF file as a folder.
+func openSingleFile(path string) (baseModel, error) {
 	dir, file := splitPath(path)
 	if file == manifest.FileName {
 		return resolveModel(nil, dir+string(filepath.Separator))
 	}
 	if !strings.EqualFold(filepath.Ext(file), ".gguf") {
-		return baseModel{}, fault.New(fault.Unsupported, path, "", "is no model that we read").
-			WithRemedy("name a GGUF file, or the folder of a model in safetensors form")
+		return baseModel{}, fault.New(fault.Unsupported, path, "", "is not a supported model").
+			WithRemedy("use a GGUF file, or a model folder with safetensors files")
 	}
 	s, err := dirstore.Open(dir)
 	return baseModel{files: mount.Only(s, file), source: dir}, err
 }
 
-// mountModel shows the session the base model.
+// mountModel mounts the base model for the core.
 func (j *job) mountModel() error {
-	kept, err := modelStore(j.Models, j.getenv)
+	stored, err := modelStore(j.Models, j.getenv)
 	if err != nil {
 		return err
 	}
-	m, err := resolveModel(kept, j.Model)
+	m, err := resolveModel(stored, j.Model)
 	if err != nil {
 		return err
 	}
@@ -106,33 +108,35 @@ func (j *job) mountModel() error {
 	return nil
 }
 
-// worthABar is how many bytes of hashing a person would wait for.
-const worthABar = 256 << 20
+// progressBytes is the size from which hashing shows its progress.
+const progressBytes = 256 << 20
 
-// checkModel holds the base model's files against its manifest, each time that they are used: hashing is cheap beside what follows.
+// checkModel verifies the base model's files against its manifest on every use. Hashing is fast
+// compared with what follows.
 func (j *job) checkModel(ctx context.Context) error {
-	if j.base.kept == nil {
+	if j.base.stored == nil {
 		return nil
 	}
-	if j.base.kept.Manifest.Size() < worthABar {
-		return j.altered(j.base.kept.Check(ctx, nil))
+	if j.base.stored.Manifest.Size() < progressBytes {
+		return j.modelMismatch(j.base.stored.Check(ctx, nil))
 	}
-	return j.transfer("check the model", func(tell store.Progress) (string, error) {
-		return "whole", j.altered(j.base.kept.Check(ctx, tell))
+	return j.transfer("check the model", func(onProgress store.Progress) (string, error) {
+		return "complete", j.modelMismatch(j.base.stored.Check(ctx, onProgress))
 	})
 }
 
-// altered says how to heal a kept model.
-func (j *job) altered(err error) error {
+// modelMismatch tells how to repair a stored model.
+func (j *job) modelMismatch(err error) error {
 	if !errors.Is(err, fault.Mismatch) && !errors.Is(err, fault.Missing) {
 		return err
 	}
-	again := j.base.kept.Name
-	if from := j.base.kept.Manifest.From; from != "" && !store.IsKnown(again) {
+	again := j.base.stored.Name
+	if from := j.base.stored.Manifest.From; from != "" && !store.IsKnown(again) {
 		again = fmt.Sprintf("%s --name %s", from, again)
 	}
-	return fault.New(fault.Mismatch, j.Model, "", "the model is not what its manifest says, and is not used").WithCause(err).
-		WithRemedy("get it again, which fetches what was altered: nextquill model get %s", again)
+	return fault.New(fault.Mismatch, j.Model, "", "the model does not match its manifest and is not used").
+		WithCause(err).
+		WithRemedy("get it again, which downloads the altered files: nextquill model get %s", again)
 }
 
 // transfer shows the progress of a copy or a check.
@@ -142,7 +146,7 @@ func (j *job) transfer(label string, do func(store.Progress) (summary string, er
 
 func transfer(p ui.Progress, label string, do func(store.Progress) (summary string, err error)) error {
 	p.Begin(label)
-	var limit pace
+	var limit throttle
 	summary, err := do(func(stage, file string, done, total int64) {
 		if !limit.due(stage, done >= total) {
 			return
@@ -164,5 +168,5 @@ func transfer(p ui.Progress, label string, do func(store.Progress) (summary stri
 	return nil
 }
 
-// size shows bytes as a download has them.
+// size formats a number of bytes.
 func size(n int64) string { return report.Bytes(n) }

@@ -14,15 +14,15 @@ type benchCmd struct {
 	History   int      `group:"bench" default:"1000" help:"Tokens of history."`
 	Suffix    int      `group:"bench" default:"60" help:"Tokens between history and response."`
 	Response  int      `group:"bench" default:"200" help:"Tokens of the response."`
-	Repeats   int      `group:"bench" default:"3" help:"Measure so often; the best counts."`
+	Repeats   int      `group:"bench" default:"3" help:"Number of measurements; the best one counts."`
 	Rank      int      `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
-	Bases     []string `group:"bench" placeholder:"BASE" help:"Time these bases against each other instead, taking turns: f32,q8,q4."`
-	Recompute bool     `group:"bench" help:"Recompute activations in the steps."`
+	Bases     []string `group:"bench" placeholder:"BASE" help:"Compare these base formats instead, in turns: f32,q8,q4."`
+	Recompute bool     `group:"bench" help:"Recompute activations in the backward pass."`
 	globals
 }
 
 func (benchCmd) Help() string {
-	return `Times every kernel of a training step and whole steps, against the best matmul on the same adapter.
+	return `Measures every kernel of a training step, complete steps, and the fastest matmul on the same device.
 
   nextquill bench
   nextquill bench --history 400 --repeats 5
@@ -42,7 +42,8 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 	var r api.BenchResult
 	params := api.BenchParams{
 		Loading: j.loading(), Model: modelDir, LoRA: api.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
-		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats, Bases: c.Bases, Recompute: c.Recompute,
+		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats,
+		Bases: c.Bases, Recompute: c.Recompute,
 	}
 	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Device }, nil); err != nil || a.JSON {
 		return err
@@ -55,36 +56,44 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// showBases sets each base against the first.
+// showBases compares each base format with the first.
 func showBases(t report.Terminal, r api.BenchResult) {
-	t.Title("Bases on " + r.Device + ", packed tokens a second")
+	t.Title("Bases on " + r.Device + ", packed tokens per second")
 	var rows [][]string
 	for _, b := range r.Bases {
 		rate := func(v, first float64) string { return fmt.Sprintf("%.0f (%.2f×)", v, v/first) }
-		rows = append(rows, []string{b.Base, report.Bytes(b.Bytes), rate(b.Train, r.Bases[0].Train), rate(b.Forward, r.Bases[0].Forward)})
+		rows = append(rows, []string{b.Base, report.Bytes(b.Bytes), rate(b.Train, r.Bases[0].Train),
+			rate(b.Forward, r.Bases[0].Forward)})
 	}
-	t.Table([]report.Column{{Name: "base"}, {Name: "weights", Right: true}, {Name: "training step", Right: true}, {Name: "forward", Right: true}}, rows)
+	t.Table([]report.Column{{Name: "base"}, {Name: "weights", Right: true}, {Name: "training step", Right: true},
+		{Name: "forward", Right: true}}, rows)
 }
 
 func showBench(t report.Terminal, c benchCmd, r api.BenchResult) {
-	t.Title(fmt.Sprintf("Kernels of a step: prefix %d, history %d, suffix %d, response %d tokens", c.Prefix, c.History, c.Suffix, c.Response))
+	t.Title(fmt.Sprintf("Kernels of a step: prefix %d, history %d, suffix %d, response %d tokens", c.Prefix, c.History,
+		c.Suffix, c.Response))
 	var rows [][]string
 	for _, k := range r.Kernels {
-		rows = append(rows, []string{k.Kernel, fmt.Sprint(k.Calls), fmt.Sprintf("%.2f", 1e3*k.Seconds), gflops(k.GFLOPS), fmt.Sprintf("%.1f %%", 100*k.Share)})
+		rows = append(rows, []string{k.Kernel, fmt.Sprint(k.Calls), fmt.Sprintf("%.2f", 1e3*k.Seconds),
+			gflops(k.GFLOPS), fmt.Sprintf("%.1f %%", 100*k.Share)})
 	}
-	t.Table([]report.Column{{Name: "kernel"}, {Name: "calls", Right: true}, {Name: "ms", Right: true}, {Name: "GFLOP/s", Right: true}, {Name: "share", Right: true}}, rows)
+	t.Table([]report.Column{{Name: "kernel"}, {Name: "calls", Right: true}, {Name: "ms", Right: true},
+		{Name: "GFLOP/s", Right: true}, {Name: "share", Right: true}}, rows)
 
-	t.Title(fmt.Sprintf("Steps on %s; its best matmul: %s GFLOP/s", r.Device, gflops(r.MatmulGFLOPS)))
+	t.Title(fmt.Sprintf("Steps on %s; fastest matmul: %s GFLOP/s", r.Device, gflops(r.MatmulGFLOPS)))
 	rows = nil
 	for _, s := range r.Steps {
-		rows = append(rows, []string{s.Preset, fmt.Sprint(s.Tokens), fmt.Sprintf("%.1f", 1e3*s.Seconds), gflops(s.GFLOPS), fmt.Sprintf("%.0f %%", 100*s.Utilization)})
+		rows = append(rows, []string{s.Preset, fmt.Sprint(s.Tokens), fmt.Sprintf("%.1f", 1e3*s.Seconds),
+			gflops(s.GFLOPS), fmt.Sprintf("%.0f %%", 100*s.Utilization)})
 	}
-	t.Table([]report.Column{{Name: "preset"}, {Name: "tokens", Right: true}, {Name: "ms", Right: true}, {Name: "GFLOP/s", Right: true}, {Name: "of the best matmul", Right: true}}, rows)
+	t.Table([]report.Column{{Name: "preset"}, {Name: "tokens", Right: true}, {Name: "ms", Right: true},
+		{Name: "GFLOP/s", Right: true}, {Name: "of the fastest matmul", Right: true}}, rows)
 	fmt.Fprintln(t.Out)
-	t.Text(fmt.Sprintf("A nextquill-code step takes %.2f times a contextsft step. At most %s on the GPU.", r.Ratio, report.Bytes(r.PeakBytes)))
+	t.Text(fmt.Sprintf("A nextquill-code step takes %.2f times as long as a contextsft step. GPU memory: at most %s.",
+		r.Ratio, report.Bytes(r.PeakBytes)))
 }
 
-// gflops leaves the cell of a kernel that only moves data empty.
+// gflops returns an empty cell for kernels that only move data.
 func gflops(v float64) string {
 	if v == 0 {
 		return "–"

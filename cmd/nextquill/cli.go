@@ -13,50 +13,51 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Run         runCmd           `cmd:"" group:"start" help:"Do the whole job on the sample writer, or on your own texts, and show what changed."`
-	Personalize personalizeCmd   `cmd:"" group:"work" help:"Learn from your texts: writes an adapter."`
-	Write       writeCmd         `cmd:"" group:"work" help:"Write a text as the writer would."`
-	Explain     explainCmd       `cmd:"" group:"work" help:"Show which words of a text are the writer's own."`
-	Adapter     adapterCmd       `cmd:"" group:"work" help:"Look into an adapter, check it, or merge it into its base model."`
-	Model       modelCmd         `cmd:"" group:"models" help:"Get, list, check, convert and remove models."`
-	Serve       serveCmd         `cmd:"" group:"work" help:"Serve the page that does all this in a browser, on this machine."`
-	Step        stepCmd          `cmd:"" group:"check" help:"Do one exact training step and write its loss and gradients."`
+	Run         runCmd           `cmd:"" group:"start" help:"Run the complete demo on the sample writer or on your own texts."`
+	Personalize personalizeCmd   `cmd:"" group:"work" help:"Train an adapter on your texts."`
+	Write       writeCmd         `cmd:"" group:"work" help:"Write a text like the writer."`
+	Explain     explainCmd       `cmd:"" group:"work" help:"Show which words of a text depend on the writer's history."`
+	Adapter     adapterCmd       `cmd:"" group:"work" help:"Inspect an adapter, verify it, or merge it into its base model."`
+	Model       modelCmd         `cmd:"" group:"models" help:"Get, list, verify, convert and remove models."`
+	Serve       serveCmd         `cmd:"" group:"work" help:"Serve the browser version on this machine."`
+	Step        stepCmd          `cmd:"" group:"check" help:"Run one exact training step and write its loss and gradients."`
 	Bench       benchCmd         `cmd:"" group:"check" help:"Measure kernels and training steps on this machine."`
 	Version     kong.VersionFlag `help:"Print the version."`
 }
 
-// globals are the flags of every command. Commands embed them last, so that help shows their own flags first.
+// globals are the flags of every command. Commands embed them last, so that help shows their own
+// flags first.
 type globals struct {
-	Model  string   `group:"common" placeholder:"MODEL" help:"Base model: the name of one that 'nextquill model get' brought, a folder in Hugging Face's form or with a manifest, or a GGUF file. Default: the embedded model."`
-	Models string   `group:"common" env:"NEXTQUILL_MODELS" placeholder:"DIR" help:"Where models are kept. Default: nextquill/models among the user's data."`
-	Base   string   `group:"common" enum:"auto,f32,f16,q8,q4" default:"auto" help:"How the model's weights stay on the GPU: f32, f16, q8 or q4, or auto, the smallest that holds what the file has exactly."`
-	Memory byteSize `group:"common" placeholder:"SIZE" help:"The most to take of the GPU's memory, such as 600MB; what would take more is refused, with what would fit."`
-	Out    string   `group:"common" default:"out" help:"Where results go."`
-	Engine string   `group:"common" enum:"wazero,native" default:"wazero" help:"What runs the core: wazero (the WASM guest, as it ships) or native (the same code in this process)."`
-	Wasm   string   `group:"common" placeholder:"FILE" help:"The guest for --engine wazero. Default: build/nextquill.wasm."`
+	Model  string   `group:"common" placeholder:"MODEL" help:"Base model: name of a stored model ('nextquill model get'), folder in Hugging Face format or with a manifest, or GGUF file. Default: the embedded model."`
+	Models string   `group:"common" env:"NEXTQUILL_MODELS" placeholder:"DIR" help:"Folder of the stored models. Default: nextquill/models in the user's data folder."`
+	Base   string   `group:"common" enum:"auto,f32,f16,q8,q4" default:"auto" help:"Format of the weights on the GPU: f32, f16, q8, q4, or auto (the smallest that represents the file's weights exactly)."`
+	Memory byteSize `group:"common" placeholder:"SIZE" help:"Limit for GPU memory, such as 600MB. A command that needs more fails and tells what would fit."`
+	Out    string   `group:"common" default:"out" help:"Output folder."`
+	Engine string   `group:"common" enum:"wazero,native" default:"wazero" help:"What runs the core: wazero (the shipped WASM guest) or native (the same code in this process)."`
+	Wasm   string   `group:"common" placeholder:"FILE" help:"WASM guest for --engine wazero. Default: build/nextquill.wasm."`
 	JSON   bool     `group:"common" name:"json" help:"Write events and results to stdout as lines of JSON."`
 }
 
-const about = `Teach a small language model to write like one person, on this machine.
+const description = `Fine-tune a small language model to write like one person, on this machine.
 
-Nothing leaves it: the learning runs in a WASM guest that can reach the GPU and the files you name, and nothing else.
+Your texts stay here: the core runs in a WASM guest that can only access the GPU and the files you name.
 
-  nextquill run                                the whole job on a sample writer, in minutes
+  nextquill run                                the complete demo on a sample writer, in minutes
   nextquill run --history my-posts.jsonl       the same on your own texts
-  nextquill write "ambition"                   write with what was learnt
-  nextquill explain --item 3                   which words are the writer's own`
+  nextquill write "ambition"                   write with the trained adapter
+  nextquill explain --item 3                   which words depend on the history`
 
 // settings are kong's options.
 func settings() []kong.Option {
 	return []kong.Option{
 		kong.Name("nextquill"),
-		kong.Description(about),
+		kong.Description(description),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 110}),
 		kong.Vars{
 			"version": "nextquill " + api.Version, "presets": strings.Join(causal.Presets(), ", "),
-			"maxItems": strconv.Itoa(showcase.maxItems), "maxHeldout": strconv.Itoa(showcase.maxHeldout),
-			"epochs": fmt.Sprint(usualTraining.Epochs), "batch": fmt.Sprint(usualTraining.BatchSize),
-			"lr": fmt.Sprint(usualTraining.LR), "decay": usualTraining.Decay, "rank": fmt.Sprint(usualLoRA.Rank),
+			"maxItems": strconv.Itoa(demo.maxItems), "maxHeldout": strconv.Itoa(demo.maxHeldout),
+			"epochs": fmt.Sprint(defaultTraining.Epochs), "batch": fmt.Sprint(defaultTraining.BatchSize),
+			"lr": fmt.Sprint(defaultTraining.LR), "decay": defaultTraining.Decay, "rank": fmt.Sprint(defaultLoRA.Rank),
 		},
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "start", Title: "Start here"},
@@ -64,24 +65,24 @@ func settings() []kong.Option {
 			{Key: "models", Title: "Models"},
 			{Key: "check", Title: "For engineers and researchers"},
 			{Key: "texts", Title: "Texts"},
-			{Key: "learning", Title: "Learning"},
+			{Key: "training", Title: "Training"},
 			{Key: "sampling", Title: "Sampling"},
-			{Key: "step", Title: "The step"},
-			{Key: "bench", Title: "The sample that is stepped"},
+			{Key: "step", Title: "Training step"},
+			{Key: "bench", Title: "Benchmark sample"},
 			{Key: "serving", Title: "Serving"},
-			{Key: "common", Title: "Every command"},
+			{Key: "common", Title: "Common flags"},
 		}),
 	}
 }
 
-// promptFlags say which of the writer's texts stand in a prompt.
+// promptFlags select the texts in a prompt and its layout.
 type promptFlags struct {
-	Retrieve string `group:"texts" enum:"latest,bm25" default:"latest" help:"Which earlier texts stand in the prompt: the latest, or those that match best (bm25)."`
-	K        int    `group:"texts" default:"3" help:"How many earlier texts stand in the prompt."`
-	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"How a prompt is laid out: plain, by the model's own chat template (chat), or so if it has one (auto). An adapter wants what it was trained with."`
+	Retrieve string `group:"texts" enum:"latest,bm25" default:"latest" help:"Selection of earlier texts for the prompt: the latest, or the best matches (bm25)."`
+	K        int    `group:"texts" default:"3" help:"Number of earlier texts in the prompt."`
+	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"Prompt layout: plain, the model's chat template (chat), or that template if there is one (auto). Use the one that the adapter was trained with."`
 }
 
-// template is the name as a session takes it.
+// template is the template name in requests.
 func (p promptFlags) template() string {
 	if p.Template == "auto" {
 		return ""
@@ -93,22 +94,22 @@ func (p promptFlags) retrieval() api.Retrieval {
 	return api.Retrieval{Kind: p.Retrieve, K: p.K}
 }
 
-// learningFlags shape a training; zero means the usual (showcase.go).
-type learningFlags struct {
-	Epochs    float64 `group:"learning" placeholder:"N" help:"Passes over the texts (${epochs})."`
-	BatchSize int     `group:"learning" placeholder:"N" help:"Texts per step (${batch})."`
-	LR        float64 `group:"learning" placeholder:"X" name:"lr" help:"Highest learning rate (${lr})."`
-	Decay     string  `group:"learning" enum:"cosine,linear,constant," default:"" placeholder:"NAME" help:"How the learning rate falls: cosine, linear or constant (${decay})."`
-	Rank      int     `group:"learning" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
-	Alpha     float64 `group:"learning" placeholder:"N" help:"LoRA's alpha (twice the rank)."`
-	Seed      uint64  `group:"learning" default:"1" help:"Fixes every random choice."`
-	Patience  int     `group:"learning" placeholder:"N" help:"Stop after so many tests without a better loss, on a part of the texts put aside for that (never)."`
-	Recompute *bool   `group:"learning" negatable:"" help:"Recompute activations in the backward pass: less GPU memory, slower, the same result. Default: where they would not fit --memory, or pass 512 MiB without it."`
-	Resume    bool    `group:"learning" help:"Go on from the newest checkpoint in the output folder."`
+// trainingFlags set the training parameters; zero means the default (defaults.go).
+type trainingFlags struct {
+	Epochs    float64 `group:"training" placeholder:"N" help:"Passes over the texts (${epochs})."`
+	BatchSize int     `group:"training" placeholder:"N" help:"Texts per step (${batch})."`
+	LR        float64 `group:"training" placeholder:"X" name:"lr" help:"Peak learning rate (${lr})."`
+	Decay     string  `group:"training" enum:"cosine,linear,constant," default:"" placeholder:"NAME" help:"Learning rate schedule: cosine, linear or constant (${decay})."`
+	Rank      int     `group:"training" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
+	Alpha     float64 `group:"training" placeholder:"N" help:"Alpha of the LoRA adapter (twice the rank)."`
+	Seed      uint64  `group:"training" default:"1" help:"Random seed."`
+	Patience  int     `group:"training" placeholder:"N" help:"Early stopping: stop after this many evaluations without a lower loss, on a part of the training texts (never)."`
+	Recompute *bool   `group:"training" negatable:"" help:"Recompute activations in the backward pass: less GPU memory, slower, same result. Default: if activations exceed --memory, or 512 MiB without it."`
+	Resume    bool    `group:"training" help:"Resume from the newest checkpoint in the output folder."`
 }
 
-func (l learningFlags) lora() api.LoRA {
-	d := usualLoRA
+func (l trainingFlags) lora() api.LoRA {
+	d := defaultLoRA
 	if l.Rank != 0 {
 		d.Rank, d.Alpha = l.Rank, 2*float64(l.Rank)
 	}
@@ -118,10 +119,10 @@ func (l learningFlags) lora() api.LoRA {
 	return d
 }
 
-func (l learningFlags) training() api.Training { return l.trainingFrom(usualTraining) }
+func (l trainingFlags) training() api.Training { return l.trainingFrom(defaultTraining) }
 
-// trainingFrom puts the flags over what is done without them.
-func (l learningFlags) trainingFrom(d api.Training) api.Training {
+// trainingFrom overrides the defaults with the flags.
+func (l trainingFlags) trainingFrom(d api.Training) api.Training {
 	if l.Epochs != 0 {
 		d.Epochs = l.Epochs
 	}
@@ -141,20 +142,20 @@ func (l learningFlags) trainingFrom(d api.Training) api.Training {
 	return d
 }
 
-// contextFlags say what a text is about.
+// contextFlags set the context of a text.
 type contextFlags struct {
-	Context []string `group:"texts" short:"c" sep:"none" placeholder:"NAME=VALUE" help:"A circumstance of the text, such as part=noun; repeat it for more, in the order of the prompt."`
+	Context []string `group:"texts" short:"c" sep:"none" placeholder:"NAME=VALUE" help:"Context field of the text, such as part=noun. Repeat it for more fields, in the order of the prompt."`
 }
 
-// samplingFlags say how tokens are drawn.
+// samplingFlags control sampling.
 type samplingFlags struct {
-	Temperature       float64 `group:"sampling" default:"0.7" help:"0 takes the likeliest token each time."`
-	TopK              int     `group:"sampling" default:"40" help:"Draw among so many likeliest tokens; 0 is off."`
-	TopP              float64 `group:"sampling" default:"0.95" help:"Draw among the likeliest tokens that hold this probability; 1 is off."`
-	RepetitionPenalty float64 `group:"sampling" default:"1.1" help:"Make tokens that were used less likely; 1 is off."`
-	Steer             float64 `group:"sampling" default:"0" help:"Push towards the writer: adds this share of the history's effect to the logits."`
-	Seed              uint32  `group:"sampling" default:"1" help:"Fixes the draw."`
-	MaxTokens         int     `group:"sampling" default:"96" help:"Longest text, in tokens."`
+	Temperature       float64 `group:"sampling" default:"0.7" help:"Sampling temperature; 0 always takes the most likely token."`
+	TopK              int     `group:"sampling" default:"40" help:"Sample from this many most likely tokens; 0 is off."`
+	TopP              float64 `group:"sampling" default:"0.95" help:"Sample from the most likely tokens with this total probability; 1 is off."`
+	RepetitionPenalty float64 `group:"sampling" default:"1.1" help:"Make repeated tokens less likely; 1 is off."`
+	Steer             float64 `group:"sampling" default:"0" help:"Context steering: add this multiple of the history's effect to the logits."`
+	Seed              uint32  `group:"sampling" default:"1" help:"Random seed."`
+	MaxTokens         int     `group:"sampling" default:"96" help:"Maximum length of the text in tokens."`
 }
 
 func (s samplingFlags) sampling() api.Sampling {

@@ -32,13 +32,14 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "run", "personalize", "write", "explain", "serve", "step", "bench", "model", "model get", "model list", "model verify", "model info", "model convert", "model remove",
+	for _, command := range []string{"", "run", "personalize", "write", "explain", "serve", "step", "bench", "model",
+		"model get", "model list", "model verify", "model info", "model convert", "model remove",
 		"adapter", "adapter info", "adapter verify", "adapter merge"} {
 		args := []string{"--help"}
 		if command != "" {
 			args = append(strings.Fields(command), "--help")
 		}
-		r := invoke(t, t.Context(), &scripted{}, args...)
+		r := invoke(t, t.Context(), &fakeEngine{}, args...)
 		require.Equal(t, exitOK, r.code)
 		require.Empty(t, r.stderr)
 		golden(t, "help"+strings.TrimSuffix("-"+strings.ReplaceAll(command, " ", "-"), "-")+".txt", r.stdout)
@@ -46,25 +47,27 @@ func TestHelp(t *testing.T) {
 			require.LessOrEqual(t, len([]rune(line)), 140, line)
 		}
 	}
-	require.Contains(t, invoke(t, t.Context(), &scripted{}).stdout, "Start here")
+	require.Contains(t, invoke(t, t.Context(), &fakeEngine{}).stdout, "Start here")
 }
 
 func TestUsageErrors(t *testing.T) {
-	for _, args := range [][]string{{"wright"}, {"run", "--epochs", "many"}, {"step"}, {"bench", "--engine", "cuda"}, {"write", "--retrieve", "all"}} {
-		r := invoke(t, t.Context(), &scripted{}, args...)
+	for _, args := range [][]string{{"wright"}, {"run", "--epochs", "many"}, {"step"}, {"bench", "--engine", "cuda"},
+		{"write", "--retrieve", "all"}} {
+		r := invoke(t, t.Context(), &fakeEngine{}, args...)
 		require.Equal(t, exitUsage, r.code, "%v", args)
 		requireLines(t, r.stderr, "nextquill: ", "--help")
-		require.Empty(t, r.session.calls)
+		require.Empty(t, r.engine.calls)
 	}
 }
 
-func TestRunShowsTheWholeJob(t *testing.T) {
+func TestRunOutput(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	r := invoke(t, t.Context(), &scripted{}, "run", "--out", out)
+	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT", "NextQuill", "4.016",
+	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT", "NextQuill",
+		"4.016",
 		"A longing for what others", "[An +20]", "report.html", "happiness")
-	requireLines(t, r.stderr, "learn: NextQuill", "held-out 3.900", "tok/s")
+	requireLines(t, r.stderr, "train: NextQuill", "held-out 3.900", "tok/s")
 
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
@@ -75,16 +78,17 @@ func TestRunShowsTheWholeJob(t *testing.T) {
 	require.Len(t, r.calls(t, "evaluate"), 4)
 	require.Len(t, r.calls(t, "write"), 8)
 
-	for _, name := range []string{"report.html", "history.jsonl", "heldout.jsonl", "adapter/adapter_model.safetensors"} {
+	for _, name := range []string{"report.html", "history.jsonl", "heldout.jsonl",
+		"adapter/adapter_model.safetensors"} {
 		require.FileExists(t, filepath.Join(out, name))
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
 	require.NoError(t, err)
-	requireLines(t, string(page), "test adapter", "frozen: the ContextSFT adapter", "4.016")
-	require.True(t, r.session.closed)
+	requireLines(t, string(page), "test device", "frozen: the ContextSFT adapter", "4.016")
+	require.True(t, r.engine.closed)
 }
 
-func TestRunOnOnesOwnTexts(t *testing.T) {
+func TestRunWithHistory(t *testing.T) {
 	dir := t.TempDir()
 	var lines strings.Builder
 	for i := range 20 {
@@ -92,9 +96,10 @@ func TestRunOnOnesOwnTexts(t *testing.T) {
 	}
 	file := filepath.Join(dir, "posts.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o644))
-	r := invoke(t, t.Context(), &scripted{}, "run", "--history", file, "--out", filepath.Join(dir, "out"), "--epochs", "1", "--rank", "4")
+	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--history", file, "--out", filepath.Join(dir, "out"), "--epochs",
+		"1", "--rank", "4")
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(t, r.stdout, "write like posts", "16 texts to learn from, 4 to judge by")
+	requireLines(t, r.stdout, "write like posts", "16 training texts, 4 test texts")
 	train := r.calls(t, "personalize")[0]
 	require.Equal(t, map[string]any{"rank": 4., "alpha": 8.}, train["lora"])
 	require.EqualValues(t, 1, train["training"].(map[string]any)["epochs"])
@@ -105,34 +110,37 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 	texts := filepath.Join(dir, "posts.txt")
 	require.NoError(t, os.WriteFile(texts, []byte("one\n\ntwo\n\nthree\n\nfour\n\nfive\n"), 0o644))
 	out := filepath.Join(dir, "out")
-	r := invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out)
+	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
 	require.Equal(t, "out/contextsft", train[1]["expert"])
 	requireLines(t, r.stdout, "Base with history", "nextquill", "4.000")
 
-	r = invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--preset", "nextquill-code", "--resume")
+	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--preset",
+		"nextquill-code", "--resume")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Len(t, r.calls(t, "personalize"), 1)
 	require.Equal(t, true, r.calls(t, "personalize")[0]["resume"])
 
-	r = invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--expert", filepath.Join(out, "adapter"))
+	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--expert",
+		filepath.Join(out, "adapter"))
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Equal(t, "out/adapter", r.calls(t, "personalize")[0]["expert"])
 
-	r = invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--preset", "nextquil")
+	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--preset", "nextquil")
 	require.Equal(t, exitFault, r.code)
 	requireLines(t, r.stderr, "nextquil", "→ use one of contextsft")
 }
 
-// A run may go on from an adapter: its form is kept, and only the adapter itself starts there, not the expert that judges.
+// Training may start from an adapter. It keeps its parameters, and only the adapter itself starts
+// there, not the frozen expert.
 func TestPersonalizeFromAnAdapter(t *testing.T) {
 	dir := t.TempDir()
 	texts, out, from := filepath.Join(dir, "mine.txt"), filepath.Join(dir, "out"), filepath.Join(dir, "earlier")
 	require.NoError(t, os.WriteFile(texts, []byte(strings.Repeat("a text of mine\n\n", 20)), 0o644))
 	makeAdapter(t, from)
-	r := invoke(t, t.Context(), &scripted{}, "personalize", "--history", texts, "--out", out, "--from", from)
+	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
@@ -144,15 +152,16 @@ func TestPersonalizeFromAnAdapter(t *testing.T) {
 	requireLines(t, r.stdout, "From")
 
 	for _, extra := range [][]string{{"--rank", "4"}, {"--full"}} {
-		r = invoke(t, t.Context(), &scripted{}, append([]string{"personalize", "--history", texts, "--out", out, "--from", from}, extra...)...)
+		r = invoke(t, t.Context(), &fakeEngine{},
+			append([]string{"personalize", "--history", texts, "--out", out, "--from", from}, extra...)...)
 		require.Equal(t, exitFault, r.code)
 		requireLines(t, r.stderr, "has its own rank and alpha", "nextquill adapter merge")
 	}
 }
 
-// An early stop chooses the adapter, so it must not see the texts of the final test.
-func TestEarlyStopWatchesTextsOfItsOwn(t *testing.T) {
-	s := &scripted{}
+// Early stopping selects the adapter, so it must not use the texts of the final test.
+func TestEarlyStopUsesSeparateTexts(t *testing.T) {
+	s := &fakeEngine{}
 	r := invoke(t, t.Context(), s, "run", "--patience", "2", "--out", t.TempDir())
 	require.Equal(t, exitOK, r.code, r.stderr)
 	for _, p := range r.calls(t, "personalize") {
@@ -172,7 +181,7 @@ func TestEarlyStopWatchesTextsOfItsOwn(t *testing.T) {
 	require.Equal(t, 24, count("in/watch.jsonl"))
 }
 
-func TestFaultsNameThePlaceAndTheRemedy(t *testing.T) {
+func TestFaultMessages(t *testing.T) {
 	dir := t.TempDir()
 	out := []string{"--out", filepath.Join(dir, "out")}
 	file := func(name, content string) string {
@@ -184,35 +193,44 @@ func TestFaultsNameThePlaceAndTheRemedy(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"personalize"}, []string{"--history", "→ give a file or folder"}},
-		{[]string{"personalize", "--history", "absent.jsonl"}, []string{"absent.jsonl: there is no such file", "→ check the path"}},
-		{[]string{"personalize", "--history", file("a.pdf", "x")}, []string{`".pdf" is not known`, "→ use .jsonl"}},
-		{[]string{"personalize", "--history", file("one.txt", "only one\n")}, []string{"held-out count", "→ add items"}},
+		{[]string{"personalize"}, []string{"--history: is missing", "→ set a file or folder"}},
+		{[]string{"personalize", "--history", "absent.jsonl"},
+			[]string{"absent.jsonl: the file does not exist", "→ check the path"}},
+		{[]string{"personalize", "--history", file("a.pdf", "x")}, []string{`".pdf" is not supported`, "→ use .jsonl"}},
+		{[]string{"personalize", "--history", file("one.txt", "only one\n")},
+			[]string{"held-out count", "→ add items"}},
 		{[]string{"personalize", "--history", file("bad.jsonl", "{\"text\": 1}\n")}, []string{"bad.jsonl: line 1"}},
 		{[]string{"personalize", "--history", file("bytes.txt", "a\xff\n")}, []string{"is not UTF-8"}},
 		{[]string{"personalize", "--history", file("empty.csv", "")}, []string{"empty.csv"}},
-		{[]string{"write", "x"}, []string{"no texts of an earlier run", "→ name the writer's texts"}},
-		{[]string{"write", "x", "--history", file("h.txt", "a\n\nb\n")}, []string{"nothing was learnt yet", "--adapter none"}},
-		{[]string{"write", "--history", file("h.txt", "a\n\nb\n"), "--adapter", "none"}, []string{"nothing to write about"}},
-		{[]string{"write", "x", "-c", "nonsense", "--history", file("h.txt", "a\n"), "--adapter", "none"}, []string{"is not NAME=VALUE"}},
-		{[]string{"write", "x", "--model", filepath.Join(dir, "no-model")}, []string{"no-model: there is no such folder"}},
-		{[]string{"explain"}, []string{"give either a text or --item"}},
-		{[]string{"step", "--batch", "absent", "--options", "absent"}, []string{"absent: there is no such file"}},
-		{[]string{"step", "--batch", file("b.json", "{}"), "--options", file("o.json", "{\"delt\": 1}")}, []string{"o.json", `unknown field "delt"`}},
-		{[]string{"step", "--batch", file("b.json", "{}"), "--options", file("o2.json", `{"expert": "gone"}`)}, []string{"gone: there is no such folder"}},
+		{[]string{"write", "x"}, []string{"no texts of an earlier run", "→ set the writer's texts"}},
+		{[]string{"write", "x", "--history", file("h.txt", "a\n\nb\n")},
+			[]string{"there is no trained adapter yet", "--adapter none"}},
+		{[]string{"write", "--history", file("h.txt", "a\n\nb\n"), "--adapter", "none"},
+			[]string{"nothing to write about"}},
+		{[]string{"write", "x", "-c", "nonsense", "--history", file("h.txt", "a\n"), "--adapter", "none"},
+			[]string{"is not NAME=VALUE"}},
+		{[]string{"write", "x", "--model", filepath.Join(dir, "no-model")},
+			[]string{"no-model: the folder does not exist"}},
+		{[]string{"explain"}, []string{"needs either a text or --item"}},
+		{[]string{"step", "--batch", "absent", "--options", "absent"}, []string{"absent: the file does not exist"}},
+		{[]string{"step", "--batch", file("b.json", "{}"), "--options", file("o.json", "{\"delt\": 1}")},
+			[]string{"o.json", `unknown field "delt"`}},
+		{[]string{"step", "--batch", file("b.json", "{}"), "--options", file("o2.json", `{"expert": "gone"}`)},
+			[]string{"gone: the folder does not exist"}},
 	} {
-		r := invoke(t, t.Context(), &scripted{}, append(c.args, out...)...)
+		r := invoke(t, t.Context(), &fakeEngine{}, append(c.args, out...)...)
 		require.Equal(t, exitFault, r.code, "%v: %s", c.args, r.stdout)
 		requireLines(t, r.stderr, c.want...)
 		require.True(t, strings.HasPrefix(r.stderr, "nextquill: "), r.stderr)
 	}
 }
 
-func TestWriteStreamsAndAsks(t *testing.T) {
+func TestWriteRequest(t *testing.T) {
 	dir := t.TempDir()
 	texts := filepath.Join(dir, "h.csv")
 	require.NoError(t, os.WriteFile(texts, []byte("word,text,time\nenvy,a,2024-01-01\npride,b,2024-01-02\n"), 0o644))
-	r := invoke(t, t.Context(), &scripted{}, "write", "ambition", "-c", "part=noun", "-c", "meaning=a = b, c", "--history", texts,
+	r := invoke(t, t.Context(), &fakeEngine{}, "write", "ambition", "-c", "part=noun", "-c", "meaning=a = b, c",
+		"--history", texts,
 		"--adapter", "none", "--steer", "0.5", "--temperature", "0", "--retrieve", "bm25", "--k", "5", "--out", dir)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Equal(t, "A longing for what others have.\n", r.stdout)
@@ -227,15 +245,15 @@ func TestWriteStreamsAndAsks(t *testing.T) {
 	require.Nil(t, p["sampling"].(map[string]any)["temperature"])
 }
 
-func TestWriteAndExplainFindTheLastRun(t *testing.T) {
+func TestWriteAndExplainUseTheLastRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	require.Equal(t, exitOK, invoke(t, t.Context(), &scripted{}, "run", "--out", out).code)
-	r := invoke(t, t.Context(), &scripted{}, "write", "ambition", "--out", out)
+	require.Equal(t, exitOK, invoke(t, t.Context(), &fakeEngine{}, "run", "--out", out).code)
+	r := invoke(t, t.Context(), &fakeEngine{}, "write", "ambition", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Equal(t, "out/adapter", r.calls(t, "write")[0]["adapter"])
 
 	page := filepath.Join(out, "item.html")
-	r = invoke(t, t.Context(), &scripted{}, "explain", "--item", "3", "--out", out, "--html", page)
+	r = invoke(t, t.Context(), &fakeEngine{}, "explain", "--item", "3", "--out", out, "--html", page)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	requireLines(t, r.stdout, "[An +20] [agreeable −6] sensation", "percentage points")
 	require.FileExists(t, page)
@@ -252,7 +270,7 @@ func TestStepPassesFilesAndTheExpert(t *testing.T) {
 	write("sub/options.json", `{"delta": 0.02, "expert": "../frozen"}`)
 	write("frozen/adapter_config.json", `{"r": 4}`)
 	write("live/adapter_config.json", `{}`)
-	s := &scripted{}
+	s := &fakeEngine{}
 	s.fail = func(ctx context.Context, method string) error {
 		if method != "step" {
 			return nil
@@ -263,14 +281,15 @@ func TestStepPassesFilesAndTheExpert(t *testing.T) {
 		require.NoError(t, json.Unmarshal(options, &o))
 		require.Equal(t, "../expert", o["expert"])
 		require.EqualValues(t, .02, o["delta"])
-		// path.Join("in", "../expert") is how the session resolves it.
+		// path.Join("in", "../expert") is how the core resolves it.
 		config, err := blob.ReadAll(ctx, s.store, "expert/adapter_config.json", 100)
 		require.NoError(t, err)
 		require.Equal(t, `{"r": 4}`, string(config))
 		require.ErrorIs(t, s.store.Write(ctx, "expert/x", nil), fault.Unsupported)
 		return nil
 	}
-	r := invoke(t, t.Context(), s, "step", "--batch", filepath.Join(dir, "batch.json"), "--options", filepath.Join(dir, "sub", "options.json"),
+	r := invoke(t, t.Context(), s, "step", "--batch", filepath.Join(dir, "batch.json"), "--options",
+		filepath.Join(dir, "sub", "options.json"),
 		"--adapter", filepath.Join(dir, "live"), "--out", filepath.Join(dir, "out"))
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Contains(t, r.stdout, "loss 1.500000   L_n 1.250000   L_p 2.500000\n")
@@ -278,14 +297,14 @@ func TestStepPassesFilesAndTheExpert(t *testing.T) {
 }
 
 func TestBenchTables(t *testing.T) {
-	r := invoke(t, t.Context(), &scripted{}, "bench", "--out", t.TempDir(), "--history", "400")
+	r := invoke(t, t.Context(), &fakeEngine{}, "bench", "--out", t.TempDir(), "--history", "400")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	golden(t, "bench.txt", r.stdout)
 	require.EqualValues(t, 400, r.calls(t, "bench")[0]["history"])
 }
 
 func TestJSONIsOnlyJSON(t *testing.T) {
-	r := invoke(t, t.Context(), &scripted{}, "run", "--json", "--out", t.TempDir())
+	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--json", "--out", t.TempDir())
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Empty(t, r.stderr)
 	events := map[string]int{}
@@ -294,12 +313,13 @@ func TestJSONIsOnlyJSON(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
 		events[e.Event]++
 	}
-	require.Equal(t, map[string]int{"begin": 16, "end": 16, "result": 16, "step": 4, "eval": 2, "checkpoint": 2, "token": 32}, events)
+	require.Equal(t, map[string]int{"begin": 16, "end": 16, "result": 16, "step": 4, "eval": 2, "checkpoint": 2,
+		"token": 32}, events)
 }
 
-func TestInterruptSaysHowToGoOn(t *testing.T) {
+func TestInterruptTellsHowToResume(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &scripted{}
+	s := &fakeEngine{}
 	s.fail = func(ctx context.Context, method string) error {
 		if method == "personalize" {
 			cancel()
@@ -309,19 +329,21 @@ func TestInterruptSaysHowToGoOn(t *testing.T) {
 	}
 	r := invoke(t, ctx, s, "run", "--out", t.TempDir())
 	require.Equal(t, exitInterrupted, r.code)
-	requireLines(t, r.stderr, "✗ learn: ContextSFT", "nextquill: stopped", "A whole checkpoint of step 1 is in", "--resume")
+	requireLines(t, r.stderr, "✗ train: ContextSFT", "nextquill: stopped", "Saved a checkpoint of step 1 in",
+		"--resume")
 	require.True(t, s.closed)
 }
 
-func TestComplaintsCallBlobsByTheirPaths(t *testing.T) {
+func TestErrorsReplaceBlobNamesByPaths(t *testing.T) {
 	dir := t.TempDir()
-	s := &scripted{fail: func(context.Context, string) error {
+	s := &fakeEngine{fail: func(context.Context, string) error {
 		return fmt.Errorf("loading: %w", fault.New(fault.Malformed, "model/config.json", "hidden_size", "-1").
-			WithCause(fault.New(fault.Missing, "x", "", "gone\x1b[2J").WithRemedy("fetch it again")))
+			WithCause(fault.New(fault.Missing, "x", "", "gone\x1b[2J").WithRemedy("download it again")))
 	}}
 	r := invoke(t, t.Context(), s, "bench", "--model", dir, "--out", t.TempDir())
 	require.Equal(t, exitFault, r.code)
-	require.Contains(t, r.stderr, "nextquill: loading: "+filepath.Join(dir, "config.json")+": hidden_size: -1: x: gone␛[2J\n  → fetch it again\n")
+	require.Contains(t, r.stderr, "nextquill: loading: "+filepath.Join(dir, "config.json")+
+		": hidden_size: -1: x: gone␛[2J\n  → download it again\n")
 	require.True(t, s.closed)
 
 	sentence, remedy := explainFault(errors.New("plain"), nil)

@@ -16,7 +16,8 @@ import (
 	"nextquill/wasm/host"
 )
 
-// openEngine starts a session: the guest under wazero, which is the file that ships, or the same core in this process.
+// openEngine starts the core: the shipped WASM guest under wazero, or the same code in this
+// process.
 func openEngine(ctx context.Context, g globals, store blob.Store, log io.Writer) (engine, error) {
 	if g.Engine == "native" {
 		return openNative(store, log)
@@ -25,7 +26,7 @@ func openEngine(ctx context.Context, g globals, store blob.Store, log io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	// Starting is not to be cancelled half way: a host that is closed as a whole leaves nothing behind.
+	// The start cannot be cancelled, so that a host is always closed completely.
 	h, err := host.Open(context.WithoutCancel(ctx), host.NewConfig().WithGuest(guest).WithBlobs(store).WithLog(log))
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func openNative(store blob.Store, log io.Writer) (engine, error) {
 // localClient returns a client of the core in this process, on a device.
 func localClient(device gpu.Device, store blob.Store) api.Client {
 	e := coreengine.New(coreengine.Host{GPU: gpu.NewContext(device), Blobs: store})
-	return rpc.Local(e.Serve(jobs.Methods(e), diag.Methods(e)))
+	return rpc.Local(e.NewServer(jobs.Methods(e), diag.Methods(e)))
 }
 
 func (e nativeEngine) Close() error {
@@ -69,11 +70,12 @@ func (e nativeEngine) Close() error {
 	return nil
 }
 
-// release frees what the session holds on the GPU. A buffer that a method left behind is a defect worth a line; it does not
-// undo what the command did, so it is no error. Neither is a guest that can no longer answer: its failure was reported.
+// release frees the core's GPU memory. A leaked buffer is a bug, but it does not invalidate the
+// command's result, so it is only logged. Errors of a guest that no longer responds are ignored,
+// because its failure was reported.
 func release(c api.Client, log io.Writer) {
 	var r api.ReleaseResult
 	if err := c.Call(context.Background(), "release", nil, &r, nil); err == nil && len(r.Leaked) > 0 {
-		fmt.Fprintf(log, "nextquill: %d GPU buffers were left behind: %v\n", len(r.Leaked), r.Leaked)
+		fmt.Fprintf(log, "nextquill: %d GPU buffers leaked: %v\n", len(r.Leaked), r.Leaked)
 	}
 }

@@ -15,19 +15,20 @@ import (
 )
 
 type explainCmd struct {
-	Text string `arg:"" optional:"" help:"The text to explain. Its subject is given by --context."`
+	Text string `arg:"" optional:"" help:"The text to explain. Its context is set with --context."`
 	contextFlags
-	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: those of the last run."`
+	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: the texts of the last run."`
 	promptFlags
-	Item      int    `group:"texts" default:"-1" help:"Explain this text of the held-out ones instead, counted from 0."`
+	Item      int    `group:"texts" default:"-1" help:"Explain this held-out text instead, counted from 0."`
 	Adapter   string `group:"texts" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model. Default: OUT/adapter."`
-	Influence bool   `group:"texts" help:"Also find which earlier text moved each token most. Takes one more pass per text."`
-	HTML      string `group:"texts" name:"html" placeholder:"FILE" help:"Also write the result as a page."`
+	Influence bool   `group:"texts" help:"Also find the earlier text with the largest influence on each token. Needs one more pass per text."`
+	HTML      string `group:"texts" name:"html" placeholder:"FILE" help:"Also write the result as an HTML page."`
 	globals
 }
 
 func (explainCmd) Help() string {
-	return `Shades each token by its direct causal effect: its probability with the writer's history in the prompt, minus that without.
+	return `Shades each token by its data-side causal effect (DCE): its probability with the writer's history in
+the prompt, minus its probability without it.
 
   nextquill explain --item 3
   nextquill explain "A minor form of despair, disguised as a virtue." -c word=patience -c part=noun
@@ -36,22 +37,23 @@ func (explainCmd) Help() string {
 
 func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 	if (c.Text == "") == (c.Item < 0) {
-		return fault.New(fault.Missing, "explain", "", "give either a text or --item").
-			WithRemedy("such as nextquill explain --item 3")
+		return fault.New(fault.Missing, "explain", "", "needs either a text or --item").
+			WithRemedy("for example: nextquill explain --item 3")
 	}
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval(), template: c.template()}
+	s := &experiment{job: j, retrieval: c.retrieval(), template: c.template()}
 	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
 		return err
 	}
 	params := api.ExplainParams{
-		Inference: api.Inference{Loading: j.loading(), Model: modelDir, Source: s.source, Retrieval: s.retrieval, Template: s.template}, Item: c.Item, Text: c.Text, Influence: c.Influence,
+		Inference: api.Inference{Loading: j.loading(), Model: modelDir, Source: s.source, Retrieval: s.retrieval,
+			Template: s.template}, Item: c.Item, Text: c.Text, Influence: c.Influence,
 	}
 	if c.Item < 0 {
-		if params.Context, err = c.request("", s.learn); err != nil {
+		if params.Context, err = c.request("", s.train); err != nil {
 			return err
 		}
 	}
@@ -72,11 +74,12 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 		if err != nil {
 			return err
 		}
-		page := report.Run{Writer: "the writer", When: time.Now(), Device: info.Device.Name, Explained: &r, Delta: usualDelta}
+		page := report.Run{Writer: "the writer", When: time.Now(), Device: info.Device.Name, Explained: &r,
+			Delta: defaultDelta}
 		if err := writePage(ctx, c.HTML, page); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stderr, "The page is %s.\n", c.HTML)
+		fmt.Fprintf(a.stderr, "Page: %s\n", c.HTML)
 	}
 	if !a.JSON {
 		a.terminal().Tokens(r)
@@ -84,24 +87,24 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// usualDelta is δ of every preset.
-const usualDelta = .05
+// defaultDelta is δ of every preset.
+const defaultDelta = .05
 
-func (s *study) explain(ctx context.Context, params api.ExplainParams) (api.ExplainResult, error) {
+func (s *experiment) explain(ctx context.Context, params api.ExplainParams) (api.ExplainResult, error) {
 	var r api.ExplainResult
 	err := s.call(ctx, "explain", "explain", params, &r, func() string {
 		theirs := 0
 		for _, t := range r.Tokens {
-			if t.DCE > usualDelta {
+			if t.DCE > defaultDelta {
 				theirs++
 			}
 		}
-		return fmt.Sprintf("%d of %d tokens are the writer's", theirs, len(r.Tokens))
+		return fmt.Sprintf("%d of %d tokens have a DCE above δ", theirs, len(r.Tokens))
 	}, nil)
 	return r, err
 }
 
-// writePage replaces path by the report as a whole: a full disk leaves the earlier page.
+// writePage writes the report atomically: if the disk is full, the earlier page stays.
 func writePage(ctx context.Context, path string, r report.Run) error {
 	var b bytes.Buffer
 	if err := report.HTML(&b, r); err != nil {
@@ -109,7 +112,8 @@ func writePage(ctx context.Context, path string, r report.Run) error {
 	}
 	dir, name := splitPath(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fault.New(fault.Mismatch, path, "", "is a folder, not a file").WithRemedy("name a file, such as report.html")
+		return fault.New(fault.Mismatch, path, "", "is a folder, not a file").
+			WithRemedy("use a file name such as report.html")
 	}
 	s, err := dirstore.Open(dir)
 	if err != nil {

@@ -19,13 +19,14 @@ import (
 	"nextquill/core/history"
 )
 
-// scripted is a session with made-up results: the front's tests look at what is asked and at what is shown.
-type scripted struct {
+// fakeEngine is an engine with made-up results. The tests check its requests and the command's
+// output.
+type fakeEngine struct {
 	store  blob.Store
 	mu     sync.Mutex
 	calls  []recorded
 	closed bool
-	// fail, when set, is asked before each call.
+	// fail, if not nil, is called before each call.
 	fail func(ctx context.Context, method string) error
 }
 
@@ -34,12 +35,13 @@ type recorded struct {
 	params map[string]any
 }
 
-func (s *scripted) Close() error {
+func (s *fakeEngine) Close() error {
 	s.closed = true
 	return nil
 }
 
-func (s *scripted) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
+func (s *fakeEngine) Call(ctx context.Context, method string, params, result any,
+	onEvent func(string, json.RawMessage)) error {
 	raw, err := json.Marshal(params)
 	if err != nil {
 		return err
@@ -60,7 +62,8 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 		}
 	}
 	if method == "personalize" {
-		emit("step", api.StepEvent{Event: "step", Step: 1, Steps: 2, Loss: 5, NTP: 4.5, Align: 5, TokensPS: 1000, Remaining: 1})
+		emit("step", api.StepEvent{Event: "step", Step: 1, Steps: 2, Loss: 5, NTP: 4.5, Align: 5, TokensPS: 1000,
+			Remaining: 1})
 		emit("checkpoint", api.CheckpointEvent{Event: "checkpoint", Step: 1})
 	}
 	if s.fail != nil {
@@ -77,13 +80,14 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 	}
 	switch method {
 	case "info":
-		return answer(api.InfoResult{Version: "1", Device: gpu.Info{Name: "test adapter"}, PeakBytes: 1 << 20})
+		return answer(api.InfoResult{Version: "1", Device: gpu.Info{Name: "test device"}, PeakBytes: 1 << 20})
 	case "evaluate":
 		return s.evaluate(ctx, seen, answer)
 	case "personalize":
 		emit("step", api.StepEvent{Event: "step", Step: 2, Steps: 2, Loss: 4, NTP: 3.6, Align: 4, TokensPS: 1000})
 		emit("eval", api.EvalEvent{Event: "eval", Step: 2, Loss: 3.9, Best: true})
-		if err := s.store.Write(ctx, seen["out"].(string)+"/adapter_model.safetensors", make([]byte, 2048)); err != nil {
+		if err := s.store.Write(ctx, seen["out"].(string)+"/adapter_model.safetensors",
+			make([]byte, 2048)); err != nil {
 			return err
 		}
 		return answer(api.PersonalizeResult{Steps: 2, Tokens: 2000, Seconds: 2, Loss: 4, Heldout: 3.9, Stopped: "done"})
@@ -93,13 +97,15 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 		for _, piece := range []string{"A long", "ing for what", " others", " have.\n"} {
 			emit("token", api.TokenEvent{Event: "token", Text: piece})
 		}
-		return answer(api.WriteResult{Text: " A longing for what others have.\n", Tokens: 8, Stopped: "eos", TokensPS: 40})
+		return answer(api.WriteResult{Text: " A longing for what others have.\n", Tokens: 8, Stopped: "eos",
+			TokensPS: 40})
 	case "explain":
 		return answer(api.ExplainResult{
 			Context: []api.Field{{Name: "word", Value: "happiness"}},
 			Text:    "An agreeable sensation.",
 			Tokens: []api.TokenCause{
-				{Text: "An", DCE: .2, LogpWith: math.Log(.3), LogpWithout: math.Log(.1)}, {Text: " agreeable", DCE: -.06},
+				{Text: "An", DCE: .2, LogpWith: math.Log(.3), LogpWithout: math.Log(.1)},
+				{Text: " agreeable", DCE: -.06},
 				{Text: " sensation"}, {Text: "."}, {Text: ""},
 			},
 			Items: []string{"An earlier text."},
@@ -108,8 +114,9 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 		return answer(api.StepResult{Loss: 1.5, NTPLoss: 1.25, AlignLoss: 2.5, Tokens: []api.StepToken{{ID: 1}}})
 	case "bench":
 		return answer(api.BenchResult{
-			Device: "test adapter", MatmulGFLOPS: 30.2, Ratio: 1.21, PeakBytes: 210 << 20,
-			Kernels: []api.KernelBench{{Kernel: "linear_forward", Calls: 42, Seconds: .031, GFLOPS: 28.4, Share: .412}, {Kernel: "add", Calls: 12, Seconds: .0009, Share: .012}},
+			Device: "test device", MatmulGFLOPS: 30.2, Ratio: 1.21, PeakBytes: 210 << 20,
+			Kernels: []api.KernelBench{{Kernel: "linear_forward", Calls: 42, Seconds: .031, GFLOPS: 28.4, Share: .412},
+				{Kernel: "add", Calls: 12, Seconds: .0009, Share: .012}},
 			Steps: []api.StepBench{
 				{Preset: "contextsft", Tokens: 1460, Seconds: .912, GFLOPS: 19.4, Utilization: .64},
 				{Preset: "nextquill-code", Tokens: 1720, Seconds: 1.104, GFLOPS: 19.1, Utilization: .63},
@@ -119,8 +126,8 @@ func (s *scripted) Call(ctx context.Context, method string, params, result any, 
 	return fault.New(fault.Unsupported, "request", "method", "%s", method)
 }
 
-// evaluate answers with a loss per held-out text that depends on the adapter.
-func (s *scripted) evaluate(ctx context.Context, params map[string]any, answer func(any) error) error {
+// evaluate returns a loss per held-out text that depends on the adapter.
+func (s *fakeEngine) evaluate(ctx context.Context, params map[string]any, answer func(any) error) error {
 	source := params["source"].(map[string]any)
 	raw, err := blob.ReadAll(ctx, s.store, source["heldout"].(string), 1<<20)
 	if err != nil {
@@ -144,21 +151,21 @@ func (s *scripted) evaluate(ctx context.Context, params map[string]any, answer f
 	}
 	r := api.EvaluateResult{Loss: mean}
 	for i := range items {
-		nats := 10 * (mean + .5*math.Sin(float64(i))) // texts differ, models by a constant
+		nats := 10 * (mean + .5*math.Sin(float64(i))) // losses differ between texts, and by a constant between models
 		r.Items = append(r.Items, api.ItemLoss{Item: i, Nats: nats, Tokens: 10})
 		r.Tokens += 10
 	}
 	return answer(r)
 }
 
-// cliRun is a run of the command line in a folder of its own.
+// cliRun is one invocation of the command line in its own folder.
 type cliRun struct {
 	code           int
 	stdout, stderr string
-	session        *scripted
+	engine         *fakeEngine
 }
 
-func invoke(t *testing.T, ctx context.Context, s *scripted, args ...string) cliRun {
+func invoke(t *testing.T, ctx context.Context, s *fakeEngine, args ...string) cliRun {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	a := &app{stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" },
@@ -173,7 +180,7 @@ func invoke(t *testing.T, ctx context.Context, s *scripted, args ...string) cliR
 func (r cliRun) calls(t *testing.T, method string) []map[string]any {
 	t.Helper()
 	var out []map[string]any
-	for _, c := range r.session.calls {
+	for _, c := range r.engine.calls {
 		if c.method == method {
 			out = append(out, c.params)
 		}

@@ -8,10 +8,10 @@ import (
 
 func tooLarge(path string, size, limit int64) error {
 	return fault.New(fault.TooLarge, path, "", "%d bytes", size).WithLimit("%d bytes", limit).
-		WithRemedy("check that this is the file you meant")
+		WithRemedy("check that this is the right file")
 }
 
-// splitPath gives a file's folder and its name in it.
+// splitPath returns a file's folder and its name.
 func splitPath(path string) (dir, name string) {
 	return filepath.Dir(path), filepath.Base(path)
 }

@@ -1,4 +1,5 @@
-// Command nextquill teaches a small language model to write like one person, on that person's machine. Run it with --help.
+// Command nextquill fine-tunes a small language model to write like one person, on that person's
+// machine. Run it with --help.
 package main
 
 import (
@@ -24,14 +25,15 @@ const (
 
 func main() {
 	a := &app{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, open: openEngine}
-	ctx, stop := interruptible(context.Background(), a.note)
+	ctx, stop := withInterrupt(context.Background(), a.note)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], a))
 }
 
-// interruptible gives a context that the first Ctrl-C cancels, so that the session can leave a whole checkpoint behind. The
-// second one ends the process at once, which is safe, too: files are only ever replaced whole.
-func interruptible(parent context.Context, note func(string)) (context.Context, func()) {
+// withInterrupt returns a context that the first Ctrl-C cancels, so that training can write a
+// complete checkpoint. The second Ctrl-C ends the process at once. That is safe as well, because
+// files are replaced atomically.
+func withInterrupt(parent context.Context, note func(string)) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -39,7 +41,7 @@ func interruptible(parent context.Context, note func(string)) (context.Context, 
 		if _, ok := <-signals; !ok {
 			return
 		}
-		note("Stopping after this step. Ctrl-C again stops at once.")
+		note("Stopping after this step. Press Ctrl-C again to stop at once.")
 		cancel()
 		if _, ok := <-signals; ok {
 			os.Exit(exitInterrupted)
@@ -52,16 +54,16 @@ func interruptible(parent context.Context, note func(string)) (context.Context, 
 	}
 }
 
-// run parses args, runs the command, and gives the exit code.
+// run parses args, runs the command, and returns the exit code.
 func run(ctx context.Context, args []string, a *app) (code int) {
 	var flags cli
-	exited := -1 // --help and --version end here, through kong's exit hook
+	exited := -1 // set by kong's exit hook for --help and --version
 	parser, err := kong.New(&flags, append(settings(),
 		kong.Writers(a.stdout, a.stderr),
 		kong.Exit(func(code int) { exited = code; panic(exitNow{}) }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a))...)
 	if err != nil {
-		panic(err) // the flags are ours
+		panic(err) // only wrong struct tags can cause this
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -82,7 +84,7 @@ func run(ctx context.Context, args []string, a *app) (code int) {
 		if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
 			command = wrong.Context.Selected().FullPath()
 		}
-		fmt.Fprintf(a.stderr, "  → see %s --help\n", command)
+		fmt.Fprintf(a.stderr, "  → run %s --help\n", command)
 		return exitUsage
 	}
 	err = parsed.Run()
@@ -93,9 +95,9 @@ func run(ctx context.Context, args []string, a *app) (code int) {
 		fmt.Fprintln(a.stderr, "nextquill: stopped")
 		return exitInterrupted
 	}
-	a.complain(err)
+	a.printError(err)
 	return exitFault
 }
 
-// exitNow unwinds to run when kong wants to exit.
+// exitNow is the panic value that unwinds to run when kong exits.
 type exitNow struct{}

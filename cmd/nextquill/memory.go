@@ -13,15 +13,16 @@ import (
 	"nextquill/report"
 )
 
-// byteSize is a number of bytes as people write it: 600MB, 1.5GB, 512MiB.
+// byteSize is a number of bytes in a form such as 600MB, 1.5GB or 512MiB.
 type byteSize int64
 
 var byteUnits = []struct {
 	name  string
 	bytes float64
-}{{"KIB", 1 << 10}, {"MIB", 1 << 20}, {"GIB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"B", 1}, {"", 1}}
+}{{"KIB", 1 << 10}, {"MIB", 1 << 20}, {"GIB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"K", 1e3}, {"M", 1e6},
+	{"G", 1e9}, {"B", 1}, {"", 1}}
 
-// UnmarshalText reads a size; kong calls it.
+// UnmarshalText parses a size. kong calls it.
 func (b *byteSize) UnmarshalText(text []byte) error {
 	upper := strings.ToUpper(strings.TrimSpace(string(text)))
 	for _, u := range byteUnits {
@@ -36,16 +37,17 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 		*b = byteSize(n)
 		return nil
 	}
-	return fault.New(fault.Malformed, "--memory", "", "%s is no size", fault.Quote(string(text))).WithRemedy("write one such as 600MB or 1.5GB")
+	return fault.New(fault.Malformed, "--memory", "", "%s is not a size", fault.Quote(string(text))).
+		WithRemedy("use a size such as 600MB or 1.5GB")
 }
 
-// loading is what the flags say on how a model comes to the GPU.
+// loading returns the load options of the flags.
 func (g globals) loading() api.Loading {
 	return api.Loading{Base: g.Base, Memory: int64(g.Memory)}
 }
 
-// noteMemory shows what a call will take on the GPU, where that is more than shown before.
-func (j *job) noteMemory(raw json.RawMessage) {
+// showMemory shows a call's GPU memory estimate if it exceeds the ones shown before.
+func (j *job) showMemory(raw json.RawMessage) {
 	var e api.MemoryEvent
 	if json.Unmarshal(raw, &e) != nil || e.Peak <= j.peak || j.JSON {
 		return
@@ -55,42 +57,46 @@ func (j *job) noteMemory(raw json.RawMessage) {
 	for _, k := range []struct {
 		name  string
 		bytes int64
-	}{{"weights", e.Base}, {"adapter", e.Adapter}, {"optimizer", e.Optimizer}, {"activations", e.Activations}, {"cache", e.Cache}} {
+	}{{"weights", e.Base}, {"adapter", e.Adapter}, {"optimizer", e.Optimizer}, {"activations", e.Activations},
+		{"cache", e.Cache}} {
 		if k.bytes > 0 {
 			parts = append(parts, k.name+" "+report.Bytes(k.bytes))
 		}
 	}
-	j.note(fmt.Sprintf("GPU memory: %s at most (%s)%s", report.Bytes(e.Peak), strings.Join(parts, ", "), aboutRecompute(e)))
+	j.note(fmt.Sprintf("GPU memory: at most %s (%s)%s", report.Bytes(e.Peak), strings.Join(parts, ", "),
+		recomputeReason(e)))
 }
 
-// noteAdapter says that an adapter is used otherwise than it was trained, once for each.
-func (j *job) noteAdapter(raw json.RawMessage) {
+// warnAdapterMismatch warns once per adapter if it is used under other conditions than it was
+// trained.
+func (j *job) warnAdapterMismatch(raw json.RawMessage) {
 	var e api.AdapterEvent
 	if json.Unmarshal(raw, &e) != nil || j.JSON {
 		return
 	}
 	var parts []string
 	if e.LearntTemplate != "" && e.LearntTemplate != e.Template {
-		parts = append(parts, fmt.Sprintf("with the template %s, not %s", e.LearntTemplate, e.Template))
+		parts = append(parts, fmt.Sprintf("with the template %s instead of %s", e.LearntTemplate, e.Template))
 	}
 	if e.LearntBase != "" && e.LearntBase != e.Base {
-		parts = append(parts, fmt.Sprintf("on a %s base, not %s", e.LearntBase, e.Base))
+		parts = append(parts, fmt.Sprintf("on a %s base model instead of %s", e.LearntBase, e.Base))
 	}
-	text := report.Clean(fmt.Sprintf("The adapter in %s was trained %s", j.table.Path(e.Adapter), strings.Join(parts, ", and ")))
-	if !slices.Contains(j.told, text) {
-		j.told = append(j.told, text)
+	text := report.Clean(fmt.Sprintf("The adapter in %s was trained %s", j.table.Path(e.Adapter),
+		strings.Join(parts, ", and ")))
+	if !slices.Contains(j.warned, text) {
+		j.warned = append(j.warned, text)
 		j.note(text)
 	}
 }
 
-// aboutRecompute says why activations are recomputed; that they are kept goes without saying.
-func aboutRecompute(e api.MemoryEvent) string {
+// recomputeReason tells why activations are recomputed. It returns "" if they are kept.
+func recomputeReason(e api.MemoryEvent) string {
 	if !e.Recompute {
 		return ""
 	}
 	why := map[string]string{
-		api.WhyAsked: "as asked", api.WhyCap: "to fit --memory", api.WhyDevice: "this GPU cannot hold them",
-		api.WhyDefault: "kept they would pass 512 MiB; --no-recompute keeps them, which is faster",
+		api.WhyAsked: "requested", api.WhyCap: "to fit --memory", api.WhyDevice: "this GPU cannot hold them",
+		api.WhyDefault: "they need over 512 MiB; --no-recompute keeps them, which is faster",
 	}[e.Why]
 	return "; activations are recomputed: " + why
 }

@@ -15,22 +15,23 @@ import (
 type personalizeCmd struct {
 	History string `group:"texts" placeholder:"PATH" help:"Your texts: a .jsonl, .csv or .txt file, or a folder of Markdown."`
 	promptFlags
-	learningFlags
-	MaxItems int     `group:"texts" placeholder:"N" help:"Learn from so many of the newest texts at most (all)."`
-	Heldout  float64 `group:"texts" default:"0.2" help:"Share of the newest texts to keep for testing."`
-	Preset   string  `group:"learning" default:"nextquill" help:"Objective: ${presets}."`
-	Options  string  `group:"learning" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset's."`
-	Full     bool    `group:"learning" help:"Train all weights instead of an adapter; writes a model to OUT/model. Wants a lower --lr, such as 2e-4."`
-	From     string  `group:"learning" placeholder:"DIR" help:"Start from this adapter instead of a new one: it may be an earlier run's or PEFT's, and keeps its rank, alpha and layers."`
-	Expert   string  `group:"learning" placeholder:"DIR" help:"Frozen adapter that judges which tokens are the writer's. Default: one is trained first, where the preset wants it."`
+	trainingFlags
+	MaxItems int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
+	Heldout  float64 `group:"texts" default:"0.2" help:"Fraction of the newest texts to keep for testing."`
+	Preset   string  `group:"training" default:"nextquill" help:"Objective: ${presets}."`
+	Options  string  `group:"training" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset."`
+	Full     bool    `group:"training" help:"Train all weights instead of an adapter; writes a model to OUT/model. Needs a lower --lr, such as 2e-4."`
+	From     string  `group:"training" placeholder:"DIR" help:"Start from this adapter, which may come from an earlier run or from PEFT. It keeps its rank, alpha and layers."`
+	Expert   string  `group:"training" placeholder:"DIR" help:"Frozen adapter θ_D that estimates the DCE of tokens. Default: trained first if the preset requires it."`
 	globals
 }
 
 func (personalizeCmd) Help() string {
-	return `Fine-tunes a LoRA adapter on your texts and tests it on the newest of them, which it does not learn from.
-The adapter is written in PEFT's format to OUT/adapter, and the texts are copied to OUT so that 'write' and 'explain' find them.
+	return `Trains a LoRA adapter on your texts and evaluates it on the newest of them, which are held out.
+The adapter is written in PEFT's format to OUT/adapter, and the texts are copied to OUT for
+'write' and 'explain'.
 
-Ctrl-C stops after the current step and leaves a whole checkpoint; the same command with --resume goes on from there.
+Ctrl-C stops after the current step and writes a checkpoint. The same command with --resume continues from it.
 
   nextquill personalize --history posts.jsonl
   nextquill personalize --history notes/ --epochs 5 --rank 16
@@ -42,27 +43,30 @@ A line of posts.jsonl: {"context": {"subject": "lunch"}, "text": "Let's meet at 
 
 func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.History == "" {
-		return fault.New(fault.Missing, "--history", "", "no texts to learn from were named").
-			WithRemedy("give a file or folder, such as --history posts.jsonl; for the sample writer use `nextquill run`")
+		return fault.New(fault.Missing, "--history", "", "is missing").
+			WithRemedy("set a file or folder, such as --history posts.jsonl; for the sample writer use `nextquill run`")
 	}
 	items, err := readTexts(c.History)
 	if err != nil {
 		return err
 	}
-	learn, heldout, err := history.SplitFraction(items, c.Heldout)
+	training, heldout, err := history.SplitFraction(items, c.Heldout)
 	if err != nil {
 		return err
 	}
 	if c.From != "" && (c.Full || c.Rank != 0 || c.Alpha != 0) {
-		return fault.New(fault.Mismatch, "--from", "", "an adapter to start from has its own rank and alpha, and is what is trained").
-			WithRemedy("leave out --rank, --alpha and --full; to train all weights, merge it first: nextquill adapter merge")
+		return fault.New(fault.Mismatch, "--from", "",
+			"cannot be combined with --rank, --alpha or --full: the adapter has its own rank and alpha").
+			WithRemedy("remove --rank, --alpha and --full; to train all weights, " +
+				"merge the adapter first: nextquill adapter merge")
 	}
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(), resume: c.Resume}
-	if s.corpus, err = j.giveCorpus(ctx, learn, heldout, c.History, true); err != nil {
+	s := &experiment{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(),
+		resume: c.Resume}
+	if s.corpus, err = j.putCorpus(ctx, training, heldout, c.History, true); err != nil {
 		return err
 	}
 	s.source.MaxItems = c.MaxItems
@@ -86,18 +90,18 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	if !c.Full { // that one trains weights of its own
-		if err := j.hold(ctx); err != nil {
+	if !c.Full { // full fine-tuning changes the base weights
+		if err := j.loadModel(ctx); err != nil {
 			return err
 		}
 	}
-	base, err := s.score(ctx, "Base with history", "", false)
+	base, err := s.evaluate(ctx, "Base with history", "", false)
 	if err != nil {
 		return err
 	}
-	models := []scored{base}
+	models := []evaluation{base}
 	if from != "" {
-		start, err := s.score(ctx, "From", from, options.NoHistory)
+		start, err := s.evaluate(ctx, "From", from, options.NoHistory)
 		if err != nil {
 			return err
 		}
@@ -108,12 +112,12 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	last := len(phases) - 1
 	if s.expert == "" {
 		for _, phase := range phases[:last] {
-			if _, err := s.fit(ctx, presetTitle(phase.Preset), phase, nil); err != nil {
+			if _, err := s.trainPhase(ctx, presetTitle(phase.Preset), phase, nil); err != nil {
 				return err
 			}
 		}
 	}
-	after, made, err := c.learn(ctx, s, phases[last], options, override)
+	after, message, err := c.train(ctx, s, phases[last], options, override)
 	if err != nil || a.JSON {
 		return err
 	}
@@ -122,28 +126,30 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	a.terminal().Heldout(table)
-	fmt.Fprintln(a.stdout, made)
+	fmt.Fprintln(a.stdout, message)
 	return nil
 }
 
-// learn trains and tests; it says what was made and how to try it.
-func (c personalizeCmd) learn(ctx context.Context, s *study, phase api.Phase, o causal.Options, override *causal.Options) (scored, string, error) {
+// train trains and evaluates. The returned text says what was written and how to try it.
+func (c personalizeCmd) train(ctx context.Context, s *experiment, phase api.Phase, o causal.Options,
+	override *causal.Options) (evaluation, string, error) {
 	if s.full = c.Full; s.full {
 		phase.Out = "model"
 	}
-	if _, err := s.fit(ctx, c.Preset, phase, override); err != nil {
-		return scored{}, "", err
+	if _, err := s.trainPhase(ctx, c.Preset, phase, override); err != nil {
+		return evaluation{}, "", err
 	}
 	path := s.table.Path(phaseOut(phase.Out))
 	if c.Full {
-		after, err := s.scoreModel(ctx, c.Preset, phaseOut(phase.Out), "", o.NoHistory)
-		return after, fmt.Sprintf("The model is in %s. Try: nextquill write \"…\" --model %s --adapter none --out %s", path, path, s.Out), err
+		after, err := s.evaluateModel(ctx, c.Preset, phaseOut(phase.Out), "", o.NoHistory)
+		return after, fmt.Sprintf("Model: %s. Try: nextquill write \"…\" --model %s --adapter none --out %s", path,
+			path, s.Out), err
 	}
-	after, err := s.score(ctx, c.Preset, phaseOut(phase.Out), o.NoHistory)
-	return after, fmt.Sprintf("The adapter is in %s. Try: nextquill write \"…\" --out %s", path, s.Out), err
+	after, err := s.evaluate(ctx, c.Preset, phaseOut(phase.Out), o.NoHistory)
+	return after, fmt.Sprintf("Adapter: %s. Try: nextquill write \"…\" --out %s", path, s.Out), err
 }
 
-// objective gives the options in force, and the override to send when they come from a file.
+// objective returns the options in effect, and the override to send if they come from a file.
 func (c personalizeCmd) objective(j *job) (causal.Options, *causal.Options, error) {
 	if c.Options == "" {
 		o, err := causal.Preset(c.Preset)

@@ -18,21 +18,22 @@ import (
 type runCmd struct {
 	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: the sample writer."`
 	promptFlags
-	learningFlags
-	MaxItems   int     `group:"texts" placeholder:"N" help:"Learn from so many of the newest texts at most (${maxItems})."`
-	MaxHeldout int     `group:"texts" placeholder:"N" help:"Test on so many texts at most (${maxHeldout})."`
-	Heldout    float64 `group:"texts" default:"0.2" help:"Share of the newest texts to keep for testing, with --history."`
-	Writer     string  `group:"texts" placeholder:"NAME" help:"Whose texts they are, for the report."`
-	Get        bool    `group:"common" help:"Get the model first, where it is known by name and not here yet."`
+	trainingFlags
+	MaxItems   int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (${maxItems})."`
+	MaxHeldout int     `group:"texts" placeholder:"N" help:"Maximum number of test texts (${maxHeldout})."`
+	Heldout    float64 `group:"texts" default:"0.2" help:"Fraction of the newest texts to keep for testing, with --history."`
+	Writer     string  `group:"texts" placeholder:"NAME" help:"Name of the writer, for the report."`
+	Get        bool    `group:"common" help:"Download the model first if it is a known model that is not stored yet."`
 	globals
 }
 
 func (runCmd) Help() string {
-	return `Tests the base model, learns from a writer's texts by ContextSFT and by NextQuill, tests both on texts that they have not seen,
-writes on unseen subjects before and after, and shows which words of a text are the writer's own.
+	return `Evaluates the base model, trains on a writer's texts with ContextSFT and NextQuill, evaluates both on
+held-out texts, writes about unseen subjects before and after training, and shows which words of a text depend on the
+history.
 
-Leaves OUT/adapter (PEFT's format) and OUT/report.html, which opens in any browser and needs nothing else.
-Without --history the writer is Ambrose Bierce, and the texts are entries of The Devil's Dictionary.
+Writes OUT/adapter (PEFT's format) and OUT/report.html, a self-contained page for any browser.
+Without --history it uses the sample writer: Ambrose Bierce, The Devil's Dictionary.
 
   nextquill run
   nextquill run --history posts.jsonl --writer Ann --out out/ann`
@@ -44,12 +45,13 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 			return err
 		}
 	}
-	began := time.Now()
+	start := time.Now()
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(), resume: c.Resume}
+	s := &experiment{job: j, retrieval: c.retrieval(), template: c.template(), lora: c.lora(), training: c.training(),
+		resume: c.Resume}
 	if s.corpus, err = c.texts(ctx, j); err != nil {
 		return err
 	}
@@ -61,27 +63,27 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	effort, model, err := c.plan(ctx, s, info)
+	work, model, err := c.plan(ctx, s, info)
 	if err != nil {
 		return err
 	}
-	r := report.Run{Writer: c.writer(), Device: info.Device.Name, Command: c.command(a), Delta: usualDelta}
+	r := report.Run{Writer: c.writer(), Device: info.Device.Name, Command: c.command(a), Delta: defaultDelta}
 	if !a.JSON {
-		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d texts to learn from, %d to judge by",
-			r.Writer, min(len(s.learn), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout)))
-		a.terminal().Text(fmt.Sprintf("on %s, by %s, with %s", info.Device.Name, a.Engine, model))
+		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d training texts, %d test texts",
+			r.Writer, min(len(s.train), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout)))
+		a.terminal().Text(fmt.Sprintf("GPU: %s, engine: %s, model: %s", info.Device.Name, a.Engine, model))
 		fmt.Fprintln(a.stdout)
 	}
-	if err := j.hold(ctx); err != nil {
+	if err := j.loadModel(ctx); err != nil {
 		return err
 	}
-	if err := c.learn(ctx, s, &r); err != nil {
+	if err := c.train(ctx, s, &r); err != nil {
 		return err
 	}
-	if err := c.show(ctx, s, effort, &r); err != nil {
+	if err := c.showTexts(ctx, s, work, &r); err != nil {
 		return err
 	}
-	r.When, r.Seconds = time.Now(), time.Since(began).Seconds()
+	r.When, r.Seconds = time.Now(), time.Since(start).Seconds()
 	after, err := j.device(ctx)
 	if err != nil {
 		return err
@@ -96,31 +98,32 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	t := a.terminal()
 	t.Heldout(r.Heldout)
-	t.Title("The same subject, before and after")
+	t.Title("Texts before and after training")
 	for _, w := range r.Written {
 		t.Written(w)
 	}
-	t.Title("Which words are theirs")
+	t.Title("Effect of the history on each word")
 	t.Tokens(*r.Explained)
-	fmt.Fprintf(a.stdout, "\n  %s in all.  Report: %s   Adapter: %s\n", report.Duration(r.Seconds), page, filepath.Join(a.Out, "adapter"))
+	fmt.Fprintf(a.stdout, "\n  %s in total.  Report: %s   Adapter: %s\n", report.Duration(r.Seconds), page,
+		filepath.Join(a.Out, "adapter"))
 	return nil
 }
 
 // runPreset is the objective of a run.
 const runPreset = "nextquill"
 
-// learn trains and tests.
-func (c runCmd) learn(ctx context.Context, s *study, r *report.Run) error {
-	var models []scored
-	test := func(name, adapter string, noHistory bool) error {
-		m, err := s.score(ctx, name, adapter, noHistory)
+// train trains and evaluates.
+func (c runCmd) train(ctx context.Context, s *experiment, r *report.Run) error {
+	var models []evaluation
+	evaluate := func(name, adapter string, noHistory bool) error {
+		m, err := s.evaluate(ctx, name, adapter, noHistory)
 		models = append(models, m)
 		return err
 	}
-	if err := test("Base, no history", "", true); err != nil {
+	if err := evaluate("Base, no history", "", true); err != nil {
 		return err
 	}
-	if err := test("Base with history", "", false); err != nil {
+	if err := evaluate("Base with history", "", false); err != nil {
 		return err
 	}
 	options, err := causal.Preset(runPreset)
@@ -129,13 +132,13 @@ func (c runCmd) learn(ctx context.Context, s *study, r *report.Run) error {
 	}
 	for _, phase := range api.Phases(runPreset, options) {
 		name := presetTitle(phase.Preset)
-		t, err := s.fit(ctx, name, phase, nil)
+		t, err := s.trainPhase(ctx, name, phase, nil)
 		t.Start = models[1].result.Loss
 		r.Trainings = append(r.Trainings, t)
 		if err != nil {
 			return err
 		}
-		if err := test(name, phaseOut(phase.Out), false); err != nil {
+		if err := evaluate(name, phaseOut(phase.Out), false); err != nil {
 			return err
 		}
 	}
@@ -143,9 +146,9 @@ func (c runCmd) learn(ctx context.Context, s *study, r *report.Run) error {
 	return err
 }
 
-// show writes on unseen subjects and explains a text.
-func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) error {
-	sampling := showcase.sampling
+// showTexts writes about unseen subjects and explains a text.
+func (c runCmd) showTexts(ctx context.Context, s *experiment, e workload, r *report.Run) error {
+	sampling := demo.sampling
 	sampling.MaxTokens = e.maxTokens
 	for _, i := range c.subjects(s.heldout, e.subjects) {
 		item := s.heldout[i]
@@ -153,7 +156,8 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 		for _, version := range []struct{ name, label, adapter string }{
 			{"Base with history", "before", ""}, {presetTitle(runPreset), "after", phaseOut(api.AdapterFolder)},
 		} {
-			text, err := s.compose(ctx, "write: "+subject(item)+", "+version.label, version.adapter, w.Context, sampling, nil)
+			text, err := s.generate(ctx, "write: "+subject(item)+", "+version.label, version.adapter, w.Context,
+				sampling, nil)
 			if err != nil {
 				return err
 			}
@@ -162,32 +166,34 @@ func (c runCmd) show(ctx context.Context, s *study, e effort, r *report.Run) err
 		r.Written = append(r.Written, w)
 	}
 	all := s.source
-	all.MaxHeldout = 0 // any of them may be explained
+	all.MaxHeldout = 0 // any held-out text may be explained
 	explained, err := s.explain(ctx, api.ExplainParams{
-		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: phaseOut(api.AdapterFolder), Source: all, Retrieval: s.retrieval, Template: s.template}, Item: find(s.heldout, showcase.explain), Influence: true,
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: phaseOut(api.AdapterFolder),
+			Source: all, Retrieval: s.retrieval, Template: s.template}, Item: find(s.heldout, demo.explain),
+		Influence: true,
 	})
 	r.Explained = &explained
 	return err
 }
 
-// texts are the writer's, or the sample's.
+// texts returns the writer's texts, or the sample writer's.
 func (c runCmd) texts(ctx context.Context, j *job) (corpus, error) {
 	if c.History == "" {
-		learn, heldout, err := sampleTexts()
+		training, heldout, err := sampleTexts()
 		if err != nil {
 			return corpus{}, err
 		}
-		return j.giveCorpus(ctx, learn, heldout, "the sample writer", true)
+		return j.putCorpus(ctx, training, heldout, "the sample writer", true)
 	}
 	items, err := readTexts(c.History)
 	if err != nil {
 		return corpus{}, err
 	}
-	learn, heldout, err := history.SplitFraction(items, c.Heldout)
+	training, heldout, err := history.SplitFraction(items, c.Heldout)
 	if err != nil {
 		return corpus{}, err
 	}
-	return j.giveCorpus(ctx, learn, heldout, c.History, true)
+	return j.putCorpus(ctx, training, heldout, c.History, true)
 }
 
 func (c runCmd) writer() string {
@@ -200,7 +206,7 @@ func (c runCmd) writer() string {
 	return strings.TrimSuffix(filepath.Base(c.History), filepath.Ext(c.History))
 }
 
-// subjects are the held-out texts to write anew: the preferred ones, then the first others, in order.
+// subjects selects the held-out texts to write again: the preferred ones, then others in order.
 func (c runCmd) subjects(heldout []history.Item, n int) []int {
 	var out []int
 	taken := map[int]bool{}
@@ -210,7 +216,7 @@ func (c runCmd) subjects(heldout []history.Item, n int) []int {
 			out = append(out, i)
 		}
 	}
-	for _, word := range showcase.words {
+	for _, word := range demo.words {
 		for i, it := range heldout {
 			if subject(it) == word {
 				take(i)
@@ -231,7 +237,7 @@ func subject(it history.Item) string {
 	return it.Context[0].Value
 }
 
-// find gives the held-out text on a subject, else the first.
+// find returns the held-out text with a subject, or the first one.
 func find(heldout []history.Item, word string) int {
 	for i, it := range heldout {
 		if subject(it) == word {
@@ -241,7 +247,7 @@ func find(heldout []history.Item, word string) int {
 	return 0
 }
 
-// command is how the report can be made again.
+// command is the command line that reproduces the report.
 func (c runCmd) command(a *app) string {
 	args := []string{"nextquill", "run"}
 	if c.History != "" {
@@ -254,7 +260,7 @@ func (c runCmd) command(a *app) string {
 }
 
 // facts are the parameters of the run for the report.
-func (c runCmd) facts(s *study, info api.InfoResult) []report.Facts {
+func (c runCmd) facts(s *experiment, info api.InfoResult) []report.Facts {
 	options, _ := causal.Preset(runPreset)
 	model := s.Model
 	if model == "" {
@@ -270,18 +276,19 @@ func (c runCmd) facts(s *study, info api.InfoResult) []report.Facts {
 	}
 	return []report.Facts{
 		{Title: "Texts", Items: []report.Fact{
-			{Name: "Learnt from", Value: fmt.Sprintf("%d, the newest", min(len(s.learn), s.source.MaxItems))},
-			{Name: "Judged by", Value: fmt.Sprintf("%d later ones", min(len(s.heldout), s.source.MaxHeldout))},
+			{Name: "Training texts", Value: fmt.Sprintf("%d, the newest", min(len(s.train), s.source.MaxItems))},
+			{Name: "Test texts", Value: fmt.Sprintf("%d, newer", min(len(s.heldout), s.source.MaxHeldout))},
 			{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", s.retrieval.K, s.retrieval.Kind)},
 		}},
 		{Title: "Learning", Items: []report.Fact{
 			{Name: "Epochs", Value: fmt.Sprint(s.training.Epochs)},
-			{Name: "Texts a step", Value: fmt.Sprint(s.training.BatchSize)},
+			{Name: "Texts per step", Value: fmt.Sprint(s.training.BatchSize)},
 			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", s.training.LR, s.training.Decay)},
 			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
 		}},
 		{Title: "Objective (NextQuill)", Items: []report.Fact{
-			{Name: "δ, λ, ε, α", Value: fmt.Sprintf("%g, %g, %g, %g", options.Delta, options.Lambda, options.Epsilon, options.Alpha)},
+			{Name: "δ, λ, ε, α", Value: fmt.Sprintf("%g, %g, %g, %g", options.Delta, options.Lambda, options.Epsilon,
+				options.Alpha)},
 			{Name: "θ_D", Value: "frozen: the ContextSFT adapter"},
 			{Name: "Weights", Value: "ω on Lₙ and Lₚ, per text"},
 		}},
@@ -290,7 +297,7 @@ func (c runCmd) facts(s *study, info api.InfoResult) []report.Facts {
 			{Name: "Model", Value: model},
 			{Name: "Device", Value: info.Device.Name},
 			{Name: "Engine", Value: s.Engine},
-			{Name: "GPU memory, at most", Value: report.Bytes(info.PeakBytes)},
+			{Name: "GPU memory, maximum", Value: report.Bytes(info.PeakBytes)},
 		}},
 	}
 }

@@ -16,37 +16,41 @@ import (
 )
 
 type serveCmd struct {
-	Site string `group:"serving" placeholder:"DIR" default:"dist" help:"The static site, as make site writes it."`
-	Addr string `group:"serving" default:"127.0.0.1:8080" help:"Where to listen. Port 0 takes a free one."`
+	Site string `group:"serving" placeholder:"DIR" default:"dist" help:"Folder of the static site, as written by make site."`
+	Addr string `group:"serving" default:"127.0.0.1:8080" help:"Address to listen on. Port 0 selects a free port."`
 }
 
 func (serveCmd) Help() string {
-	return `Serves the page on this machine and prints its address. It needs no server of this kind: the same folder works from any static host.
+	return `Serves the browser version on this machine and prints its address. Any static host can serve
+the same folder.
 
   nextquill serve --addr 127.0.0.1:0`
 }
 
-// contentPolicy lets the page load its own files and reach nothing else. 'wasm-unsafe-eval' compiles WASM; it allows no eval.
-const contentPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; " +
-	"img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+// contentPolicy only allows the page to load its own files. 'wasm-unsafe-eval' allows compiling
+// WASM, but not eval.
+const contentPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +
+	"connect-src 'self'; img-src 'self' data:; style-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types nextquill nextquill-page"
 
 // Run serves until it is interrupted.
 func (c serveCmd) Run(ctx context.Context, a *app) error {
 	if _, err := os.Stat(filepath.Join(c.Site, "index.html")); err != nil {
-		return fault.New(fault.Missing, c.Site, "", "there is no site here").WithCause(err).
-			WithRemedy("run make site first, or name its folder with --site")
+		return fault.New(fault.Missing, c.Site, "", "there is no site in this folder").WithCause(err).
+			WithRemedy("run make site first, or set the folder with --site")
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
-		return fault.New(fault.Unsupported, c.Addr, "", "it cannot listen").WithCause(err).WithRemedy("choose another address with --addr")
+		return fault.New(fault.Unsupported, c.Addr, "", "cannot listen on this address").WithCause(err).
+			WithRemedy("choose another address with --addr")
 	}
 	server := &http.Server{Handler: siteHandler{c.Site}, ReadHeaderTimeout: 10 * time.Second}
 	fmt.Fprintf(a.stdout, "http://%s/\n", listener.Addr())
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = server.Shutdown(grace) // what is still open after that may break off
+		_ = server.Shutdown(grace) // connections that are still open are closed
 	})
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -55,14 +59,16 @@ func (c serveCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// siteHandler serves a folder's files, in the compressed form that lies beside them where the browser takes it.
+// siteHandler serves a folder's files, in compressed form if there is one and the browser accepts
+// it.
 type siteHandler struct{ dir string }
 
-// types has what mime.TypeByExtension may take from the machine instead.
+// types replaces mime.TypeByExtension, which depends on the machine.
 var types = map[string]string{
 	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
-	".json": "application/json", ".jsonl": "application/jsonl", ".wasm": "application/wasm", ".txt": "text/plain; charset=utf-8",
-	".md": "text/plain; charset=utf-8", ".svg": "image/svg+xml", ".safetensors": "application/octet-stream",
+	".json": "application/json", ".jsonl": "application/jsonl", ".wasm": "application/wasm",
+	".txt": "text/plain; charset=utf-8",
+	".md":  "text/plain; charset=utf-8", ".svg": "image/svg+xml", ".safetensors": "application/octet-stream",
 }
 
 func (h siteHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -80,10 +86,12 @@ func (h siteHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cache-Control", "no-cache")
-	if strings.HasPrefix(name, "assets/") { // their names change with their content
+	if strings.HasPrefix(name, "assets/") { // names contain a hash of the content
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	root, err := os.OpenRoot(h.dir) // names cannot leave the folder, not by links either; a site that is built anew is another folder
+	// A root, because names and links must not leave the folder. It is opened for each request,
+	// because a rebuild replaces the folder.
+	root, err := os.OpenRoot(h.dir)
 	if err != nil {
 		http.NotFound(w, r)
 		return
@@ -100,7 +108,8 @@ func (h siteHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// accepts tells whether the browser takes the encoding. Ranges are of the plain file.
+// accepts reports whether the browser accepts the encoding. Range requests get the uncompressed
+// file.
 func accepts(r *http.Request, encoding string) bool {
 	if encoding == "" {
 		return true
@@ -117,7 +126,7 @@ func accepts(r *http.Request, encoding string) bool {
 	return false
 }
 
-// send serves one file; false says that it is not there.
+// send serves one file. It returns false if the file does not exist.
 func send(w http.ResponseWriter, r *http.Request, root *os.Root, name, encoding, ext string) bool {
 	file, err := root.Open(filepath.FromSlash(name) + ext)
 	if err != nil {

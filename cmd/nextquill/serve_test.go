@@ -15,13 +15,15 @@ import (
 	"nextquill/core/fault"
 )
 
-// small is a site with a script that has compressed forms beside it, and a file outside that must not be served.
+// small is a site with a script that also has compressed files, and a file outside that must not be
+// served.
 func small(t *testing.T) *httptest.Server {
 	t.Helper()
 	outside := t.TempDir()
 	dir := filepath.Join(outside, "site")
 	for name, content := range map[string]string{
-		"index.html": "<!doctype html>", "assets/page-1.js": "plain", "assets/page-1.js.br": "brotli", "assets/page-1.js.gz": "gzip",
+		"index.html": "<!doctype html>", "assets/page-1.js": "plain", "assets/page-1.js.br": "brotli",
+		"assets/page-1.js.gz":     "gzip",
 		"model/model.safetensors": "0123456789", "../secret.txt": "secret",
 	} {
 		name = filepath.Join(dir, name)
@@ -38,7 +40,7 @@ func ask(t *testing.T, server *httptest.Server, path string, header ...string) (
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 	require.NoError(t, err)
-	request.Header.Set("Accept-Encoding", "identity") // else the client asks for gzip, and hides it
+	request.Header.Set("Accept-Encoding", "identity") // otherwise the client requests gzip and hides it
 	for i := 0; i < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
@@ -50,18 +52,21 @@ func ask(t *testing.T, server *httptest.Server, path string, header ...string) (
 	return response, string(body)
 }
 
-func TestServeSendsThePolicyAndTheSmallestForm(t *testing.T) {
+func TestServeHeadersAndCompression(t *testing.T) {
 	server := small(t)
 	r, body := ask(t, server, "/")
 	require.Equal(t, "<!doctype html>", body)
 	require.Equal(t, "text/html; charset=utf-8", r.Header.Get("Content-Type"))
 	require.Equal(t, "no-cache", r.Header.Get("Cache-Control"))
 	policy := r.Header.Get("Content-Security-Policy")
-	require.True(t, strings.HasPrefix(policy, "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'"))
+	require.True(t, strings.HasPrefix(policy,
+		"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "+
+			"img-src 'self' data:; style-src 'self'"))
 	require.Contains(t, policy, "require-trusted-types-for 'script'")
 
 	for accept, want := range map[string]string{
-		"gzip, deflate, br": "brotli", "gzip": "gzip", "": "plain", "br;q=0, gzip;q=0.5": "gzip", "br; q=0.0": "plain", "BR;q=1.0": "brotli",
+		"gzip, deflate, br": "brotli", "gzip": "gzip", "": "plain", "br;q=0, gzip;q=0.5": "gzip", "br; q=0.0": "plain",
+		"BR;q=1.0": "brotli",
 	} {
 		r, body := ask(t, server, "/assets/page-1.js", "Accept-Encoding", accept)
 		require.Equal(t, want, body, accept)
@@ -74,7 +79,7 @@ func TestServeSendsThePolicyAndTheSmallestForm(t *testing.T) {
 	require.Equal(t, "234", body)
 }
 
-func TestServeStaysInItsFolder(t *testing.T) {
+func TestServeStaysInFolder(t *testing.T) {
 	server := small(t)
 	for _, path := range []string{"/nothing", "/../secret.txt", "/..%2fsecret.txt", "/link.txt", "/assets", "/model/"} {
 		r, body := ask(t, server, path)

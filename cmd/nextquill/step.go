@@ -15,15 +15,16 @@ import (
 type stepCmd struct {
 	Batch       string `group:"step" required:"" placeholder:"FILE" help:"Samples as token ids: {\"samples\":[{\"with\":[…],\"without\":[…],\"response\":[…]}]}."`
 	Options     string `group:"step" required:"" placeholder:"FILE" help:"Options of the objective in JSON."`
-	Adapter     string `group:"step" placeholder:"DIR" help:"LoRA adapter whose gradients are wanted."`
-	Full        bool   `group:"step" help:"Take the gradients of all the model's weights."`
-	TokenBudget int    `group:"step" placeholder:"N" help:"Packed tokens of a micro-batch (4096)."`
-	Recompute   *bool  `group:"step" negatable:"" help:"Recompute activations in the backward pass, or not: the result is the same. Default: as for 'personalize'."`
+	Adapter     string `group:"step" placeholder:"DIR" help:"LoRA adapter to compute gradients for."`
+	Full        bool   `group:"step" help:"Compute gradients for all the model's weights."`
+	TokenBudget int    `group:"step" placeholder:"N" help:"Packed tokens per micro-batch (4096)."`
+	Recompute   *bool  `group:"step" negatable:"" help:"Recompute activations in the backward pass. The result is the same. Default: as for 'personalize'."`
 	globals
 }
 
 func (stepCmd) Help() string {
-	return `One forward and one backward pass, no update. This is how anyone checks the objective against another implementation.
+	return `Runs one forward and one backward pass without an update, to compare the objective with another
+implementation.
 Writes OUT/result.json (loss terms; per token the log-probabilities, effect and weight) and OUT/grads.safetensors
 (F32; PEFT's names with --adapter, Hugging Face's with --full).
 
@@ -31,8 +32,8 @@ Writes OUT/result.json (loss terms; per token the log-probabilities, effect and 
 
 options.json: {"delta":0.05, "lambda":0.9, "epsilon":0.1, "alpha":0.1, "ntp_weighted":true, "align_weighted":false,
 "normalize_ntp":"weights", "normalize_align":"tokens", "expert":"self", "counterfactual_grad":true}. The normalizers are
-weights, tokens or samples; expert is self or an adapter's folder, relative to the options file. What is left out has the
-value of preset nextquill-code.`
+weights, tokens or samples; expert is self or an adapter's folder, relative to the options file. Missing options have
+the value of preset nextquill-code.`
 }
 
 func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
@@ -40,8 +41,9 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	params := api.StepParams{Loading: j.loading(), Model: modelDir, Out: outDir, Full: c.Full, TokenBudget: c.TokenBudget, Recompute: c.Recompute}
-	if params.Batch, err = j.giveFile(ctx, "batch.json", c.Batch); err != nil {
+	params := api.StepParams{Loading: j.loading(), Model: modelDir, Out: outDir, Full: c.Full,
+		TokenBudget: c.TokenBudget, Recompute: c.Recompute}
+	if params.Batch, err = j.putFile(ctx, "batch.json", c.Batch); err != nil {
 		return err
 	}
 	if params.Options, err = c.options(ctx, j); err != nil {
@@ -58,7 +60,8 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	defer func() { err = errors.Join(err, j.close()) }()
 
 	var r api.StepResult
-	if err := j.call(ctx, "step", "step", params, &r, func() string { return fmt.Sprintf("%d tokens", len(r.Tokens)) }, nil); err != nil || a.JSON {
+	if err := j.call(ctx, "step", "step", params, &r, func() string { return fmt.Sprintf("%d tokens", len(r.Tokens)) },
+		nil); err != nil || a.JSON {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "loss %.6f   L_n %.6f   L_p %.6f\n", r.Loss, r.NTPLoss, r.AlignLoss)
@@ -66,20 +69,20 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// maxInput bounds files that the command line hands over.
+// maxInput is the maximum size of input files in bytes.
 const maxInput = 64 << 20
 
-// giveFile hands a file over under another name.
-func (j *job) giveFile(ctx context.Context, name, path string) (string, error) {
+// putFile stores a file as an input under another name.
+func (j *job) putFile(ctx context.Context, name, path string) (string, error) {
 	data, err := readFile(path, maxInput)
 	if err != nil {
 		return "", err
 	}
-	return j.give(ctx, name, data, path)
+	return j.putInput(ctx, name, data, path)
 }
 
-// options hands the options over. A frozen expert's folder is mounted, and the options are made to name it as the session
-// sees it: beside the folder of inputs.
+// options stores the options as an input. If they name a frozen expert, its folder is mounted and
+// the path is replaced by its path relative to the input folder.
 func (c stepCmd) options(ctx context.Context, j *job) (string, error) {
 	data, err := readFile(c.Options, maxInput)
 	if err != nil {
@@ -102,10 +105,10 @@ func (c stepCmd) options(ctx context.Context, j *job) (string, error) {
 			return "", err
 		}
 	}
-	return j.give(ctx, "options.json", data, c.Options)
+	return j.putInput(ctx, "options.json", data, c.Options)
 }
 
-// readFile reads a whole file of at most limit bytes.
+// readFile reads a complete file of at most limit bytes.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > limit {

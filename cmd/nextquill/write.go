@@ -14,24 +14,24 @@ import (
 type writeCmd struct {
 	Text string `arg:"" optional:"" help:"What to write about: the value of the first context field of the writer's texts."`
 	contextFlags
-	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: those of the last run."`
+	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: the texts of the last run."`
 	promptFlags
-	Adapter []string `group:"texts" sep:"none" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model; repeat it to compare drafts. Default: OUT/adapter."`
-	Chat    bool     `group:"texts" help:"TEXT is a message to the model, to be answered by its chat template. So it is without this flag, too, where --model names a model with such a template and nothing was learnt on it."`
-	System  string   `group:"texts" placeholder:"TEXT" help:"What the model is told before the message; implies --chat."`
+	Adapter []string `group:"texts" sep:"none" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model; repeat the flag to compare drafts. Default: OUT/adapter."`
+	Chat    bool     `group:"texts" help:"Send TEXT as a message to the model, with its chat template. This is the default if --model has a chat template and there is no adapter or history for it."`
+	System  string   `group:"texts" placeholder:"TEXT" help:"System message; implies --chat."`
 	samplingFlags
 	globals
 }
 
 func (writeCmd) Help() string {
-	return `Writes a text and shows it as it comes. The texts of the last run are the history, unless --history names others.
+	return `Writes a text and streams it. The history is the texts of the last run, unless --history is set.
 
   nextquill write "ambition"
   nextquill write "ambition" -c part=noun -c meaning="a strong drive for success"
   nextquill write "ambition" --steer 0.5 --seed 7
   nextquill write "ambition" --adapter none      the base model, for comparison
-  nextquill write "ambition" --adapter none --adapter out/adapter --adapter mine      a draft by each
-  nextquill write "Why is the sky blue?" --model smollm2-135m      an answer of the model itself`
+  nextquill write "ambition" --adapter none --adapter out/adapter --adapter mine      one draft per adapter
+  nextquill write "Why is the sky blue?" --model smollm2-135m      a chat with the model`
 }
 
 func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
@@ -39,21 +39,21 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if chat, err := c.converses(ctx, j); chat || err != nil {
+	if chat, err := c.isChat(ctx, j); chat || err != nil {
 		if err == nil {
-			err = c.converse(ctx, j)
+			err = c.runChat(ctx, j)
 		}
 		return err
 	}
-	s := &study{job: j, retrieval: c.retrieval(), template: c.template()}
+	s := &experiment{job: j, retrieval: c.retrieval(), template: c.template()}
 	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
 		return err
 	}
-	about, err := c.request(c.Text, s.learn)
+	about, err := c.request(c.Text, s.train)
 	if err != nil {
 		return err
 	}
-	voices, err := j.voicesFor(c.Adapter)
+	drafts, err := j.draftAdapters(c.Adapter)
 	if err != nil {
 		return err
 	}
@@ -62,40 +62,41 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 
-	return c.each(ctx, j, voices, func(adapter string, onToken func(string)) (api.WriteResult, error) {
-		return s.compose(ctx, "write", adapter, about, c.sampling(), onToken)
+	return c.writeDrafts(ctx, j, drafts, func(adapter string, onToken func(string)) (api.WriteResult, error) {
+		return s.generate(ctx, "write", adapter, about, c.sampling(), onToken)
 	})
 }
 
-// stream shows a text as it comes: it is its own progress.
+// stream prints a text as it is generated. It shows no other progress.
 func (writeCmd) stream(j *job, write func(onToken func(string)) (api.WriteResult, error)) error {
 	if j.JSON {
 		_, err := write(nil)
 		return err
 	}
 	j.progress = ui.Quiet()
-	out := &flow{t: j.terminal()}
+	out := &wordWrapper{t: j.terminal()}
 	r, err := write(out.add)
 	out.end()
 	if err != nil {
 		return err
 	}
-	note := fmt.Sprintf("%d tokens, %.1f a second", r.Tokens, r.TokensPS)
+	note := fmt.Sprintf("%d tokens, %.1f tok/s", r.Tokens, r.TokensPS)
 	if r.Stopped == "length" {
-		note += "; cut at --max-tokens"
+		note += "; stopped at --max-tokens"
 	}
 	fmt.Fprintln(j.stderr, note)
 	return nil
 }
 
-// flow prints a text as it comes. A word that would cross the edge of the terminal goes to the next line.
-type flow struct {
+// wordWrapper prints a text as it is generated. A word that would cross the edge of the terminal
+// goes to the next line.
+type wordWrapper struct {
 	t    report.Terminal
 	word strings.Builder
 	cols int
 }
 
-func (f *flow) add(piece string) {
+func (f *wordWrapper) add(piece string) {
 	for _, r := range report.Clean(piece) {
 		if r == ' ' || r == '\n' {
 			f.put()
@@ -109,8 +110,8 @@ func (f *flow) add(piece string) {
 	}
 }
 
-// put prints the word that is complete.
-func (f *flow) put() {
+// put prints the current word.
+func (f *wordWrapper) put() {
 	if f.word.Len() == 0 {
 		return
 	}
@@ -128,7 +129,7 @@ func (f *flow) put() {
 	f.cols += width
 }
 
-func (f *flow) end() {
+func (f *wordWrapper) end() {
 	f.put()
 	if f.cols > 0 {
 		fmt.Fprintln(f.t.Out)

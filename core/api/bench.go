@@ -86,8 +86,8 @@ type KernelCasesParams struct {
 type KernelCaseEvent struct {
 	Event string `json:"event"` // EventKernelCase
 	Case  string `json:"case"`
-	// Error is the largest |got−want| / (1+|want|) over the tolerance of the case, which passes at 1
-	// or less.
+	// Error is the largest |got−want| / (1+|want|) over the tolerance of the case, which passes at
+	// 1 or less.
 	Error float64 `json:"error"`
 	// Message says what failed; empty if the case passed.
 	Message string  `json:"message,omitempty"`

@@ -28,7 +28,8 @@ func Methods() []Method {
 	return []Method{
 		{MethodLoad, LoadParams{}, LoadResult{}, loads},
 		{MethodUnload, nil, LoadResult{}, nil},
-		{MethodPersonalize, PersonalizeParams{}, PersonalizeResult{}, append(loads, EventStep, EventEval, EventCheckpoint)},
+		{MethodPersonalize, PersonalizeParams{}, PersonalizeResult{}, append(loads,
+			EventStep, EventEval, EventCheckpoint)},
 		{MethodEvaluate, EvaluateParams{}, EvaluateResult{}, append(loads, EventAdapter)},
 		{MethodWrite, WriteParams{}, WriteResult{}, append(loads, EventAdapter, EventToken)},
 		{MethodExplain, ExplainParams{}, ExplainResult{}, append(loads, EventAdapter)},
@@ -65,7 +66,8 @@ func Enums() []Enum {
 		{"Retrieval", []string{RetrievalLatest, RetrievalBM25}},
 		{"Role", []string{RoleSystem, RoleUser, RoleAssistant}},
 		{"Stage", []string{
-			StageTune, StageLoad, StageExpert, StageTrain, StageEvaluate, StageExplain, StageSteps, StageBases, StageKernels,
+			StageTune, StageLoad, StageExpert, StageTrain, StageEvaluate, StageExplain,
+			StageSteps, StageBases, StageKernels,
 		}},
 		{"Stopped", []string{StoppedDone, StoppedEarly, StoppedEOS, StoppedLength}},
 		{"Template", []string{TemplatePlain, TemplateChat}},

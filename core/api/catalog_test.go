@@ -34,7 +34,8 @@ func constants(t *testing.T, prefix string) []string {
 			}
 			for _, s := range g.Specs {
 				v := s.(*ast.ValueSpec)
-				if l, ok := v.Values[0].(*ast.BasicLit); ok && l.Kind == token.STRING && strings.HasPrefix(v.Names[0].Name, prefix) {
+				if l, ok := v.Values[0].(*ast.BasicLit); ok && l.Kind == token.STRING &&
+					strings.HasPrefix(v.Names[0].Name, prefix) {
 					value, err := strconv.Unquote(l.Value)
 					require.NoError(t, err)
 					values = append(values, value)
@@ -70,8 +71,8 @@ func TestTablesAreComplete(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsNamed checks that each field has a name in JSON: callers in other languages depend
-// on it.
+// TestEveryFieldIsNamed checks that each field has a name in JSON: callers in other languages
+// depend on it.
 func TestEveryFieldIsNamed(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var check func(v reflect.Type)
@@ -106,8 +107,15 @@ func TestEveryFieldIsNamed(t *testing.T) {
 
 // TestInferenceIsFlat: the embedded parameters are fields of the request itself.
 func TestInferenceIsFlat(t *testing.T) {
-	p := api.ExplainParams{Inference: api.Inference{Loading: api.Loading{Base: api.BaseQ8}, Model: "m", Adapter: "a"}, Item: -1}
+	p := api.ExplainParams{
+		Inference: api.Inference{Loading: api.Loading{Base: api.BaseQ8}, Model: "m", Adapter: "a"},
+		Item:      -1,
+	}
 	raw, err := json.Marshal(p)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"base":"q8","model":"m","adapter":"a","source":{"history":""},"retrieval":{},"item":-1}`, string(raw))
+	require.JSONEq(
+		t,
+		`{"base":"q8","model":"m","adapter":"a","source":{"history":""},"retrieval":{},"item":-1}`,
+		string(raw),
+	)
 }

@@ -9,8 +9,8 @@
 // "model/config.json", "history.jsonl" or "out/adapter". Every field of JSON is named in its tag.
 // The zero value of an optional field selects the default that its comment states.
 //
-// The package holds types and constants. Methods, Events and Enums list them, for tools that generate
-// code or documentation.
+// The package holds types and constants. Methods, Events and Enums list them, for tools that
+// generate code or documentation.
 package api
 
 // Version is the version of the program. It is the only source: package.json and every other place

@@ -33,8 +33,8 @@ const (
 	StageKernels  = "kernels"  // bench: kernels are timed
 )
 
-// StepEvent reports one optimizer step. Events arrive a few steps late, because losses are read from
-// the device only now and then.
+// StepEvent reports one optimizer step. Events arrive a few steps late, because losses are read
+// from the device only now and then.
 type StepEvent struct {
 	Event     string  `json:"event"` // EventStep
 	Step      int     `json:"step"`  // 1-based

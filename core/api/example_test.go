@@ -13,13 +13,12 @@ func ExampleEvaluateParams() {
 	p := api.EvaluateParams{Inference: api.Inference{
 		Loading: api.Loading{Base: api.BaseQ8},
 		Model:   "model",
-		Adapter: "out/adapter",
 		Source:  api.Source{History: "history.jsonl"},
 	}}
 	raw, err := json.Marshal(p)
 	fmt.Println(string(raw), err)
 	// Output:
-	// {"base":"q8","model":"model","adapter":"out/adapter","source":{"history":"history.jsonl"},"retrieval":{}} <nil>
+	// {"base":"q8","model":"model","source":{"history":"history.jsonl"},"retrieval":{}} <nil>
 }
 
 // The paper's method trains in two phases.

@@ -6,8 +6,8 @@ type ExplainParams struct {
 	Inference
 	Context []Field `json:"context,omitempty"`
 	Text    string  `json:"text,omitempty"`
-	// Item is the index of a held-out item to explain instead of Context and Text; -1, which is also
-	// the default, explains Text.
+	// Item is the index of a held-out item to explain instead of Context and Text; -1, which is
+	// also the default, explains Text.
 	Item int `json:"item"`
 	// Influence also computes the effect of each retrieved item on each token, by leaving it out.
 	Influence bool `json:"influence,omitempty"`

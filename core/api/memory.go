@@ -33,8 +33,8 @@ const (
 	WhyDevice  = "device"  // the device cannot hold one of the buffers without recomputing
 )
 
-// EstimateParams are the parameters of "estimate": how much memory writing with a model and training
-// it would take on this device. Nothing is loaded.
+// EstimateParams are the parameters of "estimate": how much memory writing with a model and
+// training it would take on this device. Nothing is loaded.
 type EstimateParams struct {
 	Loading
 	Model string `json:"model"`

@@ -44,9 +44,9 @@ const (
 	DecayConstant = "constant"
 )
 
-// PersonalizeParams are the parameters of "personalize": train on the items of Source, and write the
-// adapter to Out+"/adapter_config.json" and Out+"/adapter_model.safetensors". Checkpoints are kept
-// under Out+"/checkpoint" until the end.
+// PersonalizeParams are the parameters of "personalize": train on the items of Source, and write
+// the adapter to Out+"/adapter_config.json" and Out+"/adapter_model.safetensors". Checkpoints are
+// kept under Out+"/checkpoint" until the end.
 type PersonalizeParams struct {
 	Loading
 	Model  string `json:"model"` // folder of the model

@@ -9,8 +9,8 @@ import (
 	"nextquill/core/causal"
 )
 
-// TestPhases checks that each phase has what it needs: an expert that an earlier phase wrote, if and
-// only if its preset wants one.
+// TestPhases checks that each phase has what it needs: an expert that an earlier phase wrote, if
+// and only if its preset wants one.
 func TestPhases(t *testing.T) {
 	for _, preset := range causal.Presets() {
 		o, err := causal.Preset(preset)

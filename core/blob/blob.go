@@ -1,7 +1,9 @@
-// Package blob is how the core sees storage: named byte strings, read by range, replaced whole.
+// Package blob is the core's view of storage: named byte strings that are read by range and
+// replaced as a unit.
 //
-// A host supplies the Store: files in a directory, OPFS in the browser, memory in tests. Names are relative slash paths that
-// CheckName accepts, so a name taken from a model file or a page can never reach outside the store.
+// A host supplies the Store: files in a directory, OPFS in the browser, memory in tests. Names are
+// relative slash paths that CheckName accepts, so that a name from a model file or a page cannot
+// reach outside the store.
 package blob
 
 import (
@@ -13,40 +15,47 @@ import (
 	"nextquill/core/fault"
 )
 
-// ErrNotExist is beneath every error about a blob that is not there (fault.Missing).
+// ErrNotExist is wrapped by every error about a blob that does not exist (fault.Missing).
 var ErrNotExist = fs.ErrNotExist
 
-// MaxName bounds the bytes of a name: the shortest path-element limit among the file systems we run on.
+// MaxName bounds the bytes of a name. It is the smallest limit of a path element among the
+// supported file systems.
 const MaxName = 255
 
-// TempPrefix starts the last element of names that a file-backed store uses for unfinished writes. No blob may use it.
+// TempPrefix starts the last element of the names that a file-backed store uses for unfinished
+// writes. It is not allowed in names of blobs.
 const TempPrefix = ".tmp-"
 
-// Store holds named blobs. Implementations are safe for concurrent use. Errors are *fault.Error: Missing (with ErrNotExist
-// beneath), OutOfRange for a range past the end, Storage for anything the medium refuses.
+// Store holds named blobs. Implementations are safe for concurrent use. Errors are *fault.Error:
+// Missing (which wraps ErrNotExist), OutOfRange for a range past the end, Storage for failures of
+// the medium.
 type Store interface {
-	// Size gives a blob's length in bytes.
+	// Size returns the length of a blob in bytes.
 	Size(ctx context.Context, name string) (int64, error)
-	// ReadAt fills p with the bytes from off on. Either all of p is filled or an error is returned.
+	// ReadAt fills p with the bytes from offset off. It fills all of p or returns an error.
 	ReadAt(ctx context.Context, name string, p []byte, off int64) error
-	// Write replaces the blob whole: after a kill or an error at any instant the name holds either the earlier bytes or the
-	// new ones, never a mixture.
+	// Write replaces the blob atomically: after a crash or an error at any time, the name holds the
+	// previous bytes or the new ones, never a mixture.
 	Write(ctx context.Context, name string, data []byte) error
-	// Delete removes the blob. Deleting a blob that is not there is no error.
+	// Delete removes the blob. It is not an error if the blob does not exist.
 	Delete(ctx context.Context, name string) error
-	// List gives the names that start with prefix, sorted. The prefix is plain text and need not end at a slash.
+	// List returns the names that start with prefix, sorted. The prefix is plain text and need not
+	// end at a slash.
 	List(ctx context.Context, prefix string) ([]string, error)
 }
 
-// CheckName accepts relative slash paths of at most MaxName bytes: valid UTF-8 without control characters, backslashes or
-// colons (drive letters, alternate streams), no empty, "." or ".." elements, none that starts with TempPrefix.
+// CheckName accepts relative slash paths of at most MaxName bytes. They are valid UTF-8 without
+// control characters, backslashes or colons (drive letters, alternate streams). No element is
+// empty, "." or "..", or starts with TempPrefix.
 func CheckName(name string) error {
 	const remedy = `use a relative path such as "models/base/model.safetensors"`
 	if name == "" {
 		return fault.New(fault.OutOfRange, "", "blob name", "empty").WithRemedy(remedy)
 	}
 	if len(name) > MaxName {
-		return fault.New(fault.TooLarge, "", "blob name", "%s", fault.Quote(name)).WithLimit("%d bytes", MaxName).WithRemedy(remedy)
+		return fault.New(fault.TooLarge, "", "blob name", "%s", fault.Quote(name)).
+			WithLimit("%d bytes", MaxName).
+			WithRemedy(remedy)
 	}
 	bad := func(why string) error {
 		return fault.New(fault.OutOfRange, "", "blob name", "%s %s", fault.Quote(name), why).WithRemedy(remedy)
@@ -79,12 +88,13 @@ func Join(dir, name string) string {
 	return dir + "/" + name
 }
 
-// NotExist is the error a Store returns for a blob that is not there.
+// NotExist is the error that a Store returns for a blob that does not exist.
 func NotExist(name string) error {
 	return fault.New(fault.Missing, name, "", "not found").WithCause(ErrNotExist)
 }
 
-// CheckRange is the error a Store returns when [off, off+n) is not inside a blob of size bytes, else nil.
+// CheckRange is the error that a Store returns if [off, off+n) is not inside a blob of size bytes,
+// else nil.
 func CheckRange(name string, n int, off, size int64) error {
 	if off < 0 || off > size || int64(n) > size-off {
 		return fault.New(fault.OutOfRange, name, "", "bytes [%d, +%d) lie outside its %d bytes", off, n, size).
@@ -93,7 +103,7 @@ func CheckRange(name string, n int, off, size int64) error {
 	return nil
 }
 
-// ReadAll reads a whole blob of at most limit bytes.
+// ReadAll reads a complete blob of at most limit bytes.
 func ReadAll(ctx context.Context, s Store, name string, limit int64) ([]byte, error) {
 	size, err := s.Size(ctx, name)
 	if err != nil {
@@ -110,7 +120,7 @@ func ReadAll(ctx context.Context, s Store, name string, limit int64) ([]byte, er
 	return p, nil
 }
 
-// Cancelled turns a finished context into a fault, or gives nil while the context is live.
+// Cancelled returns fault.Cancelled if ctx is done, else nil.
 func Cancelled(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fault.New(fault.Cancelled, "", "", "stopped").WithCause(err)

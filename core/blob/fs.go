@@ -11,7 +11,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// FromFS gives a read-only Store over fsys, such as an embedded model. Write and Delete answer fault.Unsupported.
+// FromFS returns a read-only Store of fsys, such as an embedded model. Write and Delete return
+// fault.Unsupported.
 func FromFS(fsys fs.FS) Store { return fsStore{fsys} }
 
 type fsStore struct{ fsys fs.FS }
@@ -29,7 +30,7 @@ func (s fsStore) open(ctx context.Context, name string) (fs.File, int64, error) 
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fs.ErrNotExist // a folder is no blob
+		err = fs.ErrNotExist // a folder is not a blob
 	}
 	if err != nil {
 		f.Close()
@@ -70,7 +71,7 @@ func (s fsStore) ReadAt(ctx context.Context, name string, p []byte, off int64) e
 		}
 		return nil
 	}
-	// fs.FS promises no random access; reading up to off is the only portable way left.
+	// fs.FS does not guarantee random access, so the bytes before off are read and dropped.
 	if _, err := io.CopyN(io.Discard, f, off); err != nil {
 		return fsError(name, err)
 	}

@@ -13,7 +13,7 @@ type Mem struct {
 	blobs map[string][]byte
 }
 
-// NewMem gives a Mem holding the given blobs; it keeps copies of them.
+// NewMem returns a Mem with copies of the given blobs.
 func NewMem(blobs map[string][]byte) *Mem {
 	m := &Mem{blobs: make(map[string][]byte, len(blobs))}
 	for name, data := range blobs {

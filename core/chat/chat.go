@@ -1,5 +1,8 @@
-// Package chat lays conversations out as the template that comes with a model says, with the result that transformers'
-// apply_chat_template has.
+// Package chat renders conversations with a model's chat template. The result equals that of
+// transformers' apply_chat_template.
+//
+// Templates are untrusted and are evaluated by package jinja. Invalid templates and rejected
+// conversations give a *fault.Error with the line and column in the template.
 package chat
 
 import (
@@ -9,7 +12,7 @@ import (
 	"nextquill/core/jinja"
 )
 
-// The roles of a conversation. Tools are not among them.
+// The roles of a conversation. Tool messages are not supported.
 const (
 	System    = "system"
 	User      = "user"
@@ -25,22 +28,25 @@ type Message struct {
 // Template is a model's chat template.
 type Template struct {
 	t *jinja.Template
-	// Special are the special tokens by their names in tokenizer_config.json: "bos_token", "eos_token".
+	// Special are the special tokens by their names in tokenizer_config.json, such as "bos_token"
+	// and "eos_token".
 	Special map[string]string
 }
 
-// Options say how a conversation is laid out; the zero value does as apply_chat_template does when it is given nothing else.
+// Options control rendering. The zero value gives apply_chat_template's defaults.
 type Options struct {
-	// Prompt ends the text with what precedes an answer (add_generation_prompt).
+	// Prompt appends the start of an assistant turn (add_generation_prompt).
 	Prompt bool
-	// NoThinking asks models that think aloud (Qwen3) not to (enable_thinking=False).
+	// NoThinking turns off the thinking of models that have it, such as Qwen3
+	// (enable_thinking=False).
 	NoThinking bool
-	// Now is what strftime_now reads. Without it that function is undefined, and templates which can do without (Llama 3.2) take
-	// the date written in them: a conversation then has the same text on every day.
+	// Now is the clock of strftime_now. If it is nil, strftime_now is undefined. Templates that
+	// allow this (Llama 3.2) then use a fixed date, so a conversation gives the same text on every
+	// day.
 	Now func() time.Time
 }
 
-// New reads a template; name is used in messages.
+// New parses a template; name appears in error messages.
 func New(name, source string, special map[string]string) (*Template, error) {
 	t, err := jinja.Parse(name, source)
 	if err != nil {
@@ -49,7 +55,8 @@ func New(name, source string, special map[string]string) (*Template, error) {
 	return &Template{t: t, Special: special}, nil
 }
 
-// Render lays a conversation out. A template may refuse one, and many do where turns do not alternate.
+// Render renders a conversation. A template may reject it; many do so if the roles do not
+// alternate.
 func (t *Template) Render(messages []Message, o Options) (string, error) {
 	list := make([]any, len(messages))
 	for i, m := range messages {
@@ -61,7 +68,8 @@ func (t *Template) Render(messages []Message, o Options) (string, error) {
 		}
 		list[i] = jinja.NewDict().Set("role", m.Role).Set("content", m.Content)
 	}
-	vars := jinja.Vars{"messages": jinja.NewList(list...), "tools": nil, "documents": nil, "add_generation_prompt": o.Prompt}
+	vars := jinja.Vars{"messages": jinja.NewList(list...), "tools": nil, "documents": nil,
+		"add_generation_prompt": o.Prompt}
 	if o.NoThinking {
 		vars["enable_thinking"] = false
 	}

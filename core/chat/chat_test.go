@@ -14,11 +14,13 @@ import (
 	g "nextquill/core/weights/gguf/gguftest"
 )
 
-// families are the folders of testdata, and the tokenizer whose ids they hold.
+// families maps the folders of testdata to the tokenizers of their ids.
 var families = map[string]string{
-	"smollm2": "testdata/bytes", "qwen2.5": "testdata/bytes", "qwen3": "testdata/bytes", "mistral-nemo": "testdata/bytes",
-	"llama3": "testdata/bytes", "llama3.2": "testdata/bytes",
-	"mistral": "../tokenizer/testdata/llama2", "zephyr": "../tokenizer/testdata/llama2", "llama2": "../tokenizer/testdata/llama2",
+	"smollm2": "testdata/bytes", "qwen2.5": "testdata/bytes", "qwen3": "testdata/bytes",
+	"mistral-nemo": "testdata/bytes",
+	"llama3":       "testdata/bytes", "llama3.2": "testdata/bytes",
+	"mistral": "../tokenizer/testdata/llama2", "zephyr": "../tokenizer/testdata/llama2",
+	"llama2": "../tokenizer/testdata/llama2",
 }
 
 type goldenCase struct {
@@ -53,7 +55,7 @@ func load(t testing.TB, family string) (*Template, *tokenizer.Tokenizer, []golde
 
 func clock() time.Time { return time.Date(2024, 7, 6, 5, 4, 3, 0, time.UTC) }
 
-func TestConversationsAreThoseOfTransformers(t *testing.T) {
+func TestConversationsMatchTransformers(t *testing.T) {
 	for family := range families {
 		t.Run(family, func(t *testing.T) {
 			tmpl, tok, cases := load(t, family)
@@ -70,7 +72,8 @@ func TestConversationsAreThoseOfTransformers(t *testing.T) {
 					c.IDs = nil
 				}
 				require.Equal(t, c.IDs, tok.EncodeWithSpecials(text), "%v", c.Turns)
-				// What a person writes is no control token; where they write none, that makes no difference.
+				// Control tokens in user text are escaped. Without control tokens, escaping changes
+				// nothing.
 				escaped := c.messages()
 				for i := range escaped {
 					escaped[i].Content = tok.Escape(escaped[i].Content)
@@ -96,15 +99,15 @@ func spellsTokens(tok *tokenizer.Tokenizer, c goldenCase) bool {
 	return false
 }
 
-// TestOneTextOnEveryDay: without a clock the template takes its own date.
-func TestOneTextOnEveryDay(t *testing.T) {
+// TestFixedDateWithoutClock: without a clock the template uses its built-in date.
+func TestFixedDateWithoutClock(t *testing.T) {
 	tmpl, _, _ := load(t, "llama3.2")
 	text, err := tmpl.Render([]Message{{User, "x"}}, Options{})
 	require.NoError(t, err)
 	require.Contains(t, text, "Today Date: 26 Jul 2024\n")
 }
 
-func TestWhereTemplatesStand(t *testing.T) {
+func TestTemplateSources(t *testing.T) {
 	conversation := []Message{{User, "x"}}
 	gguf := func(entries ...g.Entry) []byte { return []byte(g.File{Metadata: entries}.Encode()) }
 	const chatTemplate = "tokenizer.chat_template"
@@ -113,18 +116,28 @@ func TestWhereTemplatesStand(t *testing.T) {
 		path  string
 		want  string // "" for none
 	}{
-		"config":       {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"bos_token":"<s>","chat_template":"{{ bos_token }}c"}`)}, want: "<s>c"},
-		"object":       {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"bos_token":{"content":"<b>"},"pad_token":null,"chat_template":"{{ bos_token }}{{ pad_token }}"}`)}, want: "<b>"},
-		"named":        {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}`)}, want: "d"},
-		"file":         {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"eos_token":"e","chat_template":"c"}`), "m/chat_template.jinja": []byte("f{{ eos_token }}")}, want: "fe"},
-		"file alone":   {files: map[string][]byte{"m/chat_template.jinja": []byte("f")}, want: "f"},
-		"config's not": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{}`), "m/x.gguf": gguf(g.Entry{Key: chatTemplate, Value: "g"})}, want: "g"},
-		"two ggufs":    {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{}`), "m/x.gguf": gguf(), "m/y.gguf": gguf()}},
-		"nothing":      {files: map[string][]byte{"m/config.json": []byte(`{}`)}},
-		"gguf": {files: map[string][]byte{"m/x.gguf": gguf(g.Entry{Key: chatTemplate, Value: "g{{ bos_token }}{{ eos_token }}"},
-			g.Entry{Key: "tokenizer.ggml.tokens", Value: []string{"<a>", "<b>"}}, g.Entry{Key: "tokenizer.ggml.bos_token_id", Value: uint32(1)},
+		"config": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"bos_token":"<s>",` +
+			`"chat_template":"{{ bos_token }}c"}`)}, want: "<s>c"},
+		"object": {files: map[string][]byte{"m/tokenizer_config.json": []byte(
+			`{"bos_token":{"content":"<b>"},"pad_token":null,"chat_template":"{{ bos_token }}{{ pad_token }}"}`)},
+			want: "<b>"},
+		"named": {files: map[string][]byte{"m/tokenizer_config.json": []byte(
+			`{"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}]}`)}, want: "d"},
+		"file": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{"eos_token":"e","chat_template":"c"}`),
+			"m/chat_template.jinja": []byte("f{{ eos_token }}")}, want: "fe"},
+		"file alone": {files: map[string][]byte{"m/chat_template.jinja": []byte("f")}, want: "f"},
+		"config's not": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{}`),
+			"m/x.gguf": gguf(g.Entry{Key: chatTemplate, Value: "g"})}, want: "g"},
+		"two ggufs": {files: map[string][]byte{"m/tokenizer_config.json": []byte(`{}`), "m/x.gguf": gguf(),
+			"m/y.gguf": gguf()}},
+		"nothing": {files: map[string][]byte{"m/config.json": []byte(`{}`)}},
+		"gguf": {files: map[string][]byte{"m/x.gguf": gguf(g.Entry{Key: chatTemplate,
+			Value: "g{{ bos_token }}{{ eos_token }}"},
+			g.Entry{Key: "tokenizer.ggml.tokens", Value: []string{"<a>", "<b>"}},
+			g.Entry{Key: "tokenizer.ggml.bos_token_id", Value: uint32(1)},
 			g.Entry{Key: "tokenizer.ggml.eos_token_id", Value: uint32(7)})}, want: "g<b>"},
-		"gguf by name": {files: map[string][]byte{"m/x.gguf": gguf(g.Entry{Key: chatTemplate, Value: "g"})}, path: "m/x.gguf", want: "g"},
+		"gguf by name": {files: map[string][]byte{"m/x.gguf": gguf(g.Entry{Key: chatTemplate, Value: "g"})},
+			path: "m/x.gguf", want: "g"},
 		"gguf without": {files: map[string][]byte{"m/x.gguf": gguf()}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,15 +158,16 @@ func TestWhereTemplatesStand(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestUnsupported(t *testing.T) {
 	for config, message := range map[string]string{
-		`{`:                    "m/tokenizer_config.json: is not what transformers writes",
-		`[]`:                   "is not what transformers writes",
-		`{"bos_token":1}`:      "m/tokenizer_config.json: bos_token: is not what",
-		`{"bos_token":{}}`:     "bos_token: is not what",
-		`{"chat_template":1}`:  "chat_template: is not what",
+		`{`:                    "m/tokenizer_config.json: has an unexpected type",
+		`[]`:                   "has an unexpected type",
+		`{"bos_token":1}`:      "m/tokenizer_config.json: bos_token: has an unexpected type",
+		`{"bos_token":{}}`:     "bos_token: has an unexpected type",
+		`{"chat_template":1}`:  "chat_template: has an unexpected type",
 		`{"chat_template":[]}`: "",
-		`{"chat_template":"{% macro x() %}{% endmacro %}"}`: "m/tokenizer_config.json: chat_template: line 1, column 4: the tag macro; use the plain template",
+		`{"chat_template":"{% macro x() %}{% endmacro %}"}`: "m/tokenizer_config.json: chat_template: line 1, " +
+			"column 4: the tag macro; use the plain template",
 	} {
 		tmpl, err := Load(t.Context(), blob.NewMem(map[string][]byte{"m/tokenizer_config.json": []byte(config)}), "m")
 		if message == "" {

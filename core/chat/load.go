@@ -10,18 +10,19 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// The files of a HF folder that carry a template and the special tokens. A folder is whole without either.
+// Files of a Hugging Face folder with the chat template and the special tokens. Both are optional.
 const (
-	TemplateName = "chat_template.jinja" // goes before the one in ConfigName
+	TemplateName = "chat_template.jinja" // takes precedence over the template in ConfigName
 	ConfigName   = "tokenizer_config.json"
 )
 
-const maxConfig = 16 << 20 // some list every added token, a line each
+const maxConfig = 16 << 20 // bytes; some files list every added token
 
-// specials are the special tokens that templates are given by name.
+// specials are the special tokens that templates receive by name.
 var specials = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
-// Load reads the template of a model by path: an HF folder, a GGUF file, or a folder with one. It is nil where the model has none.
+// Load reads the chat template of a model by path: a Hugging Face folder, a GGUF file, or a folder
+// with one. It returns nil if the model has no template.
 func Load(ctx context.Context, store blob.Store, path string) (*Template, error) {
 	if !gguf.Is(path) {
 		if t, err := loadFolder(ctx, store, path); t != nil || err != nil {
@@ -29,7 +30,7 @@ func Load(ctx context.Context, store blob.Store, path string) (*Template, error)
 		}
 	}
 	name, err := gguf.Find(ctx, store, path)
-	if fault.KindOf(err) == fault.Mismatch { // of several files none is the model, which then lies beside them
+	if fault.KindOf(err) == fault.Mismatch { // several GGUF files: the folder's other files are the model
 		return nil, nil
 	}
 	if name == "" || err != nil {
@@ -42,7 +43,7 @@ func Load(ctx context.Context, store blob.Store, path string) (*Template, error)
 	return FromGGUF(f)
 }
 
-// loadFolder reads the two files. It gives nil where neither has a template.
+// loadFolder reads the two files. It returns nil if neither has a template.
 func loadFolder(ctx context.Context, store blob.Store, dir string) (*Template, error) {
 	read := func(name string) ([]byte, error) {
 		data, err := blob.ReadAll(ctx, store, blob.Join(dir, name), maxConfig)
@@ -72,15 +73,15 @@ func loadFolder(ctx context.Context, store blob.Store, dir string) (*Template, e
 	return nil, nil
 }
 
-// parseConfig reads a tokenizer_config.json. A special token is a string or an added token, a template a string or one of a list
-// by name.
+// parseConfig reads a tokenizer_config.json. A special token is a string or an added token. The
+// template is a string or a list of named templates.
 func parseConfig(where string, data []byte) (special map[string]string, template string, err error) {
 	if data == nil {
 		return nil, "", nil
 	}
 	malformed := func(field string, cause error) error {
-		return fault.New(fault.Malformed, where, field, "is not what transformers writes").WithCause(cause).
-			WithRemedy("the file is truncated or altered: fetch it again")
+		return fault.New(fault.Malformed, where, field, "has an unexpected type").WithCause(cause).
+			WithRemedy("the file is truncated or altered: download it again")
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -118,7 +119,7 @@ func parseConfig(where string, data []byte) (special map[string]string, template
 	return special, template, nil
 }
 
-// FromGGUF reads the template in a GGUF file's metadata. It is nil where there is none.
+// FromGGUF reads the template in a GGUF file's metadata. It returns nil if there is none.
 func FromGGUF(f *gguf.File) (*Template, error) {
 	const key = "tokenizer.chat_template"
 	source, ok := f.Metadata[key].Text()
@@ -127,7 +128,8 @@ func FromGGUF(f *gguf.File) (*Template, error) {
 	}
 	tokens, _ := f.Metadata["tokenizer.ggml.tokens"].Texts()
 	special := map[string]string{}
-	for name, key := range map[string]string{"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"} {
+	for name, key := range map[string]string{"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown",
+		"pad_token": "padding"} {
 		if id, ok := f.Metadata["tokenizer.ggml."+key+"_token_id"].Int(); ok && id >= 0 && id < int64(len(tokens)) {
 			special[name] = tokens[id]
 		}

@@ -14,8 +14,8 @@ import (
 // MaxBatchBlob bounds a batch file, and the file of its options, in bytes.
 const MaxBatchBlob = 64 << 20
 
-// ReadBatch reads encoded samples, {"samples":[{"with":[ids],"without":[ids],"response":[ids]}]}, and
-// checks them against the model's vocabulary size and context length.
+// ReadBatch reads encoded samples, {"samples":[{"with":[ids],"without":[ids],"response":[ids]}]},
+// and checks them against the model's vocabulary size and context length.
 func ReadBatch(ctx context.Context, store blob.Store, name string, vocab, positions int) ([]causal.Sample, error) {
 	raw, err := blob.ReadAll(ctx, store, name, MaxBatchBlob)
 	if err != nil {
@@ -27,8 +27,8 @@ func ReadBatch(ctx context.Context, store blob.Store, name string, vocab, positi
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&batch); err != nil {
-		return nil, fault.New(fault.Malformed, name, "", `not {"samples":[{"with":[ids],"without":[ids],"response":[ids]}]}`).
-			WithCause(err)
+		const form = `not {"samples":[{"with":[ids],"without":[ids],"response":[ids]}]}`
+		return nil, fault.New(fault.Malformed, name, "", form).WithCause(err)
 	}
 	if len(batch.Samples) == 0 {
 		return nil, fault.New(fault.Missing, name, "samples", "there are none")

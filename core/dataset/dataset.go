@@ -48,7 +48,8 @@ func readItems(ctx context.Context, store blob.Store, name string) ([]history.It
 
 // Open reads the items of a source, splits them by time, and prepares the layout of prompts.
 // A source without a History gives a data set without items, for conversations and single requests.
-func Open(ctx context.Context, store blob.Store, m Model, src api.Source, template string, r api.Retrieval) (*Dataset, error) {
+func Open(ctx context.Context, store blob.Store, m Model, src api.Source, template string,
+	r api.Retrieval) (*Dataset, error) {
 	d := &Dataset{k: r.K, Tokenizer: m.Tokenizer}
 	if d.k == 0 {
 		d.k = 3
@@ -62,11 +63,12 @@ func Open(ctx context.Context, store blob.Store, m Model, src api.Source, templa
 	case api.RetrievalBM25:
 		d.retriever = &history.BM25{}
 	default:
-		return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).WithRemedy("use latest or bm25")
+		return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).
+			WithRemedy("use latest or bm25")
 	}
 	if d.Tokenizer.VocabSize() > m.Config.VocabSize {
-		return nil, fault.New(fault.Mismatch, m.Dir, "vocabulary", "has %d tokens, the model %d", d.Tokenizer.VocabSize(), m.Config.VocabSize).
-			WithRemedy("use the tokenizer that belongs to the model")
+		return nil, fault.New(fault.Mismatch, m.Dir, "vocabulary", "has %d tokens, the model %d",
+			d.Tokenizer.VocabSize(), m.Config.VocabSize).WithRemedy("use the tokenizer that belongs to the model")
 	}
 	var err error
 	if d.Template, d.layout, err = openLayout(ctx, store, m, template); err != nil {
@@ -91,8 +93,8 @@ func (d *Dataset) setLimits(r api.Retrieval, cfg weights.Config) error {
 		d.MaxPrompt = cfg.MaxPositions - d.MaxResponse
 	}
 	if d.MaxResponse < 1 || d.MaxPrompt < 2 || d.MaxPrompt+d.MaxResponse > cfg.MaxPositions {
-		return fault.New(fault.OutOfRange, "retrieval", "max_prompt, max_response", "%d and %d tokens", d.MaxPrompt, d.MaxResponse).
-			WithLimit("the model's %d positions", cfg.MaxPositions)
+		return fault.New(fault.OutOfRange, "retrieval", "max_prompt, max_response", "%d and %d tokens",
+			d.MaxPrompt, d.MaxResponse).WithLimit("the model's %d positions", cfg.MaxPositions)
 	}
 	return nil
 }
@@ -125,7 +127,8 @@ func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) er
 		heldout = heldout[:n]
 	}
 	if len(items) == 0 {
-		return fault.New(fault.Missing, src.History, "", "no item to train on").WithRemedy("add at least one text of the writer")
+		return fault.New(fault.Missing, src.History, "", "no item to train on").
+			WithRemedy("add at least one text of the writer")
 	}
 	d.Train = len(items)
 	d.Items = append(append([]history.Item{}, items...), heldout...)
@@ -157,9 +160,10 @@ type Samples struct {
 	Skipped int // items whose context does not fit
 }
 
-// Samples encodes the items from..to. Items whose context does not fit are skipped and counted. pause
-// is called between items; its error ends the work.
-func (d *Dataset) Samples(ctx context.Context, pause func(context.Context) error, from, to int, noHistory bool) (Samples, error) {
+// Samples encodes the items from..to. Items whose context does not fit are skipped and counted.
+// pause is called between items; its error ends the work.
+func (d *Dataset) Samples(ctx context.Context, pause func(context.Context) error, from, to int,
+	noHistory bool) (Samples, error) {
 	var out Samples
 	for i := from; i < to; i++ {
 		if err := pause(ctx); err != nil {

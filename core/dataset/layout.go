@@ -13,8 +13,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// layout encodes a request and its response. Both prompts of a request differ in the history only, and
-// the response is the same after both. The result depends on the input only.
+// layout encodes a request and its response. Both prompts of a request differ in the history only,
+// and the response is the same after both. The result depends on the input only.
 type layout interface {
 	// prompts encodes a request with its history and with the history erased.
 	prompts(s history.Segments) (with, without []int32, err error)
@@ -28,7 +28,7 @@ type layout interface {
 // template if it has one, else the plain one.
 func openLayout(ctx context.Context, store blob.Store, m Model, name string) (history.Template, layout, error) {
 	dir, tok, cfg := m.Dir, m.Tokenizer, m.Config
-	ends, err := weights.ReadEnds(ctx, store, dir, cfg)
+	ends, err := weights.ReadEOS(ctx, store, dir, cfg)
 	if err != nil {
 		return history.Template{}, nil, err
 	}
@@ -96,8 +96,8 @@ func (l plainLayout) response(text string) ([]int32, error) {
 
 func (l plainLayout) ends() []int32 { return l.end }
 
-// chatLayout is a conversation in the model's own format. The user's turn holds the request with its
-// history, the assistant's turn the response. Control tokens in user text are escaped.
+// chatLayout is a conversation in the model's own format. The user's turn holds the request with
+// its history, the assistant's turn the response. Control tokens in user text are escaped.
 type chatLayout struct {
 	tok *tokenizer.Tokenizer
 	t   *chat.Template

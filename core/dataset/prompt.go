@@ -46,8 +46,8 @@ func (d *Dataset) Prompt(items []history.Item, context []history.Field, chosen [
 	}
 }
 
-// fixedTokens counts the tokens that the layout adds to every prompt. The layout depends on its input
-// only, so they are counted once.
+// fixedTokens counts the tokens that the layout adds to every prompt. The layout depends on its
+// input only, so they are counted once.
 func (d *Dataset) fixedTokens() (int, error) {
 	if d.fixed == 0 {
 		empty, _, err := d.layout.prompts(history.Segments{})
@@ -60,7 +60,8 @@ func (d *Dataset) fixedTokens() (int, error) {
 }
 
 // fit lays out as many of the chosen items as limit tokens hold.
-func (d *Dataset) fit(items []history.Item, context []history.Field, chosen []int, limit int) (history.Segments, []int, error) {
+func (d *Dataset) fit(items []history.Item, context []history.Field, chosen []int,
+	limit int) (history.Segments, []int, error) {
 	encoder := plainLayout{tok: d.Tokenizer}
 	for n := len(chosen); n > 1; n-- {
 		kept := slices.Sorted(slices.Values(chosen[:n]))
@@ -87,7 +88,8 @@ func (d *Dataset) Response(text string) ([]int32, error) {
 // Ends are the tokens that end a response, the usual one first.
 func (d *Dataset) Ends() []int32 { return d.layout.ends() }
 
-// Chats tells whether the layout is the model's chat template, so that it can lay out a Conversation.
+// Chats tells whether the layout is the model's chat template, so that it can lay out a
+// Conversation.
 func (d *Dataset) Chats() bool {
 	_, ok := d.layout.(*chatLayout)
 	return ok
@@ -97,8 +99,8 @@ func (d *Dataset) Chats() bool {
 func (d *Dataset) Conversation(turns []api.ChatMessage) ([]int32, error) {
 	l, ok := d.layout.(*chatLayout)
 	if !ok {
-		return nil, fault.New(fault.Mismatch, "conversation", "", "cannot be laid out by the template %s", fault.Quote(d.Template.Name)).
-			WithRemedy("use a model with a chat template")
+		return nil, fault.New(fault.Mismatch, "conversation", "", "cannot be laid out by the template %s",
+			fault.Quote(d.Template.Name)).WithRemedy("use a model with a chat template")
 	}
 	messages := make([]chat.Message, len(turns))
 	for i, m := range turns {

@@ -83,7 +83,8 @@ func (j *benchJob) time(ctx context.Context, r *api.BenchResult) error {
 	}
 	options := model.LoadOptions{Full: p.Full, Base: p.Base, Positions: j.positions()}
 	needs := func(bool, int) []model.Needs { return []model.Needs{j.needs(samples)} }
-	if _, err := j.CheckMemory(ctx, p.Loading, engine.Workload{Dir: p.Model, Options: options, Needs: needs}); err != nil {
+	w := engine.Workload{Dir: p.Model, Options: options, Needs: needs}
+	if _, err := j.CheckMemory(ctx, p.Loading, w); err != nil {
 		return err
 	}
 	m, err := j.OpenModel(ctx, p.Model, "", options)

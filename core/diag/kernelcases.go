@@ -51,8 +51,8 @@ func kernelCases(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 	return sum, nil
 }
 
-// kernelCase runs one case. A failure becomes the message of its event, so that the other cases still
-// run; only a cancelled call or a lost device ends all of them.
+// kernelCase runs one case. A failure becomes the message of its event, so that the other cases
+// still run; only a cancelled call or a lost device ends all of them.
 func kernelCase(ctx context.Context, env *engine.Env, spec kerneltest.CaseSpec) (e api.KernelCaseEvent, err error) {
 	e.Event = api.EventKernelCase
 	start := env.Now()

@@ -15,7 +15,7 @@ import (
 
 func client() api.Client {
 	e := engine.New(engine.Host{Blobs: &blob.Mem{}})
-	return rpc.Local(e.Serve(diag.Methods(e)))
+	return rpc.Local(e.NewServer(diag.Methods(e)))
 }
 
 // TestBadRequests checks the faults of parameters that are refused before the device is used.
@@ -31,6 +31,13 @@ func TestBadRequests(t *testing.T) {
 		{api.MethodBench, map[string]any{"presets": []string{"nextquill"}}, fault.Unsupported},
 		{api.MethodBench, map[string]any{"presets": []string{"none"}}, fault.Unsupported},
 	} {
-		require.ErrorIs(t, client().Call(t.Context(), c.method, c.params, nil, nil), c.kind, "%s %v", c.method, c.params)
+		require.ErrorIs(
+			t,
+			client().Call(t.Context(), c.method, c.params, nil, nil),
+			c.kind,
+			"%s %v",
+			c.method,
+			c.params,
+		)
 	}
 }

@@ -65,8 +65,8 @@ func (e *Engine) Pause(ctx context.Context) error {
 	return blob.Cancelled(ctx)
 }
 
-// SubmitFlops is the work of one submission to the device: about 50 ms on a CPU device or on a small
-// GPU, far below the limit of a watchdog.
+// SubmitFlops is the work of one submission to the device: about 50 ms on a CPU device or on a
+// small GPU, far below the limit of a watchdog.
 func (e *Engine) SubmitFlops() float64 {
 	if e.GPU.Info().CPU {
 		return 1e9
@@ -74,9 +74,10 @@ func (e *Engine) SubmitFlops() float64 {
 	return 1e10
 }
 
-// Recover makes the device usable again after a method failed with err. A device drops the rest of a
-// batch that fails, and may report the failure late, so that caches refer to objects that were never
-// created. After a fault of the device or a panic, Recover therefore releases everything on it.
+// Recover makes the device usable again after a method failed with err. A device drops the rest of
+// a batch that fails, and may report the failure late, so that caches refer to objects that were
+// never created. After a fault of the device or a panic, Recover therefore releases everything on
+// it.
 func (e *Engine) Recover(err error) {
 	switch fault.KindOf(err) {
 	case fault.Device, fault.DeviceLimit, fault.DeviceLost, fault.Internal:
@@ -98,7 +99,7 @@ func (e *Engine) Method(name string, h Handler) rpc.Method {
 	}}
 }
 
-// Serve returns a server of these methods whose failed calls e recovers from.
-func (e *Engine) Serve(methods ...[]rpc.Method) *rpc.Server {
+// NewServer returns a server of these methods. After a failed call it calls Recover.
+func (e *Engine) NewServer(methods ...[]rpc.Method) *rpc.Server {
 	return rpc.NewServer(e.Recover, methods...)
 }

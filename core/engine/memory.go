@@ -43,8 +43,8 @@ func (env *Env) CheckMemory(ctx context.Context, l api.Loading, w Workload) (rec
 		WithRemedy("%s", env.advice(ctx, w, l.Memory, e.Recompute))
 }
 
-// CheckInference is CheckMemory for a method that uses the model in dir without training it, with the
-// adapter in that folder.
+// CheckInference is CheckMemory for a method that uses the model in dir without training it, with
+// the adapter in that folder.
 func (env *Env) CheckInference(ctx context.Context, l api.Loading, dir, adapter string, n model.Needs) error {
 	if adapter != "" {
 		if r := env.resident; r == nil || r.dir != dir || r.adapters[adapter] == nil {
@@ -62,8 +62,8 @@ func (env *Env) CheckInference(ctx context.Context, l api.Loading, dir, adapter 
 	return err
 }
 
-// Estimate estimates a workload with the given choices. What is on the device already counts as held,
-// and a resident base model is not counted twice.
+// Estimate estimates a workload with the given choices. What is on the device already counts as
+// held, and a resident base model is not counted twice.
 func (e *Engine) Estimate(ctx context.Context, w Workload, recompute bool, tokenBudget int) (api.MemoryEvent, error) {
 	m, err := model.Estimate(ctx, e.GPU.Info(), e.Blobs, w.Dir, w.Options, w.Needs(recompute, tokenBudget)...)
 	event := api.MemoryEvent{Event: api.EventMemory, Memory: api.Memory(m)}
@@ -90,7 +90,8 @@ func (env *Env) advice(ctx context.Context, w Workload, most int64, recompute bo
 	budget := w.TokenBudget
 	ways := []way{{api.BaseQ8, recompute, budget}, {api.BaseQ4, recompute, budget}}
 	if w.Trains {
-		ways = append(ways, way{w.Options.Base, true, budget}, way{api.BaseQ8, true, budget}, way{api.BaseQ4, true, budget})
+		ways = append(ways,
+			way{w.Options.Base, true, budget}, way{api.BaseQ8, true, budget}, way{api.BaseQ4, true, budget})
 		if !w.FixedBudget {
 			small := min(budget, smallBudget)
 			ways = append(ways, way{w.Options.Base, true, small}, way{api.BaseQ4, true, small})

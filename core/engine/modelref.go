@@ -11,16 +11,16 @@ import (
 	"nextquill/core/weights"
 )
 
-// ModelRef is a model for the length of a call: the resident one if it is the one asked for, else one
-// that belongs to the call. The caller frees it.
+// ModelRef is a model for the length of a call: the resident one if it is the one asked for, else
+// one that belongs to the call. The caller frees it.
 type ModelRef struct {
 	*model.Model
 	env      *Env
 	resident *resident // nil if the model belongs to the call
 }
 
-// OpenModel returns the model in dir, with the adapter in the folder of that name in use; "" uses the
-// base model alone.
+// OpenModel returns the model in dir, with the adapter in the folder of that name in use; "" uses
+// the base model alone.
 func (env *Env) OpenModel(ctx context.Context, dir, adapter string, o model.LoadOptions) (*ModelRef, error) {
 	ref := &ModelRef{env: env, resident: env.residentModel(dir, o)}
 	if ref.resident != nil {

@@ -18,19 +18,19 @@ func (e *Engine) TrainedTemplate(ctx context.Context, adapter, asked string) str
 
 // provenance is what an adapter records of its training. It is empty if the adapter cannot be read:
 // reading all of it reports the reason.
-func (e *Engine) provenance(ctx context.Context, adapter string) weights.Made {
+func (e *Engine) provenance(ctx context.Context, adapter string) weights.Provenance {
 	if adapter == "" {
-		return weights.Made{}
+		return weights.Provenance{}
 	}
-	p, err := weights.ReadMade(ctx, e.Blobs, adapter)
+	p, err := weights.ReadProvenance(ctx, e.Blobs, adapter)
 	if err != nil {
-		return weights.Made{}
+		return weights.Provenance{}
 	}
 	return p
 }
 
-// WarnAdapterMismatch emits an api.AdapterEvent if an adapter is used with another template, or on a
-// base in another format, than it was trained with.
+// WarnAdapterMismatch emits an api.AdapterEvent if an adapter is used with another template, or on
+// a base in another format, than it was trained with.
 func (env *Env) WarnAdapterMismatch(ctx context.Context, adapter, template, base string) error {
 	p := env.provenance(ctx, adapter)
 	if (p.Template == "" || p.Template == template) && (p.Base == "" || p.Base == base) {

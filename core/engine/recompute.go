@@ -8,10 +8,10 @@ import (
 	"nextquill/core/fault"
 )
 
-// activationBudget is the number of bytes of activations that a training step may keep on the device
-// if the request sets no limit. No browser and no native API reports how much memory a GPU has, and
-// a GPU that runs out of memory is lost or slows everything on the machine. Half a gigabyte is
-// available on every device that can train at all.
+// activationBudget is the number of bytes of activations that a training step may keep on the
+// device if the request sets no limit. No browser and no native API reports how much memory a GPU
+// has, and a GPU that runs out of memory is lost or slows everything on the machine. Half a
+// gigabyte is available on every device that can train at all.
 const activationBudget = 512 << 20
 
 // Plan estimates a workload. If it trains and the request does not say whether to recompute

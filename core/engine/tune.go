@@ -9,9 +9,9 @@ import (
 	"nextquill/core/kernels"
 )
 
-// TuneBlob is the blob that stores the kernel variants chosen for each device, so that later runs do
-// not measure again and are reproducible. A host that does not mount its folder measures once per
-// engine.
+// TuneBlob is the blob that stores the kernel variants chosen for each device, so that later runs
+// do not measure again and are reproducible. A host that does not mount its folder measures once
+// per engine.
 const TuneBlob = "cache/kernels.json"
 
 // maxTuneBlob bounds that blob in bytes.

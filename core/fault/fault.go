@@ -1,7 +1,8 @@
-// Package fault is the one typed error for input, storage and devices that are not what we need.
+// Package fault defines the typed error for invalid input, storage failures and unsuitable devices.
 //
-// Anything a person can cause or cure (a file, a setting, a full disk, a weak GPU) is reported as an *Error: what kind of
-// thing is wrong, where, in which field, against which limit, and what to do about it. Programming mistakes panic instead.
+// Everything that a user can cause or fix (a file, a setting, a full disk, a weak GPU) is reported
+// as an *Error. It says what kind of problem it is, where, in which field, against which limit, and
+// what to do about it. Programming errors panic instead.
 //
 // Test for a kind with errors.Is(err, fault.TooLarge) or fault.KindOf(err).
 package fault
@@ -14,25 +15,26 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says what sort of thing is wrong. It is itself an error value so that errors.Is(err, fault.Missing) reads naturally.
+// Kind classifies a fault. It is an error value itself, so that errors.Is(err, fault.Missing)
+// works.
 type Kind string
 
-// The kinds. Their text is stable: hosts and the browser page switch on it.
+// The kinds. Their text is stable: hosts and the browser page depend on it.
 const (
-	Malformed   Kind = "malformed"    // the bytes are not the format they claim to be
-	TooLarge    Kind = "too-large"    // a length or count is over a limit of ours
-	OutOfRange  Kind = "out-of-range" // a number is outside what its field allows
+	Malformed   Kind = "malformed"    // the data is not in the expected format
+	TooLarge    Kind = "too-large"    // a length or count exceeds a limit
+	OutOfRange  Kind = "out-of-range" // a number is outside the range of its field
 	Mismatch    Kind = "mismatch"     // two inputs contradict each other
-	Missing     Kind = "missing"      // a file, tensor, field or item is not there
-	Unsupported Kind = "unsupported"  // well formed, but asks for something we do not do
-	NoAdapter   Kind = "no-adapter"   // no GPU adapter on this machine
-	DeviceLimit Kind = "device-limit" // the device offers less than the job needs
-	Device      Kind = "device"       // the device refused a command: a defect of ours or of the driver
-	DeviceLost  Kind = "device-lost"  // the device went away during the job
+	Missing     Kind = "missing"      // a file, tensor, field or item does not exist
+	Unsupported Kind = "unsupported"  // valid, but requires an unsupported feature
+	NoAdapter   Kind = "no-adapter"   // no GPU on this machine
+	DeviceLimit Kind = "device-limit" // the device's limits are below what the job needs
+	Device      Kind = "device"       // the device rejected a command: a bug here or in the driver
+	DeviceLost  Kind = "device-lost"  // the device was lost during the job
 	Storage     Kind = "storage"      // reading or writing storage failed: disk full, no permission
-	Cancelled   Kind = "cancelled"    // the caller asked to stop
+	Cancelled   Kind = "cancelled"    // the caller cancelled the operation
 	NaN         Kind = "nan"          // a value that must be finite is not
-	Internal    Kind = "internal"     // a defect in the program, such as a panic
+	Internal    Kind = "internal"     // a bug in the program, such as a panic
 )
 
 // Error makes a Kind usable as the target of errors.Is.
@@ -42,14 +44,14 @@ func (k Kind) Error() string { return string(k) }
 type Error struct {
 	Kind   Kind
 	Where  string // file, blob, kernel or flag
-	Field  string // the part of it: `tensor "x"`, "hidden_size", "line 12"
-	Detail string // what was found, with the offending value
-	Limit  string // the bound it broke, when there is one
+	Field  string // part of Where: `tensor "x"`, "hidden_size", "line 12"
+	Detail string // what is wrong, with the offending value
+	Limit  string // the limit that was exceeded, if any
 	Remedy string // what to do, in the imperative
-	Err    error  // the cause, when another error lies beneath
+	Err    error  // the underlying error, if any
 }
 
-// Error reads "where: field: detail (limit …): cause; remedy".
+// Error returns "where: field: detail (limit …): cause; remedy".
 func (e *Error) Error() string {
 	var b strings.Builder
 	for _, s := range []string{e.Where, e.Field} {
@@ -79,10 +81,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the underlying error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is matches a Kind, or an *Error used as a pattern: the same kind, and the same Where and Field where the pattern sets them.
+// Is matches a Kind, or an *Error used as a pattern: the same Kind, and the same Where and Field if
+// the pattern sets them.
 func (e *Error) Is(target error) bool {
 	switch t := target.(type) {
 	case Kind:
@@ -93,30 +96,30 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// New makes a fault; format and args give its Detail.
+// New returns a fault. Detail is formatted from format and args.
 func New(kind Kind, where, field, format string, args ...any) *Error {
 	return &Error{Kind: kind, Where: where, Field: field, Detail: fmt.Sprintf(format, args...)}
 }
 
-// WithLimit names the bound that was broken, and returns e.
+// WithLimit sets the limit that was exceeded, and returns e.
 func (e *Error) WithLimit(format string, args ...any) *Error {
 	e.Limit = fmt.Sprintf(format, args...)
 	return e
 }
 
-// WithRemedy says what to do, and returns e.
+// WithRemedy sets what to do, and returns e.
 func (e *Error) WithRemedy(format string, args ...any) *Error {
 	e.Remedy = fmt.Sprintf(format, args...)
 	return e
 }
 
-// WithCause records the error beneath, and returns e.
+// WithCause sets the underlying error, and returns e.
 func (e *Error) WithCause(err error) *Error {
 	e.Err = err
 	return e
 }
 
-// KindOf gives the kind of the outermost fault in err's chain, or "" when there is none.
+// KindOf returns the kind of the outermost fault in err's chain, or "" if there is none.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -129,10 +132,11 @@ func KindOf(err error) Kind {
 	return ""
 }
 
-// maxQuoted bounds what Quote shows: names in hostile files can be megabytes.
+// maxQuoted bounds what Quote shows: names in hostile files can be megabytes long.
 const maxQuoted = 80
 
-// Quote quotes text taken from input for use in a message: control characters are escaped, long text is cut.
+// Quote quotes text from input for use in a message. It escapes control characters and truncates
+// long text.
 func Quote(s string) string {
 	if len(s) <= maxQuoted {
 		return strconv.Quote(s)

@@ -12,7 +12,7 @@ import (
 	"nextquill/core/fault"
 )
 
-func TestErrorReadsWell(t *testing.T) {
+func TestErrorText(t *testing.T) {
 	err := fault.New(fault.Malformed, "model.safetensors", `tensor "x"`,
 		"data_offsets end %d is past the file's %d data bytes", 99, 64).
 		WithRemedy("the file is truncated: fetch it again")

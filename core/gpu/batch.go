@@ -3,7 +3,7 @@ package gpu
 // Op names a command in a Batch.
 type Op uint8
 
-// The commands. Their operands are the Command fields named beside each.
+// The commands, each with the fields of Command that it uses.
 const (
 	OpCreateBuffer     Op = iota + 1 // Buffer, Size, Usage, Name
 	OpDestroyBuffer                  // Buffer
@@ -29,15 +29,15 @@ const (
 	WriteStorage
 )
 
-// Entry binds Size bytes of a buffer from Offset on. Its binding number is its
-// place in the bind group.
+// Entry binds Size bytes of a buffer from Offset on. Its binding number is its index in the bind
+// group.
 type Entry struct {
 	Buffer Buffer
 	Offset int64
 	Size   int64
 }
 
-// Command is one command; which fields count depends on Op.
+// Command is one command. Op decides which fields are used.
 type Command struct {
 	Op           Op
 	Buffer       Buffer
@@ -61,7 +61,7 @@ type Batch struct {
 	Commands []Command
 }
 
-// Reset empties b and keeps its memory.
+// Reset removes all commands and keeps the memory of b for reuse.
 func (b *Batch) Reset() {
 	clear(b.Commands)
 	b.Commands = b.Commands[:0]

@@ -7,9 +7,8 @@ import (
 	"math"
 )
 
-// Context hands out handles on one Device, caches pipelines by their text and
-// parameter blocks by their content, and counts what is alive. It is not safe
-// for concurrent use: a device has one queue.
+// Context creates objects on one Device, caches pipelines by their text and Shapes by their
+// content, and counts the memory in use. It is not safe for concurrent use: a device has one queue.
 type Context struct {
 	dev       Device
 	batch     Batch
@@ -19,7 +18,8 @@ type Context struct {
 	live      map[Buffer]liveBuffer
 	bytes     int64
 	peak      int64
-	pipelines map[string]Pipeline
+	pipelines map[string]Pipeline // by text
+	byName    map[string]Pipeline // by the names of their programs
 	shapes    map[Shape]Buffer
 	groups    map[BindGroup]struct{}
 }
@@ -35,6 +35,7 @@ func NewContext(dev Device) *Context {
 		dev:       dev,
 		live:      map[Buffer]liveBuffer{},
 		pipelines: map[string]Pipeline{},
+		byName:    map[string]Pipeline{},
 		shapes:    map[Shape]Buffer{},
 		groups:    map[BindGroup]struct{}{},
 	}
@@ -57,8 +58,8 @@ func (c *Context) NewBuffer(name string, size int64, usage Usage) Buffer {
 	return c.nextBuf
 }
 
-// Free destroys a buffer. Freeing twice, or a buffer of another context, panics:
-// it is a bug that would otherwise hit a stranger's memory.
+// Free destroys a buffer. It panics if the buffer was freed before or belongs to another context,
+// because the handle might now name a different buffer.
 func (c *Context) Free(b Buffer) {
 	l, ok := c.live[b]
 	if !ok {
@@ -69,8 +70,8 @@ func (c *Context) Free(b Buffer) {
 	c.batch.add(Command{Op: OpDestroyBuffer, Buffer: b})
 }
 
-// Write queues a write of data, whose length is a multiple of 4, at byte off.
-// The context keeps data until the next Flush.
+// Write queues a write of data at byte off. The length of data is a multiple of 4. The context
+// keeps data until the next Flush.
 func (c *Context) Write(b Buffer, off int64, data []byte) {
 	c.batch.add(Command{Op: OpWriteBuffer, Buffer: b, Offset: off, Data: data})
 }
@@ -89,17 +90,17 @@ func (c *Context) WriteU32(b Buffer, off int64, values []uint32) {
 	c.Write(b, off, data)
 }
 
-// Clear zeroes size bytes from byte off on; both are multiples of 4.
+// Clear queues zeroing size bytes from byte off on; both are multiples of 4.
 func (c *Context) Clear(b Buffer, off, size int64) {
 	c.batch.add(Command{Op: OpClearBuffer, Buffer: b, Offset: off, Size: size})
 }
 
-// Copy copies size bytes between two different buffers.
+// Copy queues a copy of size bytes between two different buffers.
 func (c *Context) Copy(src Buffer, srcOff int64, dst Buffer, dstOff, size int64) {
 	c.batch.add(Command{Op: OpCopyBuffer, Source: src, SourceOffset: srcOff, Buffer: dst, Offset: dstOff, Size: size})
 }
 
-// Flush submits what is queued.
+// Flush submits the queued commands.
 func (c *Context) Flush() error {
 	if len(c.batch.Commands) == 0 {
 		return nil
@@ -141,18 +142,16 @@ func (c *Context) Wait(ctx context.Context) error {
 	return c.Read(ctx, fence, 0, word[:])
 }
 
-// LiveBuffers counts the buffers that exist, parameter blocks aside; LiveBytes
-// and PeakBytes are their sizes, now and at most.
+// LiveBuffers is the number of buffers that exist, without those of Shapes.
 func (c *Context) LiveBuffers() int { return len(c.live) - len(c.shapes) }
 
-// LiveBytes is the size of all buffers alive.
+// LiveBytes is the size of all buffers that exist.
 func (c *Context) LiveBytes() int64 { return c.bytes }
 
 // PeakBytes is the largest LiveBytes so far.
 func (c *Context) PeakBytes() int64 { return c.peak }
 
-// Close destroys the caches and returns the names of buffers that their owners
-// did not free; those are destroyed too.
+// Close destroys all objects. It returns the names of the buffers that their owners did not free.
 func (c *Context) Close() (leaked []string, err error) {
 	for g := range c.groups {
 		c.batch.add(Command{Op: OpDestroyBindGroup, BindGroup: g})
@@ -162,6 +161,7 @@ func (c *Context) Close() (leaked []string, err error) {
 		c.batch.add(Command{Op: OpDestroyPipeline, Pipeline: p})
 	}
 	clear(c.pipelines)
+	clear(c.byName)
 	for _, b := range c.shapes {
 		c.Free(b)
 	}
@@ -184,15 +184,24 @@ func (c *Context) shape(s Shape) Buffer {
 	return b
 }
 
-// pipeline returns the compiled form of p.
-func (c *Context) pipeline(p *Program) Pipeline {
-	if h, ok := c.pipelines[p.WGSL]; ok {
-		return h
+// pipeline returns the compiled form of p. Programs whose texts are equal share it.
+func (c *Context) pipeline(p *Program) (Pipeline, error) {
+	if h, ok := c.byName[p.Name]; ok {
+		return h, nil
 	}
-	c.nextPipe++
-	c.batch.add(Command{Op: OpCreatePipeline, Pipeline: c.nextPipe, Name: p.Name, WGSL: p.WGSL, Bindings: p.bindings()})
-	c.pipelines[p.WGSL] = c.nextPipe
-	return c.nextPipe
+	text, err := p.Source()
+	if err != nil {
+		return 0, fmt.Errorf("gpu: %s: %w", p.Name, err)
+	}
+	h, ok := c.pipelines[text]
+	if !ok {
+		c.nextPipe++
+		h = c.nextPipe
+		c.batch.add(Command{Op: OpCreatePipeline, Pipeline: h, Name: p.Name, WGSL: text, Bindings: p.bindings()})
+		c.pipelines[text] = h
+	}
+	c.byName[p.Name] = h
+	return h, nil
 }
 
 func (c *Context) bindGroup(p Pipeline, entries []Entry) BindGroup {
@@ -216,7 +225,7 @@ func F32Bytes(values []float32) []byte {
 	return data
 }
 
-// BytesF32 decodes little-endian float32 values; a trailing part is dropped.
+// BytesF32 decodes little-endian float32 values; it ignores an incomplete value at the end.
 func BytesF32(data []byte) []float32 {
 	values := make([]float32, len(data)/4)
 	for i := range values {

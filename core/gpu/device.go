@@ -2,17 +2,15 @@ package gpu
 
 import "context"
 
-// Buffer, Pipeline and BindGroup are dense handles chosen by the guest, so that
-// one batch can create an object and use it without asking the host anything.
-// Zero is never a valid handle.
+// Buffer, Pipeline and BindGroup are handles. The Context chooses them, so that one batch can
+// create an object and use it without a reply from the host. They are dense, and 0 is never valid.
 type (
 	Buffer    uint32
 	Pipeline  uint32
 	BindGroup uint32
 )
 
-// Usage says what a buffer is bound as. Every buffer can be a copy source and
-// destination.
+// Usage says how a buffer is bound. Every buffer can also be a copy source and destination.
 type Usage uint32
 
 const (
@@ -22,31 +20,31 @@ const (
 	Uniform
 )
 
-// Device runs command batches. Implementations: native.Device (wgpu), and the
-// guest's proxy for the host that embeds it.
+// Device runs command batches. Implementations are native.Device (wgpu), the guest's proxy of its
+// host, and Dry, which runs nothing.
 //
-// Commands run in order. A command that fails is reported by the next Submit,
-// Read or Load, as a *fault.Error that names the kernel or buffer.
+// Commands run in order. If a command fails, the next Submit, Read or Load returns a *fault.Error
+// that names the kernel or the buffer.
 type Device interface {
-	// Info tells limits and features; it is constant for the device's life.
+	// Info returns the limits and features, which never change.
 	Info() Info
-	// Submit hands over a batch. The device does not keep b or its data.
+	// Submit queues a batch. The device does not keep b or its data.
 	Submit(b *Batch) error
-	// Read waits for all submitted work and copies len(dst) bytes from
-	// buf[off:] into dst. off and len(dst) are multiples of 4.
+	// Read waits for all submitted work and copies len(dst) bytes from buf[off:] into dst. off and
+	// len(dst) are multiples of 4.
 	Read(ctx context.Context, buf Buffer, off int, dst []byte) error
-	// Load copies n bytes of a named blob, from byte src on, into buf[dst:],
-	// without passing them through the caller's memory. dst is a multiple of
-	// 4; so is n, but for the last bytes of a buffer, which the device pads.
+	// Load copies n bytes of a named blob, from byte src on, into buf[dst:], without passing them
+	// through the caller's memory. dst is a multiple of 4. n is too, except at the end of a buffer,
+	// where the device pads the last word.
 	Load(ctx context.Context, blob string, src int64, n int, buf Buffer, dst int) error
 }
 
-// Info describes the adapter behind a device. Sizes are in bytes.
+// Info describes a device. Sizes are in bytes.
 type Info struct {
 	Name    string `json:"name"`
 	Backend string `json:"backend"`
-	// CPU is set when the adapter runs shaders on the processor (llvmpipe,
-	// SwiftShader); kernels then take their register-blocked variants.
+	// CPU is set when the device runs shaders on the processor (llvmpipe, SwiftShader). Kernels
+	// then use their register-block variants.
 	CPU                    bool  `json:"cpu"`
 	MaxBufferSize          int64 `json:"max_buffer_size"`
 	MaxBindingSize         int64 `json:"max_binding_size"`
@@ -62,7 +60,7 @@ type Info struct {
 	TimestampQuery         bool  `json:"timestamp_query"`
 }
 
-// Required limits: WebGPU's defaults, which every conformant adapter offers.
+// Required limits: WebGPU's defaults, which every conformant device offers.
 const (
 	RequiredBindingSize    = 128 << 20
 	RequiredBufferSize     = 256 << 20

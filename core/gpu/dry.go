@@ -2,21 +2,21 @@ package gpu
 
 import "context"
 
-// Dry is a device that does nothing: what is recorded against it shows what the same
-// would take on a device with these limits. Reads give zeros.
+// Dry is a device that runs nothing. Recording a plan on it shows how much memory the plan would
+// take on a device with these limits. Reads return zeros.
 type Dry struct{ Limits Info }
 
 // Info returns the limits.
 func (d Dry) Info() Info { return d.Limits }
 
-// Submit drops a batch.
+// Submit ignores the batch.
 func (Dry) Submit(*Batch) error { return nil }
 
-// Read gives zeros.
+// Read returns zeros.
 func (Dry) Read(_ context.Context, _ Buffer, _ int, dst []byte) error {
 	clear(dst)
 	return nil
 }
 
-// Load reads nothing.
+// Load does nothing.
 func (Dry) Load(context.Context, string, int64, int, Buffer, int) error { return nil }

@@ -6,9 +6,9 @@ import (
 	"sort"
 )
 
-// Tensor is a piece of device memory that kernels are recorded against. A
-// persistent tensor names a buffer range; a temporary one gets its memory when
-// the plan is compiled, shared with others that are never alive at once.
+// Tensor is a range of device memory that kernels read or write. A persistent tensor names a range
+// of a buffer. A temporary tensor gets its memory when its plan is compiled, and shares it with
+// temporaries that are not in use at the same time.
 type Tensor struct {
 	Name  string
 	Bytes int64
@@ -21,8 +21,8 @@ type Tensor struct {
 	slot        int
 }
 
-// Persistent describes bytes of an existing buffer. off must be a multiple of
-// 256, WebGPU's largest offset alignment.
+// Persistent describes a range of an existing buffer, in bytes. off is a multiple of 256, WebGPU's
+// largest offset alignment.
 func Persistent(name string, b Buffer, off, bytes int64) *Tensor {
 	if off%256 != 0 {
 		panic(fmt.Sprintf("gpu: %s: offset %d is no multiple of 256", name, off))
@@ -30,11 +30,11 @@ func Persistent(name string, b Buffer, off, bytes int64) *Tensor {
 	return &Tensor{Name: name, Bytes: max(4, bytes), buffer: b, offset: off}
 }
 
-// Handle returns the tensor's buffer and byte offset; zero before the plan of a
-// temporary is compiled.
+// Handle returns the tensor's buffer and byte offset. The buffer of a temporary is 0 until its plan
+// is compiled.
 func (t *Tensor) Handle() (Buffer, int64) { return t.buffer, t.offset }
 
-// Slice is bytes of a persistent tensor from byte off on, a multiple of 256.
+// Slice is a range of a persistent tensor, in bytes. off is a multiple of 256.
 func (t *Tensor) Slice(off, bytes int64) *Tensor {
 	if t.temp || off < 0 || off+bytes > t.Bytes {
 		panic(fmt.Sprintf("gpu: no slice %d+%d of %s (%d bytes)", off, bytes, t.Name, t.Bytes))
@@ -47,10 +47,10 @@ type Dispatch struct {
 	Program *Program
 	Shape   Shape
 	Args    []*Tensor
-	// Groups gives the workgroup counts for a replay; all zero skips it.
+	// Groups returns the workgroup counts of a replay. If one is 0, the replay skips the dispatch.
 	Groups func(r *Replay) [3]uint32
-	// Flops estimates the work of a replay, for splitting submits and for
-	// utilisation figures; nil counts as none.
+	// Flops estimates the work of a replay. Plan.Run splits submits by it, and benchmarks report
+	// it. nil counts as 0.
 	Flops func(r *Replay) float64
 }
 
@@ -71,9 +71,8 @@ type step struct {
 	size     int64
 }
 
-// Plan is a recorded sequence of dispatches, clears and copies: recorded once,
-// compiled once, replayed with other Replay values and other data. Replays allocate
-// nothing on the device.
+// Plan is a recorded sequence of dispatches, clears and copies. It is recorded once, compiled once,
+// and replayed with different Replay values and data. Replays allocate nothing on the device.
 type Plan struct {
 	ctx     *Context
 	name    string
@@ -91,22 +90,22 @@ func (c *Context) NewPlan(name string) *Plan {
 	return &Plan{ctx: c, name: name}
 }
 
-// Temp declares a temporary tensor of bytes. Its content is undefined until a
-// dispatch, Clear or Copy writes it.
+// Temp declares a temporary tensor, its size in bytes. Its content is undefined until a dispatch,
+// Clear or Copy writes it.
 func (p *Plan) Temp(name string, bytes int64) *Tensor {
 	t := &Tensor{Name: name, Bytes: max(4, bytes), temp: true, first: -1}
 	p.temps = append(p.temps, t)
 	return t
 }
 
-// Pin keeps a temporary alive over the whole plan, so that it can be written
-// before a replay and read after it.
+// Pin reserves the memory of a temporary for the complete plan, so that it can be written before a
+// replay and read after it.
 func (p *Plan) Pin(t *Tensor) *Tensor {
 	p.pinned = append(p.pinned, t)
 	return t
 }
 
-// Add records a dispatch.
+// Add records a dispatch. It panics if the number of tensors differs from that of the program.
 func (p *Plan) Add(d Dispatch) {
 	if len(d.Args) != len(d.Program.Args) {
 		panic(fmt.Sprintf("gpu: %s takes %d buffers, got %d", d.Program.Name, len(d.Program.Args), len(d.Args)))
@@ -146,11 +145,12 @@ func (p *Plan) touch(t *Tensor) {
 	t.last = len(p.steps)
 }
 
-// Compile fixes the memory of all temporaries and compiles all shaders.
+// Compile assigns the memory of all temporaries and compiles all shaders. Errors are those of
+// templates, and *fault.Error where the device's limits are too small.
 //
-// Temporaries are laid into slots: one buffer each, given to the next tensor
-// once its last reader has run. Whole buffers, not ranges of one arena, because
-// WebGPU refuses a buffer that one dispatch both reads and writes.
+// Each temporary gets a slot, which is one buffer. After the last use of a tensor, its slot serves
+// the next. Slots are separate buffers and not ranges of one, because WebGPU refuses a dispatch
+// that reads and writes the same buffer.
 func (p *Plan) Compile() error {
 	for _, t := range p.pinned {
 		t.first, t.last = 0, len(p.steps)
@@ -165,7 +165,10 @@ func (p *Plan) Compile() error {
 		if err := p.check(&s.dispatch); err != nil {
 			return err
 		}
-		s.pipeline = p.ctx.pipeline(s.dispatch.Program)
+		var err error
+		if s.pipeline, err = p.ctx.pipeline(s.dispatch.Program); err != nil {
+			return err
+		}
 		entries := []Entry{
 			{p.ctx.shape(s.dispatch.Shape), 0, 4 * ShapeWords},
 			{p.replay, 0, 4 * ReplayWords},
@@ -182,7 +185,7 @@ func (p *Plan) Compile() error {
 func (p *Plan) assignSlots() {
 	type slot struct {
 		size int64
-		free int // first step at which it may be given away
+		free int // first step at which it can be reused
 	}
 	temps := make([]*Tensor, 0, len(p.temps))
 	for _, t := range p.temps {
@@ -198,7 +201,7 @@ func (p *Plan) assignSlots() {
 			if s.free > t.first {
 				continue
 			}
-			// The tightest slot that holds t, else the one that grows least.
+			// The smallest slot that holds t, else the largest one, which grows least.
 			if best < 0 || better(s.size, slots[best].size, t.Bytes) {
 				best = i
 			}
@@ -221,7 +224,7 @@ func (p *Plan) assignSlots() {
 	}
 }
 
-// better tells whether a slot of size a suits need more than one of size b.
+// better tells whether a slot of size a is a better choice for need bytes than one of size b.
 func better(a, b, need int64) bool {
 	if a >= need && b >= need {
 		return a < b
@@ -229,11 +232,12 @@ func better(a, b, need int64) bool {
 	return a > b
 }
 
-// check finds what WebGPU would refuse, while the kernel's name is at hand.
+// check finds what WebGPU would refuse, so that the error can name the kernel.
 func (p *Plan) check(d *Dispatch) error {
 	info := p.ctx.Info()
 	if len(d.Program.Args) > info.MaxStorageBuffers {
-		return limitError(d.Program.Name, "storage buffers per stage", int64(len(d.Program.Args)), int64(info.MaxStorageBuffers))
+		return limitError(d.Program.Name, "storage buffers per stage", int64(len(d.Program.Args)),
+			int64(info.MaxStorageBuffers))
 	}
 	type rng struct {
 		t *Tensor
@@ -256,7 +260,7 @@ func (p *Plan) check(d *Dispatch) error {
 	return nil
 }
 
-// ScratchBytes is the memory of the plan's temporaries.
+// ScratchBytes is the size of the memory for temporaries.
 func (p *Plan) ScratchBytes() int64 { return p.scratch }
 
 // Flops estimates the work of one replay with r.
@@ -270,9 +274,9 @@ func (p *Plan) Flops(r *Replay) float64 {
 	return sum
 }
 
-// Run queues a replay with r. A submit is cut whenever its estimated work
-// passes budget flops (0: never), so that no submit holds the device long enough
-// for a watchdog; between submits ctx is looked at.
+// Run queues a replay with r. It starts a new submit whenever the estimated work of the current one
+// exceeds budget flops (0: never), so that no submit triggers the device's watchdog. It checks ctx
+// between submits.
 func (p *Plan) Run(ctx context.Context, r *Replay, budget float64) error {
 	if !p.done {
 		panic("gpu: plan " + p.name + " is not compiled")

@@ -12,9 +12,9 @@ type Timing struct {
 	Flops   float64
 }
 
-// Profile runs every dispatch of the plan by itself, often enough to see it above
-// the cost of a submit, and returns a timing for each. Results on the device are
-// meaningless afterwards: accumulating kernels have run many times.
+// Profile runs every dispatch of the plan separately, often enough to measure it above the cost of
+// a submit, and returns one timing for each. The results on the device are meaningless afterwards,
+// because kernels that accumulate have run many times.
 func (p *Plan) Profile(ctx context.Context, r *Replay, now func() time.Time) ([]Timing, error) {
 	p.ctx.WriteU32(p.replay, 0, r.Words[:])
 	idle, err := p.timed(ctx, now, nil, 0)
@@ -51,7 +51,7 @@ func (p *Plan) Profile(ctx context.Context, r *Replay, now func() time.Time) ([]
 	return out, nil
 }
 
-// timed is the time from submitting a command, repeats times, to its end.
+// timed returns the time from submitting a command, repeats times, to the end of all.
 func (p *Plan) timed(ctx context.Context, now func() time.Time, c *Command, repeats int) (time.Duration, error) {
 	if err := p.ctx.Wait(ctx); err != nil {
 		return 0, err

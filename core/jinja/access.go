@@ -7,7 +7,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// attribute is x.name: a method or attribute first, an item of that name next, as in the reference.
+// attribute is x.name: a method or attribute, else an item with that name, as in the reference.
 func (m *machine) attribute(of value, name string) value {
 	if v, ok := m.member(of, name); ok {
 		return v
@@ -20,7 +20,7 @@ func (m *machine) attribute(of value, name string) value {
 	return m.absent(of, name)
 }
 
-// item is x[index]: an item first, an attribute of that name next.
+// item is x[index]: an item, else an attribute with that name.
 func (m *machine) item(of, index value) value {
 	if name, ok := index.(string); ok {
 		if d, ok := of.(*Dict); ok {
@@ -54,7 +54,7 @@ func (m *machine) item(of, index value) value {
 			return of.items[n]
 		}
 	}
-	return &undefined{"the item of that index"}
+	return &undefined{"the item at that index"}
 }
 
 func (m *machine) absent(of value, name string) value {
@@ -67,7 +67,7 @@ func (m *machine) absent(of value, name string) value {
 	return &undefined{"the attribute " + fault.Quote(name) + " of a " + kindOf(of)}
 }
 
-// member is what Python finds on the object itself.
+// member returns an attribute or method of the object itself.
 func (m *machine) member(of value, name string) (value, bool) {
 	switch of := of.(type) {
 	case *namespace:
@@ -78,29 +78,29 @@ func (m *machine) member(of value, name string) (value, bool) {
 		_, none := v.(*undefined)
 		return v, !none || name == "previtem" || name == "nextitem"
 	case string:
-		if among(stringMethods, name) {
+		if inList(stringMethods, name) {
 			return function{name, func(m *machine, a *args) value { return m.stringMethod(of, a) }}, true
 		}
-		m.refuse(otherStringMethods, name, of)
+		m.rejectMethod(unsupportedStringMethods, name, of)
 	case *Dict:
-		if among(dictMethods, name) {
+		if inList(dictMethods, name) {
 			return function{name, func(m *machine, a *args) value { return m.dictMethod(of, a) }}, true
 		}
-		m.refuse(otherDictMethods, name, of)
+		m.rejectMethod(unsupportedDictMethods, name, of)
 	case *List:
-		m.refuse(otherListMethods, name, of)
+		m.rejectMethod(unsupportedListMethods, name, of)
 	}
 	return nil, false
 }
 
-// refuse refuses a method that Python has and we have not.
-func (m *machine) refuse(methods, name string, of value) {
-	if among(methods, name) {
+// rejectMethod rejects a method that Python has and this package does not.
+func (m *machine) rejectMethod(methods, name string, of value) {
+	if inList(methods, name) {
 		m.at.unsupported("the method %s of a %s", name, kindOf(of))
 	}
 }
 
-// rune finds the n-th character of a string, from its end if n is negative.
+// rune finds the n-th character of a string, counted from its end if n is negative.
 func (m *machine) rune(s string, n int64) (at, size int, ok bool) {
 	m.scan(s)
 	if n < 0 {
@@ -119,14 +119,14 @@ func (m *machine) rune(s string, n int64) (at, size int, ok bool) {
 	return 0, 0, false
 }
 
-// span resolves a slice over n items: the first index, the step, and how many there are.
+// span resolves a slice over n items: the first index, the step, and the number of items.
 func (m *machine) span(n int, low, high, step *int64) (first, by, count int64) {
 	by = 1
 	if step != nil {
 		by = *step
 	}
 	size := int64(n)
-	if by > size { // beyond the end in one step, whatever the length of the step
+	if by > size { // one step is beyond the end
 		by = size + 1
 	} else if by < -size {
 		by = -size - 1
@@ -178,9 +178,9 @@ func (m *machine) slice(of value, low, high, step *int64) value {
 		l.kind = of.kind
 		return l
 	case string:
-		m.pay(8 * len(of)) // starts
+		m.alloc(8 * len(of)) // for starts
 		m.step(1 + len(of)/16)
-		starts := make([]int, 0, len(of)+1) // by bytes, so that broken ones survive
+		starts := make([]int, 0, len(of)+1) // byte offsets, so that invalid UTF-8 survives
 		for i := 0; i < len(of); {
 			starts = append(starts, i)
 			_, size := utf8.DecodeRuneInString(of[i:])
@@ -205,7 +205,7 @@ func (m *machine) slice(of value, low, high, step *int64) value {
 	return &undefined{"the slice of a " + kindOf(of)}
 }
 
-// iterate gives the items that a loop goes over.
+// iterate returns the items that a loop iterates over.
 func (m *machine) iterate(v value) []value {
 	switch v := v.(type) {
 	case *List:
@@ -213,7 +213,7 @@ func (m *machine) iterate(v value) []value {
 	case *undefined:
 		return nil
 	case *Dict:
-		m.pay(16 * len(v.keys))
+		m.alloc(16 * len(v.keys))
 		m.step(len(v.keys))
 		items := make([]value, len(v.keys))
 		for i, k := range v.keys {
@@ -221,7 +221,7 @@ func (m *machine) iterate(v value) []value {
 		}
 		return items
 	case string:
-		m.pay(16 * len(v))
+		m.alloc(16 * len(v))
 		m.step(len(v))
 		var items []value
 		for i := 0; i < len(v); {

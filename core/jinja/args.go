@@ -2,11 +2,11 @@ package jinja
 
 import "slices"
 
-// args are the values of a call's arguments.
+// args are the evaluated arguments of a call.
 type args struct {
-	name  string   // of the function
+	name  string   // name of the function
 	list  []value  // positional ones
-	names []string // of the others
+	names []string // of the keyword arguments
 	named []value
 }
 
@@ -23,11 +23,11 @@ func (a arguments) eval(m *machine, name string) *args {
 	return out
 }
 
-// take gives the arguments of a function with these parameters, nil where one was left out, and refuses all others.
-func (a *args) take(m *machine, params ...string) []*value {
+// bind returns the arguments in the order of params, nil for an absent one. It rejects all others.
+func (a *args) bind(m *machine, params ...string) []*value {
 	out := make([]*value, len(params))
 	if len(a.list) > len(params) {
-		m.fail("%s takes %d arguments, not %d", a.name, len(params), len(a.list))
+		m.fail("%s takes %d arguments, but got %d", a.name, len(params), len(a.list))
 	}
 	for i := range a.list {
 		out[i] = &a.list[i]
@@ -38,39 +38,39 @@ func (a *args) take(m *machine, params ...string) []*value {
 			m.at.unsupported("the argument %s of %s", name, a.name)
 		}
 		if out[at] != nil {
-			m.fail("%s is given the argument %s twice", a.name, name)
+			m.fail("%s got the argument %s twice", a.name, name)
 		}
 		out[at] = &a.named[i]
 	}
 	return out
 }
 
-// text gives a string argument.
-func (a *args) text(m *machine, v *value) string {
+// stringArg returns a string argument.
+func (a *args) stringArg(m *machine, v *value) string {
 	if v == nil {
-		m.fail("%s wants one more argument", a.name)
+		m.fail("%s needs one more argument", a.name)
 	}
 	s, ok := (*v).(string)
 	if !ok {
-		m.fail("%s wants a str, not a %s", a.name, kindOf(*v))
+		m.fail("%s needs a str, but got a %s", a.name, kindOf(*v))
 	}
 	return s
 }
 
-// whole gives an integer argument, or otherwise where it was left out.
-func (a *args) whole(m *machine, v *value, otherwise int64) int64 {
+// intArg returns an integer argument, or otherwise if it is absent.
+func (a *args) intArg(m *machine, v *value, otherwise int64) int64 {
 	if v == nil {
 		return otherwise
 	}
 	n, ok := integer(*v)
 	if !ok {
-		m.fail("%s wants an int, not a %s", a.name, kindOf(*v))
+		m.fail("%s needs an int, but got a %s", a.name, kindOf(*v))
 	}
 	return n
 }
 
-// flag gives a switch.
-func flag(v *value, otherwise bool) bool {
+// boolArg returns a bool argument, or otherwise if it is absent.
+func boolArg(v *value, otherwise bool) bool {
 	if v == nil {
 		return otherwise
 	}

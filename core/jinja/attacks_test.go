@@ -11,45 +11,66 @@ import (
 	"nextquill/core/fault"
 )
 
-// attacks are templates that ask for too much, and what stops them. Those whose text is made here are too long to read.
+// attacks are templates that exceed a limit, and the message that must result.
 var attacks = []struct{ name, source, message string }{
 	{"long", strings.Repeat("a", maxSource+1), "the template has 262145 bytes"},
-	{"deep-brackets", "{{ " + strings.Repeat("(", 5000) + strings.Repeat(")", 5000) + " }}", "nested too deep"},
-	{"deep-lists", "{{ " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + " }}", "nested too deep"},
-	{"deep-not", "{{ " + strings.Repeat("not ", 50000) + "x }}", "nested too deep"},
-	{"deep-minus", "{{ " + strings.Repeat("- ", 50000) + "1 }}", "nested too deep"},
-	{"deep-else", "{{ " + strings.Repeat("1 if 0 else ", 5000) + "1 }}", "nested too deep"},
-	{"deep-if", strings.Repeat("{% if 1 %}", 5000), "nested too deep"},
-	{"deep-for", strings.Repeat("{% for x in y %}", 5000), "nested too deep"},
-	{"deep-subscripts", "{{ x" + strings.Repeat("[x", 5000) + strings.Repeat("]", 5000) + " }}", "nested too deep"},
+	{"deep-brackets", "{{ " + strings.Repeat("(", 5000) + strings.Repeat(")", 5000) + " }}", "nested too deeply"},
+	{"deep-lists", "{{ " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + " }}", "nested too deeply"},
+	{"deep-not", "{{ " + strings.Repeat("not ", 50000) + "x }}", "nested too deeply"},
+	{"deep-minus", "{{ " + strings.Repeat("- ", 50000) + "1 }}", "nested too deeply"},
+	{"deep-else", "{{ " + strings.Repeat("1 if 0 else ", 5000) + "1 }}", "nested too deeply"},
+	{"deep-if", strings.Repeat("{% if 1 %}", 5000), "nested too deeply"},
+	{"deep-for", strings.Repeat("{% for x in y %}", 5000), "nested too deeply"},
+	{"deep-subscripts", "{{ x" + strings.Repeat("[x", 5000) + strings.Repeat("]", 5000) + " }}", "nested too deeply"},
 	{"chain-attributes", "{{ x" + strings.Repeat(".x", 100000) + " }}", "too many operators in a row"},
 	{"chain-plus", "{{ 1" + strings.Repeat("+1", 100000) + " }}", "too many operators in a row"},
 	{"chain-and", "{{ 1" + strings.Repeat(" and 1", 40000) + " }}", "too many operators in a row"},
 	{"chain-filters", "{{ 1" + strings.Repeat("|abs", 40000) + " }}", "too many operators in a row"},
 	{"chain-if", "{{ 1" + strings.Repeat(" if 1", 40000) + " }}", "too many operators in a row"},
-	{"laughs", `{% set ns = namespace(x="lol") %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}`, "makes too much text"},
-	{"laughs-list", `{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}`, "runs for too long"},
-	{"laughs-filter", `{% set ns = namespace(x="ll") %}{% for i in range(99) %}{% set ns.x = ns.x|replace("l", ns.x) %}{% endfor %}`, "makes too much text"},
-	{"laughs-join", `{% set ns = namespace(x="ll") %}{% for i in range(99) %}{% set ns.x = ns.x|join(ns.x) %}{% endfor %}`, "makes too much text"},
-	{"laughs-body", `{% set ns = namespace(x="l") %}{% for i in range(99) %}{% set y %}{{ ns.x }}{{ ns.x }}{% endset %}{% set ns.x = y %}{% endfor %}`, "makes too much text"},
-	{"laughs-json", `{% set ns = namespace(x="\\") %}{% for i in range(99) %}{% set ns.x = ns.x|tojson %}{% endfor %}`, "makes too much text"},
-	{"laughs-indent", `{{ [1]|tojson(indent="x" * 60000000) }}{{ [1,[1,[1]]]|tojson(indent="x" * 60000000) }}`, "makes too much text"},
-	{"loops", `{% for i in range(100000) %}{% for j in range(100000) %}{% for k in range(100000) %}{% endfor %}{% endfor %}{% endfor %}`, "runs for too long"},
-	{"loops-free", `{% set r = range(100000) %}{% for i in r %}{% for j in r %}{% endfor %}{% endfor %}`, "runs for too long"},
+	{"laughs", `{% set ns = namespace(x="lol") %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}`,
+		"produces too much text"},
+	{"laughs-list", `{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}`,
+		"runs for too long"},
+	{"laughs-filter",
+		`{% set ns = namespace(x="ll") %}{% for i in range(99) %}{% set ns.x = ns.x|replace("l", ns.x) %}{% endfor %}`,
+		"produces too much text"},
+	{"laughs-join",
+		`{% set ns = namespace(x="ll") %}{% for i in range(99) %}{% set ns.x = ns.x|join(ns.x) %}{% endfor %}`,
+		"produces too much text"},
+	{"laughs-body",
+		`{% set ns = namespace(x="l") %}{% for i in range(99) %}{% set y %}{{ ns.x }}{{ ns.x }}{% endset %}{% ` +
+			`set ns.x = y %}{% endfor %}`, "produces too much text"},
+	{"laughs-json", `{% set ns = namespace(x="\\") %}{% for i in range(99) %}{% set ns.x = ns.x|tojson %}{% endfor %}`,
+		"produces too much text"},
+	{"laughs-indent", `{{ [1]|tojson(indent="x" * 60000000) }}{{ [1,[1,[1]]]|tojson(indent="x" * 60000000) }}`,
+		"produces too much text"},
+	{"loops", `{% for i in range(100000) %}{% for j in range(100000) %}{% for k in range(100000) %}{% endfor ` +
+		`%}{% endfor %}{% endfor %}`, "runs for too long"},
+	{"loops-free", `{% set r = range(100000) %}{% for i in r %}{% for j in r %}{% endfor %}{% endfor %}`,
+		"runs for too long"},
 	{"range", `{% for i in range(100001) %}{% endfor %}`, "the range is too long"},
 	{"range-end", `{% for i in range(9223372036854775806, 9223372036854775807, 5) %}{% endfor %}`, "more than 64 bits"},
-	{"repeat", `{{ "x" * 10000000000 }}`, "makes too much text"},
+	{"repeat", `{{ "x" * 10000000000 }}`, "produces too much text"},
 	{"power", `{{ 1 ** 9223372036854775807 }}{{ (-1) ** 9223372036854775807 }}`, "runs for too long"},
-	{"scan", `{% set s = "a" * 30000000 %}{% for i in range(100000) %}{% if "b" in s %}{% endif %}{% endfor %}`, "runs for too long"},
-	{"nest-print", `{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}`, "nested too deep"},
-	{"nest-json", `{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}`, "nested too deep"},
-	{"nest-equal", `{% set a = namespace(x=[]) %}{% set b = namespace(x=[]) %}{% for i in range(1000) %}{% set a.x = [a.x] %}{% set b.x = [b.x] %}{% endfor %}{{ a.x == b.x }}`, "nested too deep"},
-	{"slice-step", `{{ "abc"[::-9223372036854775807 - 1] }}{{ "abc"[-9223372036854775807 - 1:9223372036854775807:9223372036854775807] }}{{ 1/0 }}`, "division by zero"},
-	{"split", `{% set s = "a" * 5000000 %}{{ s.split("a")|length }}`, "makes too much text"},
-	{"characters", `{{ ("a" * 10000000)|list|length }}`, "makes too much text"},
+	{"scan", `{% set s = "a" * 30000000 %}{% for i in range(100000) %}{% if "b" in s %}{% endif %}{% endfor %}`,
+		"runs for too long"},
+	{"nest-print",
+		`{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}`,
+		"nested too deeply"},
+	{"nest-json",
+		`{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ` +
+			`ns.x|tojson }}`, "nested too deeply"},
+	{"nest-equal",
+		`{% set a = namespace(x=[]) %}{% set b = namespace(x=[]) %}{% for i in range(1000) %}{% set a.x = [a.x] ` +
+			`%}{% set b.x = [b.x] %}{% endfor %}{{ a.x == b.x }}`, "nested too deeply"},
+	{"slice-step",
+		`{{ "abc"[::-9223372036854775807 - 1] }}{{ "abc"[-9223372036854775807 - ` +
+			`1:9223372036854775807:9223372036854775807] }}{{ 1/0 }}`, "division by zero"},
+	{"split", `{% set s = "a" * 5000000 %}{{ s.split("a")|length }}`, "produces too much text"},
+	{"characters", `{{ ("a" * 10000000)|list|length }}`, "produces too much text"},
 }
 
-func TestAttacksAreStopped(t *testing.T) {
+func TestAttacks(t *testing.T) {
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -69,7 +90,7 @@ func TestAttacksAreStopped(t *testing.T) {
 	}
 }
 
-// FuzzTemplate holds that any template gives text or a typed fault.
+// FuzzTemplate checks that any template gives text or a typed fault.
 func FuzzTemplate(f *testing.F) {
 	g, vars := readGoldens(f)
 	for _, c := range g.Cases {

@@ -33,12 +33,12 @@ func (e *mapping) eval(m *machine) value {
 	for i, x := range e.keys {
 		key, ok := x.eval(m).(string)
 		if !ok {
-			e.unsupported("a dict whose keys are not strings")
+			e.unsupported("a dict with keys that are not strings")
 		}
 		d.Set(key, e.values[i].eval(m))
 	}
 	m.step(1)
-	m.pay(64 * len(d.keys))
+	m.alloc(64 * len(d.keys))
 	return d
 }
 
@@ -69,7 +69,7 @@ func (e *slice) eval(m *machine) value {
 		}
 		n, ok := integer(v)
 		if !ok {
-			e.fail(fault.Malformed, "a slice takes integers, not %s", kindOf(v))
+			e.fail(fault.Malformed, "a slice takes integers, but got %s", kindOf(v))
 		}
 		bounds[i] = &n
 	}
@@ -148,7 +148,7 @@ func (e *unary) eval(m *machine) value {
 	}
 	f, ok := x.(float64)
 	if !ok {
-		m.fail("%s cannot be applied to a %s", e.op, m.described(x))
+		m.fail("%s cannot be applied to a %s", e.op, m.describe(x))
 	}
 	if e.op == "-" {
 		f = -f
@@ -156,8 +156,8 @@ func (e *unary) eval(m *machine) value {
 	return f
 }
 
-// described names a value's type, or what is undefined.
-func (m *machine) described(v value) string {
+// describe returns the name of a value's type. It fails if the value is undefined.
+func (m *machine) describe(v value) string {
 	if u, ok := v.(*undefined); ok {
 		m.fail("%s is undefined", u.what)
 	}
@@ -174,9 +174,9 @@ func (e *binary) eval(m *machine) value {
 	return m.arithmetic(e.op, x, y)
 }
 
-// join concatenates, and pays before it allocates.
+// join concatenates, and checks memory before it allocates.
 func (m *machine) join(a, b string) string {
-	m.pay(len(a) + len(b))
+	m.alloc(len(a) + len(b))
 	m.step(1 + (len(a)+len(b))/64)
 	return a + b
 }
@@ -205,12 +205,12 @@ func (m *machine) arithmetic(op string, x, y value) value {
 		}
 	case *List:
 		if l, ok := y.(*List); ok && op == "+" && s.kind == l.kind && !s.view() {
-			m.pay(16 * (len(s.items) + len(l.items)))
+			m.alloc(16 * (len(s.items) + len(l.items)))
 			m.step(len(s.items) + len(l.items))
 			return &List{items: append(append([]value{}, s.items...), l.items...), kind: s.kind}
 		}
 		if op == "*" {
-			m.at.unsupported("a list repeated (*)")
+			m.at.unsupported("a repeated list (*)")
 		}
 	}
 	if n, ok := integer(x); ok && op == "*" {
@@ -218,7 +218,7 @@ func (m *machine) arithmetic(op string, x, y value) value {
 			return m.repeat(s, n)
 		}
 	}
-	m.fail("%s cannot join a %s and a %s", op, m.described(x), m.described(y))
+	m.fail("%s cannot join a %s and a %s", op, m.describe(x), m.describe(y))
 	return nil
 }
 
@@ -227,9 +227,9 @@ func (m *machine) repeat(s string, n int64) string {
 		return ""
 	}
 	if n > maxMemory {
-		m.at.exceeded("the template makes too much text", maxMemory)
+		m.at.exceeded("the template produces too much text", maxMemory)
 	}
-	m.pay(len(s) * int(n))
+	m.alloc(len(s) * int(n))
 	return strings.Repeat(s, int(n))
 }
 
@@ -251,7 +251,7 @@ func (m *machine) integers(op string, i, j int64) value {
 		ok = i == 0 || n/i == j && !(i == -1 && j == math.MinInt64)
 	case "/":
 		return float64(i) / float64(j)
-	case "//", "%": // Python rounds to minus infinity
+	case "//", "%": // Python rounds toward minus infinity
 		if j == -1 {
 			if op == "%" {
 				return int64(0)
@@ -312,7 +312,7 @@ func (m *machine) floats(op string, x, y float64) value {
 		f = math.Pow(x, y)
 	}
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		m.fail("the result of %s is no number", op)
+		m.fail("the result of %s is not a number", op)
 	}
 	return f
 }
@@ -346,9 +346,9 @@ func (m *machine) compare(op string, x, y value) bool {
 	if a, ok := number(x); ok {
 		b, ok := number(y)
 		if !ok {
-			m.fail("%s cannot compare a %s and a %s", op, kindOf(x), m.described(y))
+			m.fail("%s cannot compare a %s and a %s", op, kindOf(x), m.describe(y))
 		}
-		if i, ok := integer(x); ok { // exactly: a float64 has 53 bits
+		if i, ok := integer(x); ok { // exact: a float64 has only 53 bits
 			if j, ok := integer(y); ok {
 				a, b = 0, 0
 				if i < j {
@@ -367,9 +367,9 @@ func (m *machine) compare(op string, x, y value) bool {
 		s, ok := x.(string)
 		t, also := y.(string)
 		if !ok || !also {
-			m.fail("%s cannot compare a %s and a %s", op, m.described(x), m.described(y))
+			m.fail("%s cannot compare a %s and a %s", op, m.describe(x), m.describe(y))
 		}
-		order = strings.Compare(s, t) // by bytes, which in UTF-8 is by code points
+		order = strings.Compare(s, t) // byte order equals code point order in UTF-8
 	}
 	switch op {
 	case "<":
@@ -388,7 +388,7 @@ func (m *machine) contains(in, v value) bool {
 	case string:
 		s, ok := v.(string)
 		if !ok {
-			m.fail("in takes a str before a str, not a %s", m.described(v))
+			m.fail("in needs a str to search in a str, but got a %s", m.describe(v))
 		}
 		m.scan(in)
 		return strings.Contains(in, s)
@@ -406,6 +406,6 @@ func (m *machine) contains(in, v value) bool {
 	case *undefined:
 		return false
 	}
-	m.fail("a %s contains nothing", kindOf(in))
+	m.fail("a %s is not a container", kindOf(in))
 	return false
 }

@@ -72,13 +72,13 @@ func (t target) set(m *machine, v value) {
 	}
 	ns, ok := m.get(t.name).(*namespace)
 	if !ok {
-		m.fail("set can change attributes of a namespace only, %s is none", t.name)
+		m.fail("set can only change attributes of a namespace, and %s is not one", t.name)
 	}
 	ns.Set(t.attr, v)
-	m.pay(64)
+	m.alloc(64)
 }
 
-// unpack gives the n parts of a value.
+// unpack returns the n parts of a value.
 func (m *machine) unpack(v value, n int) []value {
 	parts := m.iterate(v)
 	if len(parts) != n {
@@ -132,7 +132,7 @@ func (s *loop) exec(m *machine) signal {
 	return goesOn
 }
 
-// sift keeps the items for which the loop's condition holds.
+// filterLoopItems keeps the items for which the loop's condition is true.
 func (s *loop) sift(m *machine, items []value, bind func(value)) (kept []value) {
 	for _, item := range items {
 		m.step(1)
@@ -144,11 +144,11 @@ func (s *loop) sift(m *machine, items []value, bind func(value)) (kept []value) 
 		}
 		m.leave()
 	}
-	m.pay(16 * len(kept))
+	m.alloc(16 * len(kept))
 	return kept
 }
 
-// get gives an attribute of the variable loop.
+// get returns an attribute of the variable loop.
 func (it *iteration) get(m *machine, name string) value {
 	n := len(it.items)
 	at := func(i int, what string) value {
@@ -176,14 +176,14 @@ func (it *iteration) get(m *machine, name string) value {
 		return at(it.i-1, "there is no previous item")
 	case "nextitem":
 		return at(it.i+1, "there is no next item")
-	case "depth": // counts recursive loops, which we have not
+	case "depth": // always 1: recursive loops are not supported
 		return int64(1)
 	case "depth0":
 		return int64(0)
 	case "cycle":
 		return function{"cycle", func(m *machine, a *args) value {
 			if len(a.names) > 0 || len(a.list) == 0 {
-				m.fail("loop.cycle takes the values to choose from")
+				m.fail("loop.cycle needs values to choose from")
 			}
 			return a.list[it.i%len(a.list)]
 		}}

@@ -6,10 +6,11 @@ import (
 	"nextquill/core/fault"
 )
 
-// pos is a place in the template, counted from 1; columns count bytes.
+// pos is a position in the template, counted from 1; columns count bytes.
 type pos struct{ line, col int }
 
-// failure is how lexer, parser and machine give up from any depth: thrown here, caught at the border of the package.
+// failure is the panic value of lexer, parser and machine. The package's exported functions recover
+// it.
 type failure struct {
 	pos
 	*fault.Error
@@ -19,21 +20,21 @@ func (p pos) fail(kind fault.Kind, format string, args ...any) {
 	panic(failure{p, fault.New(kind, "", "", format, args...)})
 }
 
-// syntax refuses what is not Jinja.
+// syntax rejects invalid Jinja.
 func (p pos) syntax(format string, args ...any) { p.fail(fault.Malformed, format, args...) }
 
-// unsupported refuses what is Jinja, but not in the subset.
+// unsupported rejects valid Jinja outside the subset.
 func (p pos) unsupported(format string, args ...any) {
 	e := fault.New(fault.Unsupported, "", "", format, args...)
 	panic(failure{p, e.WithRemedy("use the plain template, or a chat template without it")})
 }
 
-// exceeded reports a limit.
+// exceeded reports an exceeded limit.
 func (p pos) exceeded(what string, limit int) {
 	panic(failure{p, fault.New(fault.TooLarge, "", "", "%s", what).WithLimit("%d", limit)})
 }
 
-// catch turns a thrown failure into the error of an exported function; other panics are defects and go on.
+// catch turns a failure into the error of an exported function. Other panics are bugs and continue.
 func catch(name string, err *error) {
 	switch thrown := recover().(type) {
 	case nil:

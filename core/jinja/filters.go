@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// filters are those that chat templates use.
-const filters = " trim upper lower capitalize title string length count list items first last reverse join replace default d int float " +
+// filters are the supported filters.
+const filters = " trim upper lower capitalize title string length count list items first last " +
+	"reverse join replace default d int float " +
 	"abs tojson attr map select reject selectattr rejectattr "
 
-// filter is v|name(a), name being one of filters.
+// filter is v|name(a); name is one of filters.
 func (m *machine) filter(v value, a *args) value {
 	switch a.name {
 	case "trim":
-		return a.trim(m, m.scanned(v), true, true)
+		return a.trim(m, m.scannedString(v), true, true)
 	case "join":
 		return filterJoin(m, v, a)
 	case "replace":
@@ -32,18 +33,18 @@ func (m *machine) filter(v value, a *args) value {
 	case "map":
 		return filterMap(m, v, a)
 	case "select", "reject", "selectattr", "rejectattr":
-		return m.chosen(v, a, strings.HasSuffix(a.name, "attr"), a.name[0] == 's')
+		return m.selectItems(v, a, strings.HasSuffix(a.name, "attr"), a.name[0] == 's')
 	}
-	a.take(m)
+	a.bind(m)
 	switch a.name {
 	case "upper":
-		return m.upper(m.scanned(v))
+		return m.upper(m.scannedString(v))
 	case "lower":
-		return m.lower(m.scanned(v))
+		return m.lower(m.scannedString(v))
 	case "capitalize":
-		return m.capitalize(m.scanned(v))
+		return m.capitalize(m.scannedString(v))
 	case "title":
-		return m.title(m.scanned(v), func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
+		return m.title(m.scannedString(v), func(c rune) bool { return isSpace(c) || strings.ContainsRune("-({[<", c) })
 	case "string":
 		return m.str(v)
 	case "length", "count":
@@ -53,15 +54,15 @@ func (m *machine) filter(v value, a *args) value {
 	case "items":
 		return filterItems(m, v)
 	case "first", "last":
-		return m.end(v, a.name == "first")
+		return m.firstOrLast(v, a.name == "first")
 	case "reverse":
 		return filterReverse(m, v)
 	}
 	return filterAbs(m, v)
 }
 
-// scanned is the text of a value, paid for as read.
-func (m *machine) scanned(v value) string {
+// scannedString returns the text of a value and counts the steps to read it.
+func (m *machine) scannedString(v value) string {
 	s := m.str(v)
 	m.scan(s)
 	return s
@@ -74,16 +75,16 @@ func filterItems(m *machine, v value) value {
 	case *undefined:
 		return &List{}
 	}
-	m.fail("items wants a dict, not a %s", kindOf(v))
+	m.fail("items needs a dict, but got a %s", kindOf(v))
 	return nil
 }
 
-// end is the first or last item.
-func (m *machine) end(v value, first bool) value {
+// firstOrLast returns the first or last item.
+func (m *machine) firstOrLast(v value, first bool) value {
 	items := m.iterate(v)
 	switch {
 	case len(items) == 0:
-		return &undefined{"the first or last of nothing"}
+		return &undefined{"the first or last item of an empty value"}
 	case first:
 		return items[0]
 	}
@@ -99,10 +100,10 @@ func filterReverse(m *machine, v value) value {
 }
 
 func filterJoin(m *machine, v value, a *args) value {
-	p := a.take(m, "d", "attribute")
+	p := a.bind(m, "d", "attribute")
 	items := m.iterate(v)
 	if p[1] != nil {
-		items = m.attributes(items, a.text(m, p[1]))
+		items = m.attributes(items, a.stringArg(m, p[1]))
 	}
 	sep := ""
 	if p[0] != nil {
@@ -112,17 +113,17 @@ func filterJoin(m *machine, v value, a *args) value {
 }
 
 func filterReplace(m *machine, v value, a *args) value {
-	p := a.take(m, "old", "new", "count")
+	p := a.bind(m, "old", "new", "count")
 	count := int64(-1)
 	if p[2] != nil && *p[2] != nil {
-		count = a.whole(m, p[2], -1)
+		count = a.intArg(m, p[2], -1)
 	}
-	return m.replace(m.scanned(v), a.text(m, p[0]), a.text(m, p[1]), count)
+	return m.replace(m.scannedString(v), a.stringArg(m, p[0]), a.stringArg(m, p[1]), count)
 }
 
 func filterDefault(m *machine, v value, a *args) value {
-	p := a.take(m, "default_value", "boolean")
-	if _, ok := v.(*undefined); !ok && !(flag(p[1], false) && !truth(v)) {
+	p := a.bind(m, "default_value", "boolean")
+	if _, ok := v.(*undefined); !ok && !(boolArg(p[1], false) && !truth(v)) {
 		return v
 	}
 	if p[0] == nil {
@@ -132,7 +133,7 @@ func filterDefault(m *machine, v value, a *args) value {
 }
 
 func filterInt(m *machine, v value, a *args) value {
-	otherwise := a.whole(m, a.take(m, "default")[0], 0)
+	otherwise := a.intArg(m, a.bind(m, "default")[0], 0)
 	switch v := v.(type) {
 	case bool, int64:
 		n, _ := integer(v)
@@ -163,7 +164,7 @@ func (m *machine) truncated(f float64, otherwise int64) int64 {
 	return int64(f)
 }
 
-// decimal parses a float as Python does, where that and Go agree on what one is.
+// decimal parses a float as Python does, if Python and Go agree on its syntax.
 func decimal(s string) (float64, bool) {
 	if strings.ContainsAny(s, "xXpP_") {
 		return 0, false
@@ -173,7 +174,7 @@ func decimal(s string) (float64, bool) {
 }
 
 func filterFloat(m *machine, v value, a *args) value {
-	p := a.take(m, "default")
+	p := a.bind(m, "default")
 	if f, ok := number(v); ok {
 		return f
 	}
@@ -197,26 +198,26 @@ func filterAbs(m *machine, v value) value {
 	}
 	f, ok := v.(float64)
 	if !ok {
-		m.fail("abs wants a number, not a %s", m.described(v))
+		m.fail("abs needs a number, but got a %s", m.describe(v))
 	}
 	return math.Abs(f)
 }
 
 func filterAttr(m *machine, v value, a *args) value {
-	name := a.text(m, a.take(m, "name")[0])
+	name := a.stringArg(m, a.bind(m, "name")[0])
 	if found, ok := m.member(v, name); ok {
 		return found
 	}
 	return m.absent(v, name)
 }
 
-// attributes gives an attribute of each item, by a path like "function.name".
+// attributes returns an attribute of each item, by a path like "function.name".
 func (m *machine) attributes(items []value, path string) []value {
 	out := make([]value, len(items))
 	for i, item := range items {
 		out[i] = m.path(item, path)
 	}
-	m.pay(16 * len(out))
+	m.alloc(16 * len(out))
 	return out
 }
 
@@ -236,8 +237,8 @@ func (m *machine) path(v value, path string) value {
 func filterMap(m *machine, v value, a *args) value {
 	items := m.iterate(v)
 	if len(a.list) == 0 {
-		p := a.take(m, "attribute", "default")
-		out := m.attributes(items, a.text(m, p[0]))
+		p := a.bind(m, "attribute", "default")
+		out := m.attributes(items, a.stringArg(m, p[0]))
 		for i := range out {
 			if _, missing := out[i].(*undefined); missing && p[1] != nil {
 				out[i] = *p[1]
@@ -245,8 +246,8 @@ func filterMap(m *machine, v value, a *args) value {
 		}
 		return m.listOf(out)
 	}
-	name := a.text(m, &a.list[0])
-	if !among(filters, name) {
+	name := a.stringArg(m, &a.list[0])
+	if !inList(filters, name) {
 		m.at.unsupported("the filter %s", name)
 	}
 	rest := &args{name: name, list: a.list[1:], names: a.names, named: a.named}
@@ -258,21 +259,22 @@ func filterMap(m *machine, v value, a *args) value {
 	return m.listOf(out)
 }
 
-// chosen are the items for which a test holds, or with keep off does not: of the items themselves, or of an attribute.
-func (m *machine) chosen(v value, a *args, byAttribute, keep bool) value {
+// selectItems returns the items whose test result equals keep. With byAttribute it tests an
+// attribute of the item.
+func (m *machine) selectItems(v value, a *args, byAttribute, keep bool) value {
 	items, list := m.iterate(v), a.list
 	path := ""
 	if byAttribute {
 		if len(list) == 0 {
-			m.fail("%s wants an attribute", a.name)
+			m.fail("%s needs an attribute", a.name)
 		}
-		path = a.text(m, &list[0])
+		path = a.stringArg(m, &list[0])
 		list = list[1:]
 	}
 	rest := &args{}
 	if len(list) > 0 {
-		rest = &args{name: a.text(m, &list[0]), list: list[1:], names: a.names, named: a.named}
-		if !among(tests, rest.name) {
+		rest = &args{name: a.stringArg(m, &list[0]), list: list[1:], names: a.names, named: a.named}
+		if !inList(tests, rest.name) {
 			m.at.unsupported("the test %s", rest.name)
 		}
 	}

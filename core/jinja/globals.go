@@ -11,15 +11,15 @@ func globals(now func() time.Time) map[string]value {
 	g := map[string]value{}
 	add := func(name string, f func(m *machine, a *args) value) { g[name] = function{name, f} }
 	add("raise_exception", func(m *machine, a *args) value {
-		message := m.str(*orNone(a.take(m, "message")[0]))
-		e := fault.New(fault.Unsupported, "", "", "the template refuses the conversation: %s", fault.Quote(message))
+		message := m.str(*orNone(a.bind(m, "message")[0]))
+		e := fault.New(fault.Unsupported, "", "", "the template rejects the conversation: %s", fault.Quote(message))
 		panic(failure{m.at, e.WithRemedy("use the plain template")})
 	})
 	add("range", func(m *machine, a *args) value {
-		p := a.take(m, "start", "stop", "step")
-		from, to, by := int64(0), a.whole(m, p[0], 0), a.whole(m, p[2], 1)
+		p := a.bind(m, "start", "stop", "step")
+		from, to, by := int64(0), a.intArg(m, p[0], 0), a.intArg(m, p[2], 1)
 		if p[1] != nil {
-			from, to = to, a.whole(m, p[1], 0)
+			from, to = to, a.intArg(m, p[1], 0)
 		}
 		if by == 0 {
 			m.fail("the step of range is 0")
@@ -39,7 +39,7 @@ func globals(now func() time.Time) map[string]value {
 		if len(a.list) > 0 {
 			from, ok := a.list[0].(*Dict)
 			if !ok || len(a.list) > 1 {
-				m.at.unsupported("%s of something that is no dict", a.name)
+				m.at.unsupported("%s of something that is not a dict", a.name)
 			}
 			for _, k := range from.keys {
 				d.Set(k, from.values[k])
@@ -48,7 +48,7 @@ func globals(now func() time.Time) map[string]value {
 		for i, name := range a.names {
 			d.Set(name, a.named[i])
 		}
-		m.pay(64 * len(d.keys))
+		m.alloc(64 * len(d.keys))
 		return d
 	}
 	add("dict", func(m *machine, a *args) value { return made(m, a) })
@@ -60,12 +60,15 @@ func globals(now func() time.Time) map[string]value {
 		})
 	}
 	if now != nil {
-		add("strftime_now", func(m *machine, a *args) value { return m.strftime(a.text(m, a.take(m, "format")[0]), now()) })
+		add("strftime_now", func(m *machine, a *args) value {
+			return m.strftime(a.stringArg(m, a.bind(m, "format")[0]),
+				now())
+		})
 	}
 	return g
 }
 
-// orNone is none for an argument left out.
+// orNone returns none for an absent argument.
 func orNone(v *value) *value {
 	if v == nil {
 		return new(value)

@@ -1,12 +1,15 @@
-// Package jinja renders the part of Jinja that chat templates are written in, as the transformers library sets it up
-// (trim_blocks and lstrip_blocks on, a sandbox without mutation, tojson, raise_exception and strftime_now).
+// Package jinja renders the subset of Jinja that chat templates use, with the environment of the
+// transformers library (trim_blocks and lstrip_blocks on, a sandbox without mutation, tojson,
+// raise_exception and strftime_now).
 //
-// Templates come from strangers' model files. So there is no reflection and no way out of the values given; text, nesting, work and
-// memory have limits, and what is not in the subset (macros, includes, recursion, format strings) is refused by name, line and
-// column when the template is read, or where it is met if only then can it be known. Nothing is rendered approximately: a prompt
-// that is a little wrong makes a model a little worse without a word.
+// Templates come from untrusted model files. There is no reflection and no access beyond the given
+// values. Text, nesting, work and memory are limited. Constructs outside the subset (macros,
+// includes, recursion, format strings) are rejected by name, line and column: when the template is
+// parsed, or when it is rendered if that is the earliest point. Nothing is approximated, because a
+// slightly wrong prompt makes a model slightly worse without any error.
 //
-// Reference: https://jinja.palletsprojects.com/en/stable/templates; tests hold the results to those of jinja2 and transformers.
+// Reference: https://jinja.palletsprojects.com/en/stable/templates. Tests compare the results with
+// those of jinja2 and transformers.
 package jinja
 
 import (
@@ -15,17 +18,17 @@ import (
 	"nextquill/core/fault"
 )
 
-// Limits. Published templates have up to 30 KB and take some dozens of steps a message.
+// Limits. Published templates have up to 30 KB and take some dozens of steps per message.
 const (
 	maxSource  = 256 << 10 // bytes of a template
-	maxNesting = 64        // of expressions, of statements, and of values that are printed or compared
+	maxNesting = 64        // depth of expressions, statements, and values that are printed or compared
 	maxChain   = 512       // operators, attributes, calls or filters in a row
-	maxSteps   = 1_000_000 // nodes evaluated in one rendering; long strings count as several
-	maxMemory  = 64 << 20  // bytes of strings and lists made in one rendering, output included
-	maxRange   = 100_000   // numbers of one range(), the sandbox's own limit
+	maxSteps   = 1_000_000 // nodes evaluated per rendering; long strings count as several
+	maxMemory  = 64 << 20  // bytes of strings and lists created per rendering, including output
+	maxRange   = 100_000   // numbers in one range(), as in Jinja's sandbox
 )
 
-// Template is a template read and checked. It is safe for concurrent use.
+// Template is a parsed template. It is safe for concurrent use.
 type Template struct {
 	name string
 	body []stmt
@@ -34,18 +37,19 @@ type Template struct {
 // Vars are a template's variables: nil, bool, int64, float64, string, *Dict or *List.
 type Vars map[string]any
 
-// Parse reads a template; name is used in messages.
+// Parse parses a template; name appears in error messages.
 func Parse(name, source string) (t *Template, err error) {
 	if len(source) > maxSource {
-		return nil, fault.New(fault.TooLarge, name, "", "the template has %d bytes", len(source)).WithLimit("%d", maxSource)
+		return nil, fault.New(fault.TooLarge, name, "", "the template has %d bytes", len(source)).
+			WithLimit("%d", maxSource)
 	}
 	defer catch(name, &err)
 	p := &parser{toks: lex(source)}
 	return &Template{name: name, body: p.template()}, nil
 }
 
-// Render evaluates the template. now is what strftime_now reads; without it the function is undefined, and templates that ask
-// whether it is defined take the date they carry.
+// Render evaluates the template. now is the clock of strftime_now. If it is nil the function is
+// undefined, and templates that check for it use their built-in date.
 func (t *Template) Render(vars Vars, now func() time.Time) (text string, err error) {
 	defer catch(t.name, &err)
 	m := newMachine(vars, now)

@@ -12,7 +12,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// goldens are what testdata/golden.py kept of jinja2.
+// goldens are jinja2's results, written by testdata/golden.py.
 type goldens struct {
 	Vars  json.RawMessage
 	Cases []struct {
@@ -71,7 +71,7 @@ func fromJSON(t testing.TB, d *json.Decoder) value {
 
 func clock() time.Time { return time.Date(2024, 7, 6, 5, 4, 3, 0, time.UTC) }
 
-func TestTextIsThatOfTheReference(t *testing.T) {
+func TestTextMatchesReference(t *testing.T) {
 	g, vars := readGoldens(t)
 	require.Greater(t, len(g.Cases), 500)
 	for _, c := range g.Cases {
@@ -101,9 +101,11 @@ func TestUnsupportedConstructsAreNamed(t *testing.T) {
 		require.ErrorContains(t, err, "t: line ")
 	}
 	_, err := Parse("m/chat_template.jinja", "a\n\n  {{ s|wordcount }}")
-	require.EqualError(t, err, `m/chat_template.jinja: line 3, column 8: the filter "wordcount"; use the plain template, or a chat template without it`)
+	require.EqualError(t, err,
+		`m/chat_template.jinja: line 3, column 8: the filter "wordcount"; use the plain template, or a chat `+
+			`template without it`)
 	tmpl, err := Parse("t", "{{ raise_exception('no ' ~ 1) }}")
 	require.NoError(t, err)
 	_, err = tmpl.Render(nil, nil)
-	require.ErrorContains(t, err, `the template refuses the conversation: "no 1"`)
+	require.ErrorContains(t, err, `the template rejects the conversation: "no 1"`)
 }

@@ -7,26 +7,27 @@ import (
 	"unicode/utf8"
 )
 
-// filterJSON is tojson as transformers defines it: Python's json.dumps with ensure_ascii off, and no escapes for HTML.
+// filterJSON is tojson as transformers defines it: Python's json.dumps with ensure_ascii=False and
+// without HTML escapes.
 func filterJSON(m *machine, v value, a *args) value {
-	p := a.take(m, "ensure_ascii", "indent", "separators", "sort_keys")
-	if flag(p[3], false) {
+	p := a.bind(m, "ensure_ascii", "indent", "separators", "sort_keys")
+	if boolArg(p[3], false) {
 		m.at.unsupported("tojson with sort_keys")
 	}
-	w := jsonWriter{m: m, item: ", ", key: ": ", ascii: flag(p[0], false)}
+	w := jsonWriter{m: m, item: ", ", key: ": ", ascii: boolArg(p[0], false)}
 	if p[1] != nil && *p[1] != nil {
 		switch by := (*p[1]).(type) {
 		case string:
 			w.indent, w.newlines = by, true
 		default:
-			n := a.whole(m, p[1], 0)
+			n := a.intArg(m, p[1], 0)
 			w.indent, w.newlines = m.repeat(" ", min(n, 64)), true
 		}
 		w.item = ","
 	}
 	if p[2] != nil && *p[2] != nil {
 		parts := m.unpack(*p[2], 2)
-		w.item, w.key = a.text(m, &parts[0]), a.text(m, &parts[1])
+		w.item, w.key = a.stringArg(m, &parts[0]), a.stringArg(m, &parts[1])
 	}
 	w.write(v, 0)
 	return w.b.String()
@@ -43,9 +44,9 @@ type jsonWriter struct {
 
 func (w *jsonWriter) write(v value, depth int) {
 	w.m.step(1)
-	w.m.pay(16)
+	w.m.alloc(16)
 	if depth > maxNesting {
-		w.m.at.exceeded("a value is nested too deep", maxNesting)
+		w.m.at.exceeded("a value is nested too deeply", maxNesting)
 	}
 	switch v := v.(type) {
 	case nil:
@@ -60,7 +61,7 @@ func (w *jsonWriter) write(v value, depth int) {
 		w.string(v)
 	case *List:
 		if v.view() {
-			w.m.fail("a %s has no JSON", v.kind)
+			w.m.fail("a %s cannot be converted to JSON", v.kind)
 		}
 		w.container('[', ']', len(v.items), depth, func(i int) { w.write(v.items[i], depth+1) })
 	case *Dict:
@@ -70,12 +71,12 @@ func (w *jsonWriter) write(v value, depth int) {
 			w.write(v.values[v.keys[i]], depth+1)
 		})
 	default:
-		w.m.fail("a %s has no JSON", w.m.described(v))
+		w.m.fail("a %s cannot be converted to JSON", w.m.describe(v))
 	}
 }
 
 func (w *jsonWriter) raw(s string) {
-	w.m.pay(len(s))
+	w.m.alloc(len(s))
 	put(&w.b, s)
 }
 
@@ -104,7 +105,7 @@ func (w *jsonWriter) container(open, end byte, n, depth int, item func(i int)) {
 
 func (w *jsonWriter) string(s string) {
 	w.m.scan(s)
-	w.m.pay(2 + 6*len(s))
+	w.m.alloc(2 + 6*len(s))
 	putByte(&w.b, '"')
 	for i, c := range s {
 		switch {

@@ -18,9 +18,9 @@ const (
 	tokTag           // {%
 	tokTagEnd        // %}
 	tokName          // identifier or keyword
-	tokString        // value in text, escapes resolved
+	tokString        // value in text, with escapes resolved
 	tokInt           // value in text, as written
-	tokFloat         // the same
+	tokFloat         // value in text, as written
 	tokOperator      // text is the operator
 )
 
@@ -48,12 +48,12 @@ func (t token) String() string {
 	return fault.Quote(t.text)
 }
 
-// lexer cuts the source into tokens.
+// lexer splits the source into tokens.
 type lexer struct {
 	src  string
 	at   int
 	toks []token
-	// The place of at, kept while it moves.
+	// Line of at, and offset of the start of that line.
 	line, lineStart int
 }
 
@@ -75,8 +75,8 @@ func (l *lexer) pos() pos { return pos{l.line, l.at - l.lineStart + 1} }
 //go:noinline
 func (l *lexer) emit(k kind, text string, p pos) { l.toks = append(l.toks, token{k, text, p}) }
 
-// move goes on to a place.
-func (l *lexer) move(to int) {
+// advance moves to a position.
+func (l *lexer) advance(to int) {
 	if n := strings.Count(l.src[l.at:to], "\n"); n > 0 {
 		l.line += n
 		l.lineStart = l.at + strings.LastIndexByte(l.src[l.at:to], '\n') + 1
@@ -96,7 +96,7 @@ func (l *lexer) text() {
 	data, p := l.src[begin:end], l.pos()
 	if end == len(l.src) {
 		l.data(data, p)
-		l.move(end)
+		l.advance(end)
 		return
 	}
 	opener, sign := l.src[end+1], byte(0)
@@ -110,13 +110,13 @@ func (l *lexer) text() {
 		data = l.lstrip(data, begin)
 	}
 	l.data(data, p)
-	l.move(end)
+	l.advance(end)
 	open := l.pos()
 	next := end + 2
 	if sign == '-' || sign == '+' {
 		next++
 	}
-	l.move(next)
+	l.advance(next)
 	switch opener {
 	case '#':
 		l.comment(open)
@@ -131,7 +131,8 @@ func (l *lexer) text() {
 	}
 }
 
-// lstrip drops the white space between the start of a line and a tag (lstrip_blocks). begin is where data starts in the source.
+// lstrip drops the white space between the start of a line and a tag (lstrip_blocks). begin is the
+// position of data in the source.
 func (l *lexer) lstrip(data string, begin int) string {
 	from := strings.LastIndexByte(data, '\n') + 1
 	if from == 0 && begin > 0 && l.src[begin-1] != '\n' {
@@ -149,8 +150,9 @@ func (l *lexer) data(text string, p pos) {
 	}
 }
 
-// closed consumes what ends a tag, if it stands here: closer, with - or + before it. A minus strips the white space that follows,
-// and the first newline after a tag goes (trim_blocks), but not after an expression.
+// closed consumes the end of a tag if it is next: closer, with an optional - or + before it. A
+// minus strips the white space that follows. The first newline after a tag is dropped
+// (trim_blocks), but not after an expression.
 func (l *lexer) closed(closer string) bool {
 	rest := l.src[l.at:]
 	switch {
@@ -159,12 +161,12 @@ func (l *lexer) closed(closer string) bool {
 		if closer != "}}" && strings.HasPrefix(l.src[next:], "\n") {
 			next++
 		}
-		l.move(next)
+		l.advance(next)
 	case strings.HasPrefix(rest, "-"+closer):
 		after := strings.TrimLeftFunc(rest[1+len(closer):], isSpace)
-		l.move(len(l.src) - len(after))
+		l.advance(len(l.src) - len(after))
 	case closer != "}}" && strings.HasPrefix(rest, "+"+closer):
-		l.move(l.at + 1 + len(closer))
+		l.advance(l.at + 1 + len(closer))
 	default:
 		return false
 	}
@@ -172,12 +174,12 @@ func (l *lexer) closed(closer string) bool {
 }
 
 func (l *lexer) comment(open pos) {
-	for ; l.at < len(l.src); l.move(l.at + 1) {
+	for ; l.at < len(l.src); l.advance(l.at + 1) {
 		if l.closed("#}") {
 			return
 		}
 	}
-	open.syntax("the comment {# has no end")
+	open.syntax("the comment {# is not closed")
 }
 
 // raw reads {% raw %} to {% endraw %}, whose content is text.
@@ -186,7 +188,7 @@ func (l *lexer) raw(open pos) bool {
 		return false
 	}
 	begin, p := l.at, l.pos()
-	for ; l.at < len(l.src); l.move(l.at + 1) {
+	for ; l.at < len(l.src); l.advance(l.at + 1) {
 		if !strings.HasPrefix(l.src[l.at:], "{%") {
 			continue
 		}
@@ -195,9 +197,9 @@ func (l *lexer) raw(open pos) bool {
 		if end+2 < len(l.src) {
 			sign = l.src[end+2]
 		}
-		l.move(end + 2)
+		l.advance(end + 2)
 		if sign == '-' || sign == '+' {
-			l.move(end + 3)
+			l.advance(end + 3)
 		}
 		if !l.word("endraw", false) {
 			*l = back
@@ -216,18 +218,18 @@ func (l *lexer) raw(open pos) bool {
 	return false
 }
 
-// word consumes a name alone in its tag, the end of the tag included.
+// word consumes a tag that consists of a name, including the end of the tag.
 func (l *lexer) word(name string, begins bool) bool {
 	back := *l
 	l.space()
 	if strings.HasPrefix(l.src[l.at:], name) {
-		l.move(l.at + len(name))
+		l.advance(l.at + len(name))
 		l.space()
 		at := l.at
 		if l.closed("%}") {
-			if begins && l.src[at] == '%' { // the reference trims no newline after {% raw %}
+			if begins && l.src[at] == '%' { // the reference keeps a newline after {% raw %}
 				*l = back
-				l.move(at + 2)
+				l.advance(at + 2)
 			}
 			return true
 		}
@@ -238,10 +240,10 @@ func (l *lexer) word(name string, begins bool) bool {
 
 func (l *lexer) space() {
 	rest := strings.TrimLeftFunc(l.src[l.at:], isSpace)
-	l.move(len(l.src) - len(rest))
+	l.advance(len(l.src) - len(rest))
 }
 
-// code reads the tokens of a tag or an expression up to closer, which counts only outside all brackets.
+// code reads the tokens of a tag or an expression up to closer. closer is ignored inside brackets.
 func (l *lexer) code(end kind, closer string, open pos) {
 	var brackets []byte
 	for {
@@ -267,7 +269,7 @@ func (l *lexer) code(end kind, closer string, open pos) {
 				n += size
 			}
 			l.emit(tokName, l.src[l.at:l.at+n], p)
-			l.move(l.at + n)
+			l.advance(l.at + n)
 		default:
 			op := operator(l.src[l.at:])
 			if op == "" {
@@ -285,13 +287,14 @@ func (l *lexer) code(end kind, closer string, open pos) {
 				brackets = brackets[:len(brackets)-1]
 			}
 			l.emit(tokOperator, op, p)
-			l.move(l.at + len(op))
+			l.advance(l.at + len(op))
 		}
 	}
 }
 
-// operators, longer ones before those they begin with.
-var operators = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=",
+// operators are sorted so that longer ones precede their prefixes.
+var operators = []string{"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
+	">", "<", "=",
 	".", ":", "|", ",", ";"}
 
 func operator(s string) string {
@@ -313,5 +316,5 @@ func isNamePart(s string) bool {
 	return isNameStart(s) || n > 0 && (unicode.IsDigit(c) || unicode.Is(unicode.Mn, c))
 }
 
-// isSpace is Python's str.isspace: Go's white space and the four separators of ASCII.
+// isSpace is Python's str.isspace: Go's white space and the four ASCII separators.
 func isSpace(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }

@@ -14,13 +14,13 @@ func (l *lexer) string(p pos, quote byte) {
 		}
 	}
 	if i >= len(l.src) {
-		p.syntax("the string has no end")
+		p.syntax("the string is not closed")
 	}
 	l.emit(tokString, unescape(p, l.src[l.at+1:i]), p)
-	l.move(i + 1)
+	l.advance(i + 1)
 }
 
-// The escapes of one letter, and what they stand for.
+// The one-letter escapes and their characters.
 const (
 	escapes   = "ntr\\'\"abfv"
 	unescaped = "\n\t\r\\'\"\a\b\f\v"
@@ -49,7 +49,7 @@ func unescape(p pos, s string) string {
 			n := 2 << at
 			v, used := digits(s[i+1:], 16, n)
 			if used < n {
-				p.syntax(`\%c wants %d hexadecimal digits`, c, n)
+				p.syntax(`\%c needs %d hexadecimal digits`, c, n)
 			}
 			appendRune(p, &b, v)
 			i += n
@@ -63,13 +63,13 @@ func unescape(p pos, s string) string {
 		if c == 'N' {
 			p.unsupported(`a character by name (\N)`)
 		}
-		putByte(&b, '\\') // an escape that is none stays as it is
+		putByte(&b, '\\') // an unknown escape is kept
 		putByte(&b, c)
 	}
 	return b.String()
 }
 
-// digits reads at most limit digits and tells how many there were.
+// digits reads at most limit digits and returns their number.
 func digits(s string, base uint64, limit int) (v uint64, n int) {
 	for ; n < limit && n < len(s); n++ {
 		d := uint64(strings.IndexByte("0123456789abcdef", s[n]|0x20))
@@ -83,20 +83,20 @@ func digits(s string, base uint64, limit int) (v uint64, n int) {
 
 func appendRune(p pos, b *strings.Builder, v uint64) {
 	if v > utf8.MaxRune || !utf8.ValidRune(rune(v)) {
-		p.syntax("the escape stands for no character")
+		p.syntax("the escape is not a valid character")
 	}
 	putRune(b, rune(v))
 }
 
-// number reads an integer or a float, kept as written without underscores.
+// number reads an integer or a float and keeps its text, without underscores.
 func (l *lexer) number(p pos) {
 	s := l.src[l.at:]
 	if len(s) > 1 && s[0] == '0' && strings.IndexByte("xXoObB", s[1]) >= 0 {
-		p.unsupported("a number in another base than ten")
+		p.unsupported("a number that is not decimal")
 	}
 	n := digitRun(s)
 	k := tokInt
-	// "1.foo" is an attribute, "1.5" and "1e3" are floats.
+	// "1.foo" is an attribute; "1.5" and "1e3" are floats.
 	if f := n; l.src[l.at-1] != '.' && f < len(s) && s[f] == '.' && digitRun(s[f+1:]) > 0 {
 		n, k = f+1+digitRun(s[f+1:]), tokFloat
 	}
@@ -110,10 +110,10 @@ func (l *lexer) number(p pos) {
 		}
 	}
 	l.emit(k, strings.ReplaceAll(s[:n], "_", ""), p)
-	l.move(l.at + n)
+	l.advance(l.at + n)
 }
 
-// digitRun is the length of digits with single underscores between them.
+// digitRun returns the length of a run of digits with single underscores between them.
 func digitRun(s string) (n int) {
 	for i := 0; i < len(s); i++ {
 		switch {

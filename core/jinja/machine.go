@@ -7,17 +7,18 @@ import (
 	"nextquill/core/fault"
 )
 
-// machine is one rendering. Its small helpers, and the parser's, are kept out of line (go:noinline): called from everywhere and
-// inlined there, they made this package a quarter larger in the guest.
+// machine is the state of one rendering. Its small helpers and the parser's are not inlined
+// (go:noinline), because inlining makes the package a quarter larger in the WebAssembly guest.
 type machine struct {
 	scope  *scope
 	out    *strings.Builder
-	at     pos // of the node at work, for messages
-	steps  int // left
-	memory int // bytes left
+	at     pos // of the current node, for error messages
+	steps  int // remaining
+	memory int // remaining bytes
 }
 
-// scope holds the names of a loop's body, a with, or the template; what it does not have is looked for outside.
+// scope holds the names of a loop body, a with block, or the template. Missing names are looked up
+// in the outer scope.
 type scope struct {
 	vars  map[string]value
 	outer *scope
@@ -29,7 +30,7 @@ func newMachine(vars Vars, now func() time.Time) *machine {
 	return m
 }
 
-// step pays for work.
+// step counts n units of work and enforces maxSteps.
 //
 //go:noinline
 func (m *machine) step(n int) {
@@ -38,40 +39,41 @@ func (m *machine) step(n int) {
 	}
 }
 
-// scan pays for reading a string.
+// scan counts the work of reading a string.
 //
 //go:noinline
 func (m *machine) scan(s string) { m.step(1 + len(s)/64) }
 
-// pay pays for bytes that are going to be made.
+// alloc counts bytes that are about to be allocated and enforces maxMemory.
 //
 //go:noinline
-func (m *machine) pay(bytes int) {
+func (m *machine) alloc(bytes int) {
 	if m.memory -= bytes; m.memory < 0 || bytes < 0 {
-		m.at.exceeded("the template makes too much text", maxMemory)
+		m.at.exceeded("the template produces too much text", maxMemory)
 	}
 }
 
-// made pays for a string that was made no larger than some factor of what it came from.
+// allocated counts a string that is already allocated. Use it only if the string's size is at most
+// a constant factor of its source's.
 //
 //go:noinline
-func (m *machine) made(s string) string {
+func (m *machine) allocated(s string) string {
 	m.scan(s)
-	m.pay(len(s))
+	m.alloc(len(s))
 	return s
 }
 
-// listOf makes a list and pays for it.
+// listOf returns a list and counts its memory.
 //
 //go:noinline
 func (m *machine) listOf(items []value) *List {
-	m.pay(16 * len(items))
+	m.alloc(16 * len(items))
 	return &List{items: items}
 }
 
 //go:noinline
 func (m *machine) write(s string) {
-	m.pay(len(s))
+	m.alloc(len(s))
 	m.out.WriteString(s)
 }
 
@@ -103,7 +105,7 @@ func (m *machine) run(body []stmt) signal {
 	return goesOn
 }
 
-// capture runs statements and gives what they print.
+// capture runs statements and returns their output.
 func (m *machine) capture(body []stmt) (string, signal) {
 	outer := m.out
 	m.out = &strings.Builder{}

@@ -7,19 +7,22 @@ import (
 	"unicode/utf8"
 )
 
-// stringMethods are those of Python's str that templates use, otherStringMethods those that are known to be meant, and refused.
+// stringMethods are the supported methods of Python's str. unsupportedStringMethods are its other
+// methods; calling one gives a fault.Unsupported.
 const (
-	stringMethods = " strip lstrip rstrip upper lower title capitalize split rsplit splitlines startswith endswith removeprefix " +
+	stringMethods = " strip lstrip rstrip upper lower title capitalize split rsplit splitlines " +
+		"startswith endswith removeprefix " +
 		"removesuffix replace find count join isdigit isalpha isalnum isspace "
-	otherStringMethods = " casefold center encode expandtabs format format_map index isascii isdecimal isidentifier islower isnumeric " +
+	unsupportedStringMethods = " casefold center encode expandtabs format format_map index isascii " +
+		"isdecimal isidentifier islower isnumeric " +
 		"isprintable istitle isupper ljust maketrans partition rfind rindex rjust rpartition swapcase translate zfill "
-	dictMethods      = " items keys values get "
-	otherDictMethods = " clear copy fromkeys pop popitem setdefault update "
-	otherListMethods = " append clear copy count extend index insert pop remove reverse sort "
+	dictMethods            = " items keys values get "
+	unsupportedDictMethods = " clear copy fromkeys pop popitem setdefault update "
+	unsupportedListMethods = " append clear copy count extend index insert pop remove reverse sort "
 )
 
-// among tells whether a name is one of a list.
-func among(list, name string) bool {
+// inList reports whether a name is in a space-separated list.
+func inList(list, name string) bool {
 	return name != "" && strings.IndexByte(name, ' ') < 0 && strings.Contains(list, " "+name+" ")
 }
 
@@ -41,14 +44,14 @@ func (m *machine) stringMethod(s string, a *args) value {
 	case "rsplit":
 		return m.rsplit(s, a)
 	case "replace":
-		p := a.take(m, "old", "new", "count")
-		return m.replace(s, a.text(m, p[0]), a.text(m, p[1]), a.whole(m, p[2], -1))
+		p := a.bind(m, "old", "new", "count")
+		return m.replace(s, a.stringArg(m, p[0]), a.stringArg(m, p[1]), a.intArg(m, p[2], -1))
 	case "join":
 		return m.joinMethod(s, a)
 	case "removeprefix", "removesuffix", "find", "count":
-		return m.searched(s, a)
+		return m.searchMethod(s, a)
 	}
-	a.take(m)
+	a.bind(m)
 	switch a.name {
 	case "upper":
 		return m.upper(s)
@@ -70,9 +73,9 @@ func (m *machine) stringMethod(s string, a *args) value {
 	return all(s, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }) // isalnum
 }
 
-// searched are the methods that take one string.
-func (m *machine) searched(s string, a *args) value {
-	other := a.text(m, a.take(m, "sub")[0])
+// searchMethod are the methods that take one string.
+func (m *machine) searchMethod(s string, a *args) value {
+	other := a.stringArg(m, a.bind(m, "sub")[0])
 	switch a.name {
 	case "removeprefix":
 		return strings.TrimPrefix(s, other)
@@ -89,8 +92,8 @@ func (m *machine) searched(s string, a *args) value {
 }
 
 func (m *machine) split(s string, a *args) value {
-	p := a.take(m, "sep", "maxsplit")
-	limit := a.whole(m, p[1], -1)
+	p := a.bind(m, "sep", "maxsplit")
+	limit := a.intArg(m, p[1], -1)
 	if p[0] == nil || *p[0] == nil {
 		return m.fields(s, limit)
 	}
@@ -99,21 +102,21 @@ func (m *machine) split(s string, a *args) value {
 	if limit >= 0 && limit < int64(len(s)) {
 		n = int(limit) + 1
 	}
-	m.pay(16 * (strings.Count(s, sep) + 1))
+	m.alloc(16 * (strings.Count(s, sep) + 1))
 	return m.texts(strings.SplitN(s, sep, n))
 }
 
 func (a *args) separator(m *machine, v *value) string {
-	sep := a.text(m, v)
+	sep := a.stringArg(m, v)
 	if sep == "" {
-		m.fail("%s wants a separator that is not empty", a.name)
+		m.fail("%s needs a non-empty separator", a.name)
 	}
 	return sep
 }
 
 func (m *machine) rsplit(s string, a *args) value {
-	p := a.take(m, "sep", "maxsplit")
-	sep, limit := a.separator(m, p[0]), a.whole(m, p[1], -1)
+	p := a.bind(m, "sep", "maxsplit")
+	sep, limit := a.separator(m, p[0]), a.intArg(m, p[1], -1)
 	var parts []string
 	for ; limit != 0; limit-- {
 		i := strings.LastIndex(s, sep)
@@ -121,7 +124,7 @@ func (m *machine) rsplit(s string, a *args) value {
 			break
 		}
 		m.scan(s[i:])
-		m.pay(16)
+		m.alloc(16)
 		parts = append(parts, s[i+len(sep):])
 		s = s[:i]
 	}
@@ -131,14 +134,14 @@ func (m *machine) rsplit(s string, a *args) value {
 }
 
 func (m *machine) joinMethod(s string, a *args) value {
-	p := a.take(m, "iterable")
+	p := a.bind(m, "iterable")
 	if p[0] == nil {
-		m.fail("join wants what to join")
+		m.fail("join needs the items to join")
 	}
 	items := m.iterate(*p[0])
 	for _, item := range items {
 		if _, ok := item.(string); !ok {
-			m.fail("join wants str items, not a %s", kindOf(item))
+			m.fail("join needs str items, but got a %s", kindOf(item))
 		}
 	}
 	return m.joined(items, s)
@@ -146,9 +149,9 @@ func (m *machine) joinMethod(s string, a *args) value {
 
 func (m *machine) dictMethod(d *Dict, a *args) value {
 	if a.name == "get" {
-		p := a.take(m, "key", "default")
+		p := a.bind(m, "key", "default")
 		if p[0] == nil {
-			m.fail("get wants a key")
+			m.fail("get needs a key")
 		}
 		if key, ok := (*p[0]).(string); ok {
 			if v, ok := d.values[key]; ok {
@@ -157,7 +160,7 @@ func (m *machine) dictMethod(d *Dict, a *args) value {
 		}
 		return *orNone(p[1])
 	}
-	a.take(m)
+	a.bind(m)
 	switch a.name {
 	case "keys":
 		return m.view("dict_keys", m.iterate(d))
@@ -167,17 +170,17 @@ func (m *machine) dictMethod(d *Dict, a *args) value {
 	return m.view("dict_items", m.items(d))
 }
 
-// view is what keys, values and items give: nearly a list.
+// view returns a dict view, which is the result of keys, values and items.
 func (m *machine) view(kind string, items []value) *List {
 	l := m.listOf(items)
 	l.kind = kind
 	return l
 }
 
-// items are the pairs of a dict.
+// items returns the pairs of a dict.
 func (m *machine) items(d *Dict) []value {
 	m.step(len(d.keys))
-	m.pay(64 * len(d.keys))
+	m.alloc(64 * len(d.keys))
 	pairs := make([]value, len(d.keys))
 	for i, k := range d.keys {
 		pairs[i] = &List{items: []value{k, d.values[k]}, kind: tuple}
@@ -185,7 +188,7 @@ func (m *machine) items(d *Dict) []value {
 	return pairs
 }
 
-// column is one part of each pair.
+// column returns one part of each pair.
 func (m *machine) column(pairs []value, part int) []value {
 	out := make([]value, len(pairs))
 	for i, p := range pairs {
@@ -195,10 +198,10 @@ func (m *machine) column(pairs []value, part int) []value {
 }
 
 func (a *args) trim(m *machine, s string, left, right bool) value {
-	p := a.take(m, "chars")
+	p := a.bind(m, "chars")
 	cut := isSpace
 	if p[0] != nil && *p[0] != nil {
-		chars := a.text(m, p[0])
+		chars := a.stringArg(m, p[0])
 		cut = func(c rune) bool { return strings.ContainsRune(chars, c) }
 	}
 	if left {
@@ -210,23 +213,23 @@ func (a *args) trim(m *machine, s string, left, right bool) value {
 	return s
 }
 
-// affix is startswith and endswith, with one string or a tuple of them.
+// affix is startswith and endswith, with one string or a tuple of strings.
 func (a *args) affix(m *machine, s string, has func(s, affix string) bool) value {
-	p := a.take(m, "affix")
+	p := a.bind(m, "affix")
 	if p[0] != nil {
 		if l, ok := (*p[0]).(*List); ok && l.kind == tuple {
 			for i := range l.items {
-				if has(s, a.text(m, &l.items[i])) {
+				if has(s, a.stringArg(m, &l.items[i])) {
 					return true
 				}
 			}
 			return false
 		}
 	}
-	return has(s, a.text(m, p[0]))
+	return has(s, a.stringArg(m, p[0]))
 }
 
-// texts makes a list of strings.
+// texts returns a list of strings.
 func (m *machine) texts(parts []string) *List {
 	items := make([]value, len(parts))
 	for i, s := range parts {
@@ -236,7 +239,7 @@ func (m *machine) texts(parts []string) *List {
 	return m.listOf(items)
 }
 
-// fields splits at white space; behind limit splits the rest stays whole.
+// fields splits at white space, at most limit times.
 func (m *machine) fields(s string, limit int64) *List {
 	var parts []string
 	for s = strings.TrimLeftFunc(s, isSpace); s != ""; limit-- {
@@ -245,14 +248,14 @@ func (m *machine) fields(s string, limit int64) *List {
 			parts = append(parts, s)
 			break
 		}
-		m.pay(16)
+		m.alloc(16)
 		parts = append(parts, s[:end])
 		s = strings.TrimLeftFunc(s[end:], isSpace)
 	}
 	return m.texts(parts)
 }
 
-// lines splits where Python's splitlines does.
+// lines splits lines as Python's splitlines does.
 func lines(s string) (out []string) {
 	for s != "" {
 		i := strings.IndexFunc(s, func(c rune) bool {
@@ -276,10 +279,10 @@ func (m *machine) replace(s, old, new string, count int64) string {
 	if count >= 0 && count < int64(n) {
 		n = int(count)
 	}
-	if grown := float64(n) * float64(len(new)); grown > maxMemory { // before the product overflows an int
-		m.at.exceeded("the template makes too much text", maxMemory)
+	if grown := float64(n) * float64(len(new)); grown > maxMemory { // checked before the product can overflow an int
+		m.at.exceeded("the template produces too much text", maxMemory)
 	}
-	m.pay(len(s) + n*len(new))
+	m.alloc(len(s) + n*len(new))
 	return strings.Replace(s, old, new, n)
 }
 
@@ -291,14 +294,14 @@ func (m *machine) joined(items []value, sep string) string {
 		parts[i] = m.str(item)
 		total += len(parts[i]) + len(sep)
 		if total > maxMemory {
-			m.at.exceeded("the template makes too much text", maxMemory)
+			m.at.exceeded("the template produces too much text", maxMemory)
 		}
 	}
-	m.pay(total)
+	m.alloc(total)
 	return strings.Join(parts, sep)
 }
 
-// each maps characters; bytes that are not UTF-8 stay.
+// each maps characters; invalid UTF-8 bytes are kept.
 func (m *machine) each(s string, f func(i int, c rune) rune) string {
 	var b strings.Builder
 	for i, c := range s {
@@ -308,12 +311,12 @@ func (m *machine) each(s string, f func(i int, c rune) rune) string {
 		}
 		putRune(&b, f(i, c))
 	}
-	return m.made(b.String())
+	return m.allocated(b.String())
 }
 
 func (m *machine) upper(s string) string {
 	if i := strings.IndexAny(s, "ßŉǰΐΰևﬀﬁﬂ"); i >= 0 {
-		m.at.unsupported("the upper case of a letter that becomes several")
+		m.at.unsupported("the upper case of a letter that becomes several letters")
 	}
 	return m.each(s, func(_ int, c rune) rune { return unicode.ToUpper(c) })
 }
@@ -331,7 +334,7 @@ func (m *machine) capitalize(s string) string {
 	})
 }
 
-// title begins each word with a capital; gap tells what lies between words.
+// title capitalises each word; gap reports whether a character separates words.
 func (m *machine) title(s string, gap func(rune) bool) string {
 	begins := true
 	return m.each(s, func(_ int, c rune) rune {

@@ -81,7 +81,7 @@ type (
 // arguments are those of a call, a filter or a test.
 type arguments struct {
 	list  []expr
-	names []string // of the last len(names) of list
+	names []string // names of the last len(names) items of list
 }
 
 type (
@@ -90,7 +90,7 @@ type (
 		pos
 		x expr
 	}
-	branch struct { // if: the first condition that holds, or otherwise
+	branch struct { // if: the first condition that is true, or otherwise
 		conds     []expr
 		bodies    [][]stmt
 		otherwise []stmt
@@ -98,7 +98,7 @@ type (
 	loop struct {
 		pos
 		targets  []string
-		unpack   bool // targets take the parts of an item
+		unpack   bool // each target gets one part of an item
 		in, cond expr // cond may be nil
 		body     []stmt
 		empty    []stmt
@@ -111,7 +111,7 @@ type (
 		body    []stmt // its output is the value
 		filters []*filtered
 	}
-	scoped struct { // with, generation: names set inside stay inside
+	scoped struct { // with, generation: names set inside are local
 		targets []string
 		values  []expr
 		body    []stmt
@@ -119,7 +119,7 @@ type (
 	jump struct{ signal }
 )
 
-// target is what set assigns to: a name, or an attribute of a namespace.
+// target is an assignment target: a name, or an attribute of a namespace.
 type target struct {
 	pos
 	name, attr string

@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// parser builds the tree; its functions follow jinja2's parser one by one, so that precedence is the same in odd corners, too.
+// parser builds the syntax tree. Its functions follow jinja2's parser one by one, so that
+// precedence agrees in all cases.
 type parser struct {
 	toks  []token
 	i     int
 	depth int
-	loops int // loops around this place, for break and continue
+	loops int // number of enclosing loops, for break and continue
 }
 
 //go:noinline
@@ -53,10 +54,11 @@ func (p *parser) op(text string) token { return p.expect(tokOperator, text, text
 //go:noinline
 func (p *parser) word(text string) token { return p.expect(tokName, text, text) }
 
-// deeper guards recursion: its stack would grow with a hostile template. Who calls it takes p.depth down again; a failure ends all.
-func (p *parser) deeper() {
+// enterNesting limits recursion, because a hostile template could exhaust the stack. The caller
+// decrements p.depth again, except after a failure.
+func (p *parser) enterNesting() {
 	if p.depth++; p.depth > maxNesting {
-		p.peek().exceeded("nested too deep", maxNesting)
+		p.peek().exceeded("nested too deeply", maxNesting)
 	}
 }
 
@@ -64,14 +66,15 @@ func (p *parser) template() []stmt {
 	body := p.body()
 	if t := p.peek(); t.kind != tokEOF {
 		p.next()
-		t.syntax("%s has nothing to end here", p.peek())
+		t.syntax("%s does not match an open tag", p.peek())
 	}
 	return body
 }
 
-// body reads statements until the tag of one of ends, which is left at its name, or without ends to the end of the template.
+// body reads statements up to the tag of one of ends, and stops at its name. Without ends it reads
+// to the end of the template.
 func (p *parser) body(ends ...string) []stmt {
-	p.deeper()
+	p.enterNesting()
 	out := p.statements(ends)
 	p.depth--
 	return out
@@ -98,8 +101,9 @@ func (p *parser) statements(ends []string) (out []stmt) {
 				p.next()
 				return out
 			}
-			if len(ends) == 0 && p.look().kind == tokName && (strings.HasPrefix(p.look().text, "end") || isClause(p.look().text)) {
-				return out // template refuses it
+			if len(ends) == 0 && p.look().kind == tokName &&
+				(strings.HasPrefix(p.look().text, "end") || isClause(p.look().text)) {
+				return out // template rejects it
 			}
 			p.next()
 			out = append(out, p.statement())
@@ -112,7 +116,7 @@ func (p *parser) statements(ends []string) (out []stmt) {
 
 func isClause(s string) bool { return s == "else" || s == "elif" }
 
-// block reads the rest of an opening tag, a body, and the name of its end.
+// block reads the rest of an opening tag, a body, and the name of its end tag.
 func (p *parser) block(ends ...string) ([]stmt, token) {
 	p.skip(tokOperator, ":")
 	p.expect(tokTagEnd, "", "%}")
@@ -131,21 +135,22 @@ func (p *parser) statement() stmt {
 		return p.set(t)
 	case "with":
 		return p.with()
-	case "generation": // marks what the model wrote, for masks; it renders as its body
+	case "generation": // marks the assistant's text for training masks; renders as its body
 		body, _ := p.block("endgeneration")
 		return &scoped{body: body}
 	case "break", "continue":
 		if p.loops == 0 {
-			t.syntax("%s stands outside a loop", t.text)
+			t.syntax("%s is outside a loop", t.text)
 		}
 		if t.text == "break" {
 			return &jump{breaks}
 		}
 		return &jump{continues}
-	case "print", "macro", "call", "filter", "block", "extends", "include", "import", "from", "autoescape", "do", "trans", "debug":
+	case "print", "macro", "call", "filter", "block", "extends", "include", "import", "from", "autoescape", "do",
+		"trans", "debug":
 		t.unsupported("the tag %s", t.text)
 	}
-	t.syntax("%s is no tag", t)
+	t.syntax("%s is not a tag", t)
 	return nil
 }
 

@@ -6,20 +6,21 @@ import (
 	"nextquill/core/fault"
 )
 
-// tupleRules say where an expression without brackets ends.
+// tupleRules tell where an expression without brackets ends.
 type tupleRules struct {
-	noCondition bool   // "x if y" is not part of it
+	noCondition bool   // "x if y" is not part of the expression
 	ends        string // a name that ends it
-	brackets    bool   // it stands in brackets, so it may be empty
+	brackets    bool   // it is in brackets, so it may be empty
 }
 
-// tuple reads expressions with commas between them: one, or a tuple.
+// tuple reads expressions separated by commas: one expression, or a tuple.
 func (p *parser) tuple(r tupleRules) expr {
 	at := p.peek()
 	var items []expr
 	isTuple := false
 	for {
-		if t := p.peek(); t.kind == tokClose || t.kind == tokTagEnd || p.is(tokOperator, ")") || r.ends != "" && p.is(tokName, r.ends) {
+		if t := p.peek(); t.kind == tokClose || t.kind == tokTagEnd || p.is(tokOperator, ")") || r.ends != "" &&
+			p.is(tokName, r.ends) {
 			break
 		}
 		items = append(items, p.expression(!r.noCondition))
@@ -40,10 +41,10 @@ func (p *parser) tuple(r tupleRules) expr {
 }
 
 func (p *parser) expression(conditions bool) expr {
-	p.deeper()
+	p.enterNesting()
 	x := p.or()
 	for n := 0; conditions && p.is(tokName, "if"); n++ {
-		p.longer(n)
+		p.checkChain(n)
 		c := &conditional{pos: p.next().pos, then: x}
 		c.cond = p.or()
 		if p.skip(tokName, "else") {
@@ -55,10 +56,11 @@ func (p *parser) expression(conditions bool) expr {
 	return x
 }
 
-// longer guards chains: a + b + c nests to the left, and evaluating it recurses as deep as it is long.
+// checkChain limits the length of chains: a + b + c nests to the left, so evaluation recurses to
+// the length of the chain.
 //
 //go:noinline
-func (p *parser) longer(n int) {
+func (p *parser) checkChain(n int) {
 	if n > maxChain {
 		p.peek().exceeded("too many operators in a row", maxChain)
 	}
@@ -67,7 +69,7 @@ func (p *parser) longer(n int) {
 func (p *parser) or() expr {
 	x := p.and()
 	for n := 0; p.is(tokName, "or"); n++ {
-		p.longer(n)
+		p.checkChain(n)
 		at := p.next()
 		x = &logic{at.pos, "or", x, p.and()}
 	}
@@ -77,7 +79,7 @@ func (p *parser) or() expr {
 func (p *parser) and() expr {
 	x := p.not()
 	for n := 0; p.is(tokName, "and"); n++ {
-		p.longer(n)
+		p.checkChain(n)
 		at := p.next()
 		x = &logic{at.pos, "and", x, p.not()}
 	}
@@ -86,7 +88,7 @@ func (p *parser) and() expr {
 
 func (p *parser) not() expr {
 	if p.is(tokName, "not") {
-		p.deeper()
+		p.enterNesting()
 		at := p.next()
 		x := p.not()
 		p.depth--
@@ -119,11 +121,11 @@ func (p *parser) compare() expr {
 	}
 }
 
-// chain reads operands joined by operators of one rank, from the left.
+// chain reads operands joined by operators of one precedence, from the left.
 func (p *parser) chain(operand func() expr, ops ...string) expr {
 	x := operand()
 	for n := 0; ; n++ {
-		p.longer(n)
+		p.checkChain(n)
 		at, found := p.peek(), false
 		for _, op := range ops {
 			found = found || p.is(tokOperator, op)
@@ -145,7 +147,7 @@ func (p *parser) power() expr   { return p.chain(func() expr { return p.unary(tr
 func (p *parser) unary(filters bool) expr {
 	var x expr
 	if t := p.peek(); p.is(tokOperator, "-") || p.is(tokOperator, "+") {
-		p.deeper()
+		p.enterNesting()
 		p.next()
 		x = &unary{t.pos, t.text, p.unary(false)}
 		p.depth--
@@ -154,7 +156,7 @@ func (p *parser) unary(filters bool) expr {
 	}
 	x = p.postfix(x)
 	for n := 0; filters; n++ {
-		p.longer(n)
+		p.checkChain(n)
 		switch {
 		case p.is(tokOperator, "|"):
 			x = p.filter(x)
@@ -184,7 +186,7 @@ func (p *parser) primary() expr {
 		return &name{t.pos, t.text}
 	case tokString:
 		s := t.text
-		for p.peek().kind == tokString { // neighbouring strings are one
+		for p.peek().kind == tokString { // adjacent strings are concatenated
 			s += p.next().text
 		}
 		return &literal{s}
@@ -232,7 +234,7 @@ func (p *parser) dict(at token) expr {
 	return d
 }
 
-// separated reads items between commas up to the closing bracket; a comma may be the last.
+// separated reads items between commas up to the closing bracket. A trailing comma is allowed.
 func (p *parser) separated(closing string, item func()) {
 	for first := true; !p.skip(tokOperator, closing); first = false {
 		if !first {
@@ -248,7 +250,7 @@ func (p *parser) separated(closing string, item func()) {
 // postfix reads attributes, subscripts and calls.
 func (p *parser) postfix(x expr) expr {
 	for n := 0; ; n++ {
-		p.longer(n)
+		p.checkChain(n)
 		switch {
 		case p.is(tokOperator, "."):
 			at := p.next()
@@ -320,7 +322,7 @@ func (p *parser) arguments() (a arguments) {
 			p.next()
 			a.names = append(a.names, t.text)
 		} else if len(a.names) > 0 {
-			t.syntax("an argument without name follows one with a name")
+			t.syntax("a positional argument follows a keyword argument")
 		}
 		a.list = append(a.list, p.expression(true))
 	}
@@ -330,7 +332,7 @@ func (p *parser) arguments() (a arguments) {
 func (p *parser) filter(x expr) *filtered {
 	p.next()
 	t := p.expect(tokName, "", "the name of a filter")
-	if !among(filters, t.text) {
+	if !inList(filters, t.text) {
 		t.unsupported("the filter %s", fault.Quote(t.text))
 	}
 	out := &filtered{pos: t.pos, of: x, name: t.text}
@@ -344,7 +346,7 @@ func (p *parser) test(x expr) expr {
 	p.next()
 	negated := p.skip(tokName, "not")
 	t := p.expect(tokName, "", "the name of a test")
-	if !among(tests, t.text) {
+	if !inList(tests, t.text) {
 		t.unsupported("the test %s", fault.Quote(t.text))
 	}
 	out := &tested{pos: t.pos, of: x, name: t.text}
@@ -354,7 +356,8 @@ func (p *parser) test(x expr) expr {
 	case next.kind == tokName && (next.text == "else" || next.text == "or" || next.text == "and"):
 	case next.kind == tokName && next.text == "is":
 		next.syntax("tests cannot be chained")
-	case next.kind == tokName, next.kind == tokString, next.kind == tokInt, next.kind == tokFloat, p.is(tokOperator, "["), p.is(tokOperator, "{"):
+	case next.kind == tokName, next.kind == tokString, next.kind == tokInt, next.kind == tokFloat,
+		p.is(tokOperator, "["), p.is(tokOperator, "{"):
 		out.args.list = []expr{p.postfix(p.primary())}
 	}
 	if negated {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// str is Python's str(), and what an expression prints.
+// str is Python's str(), which also formats printed expressions.
 func (m *machine) str(v value) string {
 	switch v := v.(type) {
 	case string:
@@ -24,9 +24,9 @@ func (m *machine) str(v value) string {
 // repr writes a value as Python's repr() does.
 func (m *machine) repr(b *strings.Builder, v value, depth int) {
 	m.step(1)
-	m.pay(16)
+	m.alloc(16)
 	if depth == 0 {
-		m.at.exceeded("a value is nested too deep", maxNesting)
+		m.at.exceeded("a value is nested too deeply", maxNesting)
 	}
 	switch v := v.(type) {
 	case nil:
@@ -42,7 +42,7 @@ func (m *machine) repr(b *strings.Builder, v value, depth int) {
 	case float64:
 		put(b, float(v))
 	case string:
-		m.pay(4 * len(v))
+		m.alloc(4 * len(v))
 		m.scan(v)
 		quote(b, v)
 	case *undefined:
@@ -81,7 +81,8 @@ func (m *machine) repr(b *strings.Builder, v value, depth int) {
 	}
 }
 
-// float writes a number as Python does: the shortest digits that give it back, an exponent from 1e16 on and below 1e-4.
+// float formats a number as Python does: the shortest digits that round-trip, with an exponent from
+// 1e16 on and below 1e-4.
 func float(f float64) string {
 	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
 		return strconv.FormatFloat(f, 'e', -1, 64)
@@ -93,7 +94,7 @@ func float(f float64) string {
 	return s
 }
 
-// quote writes a string literal, in double quotes only where that saves escapes.
+// quote writes a string literal. It uses double quotes only if that saves escapes.
 func quote(b *strings.Builder, s string) {
 	q := byte('\'')
 	if strings.IndexByte(s, '\'') >= 0 && strings.IndexByte(s, '"') < 0 {
@@ -126,7 +127,8 @@ func quote(b *strings.Builder, s string) {
 	putByte(b, q)
 }
 
-// The writes of many small pieces, kept out of line: inlined, each takes hundreds of bytes of the guest.
+// The writes of many small pieces, kept out of line: inlined, each takes hundreds of bytes of the
+// guest.
 //
 //go:noinline
 func put(b *strings.Builder, s string) { b.WriteString(s) }

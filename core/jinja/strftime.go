@@ -5,8 +5,10 @@ import (
 	"time"
 )
 
-// layout gives a directive of strftime as a layout of Go's, in the C locale, or "".
-func layout(directive byte) string {
+// goLayout returns Go's layout for a strftime directive in the C locale, or "". The chat templates
+// of Llama 3.1 and 3.2 call strftime_now("%d %b %Y"); transformers passes the format to Python's
+// datetime.strftime.
+func goLayout(directive byte) string {
 	switch directive {
 	case 'a':
 		return "Mon"
@@ -53,7 +55,7 @@ func layout(directive byte) string {
 }
 
 func (m *machine) strftime(format string, t time.Time) string {
-	m.pay(32 * len(format))
+	m.alloc(32 * len(format))
 	m.step(len(format))
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {
@@ -68,7 +70,7 @@ func (m *machine) strftime(format string, t time.Time) string {
 			i++
 			c = format[i]
 		}
-		layout := layout(c)
+		layout := goLayout(c)
 		switch {
 		case c == '%' && !unpadded:
 			putByte(&b, '%')

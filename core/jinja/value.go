@@ -2,11 +2,12 @@ package jinja
 
 import "cmp"
 
-// value is nil (none), bool, int64, float64, string, *List, *Dict, *undefined, *namespace, *iteration or function. Nothing a
-// template can reach changes, but for the attributes of a namespace.
+// value is nil (none), bool, int64, float64, string, *List, *Dict, *undefined, *namespace,
+// *iteration or function. All values except the attributes of a namespace are immutable for a
+// template.
 type value = any
 
-// List is a list, a tuple, or what a dict's keys, values and items give.
+// List is a list, a tuple, or a dict's keys, values or items.
 type List struct {
 	items []value
 	kind  string // "" for a list
@@ -14,10 +15,10 @@ type List struct {
 
 const tuple = "tuple"
 
-// view tells that a list can be gone over, but has no places.
+// view reports whether a list is a dict view, which can be iterated but not indexed.
 func (l *List) view() bool { return l.kind != "" && l.kind != tuple }
 
-// NewList makes a list of values as in Vars.
+// NewList returns a list of values; the types are those of Vars.
 func NewList(items ...any) *List { return &List{items: items} }
 
 // Dict maps strings to values and keeps their order.
@@ -26,7 +27,7 @@ type Dict struct {
 	values map[string]value
 }
 
-// NewDict makes an empty mapping.
+// NewDict returns an empty mapping.
 func NewDict() *Dict { return &Dict{values: map[string]value{}} }
 
 // Set adds or replaces an entry, and returns d.
@@ -38,11 +39,11 @@ func (d *Dict) Set(key string, v any) *Dict {
 	return d
 }
 
-// undefined is a name, attribute or item that is not there. It prints as nothing, is false and empty, and fails where more is
-// asked of it.
+// undefined is a missing name, attribute or item. It prints as nothing and is false and empty. All
+// other uses fail.
 type undefined struct{ what string }
 
-// namespace is the one object whose attributes set can change.
+// namespace is the only object whose attributes set can change.
 type namespace struct{ *Dict }
 
 // function is anything that can be called.
@@ -72,7 +73,7 @@ func truth(v value) bool {
 	return true
 }
 
-// kindOf names a type as Python does.
+// kindOf returns Python's name of a value's type.
 func kindOf(v value) string {
 	switch v := v.(type) {
 	case nil:
@@ -126,11 +127,11 @@ func number(v value) (float64, bool) {
 	return f, ok
 }
 
-// equal is Python's ==. depth counts down: values nest.
+// equal is Python's ==. depth is the remaining nesting depth.
 func (m *machine) equal(a, b value, depth int) bool {
 	m.step(1)
 	if depth == 0 {
-		m.at.exceeded("a value is nested too deep", maxNesting)
+		m.at.exceeded("a value is nested too deeply", maxNesting)
 	}
 	if i, ok := integer(a); ok {
 		if j, ok := integer(b); ok {

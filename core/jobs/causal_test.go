@@ -21,9 +21,9 @@ import (
 	"nextquill/samples"
 )
 
-// TestShuffledHistoryIsLessCausal: an effect is what this history says, and not that
-// there is one. First every text has a history that bears on it, with what the writer
-// wrote of the same word, and then that of another text: fewer tokens are above δ.
+// TestShuffledHistoryIsLessCausal checks that the effect measures the content of the history. With
+// a history that contains what the writer wrote about the same word, more tokens are above δ than
+// with the history of another text.
 func TestShuffledHistoryIsLessCausal(t *testing.T) {
 	e := openEffects(t)
 	n := e.data.Train
@@ -33,16 +33,22 @@ func TestShuffledHistoryIsLessCausal(t *testing.T) {
 	own, ownGain := e.effects(t, around(0))
 	for _, shift := range []int{1, 5, 11} {
 		shuffled, gain := e.effects(t, around(shift))
-		t.Logf("tokens above δ: %.3f with histories that bear on the text, %.3f shuffled by %d; gain %.3f and %.3f nats", own, shuffled, shift, ownGain, gain)
+		t.Logf(
+			"tokens above δ: %.3f with histories about the same word, %.3f shuffled by %d; gain %.3f and %.3f nats",
+			own,
+			shuffled,
+			shift,
+			ownGain,
+			gain,
+		)
 		require.Less(t, shuffled, .7*own)
 		require.Less(t, gain, ownGain-.1)
 	}
 }
 
-// TestAnothersHistoryIsLessCausal puts shuffled texts of another hand (the plain
-// glosses of other words) in place of the writer's own: the history helps less. The
-// share above δ is no measure of that here: a hand that the base model knows well
-// moves more tokens, up and down.
+// TestAnothersHistoryIsLessCausal replaces the writer's texts by shuffled texts of another author
+// (the plain glosses of other words): the history helps less. The share of tokens above δ does not
+// measure that here, because a style that the base model knows well moves more tokens, up and down.
 func TestAnothersHistoryIsLessCausal(t *testing.T) {
 	e := openEffects(t)
 	n := e.data.Train
@@ -58,7 +64,7 @@ func TestAnothersHistoryIsLessCausal(t *testing.T) {
 	require.Less(t, others, own-.05)
 }
 
-// effectTexts is how many held-out texts are scored.
+// effectTexts is the number of held-out texts that are scored.
 const effectTexts = 24
 
 // effectsOf is the embedded model with the sample writer.
@@ -83,7 +89,13 @@ func openEffects(t *testing.T) *effectsOf {
 	}
 	env := engine.New(engine.Host{GPU: nativetest.Open(t, store), Blobs: store}).Env(func(any) error { return nil })
 	p := api.Inference{Model: "model", Source: api.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}}
-	m, data, err := openInference(t.Context(), env, p, "", func(*dataset.Dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil })
+	m, data, err := openInference(
+		t.Context(),
+		env,
+		p,
+		"",
+		func(*dataset.Dataset, weights.Config) (model.Needs, error) { return model.Needs{}, nil },
+	)
 	require.NoError(t, err)
 	t.Cleanup(m.Free)
 	o, err := causal.Preset("nextquill")
@@ -91,9 +103,9 @@ func openEffects(t *testing.T) *effectsOf {
 	return &effectsOf{env, m.Model, data, o.Delta}
 }
 
-// effects gives the share of response tokens above δ, and what the history adds to a
-// token's log-probability on average, over held-out texts whose prompts hold the items
-// of history(i).
+// effects returns the share of response tokens above δ, and the mean gain of a token's
+// log-probability by the history, over held-out texts. The prompt of text i contains the items
+// history(i).
 func (e *effectsOf) effects(t *testing.T, history func(i int) []int) (share, gain float64) {
 	t.Helper()
 	var samples []causal.Sample

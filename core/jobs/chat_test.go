@@ -11,11 +11,13 @@ import (
 	"nextquill/core/api"
 )
 
-// TestAModelThatChats gives the embedded model a chat template: it is learnt, tested and asked by that, unless the plain one is named.
+// TestAModelThatChats gives the embedded model a chat template: methods use it unless the request
+// names the plain one.
 func TestAModelThatChats(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	j.write("model/tokenizer_config.json", `{"bos_token":"<|bos|>","eos_token":"<|eos|>","chat_template":`+
-		`"{{ bos_token }}{% for m in messages %}{{ m.role + ':\n' + m.content + eos_token + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant:\n' }}{% endif %}"}`)
+		`"{{ bos_token }}{% for m in messages %}{{ m.role + ':\n' + m.content + eos_token + '\n' }}{% endfor %}`+
+		`{% if add_generation_prompt %}{{ 'assistant:\n' }}{% endif %}"}`)
 	eval := api.EvaluateParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval}}
 	loss := func(template, adapter string) float64 {
 		p := eval
@@ -34,7 +36,7 @@ func TestAModelThatChats(t *testing.T) {
 	require.InDelta(t, r.Heldout, loss("", "out/chat"), 1e-5)
 	require.Less(t, r.Heldout, loss("", ""))
 
-	// An adapter that was trained otherwise is used so, unless one asks for something else.
+	// The template of an adapter is the default of methods that use it.
 	q := small("contextsft", "out/plain")
 	q.Template, q.Training.Epochs = "plain", 1
 	require.NoError(t, j.client.Call(ctx, "personalize", q, &r, nil))
@@ -50,7 +52,18 @@ func TestAModelThatChats(t *testing.T) {
 	}
 	hello := []api.ChatMessage{{Role: "user", Content: "Define a telescope."}}
 	require.Equal(t, answer(api.WriteParams{Messages: hello}).Text, answer(api.WriteParams{Messages: hello}).Text)
-	answer(api.WriteParams{Inference: api.Inference{Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}}})
-	err := j.client.Call(ctx, "write", api.WriteParams{Inference: api.Inference{Model: "model", Template: "plain"}, Messages: hello}, nil, nil)
+	answer(
+		api.WriteParams{
+			Inference: api.Inference{Source: smallSource, Retrieval: smallRetrieval},
+			Context:   []api.Field{{Name: "word", Value: "Telescope"}},
+		},
+	)
+	err := j.client.Call(
+		ctx,
+		"write",
+		api.WriteParams{Inference: api.Inference{Model: "model", Template: "plain"}, Messages: hello},
+		nil,
+		nil,
+	)
 	require.ErrorContains(t, err, `write: messages: cannot be laid out by the template "plain"`)
 }

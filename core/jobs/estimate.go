@@ -48,7 +48,8 @@ func estimate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 			}
 			return []model.Needs{n}
 		},
-		Trains: true, Recompute: p.Training.Recompute, TokenBudget: cmp.Or(p.Training.TokenBudget, api.DefaultTokenBudget),
+		Trains: true, Recompute: p.Training.Recompute,
+		TokenBudget: cmp.Or(p.Training.TokenBudget, api.DefaultTokenBudget),
 	})
 	return r, err
 }

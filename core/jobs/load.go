@@ -19,7 +19,8 @@ func load(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return nil, err
 	}
 	if len(p.Adapters) > maxAdapters {
-		return nil, fault.New(fault.TooLarge, "load", "adapters", "%d of them", len(p.Adapters)).WithLimit("%d", maxAdapters)
+		return nil, fault.New(fault.TooLarge, "load", "adapters", "%d of them", len(p.Adapters)).
+			WithLimit("%d", maxAdapters)
 	}
 	begun := env.Now()
 	if err := env.KeepModel(ctx, p.Loading, p.Model, p.Adapters); err != nil {

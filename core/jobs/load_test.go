@@ -24,7 +24,13 @@ func (j *job) giveAdapter(dir string, rank int, targets []string, scale float32)
 	ctx := context.Background()
 	c, err := weights.ReadModelConfig(ctx, j.store, "model")
 	require.NoError(j.t, err)
-	a := &weights.Adapter{Rank: rank, Alpha: float64(2 * rank), Targets: targets, BaseModel: "someone/base", Pairs: map[string]weights.Pair{}}
+	a := &weights.Adapter{
+		Rank:      rank,
+		Alpha:     float64(2 * rank),
+		Targets:   targets,
+		BaseModel: "someone/base",
+		Pairs:     map[string]weights.Pair{},
+	}
 	state := uint32(rank)
 	random := func(n int) []float32 {
 		v := make([]float32, n)
@@ -38,7 +44,12 @@ func (j *job) giveAdapter(dir string, rank int, targets []string, scale float32)
 		for _, part := range weights.LinearParts {
 			for _, t := range targets {
 				if out, in, _ := c.LinearShape(part); part == "self_attn."+t || part == "mlp."+t {
-					a.Pairs[weights.LayerPath(i, part)] = weights.Pair{A: random(rank * in), B: random(out * rank), In: in, Out: out}
+					a.Pairs[weights.LayerPath(i, part)] = weights.Pair{
+						A:   random(rank * in),
+						B:   random(out * rank),
+						In:  in,
+						Out: out,
+					}
 				}
 			}
 		}
@@ -52,19 +63,43 @@ func (j *job) call(method string, params, result any) {
 	require.NoError(j.t, j.client.Call(context.Background(), method, params, result, nil))
 }
 
-// TestHeldAdapters switches between adapters on one held base: each gives just what
-// it gives alone, a switch loads nothing, and all memory comes back.
+// TestHeldAdapters switches between adapters on a resident base model: results are those of each
+// adapter alone, a switch loads nothing, and all memory is released.
 func TestHeldAdapters(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj", "down_proj"}, .2)
 	j.giveAdapter("b", 6, []string{"v_proj", "o_proj", "up_proj"}, .25)
 	evaluate := func(adapter string) (r api.EvaluateResult) {
-		j.call("evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval}}, &r)
+		j.call(
+			"evaluate",
+			api.EvaluateParams{
+				Inference: api.Inference{
+					Model:     "model",
+					Adapter:   adapter,
+					Source:    smallSource,
+					Retrieval: smallRetrieval,
+				},
+			},
+			&r,
+		)
 		return r
 	}
 	write := func(adapter string) string {
 		var r api.WriteResult
-		j.call("write", api.WriteParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}}, Sampling: api.Sampling{MaxTokens: 12}}, &r)
+		j.call(
+			"write",
+			api.WriteParams{
+				Inference: api.Inference{
+					Model:     "model",
+					Adapter:   adapter,
+					Source:    smallSource,
+					Retrieval: smallRetrieval,
+				},
+				Context:  []api.Field{{Name: "word", Value: "Telescope"}},
+				Sampling: api.Sampling{MaxTokens: 12},
+			},
+			&r,
+		)
 		return r.Text
 	}
 	alone, texts := map[string]api.EvaluateResult{}, map[string]string{}
@@ -81,19 +116,19 @@ func TestHeldAdapters(t *testing.T) {
 	require.Positive(t, loaded.LiveBytes)
 	bytes, buffers := j.gpu.LiveBytes(), j.gpu.LiveBuffers()
 	stages := 0
-	for range 2 { // the second round shows that the first left no trace
+	for range 2 { // the second round shows that the first changed nothing
 		for _, a := range []string{"b", "", "a"} {
 			require.Equal(t, alone[a], evaluate(a), "adapter %q", a)
 			require.Equal(t, texts[a], write(a), "adapter %q", a)
 		}
 	}
 	require.Equal(t, buffers, j.gpu.LiveBuffers())
-	// One that is not held stands on the held base for one call.
+	// An adapter that is not resident is loaded for one call.
 	j.giveAdapter("c", 4, []string{"q_proj", "down_proj"}, .2)
 	require.Equal(t, alone["a"].Loss, evaluate("c").Loss)
 	require.Equal(t, buffers, j.gpu.LiveBuffers())
 
-	// A base that is held is not loaded again, and a folder that was written anew is read anew.
+	// A resident base is not loaded again, and an adapter that a method overwrites is read again.
 	p := small("contextsft", "b")
 	p.From, p.LoRA, p.Training.Epochs = "a", api.LoRA{}, 1
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, nil, func(_ string, raw json.RawMessage) {
@@ -109,7 +144,13 @@ func TestHeldAdapters(t *testing.T) {
 	require.Less(t, j.gpu.LiveBytes(), bytes, "b's earlier values are gone")
 	require.Equal(t, alone["a"], evaluate("a"))
 
-	err := j.client.Call(context.Background(), "load", api.LoadParams{Model: "model", Adapters: []string{"a", "nowhere"}}, nil, nil)
+	err := j.client.Call(
+		context.Background(),
+		"load",
+		api.LoadParams{Model: "model", Adapters: []string{"a", "nowhere"}},
+		nil,
+		nil,
+	)
 	require.ErrorIs(t, err, fault.Missing)
 	require.Equal(t, alone["a"], evaluate("a"), "the base is still there")
 	j.call("unload", nil, nil)
@@ -118,7 +159,7 @@ func TestHeldAdapters(t *testing.T) {
 	t.Logf("three adapters by loading the model each time: %v", loading.Round(time.Millisecond))
 }
 
-// TestReleaseOfAHeldModel: what is held is no leak.
+// TestReleaseOfAHeldModel checks that a resident model does not count as leaked.
 func TestReleaseOfAHeldModel(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj"}, .2)
@@ -130,13 +171,13 @@ func TestReleaseOfAHeldModel(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBytes())
 }
 
-// TestFromStartsWhereTheAdapterIs holds the first step's loss to what evaluate says of
-// the same texts with the same adapter, and the written adapter to its form.
+// TestFromStartsWhereTheAdapterIs compares the loss of the first step with the result of evaluate
+// for the same texts and adapter, and the form of the written adapter with that of the first.
 func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 3, []string{"q_proj", "down_proj"}, .2)
 	src := api.Source{History: "data/history.jsonl", Heldout: "data/history.jsonl", MaxItems: 4, MaxHeldout: 4}
-	// The four newest, from which evaluate takes the oldest four: the same texts.
+	// Four items are training and held-out items alike, so that both methods use the same texts.
 	raw, err := blob.ReadAll(context.Background(), j.store, "data/heldout.jsonl", 1<<20)
 	require.NoError(t, err)
 	lines := 0
@@ -151,18 +192,28 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	losses := map[string]float64{}
 	for _, adapter := range []string{"", "a"} {
 		var want api.EvaluateResult
-		j.call("evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: src, Retrieval: smallRetrieval}, NoHistory: true}, &want)
+		j.call(
+			"evaluate",
+			api.EvaluateParams{
+				Inference: api.Inference{Model: "model", Adapter: adapter, Source: src, Retrieval: smallRetrieval},
+				NoHistory: true,
+			},
+			&want,
+		)
 		losses[adapter] = want.Loss
 	}
 	require.Greater(t, math.Abs(losses["a"]-losses[""]), .05)
 
 	first := func(p api.PersonalizeParams) (loss float64) {
-		require.NoError(t, j.client.Call(context.Background(), "personalize", p, nil, func(name string, raw json.RawMessage) {
-			var e api.StepEvent
-			if name == "step" && json.Unmarshal(raw, &e) == nil && e.Step == 1 {
-				loss = e.Loss
-			}
-		}))
+		require.NoError(
+			t,
+			j.client.Call(context.Background(), "personalize", p, nil, func(name string, raw json.RawMessage) {
+				var e api.StepEvent
+				if name == "step" && json.Unmarshal(raw, &e) == nil && e.Step == 1 {
+					loss = e.Loss
+				}
+			}),
+		)
 		return loss
 	}
 	p := small("sft", "out/further")
@@ -178,7 +229,7 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	further, err := weights.ReadAdapter(ctx, j.store, "out/further")
 	require.NoError(t, err)
 	want := from.Shape()
-	want.Made = weights.Made{Template: "plain", Base: "q8"}
+	want.Provenance = weights.Provenance{Template: "plain", Base: "q8"}
 	require.Equal(t, want, further.Shape(), "rank, alpha, targets and the base's name; and what it was made with")
 	require.Equal(t, from.Paths(), further.Paths())
 	require.NotEqual(t, from.Pairs, further.Pairs)
@@ -192,7 +243,7 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBuffers())
 }
 
-// TestResumeKnowsItsOrigin: a checkpoint is not taken up by a run from another adapter.
+// TestResumeKnowsItsOrigin checks that a run from another adapter does not resume the checkpoint.
 func TestResumeKnowsItsOrigin(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 4, []string{"q_proj"}, .2)

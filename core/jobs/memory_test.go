@@ -15,9 +15,9 @@ import (
 	"nextquill/core/fault"
 )
 
-// TestMemoryIsEstimatedBeforeLoading personalizes on a q4 base: the estimate comes before
-// the model is loaded, is what the device then takes within a tenth, and a cap below it
-// is refused with what would fit, which then does.
+// TestMemoryIsEstimatedBeforeLoading trains on a q4 base: the estimate is emitted before the model
+// is loaded, and is within a tenth of what the device then holds. A run that exceeds the limit is
+// refused with advice, and following the advice works.
 func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := small("nextquill-code", "out/q4")
@@ -43,7 +43,7 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	require.Equal(t, 3*told.Adapter, told.Optimizer)
 	require.Zero(t, told.Cache)
 
-	no := false // which would be the first way out
+	no := false // else the advice would be to recompute
 	p.Base, p.Memory, p.Out, p.Training.Recompute = "f32", told.Peak, "out/capped", &no
 	err := j.client.Call(ctx, "personalize", p, nil, nil)
 	require.ErrorIs(t, err, fault.TooLarge)
@@ -66,24 +66,42 @@ func index(all []string, one string) int {
 	return -1
 }
 
-// TestEstimate asks what a model would take without loading it.
+// TestEstimate checks that "estimate" loads nothing.
 func TestEstimate(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	var f32, q4 api.EstimateResult
-	require.NoError(t, j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "f32"}}, &f32, nil))
-	require.NoError(t, j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q4"}}, &q4, nil))
+	require.NoError(
+		t,
+		j.client.Call(
+			ctx,
+			"estimate",
+			api.EstimateParams{Model: "model", Loading: api.Loading{Base: "f32"}},
+			&f32,
+			nil,
+		),
+	)
+	require.NoError(
+		t,
+		j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q4"}}, &q4, nil),
+	)
 	require.Zero(t, j.gpu.LiveBuffers())
 	require.Zero(t, j.gpu.PeakBytes(), "nothing was loaded")
 	require.Less(t, q4.Train.Base, f32.Train.Base/4)
 	require.Equal(t, f32.Train.Activations, q4.Train.Activations)
 	require.Positive(t, f32.Write.Cache)
 	require.Greater(t, f32.Train.Peak, f32.Write.Peak)
-	err := j.client.Call(ctx, "estimate", api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q5"}}, nil, nil)
+	err := j.client.Call(
+		ctx,
+		"estimate",
+		api.EstimateParams{Model: "model", Loading: api.Loading{Base: "q5"}},
+		nil,
+		nil,
+	)
 	require.ErrorIs(t, err, fault.OutOfRange)
 }
 
-// TestRecomputeByItself trains what asks for less memory than keeping all activations takes:
-// by the cap, and by the default budget. The adapter is the same, byte for byte.
+// TestRecomputeByItself trains with and without recomputed activations: as requested, by the
+// default budget, and by the memory limit. The adapters are identical byte for byte.
 func TestRecomputeByItself(t *testing.T) {
 	j := newJob(t)
 	adapters := map[string][]byte{}
@@ -127,21 +145,21 @@ func TestRecomputeByItself(t *testing.T) {
 		require.True(t, bytes.Equal(adapters["kept"], adapters[out]), out)
 	}
 
-	// Where it is on already, advice names it no more; where somebody forbade it, it does.
+	// Advice suggests recomputing if the request forbids it, and not if it is on already.
 	_, err = run("small", func(p *api.PersonalizeParams) { p.Memory = capped.Peak - 1 })
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.NotContains(t, err.Error(), "recomputed activations")
 	no := false
 	_, err = run("forbidden", func(p *api.PersonalizeParams) {
-		p.Memory, p.Training.Recompute, p.Base = asked.Peak, &no, "q4" // whose base is no larger
+		p.Memory, p.Training.Recompute, p.Base = asked.Peak, &no, "q4" // a base that no advice can make smaller
 	})
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.ErrorContains(t, err, "recomputed activations")
 	require.Zero(t, j.gpu.LiveBuffers())
 }
 
-// TestRecomputeByDefault asks what a step of the embedded model takes: the usual one keeps
-// its activations, one of four times the tokens passes the default budget.
+// TestRecomputeByDefault estimates steps of the embedded model: the default one keeps its
+// activations, one of four times the tokens exceeds the default budget.
 func TestRecomputeByDefault(t *testing.T) {
 	j := newJob(t)
 	var usual, large api.EstimateResult
@@ -153,16 +171,29 @@ func TestRecomputeByDefault(t *testing.T) {
 	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &large, nil))
 	require.True(t, large.Train.Recompute)
 	require.Equal(t, api.WhyDefault, large.Train.Why)
-	t.Logf("activations: %d bytes kept of %d tokens, %d recomputed of %d", usual.Train.Activations, api.DefaultTokenBudget, large.Train.Activations, p.Training.TokenBudget)
+	t.Logf(
+		"activations: %d bytes kept of %d tokens, %d recomputed of %d",
+		usual.Train.Activations,
+		api.DefaultTokenBudget,
+		large.Train.Activations,
+		p.Training.TokenBudget,
+	)
 }
 
-// TestWriteFromQuantisedBases writes and scores with every base: the closer a format
-// is to the file, the closer is the loss.
+// TestWriteFromQuantisedBases scores with every base format: a format that represents the file
+// exactly gives the same loss.
 func TestWriteFromQuantisedBases(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	loss := map[string]float64{}
 	for _, base := range []string{"auto", "f32", "q8", "q4"} {
-		p := api.EvaluateParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval, Loading: api.Loading{Base: base}}}
+		p := api.EvaluateParams{
+			Inference: api.Inference{
+				Model:     "model",
+				Source:    smallSource,
+				Retrieval: smallRetrieval,
+				Loading:   api.Loading{Base: base},
+			},
+		}
 		var r api.EvaluateResult
 		require.NoError(t, j.client.Call(ctx, "evaluate", p, &r, nil))
 		loss[base] = r.Loss

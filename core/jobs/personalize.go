@@ -114,8 +114,10 @@ func objective(p *api.PersonalizeParams) (causal.Options, error) {
 		o.Expert = p.Expert
 	}
 	if o.Expert == causal.WantsExpert {
-		return o, fault.New(fault.Missing, "personalize", "expert", "preset %s weighs tokens by a frozen adapter θ_D, and none is named", p.Preset).
-			WithRemedy("train one with preset contextsft and name its folder, or use preset nextquill-code, which needs none")
+		return o, fault.New(fault.Missing, "personalize", "expert",
+			"preset %s weighs tokens by a frozen adapter θ_D, and none is named", p.Preset).
+			WithRemedy("train one with preset contextsft and name its folder, or use preset nextquill-code, " +
+				"which needs none")
 	}
 	return o, o.Check("objective")
 }
@@ -211,7 +213,8 @@ func (j *personalizeJob) attach(ctx context.Context) error {
 			WithRemedy("merge the adapter into the model and train that, or train the adapter alone")
 	}
 	if p.LoRA.Rank != 0 || p.LoRA.Alpha != 0 || len(p.LoRA.Targets) > 0 {
-		return fault.New(fault.Mismatch, "personalize", "lora", "a shape is given, and an adapter to start from has its own").
+		return fault.New(fault.Mismatch, "personalize", "lora",
+			"a shape is given, and an adapter to start from has its own").
 			WithRemedy("leave rank, alpha and targets out")
 	}
 	a, err := j.model.TrainAdapter(ctx, p.From)
@@ -254,7 +257,7 @@ func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 	if err != nil {
 		return train.Result{}, err
 	}
-	sample, err := source.Sample(ctx)
+	sample, err := source.Fingerprint(ctx)
 	if err != nil {
 		return train.Result{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,7 @@ import (
 // newClient returns a client of the methods on an engine of its own.
 func newClient(g *gpu.Context, store blob.Store) api.Client {
 	e := engine.New(engine.Host{GPU: g, Blobs: store})
-	return rpc.Local(e.Serve(jobs.Methods(e)))
+	return rpc.Local(e.NewServer(jobs.Methods(e)))
 }
 
 // job is a client with the embedded model under "model" and the sample writer
@@ -41,12 +42,25 @@ type job struct {
 	gpu    *gpu.Context
 }
 
+// tunes are the kernel variants that the first test measured, so that the others need not.
+var tunes atomic.Pointer[string]
+
 func newJob(t *testing.T) *job {
 	t.Helper()
 	j := &job{t: t, store: &blob.Mem{}}
 	j.copy("model", models.DefaultFS())
 	j.copy("data", samples.Bierce())
 	j.gpu = nativetest.Open(t, j.store)
+	if measured := tunes.Load(); measured != nil {
+		j.write(engine.TuneBlob, *measured)
+	} else {
+		t.Cleanup(func() {
+			if raw, err := blob.ReadAll(context.Background(), j.store, engine.TuneBlob, 1<<16); err == nil {
+				text := string(raw)
+				tunes.Store(&text)
+			}
+		})
+	}
 	j.client = newClient(j.gpu, j.store)
 	return j
 }
@@ -71,12 +85,13 @@ var smallRetrieval = api.Retrieval{K: 1, MaxResponse: 24}
 func small(preset, out string) api.PersonalizeParams {
 	return api.PersonalizeParams{
 		Model: "model", Source: smallSource, Retrieval: smallRetrieval, Preset: preset, Out: out,
-		LoRA: api.LoRA{Rank: 4, Alpha: 8}, Training: api.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
+		LoRA:     api.LoRA{Rank: 4, Alpha: 8},
+		Training: api.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
 	}
 }
 
-// TestPersonalizeEndToEnd trains both stages of the paper's method on the sample
-// writer; the adapters that it writes give the held-out loss that it reported.
+// TestPersonalizeEndToEnd trains both phases of the paper's method on the sample writer. The
+// adapters that it writes give the held-out loss that it reported.
 func TestPersonalizeEndToEnd(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	var base api.EvaluateResult
@@ -96,7 +111,8 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 		}
 		var events []string
 		var r api.PersonalizeResult
-		require.NoError(t, j.client.Call(ctx, "personalize", p, &r, func(name string, raw json.RawMessage) { events = append(events, name) }))
+		take := func(name string, raw json.RawMessage) { events = append(events, name) }
+		require.NoError(t, j.client.Call(ctx, "personalize", p, &r, take))
 		require.Equal(t, 4, r.Steps)
 		require.Less(t, r.Heldout, base.Loss, preset)
 		for _, want := range []string{"stage", "step", "eval", "checkpoint"} {
@@ -113,8 +129,8 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 	require.Zero(t, j.gpu.LiveBuffers())
 }
 
-// TestFullFineTuning trains all weights; the model folder that it writes gives the
-// held-out loss that it reported.
+// TestFullFineTuning trains all weights. The model folder that it writes gives the held-out loss
+// that it reported.
 func TestFullFineTuning(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := small("contextsft", "out/full")
@@ -122,7 +138,9 @@ func TestFullFineTuning(t *testing.T) {
 	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil))
 	var tuned api.EvaluateResult
-	eval := api.EvaluateParams{Inference: api.Inference{Model: "out/full", Source: smallSource, Retrieval: smallRetrieval}}
+	eval := api.EvaluateParams{
+		Inference: api.Inference{Model: "out/full", Source: smallSource, Retrieval: smallRetrieval},
+	}
 	require.NoError(t, j.client.Call(ctx, "evaluate", eval, &tuned, nil))
 	require.InDelta(t, r.Heldout, tuned.Loss, 1e-5)
 	left, err := j.store.List(ctx, "out/full")
@@ -130,8 +148,8 @@ func TestFullFineTuning(t *testing.T) {
 	require.Len(t, left, 4, "%v", left) // config, generation config, tokenizer, weights
 }
 
-// TestCancelAndResume stops a run at its second checkpoint and resumes it: the
-// adapter's files equal those of an unbroken run byte for byte.
+// TestCancelAndResume stops a run at its second checkpoint and resumes it: the adapter's files
+// equal those of an uninterrupted run byte for byte.
 func TestCancelAndResume(t *testing.T) {
 	j := newJob(t)
 	require.NoError(t, j.client.Call(context.Background(), "personalize", small("nextquill-code", "out/a"), nil, nil))
@@ -163,7 +181,9 @@ func TestCancelAndResume(t *testing.T) {
 func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := api.WriteParams{
-		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval}, Context: []api.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}}, Sampling: api.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
+		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval},
+		Context:   []api.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}},
+		Sampling:  api.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
 	}
 	texts := map[string]string{}
 	run := func(name string, p api.WriteParams) api.WriteResult {
@@ -193,7 +213,11 @@ func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
-	p := api.ExplainParams{Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: api.Retrieval{K: 2, MaxResponse: 24}}, Item: 1, Influence: true}
+	p := api.ExplainParams{
+		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: api.Retrieval{K: 2, MaxResponse: 24}},
+		Item:      1,
+		Influence: true,
+	}
 	var r api.ExplainResult
 	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
 	require.Len(t, r.Items, 2)
@@ -204,14 +228,20 @@ func TestExplain(t *testing.T) {
 		require.Len(t, c.Influence, 2)
 		text += c.Text
 	}
-	require.True(t, strings.HasPrefix(strings.TrimSpace(r.Text), strings.TrimSpace(strings.TrimSuffix(text, "⏎"))), text)
+	require.True(
+		t,
+		strings.HasPrefix(strings.TrimSpace(r.Text), strings.TrimSpace(strings.TrimSuffix(text, "⏎"))),
+		text,
+	)
 
-	p.Item, p.Text, p.Context, p.Influence = -1, "A thing of no use.", []api.Field{{Name: "word", Value: "Widget"}}, false
+	p.Item, p.Text, p.Context, p.Influence = -1, "A thing of no use.", []api.Field{
+		{Name: "word", Value: "Widget"},
+	}, false
 	require.NoError(t, j.client.Call(ctx, "explain", p, &r, nil))
 	require.Equal(t, p.Text, r.Text)
 }
 
-// plainWeights is the embedded model as safetensors in F32, whatever form it ships in.
+// plainWeights is the embedded model as safetensors in F32, whatever its own format is.
 func plainWeights(t *testing.T, store blob.Store) []byte {
 	source, err := weights.OpenModel(t.Context(), store, "model")
 	require.NoError(t, err)
@@ -224,8 +254,8 @@ func plainWeights(t *testing.T, store blob.Store) []byte {
 	return weights.Encode(tensors, nil)
 }
 
-// TestBadInput gives each method what a stranger might: a typed error that names
-// the place, and earlier results left whole.
+// TestBadInput calls methods with invalid input: each gives a typed error that names the place, and
+// earlier results stay complete.
 func TestBadInput(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	j.write("out/x/adapter_config.json", "earlier")
@@ -259,23 +289,34 @@ func TestBadInput(t *testing.T) {
 		kind   fault.Kind
 		says   string
 	}{
-		"no such model":    {with(func(p *api.PersonalizeParams) { p.Model = "nowhere" }), fault.Missing, "nowhere/config.json"},
-		"weights cut off":  {with(func(p *api.PersonalizeParams) { p.Model = "cut-model" }), fault.Malformed, "cut-model/model.safetensors"},
+		"no such model": {with(func(p *api.PersonalizeParams) { p.Model = "nowhere" }),
+			fault.Missing, "nowhere/config.json"},
+		"weights cut off": {with(func(p *api.PersonalizeParams) { p.Model = "cut-model" }),
+			fault.Malformed, "cut-model/model.safetensors"},
 		"weights with NaN": {with(func(p *api.PersonalizeParams) { p.Model = "nan-model" }), fault.NaN, "tensor"},
-		"config that lies": {with(func(p *api.PersonalizeParams) { p.Model = "other-model" }), fault.Missing, "model.layers.4"},
+		"config that lies": {with(func(p *api.PersonalizeParams) { p.Model = "other-model" }),
+			fault.Missing, "model.layers.4"},
 		"empty history": {with(func(p *api.PersonalizeParams) {
 			p.Source = api.Source{History: "empty.jsonl", Heldout: "one.jsonl"}
 		}), fault.Missing, "empty.jsonl"},
-		"broken UTF-8":       {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "latin1.jsonl"} }), fault.Malformed, "line 1"},
-		"one item, no split": {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "one.jsonl"} }), "", "held-out"},
-		"unknown preset":     {with(func(p *api.PersonalizeParams) { p.Preset = "dpo" }), fault.Unsupported, "dpo"},
-		"expert not named":   {with(func(p *api.PersonalizeParams) { p.Preset = "nextquill" }), fault.Missing, "expert"},
-		"expert not there":   {with(func(p *api.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }), fault.Missing, "nowhere"},
-		"rank 0":             {with(func(p *api.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
-		"unknown target":     {with(func(p *api.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }), fault.Missing, "qkv_proj"},
-		"prompt too small":   {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }), fault.TooLarge, "prompt"},
-		"negative epochs":    {with(func(p *api.PersonalizeParams) { p.Training.Epochs = -1 }), fault.OutOfRange, "epochs"},
-		"huge response":      {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }), fault.OutOfRange, "max_response"},
+		"broken UTF-8": {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "latin1.jsonl"} }),
+			fault.Malformed, "line 1"},
+		"one item, no split": {with(func(p *api.PersonalizeParams) { p.Source = api.Source{History: "one.jsonl"} }),
+			"", "held-out"},
+		"unknown preset": {with(func(p *api.PersonalizeParams) { p.Preset = "dpo" }), fault.Unsupported, "dpo"},
+		"expert not named": {with(func(p *api.PersonalizeParams) { p.Preset = "nextquill" }),
+			fault.Missing, "expert"},
+		"expert not there": {with(func(p *api.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }),
+			fault.Missing, "nowhere"},
+		"rank 0": {with(func(p *api.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
+		"unknown target": {with(func(p *api.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }),
+			fault.Missing, "qkv_proj"},
+		"prompt too small": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }),
+			fault.TooLarge, "prompt"},
+		"negative epochs": {with(func(p *api.PersonalizeParams) { p.Training.Epochs = -1 }),
+			fault.OutOfRange, "epochs"},
+		"huge response": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }),
+			fault.OutOfRange, "max_response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := j.client.Call(ctx, "personalize", c.params, nil, nil)
@@ -291,19 +332,28 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, "earlier", string(earlier))
 		})
 	}
-	err = j.client.Call(ctx, "evaluate", api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "nan", Source: smallSource}}, nil, nil)
+	err = j.client.Call(
+		ctx,
+		"evaluate",
+		api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "nan", Source: smallSource}},
+		nil,
+		nil,
+	)
 	var f *fault.Error
 	require.True(t, errors.As(err, &f), "%v", err)
 	err = j.client.Call(ctx, "personalize", json.RawMessage(`{"modle":"model"}`), nil, nil)
 	require.ErrorIs(t, err, fault.Malformed)
 }
 
-// TestOneItem learns from a single item and tests on one that is longer than the
-// context allows: it is cut, not refused.
+// TestOneItem trains on a single item and tests on one that is longer than the context length: it
+// is cut instead of refused.
 func TestOneItem(t *testing.T) {
 	j := newJob(t)
 	j.write("one.jsonl", `{"context":{"word":"Ink"},"text":"A villainous compound.","time":"2024-01-01"}`+"\n")
-	j.write("long.jsonl", `{"context":{"word":"Long"},"text":"`+strings.Repeat("word ", 3000)+`","time":"2024-02-01"}`+"\n")
+	j.write(
+		"long.jsonl",
+		`{"context":{"word":"Long"},"text":"`+strings.Repeat("word ", 3000)+`","time":"2024-02-01"}`+"\n",
+	)
 	p := small("contextsft", "out/one")
 	p.Source = api.Source{History: "one.jsonl", Heldout: "long.jsonl"}
 	p.Retrieval = api.Retrieval{}
@@ -313,62 +363,8 @@ func TestOneItem(t *testing.T) {
 	require.Equal(t, 1, r.Steps)
 }
 
-// TestBench times a short sample: every kernel of the step is there, with shares
-// that add up.
-func TestBench(t *testing.T) {
-	j := newJob(t)
-	var r api.BenchResult
-	p := api.BenchParams{Model: "model", Prefix: 3, History: 20, Suffix: 4, Response: 8, Repeats: 1, LoRA: api.LoRA{Rank: 4, Alpha: 4}}
-	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
-	require.Len(t, r.Steps, 2)
-	require.Equal(t, 3+20+4+8-1, r.Steps[0].Tokens)
-	require.Equal(t, 3+20+4+8-1+4+4+8-1, r.Steps[1].Tokens)
-	require.Positive(t, r.MatmulGFLOPS)
-	require.InDelta(t, r.Steps[1].Seconds/r.Steps[0].Seconds, r.Ratio, 1e-9)
-	var share float64
-	for _, k := range r.Kernels {
-		share += k.Share
-	}
-	require.InDelta(t, 1, share, 1e-6)
-
-	p.Bases = []string{"f32", "q8", "q4"}
-	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
-	require.Len(t, r.Bases, 3)
-	for i, b := range r.Bases {
-		require.Equal(t, p.Bases[i], b.Base)
-		require.Positive(t, b.Train)
-		require.Greater(t, b.Forward, b.Train)
-	}
-	require.Less(t, r.Bases[2].Bytes, r.Bases[1].Bytes)
-	require.Zero(t, j.gpu.LiveBuffers())
-}
-
-// TestBenchOfABatch steps a batch with all weights: each step starts where the one
-// before ended, so the losses fall.
-func TestBenchOfABatch(t *testing.T) {
-	j := newJob(t)
-	j.write("batch.json", `{"samples":[{"with":[1,5,6],"without":[1],"response":[7,8,9,2]},{"with":[1,4],"without":[1],"response":[9,2]}]}`)
-	p := api.BenchParams{
-		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: 1e-4, Repeats: 3, StepsOnly: true,
-		Prefix: 1, History: 1, Suffix: 1, Response: 1,
-	}
-	var r api.BenchResult
-	require.NoError(t, j.client.Call(context.Background(), "bench", p, &r, nil))
-	require.Len(t, r.Steps, 1)
-	require.Equal(t, 1+4-1+1+2-1, r.Steps[0].Tokens, "sft has no history in its prompts")
-	require.Len(t, r.Steps[0].Runs, 3)
-	require.Len(t, r.Steps[0].Losses, 3)
-	require.Greater(t, r.Steps[0].Losses[0], r.Steps[0].Losses[1])
-	require.Greater(t, r.Steps[0].Losses[1], r.Steps[0].Losses[2])
-	require.Empty(t, r.Kernels)
-
-	p.Presets = []string{"nextquill"}
-	require.ErrorIs(t, j.client.Call(context.Background(), "bench", p, &r, nil), fault.Unsupported)
-}
-
-// TestResumeNamesWhatDiffers interrupts a run and goes on with one thing changed at a time:
-// each is refused by its name, and the checkpoint is still good for the run that it
-// belongs to.
+// TestResumeNamesWhatDiffers interrupts a run and resumes it with one setting changed at a time:
+// each is refused by its name, and the run itself can still be resumed.
 func TestResumeNamesWhatDiffers(t *testing.T) {
 	j := newJob(t)
 	p := small("contextsft", "out/r")
@@ -402,24 +398,26 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 		require.ErrorIs(t, err, fault.Mismatch, says)
 		require.ErrorContains(t, err, "checkpoint: "+says+": not the same as in the run")
 	}
-	p.Resume, p.Training.Recompute = true, &yes // which changes no bit
+	p.Resume, p.Training.Recompute = true, &yes // does not change the result
 	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(t.Context(), "personalize", p, &r, nil))
 	require.Positive(t, r.Resumed)
 }
 
-// TestAdapterKnowsHowItWasMade: it notes template and base, and to use it on another base
-// is said.
+// TestAdapterKnowsHowItWasMade checks that an adapter records its template and base, and that using
+// it on another base gives a warning.
 func TestAdapterKnowsHowItWasMade(t *testing.T) {
 	j := newJob(t)
 	p := small("contextsft", "out/made")
 	p.Training.Epochs, p.Base = 1, "q8"
 	j.call("personalize", p, nil)
-	made, err := weights.ReadMade(t.Context(), j.store, "out/made")
+	made, err := weights.ReadProvenance(t.Context(), j.store, "out/made")
 	require.NoError(t, err)
-	require.Equal(t, weights.Made{Template: "plain", Base: "q8"}, made)
+	require.Equal(t, weights.Provenance{Template: "plain", Base: "q8"}, made)
 
-	eval := api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval}}
+	eval := api.EvaluateParams{
+		Inference: api.Inference{Model: "model", Adapter: "out/made", Source: smallSource, Retrieval: smallRetrieval},
+	}
 	for base, wants := range map[string]int{"q8": 0, "q4": 1} {
 		eval.Base = base
 		var told []api.AdapterEvent
@@ -432,7 +430,18 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 		}))
 		require.Len(t, told, wants)
 		if wants > 0 {
-			require.Equal(t, api.AdapterEvent{Event: "adapter", Adapter: "out/made", Template: "plain", Base: "q4", LearntTemplate: "plain", LearntBase: "q8"}, told[0])
+			require.Equal(
+				t,
+				api.AdapterEvent{
+					Event:          "adapter",
+					Adapter:        "out/made",
+					Template:       "plain",
+					Base:           "q4",
+					LearntTemplate: "plain",
+					LearntBase:     "q8",
+				},
+				told[0],
+			)
 		}
 	}
 }

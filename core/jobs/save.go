@@ -13,8 +13,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// save writes the adapter, or the model if all weights trained. The checkpoints are deleted unless the
-// request keeps them.
+// save writes the adapter, or the model if all weights trained. The checkpoints are deleted unless
+// the request keeps them.
 func (j *personalizeJob) save(ctx context.Context) error {
 	p, store := &j.request, j.env.Blobs
 	write := j.saveAdapter
@@ -35,7 +35,7 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 		return err
 	}
 	a.BaseModel = j.baseName
-	a.Made = weights.Made{Template: j.data.Template.Name, Base: j.model.Base()}
+	a.Provenance = weights.Provenance{Template: j.data.Template.Name, Base: j.model.Base()}
 	sort.Strings(a.Targets)
 	return weights.WriteAdapter(ctx, j.env.Blobs, j.request.Out, a)
 }
@@ -66,7 +66,8 @@ func checkModelFiles(ctx context.Context, store blob.Store, dir string) error {
 		}
 		if _, err := store.Size(ctx, blob.Join(dir, f.name)); err != nil {
 			return fault.New(fault.Unsupported, dir, f.name, "is needed to save all weights").WithCause(err).
-				WithRemedy("train an adapter, or start from a folder with %s and %s", weights.ConfigName, tokenizer.FileName)
+				WithRemedy("train an adapter, or start from a folder with %s and %s",
+					weights.ConfigName, tokenizer.FileName)
 		}
 	}
 	return nil

@@ -26,7 +26,8 @@ func scoreNeeds(samples []causal.Sample, dual bool) model.Needs {
 }
 
 // score runs samples forward and returns a record per response token.
-func score(ctx context.Context, env *engine.Env, m *model.Model, samples []causal.Sample, dual bool, stage string) ([][]kernels.Token, error) {
+func score(ctx context.Context, env *engine.Env, m *model.Model, samples []causal.Sample, dual bool,
+	stage string) ([][]kernels.Token, error) {
 	s, err := train.NewScorer(m, scoreLimits(env, samples, dual, api.DefaultTokenBudget), dual)
 	if err != nil {
 		return nil, err
@@ -35,8 +36,8 @@ func score(ctx context.Context, env *engine.Env, m *model.Model, samples []causa
 	return s.Score(ctx, samples, stageProgress(env, stage, len(samples)))
 }
 
-// expertRecords scores samples under θ_D, the frozen adapter in folder dir, next to what trains on the
-// same model. See pairRecords.
+// expertRecords scores samples under θ_D, the frozen adapter in folder dir, next to what trains on
+// the same model. See pairRecords.
 func expertRecords(ctx context.Context, m *engine.ModelRef, dir string, samples []causal.Sample, limits train.Limits,
 	progress func(int)) (out [][]float32, err error) {
 	err = m.WithAdapter(ctx, dir, func() error {
@@ -68,8 +69,8 @@ func pairRecords(ctx context.Context, m *model.Model, samples []causal.Sample, l
 	return out, nil
 }
 
-// stageProgress reports the progress of a stage. It ignores errors of Emit: a caller that is gone also
-// cancels the method, which ends at its next pause.
+// stageProgress reports the progress of a stage. It ignores errors of Emit: a caller that is gone
+// also cancels the method, which ends at its next pause.
 func stageProgress(env *engine.Env, stage string, total int) func(int) {
 	return func(done int) {
 		_ = env.Emit(api.StageEvent{Event: api.EventStage, Stage: stage, Done: done, Total: total})

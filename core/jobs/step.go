@@ -131,8 +131,8 @@ func (j *stepJob) spec(recompute bool) model.StepSpec {
 	}
 }
 
-// run does one forward and backward pass over all samples as one batch. The gradients stay in m.Params.
-// expert has the records of θ_D, if it is frozen.
+// run does one forward and backward pass over all samples as one batch. The gradients stay in
+// m.Params. expert has the records of θ_D, if it is frozen.
 func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (*api.StepResult, error) {
 	packs, err := causal.MicroBatches(j.samples, true, j.limits.Tokens, j.limits.Responses)
 	if err != nil {

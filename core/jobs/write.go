@@ -113,7 +113,8 @@ func conversation(d *dataset.Dataset, p *api.WriteParams) (dataset.Prompt, error
 	}
 	switch {
 	case !d.Chats() && p.Template != "":
-		return dataset.Prompt{}, where(fault.Mismatch, "cannot be laid out by the template %s", fault.Quote(p.Template)).
+		return dataset.Prompt{}, where(fault.Mismatch, "cannot be laid out by the template %s",
+			fault.Quote(p.Template)).
 			WithRemedy("leave the template out")
 	case !d.Chats():
 		return dataset.Prompt{}, fault.New(fault.Missing, p.Model, chat.ConfigName, "there is no chat template").

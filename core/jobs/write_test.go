@@ -18,9 +18,15 @@ import (
 
 // chatFamilies are the golden templates of core/chat, and the folder of the tokenizer.
 var chatFamilies = map[string]string{
-	"smollm2": "chat/testdata/bytes", "qwen2.5": "chat/testdata/bytes", "qwen3": "chat/testdata/bytes",
-	"mistral-nemo": "chat/testdata/bytes", "llama3": "chat/testdata/bytes", "llama3.2": "chat/testdata/bytes",
-	"mistral": "tokenizer/testdata/llama2", "zephyr": "tokenizer/testdata/llama2", "llama2": "tokenizer/testdata/llama2",
+	"smollm2":      "chat/testdata/bytes",
+	"qwen2.5":      "chat/testdata/bytes",
+	"qwen3":        "chat/testdata/bytes",
+	"mistral-nemo": "chat/testdata/bytes",
+	"llama3":       "chat/testdata/bytes",
+	"llama3.2":     "chat/testdata/bytes",
+	"mistral":      "tokenizer/testdata/llama2",
+	"zephyr":       "tokenizer/testdata/llama2",
+	"llama2":       "tokenizer/testdata/llama2",
 }
 
 // openChat opens a data set without items for a family's model folder, which has no weights.
@@ -62,7 +68,8 @@ func TestConversationsToGoOnWithAreThoseOfTransformers(t *testing.T) {
 				p.Messages = append(p.Messages, api.ChatMessage{Role: turn[0], Content: turn[1]})
 				spells = spells || d.Tokenizer.Escape(turn[1]) != turn[1]
 			}
-			if !c.Prompt || spells || family == "llama3.2" || c.NoThinking != (family == "qwen3") { // llama3.2 says what day it is
+			if !c.Prompt || spells || family == "llama3.2" ||
+				c.NoThinking != (family == "qwen3") { // llama3.2 puts the date into the prompt
 				continue
 			}
 			got, err := writePrompt(d, &p)
@@ -86,11 +93,14 @@ func TestConversationsWeRefuse(t *testing.T) {
 		message string
 	}{
 		{api.WriteParams{Messages: []api.ChatMessage{{Role: "tool", Content: "x"}}}, `messages: role: "tool"`},
-		{api.WriteParams{Messages: []api.ChatMessage{{Role: "assistant", Content: "x"}}}, `the template refuses the conversation: "User and assistant take turns, the user begins."`},
-		{api.WriteParams{Inference: api.Inference{Source: api.Source{History: "h"}}, Messages: hi}, "come with a source"},
+		{api.WriteParams{Messages: []api.ChatMessage{{Role: "assistant", Content: "x"}}},
+			`the template rejects the conversation: "User and assistant take turns, the user begins."`},
+		{api.WriteParams{Inference: api.Inference{Source: api.Source{History: "h"}}, Messages: hi},
+			"come with a source"},
 		{api.WriteParams{Messages: hi, Context: []api.Field{{Name: "a", Value: "b"}}}, "come with a source, a context"},
 		{api.WriteParams{Messages: hi, Sampling: api.Sampling{Steer: 1}}, "or steering"},
-		{api.WriteParams{Messages: []api.ChatMessage{{Role: "user", Content: strings.Repeat("long ", 3000)}}}, "leave out the oldest turns"},
+		{api.WriteParams{Messages: []api.ChatMessage{{Role: "user", Content: strings.Repeat("long ", 3000)}}},
+			"leave out the oldest turns"},
 	} {
 		_, err := writePrompt(d, &c.p)
 		require.ErrorContains(t, err, c.message)
@@ -98,5 +108,9 @@ func TestConversationsWeRefuse(t *testing.T) {
 	}
 	p := api.WriteParams{Inference: api.Inference{Model: "m"}, Messages: hi}
 	_, err := writePrompt(openChat(t, "llama2", "plain"), &p)
-	require.ErrorContains(t, err, "m: tokenizer_config.json: there is no chat template; use a model that was trained to chat")
+	require.ErrorContains(
+		t,
+		err,
+		"m: tokenizer_config.json: there is no chat template; use a model that was trained to chat",
+	)
 }

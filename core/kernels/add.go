@@ -7,13 +7,14 @@ func Add(rows Rows, features int, x, y, z *gpu.Tensor) gpu.Dispatch {
 	return elementwise("add", rows, features, []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}, x, y, z)
 }
 
-// AddRows records y[index[r]] += x[r] for the rows of x [rows, features]. The
-// values of index [rows] are distinct; features is a multiple of 4.
+// AddRows records y[index[r]] += x[r] for the rows of x [rows, features]. The values of index
+// [rows] are distinct; features is a multiple of 4.
 func AddRows(rows Rows, features int, index, x, y *gpu.Tensor) gpu.Dispatch {
-	return elementwise("add_rows", rows, features, []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}, index, x, y)
+	return elementwise("add_rows", rows, features, []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage},
+		index, x, y)
 }
 
-// elementwise is a dispatch of one invocation per vec4 of [rows, features].
+// elementwise returns a dispatch with one invocation per vec4 of [rows, features].
 func elementwise(file string, rows Rows, features int, access []gpu.Access, args ...*gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program(file, nil, access...),

@@ -5,47 +5,48 @@ import (
 	"math"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // AttentionSpec describes causal grouped-query attention over packed branches.
 //
-// Query head h reads key head h / (Heads/KVHeads). Scores are scaled by
-// 1/sqrt(HeadDim). A query sees the keys [a0,a1) ∪ [b0,b1) of its row of a
-// ranges tensor (vec4<u32>): the shared prefix and its own branch up to itself.
+// Query head h reads key head h / (Heads/KVHeads). Scores are scaled by 1/sqrt(HeadDim). A query
+// attends to the keys [a0,a1) ∪ [b0,b1) in its row of a ranges tensor (vec4<u32>): the shared
+// prefix, and its own branch up to itself.
 type AttentionSpec struct {
-	// Rows counts queries; in training the keys are the same rows, in decoding
-	// they are slots of a cache. Mesa's CPU adapter stops an invocation after
-	// 65,535 turns of its loops, so rows·Heads/KVHeads and the keys that a query
-	// sees stay below that.
+	// Rows is the number of queries. In training the keys are the same rows; in decoding they are
+	// slots of a cache. Mesa's CPU device stops an invocation after 65,535 iterations of its loops,
+	// so rows·Heads/KVHeads and the number of keys per query must stay below that.
 	Rows Rows
 	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most 128.
 	Heads, KVHeads, HeadDim int
-	// Queries counts the queries of AttentionKeyGrad, whose Rows are keys; it
-	// serves estimates of work alone.
+	// Queries is the number of queries of AttentionKeyGrad, whose Rows are keys. Only the estimate
+	// of work uses it.
 	Queries Rows
 }
 
-// maxHeadDim bounds the registers of one query.
+// maxHeadDim limits the registers of one query.
 const maxHeadDim = 128
 
 // Group is the number of query heads that share a key head.
 func (s AttentionSpec) Group() int { return s.Heads / s.KVHeads }
 
-// Scale multiplies the scores.
+// Scale is the factor of the scores.
 func (s AttentionSpec) Scale() float64 { return 1 / math.Sqrt(float64(s.HeadDim)) }
 
 func (s AttentionSpec) check() {
 	switch {
 	case s.KVHeads <= 0 || s.Heads <= 0 || s.Heads%s.KVHeads != 0:
-		panic(fmt.Sprintf("kernels: %d heads are no multiple of %d key heads", s.Heads, s.KVHeads))
+		panic(fmt.Sprintf("kernels: attention: Heads %d must be a multiple of KVHeads %d", s.Heads, s.KVHeads))
 	case s.HeadDim <= 0 || s.HeadDim%4 != 0 || s.HeadDim > maxHeadDim:
-		panic(fmt.Sprintf("kernels: head dimension %d is no multiple of 4 up to %d", s.HeadDim, maxHeadDim))
+		panic(fmt.Sprintf("kernels: attention: HeadDim %d must be a positive multiple of 4, at most %d", s.HeadDim,
+			maxHeadDim))
 	}
 }
 
-// flops is products×2·pairs·HeadDim operations over all heads. The pairs of a
-// query and a key it sees come from the replay; without them a
-// query is taken to see half of the rows.
+// flops returns products×2·pairs·HeadDim operations over all heads. The number of pairs of a query
+// and a key that it attends to comes from the replay. If that is unknown, each query counts half of
+// the rows.
 func (s AttentionSpec) flops(products float64, queries Rows) func(*gpu.Replay) float64 {
 	return func(r *gpu.Replay) float64 {
 		rows := float64(queries.Count(r))
@@ -69,11 +70,10 @@ func (s AttentionSpec) shape() gpu.Shape {
 
 // AttentionForward records out = softmax(q·kᵀ·scale)·v.
 //
-// q and out are [rows, Heads·HeadDim], k and v [keys, KVHeads·HeadDim], ranges
-// [rows] of vec4<u32>; each query sees at least one key. stats is
-// [rows, Heads, 2]; its first value becomes the log-sum-exp of the scaled
-// scores, which the backward kernels need. A few fixed rows take a form that
-// spreads the keys, not the rows.
+// q and out are [rows, Heads·HeadDim], k and v are [keys, KVHeads·HeadDim], ranges is [rows] of
+// vec4<u32>. Each query attends to at least one key. stats is [rows, Heads, 2]: its first value
+// becomes the log-sum-exp of the scaled scores, which the backward kernels need. For a few fixed
+// rows it uses attention_decode.wgsl, which runs in parallel over the keys.
 func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	if s.Rows.fixed() && s.Rows <= FixedRows(maxDecodeRows) {
@@ -90,12 +90,12 @@ func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu
 	}
 }
 
-// AttentionDelta records stats[..,1] = Σ_d dout·out per row and head, the row
-// sum that the softmax's backward subtracts.
+// AttentionDelta records stats[..,1] = Σ_d dout·out per row and head: the row sum that the gradient
+// of the softmax subtracts.
 func AttentionDelta(s AttentionSpec, out, dout, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	return gpu.Dispatch{
-		Program: unrolled("attention_delta", map[string]int{"VECS": s.HeadDim / 4}, nil,
+		Program: program("attention_delta", wgsl.Values{"VECS": s.HeadDim / 4},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape: s.shape(),
 		Args:  []*gpu.Tensor{out, dout, stats},
@@ -106,14 +106,15 @@ func AttentionDelta(s AttentionSpec, out, dout, stats *gpu.Tensor) gpu.Dispatch 
 	}
 }
 
-// AttentionQueryGrad records dq = ∂/∂q, given dout = ∂/∂out and both stats; the
-// probabilities are computed again from the log-sum-exp.
+// AttentionQueryGrad records dq = ∂/∂q, given dout = ∂/∂out and both values of stats. It computes
+// the probabilities again from the log-sum-exp.
 func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, dq *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	b := t.Attention.queryBlock(s, t.Attention.QueryGrad)
 	return gpu.Dispatch{
 		Program: b.program("attention_query_grad", s,
-			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
+			gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, ranges, stats, dout, dq},
 		Groups: b.groups(s.Rows, s.Heads/b.heads),
@@ -121,15 +122,16 @@ func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, 
 	}
 }
 
-// AttentionKeyGrad records dk = ∂/∂k and dv = ∂/∂v, written, not added. Keys are
-// the same rows as queries: key j is seen by exactly the query rows [q0,q1) of
-// keyRanges[j] (vec2<u32>); an empty range gives zeros.
+// AttentionKeyGrad records dk = ∂/∂k and dv = ∂/∂v; it replaces their contents. Keys and queries
+// are the same rows. Exactly the query rows [q0,q1) of keyRanges[j] (vec2<u32>) attend to key j; an
+// empty range gives zeros.
 func AttentionKeyGrad(t *Tune, s AttentionSpec, q, k, v, keyRanges, stats, dout, dk, dv *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	b := t.Attention.keyBlock(s, t.Attention.KeyGrad)
 	return gpu.Dispatch{
 		Program: b.program("attention_key_grad", s,
-			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
+			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
+			gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
 		Args:   []*gpu.Tensor{q, k, v, keyRanges, stats, dout, dk, dv},
 		Groups: b.groups(s.Rows, s.KVHeads),

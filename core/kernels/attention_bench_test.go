@@ -15,9 +15,9 @@ import (
 	"nextquill/native"
 )
 
-// BenchmarkAttention reports the best GFLOP/s of each kernel over one packed
-// sample: prefix 200, branch with history 1260, branch without 264. Only pairs
-// of a query and a key that it sees count.
+// BenchmarkAttention reports the best GFLOP/s of each kernel over one packed sample: prefix 200,
+// branch with history 1260, branch without history 264. It counts only the pairs of a query and a
+// key that it attends to.
 func BenchmarkAttention(b *testing.B) {
 	const prefix, branchA, branchB = 200, 1260, 264
 	const rows = prefix + branchA + branchB

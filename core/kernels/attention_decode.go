@@ -1,25 +1,28 @@
 package kernels
 
-import "nextquill/core/gpu"
+import (
+	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
+)
 
-// maxDecodeRows is up to how many rows AttentionForward gives each row and key
+// maxDecodeRows is the largest number of rows for which AttentionForward gives each row and key
 // head a workgroup of its own.
 const maxDecodeRows = 8
 
-// decodeValues bounds the heads that a lane holds, in values.
+// decodeValues limits the values, over all heads, that an invocation holds.
 const decodeValues = 128
 
 // attentionDecode is AttentionForward for a few rows and many keys.
 func attentionDecode(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	heads := largestDivisor(s.Group(), decodeValues/s.HeadDim)
-	sizes := map[string]int{
+	sizes := wgsl.Values{
 		"VECS": s.HeadDim / 4, "HEADS": heads,
-		// 64 lanes × 8 vec4s are 8 KiB, half of what WebGPU promises; each vec4
-		// takes a lane to add up.
+		// 64 invocations × 8 vec4s are 8 KiB, half of the limit that WebGPU guarantees. Adding up a
+		// chunk takes one invocation per vec4.
 		"LANES": max(8, t.Attention.DecodeLanes), "CHUNK": largestDivisor(s.HeadDim/4, 8),
 	}
 	return gpu.Dispatch{
-		Program: unrolled("attention_decode", sizes, nil,
+		Program: program("attention_decode", sizes,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape: s.shape(),
 		Args:  []*gpu.Tensor{q, k, v, ranges, out, stats},

@@ -1,26 +1,28 @@
 package kernels
 
-import "nextquill/core/gpu"
+import (
+	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
+)
 
 // AttentionVariant chooses the form of the attention kernels.
 //
-// Forward, QueryGrad and KeyGrad are how many streams (a query row of one head,
-// or a key row) an invocation holds in registers; each row of the other side that
-// it loads serves all of them. Heads of more than 64 values get fewer streams:
-// their text takes too long to compile. With Tile an invocation holds one stream
-// instead, and a workgroup shares what it loads.
+// Forward, QueryGrad and KeyGrad are the numbers of streams (a query row of one head, or a key row)
+// that an invocation holds in registers. Each row of the other side that it loads serves all of its
+// streams. Heads of more than 64 values get fewer streams, because their text takes too long to
+// compile. With Tile an invocation holds one stream, and the workgroup shares what it loads.
 type AttentionVariant struct {
 	Forward   int  `json:"forward"`
 	QueryGrad int  `json:"query_grad"`
 	KeyGrad   int  `json:"key_grad"`
 	Tile      bool `json:"tile"`
-	// DecodeLanes is how many invocations share the keys of one decoded row.
+	// DecodeLanes is the number of invocations that share the keys of one decoded row.
 	DecodeLanes int `json:"decode_lanes"`
 }
 
-// DefaultAttention is the choice for an adapter that nobody measured. CPU
-// adapters pay for loads, spill registers cheaply, and have no fast workgroup
-// memory; on a GPU it is the other way round.
+// DefaultAttention is the variant for a device that has not been measured. On CPU devices loads are
+// expensive, spilled registers are cheap, and workgroup memory is not fast. On GPUs the opposite
+// holds.
 func DefaultAttention(info gpu.Info) AttentionVariant {
 	v := AttentionVariant{Forward: 10, QueryGrad: 8, KeyGrad: 6, DecodeLanes: 16}
 	if !info.CPU {
@@ -29,29 +31,27 @@ func DefaultAttention(info gpu.Info) AttentionVariant {
 	return v
 }
 
-// attentionBlock is how a kernel divides its rows and heads.
+// attentionBlock is how a kernel divides rows and heads among invocations.
 type attentionBlock struct {
-	// rows times heads (of one key head) are what an invocation holds, or a
-	// workgroup where tile is set.
+	// rows × heads (of one key head) is what an invocation holds, or a workgroup if tile is not 0.
 	rows, heads int
-	// tile is how many rows of the other side are in workgroup memory at a time.
+	// tile is the number of rows of the other side in workgroup memory at a time; 0 means no tiles.
 	tile int
 	// lanes is the number of invocations per workgroup.
 	lanes int
 }
 
 const (
-	// registerLanes is small: causal rows cost more the later they come, and
-	// many small workgroups even that out.
+	// registerLanes is small because later causal rows cost more: many small workgroups balance
+	// that.
 	registerLanes = 16
 	tileLanes     = 64
-	// tileVecs bounds each of a kernel's two tiles to 4 KiB, half of what
-	// WebGPU promises in all.
+	// tileVecs limits each of the two tiles of a kernel to 4 KiB. WebGPU guarantees 16 KiB in all.
 	tileVecs = 256
 )
 
-// queryBlock lays out the kernels that hold queries and loop over keys: as many
-// heads of a group as divide it, then rows.
+// queryBlock returns the block of the kernels that hold queries and loop over keys: as many heads
+// of a group as divide it, then rows.
 func (v AttentionVariant) queryBlock(s AttentionSpec, streams int) attentionBlock {
 	b := attentionBlock{lanes: registerLanes}
 	streams = fitStreams(s, streams)
@@ -63,7 +63,7 @@ func (v AttentionVariant) queryBlock(s AttentionSpec, streams int) attentionBloc
 	return b
 }
 
-// keyBlock lays out the kernel that holds keys and loops over queries.
+// keyBlock returns the block of the kernel that holds keys and loops over queries.
 func (v AttentionVariant) keyBlock(s AttentionSpec, streams int) attentionBlock {
 	if v.Tile {
 		return attentionBlock{rows: tileLanes, heads: 1, lanes: tileLanes, tile: tileRows(s)}
@@ -75,24 +75,24 @@ func fitStreams(s AttentionSpec, streams int) int {
 	return max(1, streams*64/max(64, s.HeadDim))
 }
 
-// tileRows is a multiple of 4.
+// tileRows is the number of rows of a tile, a multiple of 4.
 func tileRows(s AttentionSpec) int {
 	return min(32, tileVecs/(s.HeadDim/4)&^3)
 }
 
-// program is shader file in the block's form.
+// program returns the shader file in the form of the block.
 func (b attentionBlock) program(file string, s AttentionSpec, args ...gpu.Access) *gpu.Program {
-	sizes := map[string]int{"VECS": s.HeadDim / 4, "ROWS": b.rows, "HEADS": b.heads, "GROUP": b.lanes}
+	values := wgsl.Values{"VECS": s.HeadDim / 4, "ROWS": b.rows, "HEADS": b.heads, "GROUP": b.lanes}
 	if b.tile > 0 {
 		file += "_tile"
-		sizes["TILE"] = b.tile
+		values["TILE"] = b.tile
 	} else {
-		sizes["STREAMS"] = b.rows * b.heads
+		values["STREAMS"] = b.rows * b.heads
 	}
-	return unrolled(file, sizes, nil, args...)
+	return program(file, values, args...)
 }
 
-// groups covers all rows times slices of heads.
+// groups returns the workgroup counts for all rows times slices of heads.
 func (b attentionBlock) groups(rows Rows, slices int) func(*gpu.Replay) [3]uint32 {
 	items := b.lanes
 	if b.tile > 0 {

@@ -2,9 +2,9 @@ package kernels
 
 import "nextquill/core/gpu"
 
-// Dyn holds the parameters of one replay of a plan: row counts for every plan, loss divisors for a training
-// step, learning rates for an optimizer, a seed for decoding. A plan leaves what it does not use at 0.
-// shaders/common.wgsl declares the same words in the same order.
+// Dyn holds the parameters of one replay of a plan: row counts for every plan, loss divisors for a
+// training step, learning rates for an optimizer, a seed for decoding. A plan leaves what it does
+// not use at 0. shaders/common.wgsl declares the same words in the same order.
 type Dyn struct {
 	// Tokens is the number of packed tokens in this micro-batch.
 	Tokens uint32
@@ -13,15 +13,16 @@ type Dyn struct {
 	// Rows is the number of head rows: 2R with both branches (first all rows with history, then all
 	// without), else R.
 	Rows uint32
-	// Slot is the row that this replay writes in the ring of sums (WeightSums) or of sampled tokens (Sample).
+	// Slot is the row that this replay writes in the ring of sums (WeightSums) or of sampled tokens
+	// (Sample).
 	Slot uint32
 	// Seed and Position determine the draw of Sample.
 	Seed     uint32
 	Position uint32
 	// Accumulate is 1 when WeightSums adds to the sums of an earlier micro-batch of the same step.
 	Accumulate uint32
-	// NormNTP and NormAlign are the divisors Z of L_n and L_p; 0 stands for the sum of the weights, which the
-	// device knows.
+	// NormNTP and NormAlign are the divisors Z of L_n and L_p; 0 stands for the sum of the weights,
+	// which the device knows.
 	NormNTP   float32
 	NormAlign float32
 	// LR, Bias1 and Bias2 are AdamW's learning rate, 1−β₁ᵗ and 1−β₂ᵗ.
@@ -29,8 +30,9 @@ type Dyn struct {
 	Bias1 float32
 	Bias2 float32
 
-	// Pairs and HeadPairs are estimates of work for the host; no shader reads them. They count the pairs of a
-	// query and a key that it attends to, over all tokens and over the head rows. 0 means unknown.
+	// Pairs and HeadPairs are estimates of work for the host; no shader reads them. They count the
+	// pairs of a query and a key that it attends to, over all tokens and over the head rows. 0
+	// means unknown.
 	Pairs, HeadPairs int64
 }
 

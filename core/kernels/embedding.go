@@ -6,8 +6,8 @@ import (
 	"nextquill/core/gpu"
 )
 
-// EmbeddingSpec is the shape of an embedding table [Vocab, Features], or of the part of
-// one that has Count rows from First on.
+// EmbeddingSpec is the shape of an embedding table [Vocab, Features], or of a part of one with
+// Count rows from First on.
 type EmbeddingSpec struct {
 	Rows            Rows // of the result
 	Features, Vocab int
@@ -15,13 +15,12 @@ type EmbeddingSpec struct {
 	Format          Format // of the table
 }
 
-// Embedding records out[r] = table[ids[r]]: ids [rows] u32, table [Count, features],
-// out [rows, features]. Ids are below Vocab; rows with ids outside of the part stay as
-// they are.
+// Embedding records out[r] = table[ids[r]]: ids [rows] u32, table [Count, features], out [rows,
+// features]. Ids are below Vocab. Rows of out whose ids are not in the part do not change.
 func Embedding(s EmbeddingSpec, ids, table, out *gpu.Tensor) gpu.Dispatch {
 	vecs := RowStride(s.Features) / 4
 	return gpu.Dispatch{
-		Program: s.Format.unrolled("embedding", map[string]int{"TERMS": 1}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: s.Format.program("embedding", nil, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(s.Rows), uint32(s.Features), uint32(s.Vocab), uint32(s.First), uint32(s.Count)},
 		Args:    []*gpu.Tensor{ids, table, out},
 		Groups:  func(r *gpu.Replay) [3]uint32 { return linearGroups(s.Rows.Count(r)*vecs, 64) },
@@ -29,9 +28,9 @@ func Embedding(s EmbeddingSpec, ids, table, out *gpu.Tensor) gpu.Dispatch {
 	}
 }
 
-// EmbeddingGrad records dtable[ids[r]] += dx[r] over all rows r, with the rows
-// sorted by id as EmbeddingSegments returns them: segments [rows+1], order and
-// uniques [rows] u32, dx [rows, features], dtable [vocab, features].
+// EmbeddingGrad records dtable[ids[r]] += dx[r] over all rows r, with the rows sorted by id as
+// EmbeddingSegments returns them: segments [rows+1], order and uniques [rows] u32, dx [rows,
+// features], dtable [vocab, features].
 func EmbeddingGrad(rows Rows, features int, segments, order, uniques, dx, dtable *gpu.Tensor) gpu.Dispatch {
 	vecs := RowStride(features) / 4
 	return gpu.Dispatch{
@@ -44,9 +43,9 @@ func EmbeddingGrad(rows Rows, features int, segments, order, uniques, dx, dtable
 	}
 }
 
-// EmbeddingSegments sorts the rows of ids by id, rows of one id in their order:
-// the rows order[segments[s]:segments[s+1]] all have the id uniques[s]. Segments
-// past the number of distinct ids are empty.
+// EmbeddingSegments sorts the rows of ids by id and keeps the order of rows with the same id. The
+// rows order[segments[s]:segments[s+1]] have the id uniques[s]. Segments beyond the number of
+// distinct ids are empty.
 func EmbeddingSegments(ids []uint32) (segments, order, uniques []uint32) {
 	n := len(ids)
 	order = make([]uint32, n)

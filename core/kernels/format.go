@@ -6,52 +6,54 @@ import (
 
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/shaders"
+	"nextquill/core/wgsl"
 )
 
-// Format is how a matrix of frozen weights lies on the device. Kernels that read
-// one turn it into f32 as they load it; shaders/weights_*.wgsl say how each is laid
-// out. Results are those of the same values in f32, to the bit on CPU adapters.
+// Format is how a matrix of frozen weights is stored on the device. Kernels convert it to f32 as
+// they load it; shaders/weights_*.wgsl describe the layouts. Results equal those of the same values
+// in f32; on CPU devices they are equal to the bit.
 type Format uint8
 
 const (
-	// F32 is 4 bytes a weight, and what all weights that train have.
+	// F32 is 4 bytes per weight. All weights that are trained have this format.
 	F32 Format = iota
-	// F16 is 2 bytes a weight.
+	// F16 is 2 bytes per weight.
 	F16
-	// Q8 is 9/8 bytes a weight: blocks of 32 signed bytes with an f32 scale.
+	// Q8 is 9/8 bytes per weight: blocks of 32 signed bytes with an f32 scale.
 	Q8
-	// Q4 is 5/8 bytes a weight: blocks of 32 half bytes with a binary16 scale and
-	// minimum, GGUF's Q4_1.
+	// Q4 is 5/8 bytes per weight: blocks of 32 half bytes with a binary16 scale and minimum, like
+	// GGUF's Q4_1.
 	Q4
 )
 
-// formatNames are the formats as people write them.
+// formatNames are the names of the formats in options and files.
 var formatNames = [...]string{F32: "f32", F16: "f16", Q8: "q8", Q4: "q4"}
 
-// Formats are all formats.
+// Formats lists all formats.
 var Formats = []Format{F32, F16, Q8, Q4}
 
 func (f Format) String() string { return formatNames[f] }
 
-// ParseFormat is the format of a name.
+// ParseFormat returns the format of a name. An unknown name is a fault.OutOfRange that lists the
+// formats.
 func ParseFormat(name string) (Format, error) {
 	for i, n := range formatNames {
 		if n == name {
 			return Format(i), nil
 		}
 	}
-	return 0, fault.New(fault.OutOfRange, "base", "format", "%q", name).WithLimit("%s", strings.Join(formatNames[:], ", "))
+	return 0, fault.New(fault.OutOfRange, "base", "format", "%q", name).WithLimit("%s",
+		strings.Join(formatNames[:], ", "))
 }
 
-// blockValues is the values of a block of Q8 and Q4.
+// blockValues is the number of values in a block of Q8 and Q4.
 const blockValues = 32
 
-// blockWords is the words of a block, or 0 for formats without blocks.
+// blockWords is the number of words in a block, or 0 for formats without blocks.
 func (f Format) blockWords() int { return [...]int{Q8: 9, Q4: 5}[f] }
 
-// RowBytes is the size of a row of columns values, a multiple of 4. The last block
-// of a row may be part empty.
+// RowBytes is the size of a row of columns values; columns is a multiple of 4. The last block of a
+// row may be partly empty.
 func (f Format) RowBytes(columns int) int {
 	switch f {
 	case F32:
@@ -62,22 +64,17 @@ func (f Format) RowBytes(columns int) int {
 	return 4 * f.blockWords() * ceilDiv(columns, blockValues)
 }
 
-// unrolled is the program of a template whose first matrix of weights is in format f,
-// and whose second, where sizes has TERMS 2, in F32. With HALF 1, F16 is read as such.
-func (f Format) unrolled(file string, sizes map[string]int, args ...gpu.Access) *gpu.Program {
-	text := shaders.Text(file)
-	for t := range sizes["TERMS"] {
-		operand := maps.Clone(sizes)
-		operand["t"] = t
-		name := "weights_" + [...]Format{f, F32}[t].String()
-		if t == 0 && sizes["HALF"] > 0 {
-			name = "weights_half"
-		}
-		text = strings.Join(unroll(name, strings.Split(shaders.Text(name), "\n"), operand), "\n") + text
+// program returns the program of a shader whose first matrix of weights is in format f. With HALF
+// 1, it reads F16 by shader-f16.
+func (f Format) program(file string, values wgsl.Values, args ...gpu.Access) *gpu.Program {
+	values = maps.Clone(values)
+	if values == nil {
+		values = wgsl.Values{"HALF": 0}
 	}
-	name := file
+	values["FORMAT"] = int(f)
+	p := program(file, values, args...)
 	if f != F32 {
-		name += "." + f.String()
+		p.Name = file + "." + f.String() + values.Key()
 	}
-	return unrolledText(name, text, sizes, nil, args...)
+	return p
 }

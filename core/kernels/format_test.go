@@ -15,8 +15,8 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// TestFormatsAreExact compares products whose weights are in a format with those of the
-// same values in F32: bit for bit, on an adapter whose variants keep the order of sums.
+// TestFormatsAreExact compares products whose weights are in a format with products of the same
+// values in F32, bit for bit, on a device whose variants keep the order of sums.
 func TestFormatsAreExact(t *testing.T) {
 	ctx := context.Background()
 	g := nativetest.Open(t, nil)
@@ -66,7 +66,8 @@ func TestFormatsAreExact(t *testing.T) {
 		t.Run(f.String(), func(t *testing.T) {
 			packed := kerneltest.QuantiseRef(f, out, in, w)
 			y, dx := run(f, packed)
-			wantY, wantDX := run(kernels.F32, kerneltest.QuantiseRef(kernels.F32, out, in, kerneltest.DequantiseRef(f, out, in, packed)))
+			wantY, wantDX := run(kernels.F32, kerneltest.QuantiseRef(kernels.F32, out, in,
+				kerneltest.DequantiseRef(f, out, in, packed)))
 			require.Equal(t, wantY, y)
 			require.Equal(t, wantDX, dx)
 		})

@@ -9,18 +9,19 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Products read weights in F16 by shader-f16 where the device has it, and nothing else
-// asks for that.
+// Products read weights in F16 by shader-f16 if the device has it, and no other product does.
 func TestHalfIsUsed(t *testing.T) {
 	tensor := gpu.Persistent("t", 1, 0, 4)
-	uses := func(tune Tune, f Format, record func(*Tune, LinearSpec, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor) gpu.Dispatch, rank int) bool {
+	uses := func(tune Tune, f Format, record func(*Tune, LinearSpec, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor, *gpu.Tensor,
+		*gpu.Tensor) gpu.Dispatch, rank int) bool {
 		s := LinearSpec{Rows: PerToken, In: 64, Out: 64, Format: f, Rank: rank}
 		var low *gpu.Tensor
 		if rank > 0 {
 			low = tensor
 		}
-		text := record(&tune, s, tensor, tensor, tensor, low, low).Program.WGSL
-		enabled := strings.HasPrefix(text, "enable f16;\n")
+		text, err := record(&tune, s, tensor, tensor, tensor, low, low).Program.Source()
+		require.NoError(t, err)
+		enabled := enables(t, text, "f16")
 		require.Equal(t, enabled, strings.Contains(text, "array<vec4<f16>>"))
 		return enabled
 	}
@@ -36,4 +37,19 @@ func TestHalfIsUsed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// enables tells whether a module enables an extension before all declarations, as WGSL requires.
+func enables(t *testing.T, text, extension string) bool {
+	declared, enabled := false, false
+	for _, line := range strings.Split(text, "\n") {
+		switch {
+		case line == "enable "+extension+";":
+			require.False(t, declared, "enable after a declaration")
+			enabled = true
+		case line != "" && !strings.HasPrefix(line, "//") && !strings.HasPrefix(line, "enable "):
+			declared = true
+		}
+	}
+	return enabled
 }

@@ -4,14 +4,15 @@ import (
 	"fmt"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
-// HeadStateWidth is the number of f32 values the fused head keeps for each
-// response token; shaders/head_reduce.wgsl says which.
+// HeadStateWidth is the number of f32 values that the fused head keeps for each response token.
+// shaders/head_reduce.wgsl describes them.
 const HeadStateWidth = 16
 
-// HeadInit records the start of the fused head: state [R, HeadStateWidth] of no
-// columns.
+// HeadInit records the initial state of the fused head, before any column: state is [R,
+// HeadStateWidth].
 func HeadInit(dual bool, state *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("head_init", nil, gpu.WriteStorage),
@@ -20,16 +21,15 @@ func HeadInit(dual bool, state *gpu.Tensor) gpu.Dispatch {
 	}
 }
 
-// HeadReduce records folding the logits z [head rows, stride] of vocabulary
-// columns c0 to c0+cols into state [R, HeadStateWidth]: log-sum-exp of z^h, z^0
-// and z^h−z^0, and the logits of targets [R] u32. With dual, head rows are R with
-// history, then R without; else R. stride is a multiple of 4.
+// HeadReduce records folding the logits z [head rows, stride] of the vocabulary columns c0 to
+// c0+cols into state [R, HeadStateWidth]: the log-sum-exps of z^h, z^0 and z^h−z^0, and the logits
+// of targets [R] u32. With dual, the head rows are R with history, then R without; otherwise they
+// are R. stride is a multiple of 4.
 func HeadReduce(dual bool, c0, cols, stride int, z, targets, state *gpu.Tensor, form ...RowForm) gpu.Dispatch {
 	checkHead(cols, stride)
-	consts := chosen(form).consts()
-	consts["DUAL"] = dual
+	values := wgsl.Values{"WORKGROUP": chosen(form).workgroup(), "DUAL": wgsl.Bool(dual)}
 	return gpu.Dispatch{
-		Program: program("head_reduce", consts, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("head_reduce", values, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4)},
 		Args:    []*gpu.Tensor{z, targets, state},
 		Groups:  func(r *gpu.Replay) [3]uint32 { return chosen(form).groups(PerResponse.Count(r), 16) },
@@ -37,15 +37,15 @@ func HeadReduce(dual bool, c0, cols, stride int, z, targets, state *gpu.Tensor, 
 	}
 }
 
-// HeadGrad records replacing the logits z [head rows, stride] of columns c0 to
-// c0+cols by the objective's gradient, for coef [R, 2]: factors of CE(z^h, y)
-// and CE(z^h−z^0, y). Columns from cols up to the next multiple of 4 become 0.
-// Without counterfactual the rows without history become 0. state is complete.
+// HeadGrad records replacing the logits z [head rows, stride] of the columns c0 to c0+cols by the
+// gradient of the objective. coef [R, 2] holds the factors of CE(z^h, y) and CE(z^h−z^0, y).
+// Columns from cols up to the next multiple of 4 become 0. Without counterfactual the rows without
+// history become 0. state is complete.
 func HeadGrad(dual bool, c0, cols, stride int, counterfactual bool, z, targets, state, coef *gpu.Tensor) gpu.Dispatch {
 	checkHead(cols, stride)
 	quarter := ceilDiv(ceilDiv(cols, 4), 4)
 	return gpu.Dispatch{
-		Program: program("head_grad", Consts{"DUAL": dual, "COUNTERFACTUAL": counterfactual},
+		Program: program("head_grad", wgsl.Values{"DUAL": wgsl.Bool(dual), "COUNTERFACTUAL": wgsl.Bool(counterfactual)},
 			gpu.WriteStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage),
 		Shape:  gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4)},
 		Args:   []*gpu.Tensor{z, targets, state, coef},
@@ -54,9 +54,10 @@ func HeadGrad(dual bool, c0, cols, stride int, counterfactual bool, z, targets, 
 	}
 }
 
-// checkHead refuses what the shaders cannot address: a bug of recording code.
+// checkHead panics if the shaders cannot address the columns, which is a mistake in the code that
+// records the plan.
 func checkHead(cols, stride int) {
 	if cols < 1 || stride%4 != 0 || stride < cols {
-		panic(fmt.Sprintf("kernels: head: %d columns need a stride that is a multiple of 4 and no less, not %d", cols, stride))
+		panic(fmt.Sprintf("kernels: head: stride %d must be a multiple of 4 and at least %d columns", stride, cols))
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"nextquill/native"
 )
 
-// BenchmarkLinear reports GFLOP/s of the three products for sizes that training
-// meets, in the variant that this adapter gets by default and in others:
+// BenchmarkLinear reports GFLOP/s of the three products for sizes that occur in training, in every
+// variant that this device can run:
 //
 //	go test ./core/kernels -run '^$' -bench 'Linear/forward/.*/16x16'
 func BenchmarkLinear(b *testing.B) {
@@ -57,8 +57,8 @@ func BenchmarkLinear(b *testing.B) {
 	}
 }
 
-// benchDispatch reports the best of b.N runs, each of several dispatches, so that
-// the cost of a submit does not count.
+// benchDispatch reports the best of b.N runs. Each run has several dispatches, so that the cost of
+// a submit does not count.
 func benchDispatch(b *testing.B, g *gpu.Context, record func([3]*gpu.Tensor) gpu.Dispatch, elements [3]int) {
 	ctx := context.Background()
 	var args [3]*gpu.Tensor
@@ -94,7 +94,7 @@ func benchDispatch(b *testing.B, g *gpu.Context, record func([3]*gpu.Tensor) gpu
 	b.ReportMetric(plan.Flops(&dyn)/best.Seconds()/1e9, "GFLOP/s")
 }
 
-// BenchmarkMatmulBest reports what utilisation figures are a share of.
+// BenchmarkMatmulBest reports the reference of utilisation figures.
 func BenchmarkMatmulBest(b *testing.B) {
 	dev, err := native.Open(nil)
 	require.NoError(b, err)

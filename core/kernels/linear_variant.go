@@ -5,26 +5,28 @@ import (
 	"slices"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
 // LinearVariant is how the matrix products of linear layers are computed.
 type LinearVariant struct {
-	// Tiled: workgroups share tiles through workgroup memory, as GPUs want it.
-	// Else every invocation loads for itself, as CPU adapters want it.
+	// Tiled: workgroups share tiles in workgroup memory, for GPUs. Otherwise every invocation loads
+	// for itself, for CPU devices.
 	Tiled bool `json:"tiled"`
-	// Quads: four neighbours load each other's rows, by operations of subgroups.
+	// Quads: four neighbouring invocations exchange the rows that they load, by subgroup
+	// operations.
 	Quads bool `json:"quads,omitempty"`
-	// Rows and Columns are the largest block of results that one invocation
-	// keeps in registers; 4×4 when tiled. Each is 1, 2, 4, 8 or 16.
+	// Rows and Columns are the size of the largest block of results that one invocation keeps in
+	// registers; 4×4 with Tiled. Each is 1, 2, 4, 8 or 16.
 	Rows    int `json:"rows"`
 	Columns int `json:"columns"`
-	// Group is the number of invocations in a workgroup that is not tiled.
+	// Group is the number of invocations in a workgroup without Tiled.
 	Group int `json:"group"`
 }
 
-// The variants worth measuring. More than 16×16 overflows llvmpipe's instruction
-// cache; groups of 8, one SIMD group, spread best over few cores. Quads of 32×16
-// make large products a fifth faster than 16×16, small ones hardly, and are twice the
+// The variants that are worth measuring. Blocks above 16×16 exceed the instruction cache on
+// llvmpipe. Workgroups of 8 invocations, one SIMD group, use few cores best. Quads of 32×16 would
+// make large products 20 % faster than 16×16, but hardly the small ones, and they are twice the
 // text to compile.
 var (
 	linearTiled    = LinearVariant{Tiled: true, Rows: 4, Columns: 4}
@@ -35,12 +37,12 @@ var (
 	linearVariants = []LinearVariant{linearTiled, linearBlock16, linearBlock8, linearBlock4, linearQuads}
 )
 
-// on tells whether an adapter can run the variant.
+// on tells whether a device can run the variant.
 func (v LinearVariant) on(info gpu.Info) bool {
 	return !v.Quads || info.Subgroups && info.SubgroupMinSize >= 4
 }
 
-// String names the variant in benchmarks and errors.
+// String is the name of the variant in benchmarks and errors.
 func (v LinearVariant) String() string {
 	switch {
 	case v.Tiled:
@@ -51,21 +53,21 @@ func (v LinearVariant) String() string {
 	return fmt.Sprintf("%dx%d", v.Rows, v.Columns)
 }
 
-// linearBlock is how one product is laid over invocations.
+// linearBlock is how one product is divided among invocations.
 type linearBlock struct {
 	file string
-	// sizes are the template's.
-	sizes map[string]int
-	// rows, columns is the block of results of one invocation, or of one
-	// workgroup when tiled; group is the number of blocks in a workgroup.
+	// values are those of the template.
+	values wgsl.Values
+	// rows × columns is the block of results of one invocation, or of one workgroup if tiled. group
+	// is the number of blocks in a workgroup.
 	rows, columns, group int
 }
 
-// likelyRows stands for a row count that is not known when a plan is recorded.
+// likelyRows is the assumed number of rows if it is not known when a plan is recorded.
 const likelyRows = 512
 
-// block chooses the block of one product. Results are bit-equal for all blocks
-// without tiles: each sums in the same order.
+// block chooses the block of one product. The results of all blocks without tiles are equal to the
+// bit, because each sums in the same order.
 func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 	m, n := s.result(kind, likelyRows)
 	if kind != linearWeight && s.Rows.fixed() {
@@ -83,7 +85,7 @@ func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 	tm, tn := shrink(v.Rows, m), shrink(v.Columns, n)
 	switch {
 	case m <= 4:
-		// Few rows: columns are what can be spread.
+		// With few rows, only the columns can be divided.
 		tn = min(tn, 4)
 	case ceilDiv(m, tm)*ceilDiv(n, tn) < fewBlocks, s.In*s.Out <= smallWeight:
 		tm, tn = min(tm, 8), min(tn, 8)
@@ -93,14 +95,14 @@ func (v LinearVariant) block(kind linearKind, s LinearSpec) linearBlock {
 		tm = max(tm, 4)
 	}
 	return linearBlock{
-		file:  kind.String(),
-		sizes: map[string]int{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": min(tm, storeRows), "LOADS": tm},
-		rows:  tm, columns: tn, group: v.Group,
+		file:   kind.String(),
+		values: wgsl.Values{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": min(tm, storeRows), "LOADS": tm, "QUADS": 0},
+		rows:   tm, columns: tn, group: v.Group,
 	}
 }
 
-// quadBlock is for four invocations, which have v.Columns each. Smaller blocks than
-// 16×4 each would load as much as others without quads.
+// quadBlock returns the block of four invocations, each with v.Columns columns. Blocks smaller than
+// 16×4 per invocation would load as much as blocks without quads.
 func (v LinearVariant) quadBlock(kind linearKind, m, n int) (b linearBlock, ok bool) {
 	tm, tn := max(16, shrink(v.Rows, m)), max(4, shrink(v.Columns, ceilDiv(n, 4)))
 	if m < tm || n < 4*tn {
@@ -110,25 +112,25 @@ func (v LinearVariant) quadBlock(kind linearKind, m, n int) (b linearBlock, ok b
 		tn /= 2
 	}
 	return linearBlock{
-		file:  kind.String(),
-		sizes: map[string]int{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": storeRows, "LOADS": tm / 4, "QUADS": 1},
-		rows:  tm, columns: 4 * tn, group: v.Group / 4,
+		file:   kind.String(),
+		values: wgsl.Values{"TM": tm, "TN": tn, "GROUP": v.Group, "STORE": storeRows, "LOADS": tm / 4, "QUADS": 1},
+		rows:   tm, columns: 4 * tn, group: v.Group / 4,
 	}, true
 }
 
 const (
-	// storeRows of a block are stored at once: 10 to 20 % faster at 64 features
-	// than one, and hardly more text.
+	// storeRows rows of a block are stored at once. For 64 features that is 10 to 20 % faster than
+	// one row, and hardly more text.
 	storeRows = 4
-	// fewBlocks leave SIMD lanes or cores idle: two cores of 8 lanes.
+	// fewBlocks: fewer blocks than this leave cores or SIMD lanes idle (two cores of 8 lanes).
 	fewBlocks = 16
-	// fewQuads leave cores idle.
+	// fewQuads: fewer blocks of quads than this leave cores idle.
 	fewQuads = 4
-	// smallWeight is a weight matrix too small to pay for compiling large blocks.
+	// smallWeight is the size of a weight matrix that does not justify compiling large blocks.
 	smallWeight = 32 * 32
 )
 
-// shrink halves a block until it does not reach past twice the size.
+// shrink halves a block until it is less than twice the size.
 func shrink(block, size int) int {
 	for block > 1 && block >= 2*size {
 		block /= 2
@@ -139,9 +141,9 @@ func shrink(block, size int) int {
 func tiledBlock(kind linearKind, m, n int) linearBlock {
 	if kind == linearForward && m <= 4 {
 		return linearBlock{
-			file:  "linear_forward_few",
-			sizes: map[string]int{"TM": shrink(4, m)},
-			rows:  4, columns: 4, group: 1,
+			file:   "linear_forward_few",
+			values: wgsl.Values{"TM": shrink(4, m), "QUADS": 0},
+			rows:   4, columns: 4, group: 1,
 		}
 	}
 	tx, ty := 16, 16
@@ -152,13 +154,14 @@ func tiledBlock(kind linearKind, m, n int) linearBlock {
 		ty = 4
 	}
 	return linearBlock{
-		file:  kind.String() + "_tiled",
-		sizes: map[string]int{"TX": tx, "TY": ty},
-		rows:  4 * ty, columns: 4 * tx, group: 1,
+		file:   kind.String() + "_tiled",
+		values: wgsl.Values{"TX": tx, "TY": ty, "QUADS": 0},
+		rows:   4 * ty, columns: 4 * tx, group: 1,
 	}
 }
 
-// LinearVariants are all variants that tests run and MeasureTune tries on an adapter.
+// LinearVariants returns the variants that a device can run: tests run all of them, MeasureTune
+// compares them.
 func LinearVariants(info gpu.Info) []LinearVariant {
 	return slices.DeleteFunc(slices.Clone(linearVariants), func(v LinearVariant) bool { return !v.on(info) })
 }

@@ -4,14 +4,16 @@ import (
 	"fmt"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
-// TokenWidth is the number of f32 values in a response token's record; the
-// constants below say where each is. Logarithms are natural.
+// TokenWidth is the number of f32 values in the record of a response token. The constants below are
+// their indices. Logarithms are natural.
 const TokenWidth = 12
 
-// The record of a response token. TokenStats writes all, TokenWeights the DCE
-// under θ_D and the weights.
+// The values in the record of a response token. TokenStats writes all of them; TokenWeights then
+// writes the DCE (data-side causal effect) under θ_D and the weights. CEMCE is the cross-entropy
+// under the MCE (model-side causal effect).
 const (
 	TokenLogpWith    = 0 // log p_h[y] of the live model
 	TokenLogpWithout = 1 // log p_0[y] of the live model; 0 with one branch
@@ -24,11 +26,11 @@ const (
 	TokenWeightAlign = 9 // weight in L_p
 )
 
-// SumsWidth is the number of f32 values in a slot of the ring of sums; the
-// constants below say where each is. All are sums over response tokens.
+// SumsWidth is the number of f32 values in a slot of the ring of sums. The constants below are
+// their indices. All are sums over response tokens.
 const SumsWidth = 16
 
-// A slot of the ring of sums.
+// The values in a slot of the ring of sums.
 const (
 	SumNTP         = 0  // Σ w_n · CE(z^h, y)
 	SumAlign       = 1  // Σ w_p · CE(z^h−z^0, y)
@@ -43,63 +45,65 @@ const (
 	SumCEMCE       = 10 // Σ CE(z^h−z^0, y)
 )
 
-// WeightKind is how a causal effect becomes a token weight.
+// WeightKind is the function from a causal effect to a token weight.
 type WeightKind uint8
 
 const (
-	// Binary is λ above the threshold δ, else ε: the paper's.
+	// Binary is λ above the threshold δ and ε otherwise, as in the paper.
 	Binary WeightKind = iota
 	// Soft is the log-ratio log p_h[y] − log p_0[y] clipped to [ε, λ].
 	Soft
 )
 
-// WeightSpec says how TokenWeights weighs.
+// WeightSpec holds the parameters of TokenWeights.
 type WeightSpec struct {
 	Kind                   WeightKind
 	Delta, Lambda, Epsilon float32
-	// SelfExpert takes θ_D to be the live weights.
+	// SelfExpert uses the live weights as θ_D.
 	SelfExpert bool
-	// NTPWeighted and AlignWeighted put ω, not 1, before the tokens of L_n, L_p.
+	// NTPWeighted and AlignWeighted weight the tokens of L_n and L_p by ω instead of 1.
 	NTPWeighted, AlignWeighted bool
-	// Plausible drops from L_p the tokens with log(p_h[y] / max p_h) < LogBeta.
+	// Plausible removes from L_p the tokens with log(p_h[y] / max p_h) < LogBeta.
 	Plausible bool
 	LogBeta   float32
 }
 
-// TokenStats records the records of the response tokens, tokens [R, TokenWidth],
-// from the fused head's state [R, HeadStateWidth]. Weights are 0 until
-// TokenWeights.
+// TokenStats records writing tokens [R, TokenWidth] from the state [R, HeadStateWidth] of the fused
+// head. The weights are 0 until TokenWeights runs.
 func TokenStats(dual bool, state, tokens *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("token_stats", Consts{"DUAL": dual}, gpu.ReadStorage, gpu.WriteStorage),
-		Args:    []*gpu.Tensor{state, tokens},
-		Groups:  perResponse,
+		Program: program("token_stats", wgsl.Values{"DUAL": wgsl.Bool(dual), "EXPERT": 0}, gpu.ReadStorage,
+			gpu.WriteStorage),
+		Args:   []*gpu.Tensor{state, tokens},
+		Groups: perResponse,
 	}
 }
 
-// ExpertStats records what TokenWeights wants of a frozen θ_D, expert [R, 2] =
-// (log p_h[y], log p_0[y]), from the fused head's state [R, HeadStateWidth] after
-// a pass of both branches under θ_D.
+// ExpertStats records the input of TokenWeights from a frozen θ_D, expert [R, 2] = (log p_h[y], log
+// p_0[y]), from the state [R, HeadStateWidth] of the fused head after a pass of both branches under
+// θ_D.
 func ExpertStats(state, expert *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("token_stats", Consts{"DUAL": true, "EXPERT": true}, gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("token_stats", wgsl.Values{"DUAL": 1, "EXPERT": 1}, gpu.ReadStorage, gpu.WriteStorage),
 		Args:    []*gpu.Tensor{state, expert},
 		Groups:  perResponse,
 	}
 }
 
-// TokenWeights records weighing tokens [R, TokenWidth]: expert [R, 2] holds log
-// p_h[y] and log p_0[y] under θ_D, and may be nil with SelfExpert.
+// TokenWeights records writing the weights of tokens [R, TokenWidth]. expert [R, 2] holds log
+// p_h[y] and log p_0[y] under θ_D; it may be nil with SelfExpert.
 func TokenWeights(s WeightSpec, expert, tokens *gpu.Tensor) gpu.Dispatch {
 	if s.Kind == Soft && s.Epsilon > s.Lambda {
-		panic(fmt.Sprintf("kernels: soft weights from %g to %g", s.Epsilon, s.Lambda))
+		panic(fmt.Sprintf("kernels: soft weights need Epsilon %g at most Lambda %g", s.Epsilon, s.Lambda))
 	}
 	args, access := []*gpu.Tensor{tokens}, []gpu.Access{gpu.WriteStorage}
 	if !s.SelfExpert {
 		args, access = []*gpu.Tensor{expert, tokens}, []gpu.Access{gpu.ReadStorage, gpu.WriteStorage}
 	}
 	return gpu.Dispatch{
-		Program: program("token_weights", Consts{"EXPERT": !s.SelfExpert, "SOFT": s.Kind == Soft, "PLAUSIBLE": s.Plausible}, access...),
+		Program: program("token_weights", wgsl.Values{
+			"EXPERT": wgsl.Bool(!s.SelfExpert), "SOFT": wgsl.Bool(s.Kind == Soft), "PLAUSIBLE": wgsl.Bool(s.Plausible),
+		}, access...),
 		Shape: gpu.Shape{
 			gpu.F(s.Delta), gpu.F(s.Lambda), gpu.F(s.Epsilon), gpu.F(s.LogBeta),
 			flag(s.NTPWeighted), flag(s.AlignWeighted),
@@ -109,9 +113,8 @@ func TokenWeights(s WeightSpec, expert, tokens *gpu.Tensor) gpu.Dispatch {
 	}
 }
 
-// WeightSums records summing tokens [R, TokenWidth] into slot Dyn.Slot of sums
-// [slots, SumsWidth], on top of what it holds when Dyn.Accumulate is 1. delta is
-// the threshold that SumAbove counts by.
+// WeightSums records summing tokens [R, TokenWidth] into slot Dyn.Slot of sums [slots, SumsWidth],
+// or adding to that slot when Dyn.Accumulate is 1. delta is the threshold of SumAbove.
 func WeightSums(delta float32, tokens, sums *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("weight_sums", nil, gpu.ReadStorage, gpu.WriteStorage),
@@ -121,24 +124,60 @@ func WeightSums(delta float32, tokens, sums *gpu.Tensor) gpu.Dispatch {
 	}
 }
 
-// CoefSpec says how LossCoefs combines the two losses.
+// CoefSpec holds the parameters of LossCoefs.
 type CoefSpec struct {
-	// Dual is set with both branches; else L_p does not exist.
+	// Dual is set with both branches. Without it there is no L_p.
 	Dual  bool
 	Alpha float32
 }
 
-// LossCoefs records coef [R, 2], the factors w_n/Z_n and α·w_p/Z_p of each token's
-// cross-entropies. Z_n and Z_p are Dyn.NormNTP and Dyn.NormAlign, or where those
-// are 0 the sums of weights in slot Dyn.Slot of sums. 0/0 is 0.
+// LossCoefs records coef [R, 2], the factors w_n/Z_n and α·w_p/Z_p of the cross-entropies of each
+// token. Z_n and Z_p are Dyn.NormNTP and Dyn.NormAlign, or where those are 0 the sums of weights in
+// slot Dyn.Slot of sums. 0/0 is 0.
 func LossCoefs(s CoefSpec, tokens, sums, coef *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("loss_coefs", Consts{"DUAL": s.Dual}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
-		Shape:   gpu.Shape{gpu.F(s.Alpha)},
-		Args:    []*gpu.Tensor{tokens, sums, coef},
-		Groups:  perResponse,
+		Program: program("loss_coefs", wgsl.Values{"DUAL": wgsl.Bool(s.Dual)}, gpu.ReadStorage, gpu.ReadStorage,
+			gpu.WriteStorage),
+		Shape:  gpu.Shape{gpu.F(s.Alpha)},
+		Args:   []*gpu.Tensor{tokens, sums, coef},
+		Groups: perResponse,
 	}
 }
 
-// perResponse is one invocation a response token in workgroups of 64.
+// perResponse returns one invocation per response token, in workgroups of 64.
 func perResponse(r *gpu.Replay) [3]uint32 { return linearGroups(PerResponse.Count(r), 64) }
+
+// Token is the record of a response token on the host.
+type Token struct {
+	LogpWith, LogpWithout  float32 // natural logarithms, under the live model
+	DCE                    float32 // under θ_D
+	Omega                  float32
+	CENTP, CEMCE           float32
+	Margin                 float32
+	WeightNTP, WeightAlign float32
+}
+
+// TokenAt decodes the record at the start of v, TokenWidth values.
+func TokenAt(v []float32) Token {
+	return Token{
+		LogpWith: v[TokenLogpWith], LogpWithout: v[TokenLogpWithout], DCE: v[TokenDCE], Omega: v[TokenOmega],
+		CENTP: v[TokenCENTP], CEMCE: v[TokenCEMCE], Margin: v[TokenMargin],
+		WeightNTP: v[TokenWeightNTP], WeightAlign: v[TokenWeightAlign],
+	}
+}
+
+// Sums is a slot of the ring of sums on the host.
+type Sums struct {
+	LossNTP, LossAlign     float32 // before division by Z
+	WeightNTP, WeightAlign float32
+	Count, Above           float32
+	DCE                    float32
+}
+
+// SumsAt decodes the slot at the start of v, SumsWidth values.
+func SumsAt(v []float32) Sums {
+	return Sums{
+		LossNTP: v[SumNTP], LossAlign: v[SumAlign], WeightNTP: v[SumWeightNTP], WeightAlign: v[SumWeightAlign],
+		Count: v[SumCount], Above: v[SumAbove], DCE: v[SumDCE],
+	}
+}

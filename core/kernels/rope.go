@@ -4,10 +4,11 @@ import (
 	"math"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
-// RopeTable returns the rotations of positions tokens, [positions, headDim]:
-// headDim/2 cosines, then as many sines, of position·frequencies[i].
+// RopeTable returns the rotations of positions tokens, [positions, headDim]: headDim/2 cosines,
+// then headDim/2 sines, of position·frequencies[i].
 func RopeTable(frequencies []float64, positions int) []float32 {
 	half := len(frequencies)
 	table := make([]float32, positions*2*half)
@@ -21,10 +22,9 @@ func RopeTable(frequencies []float64, positions int) []float32 {
 	return table
 }
 
-// Rope records the rotary embedding of x [rows, heads·headDim] in place, with
-// the pairs (i, i+headDim/2) that Hugging Face checkpoints use. positions is
-// [rows] u32, table a RopeTable that reaches every position. inverse rotates
-// back, which is the gradient.
+// Rope records the rotary embedding of x [rows, heads·headDim] in place, with the pairs (i,
+// i+headDim/2) of Hugging Face checkpoints. positions is [rows] u32; table is a RopeTable that
+// includes every position. inverse rotates back, which is the gradient.
 func Rope(rows Rows, heads, headDim int, inverse bool, positions, table, x *gpu.Tensor) gpu.Dispatch {
 	lanes := ropeLanes(headDim)
 	sign := float32(1)
@@ -32,9 +32,10 @@ func Rope(rows Rows, heads, headDim int, inverse bool, positions, table, x *gpu.
 		sign = -1
 	}
 	return gpu.Dispatch{
-		Program: program("rope", Consts{"VEC4": lanes == 4}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
-		Shape:   gpu.Shape{uint32(rows), uint32(heads), uint32(headDim / 2 / lanes), gpu.F(sign)},
-		Args:    []*gpu.Tensor{positions, table, x},
+		Program: program("rope", wgsl.Values{"VEC4": wgsl.Bool(lanes == 4)}, gpu.ReadStorage, gpu.ReadStorage,
+			gpu.WriteStorage),
+		Shape: gpu.Shape{uint32(rows), uint32(heads), uint32(headDim / 2 / lanes), gpu.F(sign)},
+		Args:  []*gpu.Tensor{positions, table, x},
 		Groups: func(r *gpu.Replay) [3]uint32 {
 			return linearGroups(rows.Count(r)*headDim/2/lanes, 64)
 		},
@@ -42,8 +43,8 @@ func Rope(rows Rows, heads, headDim int, inverse bool, positions, table, x *gpu.
 	}
 }
 
-// ropeLanes is how many pairs one invocation rotates at once: four where half a
-// head is whole vec4s.
+// ropeLanes is the number of pairs that one invocation rotates at a time: four if half a head is a
+// multiple of a vec4.
 func ropeLanes(headDim int) int {
 	if headDim%8 == 0 {
 		return 4

@@ -4,19 +4,20 @@ import (
 	"math"
 
 	"nextquill/core/gpu"
+	"nextquill/core/wgsl"
 )
 
-// SampleParams says how Sample draws. It is data, not part of a plan: a plan
+// SampleParams holds the parameters of Sample. They are data and not part of a plan: a plan that is
 // recorded once serves all settings.
 type SampleParams struct {
-	// Temperature divides the logits; 0 takes the largest (greedy).
+	// Temperature divides the logits; 0 selects the largest logit (greedy).
 	Temperature float32
 	// TopK keeps the K largest logits; 0 keeps all.
 	TopK uint32
-	// TopP keeps the fewest tokens whose probability reaches it; 1 keeps all.
+	// TopP keeps the fewest tokens whose total probability reaches it; 1 keeps all.
 	TopP float32
-	// RepetitionPenalty divides positive and multiplies negative logits of ids
-	// that the context has; 1 changes nothing.
+	// RepetitionPenalty divides positive and multiplies negative logits of ids that occur in the
+	// context; 1 changes nothing.
 	RepetitionPenalty float32
 	// Steer is s of l = z^h + s·(z^h − z^0); 0 changes nothing.
 	Steer float32
@@ -24,12 +25,13 @@ type SampleParams struct {
 	End []uint32
 }
 
-// SampleParamWords is the size of Sample's params in 4-byte words.
+// SampleParamWords is the size of the params of Sample in 4-byte words.
 const SampleParamWords = 16
 
-// Words lays p out as Sample's params.
+// Words returns p in the layout of the params of Sample.
 func (p SampleParams) Words() [SampleParamWords]uint32 {
-	w := [SampleParamWords]uint32{gpu.F(p.Temperature), p.TopK, gpu.F(p.TopP), gpu.F(p.RepetitionPenalty), gpu.F(p.Steer)}
+	w := [SampleParamWords]uint32{gpu.F(p.Temperature), p.TopK, gpu.F(p.TopP), gpu.F(p.RepetitionPenalty),
+		gpu.F(p.Steer)}
 	for i := range 4 {
 		w[8+i] = math.MaxUint32
 		if i < len(p.End) {
@@ -39,7 +41,7 @@ func (p SampleParams) Words() [SampleParamWords]uint32 {
 	return w
 }
 
-// SampledToken is one row of Sample's out.
+// SampledToken is one row of the output of Sample.
 type SampledToken struct {
 	ID uint32
 	// LogP is log p_h[ID] of the unmodified distribution with history, in nats.
@@ -50,25 +52,24 @@ type SampledToken struct {
 	End bool
 }
 
-// SampledWords is the size of a row of Sample's out in 4-byte words.
+// SampledWords is the size of a row of the output of Sample in 4-byte words.
 const SampledWords = 4
 
-// DecodeSampled reads a row of Sample's out.
+// DecodeSampled decodes a row of the output of Sample.
 func DecodeSampled(row [SampledWords]uint32) SampledToken {
 	return SampledToken{
 		ID: row[0], LogP: math.Float32frombits(row[1]), Logit: math.Float32frombits(row[2]), End: row[3] != 0,
 	}
 }
 
-// Sample records drawing one token from logits [1, stride] over vocab ids, or with
-// dual [2, stride]: with history, then without. params [SampleParamWords] is
-// SampleParams.Words; seen [vocab] u32 is 1 for ids that the context has; scratch
-// [vocab] u32 is the kernel's own. It writes row Dyn.Slot of out [slots,
-// SampledWords], the id into next [1] u32, and marks it in seen. The draw depends on
-// Dyn's Seed and Position only.
+// Sample records drawing one token from logits [1, stride] over vocab ids, or with dual [2,
+// stride]: with history, then without. params [SampleParamWords] is SampleParams.Words; seen
+// [vocab] u32 is 1 for ids that occur in the context; scratch [vocab] u32 is temporary memory. It
+// writes row Dyn.Slot of out [slots, SampledWords], writes the id to next [1] u32, and marks it in
+// seen. The draw depends only on Seed and Position of Dyn.
 func Sample(vocab, stride int, dual bool, logits, params, seen, scratch, out, next *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("sample", Consts{"DUAL": dual},
+		Program: program("sample", wgsl.Values{"DUAL": wgsl.Bool(dual)},
 			gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(vocab), uint32(stride)},
 		Args:   []*gpu.Tensor{logits, params, seen, scratch, out, next},

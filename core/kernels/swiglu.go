@@ -15,7 +15,7 @@ func SwiGLU(rows Rows, features int, gate, up, y *gpu.Tensor) gpu.Dispatch {
 	}
 }
 
-// SwiGLUGrad records dgate and dup of SwiGLU for dy; all [rows, features].
+// SwiGLUGrad records the gradients dgate and dup of SwiGLU for dy; all [rows, features].
 func SwiGLUGrad(rows Rows, features int, gate, up, dy, dgate, dup *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("swiglu_grad", nil,

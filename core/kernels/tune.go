@@ -2,22 +2,23 @@ package kernels
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"nextquill/core/gpu"
 )
 
-// Tune holds the kernel variants that were measured best on an adapter. It goes
-// through JSON, so that a host can keep it by the adapter's name.
+// Tune holds the kernel variants that were measured to be fastest on a device. It is stored as
+// JSON, so that a host can keep it under the name of the device.
 type Tune struct {
 	Linear    LinearVariant    `json:"linear"`
 	Attention AttentionVariant `json:"attention"`
-	// Half: products read weights in F16 as what they are (shader-f16), else as words
-	// that they unpack. The results are the same, to the bit; the case linear_half of kerneltest checks it.
+	// Half: products read weights in F16 as binary16 (shader-f16), otherwise as words that they
+	// unpack. The results are equal to the bit; the case linear_half of kerneltest checks it.
 	Half bool `json:"half,omitempty"`
 }
 
-// DefaultTune is the choice for an adapter that nobody has measured.
+// DefaultTune is the choice for a device that has not been measured.
 func DefaultTune(info gpu.Info) Tune {
 	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info), Half: info.ShaderF16 && !info.CPU}
 	if info.CPU {
@@ -29,18 +30,33 @@ func DefaultTune(info gpu.Info) Tune {
 	return t
 }
 
+// Valid tells whether t names variants that exist on a device. A Tune that was read from a cache
+// may have been written by another version, or for a device with other features.
+func (t Tune) Valid(info gpu.Info) bool {
+	if t.Half && !info.ShaderF16 {
+		return false
+	}
+	a := t.Attention
+	for _, block := range []int{a.Forward, a.QueryGrad, a.KeyGrad} {
+		if block < 1 || block > 16 {
+			return false
+		}
+	}
+	return slices.Contains(LinearVariants(info), t.Linear) && slices.Contains([]int{1, 2, 4, 8, 16, 32, 64},
+		a.DecodeLanes)
+}
+
 const (
-	// tuneBudget is when MeasureTune stops to try further variants.
+	// tuneBudget is the time after which MeasureTune tries no further variants.
 	tuneBudget = 600 * time.Millisecond
-	// tuneMargin is by how much a variant must win to be more than noise.
+	// tuneMargin is the factor by which a variant must be faster to be more than noise.
 	tuneMargin = 1.1
 )
 
-// MeasureTune measures variants of the matrix product on g's adapter, which takes
-// about a second, and returns the fastest beside the defaults of the rest; with
-// shader-f16 it measures that, too. The last bits of results may depend on the
-// variant, so that a host keeps a measured Tune for as long as runs have to repeat
-// exactly.
+// MeasureTune measures variants of the matrix product on the device of g, and reading by shader-f16
+// where the device has it. It takes about a second and returns the fastest; all other choices are
+// those of DefaultTune. The last bits of results may depend on the variant, so a host must keep a
+// measured Tune for as long as runs have to repeat exactly.
 func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 	tune := DefaultTune(g.Info())
 	start := time.Now()
@@ -71,7 +87,7 @@ func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 	return tune, err
 }
 
-// measureHalf tells whether weights in F16 are better read by shader-f16 than as words.
+// measureHalf tells whether reading weights in F16 by shader-f16 is faster than as words.
 func measureHalf(ctx context.Context, g *gpu.Context, tune Tune) (bool, error) {
 	usual, other := tune, tune
 	other.Half = !tune.Half
@@ -86,9 +102,8 @@ func measureHalf(ctx context.Context, g *gpu.Context, tune Tune) (bool, error) {
 	return usual.Half, err
 }
 
-// MatmulBest measures the best plain matrix product of this adapter with tune, in
-// GFLOP/s: what utilisation is a share of. The first measurement on an adapter
-// also compiles the kernels.
+// MatmulBest measures the fastest plain matrix product of this device with tune, in GFLOP/s.
+// Utilisation is relative to it. The first measurement on a device also compiles the kernels.
 func MatmulBest(ctx context.Context, g *gpu.Context, tune *Tune) (gflops float64, err error) {
 	for _, size := range [][3]int{{1024, 1024, 1024}, {2048, 512, 512}} {
 		for _, kind := range []linearKind{linearForward, linearInput, linearWeight} {
@@ -102,8 +117,9 @@ func MatmulBest(ctx context.Context, g *gpu.Context, tune *Tune) (gflops float64
 	return gflops, nil
 }
 
-// matmulSpeed returns GFLOP/s of one product.
-func matmulSpeed(ctx context.Context, g *gpu.Context, tune *Tune, f Format, kind linearKind, rows, in, out int) (float64, error) {
+// matmulSpeed returns the GFLOP/s of one product.
+func matmulSpeed(ctx context.Context, g *gpu.Context, tune *Tune, f Format, kind linearKind, rows, in,
+	out int) (float64, error) {
 	var bufs []gpu.Buffer
 	tensor := func(name string, n int) *gpu.Tensor {
 		bufs = append(bufs, g.NewBuffer(name, int64(4*n), gpu.Storage))
@@ -129,8 +145,8 @@ func matmulSpeed(ctx context.Context, g *gpu.Context, tune *Tune, f Format, kind
 	return d.Flops(nil) / seconds / 1e9, err
 }
 
-// A measurement is the best of measureRuns, each repeated until it takes
-// measureSpan, beside which a submit and a wait cost little: some 3 ms in Firefox.
+// A measurement is the best of measureRuns runs. Each repeats the dispatch until it takes
+// measureSpan, so that the cost of a submit and a wait (3 ms in Firefox) matters little.
 const (
 	measureRuns = 4
 	measureSpan = 10 * time.Millisecond
@@ -138,7 +154,7 @@ const (
 
 // measure returns the seconds that one dispatch takes.
 func measure(ctx context.Context, g *gpu.Context, d gpu.Dispatch) (float64, error) {
-	// The first run compiles.
+	// The first run includes compiling.
 	if _, err := timeRun(ctx, g, d, 1); err != nil {
 		return 0, err
 	}

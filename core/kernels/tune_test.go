@@ -14,7 +14,7 @@ import (
 	"nextquill/native"
 )
 
-// A host keeps a Tune as JSON; what it reads back must select the same kernels.
+// A host keeps a Tune as JSON. The Tune that it reads back must select the same kernels.
 func TestTuneJSON(t *testing.T) {
 	for _, info := range []gpu.Info{
 		{Name: "llvmpipe (LLVM 15.0.6, 256 bits)", CPU: true},

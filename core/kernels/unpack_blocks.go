@@ -1,42 +1,44 @@
 package kernels
 
 import (
+	"maps"
+
 	"nextquill/core/gpu"
 	"nextquill/core/weights/gguf"
-	"nextquill/shaders"
+	"nextquill/core/wgsl"
 )
 
-// blockConsts are the shaders' variants by ggml's names.
-var blockConsts = map[string]Consts{
-	"Q4_0": {"QUANTS": 2, "OFFSET": 8},
-	"Q4_1": {"QUANTS": 4, "OFFSET": 0, "MINIMUM": true},
-	"Q5_0": {"QUANTS": 6, "OFFSET": 16, "FIFTH": true},
-	"Q5_1": {"QUANTS": 8, "OFFSET": 0, "FIFTH": true, "MINIMUM": true},
-	"Q8_0": {"QUANTS": 2, "OFFSET": 0, "BYTES": true},
+// blockLayouts are the values of unpack_blocks.wgsl for ggml's types of 32 values.
+var blockLayouts = map[string]wgsl.Values{
+	"Q4_0": {"QUANTS": 2, "OFFSET": 8, "BYTES": 0, "FIFTH": 0, "MINIMUM": 0},
+	"Q4_1": {"QUANTS": 4, "OFFSET": 0, "BYTES": 0, "FIFTH": 0, "MINIMUM": 1},
+	"Q5_0": {"QUANTS": 6, "OFFSET": 16, "BYTES": 0, "FIFTH": 1, "MINIMUM": 0},
+	"Q5_1": {"QUANTS": 8, "OFFSET": 0, "BYTES": 0, "FIFTH": 1, "MINIMUM": 1},
+	"Q8_0": {"QUANTS": 2, "OFFSET": 0, "BYTES": 1, "FIFTH": 0, "MINIMUM": 0},
 }
 
-var superblockConsts = map[string]Consts{
-	"Q4_K": {},
-	"Q5_K": {"FIFTH": true},
-	"Q6_K": {"SIX": true},
+// superblockLayouts are the values of unpack_superblocks.wgsl for ggml's types of 256 values.
+var superblockLayouts = map[string]wgsl.Values{
+	"Q4_K": {"FIFTH": 0, "SIX": 0},
+	"Q5_K": {"FIFTH": 1, "SIX": 0},
+	"Q6_K": {"FIFTH": 0, "SIX": 1},
 }
 
-// repackConsts are the types whose blocks a Format holds exactly.
-var repackConsts = map[string]Consts{
-	"Q4_0": {"QUANTS": 2},
-	"Q4_1": {"QUANTS": 4, "MINIMUM": true},
-	"Q5_0": {"QUANTS": 6, "BYTES": true, "FIFTH": true},
-	"Q8_0": {"QUANTS": 2, "BYTES": true},
+// repackLayouts are the values of repack_blocks.wgsl for the types whose blocks a Format holds
+// exactly.
+var repackLayouts = map[string]wgsl.Values{
+	"Q4_0": {"QUANTS": 2, "BYTES": 0, "FIFTH": 0, "MINIMUM": 0},
+	"Q4_1": {"QUANTS": 4, "BYTES": 0, "FIFTH": 0, "MINIMUM": 1},
+	"Q5_0": {"QUANTS": 6, "BYTES": 1, "FIFTH": 1, "MINIMUM": 0},
+	"Q8_0": {"QUANTS": 2, "BYTES": 1, "FIFTH": 0, "MINIMUM": 0},
 }
 
-// withBlock adds the size of a block to a type's constants.
-func withBlock(dtype string, consts Consts) Consts {
+// withBlock adds the size of a type's block to its values.
+func withBlock(dtype string, layout wgsl.Values) wgsl.Values {
 	_, bytes := gguf.Type(dtype).Block()
-	all := Consts{"BLOCK": bytes}
-	for name, value := range consts {
-		all[name] = value
-	}
-	return all
+	values := maps.Clone(layout)
+	values["BLOCK"] = bytes
+	return values
 }
 
 // ExactFormat is the smallest format that holds all values of a file's type exactly.
@@ -52,20 +54,22 @@ func ExactFormat(dtype string) Format {
 	return F32
 }
 
-// UnpackBlocks records the dequantisation of a GGUF file's blocks: raw holds rows·width values of dtype, padded to whole words,
-// out [rows, width], width whole blocks. paired > 0 is the rows of a head, which divides rows, where llama.cpp has reordered
-// them (weights.Info.PairedRows). Bit for bit gguf.Dequantise.
+// UnpackBlocks records the dequantisation of blocks of a GGUF file: raw holds rows·width values of
+// dtype, padded to complete words; out is [rows, width]; width is a multiple of the block size. If
+// paired > 0, it is the number of rows of a head, which divides rows: llama.cpp has reordered them
+// (weights.Info.PairedRows) and the kernel restores their order. The result equals gguf.Dequantise
+// to the bit.
 func UnpackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) gpu.Dispatch {
-	file, consts := "unpack_blocks", blockConsts[dtype]
-	if consts == nil {
-		file, consts = "unpack_superblocks", superblockConsts[dtype]
+	file, layout := "unpack_blocks", blockLayouts[dtype]
+	if layout == nil {
+		file, layout = "unpack_superblocks", superblockLayouts[dtype]
 	}
-	if consts == nil {
+	if layout == nil {
 		panic("kernels: unpack blocks: no type " + dtype)
 	}
 	vecs := rows * width / 4
 	return gpu.Dispatch{
-		Program: programAfter(shaders.Text("raw"), file, withBlock(dtype, consts), gpu.ReadStorage, gpu.WriteStorage),
+		Program: program(file, withBlock(dtype, layout), gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(vecs), uint32(width), uint32(paired)},
 		Args:    []*gpu.Tensor{raw, out},
 		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(vecs, 64) },
@@ -73,16 +77,17 @@ func UnpackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) g
 	}
 }
 
-// RepackBlocks records turning a GGUF file's blocks into those of ExactFormat(dtype), Q8 or Q4, which hold the same values: raw
-// and paired as for UnpackBlocks, out as the format lays [rows, width] out.
+// RepackBlocks records converting blocks of a GGUF file to those of ExactFormat(dtype), Q8 or Q4,
+// which hold the same values. raw and paired are as for UnpackBlocks; out has the layout of the
+// format for [rows, width].
 func RepackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) gpu.Dispatch {
-	consts := repackConsts[dtype]
-	if consts == nil {
+	layout := repackLayouts[dtype]
+	if layout == nil {
 		panic("kernels: repack blocks: no type " + dtype)
 	}
 	blocks := width / blockValues
 	return gpu.Dispatch{
-		Program: programAfter(shaders.Text("raw"), "repack_blocks", withBlock(dtype, consts), gpu.ReadStorage, gpu.WriteStorage),
+		Program: program("repack_blocks", withBlock(dtype, layout), gpu.ReadStorage, gpu.WriteStorage),
 		Shape:   gpu.Shape{uint32(rows), uint32(blocks), uint32(paired)},
 		Args:    []*gpu.Tensor{raw, out},
 		Groups:  func(*gpu.Replay) [3]uint32 { return linearGroups(rows*blocks, 64) },

@@ -101,7 +101,7 @@ func (m *Model) Use(a *Adapter) {
 	}
 }
 
-// RemoveAdapter releases an adapter's memory. Free the steps and decoders that use it firactive.
+// RemoveAdapter releases an adapter's memory. Free the steps and decoders that use it first.
 func (m *Model) RemoveAdapter(a *Adapter) {
 	i := slices.Index(m.adapters, a)
 	if i < 0 {

@@ -11,22 +11,22 @@ import (
 
 // class reads the rest of [a-z\s] or [^…].
 func (p *parser) class() (*set, error) {
-	s := &set{fold: p.fold, negate: p.take("^")}
+	s := &set{fold: p.fold, negate: p.accept("^")}
 	for {
 		switch {
 		case p.rest == "":
 			return s, errors.New(`a "]" is missing`)
-		case p.take("]"):
+		case p.accept("]"):
 			if len(s.parts) == 0 {
-				return s, errors.New("an empty class of characters")
+				return s, errors.New("an empty character class")
 			}
-			return s.freeze(), nil
+			return s.precompute(), nil
 		case p.rest[0] == '[', strings.HasPrefix(p.rest, "&&"):
-			return s, errors.New("classes inside classes are not supported")
+			return s, errors.New("nested character classes are not supported")
 		}
 		from, isChar, err := p.member()
 		if err == nil && isChar && strings.HasPrefix(p.rest, "-") && !strings.HasPrefix(p.rest, "-]") {
-			p.take("-")
+			p.accept("-")
 			from, err = p.rangeFrom(from)
 		}
 		if err != nil {
@@ -43,14 +43,14 @@ func (p *parser) rangeFrom(from part) (part, error) {
 		return from, err
 	}
 	if !isChar || to.first() < from.first() {
-		return from, fmt.Errorf("a range from %q to what is not behind it", from.first())
+		return from, fmt.Errorf("a range that starts at %q and ends before it", from.first())
 	}
 	return between(from.first(), to.first()), nil
 }
 
 // member reads a character of a class, or an escape that stands for several.
 func (p *parser) member() (m part, isChar bool, err error) {
-	if p.take(`\`) {
+	if p.accept(`\`) {
 		return p.escape()
 	}
 	c, ok := p.next()
@@ -92,7 +92,7 @@ func (p *parser) escape() (e part, isChar bool, err error) {
 	case digits != "":
 		n, err := strconv.ParseUint(digits, 16, 32)
 		if err != nil || n > unicode.MaxRune {
-			return e, false, fmt.Errorf("%q is no character", digits)
+			return e, false, fmt.Errorf("%q is not a character", digits)
 		}
 		return between(rune(n), rune(n)), true, nil
 	}
@@ -105,7 +105,7 @@ func (p *parser) escape() (e part, isChar bool, err error) {
 
 // braced reads {name}.
 func (p *parser) braced() (string, error) {
-	if !p.take("{") {
+	if !p.accept("{") {
 		return "", errors.New(`a "{" is missing`)
 	}
 	return p.until("}")

@@ -5,32 +5,33 @@ import (
 	"unicode/utf8"
 )
 
-// ErrTooSlow says that a pattern looks at the same text again and again.
-var ErrTooSlow = errors.New("it takes time that grows with the square of the text's length")
+// ErrTooSlow reports that a pattern reads the same text again and again.
+var ErrTooSlow = errors.New("matching takes quadratic time")
 
-// maxLooks is how often each character may be looked at, on average, in finding all matches. For a sound pattern it is once or twice.
-const maxLooks = 64
+// maxVisits is the average number of times that a search may read each character. Reasonable
+// patterns need one or two.
+const maxVisits = 64
 
-// thread is a way of matching under way.
-type thread struct{ at, from int } // its instruction; where its match began
+// thread is a match in progress.
+type thread struct{ at, from int } // its instruction; the start of its match
 
 // matcher is the state of a search.
 type matcher struct {
 	program
-	text      string
-	now, then []thread // at this place and at the next; who comes first is preferred
-	seen      []int    // by instruction: the place, plus one, for which it has a thread
-	looks     int      // characters that may still be looked at
+	text          string
+	current, next []thread // threads at this position and the next, in order of preference
+	seen          []int    // by instruction: the position of its thread, plus one
+	visitsLeft    int      // characters that may still be read
 }
 
-// All reports the matches in s, in order, as byte ranges; empty ones included where no match ends. A byte that is not UTF-8 is
-// seen as U+FFFD. With ErrTooSlow it stops early.
+// All reports the matches in s in order, as byte ranges. It includes empty matches, except at the
+// end of another match. Invalid UTF-8 bytes are matched as U+FFFD. It stops early with ErrTooSlow.
 func (re *Regex) All(s string, match func(from, to int)) error {
-	m := matcher{program: re.program, text: s, seen: make([]int, len(re.program)), looks: maxLooks * (len(s) + 1)}
-	last := -1 // where a match ended
+	m := matcher{program: re.program, text: s, seen: make([]int, len(re.program)), visitsLeft: maxVisits * (len(s) + 1)}
+	last := -1 // end of the last match
 	for at := 0; at <= len(s); {
 		from, to, ok := m.search(re.entry, at)
-		if m.looks < 0 {
+		if m.visitsLeft < 0 {
 			return ErrTooSlow
 		}
 		if !ok {
@@ -50,38 +51,38 @@ func (re *Regex) All(s string, match func(from, to int)) error {
 	return nil
 }
 
-// Match tells whether there is a match in s.
+// Match reports whether there is a match in s.
 func (re *Regex) Match(s string) bool {
-	m := matcher{program: re.program, text: s, seen: make([]int, len(re.program)), looks: len(s) + 1}
+	m := matcher{program: re.program, text: s, seen: make([]int, len(re.program)), visitsLeft: len(s) + 1}
 	_, _, ok := m.search(re.entry, 0)
 	return ok
 }
 
-// search finds the first match at or behind a place.
+// search finds the first match that starts at or after a position.
 func (m *matcher) search(entry, at int) (from, to int, ok bool) {
-	m.now = m.now[:0]
+	m.current = m.current[:0]
 	clear(m.seen)
 	for {
 		if !ok {
-			m.follow(&m.now, thread{entry, at}, at)
+			m.addThreads(&m.current, thread{entry, at}, at)
 		}
-		if ok && len(m.now) == 0 || m.looks < 0 {
+		if ok && len(m.current) == 0 || m.visitsLeft < 0 {
 			return from, to, ok
 		}
-		m.looks--
+		m.visitsLeft--
 		c, n := utf8.DecodeRuneInString(m.text[at:])
-		m.then = m.then[:0]
-		for _, t := range m.now {
+		m.next = m.next[:0]
+		for _, t := range m.current {
 			i := &m.program[t.at]
-			if i.op == accept { // the threads behind it are not preferred
+			if i.op == accept { // later threads have lower preference
 				from, to, ok = t.from, at, true
 				break
 			}
 			if n > 0 && i.set.has(c) {
-				m.follow(&m.then, thread{i.next, t.from}, at+n)
+				m.addThreads(&m.next, thread{i.next, t.from}, at+n)
 			}
 		}
-		m.now, m.then = m.then, m.now
+		m.current, m.next = m.next, m.current
 		if n == 0 {
 			return from, to, ok
 		}
@@ -89,8 +90,9 @@ func (m *matcher) search(entry, at int) (from, to int, ok bool) {
 	}
 }
 
-// follow goes through instructions that take no character, and adds the threads that wait for one or are done.
-func (m *matcher) follow(threads *[]thread, t thread, at int) {
+// addThreads follows instructions that consume no character. It adds the threads that wait for a
+// character or have matched.
+func (m *matcher) addThreads(threads *[]thread, t thread, at int) {
 	if m.seen[t.at] == at+1 {
 		return
 	}
@@ -101,14 +103,14 @@ func (m *matcher) follow(threads *[]thread, t thread, at int) {
 		return
 	}
 	if i.op == fork || m.holds(i, at) {
-		m.follow(threads, thread{i.next, t.from}, at)
+		m.addThreads(threads, thread{i.next, t.from}, at)
 	}
 	if i.op == fork {
-		m.follow(threads, thread{i.other, t.from}, at)
+		m.addThreads(threads, thread{i.other, t.from}, at)
 	}
 }
 
-// holds tells whether an assertion is true at a place.
+// holds reports whether an assertion is true at a position.
 func (m *matcher) holds(i *instruction, at int) bool {
 	switch i.op {
 	case lineBegin:

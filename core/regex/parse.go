@@ -9,24 +9,24 @@ import (
 )
 
 type parser struct {
-	rest string // what is not read yet
+	rest string // the unread part of the pattern
 	fold bool   // inside (?i:…)
 }
 
-// next takes a character; ok is false at the end.
+// next reads a character; ok is false at the end.
 func (p *parser) next() (c rune, ok bool) {
 	c, n := utf8.DecodeRuneInString(p.rest)
 	p.rest = p.rest[n:]
 	return c, n > 0
 }
 
-// take takes a prefix if it is there.
-func (p *parser) take(prefix string) (ok bool) {
+// accept consumes a prefix if it is present.
+func (p *parser) accept(prefix string) (ok bool) {
 	p.rest, ok = strings.CutPrefix(p.rest, prefix)
 	return ok
 }
 
-// until takes what is before a character, and the character.
+// until reads up to and including a character, and returns the part before it.
 func (p *parser) until(end string) (string, error) {
 	before, after, found := strings.Cut(p.rest, end)
 	if !found {
@@ -43,7 +43,7 @@ func (p *parser) alternatives(depth int) (node, error) {
 	}
 	var parts []node
 	for p.rest != "" && p.rest[0] != '|' && p.rest[0] != ')' {
-		n, err := p.repeated(depth)
+		n, err := p.repetition(depth)
 		if err != nil {
 			return node{}, err
 		}
@@ -53,26 +53,26 @@ func (p *parser) alternatives(depth int) (node, error) {
 	if len(parts) == 1 {
 		all = parts[0]
 	}
-	if !p.take("|") {
+	if !p.accept("|") {
 		return all, nil
 	}
 	others, err := p.alternatives(depth)
 	return either(all, others), err
 }
 
-// repeated reads an item and what says how often it comes.
-func (p *parser) repeated(depth int) (node, error) {
+// repetition reads an item and its quantifier.
+func (p *parser) repetition(depth int) (node, error) {
 	n, err := p.item(depth)
 	for err == nil && p.rest != "" {
 		least, most := 0, -1
 		counted := false
 		switch {
-		case p.take("*"):
-		case p.take("+"):
+		case p.accept("*"):
+		case p.accept("+"):
 			least = 1
-		case p.take("?"):
+		case p.accept("?"):
 			most = 1
-		case p.take("{"):
+		case p.accept("{"):
 			counted = true
 			if least, most, err = p.count(); err != nil {
 				return n, err
@@ -80,13 +80,13 @@ func (p *parser) repeated(depth int) (node, error) {
 		default:
 			return n, nil
 		}
-		lazy := p.take("?")
+		lazy := p.accept("?")
 		switch {
 		case n.empty:
-			return n, errors.New("it repeats what may be empty")
+			return n, errors.New("a repeated item can match the empty string")
 		case lazy && counted:
 			return n, errors.New(`"?" after "}" is not supported`)
-		case !lazy && !counted && p.take("+"):
+		case !lazy && !counted && p.accept("+"):
 			if n.set == nil {
 				return n, errors.New("possessive repetition of more than one character is not supported")
 			}
@@ -95,13 +95,13 @@ func (p *parser) repeated(depth int) (node, error) {
 			n = repeat(n, least, most, lazy)
 		}
 		if n.size > maxProgram {
-			return n, errors.New("it is too large once its repetitions are spelled out")
+			return n, errors.New("it is too large after expansion of its repetitions")
 		}
 	}
 	return n, err
 }
 
-// possessive takes as many as there are and gives none back.
+// possessive matches as many characters as possible, without backtracking.
 func possessive(n node, least, most int) node {
 	stop := assertion(notAhead, n.set)
 	if most == 1 {
@@ -123,7 +123,7 @@ func (p *parser) count() (least, most int, err error) {
 		}
 		n, e := strconv.ParseUint(s, 10, 32)
 		if e != nil || n > maxRepeat {
-			err = fmt.Errorf("{%s} is no repetition of up to %d times", text, maxRepeat)
+			err = fmt.Errorf("{%s} is not a repetition of at most %d times", text, maxRepeat)
 		}
 		return int(n)
 	}
@@ -133,7 +133,7 @@ func (p *parser) count() (least, most int, err error) {
 		most = number(to, -1)
 	}
 	if err == nil && (text == "," || most >= 0 && most < least) {
-		err = fmt.Errorf("{%s} is no repetition", text)
+		err = fmt.Errorf("{%s} is not a repetition", text)
 	}
 	return least, most, err
 }
@@ -141,42 +141,42 @@ func (p *parser) count() (least, most int, err error) {
 // item reads a character, a class, an assertion or a group.
 func (p *parser) item(depth int) (node, error) {
 	switch {
-	case p.take("^"):
+	case p.accept("^"):
 		return assertion(lineBegin, nil), nil
-	case p.take("$"):
+	case p.accept("$"):
 		return assertion(lineEnd, nil), nil
-	case p.take("."):
+	case p.accept("."):
 		s := &set{negate: true, parts: []part{between('\n', '\n')}}
-		return single(s.freeze()), nil
-	case p.take("["):
+		return single(s.precompute()), nil
+	case p.accept("["):
 		s, err := p.class()
 		return single(s), err
-	case p.take(`\`):
+	case p.accept(`\`):
 		e, _, err := p.escape()
 		s := &set{fold: p.fold, parts: []part{e}}
-		return single(s.freeze()), err
-	case p.take("("):
+		return single(s.precompute()), err
+	case p.accept("("):
 		return p.group(depth + 1)
 	case strings.ContainsAny(p.rest[:1], "*+?{"):
-		return node{}, fmt.Errorf("a %q repeats nothing", p.rest[:1])
+		return node{}, fmt.Errorf("a %q has nothing to repeat", p.rest[:1])
 	}
 	c, _ := p.next()
 	s := &set{fold: p.fold, parts: []part{between(c, c)}}
-	return single(s.freeze()), nil
+	return single(s.precompute()), nil
 }
 
 func (p *parser) group(depth int) (node, error) {
 	look := op(accept)
 	outer := p.fold
 	switch {
-	case p.take("?:"):
-	case p.take("?i:"):
+	case p.accept("?:"):
+	case p.accept("?i:"):
 		p.fold = true
-	case p.take("?="):
+	case p.accept("?="):
 		look = ahead
-	case p.take("?!"):
+	case p.accept("?!"):
 		look = notAhead
-	case p.take("?"):
+	case p.accept("?"):
 		return node{}, fmt.Errorf("groups that begin with (?%.2s are not supported", p.rest)
 	}
 	n, err := p.alternatives(depth)
@@ -184,12 +184,12 @@ func (p *parser) group(depth int) (node, error) {
 	switch {
 	case err != nil:
 		return n, err
-	case !p.take(")"):
+	case !p.accept(")"):
 		return n, errors.New(`a ")" is missing`)
 	case look == accept:
 		return n, nil
 	case n.set == nil:
-		return n, errors.New("looking ahead by more than one character is not supported")
+		return n, errors.New("lookahead of more than one character is not supported")
 	}
 	return assertion(look, n.set), nil
 }

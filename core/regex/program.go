@@ -1,14 +1,14 @@
 package regex
 
-// op is what an instruction does.
+// op is an instruction's operation.
 type op uint8
 
 const (
 	accept   op = iota
-	one         // takes a character of set
-	fork        // goes on at next, or if nothing comes of that at other
-	ahead       // goes on if the next character is one of set
-	notAhead    // goes on if there is no next character, or none of set
+	one         // consumes a character in set
+	fork        // continues at next, and at other if that fails
+	ahead       // continues if the next character is in set
+	notAhead    // continues if there is no next character in set
 	lineBegin
 	lineEnd
 )
@@ -26,21 +26,28 @@ func (p *program) add(i instruction) int {
 	return len(*p) - 1
 }
 
-// node is a part of a pattern. emit writes it to a program in such a way that what follows it is at then, and returns where it begins.
+// node is a part of a pattern. emit writes it to a program so that it continues at instruction
+// then, and returns its first instruction.
 type node struct {
 	emit  func(p *program, then int) int
 	size  int  // instructions
-	empty bool // it can match nothing
-	set   *set // not nil: it is a single character
+	empty bool // it can match the empty string
+	set   *set // not nil for a single character
 }
 
 func single(s *set) node {
-	return node{size: 1, set: s, emit: func(p *program, then int) int { return p.add(instruction{op: one, set: s, next: then}) }}
+	return node{size: 1, set: s, emit: func(p *program,
+		then int) int {
+		return p.add(instruction{op: one, set: s, next: then})
+	}}
 }
 
-// assertion takes no character.
+// assertion consumes no character.
 func assertion(o op, s *set) node {
-	return node{size: 1, empty: true, emit: func(p *program, then int) int { return p.add(instruction{op: o, set: s, next: then}) }}
+	return node{size: 1, empty: true, emit: func(p *program,
+		then int) int {
+		return p.add(instruction{op: o, set: s, next: then})
+	}}
 }
 
 func sequence(parts []node) node {

@@ -1,20 +1,22 @@
-// Package regex finds the matches of patterns that come in models' files: the part of Oniguruma's syntax that tokenizer.json files
-// use, with Oniguruma's meaning. Anything else is refused by name.
+// Package regex matches the patterns of tokenizer.json files. It supports the part of Oniguruma's
+// syntax that these use, with Oniguruma's meaning, and rejects everything else.
 //
 //	x|y  xy  (x)  (?:x)  (?i:x)            groups; (?i) ignores case by simple folding
-//	x?  x*  x+  x{n}  x{n,}  x{n,m}  x*?   repetition, lazy ones included; [a]++ possessive, of single characters
+//	x?  x*  x+  x{n}  x{n,}  x{n,m}  x*?   repetition, also lazy
+//	[a]?+  [a]*+  [a]++                    possessive repetition of single characters
 //	.  [a-z]  [^a]  \n  \u00e9  \x{e9}     characters; . is anything but a line feed
-//	\s  \d  \w  \p{L}  and their opposites by Unicode's properties
-//	(?=[a])  (?!\S)  ^  $                  the next character; the begin and end of a line
+//	\s  \d  \w  \p{L}                      Unicode properties, and their opposites
+//	(?=[a])  (?!\S)  ^  $                  the next character; the start and end of a line
 //
-// A pattern is run as Thompson's automaton with threads in order of preference (Pike 1987; Cox 2009), so that a match takes time
-// proportional to the text it looks at, whatever the pattern: the files come from strangers. The standard library's regexp does
-// the same, but has no look-ahead, and is ten times the code.
+// Patterns run as Thompson automata with threads in order of preference (Pike 1987; Cox 2009). The
+// files are untrusted, and this bounds the time for every pattern. The standard library's regexp
+// works in the same way, but it has no lookahead and ten times the code.
 package regex
 
 import "errors"
 
-// Limits on a pattern: instructions after counted repetitions are spelled out, and groups inside each other.
+// Limits on a pattern: instructions after expansion of counted repetitions, and depth of nested
+// groups.
 const (
 	maxProgram = 4096
 	maxRepeat  = 1000
@@ -27,12 +29,12 @@ type Regex struct {
 	entry   int
 }
 
-// Compile reads a pattern. The error says what in it is not understood.
+// Compile parses a pattern. The error names the part that is not supported.
 func Compile(pattern string) (*Regex, error) {
 	p := parser{rest: pattern}
 	root, err := p.alternatives(0)
 	if err == nil && p.rest != "" {
-		err = errors.New(`a ")" that closes nothing`)
+		err = errors.New(`an unmatched ")"`)
 	}
 	if err != nil {
 		return nil, err

@@ -5,24 +5,26 @@ import (
 	"unicode/utf8"
 )
 
-// set is a set of characters: the union of its parts, or what is in none of them.
+// set is a set of characters: the union of its parts, or the complement of it.
 type set struct {
 	negate bool
-	fold   bool // a character is in it if one that differs only in case is
+	fold   bool // ignore case
 	parts  []part
-	ascii  [utf8.RuneSelf]bool // known after freeze
+	ascii  [utf8.RuneSelf]bool // set by precompute
 }
 
-// part is what is in one of some tables, or what is in none.
+// part is the set of characters in any of some tables, or the complement of it.
 type part struct {
 	tables []*unicode.RangeTable
 	negate bool
 }
 
-// properties are those that patterns name, and the escapes that stand for one.
+// properties are the Unicode properties that patterns can name, and the escapes that stand for
+// them.
 var properties = map[string][]*unicode.RangeTable{
-	"L": {unicode.L}, "Lu": {unicode.Lu}, "Ll": {unicode.Ll}, "Lt": {unicode.Lt}, "Lm": {unicode.Lm}, "Lo": {unicode.Lo},
-	"M": {unicode.M}, "Mn": {unicode.Mn}, "Mc": {unicode.Mc}, "Me": {unicode.Me},
+	"L": {unicode.L}, "Lu": {unicode.Lu}, "Ll": {unicode.Ll}, "Lt": {unicode.Lt}, "Lm": {unicode.Lm},
+	"Lo": {unicode.Lo},
+	"M":  {unicode.M}, "Mn": {unicode.Mn}, "Mc": {unicode.Mc}, "Me": {unicode.Me},
 	"N": {unicode.N}, "Nd": {unicode.Nd}, "Nl": {unicode.Nl}, "No": {unicode.No},
 	"P": {unicode.P}, "S": {unicode.S}, "Z": {unicode.Z}, "Zs": {unicode.Zs}, "Han": {unicode.Han},
 	"d": {unicode.Nd}, "s": {unicode.White_Space},
@@ -33,8 +35,8 @@ func between(from, to rune) part {
 	return part{tables: []*unicode.RangeTable{{R32: []unicode.Range32{{Lo: uint32(from), Hi: uint32(to), Stride: 1}}}}}
 }
 
-// freeze works the frequent characters out beforehand.
-func (s *set) freeze() *set {
+// precompute stores the result for ASCII characters.
+func (s *set) precompute() *set {
 	for c := range s.ascii {
 		s.ascii[c] = s.search(rune(c))
 	}
@@ -67,5 +69,5 @@ func (s *set) inParts(c rune) bool {
 	return false
 }
 
-// first is the character of a part made by between.
+// first is the first character of a part made by between.
 func (p part) first() rune { return rune(p.tables[0].R32[0].Lo) }

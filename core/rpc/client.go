@@ -8,14 +8,15 @@ import (
 )
 
 // Local returns a client whose methods run in this process, on the caller's goroutine. Requests,
-// results and events pass through JSON as they do elsewhere, so that a caller cannot depend on more.
-// Calls must not overlap.
+// results and events pass through JSON as they do elsewhere, so that a caller cannot depend on
+// more. Calls must not overlap.
 func Local(s *Server) api.Client { return local{s} }
 
 type local struct{ server *Server }
 
 // Call implements api.Client.
-func (l local) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
+func (l local) Call(ctx context.Context, method string, params, result any,
+	onEvent func(string, json.RawMessage)) error {
 	request, err := EncodeRequest(method, params)
 	if err != nil {
 		return err

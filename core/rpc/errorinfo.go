@@ -22,7 +22,8 @@ var sentinels = []error{fs.ErrNotExist, context.Canceled, context.DeadlineExceed
 // EncodeError describes err; it returns nil if err is nil. The bare error of a finished context
 // becomes a fault of kind Cancelled.
 func EncodeError(err error) *api.ErrorInfo {
-	if err != nil && fault.KindOf(err) == "" && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+	if err != nil && fault.KindOf(err) == "" &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		err = fault.New(fault.Cancelled, "", "", "stopped").WithCause(err)
 	}
 	return describe(err, maxCauses)

@@ -76,8 +76,8 @@ func EventName(raw []byte) (string, error) {
 		Event string `json:"event"`
 	}
 	if err := json.Unmarshal(raw, &e); err != nil || e.Event == "" {
-		return "", fault.New(fault.Malformed, "event", "event", "not a JSON object with a name: %s", fault.Quote(string(raw))).
-			WithCause(err)
+		return "", fault.New(fault.Malformed, "event", "event", "not a JSON object with a name: %s",
+			fault.Quote(string(raw))).WithCause(err)
 	}
 	return e.Event, nil
 }

@@ -133,7 +133,15 @@ func TestTwoMethodsOfOneName(t *testing.T) {
 }
 
 func TestErrorInfo(t *testing.T) {
-	full := &fault.Error{Kind: fault.TooLarge, Where: "w", Field: "f", Detail: "d", Limit: "l", Remedy: "r", Err: errors.New("beneath")}
+	full := &fault.Error{
+		Kind:   fault.TooLarge,
+		Where:  "w",
+		Field:  "f",
+		Detail: "d",
+		Limit:  "l",
+		Remedy: "r",
+		Err:    errors.New("beneath"),
+	}
 	for _, err := range []error{
 		full,
 		fault.Missing,

@@ -50,9 +50,9 @@ type Server struct {
 	failed   func(error)
 }
 
-// NewServer makes a server of lists of methods. failed, which may be nil, is called with the error of
-// every call that fails, before its response: it brings what the handlers share into a usable state.
-// Two methods of the same name are a programming mistake, and panic.
+// NewServer makes a server of lists of methods. failed, which may be nil, is called with the error
+// of every call that fails, before its response: it brings what the handlers share into a usable
+// state. Two methods of the same name are a programming mistake, and panic.
 func NewServer(failed func(error), methods ...[]Method) *Server {
 	s := &Server{handlers: map[string]Handler{}, failed: failed}
 	for _, m := range slices.Concat(methods...) {

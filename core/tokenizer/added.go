@@ -5,18 +5,19 @@ import (
 	"unicode/utf8"
 )
 
-// Added is a token outside the merges: <|endoftext|>, <|im_start|>, or words a model's makers put in.
+// Added is a token that merges do not produce: <|endoftext|>, <|im_start|>, or extra words of the
+// model.
 type Added struct {
 	ID         int32
 	Content    string
-	Special    bool // control, not text
-	SingleWord bool // found only where no word character touches it
-	LStrip     bool // swallows white space before it
-	RStrip     bool // swallows white space after it
-	Normalized bool // found in the normalised text, in its own normalised form; else in the text as given
+	Special    bool // control token
+	SingleWord bool // matches only between non-word characters
+	LStrip     bool // includes white space before it
+	RStrip     bool // includes white space after it
+	Normalized bool // matched in normalised text, in normalised form; else in the original text
 }
 
-// trie finds the longest added token at a place.
+// trie finds the longest added token at a position.
 type trie struct {
 	next  map[byte]*trie
 	token *Added
@@ -37,7 +38,7 @@ func (t *trie) insert(content string, a *Added) {
 	t.token = a
 }
 
-// longest gives the longest token that s starts with, and its length.
+// longest returns the longest token that s starts with, and its length.
 func (t *trie) longest(s string) (found *Added, n int) {
 	for i := 0; ; i++ {
 		if t.token != nil {
@@ -52,7 +53,8 @@ func (t *trie) longest(s string) (found *Added, n int) {
 	}
 }
 
-// cut calls text and token for the parts of s, in order. With escaped, no token begins at a character behind an escape.
+// cut calls text and token for the parts of s, in order. If escaped is set, no token starts at a
+// character that is followed by an escape.
 func (t *trie) cut(s string, escaped bool, text func(string), token func(*Added)) {
 	done := 0
 	for i := 0; i < len(s); {

@@ -5,30 +5,31 @@ import (
 	"unicode/utf8"
 )
 
-// bpe is byte-pair encoding (Sennrich et al. 2016) over bytes, or over characters with bytes for those that have no token: of all neighbouring pairs that have a merge, the one of
-// lowest rank is joined first, the leftmost of equals, until none is left.
+// bpe is byte-pair encoding (Sennrich et al. 2016) over bytes, or over characters with bytes for
+// characters without a token. It repeatedly joins the adjacent pair with the merge of lowest rank,
+// the leftmost of equals, until no pair has a merge.
 type bpe struct {
-	byteID       [256]int32        // the token of each single byte, or -1
-	merges       map[uint64]merged // by pairKey
-	whole        map[string]int32  // tokens by the bytes they stand for; by spelling if characters is set
-	characters   bool              // begins with characters (byte_fallback), not with bytes
-	ignoreMerges bool              // a word that is itself a token is not built from merges
-	unknown      int32             // stands for a byte without token; -1 leaves it out, as the reference does
+	byteID       [256]int32           // token of each byte, or -1
+	merges       map[uint64]mergeRule // by pairKey
+	tokens       map[string]int32     // tokens by their bytes; by spelling if characters is set
+	characters   bool                 // start from characters (byte_fallback) instead of bytes
+	ignoreMerges bool                 // use the token of a complete word without merges
+	unknown      int32                // replaces a byte without token; -1 drops it, as the reference does
 	cache        wordCache
 }
 
-type merged struct {
-	rank uint32 // its place in the list of merges
+type mergeRule struct {
+	rank uint32 // index in the list of merges
 	id   int32
 }
 
 func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) }
 
-// maxWord bounds the bytes merged at a time, and with it memory (about 40 bytes for each). No writer's word comes near it;
-// a longer one is encoded in pieces, which decode to the same bytes.
+// maxWord limits the bytes merged at a time, and with them memory (about 40 bytes each). Longer
+// words are encoded in pieces that decode to the same bytes.
 const maxWord = 4 << 20
 
-// encode appends the tokens of one word, a piece that the pre-tokenizer made.
+// encode appends the tokens of one word, which is a piece from the pre-tokenizer.
 func (m *bpe) encode(ids []int32, word string) []int32 {
 	for len(word) > maxWord {
 		n := maxWord
@@ -39,7 +40,7 @@ func (m *bpe) encode(ids []int32, word string) []int32 {
 		word = word[n:]
 	}
 	if m.ignoreMerges {
-		if id, ok := m.whole[word]; ok {
+		if id, ok := m.tokens[word]; ok {
 			return append(ids, id)
 		}
 	}
@@ -55,13 +56,13 @@ func (m *bpe) encode(ids []int32, word string) []int32 {
 	return ids
 }
 
-// symbol is a token in the chain that merging shortens; its index is its place in the word, so order is kept for free.
+// symbol is a token in a linked list that merging shortens. Its index is its position in the word.
 type symbol struct {
 	id         int32 // -1 once merged into its left neighbour
 	prev, next int32 // -1 at the ends
 }
 
-// symbols is a word before its first merge.
+// symbols returns a word before its first merge.
 func (m *bpe) symbols(word string) []symbol {
 	chain := make([]symbol, 0, len(word))
 	add := func(id int32) {
@@ -71,7 +72,7 @@ func (m *bpe) symbols(word string) []symbol {
 	for i := 0; i < len(word); {
 		if m.characters {
 			_, n := utf8.DecodeRuneInString(word[i:])
-			if id, ok := m.whole[word[i:i+n]]; ok {
+			if id, ok := m.tokens[word[i:i+n]]; ok {
 				add(id)
 				i += n
 				continue
@@ -91,8 +92,8 @@ func (m *bpe) symbols(word string) []symbol {
 	return chain
 }
 
-// merge takes O(n log n) for n bytes: a heap holds the pairs that can merge, and an entry that another merge has overtaken
-// is recognised, and dropped, when it comes up.
+// merge takes O(n log n) for n bytes. A heap holds the pairs that can merge. Entries that another
+// merge made stale are dropped when they are popped.
 func (m *bpe) merge(ids []int32, word string) []int32 {
 	chain := m.symbols(word)
 	if len(chain) == 0 {
@@ -188,8 +189,7 @@ const (
 	maxCachedWords = 1 << 14
 )
 
-// wordCache remembers the tokens of short words. Text repeats its words, and merging costs far more than a look-up. When full it
-// starts over: no order has to be kept, and the words in use are soon back.
+// wordCache caches the tokens of short words. A full cache is cleared, which needs no order of use.
 type wordCache struct {
 	mu    sync.Mutex
 	words map[string][]int32
@@ -208,6 +208,7 @@ func (c *wordCache) put(word string, ids []int32) {
 	if c.words == nil || len(c.words) >= maxCachedWords {
 		c.words = make(map[string][]int32, 1024)
 	}
-	// Copies: ids is part of the caller's result, and word would keep the whole text alive.
+	// Both are copied: ids is part of the caller's result, and word would keep the complete text in
+	// memory.
 	c.words[string([]byte(word))] = append([]int32(nil), ids...)
 }

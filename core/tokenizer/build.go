@@ -7,7 +7,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// buildVocab lays the tokens out by id and checks that every id up to the last has exactly one.
+// buildVocab orders the tokens by id and checks that every id up to the last has exactly one token.
 func (l *loader) buildVocab() error {
 	t := l.t
 	t.ids = make(map[string]int32, len(l.vocab)+len(l.t.added))
@@ -18,64 +18,70 @@ func (l *loader) buildVocab() error {
 	for _, a := range t.added {
 		size = max(size, int(a.ID)+1)
 	}
-	// Checked before allocating: a file of two tokens may name the id 999999.
+	// This is checked before allocating: a file with two tokens may contain the id 999999.
 	if total := len(l.vocab) + len(t.added); size > total {
-		return l.fault(fault.Malformed, "model.vocab", "has %d tokens, added ones included, but ids up to %d: there are gaps", total, size-1).
-			WithRemedy(fetchAgain)
+		return l.fault(fault.Malformed, "model.vocab",
+			"has %d tokens including added ones, but ids up to %d, so there are gaps", total, size-1).
+			WithRemedy(downloadAgain)
 	}
 	t.tokens = make([]token, size)
-	t.bpe.whole = make(map[string]int32, len(l.vocab))
+	t.bpe.tokens = make(map[string]int32, len(l.vocab))
 	for b := range t.bpe.byteID {
 		t.bpe.byteID[b] = -1
 	}
 	for spelled, id := range l.vocab {
-		if other := t.tokens[id].spelled; other != "" {
-			return l.fault(fault.Malformed, "model.vocab", "gives the id %d to both %s and %s", id, fault.Quote(min(other, spelled)),
-				fault.Quote(max(other, spelled))).WithRemedy(fetchAgain)
+		if other := t.tokens[id].spelling; other != "" {
+			return l.fault(fault.Malformed, "model.vocab", "gives the id %d to both %s and %s", id,
+				fault.Quote(min(other, spelled)),
+				fault.Quote(max(other, spelled))).WithRemedy(downloadAgain)
 		}
-		t.tokens[id] = token{spelled: spelled, raw: l.enter(spelled, id)}
+		t.tokens[id] = token{spelling: spelled, raw: l.addToken(spelled, id)}
 		t.ids[spelled] = id
 	}
 	if b := slices.Index(t.bpe.byteID[:], -1); b >= 0 && t.bpe.characters {
-		return l.fault(fault.Missing, "model.vocab", "has no token <0x%02X>, which byte_fallback needs", b).WithRemedy(fetchAgain)
+		return l.fault(fault.Missing, "model.vocab", "has no token <0x%02X>, which byte_fallback needs", b).
+			WithRemedy(downloadAgain)
 	}
 	for i, a := range t.added {
 		field := fmt.Sprintf("added_tokens[%d] %s", i, fault.Quote(a.Content))
 		if id, ok := t.ids[a.Content]; ok && id != a.ID {
-			return l.fault(fault.Mismatch, field, "has the id %d, but the token has %d", a.ID, id).WithRemedy(fetchAgain)
+			return l.fault(fault.Mismatch, field, "has the id %d, but the token has %d", a.ID, id).
+				WithRemedy(downloadAgain)
 		}
-		if other := t.tokens[a.ID].spelled; other != "" && other != a.Content {
-			return l.fault(fault.Malformed, field, "has the id %d of %s", a.ID, fault.Quote(other)).WithRemedy(fetchAgain)
+		if other := t.tokens[a.ID].spelling; other != "" && other != a.Content {
+			return l.fault(fault.Malformed, field, "has the id %d of %s", a.ID, fault.Quote(other)).
+				WithRemedy(downloadAgain)
 		}
-		t.tokens[a.ID] = token{spelled: a.Content, raw: a.Content, special: a.Special}
-		if a.Special { // ordinary text must not become a control token, even where it spells one
+		t.tokens[a.ID] = token{spelling: a.Content, raw: a.Content, special: a.Special}
+		if a.Special { // ordinary text must not become a control token, even if it spells one
 			if t.bpe.characters {
-				delete(t.bpe.whole, a.Content)
+				delete(t.bpe.tokens, a.Content)
 			} else if raw, ok := spelledBytes(a.Content); ok {
-				delete(t.bpe.whole, raw)
+				delete(t.bpe.tokens, raw)
 			}
 		}
 		t.ids[a.Content] = a.ID
 	}
-	if i := slices.IndexFunc(t.tokens, func(k token) bool { return k.spelled == "" }); i >= 0 {
-		return l.fault(fault.Malformed, "model.vocab", "has no token of id %d", i).WithRemedy(fetchAgain)
+	if i := slices.IndexFunc(t.tokens, func(k token) bool { return k.spelling == "" }); i >= 0 {
+		return l.fault(fault.Malformed, "model.vocab", "has no token of id %d", i).WithRemedy(downloadAgain)
 	}
 	t.bpe.unknown = -1
 	if l.unknown != "" {
 		id, ok := l.vocab[l.unknown]
 		if !ok {
-			return l.fault(fault.Missing, "model.unk_token", "%s is not in the vocabulary", fault.Quote(l.unknown)).WithRemedy(fetchAgain)
+			return l.fault(fault.Missing, "model.unk_token", "%s is not in the vocabulary", fault.Quote(l.unknown)).
+				WithRemedy(downloadAgain)
 		}
 		t.bpe.unknown = id
 	}
 	return nil
 }
 
-// enter makes a token of the vocabulary known to the merges and gives the bytes that it stands for.
-func (l *loader) enter(spelled string, id int32) (raw string) {
+// addToken registers a vocabulary token with the merges and returns its bytes.
+func (l *loader) addToken(spelled string, id int32) (raw string) {
 	m := &l.t.bpe
 	if m.characters {
-		m.whole[spelled] = id
+		m.tokens[spelled] = id
 		if b, ok := byteToken(spelled); ok {
 			m.byteID[b] = id
 		}
@@ -85,7 +91,7 @@ func (l *loader) enter(spelled string, id int32) (raw string) {
 	if !ok {
 		return spelled
 	}
-	m.whole[raw] = id
+	m.tokens[raw] = id
 	if len(raw) == 1 {
 		m.byteID[raw[0]] = id
 	}
@@ -93,23 +99,25 @@ func (l *loader) enter(spelled string, id int32) (raw string) {
 }
 
 func (l *loader) buildMerges() error {
-	l.t.bpe.merges = make(map[uint64]merged, len(l.merges))
+	l.t.bpe.merges = make(map[uint64]mergeRule, len(l.merges))
 	for i, m := range l.merges {
 		field := fmt.Sprintf("model.merges[%d]", i)
 		var ids [2]int32
 		for j, part := range m {
 			id, ok := l.vocab[part]
 			if !ok {
-				return l.fault(fault.Mismatch, field, "joins %s, which is not in the vocabulary", fault.Quote(part)).WithRemedy(fetchAgain)
+				return l.fault(fault.Mismatch, field, "joins %s, which is not in the vocabulary", fault.Quote(part)).
+					WithRemedy(downloadAgain)
 			}
 			ids[j] = id
 		}
 		id, ok := l.vocab[m[0]+m[1]]
 		if !ok {
-			return l.fault(fault.Mismatch, field, "makes %s, which is not in the vocabulary", fault.Quote(m[0]+m[1])).WithRemedy(fetchAgain)
+			return l.fault(fault.Mismatch, field, "makes %s, which is not in the vocabulary", fault.Quote(m[0]+m[1])).
+				WithRemedy(downloadAgain)
 		}
 		if !l.t.tokens[id].special { // as above
-			l.t.bpe.merges[pairKey(ids[0], ids[1])] = merged{rank: uint32(i), id: id}
+			l.t.bpe.merges[pairKey(ids[0], ids[1])] = mergeRule{rank: uint32(i), id: id}
 		}
 	}
 	return nil

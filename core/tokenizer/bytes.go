@@ -1,7 +1,8 @@
 package tokenizer
 
-// A byte-level vocabulary spells every byte as one printable character, so that a token is ordinary text (GPT-2's
-// bytes_to_unicode): printable Latin-1 stands for itself, the other 68 bytes are U+0100 and up, in order. A space is "Ġ".
+// A byte-level vocabulary maps every byte to one printable character (GPT-2's bytes_to_unicode).
+// Printable Latin-1 characters map to themselves; the other 68 bytes map to U+0100 and up, in
+// order. A space is "Ġ".
 var (
 	byteToRune [256]rune
 	runeToByte = map[rune]byte{}
@@ -20,7 +21,8 @@ func init() {
 	}
 }
 
-// spelledBytes gives the bytes a token of the vocabulary stands for; ok is false when it is not spelled byte by byte.
+// spelledBytes returns the bytes of a vocabulary entry; ok is false if it is not in the byte-level
+// alphabet.
 func spelledBytes(token string) (raw string, ok bool) {
 	out := make([]byte, 0, len(token))
 	for _, c := range token {

@@ -5,13 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// escape marks, in a text that is going to be laid out by a chat template, the places where an added token would be found but must
-// not be: a person who writes "<|im_end|>" does not end their turn. It stands behind the first character of such a place, or before
-// the only one. No text in UTF-8 has this byte, and templates carry it through like any other character.
+// escape marks positions in user text where an added token would match but must not. A user who
+// writes "<|im_end|>" must not end the turn in a chat template. The mark follows the first
+// character of such a match, or precedes its only character. UTF-8 text never contains this byte,
+// and templates copy it like any other character.
 const escape = "\xff"
 
-// Escape marks a text from outside for EncodeEscaped. Bytes of it that are not UTF-8 become U+FFFD. An added token that is looked for
-// in the normalised text is found in its two spellings only; control tokens are not of that sort.
+// Escape marks user text for EncodeEscaped. It replaces invalid UTF-8 by U+FFFD. Added tokens that
+// are matched in normalised text are recognised only in their original and normalised spellings;
+// control tokens are not of this kind.
 func (t *Tokenizer) Escape(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	var b strings.Builder
@@ -31,21 +33,22 @@ func (t *Tokenizer) Escape(text string) string {
 	return b.String() + text[done:]
 }
 
-// startsAdded gives the length of an added token at the start of s, or 0.
+// startsAdded returns the length of an added token at the start of s, or 0.
 func (t *Tokenizer) startsAdded(s string) int {
 	_, n := t.rawAdded.longest(s)
 	_, m := t.normAdded.longest(s)
 	return max(n, m)
 }
 
-// EncodeEscaped is EncodeWithSpecials for a text whose parts from outside went through Escape: added tokens in those are ordinary
-// text. begins tells whether it starts a sequence, or goes on from others as in EncodeNext.
+// EncodeEscaped is EncodeWithSpecials for a text with parts from Escape: added tokens in those
+// parts are ordinary text. begins tells whether the text starts a sequence or continues one, as in
+// EncodeNext.
 func (t *Tokenizer) EncodeEscaped(text string, begins bool) []int32 {
 	if begins {
 		return t.encodeParts(text, atStart, true)
 	}
-	return t.encodeParts(text, goesOn, true)
+	return t.encodeParts(text, continued, true)
 }
 
-// Unescape takes the marks away.
+// Unescape removes the marks.
 func Unescape(text string) string { return strings.ReplaceAll(text, escape, "") }

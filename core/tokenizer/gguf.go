@@ -15,10 +15,11 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// FileName is the tokenizer's file in an HF folder.
+// FileName is the tokenizer's file in a Hugging Face folder.
 const FileName = "tokenizer.json"
 
-// LoadModel reads the tokenizer of a model by path: that of a GGUF file, a folder's tokenizer.json, or that of its only GGUF file.
+// LoadModel reads the tokenizer of a model by path: a GGUF file, a folder with tokenizer.json, or a
+// folder with one GGUF file.
 func LoadModel(ctx context.Context, store blob.Store, path string) (*Tokenizer, error) {
 	if gguf.Is(path) {
 		return LoadGGUF(ctx, store, path)
@@ -46,7 +47,7 @@ func LoadGGUF(ctx context.Context, store blob.Store, name string) (*Tokenizer, e
 	return FromGGUF(f)
 }
 
-// The metadata that describes a tokenizer.
+// Metadata keys of a tokenizer.
 const (
 	ggufModel  = "tokenizer.ggml.model"
 	ggufPre    = "tokenizer.ggml.pre"
@@ -56,21 +57,21 @@ const (
 	ggufPrefix = "tokenizer.ggml.add_space_prefix"
 )
 
-// The types of tokens that are not plain text, by llama.cpp's numbers.
+// Token types other than plain text, with llama.cpp's numbers.
 const (
 	ggufUnknown = 2
 	ggufControl = 3
 	ggufUser    = 4
 )
 
-// pipeline is what a tokenizer.json spells out and a GGUF file only names.
+// pipeline has the steps that a tokenizer.json lists and a GGUF file only names.
 type pipeline struct {
 	normalizers  []normalizer
 	stages       []stage
 	ignoreMerges bool
 }
 
-// ggufPipelines are those of the tokenizer.json that each name was made for.
+// ggufPipelines maps a pipeline name to the steps of the corresponding tokenizer.json.
 var ggufPipelines = map[string]pipeline{
 	"gpt-2":     {stages: []stage{byteLevel{useRegex: true}}},
 	"smollm":    {stages: []stage{digits{individual: true}, byteLevel{useRegex: true}}},
@@ -80,13 +81,13 @@ var ggufPipelines = map[string]pipeline{
 
 func words(pattern string) stage { return patternSplit{finder: scanners[pattern], behavior: isolated} }
 
-// FromGGUF builds the tokenizer that a GGUF file's metadata describes: byte-level BPE with a pipeline we know by name, or
-// SentencePiece's BPE. Control
-// tokens are special. What a tokenizer.json says of added tokens beyond that (white space around them, whole words) is not kept in
-// such files.
+// FromGGUF builds the tokenizer that a GGUF file's metadata describes: byte-level BPE with a known
+// pipeline name, or SentencePiece BPE. Control tokens become special tokens. GGUF files do not keep
+// the other properties of added tokens (white space around them, whole words).
 func FromGGUF(f *gguf.File) (*Tokenizer, error) {
 	l := &loader{where: f.Name, t: &Tokenizer{}, fields: map[string]string{
-		"model.vocab": gguf.Field(ggufTokens), "added_tokens": gguf.Field(ggufTokens), "model.merges": gguf.Field(ggufMerges)}}
+		"model.vocab": gguf.Field(ggufTokens), "added_tokens": gguf.Field(ggufTokens),
+		"model.merges": gguf.Field(ggufMerges)}}
 	if name, _ := f.Metadata[ggufModel].Text(); name == ggufSentencePiece {
 		return l.t, l.loadSentencePiece(f)
 	}
@@ -110,12 +111,12 @@ func (l *loader) readPipeline(f *gguf.File) error {
 	}{{ggufModel, []string{"gpt2", ggufSentencePiece}}, {ggufPre, slices.Sorted(maps.Keys(ggufPipelines))}} {
 		v, ok := f.Metadata[need.key].Text()
 		if !ok {
-			return l.fault(fault.Missing, gguf.Field(need.key), "is not there").
-				WithRemedy("use a file made by a current llama.cpp, or put the model's tokenizer.json beside it")
+			return l.fault(fault.Missing, gguf.Field(need.key), "is missing").
+				WithRemedy("use a file made by a current llama.cpp, or put the model's tokenizer.json next to it")
 		}
 		if !slices.Contains(need.known, v) {
 			return l.fault(fault.Unsupported, gguf.Field(need.key), "is %s", fault.Quote(v)).
-				WithRemedy("use a model of byte-level BPE, where it is one of %v", need.known)
+				WithRemedy("use a byte-level BPE model, where it is one of %v", need.known)
 		}
 	}
 	name, _ := f.Metadata[ggufPre].Text()
@@ -123,25 +124,29 @@ func (l *loader) readPipeline(f *gguf.File) error {
 	l.t.normalizers, l.t.bpe.ignoreMerges = p.normalizers, p.ignoreMerges
 	l.t.stages = slices.Clone(p.stages)
 	if prefix, _ := f.Metadata[ggufPrefix].Bool(); prefix {
-		return l.fault(fault.Unsupported, gguf.Field(ggufPrefix), "is true").WithRemedy("use a model of byte-level BPE, where it is false")
+		return l.fault(fault.Unsupported, gguf.Field(ggufPrefix), "is true").
+			WithRemedy("use a byte-level BPE model, where it is false")
 	}
 	return nil
 }
 
-// readTokens sorts the tokens into those of the merges and added ones.
+// readTokens separates the tokens into ordinary and added ones.
 func (l *loader) readTokens(f *gguf.File) error {
 	tokens, ok := f.Metadata[ggufTokens].Texts()
 	types, typed := f.Metadata[ggufTypes].Ints()
 	switch {
 	case !ok || len(tokens) == 0:
-		return l.fault(fault.Missing, gguf.Field(ggufTokens), "is no list of tokens").WithRemedy(fetchAgain)
+		return l.fault(fault.Missing, gguf.Field(ggufTokens), "is not a list of tokens").WithRemedy(downloadAgain)
 	case !typed:
-		return l.fault(fault.Missing, gguf.Field(ggufTypes), "is no list of integers, so which tokens are control tokens is unknown").
-			WithRemedy(fetchAgain)
+		return l.fault(fault.Missing, gguf.Field(ggufTypes),
+			"is not a list of integers, so the control tokens are unknown").
+			WithRemedy(downloadAgain)
 	case len(types) != len(tokens):
-		return l.fault(fault.Mismatch, gguf.Field(ggufTypes), "has %d entries, there are %d tokens", len(types), len(tokens)).WithRemedy(fetchAgain)
+		return l.fault(fault.Mismatch, gguf.Field(ggufTypes), "has %d entries, but there are %d tokens", len(types),
+			len(tokens)).WithRemedy(downloadAgain)
 	case len(tokens) > maxTokens:
-		return l.fault(fault.TooLarge, gguf.Field(ggufTokens), "lists %d tokens", len(tokens)).WithLimit("%d", maxTokens)
+		return l.fault(fault.TooLarge, gguf.Field(ggufTokens), "lists %d tokens", len(tokens)).
+			WithLimit("%d", maxTokens)
 	}
 	l.vocab = make(map[string]int32, len(tokens))
 	seen := make(map[string]int, len(tokens))
@@ -151,7 +156,7 @@ func (l *loader) readTokens(f *gguf.File) error {
 			return err
 		}
 		if other, twice := seen[spelled]; twice {
-			return l.fault(fault.Malformed, field, "is token %d, too", other).WithRemedy(fetchAgain)
+			return l.fault(fault.Malformed, field, "is also token %d", other).WithRemedy(downloadAgain)
 		}
 		seen[spelled] = id
 		switch types[id] {
@@ -167,16 +172,18 @@ func (l *loader) readTokens(f *gguf.File) error {
 func (l *loader) readGGUFMerges(f *gguf.File) error {
 	merges, ok := f.Metadata[ggufMerges].Texts()
 	if !ok {
-		return l.fault(fault.Missing, gguf.Field(ggufMerges), "is no list of merges").WithRemedy(fetchAgain)
+		return l.fault(fault.Missing, gguf.Field(ggufMerges), "is not a list of merges").WithRemedy(downloadAgain)
 	}
 	if len(merges) > maxMerges {
-		return l.fault(fault.TooLarge, gguf.Field(ggufMerges), "lists %d merges", len(merges)).WithLimit("%d", maxMerges)
+		return l.fault(fault.TooLarge, gguf.Field(ggufMerges), "lists %d merges", len(merges)).
+			WithLimit("%d", maxMerges)
 	}
 	l.merges = make([][2]string, len(merges))
 	for i, m := range merges {
 		left, right, ok := strings.Cut(m, " ")
 		if !ok || left == "" || right == "" || strings.Contains(right, " ") {
-			return l.fault(fault.Malformed, fmt.Sprintf("%s[%d]", gguf.Field(ggufMerges), i), "%s is not two tokens", fault.Quote(m)).WithRemedy(fetchAgain)
+			return l.fault(fault.Malformed, fmt.Sprintf("%s[%d]", gguf.Field(ggufMerges), i), "%s is not two tokens",
+				fault.Quote(m)).WithRemedy(downloadAgain)
 		}
 		l.merges[i] = [2]string{left, right}
 	}

@@ -7,21 +7,23 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// ggufAddBOS says that a text begins with the token of this kind, ggufBOS which one that is.
+// ggufAddBOS tells whether a text starts with the BOS token; ggufBOS is the id of that token.
 const (
 	ggufAddBOS = "tokenizer.ggml.add_bos_token"
 	ggufBOS    = "tokenizer.ggml.bos_token_id"
 )
 
-// spelledOut are the normalizer and the pre-tokenizer of each pipeline that a GGUF file only names, as tokenizer.json has them.
-var spelledOut = map[string]struct {
+// pipelineJSON has the normalizer and pre-tokenizer of each pipeline name of GGUF files, in
+// tokenizer.json's form.
+var pipelineJSON = map[string]struct {
 	normalizer   any
 	preTokenizer any
 	ignoreMerges bool
 }{
-	"gpt-2":     {preTokenizer: byteLevelJSON(true)},
-	"smollm":    {preTokenizer: sequence(object{"type": "Digits", "individual_digits": true}, byteLevelJSON(true))},
-	"qwen2":     {normalizer: object{"type": "NFC"}, preTokenizer: sequence(splitJSON(patternQwen), byteLevelJSON(false))},
+	"gpt-2":  {preTokenizer: byteLevelJSON(true)},
+	"smollm": {preTokenizer: sequence(object{"type": "Digits", "individual_digits": true}, byteLevelJSON(true))},
+	"qwen2": {normalizer: object{"type": "NFC"},
+		preTokenizer: sequence(splitJSON(patternQwen), byteLevelJSON(false))},
 	"llama-bpe": {preTokenizer: sequence(splitJSON(patternLlama3), byteLevelJSON(false)), ignoreMerges: true},
 }
 
@@ -37,22 +39,24 @@ func splitJSON(pattern string) object {
 
 func sequence(stages ...object) object { return object{"type": "Sequence", "pretokenizers": stages} }
 
-// JSONOfGGUF is the tokenizer.json that says what a GGUF file's metadata says: for a model folder that is made of such a file. Of
-// byte-level BPE only.
+// JSONOfGGUF returns a tokenizer.json that is equivalent to a GGUF file's metadata. It is used to
+// convert a GGUF file to a model folder. It supports only byte-level BPE.
 func JSONOfGGUF(f *gguf.File) ([]byte, error) {
 	if name, _ := f.Metadata[ggufModel].Text(); name == ggufSentencePiece {
-		return nil, fault.New(fault.Unsupported, f.Name, gguf.Field(ggufModel), "is SentencePiece's, of which no tokenizer.json is written").
-			WithRemedy("put the model's tokenizer.json beside its file")
+		return nil, fault.New(fault.Unsupported, f.Name, gguf.Field(ggufModel),
+			"is SentencePiece, which cannot be converted to tokenizer.json").
+			WithRemedy("put the model's tokenizer.json next to its file")
 	}
 	t, err := FromGGUF(f) // checks everything that is written below
 	if err != nil {
 		return nil, err
 	}
 	pre, _ := f.Metadata[ggufPre].Text()
-	named, ok := spelledOut[pre]
+	named, ok := pipelineJSON[pre]
 	if !ok {
-		return nil, fault.New(fault.Unsupported, f.Name, gguf.Field(ggufPre), "is %s, of which no tokenizer.json is written", fault.Quote(pre)).
-			WithRemedy("put the model's tokenizer.json beside its file")
+		return nil, fault.New(fault.Unsupported, f.Name, gguf.Field(ggufPre),
+			"is %s, which cannot be converted to tokenizer.json", fault.Quote(pre)).
+			WithRemedy("put the model's tokenizer.json next to its file")
 	}
 	tokens, _ := f.Metadata[ggufTokens].Texts()
 	merges, _ := f.Metadata[ggufMerges].Texts()
@@ -63,8 +67,9 @@ func JSONOfGGUF(f *gguf.File) ([]byte, error) {
 		added = append(added, object{"id": a.ID, "content": a.Content, "special": a.Special,
 			"single_word": false, "lstrip": false, "rstrip": false, "normalized": false})
 	}
-	// Added tokens behind the others are not among those of the model, as in the files of Llama 3 and Qwen; where their ids lie
-	// before others, as in SmolLM2's, they must be: else the others would move up.
+	// As in the files of Llama 3 and Qwen, added tokens after all others are not part of the
+	// model's vocabulary. Added tokens with lower ids, as in SmolLM2's, must be: otherwise the ids
+	// of later tokens would change.
 	plain := len(tokens)
 	for plain > 0 && isAdded[plain-1] {
 		plain--
@@ -77,24 +82,34 @@ func JSONOfGGUF(f *gguf.File) ([]byte, error) {
 	if add, _ := f.Metadata[ggufAddBOS].Bool(); add {
 		if id, ok := f.Metadata[ggufBOS].Int(); ok && id >= 0 && id < int64(len(tokens)) {
 			bos := object{"SpecialToken": object{"id": tokens[id], "type_id": 0}}
-			text := func(name string, kind int) object { return object{"Sequence": object{"id": name, "type_id": kind}} }
-			post = object{"type": "TemplateProcessing", "single": []object{bos, text("A", 0)}, "pair": []object{bos, text("A", 0), bos, text("B", 1)},
-				"special_tokens": object{tokens[id]: object{"id": tokens[id], "ids": []int64{id}, "tokens": []string{tokens[id]}}}}
+			text := func(name string, kind int) object {
+				return object{"Sequence": object{"id": name,
+					"type_id": kind}}
+			}
+			post = object{"type": "TemplateProcessing", "single": []object{bos, text("A", 0)},
+				"pair": []object{bos, text("A", 0), bos, text("B", 1)},
+				"special_tokens": object{tokens[id]: object{"id": tokens[id], "ids": []int64{id},
+					"tokens": []string{tokens[id]}}}}
 		}
 	}
 	return json.Marshal(object{
 		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": added,
-		"normalizer": named.normalizer, "pre_tokenizer": named.preTokenizer, "post_processor": post, "decoder": byteLevelJSON(true),
-		"model": object{"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
-			"fuse_unk": false, "byte_fallback": false, "ignore_merges": named.ignoreMerges, "vocab": vocab, "merges": merges},
+		"normalizer": named.normalizer, "pre_tokenizer": named.preTokenizer, "post_processor": post,
+		"decoder": byteLevelJSON(true),
+		"model": object{"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
+			"end_of_word_suffix": nil,
+			"fuse_unk":           false, "byte_fallback": false, "ignore_merges": named.ignoreMerges, "vocab": vocab,
+			"merges": merges},
 	})
 }
 
-// ConfigJSONOfGGUF is the tokenizer_config.json that goes with JSONOfGGUF: the special tokens by their roles, and the chat template.
+// ConfigJSONOfGGUF returns the tokenizer_config.json that goes with JSONOfGGUF: the special tokens
+// by role, and the chat template.
 func ConfigJSONOfGGUF(f *gguf.File) ([]byte, error) {
 	config := object{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false}
 	tokens, _ := f.Metadata[ggufTokens].Texts()
-	for role, key := range map[string]string{"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"} {
+	for role, key := range map[string]string{"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown",
+		"pad_token": "padding"} {
 		if id, ok := f.Metadata["tokenizer.ggml."+key+"_token_id"].Int(); ok && id >= 0 && id < int64(len(tokens)) {
 			config[role] = tokens[id]
 		}

@@ -14,7 +14,7 @@ import (
 	g "nextquill/core/weights/gguf/gguftest"
 )
 
-// plainFile is what of a golden tokenizer.json a GGUF file keeps.
+// plainFile is the part of a golden tokenizer.json that a GGUF file keeps.
 type plainFile struct {
 	Model struct {
 		Vocab  map[string]int32
@@ -22,7 +22,7 @@ type plainFile struct {
 	}
 }
 
-// ggufOf writes a golden tokenizer as metadata, under the name of a pipeline.
+// ggufOf returns a golden tokenizer as metadata, with a pipeline name.
 func ggufOf(t *testing.T, name, pre string) []g.Entry {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name + "/tokenizer.json")
@@ -33,7 +33,7 @@ func ggufOf(t *testing.T, name, pre string) []g.Entry {
 	if json.Unmarshal(file.Model.Merges, &merges) != nil {
 		var pairs [][2]string
 		require.NoError(t, json.Unmarshal(file.Model.Merges, &pairs))
-		merges = nil // Unmarshal left its attempt there
+		merges = nil // drop what Unmarshal left there
 		for _, p := range pairs {
 			merges = append(merges, p[0]+" "+p[1])
 		}
@@ -60,8 +60,9 @@ func loadEntries(t *testing.T, entries []g.Entry) (*Tokenizer, error) {
 	return LoadModel(t.Context(), blob.NewMem(map[string][]byte{"m/model.gguf": data}), "m")
 }
 
-// TestGGUFMeansItsTokenizerJSON compares the tokenizer of GGUF metadata with that of the tokenizer.json it stands for.
-func TestGGUFMeansItsTokenizerJSON(t *testing.T) {
+// TestGGUFMatchesTokenizerJSON compares the tokenizer of GGUF metadata with that of the
+// corresponding tokenizer.json.
+func TestGGUFMatchesTokenizerJSON(t *testing.T) {
 	const level = `{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}`
 	split := func(pattern string) string {
 		quoted, _ := json.Marshal(pattern)
@@ -69,8 +70,9 @@ func TestGGUFMeansItsTokenizerJSON(t *testing.T) {
 			`},"behavior":"Isolated"},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]}`
 	}
 	for pre, c := range map[string]struct{ normalizer, pre, ignoreMerges string }{
-		"gpt-2":     {"null", level, "false"},
-		"smollm":    {"null", `{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},` + level + `]}`, "false"},
+		"gpt-2": {"null", level, "false"},
+		"smollm": {"null", `{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},` +
+			level + `]}`, "false"},
 		"qwen2":     {`{"type":"NFC"}`, split(patternQwen), "false"},
 		"llama-bpe": {"null", split(patternLlama3), "true"},
 	} {
@@ -105,18 +107,21 @@ func TestGGUFMeansItsTokenizerJSON(t *testing.T) {
 	}
 }
 
-// TestJSONOfGGUF writes the tokenizer.json that GGUF metadata stands for and reads it again: the same ids.
+// TestJSONOfGGUF writes the tokenizer.json of GGUF metadata and reads it back: the ids are the
+// same.
 func TestJSONOfGGUF(t *testing.T) {
 	open := func(entries []g.Entry) *gguf.File {
-		f, err := gguf.Open(t.Context(), blob.NewMem(map[string][]byte{"m.gguf": []byte(g.File{Metadata: entries}.Encode())}), "m.gguf")
+		f, err := gguf.Open(t.Context(),
+			blob.NewMem(map[string][]byte{"m.gguf": []byte(g.File{Metadata: entries}.Encode())}), "m.gguf")
 		require.NoError(t, err)
 		return f
 	}
 	for pre := range ggufPipelines {
-		require.Contains(t, spelledOut, pre)
+		require.Contains(t, pipelineJSON, pre)
 		for _, name := range []string{"gpt2", "qwen", "llama3"} {
 			t.Run(pre+" "+name, func(t *testing.T) {
-				f := open(append(ggufOf(t, name, pre), g.Entry{Key: ggufAddBOS, Value: true}, g.Entry{Key: ggufBOS, Value: uint32(3)}))
+				f := open(append(ggufOf(t, name, pre), g.Entry{Key: ggufAddBOS, Value: true},
+					g.Entry{Key: ggufBOS, Value: uint32(3)}))
 				want, err := FromGGUF(f)
 				require.NoError(t, err)
 				data, err := JSONOfGGUF(f)
@@ -134,7 +139,8 @@ func TestJSONOfGGUF(t *testing.T) {
 			})
 		}
 	}
-	f := open(append(ggufOf(t, "gpt2", "gpt-2"), g.Entry{Key: "tokenizer.chat_template", Value: "{{ x }}"}, g.Entry{Key: "tokenizer.ggml.eos_token_id", Value: uint32(0)}))
+	f := open(append(ggufOf(t, "gpt2", "gpt-2"), g.Entry{Key: "tokenizer.chat_template", Value: "{{ x }}"},
+		g.Entry{Key: "tokenizer.ggml.eos_token_id", Value: uint32(0)}))
 	config, err := ConfigJSONOfGGUF(f)
 	require.NoError(t, err)
 	var c map[string]any
@@ -143,15 +149,17 @@ func TestJSONOfGGUF(t *testing.T) {
 	require.NotEmpty(t, c["eos_token"])
 	_, err = JSONOfGGUF(open([]g.Entry{{Key: "tokenizer.ggml.model", Value: "llama"}}))
 	require.ErrorIs(t, err, fault.Unsupported)
-	_, err = JSONOfGGUF(open([]g.Entry{{Key: "tokenizer.ggml.model", Value: "gpt2"}, {Key: "tokenizer.ggml.pre", Value: "gpt-2"}}))
+	_, err = JSONOfGGUF(open([]g.Entry{{Key: "tokenizer.ggml.model", Value: "gpt2"},
+		{Key: "tokenizer.ggml.pre", Value: "gpt-2"}}))
 	require.ErrorIs(t, err, fault.Missing)
 }
 
-// TestGGUFTokenizersWeRefuse names what is wrong with the metadata.
-func TestGGUFTokenizersWeRefuse(t *testing.T) {
+// TestUnsupportedGGUFTokenizers checks the faults for unsupported metadata.
+func TestUnsupportedGGUFTokenizers(t *testing.T) {
 	good := []g.Entry{{Key: "tokenizer.ggml.model", Value: "gpt2"}, {Key: "tokenizer.ggml.pre", Value: "gpt-2"},
 		{Key: "tokenizer.ggml.tokens", Value: []string{"a", "b", "ab", "<end>"}},
-		{Key: "tokenizer.ggml.token_type", Value: []int32{1, 1, 1, 3}}, {Key: "tokenizer.ggml.merges", Value: []string{"a b"}}}
+		{Key: "tokenizer.ggml.token_type", Value: []int32{1, 1, 1, 3}},
+		{Key: "tokenizer.ggml.merges", Value: []string{"a b"}}}
 	tok, err := loadEntries(t, good)
 	require.NoError(t, err)
 	require.Equal(t, []int32{2, 1}, tok.Encode("abb"))
@@ -159,22 +167,23 @@ func TestGGUFTokenizersWeRefuse(t *testing.T) {
 	require.True(t, tok.IsSpecial(3))
 	for _, c := range []struct {
 		key     string
-		value   any // nil leaves the entry out
+		value   any // nil removes the entry
 		kind    fault.Kind
 		message string
 	}{
-		{"model", "bert", fault.Unsupported, `metadata "tokenizer.ggml.model": is "bert"; use a model of byte-level BPE`},
+		{"model", "bert", fault.Unsupported, `metadata "tokenizer.ggml.model": is "bert"; use a byte-level BPE model`},
 		{"model", nil, fault.Missing, "tokenizer.ggml.model"},
-		{"pre", "tekken", fault.Unsupported, `metadata "tokenizer.ggml.pre": is "tekken"; use a model of byte-level BPE, where it is one of [gpt-2`},
-		{"pre", nil, fault.Missing, "tokenizer.json beside it"},
-		{"tokens", []int32{1}, fault.Missing, "is no list of tokens"},
-		{"tokens", []string{}, fault.Missing, "is no list of tokens"},
-		{"tokens", []string{"a", "b", "ab"}, fault.Mismatch, "has 4 entries, there are 3 tokens"},
+		{"pre", "tekken", fault.Unsupported,
+			`metadata "tokenizer.ggml.pre": is "tekken"; use a byte-level BPE model, where it is one of [gpt-2`},
+		{"pre", nil, fault.Missing, "tokenizer.json next to it"},
+		{"tokens", []int32{1}, fault.Missing, "is not a list of tokens"},
+		{"tokens", []string{}, fault.Missing, "is not a list of tokens"},
+		{"tokens", []string{"a", "b", "ab"}, fault.Mismatch, "has 4 entries, but there are 3 tokens"},
 		{"tokens", []string{"a", "b", "ab", ""}, fault.Malformed, `tokenizer.ggml.tokens"[3] "": is empty`},
-		{"tokens", []string{"a", "b", "ab", "a"}, fault.Malformed, `[3] "a": is token 0, too`},
+		{"tokens", []string{"a", "b", "ab", "a"}, fault.Malformed, `[3] "a": is also token 0`},
 		{"token_type", nil, fault.Missing, "tokenizer.ggml.token_type"},
-		{"token_type", []string{"1"}, fault.Missing, "no list of integers"},
-		{"merges", nil, fault.Missing, "no list of merges"},
+		{"token_type", []string{"1"}, fault.Missing, "is not a list of integers"},
+		{"merges", nil, fault.Missing, "is not a list of merges"},
 		{"merges", []string{"ab"}, fault.Malformed, `metadata "tokenizer.ggml.merges"[0]: "ab" is not two tokens`},
 		{"merges", []string{"a  b"}, fault.Malformed, "not two tokens"},
 		{"merges", []string{"a c"}, fault.Mismatch, `metadata "tokenizer.ggml.merges"[0]: joins "c"`},

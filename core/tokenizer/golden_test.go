@@ -34,7 +34,7 @@ func goldenCases(t testing.TB, name string) (cases []goldenCase) {
 	return cases
 }
 
-func TestIDsAreThoseOfTheReference(t *testing.T) {
+func TestIDsMatchReference(t *testing.T) {
 	for _, name := range append(pieceNames, goldenNames...) {
 		t.Run(name, func(t *testing.T) {
 			tok := golden(t, name)

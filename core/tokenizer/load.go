@@ -12,17 +12,17 @@ import (
 
 // Limits on a tokenizer.json.
 const (
-	maxFile    = 64 << 20
-	maxTokens  = 1_000_000
-	maxMerges  = 2_000_000
-	maxSpelled = 4096 // bytes of one token
-	maxStages  = 16
-	maxPattern = 4096 // bytes of one regular expression
+	maxFile       = 64 << 20
+	maxTokens     = 1_000_000
+	maxMerges     = 2_000_000
+	maxTokenBytes = 4096 // bytes of one token
+	maxStages     = 16
+	maxPattern    = 4096 // bytes of one regular expression
 )
 
-const fetchAgain = "the file is truncated or altered: fetch it again"
+const downloadAgain = "the file is truncated or altered: download it again"
 
-// Load reads and checks a tokenizer.json. What it asks for and we do not do is refused by name.
+// Load reads and checks a tokenizer.json. Unsupported features give a fault that names them.
 func Load(ctx context.Context, store blob.Store, name string) (*Tokenizer, error) {
 	data, err := blob.ReadAll(ctx, store, name, maxFile)
 	if err != nil {
@@ -31,32 +31,34 @@ func Load(ctx context.Context, store blob.Store, name string) (*Tokenizer, error
 	return Parse(name, data)
 }
 
-// Parse is Load for a file already read; name is used in messages.
+// Parse is Load for a file that is already in memory; name appears in error messages.
 func Parse(name string, data []byte) (*Tokenizer, error) {
 	l := &loader{where: name, t: &Tokenizer{}}
 	if err := l.load(data); err != nil {
 		if fault.KindOf(err) == "" {
-			err = fault.New(fault.Malformed, name, "", "is not the JSON of a tokenizer").WithCause(err).WithRemedy(fetchAgain)
+			err = fault.New(fault.Malformed, name, "", "is not a valid tokenizer.json").WithCause(err).
+				WithRemedy(downloadAgain)
 		}
 		return nil, err
 	}
 	return l.t, nil
 }
 
-// loader holds what is known while the file is read. Its parts come in any order, so each is put aside before it is put together.
+// loader holds the parts of the file while it is read. They can come in any order, so they are
+// combined at the end.
 type loader struct {
 	where   string
 	t       *Tokenizer
 	vocab   map[string]int32
 	merges  [][2]string
 	unknown string
-	// fuseUnknown matters where characters can be unknown: not with byte_fallback, whose bytes are all there.
+	// fuseUnknown only matters without byte_fallback: otherwise no character is unknown.
 	fuseUnknown bool
 	normalizer  json.RawMessage
 	pre         json.RawMessage
 	decoder     json.RawMessage
 	hasModel    bool
-	fields      map[string]string // how the file at hand calls model.vocab and model.merges, if otherwise
+	fields      map[string]string // other names of model.vocab and model.merges, for error messages
 }
 
 func (l *loader) fault(kind fault.Kind, field, format string, args ...any) *fault.Error {
@@ -71,7 +73,7 @@ func (l *loader) load(data []byte) error {
 	seen := map[string]bool{}
 	err := r.Object(func(key string) (err error) {
 		if seen[key] {
-			return l.fault(fault.Malformed, fault.Quote(key), "is given twice").WithRemedy(fetchAgain)
+			return l.fault(fault.Malformed, fault.Quote(key), "appears twice").WithRemedy(downloadAgain)
 		}
 		seen[key] = true
 		switch key {
@@ -89,7 +91,7 @@ func (l *loader) load(data []byte) error {
 			l.pre, err = r.Raw()
 		case "decoder":
 			l.decoder, err = r.Raw()
-		default: // version; truncation, padding and post_processor, which are the caller's affair here
+		default: // version; truncation, padding and post_processor are left to the caller
 			err = r.Skip()
 		}
 		return err
@@ -101,16 +103,19 @@ func (l *loader) load(data []byte) error {
 		return err
 	}
 	if !l.hasModel || l.vocab == nil {
-		return l.fault(fault.Missing, "model.vocab", "is not there").WithRemedy("use the tokenizer.json of a byte-level BPE model")
+		return l.fault(fault.Missing, "model.vocab", "is missing").
+			WithRemedy("use the tokenizer.json of a byte-level BPE model")
 	}
 	if l.merges == nil {
-		return l.fault(fault.Missing, "model.merges", "is not there").WithRemedy("use the tokenizer.json of a byte-level BPE model")
+		return l.fault(fault.Missing, "model.merges", "is missing").
+			WithRemedy("use the tokenizer.json of a byte-level BPE model")
 	}
 	if l.fuseUnknown && !l.t.bpe.characters {
 		return l.fault(fault.Unsupported, "model.fuse_unk", "is true without byte_fallback").
 			WithRemedy("use the tokenizer.json of a byte-level BPE model")
 	}
-	for _, step := range []func() error{l.buildVocab, l.buildMerges, l.buildNormalizer, l.buildStages, l.buildDecoder, l.buildAdded} {
+	for _, step := range []func() error{l.buildVocab, l.buildMerges, l.buildNormalizer, l.buildStages, l.buildDecoder,
+		l.buildAdded} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// SentencePiece spells a space as ▁ (U+2581), so that it can be part of a token, and puts one before a text, so that a word is
-// spelled alike at the start of a text and within it. tokenizer.json says so in one of two ways: by the normalizers Prepend and
-// Replace (old files), or by the pre-tokenizer Metaspace.
+// SentencePiece spells a space as ▁ (U+2581), so that it can be part of a token. It also puts one
+// before a text, so that a word is spelled alike at the start of a text and inside it.
+// tokenizer.json describes this with the normalizers Prepend and Replace (old files), or with the
+// pre-tokenizer Metaspace.
 const spaceMark = "▁"
 
-// prepend is the normalizer that puts the mark before a text, whatever it begins with.
+// prepend is the normalizer that puts the mark before every text.
 type prepend struct{}
 
 func (prepend) apply(s string) string {
@@ -20,34 +21,35 @@ func (prepend) apply(s string) string {
 	return spaceMark + s
 }
 
-// markSpaces is the normalizer that replaces spaces.
+// markSpaces is the normalizer that replaces spaces by marks.
 type markSpaces struct{}
 
 func (markSpaces) apply(s string) string { return strings.ReplaceAll(s, " ", spaceMark) }
 
-// When the mark is put before a text by Metaspace.
+// prepend_scheme of Metaspace: when the mark is put before a text.
 const (
 	prependAlways = "always" // before each part between added tokens
 	prependFirst  = "first"  // before the first part, if no added token precedes it
 	prependNever  = "never"
 )
 
-// metaspace is the pre-tokenizer.
+// metaspace is the Metaspace pre-tokenizer.
 type metaspace struct {
 	scheme string
 	split  bool // before each mark
 }
 
-// mark does all of it but the split.
+// mark does everything except the split.
 func (m metaspace) mark(s string, at place) string {
 	s = markSpaces{}.apply(s)
-	if (m.scheme == prependAlways && at != goesOn || m.scheme == prependFirst && at == atStart) && !strings.HasPrefix(s, spaceMark) {
+	if (m.scheme == prependAlways && at != continued || m.scheme == prependFirst && at == atStart) &&
+		!strings.HasPrefix(s, spaceMark) {
 		return spaceMark + s
 	}
 	return s
 }
 
-// beforeMarks cuts a text before each mark, or with runs before each run of marks.
+// beforeMarks splits a text before each mark, or before each run of marks if runs is set.
 type beforeMarks struct{ runs bool }
 
 func (b beforeMarks) split(s string, emit func(string)) {
@@ -66,18 +68,19 @@ func (b beforeMarks) split(s string, emit func(string)) {
 	emit(s[begin:])
 }
 
-// wordwise tells whether no token has a mark behind something else. Then nothing merges across the start of a word, and a text may
-// be encoded word by word with the same result, which is many times faster.
+// wordwise reports whether no token has a mark after another character. Then no merge crosses the
+// start of a word. A text can be encoded word by word with the same result, which is many times
+// faster.
 func (t *Tokenizer) wordwise() bool {
 	for _, to := range t.bpe.merges {
-		if strings.Contains(strings.TrimLeft(t.tokens[to.id].spelled, spaceMark), spaceMark) {
+		if strings.Contains(strings.TrimLeft(t.tokens[to.id].spelling, spaceMark), spaceMark) {
 			return false
 		}
 	}
 	return true
 }
 
-// byteToken reads a token that stands for one byte, "<0x0A>".
+// byteToken parses a token that stands for one byte, such as "<0x0A>".
 func byteToken(spelled string) (b byte, ok bool) {
 	if len(spelled) != 6 || !strings.HasPrefix(spelled, "<0x") || spelled[5] != '>' {
 		return 0, false
@@ -86,7 +89,7 @@ func byteToken(spelled string) (b byte, ok bool) {
 	return byte(n), err == nil
 }
 
-// sentencePieceBytes gives the bytes that a token of such a vocabulary stands for.
+// sentencePieceBytes returns the bytes of a SentencePiece token.
 func sentencePieceBytes(spelled string) string {
 	if b, ok := byteToken(spelled); ok {
 		return string([]byte{b})

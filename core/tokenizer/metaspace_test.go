@@ -16,7 +16,7 @@ import (
 
 var pieceNames = []string{"llama2", "metaspace", "metasplit"}
 
-// pieceEntries is the SentencePiece model of testdata/spm as a GGUF file has it.
+// pieceEntries is the SentencePiece model of testdata/spm as GGUF metadata.
 func pieceEntries(t testing.TB) []g.Entry {
 	t.Helper()
 	var m struct {
@@ -31,14 +31,14 @@ func pieceEntries(t testing.TB) []g.Entry {
 		{Key: "tokenizer.ggml.scores", Value: m.Scores}, {Key: "tokenizer.ggml.token_type", Value: m.Types}}
 }
 
-func TestPiecesAreThoseOfSentencePiece(t *testing.T) {
+func TestPiecesMatchSentencePiece(t *testing.T) {
 	tok, err := loadEntries(t, pieceEntries(t))
 	require.NoError(t, err)
 	require.True(t, tok.IsSpecial(1))
 	for _, c := range goldenCases(t, "spm") {
 		require.Equal(t, ids(c.IDs), tok.Encode(c.Text), "%q", c.Text)
 	}
-	// One that does not put a space before texts.
+	// A model that does not put a space before texts.
 	bare, err := loadEntries(t, append(pieceEntries(t), g.Entry{Key: "tokenizer.ggml.add_space_prefix", Value: false}))
 	require.NoError(t, err)
 	require.Equal(t, tok.Encode("the"), bare.Encode(" the"))
@@ -52,14 +52,15 @@ func ids(want []int32) []int32 {
 	return want
 }
 
-func TestTextComesBackFromPieces(t *testing.T) {
+func TestPiecesRoundTrip(t *testing.T) {
 	for _, name := range pieceNames {
 		tok := golden(t, name)
 		for _, c := range goldenCases(t, name) {
 			if name == "metasplit" && strings.HasPrefix(c.Text, " ") {
-				continue // the reference's Metaspace decoder drops all spaces that the first token begins with, ours one
+				continue // the reference's Metaspace decoder drops all leading spaces of the first token, ours one
 			}
-			require.Equal(t, c.Decoded, strings.ToValidUTF8(tok.DecodeText(tok.EncodeWithSpecials(c.Text)), "\ufffd"), "%s %q", name, c.Text)
+			require.Equal(t, c.Decoded, strings.ToValidUTF8(tok.DecodeText(tok.EncodeWithSpecials(c.Text)), "\ufffd"),
+				"%s %q", name, c.Text)
 		}
 	}
 	tok, err := loadEntries(t, pieceEntries(t))
@@ -79,7 +80,7 @@ func TestTextComesBackFromPieces(t *testing.T) {
 	}
 }
 
-// TestWordwiseChangesNothing holds that encoding word by word gives what encoding the whole text at once gives.
+// TestWordwiseChangesNothing checks that encoding word by word equals encoding the complete text.
 func TestWordwiseChangesNothing(t *testing.T) {
 	tok := golden(t, "llama2")
 	require.Equal(t, []stage{beforeMarks{runs: true}}, tok.stages)
@@ -89,24 +90,25 @@ func TestWordwiseChangesNothing(t *testing.T) {
 		want := tok.bpe.merge(nil, tok.normalize(s, atStart))
 		require.Equal(t, ids(want), tok.Encode(s), "%q", s)
 	}
-	// A vocabulary with a token across words is encoded whole.
-	data := strings.Replace(fallback(`{"type":"Replace","pattern":{"String":" "},"content":"▁"}`, `null`, `{"type":"Fuse"}`), `"merges":["a b"]`, `"merges":["a b","ab ▁"]`, 1)
+	// A vocabulary with a token that spans words disables encoding word by word.
+	data := strings.Replace(fallback(`{"type":"Replace","pattern":{"String":" "},"content":"▁"}`, `null`,
+		`{"type":"Fuse"}`), `"merges":["a b"]`, `"merges":["a b","ab ▁"]`, 1)
 	across, err := Parse("t", []byte(strings.Replace(data, `"<0x00>"`, `"▁":259,"ab▁":260,"<0x00>"`, 1)))
 	require.NoError(t, err)
 	require.Empty(t, across.stages)
 	require.Equal(t, []int32{260, 0}, across.Encode("ab a"))
 }
 
-func TestPiecesWeRefuse(t *testing.T) {
+func TestUnsupportedPieces(t *testing.T) {
 	for _, c := range []struct {
 		key     string
 		value   any
 		kind    fault.Kind
 		message string
 	}{
-		{"scores", nil, fault.Missing, "is no list of numbers"},
+		{"scores", nil, fault.Missing, "is not a list of numbers"},
 		{"scores", []float32{1}, fault.Mismatch, "has 1 entries"},
-		{"scores", []int32{1}, fault.Missing, "is no list of numbers"},
+		{"scores", []int32{1}, fault.Missing, "is not a list of numbers"},
 		{"tokens", []string{"a"}, fault.Mismatch, "there are 1 tokens"},
 	} {
 		var entries []g.Entry
@@ -127,7 +129,7 @@ func TestPiecesWeRefuse(t *testing.T) {
 	require.ErrorContains(t, err, "has 129 bytes (limit 128)")
 }
 
-// TestLongPiecesTakeLinearTime: a megabyte of words, and one word of a megabyte.
+// TestLongPiecesTakeLinearTime encodes a megabyte of words, and one word of a megabyte.
 func TestLongPiecesTakeLinearTime(t *testing.T) {
 	tok := golden(t, "llama2")
 	for _, unit := range []string{"the and ", "the", " ", "漢", "<0x41>"} {
@@ -161,12 +163,12 @@ func TestEscapedTextMakesNoAddedToken(t *testing.T) {
 		}
 		for _, c := range goldenCases(t, name) {
 			require.Equal(t, tok.EncodeWithSpecials(c.Text), tok.EncodeEscaped(c.Text, true), "%s %q", name, c.Text)
-			if name != "qwen" { // whose normalised added token hides behind another spelling
+			if name != "qwen" { // its normalised added token has another spelling
 				require.Equal(t, tok.Encode(c.Text), tok.EncodeEscaped(tok.Escape(c.Text), true), "%s %q", name, c.Text)
 			}
 		}
 	}
-	// A token of one character, whose bytes have no tokens of their own.
+	// A one-character token whose bytes have no tokens.
 	tok, err := Parse("t", tiny(vocabAB, ``, `{"id":3,"content":"é"}`))
 	require.NoError(t, err)
 	require.Equal(t, []int32{0, 3, 3}, tok.EncodeEscaped("aé"+"é", true))

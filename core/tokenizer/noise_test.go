@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestIDsOfRandomTexts compares thousands of random texts with the reference by their hashes: see testdata/noise.py, which draws the
-// same texts.
+// TestIDsOfRandomTexts compares thousands of random texts with the reference, by hash.
+// testdata/noise.py generates the same texts.
 func TestIDsOfRandomTexts(t *testing.T) {
 	var file struct {
 		Units    []string
@@ -54,7 +54,8 @@ func TestIDsOfRandomTexts(t *testing.T) {
 		tok := golden(t, name)
 		for i, batch := range batches {
 			require.Equal(t, want.IDs[i], hash(batch, tok.Encode), "%s, batch %d", name, i)
-			require.Equal(t, want.WithAdded[i], hash(batch, tok.EncodeWithSpecials), "%s, batch %d, with added tokens", name, i)
+			require.Equal(t, want.WithAdded[i], hash(batch, tok.EncodeWithSpecials), "%s, batch %d, with added tokens",
+				name, i)
 		}
 	}
 }

@@ -7,14 +7,15 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// normalizer rewrites a text before it is cut.
+// normalizer rewrites a text before it is split.
 type normalizer interface{ apply(s string) string }
 
-// normalForm is a Unicode normal form. It must not be norm.Form itself: that inserts U+034F into long runs of combining marks
-// (the Stream-Safe Text Format), which no tokenizer was trained on.
+// normalForm is a Unicode normal form. It is not norm.Form, which inserts U+034F into long runs of
+// combining marks (the Stream-Safe Text Format). No tokenizer was trained on that.
 type normalForm struct{ form norm.Form }
 
-// maxMarks is the run of combining marks up to which norm.Form and the Unicode standard agree.
+// maxMarks is the length of a run of combining marks up to which norm.Form follows the Unicode
+// standard.
 const maxMarks = 30
 
 func (n normalForm) apply(s string) string {
@@ -24,10 +25,11 @@ func (n normalForm) apply(s string) string {
 	if !longMarks(s) {
 		return n.form.String(s)
 	}
-	return n.slow(s)
+	return n.applyStandard(s)
 }
 
-// longMarks tells whether s has more combining marks in a row than norm.Form takes, counted after decomposing.
+// longMarks reports whether the decomposed s has a longer run of combining marks than norm.Form
+// supports.
 func longMarks(s string) bool {
 	marks := 0
 	for i := 0; i < len(s); {
@@ -45,8 +47,9 @@ func longMarks(s string) bool {
 	return false
 }
 
-// slow is the algorithm of the standard (UAX #15), with norm.Form asked about single characters and pairs only.
-func (n normalForm) slow(s string) string {
+// applyStandard is the algorithm of the Unicode standard (UAX #15). It uses norm.Form only for
+// single characters and pairs.
+func (n normalForm) applyStandard(s string) string {
 	compose := n.form == norm.NFC || n.form == norm.NFKC
 	apart := norm.NFD
 	if n.form == norm.NFKC || n.form == norm.NFKD {
@@ -55,7 +58,7 @@ func (n normalForm) slow(s string) string {
 	var out []byte
 	var segment []rune // a starter and its marks
 	flush := func() {
-		slices.SortStableFunc(segment, func(a, b rune) int { return int(ccc(a)) - int(ccc(b)) })
+		slices.SortStableFunc(segment, func(a, b rune) int { return int(combiningClass(a)) - int(combiningClass(b)) })
 		if compose {
 			segment = composed(segment)
 		}
@@ -73,8 +76,9 @@ func (n normalForm) slow(s string) string {
 			continue
 		}
 		for _, d := range apart.String(s[i : i+size]) {
-			// Two starters can compose too (Hangul, some Indic vowels), so the segment is closed only by one that cannot.
-			if ccc(d) == 0 && !(compose && len(segment) > 0 && joins(segment, d)) {
+			// Two starters can compose too (Hangul, some Indic vowels), so only a starter that does
+			// not compose ends the segment.
+			if combiningClass(d) == 0 && !(compose && len(segment) > 0 && joins(segment, d)) {
 				flush()
 			}
 			segment = append(segment, d)
@@ -85,25 +89,26 @@ func (n normalForm) slow(s string) string {
 	return string(out)
 }
 
-func ccc(c rune) uint8 { return norm.NFD.PropertiesString(string(c)).CCC() }
+func combiningClass(c rune) uint8 { return norm.NFD.PropertiesString(string(c)).CCC() }
 
-// joins tells whether starter d composes with the segment's starter, nothing standing between them.
+// joins reports whether starter d composes with the segment's starter, with nothing between them.
 func joins(segment []rune, d rune) bool {
 	sorted := slices.Clone(segment)
-	slices.SortStableFunc(sorted, func(a, b rune) int { return int(ccc(a)) - int(ccc(b)) })
+	slices.SortStableFunc(sorted, func(a, b rune) int { return int(combiningClass(a)) - int(combiningClass(b)) })
 	sorted = composed(sorted)
 	_, ok := pair(sorted[0], d)
 	return len(sorted) == 1 && ok
 }
 
-// composed joins a segment's starter with every mark that is not blocked from it.
+// composed composes a segment's starter with every mark that is not blocked.
 func composed(segment []rune) []rune {
-	if len(segment) < 2 || ccc(segment[0]) != 0 {
+	if len(segment) < 2 || combiningClass(segment[0]) != 0 {
 		return segment
 	}
 	out := []rune{segment[0]}
 	for _, c := range segment[1:] {
-		blocked := len(out) > 1 && (ccc(out[len(out)-1]) == 0 || ccc(out[len(out)-1]) >= ccc(c))
+		blocked := len(out) > 1 && (combiningClass(out[len(out)-1]) == 0 ||
+			combiningClass(out[len(out)-1]) >= combiningClass(c))
 		if both, ok := pair(out[0], c); ok && !blocked {
 			out[0] = both
 			continue
@@ -113,7 +118,7 @@ func composed(segment []rune) []rune {
 	return out
 }
 
-// pair gives the primary composite of two characters.
+// pair returns the primary composite of two characters.
 func pair(a, b rune) (rune, bool) {
 	s := norm.NFC.String(string(a) + string(b))
 	c, n := utf8.DecodeRuneInString(s)

@@ -6,7 +6,8 @@ import (
 	"nextquill/core/regex"
 )
 
-// finder reports the matches of a pattern in s, in order, as byte ranges; empty matches included, as the reference has them.
+// finder reports the matches of a pattern in s in order, as byte ranges. Like the reference it
+// includes empty matches.
 type finder interface {
 	find(s string, match func(from, to int))
 }
@@ -36,10 +37,9 @@ func (f scanner) find(s string, match func(from, to int)) {
 	}
 }
 
-// pattern finds matches of an expression that we have no scanner for.
+// pattern finds the matches of an expression that has no scanner.
 //
-// The text is matched as a whole, never in chunks: where an unknown pattern could be cut without changing its matches cannot be
-// known.
+// The text is matched as a whole. Splitting it could change the matches of an unknown pattern.
 type pattern struct{ re *regex.Regex }
 
 func compile(expr string) (finder, error) {
@@ -51,14 +51,16 @@ func compile(expr string) (finder, error) {
 		return nil, err
 	}
 	p := pattern{re}
-	return p, p.probe()
+	return p, p.checkSpeed()
 }
 
-// find gives up where matching takes too long. What follows then counts as one gap: the text still decodes to itself.
+// find stops when matching takes too long. The rest of the text then counts as one gap, so it still
+// decodes to itself.
 func (p pattern) find(s string, match func(from, to int)) { _ = p.re.All(s, match) }
 
-// probe tries a pattern on texts that make careless ones slow, so that such a file is refused when it is loaded.
-func (p pattern) probe() error {
+// checkSpeed runs a pattern on texts that are slow for badly written patterns, so that such a file
+// is rejected when it is loaded.
+func (p pattern) checkSpeed() error {
 	for _, unit := range []string{"a", "A", " ", "1", "\n", "!", "'", "\t ", "a1", "aA", "a ", "é", "漢", "\ufffd"} {
 		for _, end := range []string{"", "!", "a", "\x00"} {
 			if err := p.re.All(strings.Repeat(unit, 300)+end, func(int, int) {}); err != nil {

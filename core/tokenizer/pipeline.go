@@ -24,7 +24,7 @@ type component struct {
 	} `json:"pattern"`
 	Behavior behavior `json:"behavior"`
 	Invert   bool     `json:"invert"`
-	// Of Prepend, Replace, Strip and Metaspace.
+	// Fields of Prepend, Replace, Strip and Metaspace.
 	Prepend     string  `json:"prepend"`
 	Content     string  `json:"content"`
 	Start       int     `json:"start"`
@@ -36,11 +36,12 @@ type component struct {
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// steps calls step for a component, or for each part of a Sequence. depth counts down: sequences can nest.
+// steps calls step for a component, or for each part of a Sequence. depth is the remaining nesting
+// depth.
 func (l *loader) steps(field string, raw json.RawMessage, depth int, step func(c component) error) error {
 	var c component
 	if err := json.Unmarshal(raw, &c); err != nil || c.Type == "" {
-		return l.fault(fault.Malformed, field, "is no pipeline step").WithCause(err).WithRemedy(fetchAgain)
+		return l.fault(fault.Malformed, field, "is not a pipeline step").WithCause(err).WithRemedy(downloadAgain)
 	}
 	if c.Type != "Sequence" {
 		return step(c)
@@ -74,21 +75,21 @@ func (l *loader) buildNormalizer() error {
 			n = markSpaces{}
 		default:
 			return l.fault(fault.Unsupported, "normalizer", "is %s", fault.Quote(c.Type)).
-				WithRemedy("use a model whose normalizer is null, a Unicode normal form or that of Llama 2")
+				WithRemedy("use a model whose normalizer is null, a Unicode normal form or Llama 2's")
 		}
 		l.t.normalizers = append(l.t.normalizers, n)
 		return nil
 	})
 }
 
-// isReplace tells whether a step replaces this plain string by that.
+// isReplace reports whether a step replaces one plain string by another.
 func (c component) isReplace(old, new string) bool {
 	return c.Pattern.String != nil && *c.Pattern.String == old && c.Content == new
 }
 
 func (l *loader) buildStages() error {
 	const field = "pre_tokenizer"
-	const remedy = "use a model of byte-level BPE, whose pre_tokenizer is ByteLevel or ends in it"
+	const remedy = "use a byte-level BPE model, whose pre_tokenizer is ByteLevel or ends with it"
 	if l.t.bpe.characters {
 		return l.buildMetaspace()
 	}
@@ -107,7 +108,7 @@ func (l *loader) buildStages() error {
 		switch c.Type {
 		case "ByteLevel":
 			if c.AddPrefixSpace == nil {
-				return l.fault(fault.Missing, field, "ByteLevel has no add_prefix_space").WithRemedy(fetchAgain)
+				return l.fault(fault.Missing, field, "ByteLevel has no add_prefix_space").WithRemedy(downloadAgain)
 			}
 			s = byteLevel{*c.AddPrefixSpace, c.UseRegex == nil || *c.UseRegex}
 			closed = true
@@ -136,19 +137,22 @@ func (l *loader) patternSplit(c component) (stage, error) {
 	switch c.Behavior {
 	case removed, isolated, mergedWithPrevious, mergedWithNext, contiguous:
 	default:
-		return nil, l.fault(fault.Unsupported, field, "Split has the behavior %s", fault.Quote(string(c.Behavior))).WithRemedy(fetchAgain)
+		return nil, l.fault(fault.Unsupported, field, "Split has the behavior %s", fault.Quote(string(c.Behavior))).
+			WithRemedy(downloadAgain)
 	}
 	switch {
 	case c.Pattern.String != nil:
 		s.finder = literal(*c.Pattern.String)
 	case c.Pattern.Regex == nil:
-		return nil, l.fault(fault.Missing, field, "Split has no pattern").WithRemedy(fetchAgain)
+		return nil, l.fault(fault.Missing, field, "Split has no pattern").WithRemedy(downloadAgain)
 	case len(*c.Pattern.Regex) > maxPattern:
-		return nil, l.fault(fault.TooLarge, field, "Split has a pattern of %d bytes", len(*c.Pattern.Regex)).WithLimit("%d", maxPattern)
+		return nil, l.fault(fault.TooLarge, field, "Split has a pattern of %d bytes", len(*c.Pattern.Regex)).
+			WithLimit("%d", maxPattern)
 	default:
 		f, err := compile(*c.Pattern.Regex)
 		if err != nil {
-			return nil, l.fault(fault.Unsupported, field, "Split has the pattern %s", fault.Quote(*c.Pattern.Regex)).WithCause(err).
+			return nil, l.fault(fault.Unsupported, field, "Split has the pattern %s", fault.Quote(*c.Pattern.Regex)).
+				WithCause(err).
 				WithRemedy("use a model with a common pattern (GPT-2, Qwen, Llama 3)")
 		}
 		s.finder = f
@@ -156,10 +160,10 @@ func (l *loader) patternSplit(c component) (stage, error) {
 	return s, nil
 }
 
-// buildMetaspace reads the pre-tokenizer of a model with byte_fallback: none, or Metaspace.
+// buildMetaspace reads the pre-tokenizer of a model with byte_fallback: null or Metaspace.
 func (l *loader) buildMetaspace() error {
 	const field = "pre_tokenizer"
-	const remedy = "use a model whose pre_tokenizer is null or Metaspace, or one of byte-level BPE"
+	const remedy = "use a byte-level BPE model, or one whose pre_tokenizer is null or Metaspace"
 	if !isNull(l.pre) {
 		err := l.steps(field, l.pre, 2, func(c component) error {
 			if c.Type != "Metaspace" || l.t.metaspace != nil || c.Replacement != spaceMark {
@@ -169,11 +173,12 @@ func (l *loader) buildMetaspace() error {
 			switch {
 			case c.Scheme != nil:
 				m.scheme = *c.Scheme
-			case c.AddPrefixSpace != nil && !*c.AddPrefixSpace: // as files were before prepend_scheme
+			case c.AddPrefixSpace != nil && !*c.AddPrefixSpace: // files from before prepend_scheme
 				m.scheme = prependNever
 			}
 			if m.scheme != prependAlways && m.scheme != prependFirst && m.scheme != prependNever {
-				return l.fault(fault.Unsupported, field, "Metaspace has the prepend_scheme %s", fault.Quote(m.scheme)).WithRemedy(fetchAgain)
+				return l.fault(fault.Unsupported, field, "Metaspace has the prepend_scheme %s", fault.Quote(m.scheme)).
+					WithRemedy(downloadAgain)
 			}
 			l.t.metaspace = &m
 			return nil
@@ -186,7 +191,8 @@ func (l *loader) buildMetaspace() error {
 	return nil
 }
 
-// cutAtMarks cuts texts before spaces: where Metaspace asks for it, or where it changes nothing.
+// cutAtMarks splits texts before spaces if Metaspace requires it or if it does not change the
+// result.
 func (l *loader) cutAtMarks() {
 	if m := l.t.metaspace; m != nil && m.split {
 		l.t.stages = []stage{beforeMarks{}}
@@ -195,8 +201,9 @@ func (l *loader) cutAtMarks() {
 	}
 }
 
-// buildDecoder reads how tokens become text again. Byte-level tokens stand for their bytes; those of SentencePiece do, too, once
-// the mark is a space, but a space that encoding has put before the text may have to go.
+// buildDecoder reads the decoder. Byte-level tokens decode to their bytes. SentencePiece tokens do
+// too, after the mark is replaced by a space, but a space that encoding put before the text may
+// have to be removed.
 func (l *loader) buildDecoder() error {
 	want := "ByteLevel"
 	if l.t.bpe.characters {

@@ -13,7 +13,8 @@ func (l *loader) readModel(r *jsonx.Reader) error {
 	return r.Object(func(key string) error {
 		field := "model." + key
 		unsupported := func(value string) error {
-			return l.fault(fault.Unsupported, field, "is %s", value).WithRemedy("use the tokenizer.json of a byte-level BPE model")
+			return l.fault(fault.Unsupported, field, "is %s", value).
+				WithRemedy("use the tokenizer.json of a byte-level BPE model")
 		}
 		switch key {
 		case "type":
@@ -86,7 +87,7 @@ func (l *loader) readVocab(r *jsonx.Reader) error {
 			return err
 		}
 		if _, twice := l.vocab[spelled]; twice {
-			return l.fault(fault.Malformed, field, "is given twice").WithRemedy(fetchAgain)
+			return l.fault(fault.Malformed, field, "appears twice").WithRemedy(downloadAgain)
 		}
 		if err := l.checkToken(field, spelled, id); err != nil {
 			return err
@@ -101,23 +102,25 @@ func (l *loader) readVocab(r *jsonx.Reader) error {
 
 func (l *loader) checkToken(field, spelled string, id int64) error {
 	if id < 0 || id >= maxTokens {
-		return l.fault(fault.OutOfRange, field, "has the id %d", id).WithLimit("0 to %d", maxTokens-1).WithRemedy(fetchAgain)
+		return l.fault(fault.OutOfRange, field, "has the id %d", id).WithLimit("0 to %d", maxTokens-1).
+			WithRemedy(downloadAgain)
 	}
-	if len(spelled) > maxSpelled {
-		return l.fault(fault.TooLarge, field, "is too long").WithLimit("%d bytes", maxSpelled)
+	if len(spelled) > maxTokenBytes {
+		return l.fault(fault.TooLarge, field, "is too long").WithLimit("%d bytes", maxTokenBytes)
 	}
 	if spelled == "" {
-		return l.fault(fault.Malformed, field, "is empty").WithRemedy(fetchAgain)
+		return l.fault(fault.Malformed, field, "is empty").WithRemedy(downloadAgain)
 	}
 	return nil
 }
 
-// readMerges reads both spellings of a merge: "a b" of old files, ["a", "b"] of new ones.
+// readMerges reads both forms of a merge: "a b" (old files) and ["a", "b"] (new files).
 func (l *loader) readMerges(r *jsonx.Reader) error {
 	l.merges = [][2]string{}
 	return r.Array(func(i int) error {
 		malformed := func() error {
-			return l.fault(fault.Malformed, fmt.Sprintf("model.merges[%d]", i), "is not two tokens").WithRemedy(fetchAgain)
+			return l.fault(fault.Malformed, fmt.Sprintf("model.merges[%d]", i), "is not two tokens").
+				WithRemedy(downloadAgain)
 		}
 		if i == maxMerges {
 			return l.fault(fault.TooLarge, "model.merges", "has too many merges").WithLimit("%d", maxMerges)
@@ -172,7 +175,7 @@ func (l *loader) readAdded(r *jsonx.Reader) error {
 			Normalized bool    `json:"normalized"`
 		}
 		if err := json.Unmarshal(raw, &a); err != nil || a.Content == nil {
-			return l.fault(fault.Malformed, field, "is no added token").WithCause(err).WithRemedy(fetchAgain)
+			return l.fault(fault.Malformed, field, "is not an added token").WithCause(err).WithRemedy(downloadAgain)
 		}
 		if i == maxTokens {
 			return l.fault(fault.TooLarge, "added_tokens", "has too many tokens").WithLimit("%d", maxTokens)
@@ -180,8 +183,9 @@ func (l *loader) readAdded(r *jsonx.Reader) error {
 		if err := l.checkToken(field+" "+fault.Quote(*a.Content), *a.Content, a.ID); err != nil {
 			return err
 		}
-		l.t.added = append(l.t.added, Added{ID: int32(a.ID), Content: *a.Content, Special: a.Special, SingleWord: a.SingleWord,
-			LStrip: a.LStrip, RStrip: a.RStrip, Normalized: a.Normalized})
+		l.t.added = append(l.t.added, Added{ID: int32(a.ID), Content: *a.Content, Special: a.Special,
+			SingleWord: a.SingleWord,
+			LStrip:     a.LStrip, RStrip: a.RStrip, Normalized: a.Normalized})
 		return nil
 	})
 }

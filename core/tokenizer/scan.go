@@ -5,16 +5,19 @@ import (
 	"unicode/utf8"
 )
 
-// The pre-tokenizer patterns of nearly every byte-level model are one of these. They are matched by the scanners below, which
-// are linear, need no []rune copy of the text and run many times faster than a backtracking engine; tests hold them against it.
+// Nearly all byte-level models use one of these pre-tokenizer patterns. The scanners below match
+// them in linear time, without a []rune copy, and many times faster than a backtracking engine.
+// Tests compare them with one.
 const (
 	patternGPT2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-	patternQwen = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-	// patternLlama3 differs from Qwen's in taking up to three digits at a time.
-	patternLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternQwen = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|` +
+		` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	// patternLlama3 differs from patternQwen in that it takes up to three digits at a time.
+	patternLlama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|` +
+		` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// scanner gives the end of the match that starts at i; these patterns match at every position.
+// scanner returns the end of the match that starts at i. These patterns match at every position.
 type scanner func(s string, i int) (end int)
 
 var scanners = map[string]scanner{
@@ -38,7 +41,7 @@ const (
 	letter              // \p{L}
 	number              // \p{N}
 	space               // \s
-	other               // anything else, a byte that is not UTF-8 included
+	other               // anything else, including invalid UTF-8
 )
 
 var asciiClass = func() (t [utf8.RuneSelf]class) {
@@ -60,7 +63,7 @@ func classOf(c rune) class {
 	return other
 }
 
-// at classifies the character at i and gives its length.
+// at returns the class of the character at i, and its length in bytes.
 func at(s string, i int) (class, int) {
 	if i >= len(s) {
 		return none, 0
@@ -72,7 +75,7 @@ func at(s string, i int) (class, int) {
 	return classOf(c), n
 }
 
-// run gives the end of the characters of class k from i on.
+// run returns the end of the run of characters of class k from i on.
 func run(s string, i int, k class) int {
 	for {
 		c, n := at(s, i)
@@ -83,7 +86,7 @@ func run(s string, i int, k class) int {
 	}
 }
 
-// contraction gives the length of 's 't 're 've 'm 'll 'd at i, or 0.
+// contraction returns the length of 's 't 're 've 'm 'll 'd at i, or 0.
 func contraction(s string, i int, fold bool) int {
 	if s[i] != '\'' {
 		return 0
@@ -102,13 +105,13 @@ func contraction(s string, i int, fold bool) int {
 		return 2
 	case (c == 'r' || c == 'v') && next(i+2) == 'e', c == 'l' && next(i+2) == 'l':
 		return 3
-	case fold && len(s) >= i+3 && s[i+1:i+3] == "ſ": // the long s is an s to a reader who ignores case
+	case fold && len(s) >= i+3 && s[i+1:i+3] == "ſ": // case folding maps the long s to s
 		return 3
 	}
 	return 0
 }
 
-// blank matches \s+(?!\S)|\s+: white space, but for the last one if something follows that it can be the front of.
+// blank matches \s+(?!\S)|\s+: white space, without its last character if a non-space follows.
 func blank(s string, i int) int {
 	end := run(s, i, space)
 	if end == len(s) {
@@ -166,7 +169,8 @@ func scanGPT4(s string, i, digits int) int {
 		}
 		return end
 	}
-	// \s*[\r\n]+ is greedy: it reaches to the last line break of the white space.
+	// \s*[\r
+	// ]+ is greedy: it extends to the last line break of the white space.
 	for end := run(s, i, space); end > i; end-- {
 		if s[end-1] == '\r' || s[end-1] == '\n' {
 			return end

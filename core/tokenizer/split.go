@@ -6,12 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// stage is one step of pre-tokenizing: it cuts a text into pieces, in order.
+// stage is one step of pre-tokenization. It splits a text into pieces, in order.
 type stage interface {
 	split(s string, emit func(piece string))
 }
 
-// apply runs the stages one inside the other.
+// apply runs nested stages: each splits the pieces of the previous one.
 func apply(stages []stage, s string, emit func(piece string)) {
 	if len(stages) == 0 {
 		if s != "" {
@@ -22,7 +22,7 @@ func apply(stages []stage, s string, emit func(piece string)) {
 	stages[0].split(s, func(piece string) { apply(stages[1:], piece, emit) })
 }
 
-// byteLevel is the last stage: GPT-2's pattern, if asked for, after a space put before the piece, if asked for.
+// byteLevel is the last stage: an optional prefix space, then optionally GPT-2's pattern.
 type byteLevel struct{ addPrefixSpace, useRegex bool }
 
 func (b byteLevel) split(s string, emit func(string)) {
@@ -36,7 +36,7 @@ func (b byteLevel) split(s string, emit func(string)) {
 	scanner(scanGPT2).split(s, emit)
 }
 
-// digits cuts numbers from other text, and digits from each other if individual.
+// digits splits numbers from other text, and digits from each other if individual is set.
 type digits struct{ individual bool }
 
 func (d digits) split(s string, emit func(string)) {
@@ -52,7 +52,7 @@ func (d digits) split(s string, emit func(string)) {
 	emit(s[start:])
 }
 
-// behavior says what becomes of the matches of a split pattern.
+// behavior tells what happens to the matches of a split pattern.
 type behavior string
 
 const (
@@ -63,7 +63,7 @@ const (
 	contiguous         behavior = "Contiguous"
 )
 
-// patternSplit cuts at the matches of a pattern, or with invert at what lies between them.
+// patternSplit splits at the matches of a pattern, or between them if invert is set.
 type patternSplit struct {
 	finder   finder
 	behavior behavior
@@ -76,7 +76,7 @@ type span struct {
 }
 
 func (p patternSplit) split(s string, emit func(string)) {
-	if p.behavior == isolated { // nearly every model: no list of spans is needed, and inverting changes nothing
+	if p.behavior == isolated { // common case: needs no list of spans, and invert has no effect
 		at := 0
 		p.finder.find(s, func(from, to int) {
 			if at < from {
@@ -116,7 +116,8 @@ func (p patternSplit) spans(s string) []span {
 	return out
 }
 
-// arrange joins spans as the behavior says; the cases are those of the reference implementation, step for step.
+// arrange joins spans according to the behavior. The cases follow the reference implementation step
+// by step.
 func (p patternSplit) arrange(spans []span) []span {
 	var out []span
 	last := func() *span { return &out[len(out)-1] }
@@ -163,7 +164,7 @@ func (p patternSplit) arrange(spans []span) []span {
 	return out
 }
 
-// isWord is \w: what may not touch an added token that must stand alone.
+// isWord is \w: the characters that must not be adjacent to a SingleWord token.
 func isWord(c rune) bool {
 	return unicode.In(c, unicode.L, unicode.M, unicode.Nd, unicode.Pc) || unicode.Is(unicode.Other_Alphabetic, c) ||
 		unicode.Is(unicode.Nl, c) || c == '\u200c' || c == '\u200d'

@@ -1,17 +1,21 @@
-// Package tokenizer turns text into token ids and back, as a Hugging Face tokenizer.json or the metadata of a GGUF file describes:
-// byte-level BPE (GPT-2, Llama 3, Qwen), and the BPE of SentencePiece with byte fallback (Llama 2, TinyLlama, Mistral).
+// Package tokenizer converts text to token ids and back. It reads a Hugging Face tokenizer.json or
+// the metadata of a GGUF file: byte-level BPE (GPT-2, Llama 3, Qwen), or SentencePiece BPE with
+// byte fallback (Llama 2, TinyLlama, Mistral).
 //
-// The ids are those of the reference implementation (the tokenizers library) on every text that is valid Unicode, but for
-// characters younger than this Go's Unicode tables, which count as symbols when the text is cut into words, and for combining marks
-// younger than the reference's tables (Unicode 13), which it does not put in order.
+// For valid Unicode text the ids equal those of the reference implementation (the tokenizers
+// library), with two exceptions: characters newer than this Go's Unicode tables count as symbols
+// when text is split into words, and combining marks newer than the reference's tables (Unicode 13)
+// are reordered only here.
 //
-// A text that is not valid is encoded byte for byte: bytes outside UTF-8 count as U+FFFD when the text is cut into words, but it is
-// they that are encoded. So Decode(Encode(x)) = x holds for any bytes, as long as the file asks for no Unicode normal form and no
-// prefix space that it does not take away again, and its vocabulary has all 256 bytes (MissingBytes). SentencePiece itself takes ▁ for
-// a space.
+// Invalid text is encoded byte for byte. Bytes outside UTF-8 count as U+FFFD when the text is split
+// into words. So Decode(Encode(x)) = x holds for any bytes, if the file has no Unicode
+// normalization, removes any prefix space that it adds, and has all 256 bytes in its vocabulary
+// (see MissingBytes). SentencePiece reads ▁ as a space.
 //
-// Encode never produces a special token (unless a file declares one of the 256 byte tokens special): a person's text cannot
-// smuggle in an end of turn.
+// Encode never produces a special token, unless a file declares one of the 256 byte tokens special.
+// User text cannot inject an end of turn.
+//
+// Files are untrusted. Invalid and unsupported files give a *fault.Error that names the field.
 package tokenizer
 
 import (
@@ -19,49 +23,50 @@ import (
 	"unicode/utf8"
 )
 
-// Tokenizer is a loaded tokenizer.json. It is safe for concurrent use.
+// Tokenizer is a loaded tokenizer. It is safe for concurrent use.
 type Tokenizer struct {
 	normalizers []normalizer
 	stages      []stage
-	metaspace   *metaspace // nil: none
-	dropsSpace  bool       // decoding takes one space from the start of a text
+	metaspace   *metaspace // nil if not used
+	dropsSpace  bool       // decoding removes one space from the start of a text
 	bpe         bpe
 	tokens      []token          // by id
 	ids         map[string]int32 // by spelling
-	added       []Added          // by order in the file
-	rawAdded    trie             // looked for in the text as given
-	normAdded   trie             // looked for in the normalised text
+	added       []Added          // in the order of the file
+	rawAdded    trie             // matched in the original text
+	normAdded   trie             // matched in the normalised text
 }
 
 type token struct {
-	spelled string // as the file has it: "Ġthe"
-	raw     string // the bytes it stands for: " the"
-	special bool
+	spelling string // in the file: "Ġthe"
+	raw      string // its bytes: " the"
+	special  bool
 }
 
-// Encode gives the ids of a text. Added tokens in it are ordinary text, special or not.
+// Encode returns the ids of a text. Added tokens in it are ordinary text, special or not.
 func (t *Tokenizer) Encode(text string) []int32 {
 	return t.encodePart(nil, t.normalize(text, atStart), atStart)
 }
 
-// EncodeNext is Encode for a text that goes on from others: no prefix space is put before it.
+// EncodeNext is Encode for a text that continues another: it adds no prefix space.
 func (t *Tokenizer) EncodeNext(text string) []int32 {
-	return t.encodePart(nil, t.normalize(text, goesOn), goesOn)
+	return t.encodePart(nil, t.normalize(text, continued), continued)
 }
 
-// EncodeWithSpecials gives the ids of a text in which added tokens, "<|im_end|>" say, stand for themselves, as in the reference.
-// It is for text that we or the model's makers wrote (templates), not for text from outside: see Escape. No token is put around it.
+// EncodeWithSpecials returns the ids of a text in which added tokens, such as "<|im_end|>", keep
+// their meaning, as in the reference. It adds no tokens around the text. Use it for trusted text
+// such as templates; see Escape for user text.
 func (t *Tokenizer) EncodeWithSpecials(text string) []int32 {
 	return t.encodeParts(text, atStart, false)
 }
 
-// place tells what precedes a part of a text, for those who put a space before it.
+// place tells what precedes a part of a text. It decides whether a prefix space is added.
 type place uint8
 
 const (
-	atStart    place = iota // nothing
-	afterToken              // an added token, or a part before one
-	goesOn                  // text that was encoded by itself
+	atStart    place = iota // start of the text
+	afterToken              // after an added token, or after a part before one
+	continued               // after text that was encoded separately
 )
 
 func (t *Tokenizer) encodeParts(text string, at place, escaped bool) []int32 {
@@ -84,7 +89,7 @@ func (t *Tokenizer) encodeParts(text string, at place, escaped bool) []int32 {
 
 func (t *Tokenizer) normalize(s string, at place) string {
 	for _, n := range t.normalizers {
-		if n == (prepend{}) && at == goesOn {
+		if n == (prepend{}) && at == continued {
 			continue
 		}
 		s = n.apply(s)
@@ -104,11 +109,12 @@ func (t *Tokenizer) encodePart(ids []int32, s string, at place) []int32 {
 	return ids
 }
 
-// Decode gives the bytes that ids stand for, special tokens as they are spelled. Ids without a token are left out: models pad
-// their vocabulary. The result need not be valid UTF-8 if the ids are cut from a longer text.
+// Decode returns the bytes of ids, with special tokens as they are spelled. Ids without a token are
+// skipped, because models pad their vocabulary. The result may be invalid UTF-8 if the ids are part
+// of a longer text.
 func (t *Tokenizer) Decode(ids []int32) string { return t.decode(ids, false) }
 
-// DecodeText is Decode without special tokens: what a person is shown.
+// DecodeText is Decode without special tokens.
 func (t *Tokenizer) DecodeText(ids []int32) string { return t.decode(ids, true) }
 
 func (t *Tokenizer) decode(ids []int32, skip bool) string {
@@ -131,24 +137,25 @@ func (t *Tokenizer) raw(id int32) string {
 	return t.tokens[id].raw
 }
 
-// VocabSize is the number of ids, added tokens included. A model's table may have more rows.
+// VocabSize is the number of ids, including added tokens. A model's embedding table may have more
+// rows.
 func (t *Tokenizer) VocabSize() int { return len(t.tokens) }
 
-// ID finds a token as the file spells it: "Ġthe", "<|im_end|>".
+// ID returns the id of a token in the file's spelling: "Ġthe", "<|im_end|>".
 func (t *Tokenizer) ID(token string) (int32, bool) {
 	id, ok := t.ids[token]
 	return id, ok
 }
 
-// Token gives the spelling of an id, or "" for an id without token.
+// Token returns the spelling of an id, or "" for an id without token.
 func (t *Tokenizer) Token(id int32) string {
 	if id < 0 || int(id) >= len(t.tokens) {
 		return ""
 	}
-	return t.tokens[id].spelled
+	return t.tokens[id].spelling
 }
 
-// IsSpecial tells whether an id is a control token, which is not shown to people.
+// IsSpecial reports whether an id is a control token, which is not shown to users.
 func (t *Tokenizer) IsSpecial(id int32) bool {
 	return id >= 0 && int(id) < len(t.tokens) && t.tokens[id].special
 }
@@ -156,7 +163,7 @@ func (t *Tokenizer) IsSpecial(id int32) bool {
 // Added lists the added tokens in the order of the file.
 func (t *Tokenizer) Added() []Added { return append([]Added(nil), t.added...) }
 
-// MissingBytes lists the bytes that have no token; texts with them do not survive encoding.
+// MissingBytes lists the bytes without a token. Text that contains them does not survive encoding.
 func (t *Tokenizer) MissingBytes() []byte {
 	var out []byte
 	for b, id := range t.bpe.byteID {
@@ -167,13 +174,14 @@ func (t *Tokenizer) MissingBytes() []byte {
 	return out
 }
 
-// Stream decodes ids one at a time for display. A character whose bytes are spread over several tokens comes out whole, with
-// the last of them. All that Push and Flush return, joined, is Decode of the ids, or DecodeText.
+// Stream decodes ids one at a time for display. It returns a character that spans several tokens
+// with the last of them. The concatenation of everything that Push and Flush return is Decode of
+// the ids, or DecodeText.
 type Stream struct {
-	t    *Tokenizer
-	skip bool
-	went bool   // something has been pushed
-	held []byte // an unfinished character, at most 3 bytes
+	t       *Tokenizer
+	skip    bool
+	started bool   // a token has been pushed
+	pending []byte // an incomplete character, at most 3 bytes
 }
 
 // Stream starts a stream.
@@ -188,28 +196,28 @@ func (s *Stream) Push(id int32) string {
 	if s.skip && s.t.IsSpecial(id) {
 		raw = ""
 	}
-	if !s.went && raw != "" {
-		s.went = true
+	if !s.started && raw != "" {
+		s.started = true
 		if s.t.dropsSpace {
 			raw = strings.TrimPrefix(raw, " ")
 		}
 	}
-	b := append(s.held, raw...)
-	n := len(b) - unfinished(b)
+	b := append(s.pending, raw...)
+	n := len(b) - incompleteBytes(b)
 	out := string(b[:n])
-	s.held = append(s.held[:0], b[n:]...)
+	s.pending = append(s.pending[:0], b[n:]...)
 	return out
 }
 
-// Flush returns what is held back, which is not a whole character, and starts anew.
+// Flush returns the pending bytes of an incomplete character, and resets the stream.
 func (s *Stream) Flush() string {
-	out := string(s.held)
-	s.held, s.went = s.held[:0], false
+	out := string(s.pending)
+	s.pending, s.started = s.pending[:0], false
 	return out
 }
 
-// unfinished counts the bytes at the end of b that begin a character without ending it.
-func unfinished(b []byte) int {
+// incompleteBytes counts the bytes at the end of b that start a character without completing it.
+func incompleteBytes(b []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
 		tail := b[len(b)-n:]
 		if utf8.RuneStart(tail[0]) {

@@ -14,13 +14,15 @@ import (
 	"nextquill/core/regex"
 )
 
-// exact are the golden tokenizers that ask for nothing that changes a text.
+// exact are the golden tokenizers that encode without changing the text.
 var exact = []string{"gpt2", "llama3"}
 
-// mixed builds text of every kind, broken bytes among it.
+// mixed returns random text of every kind, including invalid bytes.
 func mixed(rng *rand.Rand, n int) string {
-	units := []string{"a", "Word", " the", "é", "漢字", "١٢", "7", "2024", " ", "    ", "\n", "\r\n", "\t", "'s", "'LL", "'ſ", "!?", "-", "😀", "👩‍👩‍👧",
-		"\u00a0", "\u0301", "e\u0301", "\ufffd", "\xff", "\xe2\x82", "\xf0\x9f\x98", "\xc0\xaf", "\xed\xa0\x80", "\x00", "<|endoftext|>", "<|im_start|>",
+	units := []string{"a", "Word", " the", "é", "漢字", "١٢", "7", "2024", " ", "    ", "\n", "\r\n", "\t", "'s", "'LL",
+		"'ſ", "!?", "-", "😀", "👩‍👩‍👧",
+		"\u00a0", "\u0301", "e\u0301", "\ufffd", "\xff", "\xe2\x82", "\xf0\x9f\x98", "\xc0\xaf", "\xed\xa0\x80", "\x00",
+		"<|endoftext|>", "<|im_start|>",
 		"مرحبا", "한국", "def f(x):\n\treturn x", "\u2028", "\u0085"}
 	var b strings.Builder
 	for range n {
@@ -29,7 +31,7 @@ func mixed(rng *rand.Rand, n int) string {
 	return b.String()
 }
 
-func TestDecodeReturnsWhatWasEncoded(t *testing.T) {
+func TestDecodeInvertsEncode(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, name := range exact {
 		tok := golden(t, name)
@@ -65,17 +67,20 @@ func TestEncodeMakesNoSpecialToken(t *testing.T) {
 		require.True(t, tok.IsSpecial(0))
 		require.False(t, tok.IsSpecial(5))
 	}
-	// Not even where the vocabulary holds the special token's spelling and ignore_merges would find it.
-	tok, err := Parse("t", tiny(`"ignore_merges":true,"vocab":{"a":0,"b":1,"ab":2,"ba":3}`, `"a b","b a"`, `{"id":2,"content":"ab","special":true}`))
+	// The same holds if the vocabulary contains the special token's spelling and ignore_merges
+	// would find it.
+	tok, err := Parse("t", tiny(`"ignore_merges":true,"vocab":{"a":0,"b":1,"ab":2,"ba":3}`, `"a b","b a"`,
+		`{"id":2,"content":"ab","special":true}`))
 	require.NoError(t, err)
 	require.Equal(t, []int32{0, 1}, tok.Encode("ab"))
 	require.Equal(t, []int32{2}, tok.EncodeWithSpecials("ab"))
 	require.Equal(t, []int32{3}, tok.Encode("ba"))
 }
 
-// tiny builds a tokenizer.json around the members of a model, without ByteLevel's pattern.
+// tiny returns a tokenizer.json with the given model members, without ByteLevel's pattern.
 func tiny(model, merges, added string) []byte {
-	return []byte(`{"added_tokens":[` + added + `],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"use_regex":false},` +
+	return []byte(`{"added_tokens":[` + added +
+		`],"normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"use_regex":false},` +
 		`"decoder":{"type":"ByteLevel"},"model":{"type":"BPE",` + model + `,"merges":[` + merges + `]}}`)
 }
 
@@ -90,7 +95,7 @@ func TestUnknownBytes(t *testing.T) {
 	require.Equal(t, []int32{0, 2, 1}, tok.Encode("axb"))
 }
 
-func TestLookUps(t *testing.T) {
+func TestLookups(t *testing.T) {
 	tok := golden(t, "gpt2")
 	id, ok := tok.ID("<|im_end|>")
 	require.True(t, ok)
@@ -109,7 +114,7 @@ func TestLookUps(t *testing.T) {
 	}
 }
 
-func TestStreamHoldsBackUnfinishedCharacters(t *testing.T) {
+func TestStreamHoldsBackIncompleteCharacters(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	tok := golden(t, "gpt2")
 	for range 200 {
@@ -122,7 +127,7 @@ func TestStreamHoldsBackUnfinishedCharacters(t *testing.T) {
 			if utf8.ValidString(s) {
 				require.True(t, utf8.ValidString(part))
 			}
-			require.LessOrEqual(t, len(stream.held), 3)
+			require.LessOrEqual(t, len(stream.pending), 3)
 			out.WriteString(part)
 		}
 		out.WriteString(stream.Flush())
@@ -142,7 +147,7 @@ func pieces(f finder, s string) (out []string) {
 	return out
 }
 
-// backtracking is another engine's finder.
+// backtracking is a finder with another engine.
 type backtracking struct{ *regexp2.Regexp }
 
 func (b backtracking) find(s string, match func(from, to int)) {
@@ -159,7 +164,8 @@ func (b backtracking) find(s string, match func(from, to int)) {
 
 func requireSamePieces(t *testing.T, expr, s string) {
 	t.Helper()
-	// The scanners ignore case as the reference's engine does, which takes the long s for an s; regexp2 does not.
+	// The scanners and the reference's engine treat the long s (ſ) as an s under (?i); regexp2 does
+	// not.
 	re := regexp2.MustCompile(strings.ReplaceAll(expr, "(?i:'s|", "(?i:'s|'ſ|"), regexp2.None)
 	require.Equal(t, pieces(backtracking{re}, s), pieces(scanners[expr], s), "%q", s)
 	own, err := regex.Compile(expr)
@@ -185,8 +191,9 @@ func FuzzScanners(f *testing.F) {
 	})
 }
 
-// A long text is matched whole: the pieces are those of its parts wherever those are cut at a place the pattern always cuts.
-func TestAnUnknownPatternGetsThroughLongText(t *testing.T) {
+// A long text is matched as a whole. The pieces equal those of its parts if the parts meet at a
+// position where the pattern always splits.
+func TestUnknownPatternOnLongText(t *testing.T) {
 	re, err := regex.Compile(`\p{Lu}?\p{Ll}+|\p{Lu}+|\p{N}{1,2}|\s+(?!\S)|\s+|[^\s\p{L}\p{N}]+`)
 	require.NoError(t, err)
 	p := pattern{re}
@@ -203,14 +210,14 @@ func TestAnUnknownPatternGetsThroughLongText(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// naive is byte-pair encoding as its definition reads.
-func naive(m *bpe, word string) []int32 {
+// referenceBPE is byte-pair encoding by its definition.
+func referenceBPE(m *bpe, word string) []int32 {
 	var ids []int32
 	for i := range len(word) {
 		ids = append(ids, m.byteID[word[i]])
 	}
 	for {
-		best, at := merged{rank: 1 << 31}, -1
+		best, at := mergeRule{rank: 1 << 31}, -1
 		for i := range len(ids) - 1 {
 			if to, ok := m.merges[pairKey(ids[i], ids[i+1])]; ok && to.rank < best.rank {
 				best, at = to, i
@@ -223,32 +230,35 @@ func naive(m *bpe, word string) []int32 {
 	}
 }
 
-func TestMergingFollowsTheDefinition(t *testing.T) {
+func TestMergeMatchesDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	tok := golden(t, "gpt2")
 	for range 300 {
 		n := 1 + rng.IntN(80)
 		word := strings.Repeat("thatofandinthehere"[rng.IntN(9):], n/9+1)[:n]
-		require.Equal(t, naive(&tok.bpe, word), tok.bpe.merge(nil, word), word)
+		require.Equal(t, referenceBPE(&tok.bpe, word), tok.bpe.merge(nil, word), word)
 	}
 }
 
-// Long inputs of one kind are where merging, splitting and normalising go quadratic if they can.
+// These inputs would show quadratic time in merging, splitting or normalising.
 func TestTimeIsNearlyLinear(t *testing.T) {
 	const n = 1 << 20
-	units := map[string]string{"one word": "a", "the": "the", "spaces": " ", "newlines": "\n", "space newline": " \n", "digits": "1", "marks": "\u0301",
-		"two marks": "\u0301\u0323", "broken": "\xff", "quotes": "'", "hangul": "\u1100", "specials": "<|im_start", "open": "<", "words": "some words, "}
+	units := map[string]string{"one word": "a", "the": "the", "spaces": " ", "newlines": "\n", "space newline": " \n",
+		"digits": "1", "marks": "\u0301",
+		"two marks": "\u0301\u0323", "broken": "\xff", "quotes": "'", "hangul": "\u1100", "specials": "<|im_start",
+		"open": "<", "words": "some words, "}
 	for _, name := range []string{"gpt2", "qwen", "other"} {
 		tok := golden(t, name)
 		for what, unit := range units {
 			s := strings.Repeat(unit, n/len(unit))
 			if name == "other" {
-				s = s[:n/4] // it goes through patterns that we have no scanners for, several times over
+				s = s[:n/4] // patterns without scanners read it several times
 			}
 			start := time.Now()
 			ids := tok.EncodeWithSpecials(s)
 			took := time.Since(start)
-			require.Less(t, took, 20*time.Second, "%s %s", name, what) // seconds even on a loaded machine; quadratic is hours
+			require.Less(t, took, 20*time.Second, "%s %s", name,
+				what) // seconds even on a loaded machine; quadratic time would be hours
 			t.Logf("%-6s %-14s %8d tokens %v", name, what, len(ids), took.Round(time.Millisecond))
 			if name == "gpt2" {
 				require.True(t, tok.Decode(ids) == s)
@@ -263,7 +273,7 @@ func TestWordsOverTheLimitStillRoundTrip(t *testing.T) {
 	require.True(t, tok.Decode(tok.Encode(s)) == s)
 }
 
-func TestTheWordCacheIsBoundedAndHarmless(t *testing.T) {
+func TestWordCacheIsBounded(t *testing.T) {
 	tok := golden(t, "gpt2")
 	first := tok.Encode("hello there")
 	var b strings.Builder
@@ -281,12 +291,13 @@ func TestTheWordCacheIsBoundedAndHarmless(t *testing.T) {
 	require.NotEqual(t, first, tok.Encode("hello there"), "the cache does not alias results")
 }
 
-// The slow normaliser serves only long runs of marks; on everything else it must agree with the fast one.
+// applyStandard runs only for long runs of marks. On other text it must agree with norm.Form.
 func TestSlowNormalizerAgrees(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	var alphabet []rune
 	for c := range rune(0x3200) {
-		if utf8.ValidRune(c) && (!norm.NFKD.IsNormalString(string(c)) || norm.NFD.PropertiesString(string(c)).CCC() != 0 || c < 0x80) {
+		if utf8.ValidRune(c) && (!norm.NFKD.IsNormalString(string(c)) || norm.NFD.PropertiesString(string(c)).
+			CCC() != 0 || c < 0x80) {
 			alphabet = append(alphabet, c)
 		}
 	}
@@ -301,10 +312,11 @@ func TestSlowNormalizerAgrees(t *testing.T) {
 				s += string(alphabet[rng.IntN(len(alphabet))])
 			}
 			s += "\xff"
-			require.Equal(t, form.String(s), n.slow(s), "%+q", s)
+			require.Equal(t, form.String(s), n.applyStandard(s), "%+q", s)
 			require.Equal(t, form.String(s), n.apply(s), "%+q", s)
 		}
 	}
 	long := "a" + strings.Repeat("\u0301\u0323", 40)
-	require.Equal(t, "\u1ea1"+strings.Repeat("\u0323", 39)+strings.Repeat("\u0301", 40), normalForm{norm.NFC}.apply(long))
+	require.Equal(t, "\u1ea1"+strings.Repeat("\u0323", 39)+strings.Repeat("\u0301", 40),
+		normalForm{norm.NFC}.apply(long))
 }

@@ -101,7 +101,7 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 		a, err := m.Adapter(ctx)
 		require.NoError(t, err)
 		m.Free()
-		a.BaseModel, a.Made = c.Model, weights.Made{Template: "plain", Base: m.Base()}
+		a.BaseModel, a.Provenance = c.Model, weights.Provenance{Template: "plain", Base: m.Base()}
 		store, err := dirstore.Open(filepath.Join(out, filepath.Base(folder)))
 		require.NoError(t, err)
 		require.NoError(t, weights.WriteAdapter(ctx, store, "adapter", a))

@@ -12,17 +12,18 @@ import (
 	"nextquill/core/internal/jsonx"
 )
 
-// ignorable are the fields of an adapter config that do not change what the adapter computes once its tensors are loaded.
-var ignorable = []string{"task_type", "auto_mapping", "peft_version", "revision", "inference_mode", "lora_dropout",
+// ignoredFields do not change what an adapter computes once its tensors are loaded.
+var ignoredFields = []string{"task_type", "auto_mapping", "peft_version", "revision", "inference_mode", "lora_dropout",
 	"megatron_core", "qalora_group_size", "eva_config"}
 
-// ParseAdapterConfig reads an adapter_config.json; name is used in messages. The result has no Pairs yet.
+// ParseAdapterConfig reads an adapter_config.json; name appears in error messages. The result has
+// no Pairs.
 func ParseAdapterConfig(name string, data []byte) (*Adapter, error) {
 	f, err := readFields(name, data)
 	if err != nil {
 		return nil, err
 	}
-	f.only("peft_type", "", "LORA")
+	f.requireOneOf("peft_type", "", "LORA")
 	a := &Adapter{
 		Rank:      f.int("r", 8, 1, maxRankR),
 		Alpha:     f.float("lora_alpha", 8, -maxAlpha, maxAlpha),
@@ -30,30 +31,33 @@ func ParseAdapterConfig(name string, data []byte) (*Adapter, error) {
 		BaseModel: f.string("base_model_name_or_path", ""),
 		Pairs:     map[string]Pair{},
 	}
-	f.only("bias", "none", "none")
+	f.requireOneOf("bias", "none", "none")
 	f.readTargets(a)
 	f.readLayers(a)
 	a.RankPattern = f.overrides("rank_pattern", func(r *jsonx.Reader) (float64, error) {
 		n, err := r.Int()
 		if err == nil && (n < 1 || n > maxRankR) {
-			err = fmt.Errorf("%d is no rank from 1 to %d", n, maxRankR)
+			err = fmt.Errorf("%d is not a rank from 1 to %d", n, maxRankR)
 		}
 		return float64(n), err
 	})
 	a.AlphaPattern = f.overrides("alpha_pattern", func(r *jsonx.Reader) (float64, error) {
 		v, err := r.Float()
 		if err == nil && !(math.Abs(v) <= maxAlpha) {
-			err = fmt.Errorf("%v is no alpha up to %.0e", v, maxAlpha)
+			err = fmt.Errorf("%v is not an alpha with a magnitude up to %.0e", v, maxAlpha)
 		}
 		return v, err
 	})
 	f.checkInit()
-	known := append([]string{"peft_type", "r", "lora_alpha", "use_rslora", "base_model_name_or_path", "bias", "target_modules",
-		"rank_pattern", "alpha_pattern", "init_lora_weights", "layers_to_transform", "layers_pattern", "exclude_modules"}, ignorable...)
+	known := append([]string{"peft_type", "r", "lora_alpha", "use_rslora", "base_model_name_or_path", "bias",
+		"target_modules",
+		"rank_pattern", "alpha_pattern", "init_lora_weights", "layers_to_transform", "layers_pattern",
+		"exclude_modules"}, ignoredFields...)
 	for _, key := range slices.Sorted(maps.Keys(f.raw)) {
-		// PEFT grows fields with each release. One that is switched on may change the arithmetic, so it is refused even if unknown.
-		if !slices.Contains(known, key) && !f.off(key) {
-			f.fail(fault.Unsupported, key, "is %s", f.shown(key)).
+		// Each PEFT release adds fields. A field that is switched on may change the arithmetic, so
+		// unknown ones are rejected too.
+		if !slices.Contains(known, key) && !f.isOff(key) {
+			f.fail(fault.Unsupported, key, "is %s", f.quoted(key)).
 				WithRemedy("train the adapter with plain LoRA, without this option")
 		}
 	}
@@ -68,37 +72,38 @@ const maxAlpha = 1e6
 func (f *fields) readTargets(a *Adapter) {
 	a.TargetPattern, a.Targets = f.modules("target_modules")
 	if f.err == nil && a.TargetPattern == "" && len(a.Targets) == 0 {
-		f.fail(fault.Missing, "target_modules", "names no module").WithRemedy(`name the adapted modules, such as ["q_proj", "v_proj"]`)
+		f.fail(fault.Missing, "target_modules", "names no modules").
+			WithRemedy(`name the adapted modules, such as ["q_proj", "v_proj"]`)
 	}
 	a.ExcludeRegexp, a.Exclude = f.modules("exclude_modules")
 }
 
-// modules reads a pattern for modules, or a list of them.
+// modules reads a module pattern or a list of modules.
 func (f *fields) modules(key string) (pattern string, list []string) {
 	if strings.HasPrefix(string(f.raw[key]), `"`) {
 		return f.string(key, ""), nil
 	}
 	list = f.strings(key)
-	slices.Sort(list) // PEFT keeps a set: its order means nothing
+	slices.Sort(list) // PEFT stores a set, so the order has no meaning
 	return "", list
 }
 
-// readLayers reads which blocks a list of target_modules means: a number or a list, in blocks called by a name or by several.
+// readLayers reads layers_to_transform (a number or a list) and layers_pattern (a name or a list).
 func (f *fields) readLayers(a *Adapter) {
-	if !f.off("layers_to_transform") {
+	if !f.isOff("layers_to_transform") {
 		a.Layers = f.intOrList("layers_to_transform", maxLayers)
 	}
 	if strings.HasPrefix(string(f.raw["layers_pattern"]), `"`) {
 		if name := f.string("layers_pattern", ""); name != "" {
 			a.LayersPattern = []string{name}
 		}
-	} else if !f.off("layers_pattern") {
+	} else if !f.isOff("layers_pattern") {
 		a.LayersPattern = f.strings("layers_pattern")
 	}
 }
 
-// checkInit refuses initialisations that also change the base weights (PiSSA, OLoRA, CorDA, LoftQ …): the saved pair is then
-// an update of another base than the one the user has.
+// checkInit rejects initialisations that also change the base weights (PiSSA, OLoRA, CorDA, LoftQ
+// …). The saved pair then updates a base that differs from the one the user has.
 func (f *fields) checkInit() {
 	if f.err != nil || f.null("init_lora_weights") {
 		return
@@ -106,12 +111,13 @@ func (f *fields) checkInit() {
 	switch v := string(f.raw["init_lora_weights"]); v {
 	case "true", "false", `"gaussian"`, `"orthogonal"`, `"eva"`:
 	default:
-		f.fail(fault.Unsupported, "init_lora_weights", "is %s, which changes the base model", f.shown("init_lora_weights")).
-			WithRemedy("convert the adapter to plain LoRA with PEFT's save_pretrained(path_initial_model_for_weight_conversion=…)")
+		f.fail(fault.Unsupported, "init_lora_weights", "is %s, which changes the base model",
+			f.quoted("init_lora_weights")).
+			WithRemedy("convert it to plain LoRA: PEFT's save_pretrained(path_initial_model_for_weight_conversion=…)")
 	}
 }
 
-// configJSON is the adapter_config.json of a, in the fields that PEFT's LoraConfig reads.
+// configJSON returns the adapter's adapter_config.json, with the fields of PEFT's LoraConfig.
 func (a *Adapter) configJSON() []byte {
 	var base any
 	if a.BaseModel != "" {
@@ -119,15 +125,18 @@ func (a *Adapter) configJSON() []byte {
 	}
 	config := map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
-		"r": a.Rank, "lora_alpha": a.Alpha, "lora_dropout": 0.0, "bias": "none", "use_rslora": a.RSLoRA, "use_dora": false,
-		"target_modules": modulesJSON(a.TargetPattern, a.Targets), "exclude_modules": modulesJSON(a.ExcludeRegexp, a.Exclude),
+		"r": a.Rank, "lora_alpha": a.Alpha, "lora_dropout": 0.0, "bias": "none", "use_rslora": a.RSLoRA,
+		"use_dora":        false,
+		"target_modules":  modulesJSON(a.TargetPattern, a.Targets),
+		"exclude_modules": modulesJSON(a.ExcludeRegexp, a.Exclude),
 		"modules_to_save": nil, "fan_in_fan_out": false, "init_lora_weights": true,
 		"layers_to_transform": a.Layers, "layers_pattern": a.LayersPattern,
-		"rank_pattern": json.RawMessage(overrideJSON(a.RankPattern)), "alpha_pattern": json.RawMessage(overrideJSON(a.AlphaPattern)),
+		"rank_pattern":  json.RawMessage(overrideJSON(a.RankPattern)),
+		"alpha_pattern": json.RawMessage(overrideJSON(a.AlphaPattern)),
 	}
 	b, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
-		panic(err) // only NaN or infinite Alpha could cause it, and no reader or option admits those
+		panic(err) // only a NaN or infinite Alpha could cause it, and the readers reject those
 	}
 	return append(b, '\n')
 }

@@ -10,19 +10,21 @@ import (
 	"nextquill/core/internal/jsonx"
 )
 
-// Override is an entry of rank_pattern or alpha_pattern: the first whose pattern fits a module sets its value.
+// Override is an entry of rank_pattern or alpha_pattern. The first entry whose pattern matches a
+// module sets its value.
 type Override struct {
-	// Pattern is a module's path or the end of one, in the few signs of a regular expression that such entries use: "." stands
-	// for any character, "\." for a dot, "^" in front for a whole path.
+	// Pattern is a module's path or the end of one, as the subset of regular expressions that such
+	// entries use: "." is any character, "\." is a dot, and a leading "^" anchors the pattern at
+	// the start of the path.
 	Pattern string
 	Value   float64
 }
 
-// maxOverrides is far above the modules of any model.
+// maxOverrides is far above the number of modules of any model.
 const maxOverrides = maxLayers * 16
 
-// fits follows PEFT's get_pattern_key: re.match(rf"(.*\.)?({pattern})$", path).
-func (o Override) fits(path string) bool {
+// matches follows PEFT's get_pattern_key: re.match(rf"(.*\.)?({pattern})$", path).
+func (o Override) matches(path string) bool {
 	pattern, whole := strings.CutPrefix(o.Pattern, "^")
 	n := len(pattern) - strings.Count(pattern, `\`)
 	at := len(path) - n
@@ -47,16 +49,17 @@ func (o Override) fits(path string) bool {
 
 func override(list []Override, path string, value float64) float64 {
 	for _, o := range list {
-		if o.fits(path) {
+		if o.matches(path) {
 			return o.Value
 		}
 	}
 	return value
 }
 
-// overrides reads a per-module pattern. A sign of a regular expression beyond those that Override knows is refused by name.
+// overrides reads a per-module pattern object. Regular expression syntax that Override does not
+// support is rejected.
 func (f *fields) overrides(key string, value func(r *jsonx.Reader) (float64, error)) []Override {
-	if f.err != nil || f.off(key) {
+	if f.err != nil || f.isOff(key) {
 		return nil
 	}
 	var list []Override
@@ -67,8 +70,9 @@ func (f *fields) overrides(key string, value func(r *jsonx.Reader) (float64, err
 			return err
 		}
 		bare := strings.ReplaceAll(strings.TrimPrefix(pattern, "^"), `\.`, ".")
-		if i := strings.IndexFunc(bare, func(c rune) bool { return !plain(c) }); i >= 0 || bare == "" {
-			f.fail(fault.Unsupported, key, "has the pattern %s, of which %s is not understood", fault.Quote(pattern), fault.Quote(bare[max(i, 0):])).
+		if i := strings.IndexFunc(bare, func(c rune) bool { return !isLiteral(c) }); i >= 0 || bare == "" {
+			f.fail(fault.Unsupported, key, "has the pattern %s, in which %s is not supported", fault.Quote(pattern),
+				fault.Quote(bare[max(i, 0):])).
 				WithRemedy("name each module by its path")
 			return f.err
 		}
@@ -84,16 +88,16 @@ func (f *fields) overrides(key string, value func(r *jsonx.Reader) (float64, err
 		return nil
 	})
 	if err != nil {
-		f.fail(fault.Malformed, key, "%s is not an object of numbers in range", f.shown(key)).WithCause(err)
+		f.fail(fault.Malformed, key, "%s is not an object of numbers in range", f.quoted(key)).WithCause(err)
 	}
 	return list
 }
 
-func plain(c rune) bool {
+func isLiteral(c rune) bool {
 	return c == '.' || c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// overrideJSON keeps the order, in which the first that fits counts.
+// overrideJSON keeps the order of the entries, because the first match counts.
 func overrideJSON(list []Override) []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -109,7 +113,7 @@ func overrideJSON(list []Override) []byte {
 	return b.Bytes()
 }
 
-// layerIndex is the number of the block that a module lies in.
+// layerIndex returns the block index in a module path.
 func layerIndex(path string) (int, bool) {
 	rest, ok := strings.CutPrefix(path, "model.layers.")
 	if !ok {

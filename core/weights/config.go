@@ -7,13 +7,13 @@ import (
 	"nextquill/core/fault"
 )
 
-// ConfigName is the model description in an HF folder.
+// ConfigName is the name of the model config in a Hugging Face folder.
 const ConfigName = "config.json"
 
 const maxConfig = 1 << 20
 
-// Config describes a decoder of the Llama family, as config.json does: Llama, Mistral, Qwen2 (2.5) and Qwen3 differ in the
-// switches RopeScaling to QKNorm.
+// Config describes a decoder of the Llama family, as config.json does. Llama, Mistral, Qwen2 (2.5)
+// and Qwen3 differ in the fields RopeScaling to QKNorm.
 type Config struct {
 	HiddenSize       int     // hidden_size
 	IntermediateSize int     // intermediate_size, the MLP's width
@@ -26,17 +26,17 @@ type Config struct {
 	RMSNormEps       float64 // rms_norm_eps
 	RopeTheta        float64 // rope_theta
 	RopeScaling      RopeScaling
-	RopeDivisors     []float32 `json:",omitempty"` // [HeadDim/2] by which frequencies are divided, as a GGUF file lists them, or nil
-	QKVBias          bool      // q_proj, k_proj and v_proj have a bias: all of Qwen2, others by attention_bias
-	OutputBias       bool      // o_proj has one, too: attention_bias
-	QKNorm           bool      // each head of q and k passes an RMSNorm before it is rotated: Qwen3
-	TieEmbeddings    bool      // tie_word_embeddings: the head is the embedding table
+	RopeDivisors     []float32 `json:",omitempty"` // [HeadDim/2] divisors of the frequencies from a GGUF file, or nil
+	QKVBias          bool      // q_proj, k_proj and v_proj have a bias: always in Qwen2, else attention_bias
+	OutputBias       bool      // o_proj has a bias: attention_bias
+	QKNorm           bool      // RMSNorm on each head of q and k before the rotary embedding: Qwen3
+	TieEmbeddings    bool      // tie_word_embeddings: the output head shares the embedding table
 	BOS              int32     // bos_token_id, or -1
-	EOS              []int32   // eos_token_id, possibly several, possibly none
+	EOS              []int32   // eos_token_id: none, one or several
 }
 
-// Limits on a config. Together they keep every product of two sizes far below 2⁶³, and far above any model that fits on the
-// devices we run on.
+// Limits on a config. They keep every product of two sizes far below 2⁶³, and are far above any
+// model that fits on supported devices.
 const (
 	maxHidden       = 16384
 	maxIntermediate = 131072
@@ -49,7 +49,7 @@ const (
 	maxEOS          = 64
 )
 
-// ReadConfig reads and checks dir/config.json. A field left out has the value that transformers gives it.
+// ReadConfig reads and checks dir/config.json. Absent fields get the defaults of transformers.
 func ReadConfig(ctx context.Context, store blob.Store, dir string) (Config, error) {
 	name := blob.Join(dir, ConfigName)
 	data, err := blob.ReadAll(ctx, store, name, maxConfig)
@@ -59,7 +59,7 @@ func ReadConfig(ctx context.Context, store blob.Store, dir string) (Config, erro
 	return ParseConfig(name, data)
 }
 
-// ParseConfig reads and checks a config; name is used in messages.
+// ParseConfig reads and checks a config; name appears in error messages.
 func ParseConfig(name string, data []byte) (Config, error) {
 	f, err := readFields(name, data)
 	if err != nil {
@@ -83,9 +83,9 @@ func ParseConfig(name string, data []byte) (Config, error) {
 		c.OutputBias = f.bool("attention_bias", false)
 		c.QKVBias = c.OutputBias
 	}
-	f.only("hidden_act", "silu", "silu", "swish")
-	f.onlyFalse("mlp_bias")
-	f.onlyNull("quantization_config")
+	f.requireOneOf("hidden_act", "silu", "silu", "swish")
+	f.requireFalse("mlp_bias")
+	f.requireNull("quantization_config")
 	f.checkHeads(a, &c)
 	f.checkRope(&c)
 	f.checkWindow(a, &c)
@@ -98,7 +98,7 @@ func ParseConfig(name string, data []byte) (Config, error) {
 
 func (f *fields) checkHeads(a family, c *Config) {
 	kvHeads := c.Heads
-	if f.absent("num_key_value_heads") && a.kvHeads != 0 { // null means as many as heads in every family
+	if f.absent("num_key_value_heads") && a.kvHeads != 0 { // null means num_attention_heads in every family
 		kvHeads = a.kvHeads
 	}
 	c.KVHeads = f.int("num_key_value_heads", kvHeads, 1, maxHeads)
@@ -111,7 +111,8 @@ func (f *fields) checkHeads(a family, c *Config) {
 	}
 	if f.null("head_dim") && a.headDim == 0 {
 		if c.HiddenSize%c.Heads != 0 {
-			f.fail(fault.Mismatch, "num_attention_heads", "%d does not divide hidden_size %d, and there is no head_dim", c.Heads, c.HiddenSize)
+			f.fail(fault.Mismatch, "num_attention_heads", "%d does not divide hidden_size %d, and head_dim is missing",
+				c.Heads, c.HiddenSize)
 			return
 		}
 		c.HeadDim = c.HiddenSize / c.Heads
@@ -123,20 +124,22 @@ func (f *fields) checkHeads(a family, c *Config) {
 	case c.HeadDim > maxHeadDim:
 		f.fail(fault.TooLarge, "hidden_size", "gives a head width of %d", c.HeadDim).WithLimit("%d", maxHeadDim)
 	case c.HeadDim%2 != 0:
-		f.fail(fault.Unsupported, "head_dim", "%d is odd; rotary embeddings turn pairs", c.HeadDim)
+		f.fail(fault.Unsupported, "head_dim", "%d is odd; rotary embeddings rotate pairs", c.HeadDim)
 	case c.Heads*c.HeadDim > maxHeadsWidth:
-		f.fail(fault.TooLarge, "num_attention_heads", "%d heads of width %d", c.Heads, c.HeadDim).WithLimit("%d in all", maxHeadsWidth)
+		f.fail(fault.TooLarge, "num_attention_heads", "%d heads of width %d", c.Heads, c.HeadDim).
+			WithLimit("%d in total", maxHeadsWidth)
 	}
 }
 
 func (f *fields) checkTokens(a family, c *Config) {
 	id := func(key string, n int) int32 {
 		if f.err == nil && (n < 0 || n >= c.VocabSize) {
-			f.fail(fault.OutOfRange, key, "%d is no token id", n).WithLimit("0 to vocab_size-1 = %d", c.VocabSize-1)
+			f.fail(fault.OutOfRange, key, "%d is not a token id", n).WithLimit("0 to vocab_size-1 = %d", c.VocabSize-1)
 		}
 		return int32(n)
 	}
-	// A default id need not exist in a small vocabulary: the defaults are those of the family's first models.
+	// The defaults are the ids of the family's first models, so a small vocabulary may not contain
+	// them.
 	if f.absent("bos_token_id") {
 		if a.bos < c.VocabSize {
 			c.BOS = int32(a.bos)

@@ -6,18 +6,18 @@ import (
 	"nextquill/core/fault"
 )
 
-// torchNames are the types as config.json spells them.
+// torchNames are the spellings of the types in config.json.
 var torchNames = map[DType]string{F32: "float32", F16: "float16", BF16: "bfloat16"}
 
-// ConfigWithDType is a config.json with another type of weights in it; "" leaves the one there is. Everything else, known or not,
-// stays.
+// ConfigWithDType returns a config.json with another weight type; "" keeps the type. All other
+// fields stay, known or not.
 func ConfigWithDType(name string, data []byte, dtype DType) ([]byte, error) {
 	f, err := readFields(name, data)
 	if err != nil {
 		return nil, err
 	}
 	if dtype != "" {
-		key := "dtype" // of transformers 5
+		key := "dtype" // the name since transformers 5
 		if !f.absent("torch_dtype") {
 			key = "torch_dtype"
 		}
@@ -26,11 +26,13 @@ func ConfigWithDType(name string, data []byte, dtype DType) ([]byte, error) {
 	return indented(f.raw), nil
 }
 
-// ConfigJSON is the config.json that says what c says, for weights of a type: what a GGUF file does not have.
+// ConfigJSON returns a config.json for c with weights of type dtype. GGUF files have none of their
+// own.
 func ConfigJSON(c Config, dtype DType) ([]byte, error) {
 	if c.RopeDivisors != nil {
-		return nil, fault.New(fault.Unsupported, ggufDivisors, "", "divides the rotary frequencies one by one, which config.json cannot say").
-			WithRemedy("start from the model's safetensors")
+		return nil, fault.New(fault.Unsupported, ggufDivisors, "",
+			"has per-frequency rotary divisors, which config.json cannot express").
+			WithRemedy("use the model's safetensors files")
 	}
 	arch := families[0]
 	for _, a := range families {
@@ -43,15 +45,18 @@ func ConfigJSON(c Config, dtype DType) ([]byte, error) {
 	if s := c.RopeScaling; s.Factor != 0 {
 		rope["rope_type"], rope["factor"] = "linear", s.Factor
 		if s.LowFreqFactor != 0 {
-			rope["rope_type"], rope["low_freq_factor"], rope["high_freq_factor"] = "llama3", s.LowFreqFactor, s.HighFreqFactor
+			rope["rope_type"], rope["low_freq_factor"], rope["high_freq_factor"] = "llama3", s.LowFreqFactor,
+				s.HighFreqFactor
 			rope["original_max_position_embeddings"] = s.OriginalPositions
 		}
 	}
 	config := map[string]any{
 		"architectures": []string{arch.architecture}, "model_type": arch.modelType, "dtype": torchNames[dtype],
 		"hidden_size": c.HiddenSize, "intermediate_size": c.IntermediateSize, "num_hidden_layers": c.Layers,
-		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim, "vocab_size": c.VocabSize,
-		"max_position_embeddings": c.MaxPositions, "rms_norm_eps": c.RMSNormEps, "rope_theta": c.RopeTheta, "rope_parameters": rope,
+		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
+		"vocab_size":              c.VocabSize,
+		"max_position_embeddings": c.MaxPositions, "rms_norm_eps": c.RMSNormEps, "rope_theta": c.RopeTheta,
+		"rope_parameters":     rope,
 		"tie_word_embeddings": c.TieEmbeddings, "hidden_act": "silu", "bos_token_id": nil, "eos_token_id": nil,
 	}
 	if arch.attentionBias {
@@ -76,7 +81,7 @@ func ConfigJSON(c Config, dtype DType) ([]byte, error) {
 func indented(v any) []byte {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		panic(err) // numbers, strings, and JSON that was read
+		panic(err) // only numbers, strings and JSON that was parsed before
 	}
 	return append(b, '\n')
 }

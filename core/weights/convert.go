@@ -8,11 +8,12 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// convertChunk is the elements converted at a time: big enough to amortise a read, small enough that a model twice the
-// size of memory's free part still loads.
+// convertChunk is the number of elements converted at a time. It is large enough to amortise a read
+// and keeps memory use far below the size of the model.
 const convertChunk = 1 << 18
 
-// unit is the fewest values that can be converted on their own: one block, or the rows of one head where they change places.
+// unit is the smallest number of elements that can be converted separately: one block, or one head
+// when its rows are reordered.
 func (t Info) unit() int {
 	if t.PairedRows == 0 {
 		elements, _ := t.DType.Block()
@@ -25,8 +26,9 @@ func (t Info) unit() int {
 	return unit
 }
 
-// ReadF32At fills dst with a tensor's elements from first on, in row-major order, converting F16, BF16 and the blocks of GGUF. A
-// value that is not finite is a fault.NaN that names the element.
+// ReadF32At fills dst with a tensor's elements from index first on, in row-major order. It converts
+// F16, BF16 and the GGUF block types. A value that is not finite gives a fault.NaN that names the
+// element.
 func (f *File) ReadF32At(ctx context.Context, t Info, dst []float32, first int) error {
 	elements, bytes := t.DType.Block()
 	if elements == 0 {
@@ -45,20 +47,20 @@ func (f *File) ReadF32At(ctx context.Context, t Info, dst []float32, first int) 
 		values := make([]float32, end-begin)
 		gguf.Dequantise(gguf.Type(t.DType), values, packed)
 		if t.PairedRows > 0 {
-			values = unpair(values, unit, t.PairedRows)
+			values = unpairRows(values, unit, t.PairedRows)
 		}
 		n := copy(dst, values[first-begin:])
 		if bad := notFinite(dst[:n]); bad >= 0 {
 			return fault.New(fault.NaN, t.Blob, t.Field(), "element %d is %v", first+bad, dst[bad]).
-				WithRemedy("the weights are broken: fetch the model again or train it anew")
+				WithRemedy("the weights are damaged: download the model again or train it again")
 		}
 		dst, first = dst[n:], first+n
 	}
 	return nil
 }
 
-// unpair puts the rows of whole heads back: see Info.PairedRows.
-func unpair(stored []float32, head, rows int) []float32 {
+// unpairRows restores the row order within each head: see Info.PairedRows.
+func unpairRows(stored []float32, head, rows int) []float32 {
 	out := make([]float32, len(stored))
 	width := head / rows
 	for h := 0; h < len(out); h += head {
@@ -70,7 +72,7 @@ func unpair(stored []float32, head, rows int) []float32 {
 	return out
 }
 
-// notFinite gives the index of the first NaN or infinity, or -1.
+// notFinite returns the index of the first NaN or infinity, or -1.
 func notFinite(values []float32) int {
 	for i, v := range values {
 		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {

@@ -9,11 +9,11 @@ import (
 	"nextquill/core/internal/jsonx"
 )
 
-// fields reads the members of a JSON object by name and type. The first thing wrong is kept in err and every later question
-// answers a zero value, so a reader can be written straight down and asked once at the end.
+// fields reads the members of a JSON object by name and type. It keeps the first error in err;
+// later reads then return zero values. The caller checks err once at the end.
 type fields struct {
 	where  string // the file
-	prefix string // the path of a nested object, with its dot
+	prefix string // path of a nested object, with a trailing dot
 	raw    map[string]json.RawMessage
 	err    error
 }
@@ -28,7 +28,7 @@ func readFields(where string, data []byte) (*fields, error) {
 	if err != nil {
 		if fault.KindOf(err) == "" {
 			err = fault.New(fault.Malformed, where, "", "is not a JSON object").WithCause(err).
-				WithRemedy("the file is truncated or altered: fetch it again")
+				WithRemedy("the file is truncated or altered: download it again")
 		}
 		return nil, err
 	}
@@ -38,14 +38,14 @@ func readFields(where string, data []byte) (*fields, error) {
 func (f *fields) read(r *jsonx.Reader) error {
 	return r.Object(func(k string) (err error) {
 		if _, twice := f.raw[k]; twice {
-			return fault.New(fault.Malformed, f.where, f.prefix+k, "is given twice").WithRemedy("remove one of the two")
+			return fault.New(fault.Malformed, f.where, f.prefix+k, "appears twice").WithRemedy("remove one of the two")
 		}
 		f.raw[k], err = r.Raw()
 		return err
 	})
 }
 
-// fail records a fault about a field, unless an earlier one stands.
+// fail records a fault about a field, unless there is an earlier one.
 func (f *fields) fail(kind fault.Kind, key, format string, args ...any) *fault.Error {
 	e := fault.New(kind, f.where, f.prefix+key, format, args...)
 	if f.err == nil {
@@ -56,10 +56,10 @@ func (f *fields) fail(kind fault.Kind, key, format string, args ...any) *fault.E
 
 func (f *fields) absent(key string) bool { return f.raw[key] == nil }
 
-// null tells whether the field is absent or null, which HF files use alike for "the default".
+// null reports whether the field is absent or null. Hugging Face files use both for "the default".
 func (f *fields) null(key string) bool { return f.raw[key] == nil || string(f.raw[key]) == "null" }
 
-func (f *fields) shown(key string) string { return fault.Quote(string(f.raw[key])) }
+func (f *fields) quoted(key string) string { return fault.Quote(string(f.raw[key])) }
 
 func (f *fields) int(key string, def, lo, hi int) int {
 	if f.err != nil || f.null(key) {
@@ -67,7 +67,7 @@ func (f *fields) int(key string, def, lo, hi int) int {
 	}
 	n, err := jsonx.NewReader(f.raw[key]).Int()
 	if err != nil {
-		f.fail(fault.Malformed, key, "%s is not an integer", f.shown(key))
+		f.fail(fault.Malformed, key, "%s is not an integer", f.quoted(key))
 		return def
 	}
 	return f.inRange(key, n, lo, hi)
@@ -91,7 +91,7 @@ func (f *fields) float(key string, def, lo, hi float64) float64 {
 	}
 	v, err := jsonx.NewReader(f.raw[key]).Float()
 	if err != nil || math.IsNaN(v) {
-		f.fail(fault.Malformed, key, "%s is not a number", f.shown(key))
+		f.fail(fault.Malformed, key, "%s is not a number", f.quoted(key))
 		return def
 	}
 	if v < lo || v > hi {
@@ -107,7 +107,7 @@ func (f *fields) bool(key string, def bool) bool {
 	}
 	v, err := jsonx.NewReader(f.raw[key]).Bool()
 	if err != nil {
-		f.fail(fault.Malformed, key, "%s is neither true nor false", f.shown(key))
+		f.fail(fault.Malformed, key, "%s is neither true nor false", f.quoted(key))
 	}
 	return v
 }
@@ -118,7 +118,7 @@ func (f *fields) string(key, def string) string {
 	}
 	v, err := jsonx.NewReader(f.raw[key]).String()
 	if err != nil {
-		f.fail(fault.Malformed, key, "%s is not a string", f.shown(key))
+		f.fail(fault.Malformed, key, "%s is not a string", f.quoted(key))
 	}
 	return v
 }
@@ -135,7 +135,7 @@ func (f *fields) strings(key string) []string {
 		return err
 	})
 	if err != nil {
-		f.fail(fault.Malformed, key, "%s is not a list of strings", f.shown(key))
+		f.fail(fault.Malformed, key, "%s is not a list of strings", f.quoted(key))
 	}
 	return out
 }
@@ -160,12 +160,12 @@ func (f *fields) intOrList(key string, limit int) []int {
 		return err
 	})
 	if err != nil {
-		f.fail(fault.Malformed, key, "%s is neither an integer nor a list of integers", f.shown(key))
+		f.fail(fault.Malformed, key, "%s is neither an integer nor a list of integers", f.quoted(key))
 	}
 	return out
 }
 
-// object gives a nested object, and whether there is one.
+// object returns a nested object and whether it exists.
 func (f *fields) object(key string) (*fields, bool) {
 	if f.err != nil || f.null(key) {
 		return nil, false
@@ -176,40 +176,40 @@ func (f *fields) object(key string) (*fields, bool) {
 			f.err = err
 			return nil, false
 		}
-		f.fail(fault.Malformed, key, "%s is not an object", f.shown(key))
+		f.fail(fault.Malformed, key, "%s is not an object", f.quoted(key))
 		return nil, false
 	}
 	return inner, true
 }
 
-// adopt takes over a nested object's fault.
-func (f *fields) adopt(inner *fields) {
+// inheritError takes over the error of a nested object.
+func (f *fields) inheritError(inner *fields) {
 	if f.err == nil {
 		f.err = inner.err
 	}
 }
 
-// only refuses any string but the allowed ones.
-func (f *fields) only(key, def string, allowed ...string) {
+// requireOneOf rejects strings that are not in allowed.
+func (f *fields) requireOneOf(key, def string, allowed ...string) {
 	if v := f.string(key, def); f.err == nil && !slices.Contains(allowed, v) {
 		f.fail(fault.Unsupported, key, "is %s", fault.Quote(v)).WithRemedy("use a model where it is %q", allowed[0])
 	}
 }
 
-func (f *fields) onlyFalse(key string) {
+func (f *fields) requireFalse(key string) {
 	if f.bool(key, false) && f.err == nil {
 		f.fail(fault.Unsupported, key, "is true").WithRemedy("use a model where it is false")
 	}
 }
 
-func (f *fields) onlyNull(key string) {
+func (f *fields) requireNull(key string) {
 	if f.err == nil && !f.null(key) {
-		f.fail(fault.Unsupported, key, "is %s", f.shown(key)).WithRemedy("use a model where it is null")
+		f.fail(fault.Unsupported, key, "is %s", f.quoted(key)).WithRemedy("use a model where it is null")
 	}
 }
 
-// off tells whether a value switches nothing on: absent, null, false, "", [] or {}.
-func (f *fields) off(key string) bool {
+// isOff reports whether a value enables nothing: absent, null, false, "", [] or {}.
+func (f *fields) isOff(key string) bool {
 	switch v := string(f.raw[key]); v {
 	case "", "null", "false", `""`, "[]", "{}":
 		return true

@@ -1,8 +1,12 @@
-// Package weights reads and writes model weights in the formats people have: safetensors files, single or sharded, the
-// config.json beside them, GGUF files, and PEFT's LoRA adapters.
+// Package weights reads and writes model weights: safetensors files (single or sharded) with their
+// config.json, GGUF files, and LoRA adapters in PEFT's format.
 //
-// Files are read by range. Opening one reads its header only; a tensor's bytes can then go straight from storage to the GPU
-// (Info.Blob, Begin, End), or be converted to float32 here in pieces.
+// Opening a file reads only its header. Tensor data is read by byte range: either it goes straight
+// from storage to the GPU (Info.Blob, Begin, End), or it is converted to float32 here, chunk by
+// chunk.
+//
+// Files are untrusted. Invalid, truncated and unsupported files give a *fault.Error that names the
+// file and the field or tensor, and what to do. Every length is checked before memory is allocated.
 package weights
 
 import (
@@ -16,8 +20,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// File is an open safetensors or GGUF file, or several that one index binds together. It holds no resources and is safe for
-// concurrent use.
+// File is an open safetensors or GGUF file, or a set of shards with a common index. It holds no
+// resources and is safe for concurrent use.
 type File struct {
 	store    blob.Store
 	name     string
@@ -26,7 +30,8 @@ type File struct {
 	metadata map[string]string
 }
 
-// Open reads the header of a safetensors file and checks it whole, after which every Info can be trusted.
+// Open reads and checks the complete header of a safetensors file. Every Info of the result is
+// valid.
 func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 	f := &File{store: store, name: name, byName: map[string]int{}}
 	size, err := store.Size(ctx, name)
@@ -34,8 +39,9 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 		return nil, err
 	}
 	if size < 8 {
-		return nil, fault.New(fault.Malformed, name, "header", "the file has %d bytes, too few for a header", size).
-			WithRemedy(fetchAgain)
+		return nil, fault.New(fault.Malformed, name, "header", "the file has only %d bytes, too few for a header",
+			size).
+			WithRemedy(downloadAgain)
 	}
 	var prefix [8]byte
 	if err := store.ReadAt(ctx, name, prefix[:], 0); err != nil {
@@ -43,12 +49,13 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
 	if n > maxHeader {
-		return nil, fault.New(fault.TooLarge, name, "header", "says it is %d bytes long", n).WithLimit("%d", maxHeader).
-			WithRemedy("this is no safetensors file, or it is altered: fetch it again")
+		return nil, fault.New(fault.TooLarge, name, "header", "has a length of %d bytes", n).WithLimit("%d", maxHeader).
+			WithRemedy("the file is not in safetensors format or was altered: download it again")
 	}
 	if int64(n) > size-8 {
-		return nil, fault.New(fault.Malformed, name, "header", "says it is %d bytes long, the file has %d after the length", n, size-8).
-			WithRemedy(fetchAgain)
+		return nil, fault.New(fault.Malformed, name, "header", "has a length of %d bytes, but only %d bytes follow", n,
+			size-8).
+			WithRemedy(downloadAgain)
 	}
 	header := make([]byte, n)
 	if err := store.ReadAt(ctx, name, header, 8); err != nil {
@@ -63,16 +70,17 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 	return f, nil
 }
 
-// Name is the blob the file was opened by: the file itself, or the index of its shards.
+// Name is the blob that was opened: the file itself, or the index of its shards.
 func (f *File) Name() string { return f.name }
 
-// Metadata is the header's free-form part, such as {"format": "pt"}.
+// Metadata is the free-form part of the header, such as {"format": "pt"}.
 func (f *File) Metadata() map[string]string { return f.metadata }
 
-// Tensors lists the tensors in the order of their bytes, shard by shard. The caller must not change the slice.
+// Tensors lists the tensors in the order of their data, shard by shard. The caller must not change
+// the slice.
 func (f *File) Tensors() []Info { return f.tensors }
 
-// Tensor finds a tensor by name.
+// Tensor returns the tensor with a name.
 func (f *File) Tensor(name string) (Info, bool) {
 	i, ok := f.byName[name]
 	if !ok {
@@ -81,7 +89,8 @@ func (f *File) Tensor(name string) (Info, bool) {
 	return f.tensors[i], true
 }
 
-// ReadBytes fills p with a tensor's stored bytes from off on, off counted from the tensor's first byte.
+// ReadBytes fills p with stored bytes of a tensor, starting at off bytes after the tensor's first
+// byte.
 func (f *File) ReadBytes(ctx context.Context, t Info, p []byte, off int64) error {
 	if err := blob.CheckRange(t.Blob, len(p), off, t.End-t.Begin); err != nil {
 		return err
@@ -89,16 +98,17 @@ func (f *File) ReadBytes(ctx context.Context, t Info, p []byte, off int64) error
 	return f.store.ReadAt(ctx, t.Blob, p, t.Begin+off)
 }
 
-// sampled is how many bytes of each tensor Sample looks at.
-const sampled = 4096
+// fingerprintBytes is the number of bytes of each tensor that Fingerprint reads.
+const fingerprintBytes = 4096
 
-// Sample tells models apart by all names, types and shapes and the first bytes of every tensor: FNV-1a, which is no protection
-// against anyone. Other weights have other bytes there, and reading a large model whole takes longer than opening it.
-func (f *File) Sample(ctx context.Context) (string, error) {
+// Fingerprint is an FNV-1a hash of all names, types and shapes and the first bytes of every tensor,
+// in hexadecimal. It tells models apart without reading them completely. It is not
+// cryptographically secure.
+func (f *File) Fingerprint(ctx context.Context) (string, error) {
 	h := fnv.New64a()
-	buf := make([]byte, sampled)
+	buf := make([]byte, fingerprintBytes)
 	for _, t := range f.tensors {
-		p := buf[:min(sampled, t.End-t.Begin)]
+		p := buf[:min(fingerprintBytes, t.End-t.Begin)]
 		if err := f.ReadBytes(ctx, t, p, 0); err != nil {
 			return "", err
 		}
@@ -108,7 +118,7 @@ func (f *File) Sample(ctx context.Context) (string, error) {
 	return strconv.FormatUint(h.Sum64(), 16), nil
 }
 
-// ReadF32 reads a whole tensor as float32.
+// ReadF32 reads a complete tensor as float32, in row-major order.
 func (f *File) ReadF32(ctx context.Context, name string) ([]float32, error) {
 	t, ok := f.Tensor(name)
 	if !ok {

@@ -22,7 +22,8 @@ func seeds(f *testing.F, suffix string) {
 	}
 }
 
-// FuzzOpen holds that any bytes give a typed fault, or a file whose every float tensor can be read.
+// FuzzOpen checks that any bytes give a typed fault, or a file whose every float tensor can be
+// read.
 func FuzzOpen(f *testing.F) {
 	seeds(f, ".safetensors")
 	f.Add(Encode([]Tensor{{"a", []int{2}, []float32{1, 2}}, {"b", []int{0}, nil}}, map[string]string{"format": "pt"}))
@@ -45,7 +46,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzConfig holds that a config that is accepted can be multiplied out.
+// FuzzConfig checks that products of an accepted config's sizes do not overflow.
 func FuzzConfig(f *testing.F) {
 	seeds(f, ".config.json")
 	f.Add([]byte(config(`"num_attention_heads":4,"eos_token_id":[1,2]`)))
@@ -70,7 +71,7 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-// FuzzAdapterConfig holds that a config that is accepted survives being written and read.
+// FuzzAdapterConfig checks that an accepted config is unchanged after it is written and read.
 func FuzzAdapterConfig(f *testing.F) {
 	seeds(f, ".adapter_config.json")
 	f.Add([]byte(adapter(`,"lora_alpha":16,"use_rslora":true`)))
@@ -90,12 +91,14 @@ func FuzzAdapterConfig(f *testing.F) {
 	})
 }
 
-// FuzzAdapter holds that any bytes as an adapter's weights give a typed fault, or pairs that are whole and can be written again.
+// FuzzAdapter checks that any bytes as adapter weights give a typed fault, or complete pairs that
+// can be written again.
 func FuzzAdapter(f *testing.F) {
 	seeds(f, ".adapter.safetensors")
 	f.Add([]byte(pairOf("\x00\x00\x80\x3f")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		store := blob.NewMem(map[string][]byte{"a/" + AdapterConfigName: []byte(adapter("")), "a/" + AdapterWeightsName: data})
+		store := blob.NewMem(map[string][]byte{"a/" + AdapterConfigName: []byte(adapter("")),
+			"a/" + AdapterWeightsName: data})
 		a, err := ReadAdapter(t.Context(), store, "a")
 		if err != nil {
 			require.NotEmpty(t, fault.KindOf(err))
@@ -114,7 +117,7 @@ func FuzzAdapter(f *testing.F) {
 	})
 }
 
-// FuzzIndex holds that no index can name a blob outside its folder.
+// FuzzIndex checks that no index can name a blob outside its folder.
 func FuzzIndex(f *testing.F) {
 	seeds(f, ".index.json")
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -130,13 +133,16 @@ func FuzzIndex(f *testing.F) {
 	})
 }
 
-// FuzzGGUF holds that any GGUF file gives a typed fault, or a model whose tensors can be read.
+// FuzzGGUF checks that any GGUF file gives a typed fault, or a model whose tensors can be read.
 func FuzzGGUF(f *testing.F) {
 	f.Add([]byte(g.File{Metadata: small(), Tensors: smallTensors(), Data: make([]byte, 256)}.Encode()))
 	f.Add([]byte(g.File{Metadata: small(g.Entry{Key: "llama.attention.key_length", Value: uint32(2)}),
-		Tensors: smallTensors(g.Tensor{Name: "blk.0.attn_q.weight", Dims: []uint64{32, 4}, Type: 8}), Data: make([]byte, 512)}.Encode()))
-	f.Add([]byte(g.File{Metadata: small(g.Entry{Key: "llama.rope.scaling.type", Value: "linear"}, g.Entry{Key: "llama.rope.scaling.factor", Value: float32(2)}),
-		Tensors: smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{2}}), Data: bytes.Repeat([]byte{0, 0, 0x80, 0x3f}, 128)}.Encode()))
+		Tensors: smallTensors(g.Tensor{Name: "blk.0.attn_q.weight", Dims: []uint64{32, 4}, Type: 8}),
+		Data:    make([]byte, 512)}.Encode()))
+	f.Add([]byte(g.File{Metadata: small(g.Entry{Key: "llama.rope.scaling.type", Value: "linear"},
+		g.Entry{Key: "llama.rope.scaling.factor", Value: float32(2)}),
+		Tensors: smallTensors(g.Tensor{Name: "rope_freqs.weight", Dims: []uint64{2}}),
+		Data:    bytes.Repeat([]byte{0, 0, 0x80, 0x3f}, 128)}.Encode()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, file, err := OpenGGUF(t.Context(), blob.NewMem(map[string][]byte{"f": data}), "f")
 		if err != nil {

@@ -10,12 +10,14 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// GenerationName is the file of an HF folder with how a model is meant to be sampled. Its end tokens go beyond those of the config:
-// a chat model ends a turn with one token and a document with another.
+// GenerationName is the file of a Hugging Face folder with the default sampling parameters. It can
+// list more end tokens than config.json: chat models end a turn and a document with different
+// tokens.
 const GenerationName = "generation_config.json"
 
-// ReadEnds gives the ids that end a model's text: those of its config, then those that GenerationName adds.
-func ReadEnds(ctx context.Context, store blob.Store, path string, c Config) ([]int32, error) {
+// ReadEOS returns the token ids that end a text: those of the config, then those that
+// GenerationName adds.
+func ReadEOS(ctx context.Context, store blob.Store, path string, c Config) ([]int32, error) {
 	ends := slices.Clone(c.EOS)
 	if gguf.Is(path) {
 		return ends, nil
@@ -34,7 +36,8 @@ func ReadEnds(ctx context.Context, store blob.Store, path string, c Config) ([]i
 	}
 	for _, id := range f.intOrList("eos_token_id", maxEOS) {
 		if id < 0 || id >= c.VocabSize {
-			f.fail(fault.OutOfRange, "eos_token_id", "%d is no token id", id).WithLimit("0 to vocab_size-1 = %d", c.VocabSize-1)
+			f.fail(fault.OutOfRange, "eos_token_id", "%d is not a token id", id).
+				WithLimit("0 to vocab_size-1 = %d", c.VocabSize-1)
 			break
 		}
 		if !slices.Contains(ends, int32(id)) {

@@ -11,8 +11,8 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// ggufFields are the fields of config.json that a GGUF file keeps under its architecture's name: llama.block_count and so on. What
-// is required there has no default that llama.cpp would take.
+// ggufFields maps fields of config.json to GGUF keys, which follow the name of the architecture:
+// llama.block_count and so on. Required keys are those without a default in llama.cpp.
 var ggufFields = []struct {
 	config, gguf string
 	required     bool
@@ -32,10 +32,11 @@ const (
 	ggufArchitecture = "general.architecture"
 	ggufBOS          = "tokenizer.ggml.bos_token_id"
 	ggufEOS          = "tokenizer.ggml.eos_token_id"
-	ggufNoToken      = math.MaxUint32 // what files of old write where there is no such token
+	ggufNoToken      = math.MaxUint32 // old files write this for "no such token"
 )
 
-// ggufArchitectures are the ones whose tensors and metadata have the names below. Mistral goes by llama's.
+// ggufArchitectures use the tensor names and metadata keys below. Mistral files have the
+// architecture llama.
 var ggufArchitectures = []string{"llama", "qwen2", "qwen3"}
 
 func architecture(g *gguf.File) string {
@@ -43,10 +44,10 @@ func architecture(g *gguf.File) string {
 	return s
 }
 
-// ggufConfig reads a file's metadata by way of the config.json that says the same, so that both are checked alike. Faults name
-// the metadata.
+// ggufConfig converts a file's metadata to a config.json and parses that, so both formats get the
+// same checks. Faults name the metadata key.
 func ggufConfig(g *gguf.File) (Config, error) {
-	w := &ggufWriter{g: g, arch: architecture(g), json: map[string]any{}, keys: map[string]string{}}
+	w := &ggufConfigBuilder{g: g, arch: architecture(g), json: map[string]any{}, keys: map[string]string{}}
 	w.write()
 	if w.err != nil {
 		return Config{}, w.err
@@ -66,16 +67,16 @@ func ggufConfig(g *gguf.File) (Config, error) {
 	return c, err
 }
 
-// ggufWriter collects the members of a config.json and where each came from.
-type ggufWriter struct {
+// ggufConfigBuilder collects the members of a config.json, and the metadata key of each.
+type ggufConfigBuilder struct {
 	g    *gguf.File
 	arch string
 	json map[string]any
-	keys map[string]string // fields to metadata
+	keys map[string]string // config.json field to metadata key
 	err  error
 }
 
-func (w *ggufWriter) fail(kind fault.Kind, key, format string, args ...any) *fault.Error {
+func (w *ggufConfigBuilder) fail(kind fault.Kind, key, format string, args ...any) *fault.Error {
 	e := fault.New(kind, w.g.Name, gguf.Field(key), format, args...)
 	if w.err == nil {
 		w.err = e
@@ -83,43 +84,44 @@ func (w *ggufWriter) fail(kind fault.Kind, key, format string, args ...any) *fau
 	return e
 }
 
-// set copies a number. An array, one number a layer, is refused with what else is no number.
-func (w *ggufWriter) set(field, key string, required bool) {
+// set copies a number. Arrays (one number per layer) and other types are rejected.
+func (w *ggufConfigBuilder) set(field, key string, required bool) {
 	w.keys[field] = gguf.Field(key)
 	v, ok := w.g.Metadata[key]
 	if !ok {
 		if required {
-			w.fail(fault.Missing, key, "is not there").WithRemedy("use a file made by llama.cpp's convert_hf_to_gguf.py")
+			w.fail(fault.Missing, key, "is missing").WithRemedy("use a file made by llama.cpp's convert_hf_to_gguf.py")
 		}
 		return
 	}
 	x, ok := v.Float()
 	if !ok || math.IsNaN(x) || math.IsInf(x, 0) {
-		w.fail(fault.Unsupported, key, "is no single number").WithRemedy("use a model whose layers are all alike")
+		w.fail(fault.Unsupported, key, "is not a single number").WithRemedy("use a model whose layers are all the same")
 		return
 	}
 	w.json[field] = v.Any()
 }
 
-func (w *ggufWriter) write() {
+func (w *ggufConfigBuilder) write() {
 	w.json["model_type"], w.keys["model_type"] = w.arch, gguf.Field(ggufArchitecture)
 	switch {
 	case w.arch == "":
-		w.fail(fault.Missing, ggufArchitecture, "is not there, so the kind of model is unknown").WithRemedy(fetchAgain)
+		w.fail(fault.Missing, ggufArchitecture, "is missing, so the model type is unknown").WithRemedy(downloadAgain)
 	case !slices.Contains(ggufArchitectures, w.arch):
-		w.fail(fault.Unsupported, ggufArchitecture, "is %s", fault.Quote(w.arch)).WithRemedy("use a model of the Llama or Qwen family")
+		w.fail(fault.Unsupported, ggufArchitecture, "is %s", fault.Quote(w.arch)).
+			WithRemedy("use a model of the Llama or Qwen family")
 	}
 	for _, f := range ggufFields {
-		w.json[f.config] = nil // what llama.cpp takes as default is not what the family's first config.json left out
+		w.json[f.config] = nil // overrides the defaults of transformers, which differ from llama.cpp's
 		w.set(f.config, w.arch+"."+f.gguf, f.required)
 	}
 	if w.json["rope_theta"] == nil {
 		delete(w.json, "rope_theta")
 	}
 	if w.arch == "qwen3" && w.json["head_dim"] == nil {
-		w.fail(fault.Missing, "qwen3.attention.key_length", "is not there").WithRemedy(fetchAgain)
+		w.fail(fault.Missing, "qwen3.attention.key_length", "is missing").WithRemedy(downloadAgain)
 	}
-	w.refuse("split.count", 1, "use the file that gguf-split --merge makes of the parts")
+	w.refuse("split.count", 1, "merge the parts with gguf-split --merge")
 	w.refuse(w.arch+".expert_count", 0, "use a model without experts")
 	w.ropeScaling()
 	w.window()
@@ -129,7 +131,7 @@ func (w *ggufWriter) write() {
 		w.json["bos_token_id"], w.keys["bos_token_id"] = id, gguf.Field(ggufBOS)
 	}
 	ends := []any{}
-	for _, key := range ggufEnds {
+	for _, key := range ggufEOSKeys {
 		if id, ok := w.token(key); ok && !slices.Contains(ends, id) {
 			ends = append(ends, id)
 		}
@@ -137,8 +139,9 @@ func (w *ggufWriter) write() {
 	w.json["eos_token_id"], w.keys["eos_token_id"] = ends, gguf.Field(ggufEOS)
 }
 
-// refuse names a number that asks for what we do not do; none is not there or has the harmless value.
-func (w *ggufWriter) refuse(key string, harmless float64, remedy string) {
+// refuse rejects a metadata number that enables an unsupported feature. A missing key, 0 and the
+// value harmless are accepted.
+func (w *ggufConfigBuilder) refuse(key string, harmless float64, remedy string) {
 	if v, ok := w.g.Metadata[key]; ok {
 		if x, isNumber := v.Float(); !isNumber || x != harmless && x != 0 {
 			w.fail(fault.Unsupported, key, "is %v", v.Any()).WithRemedy("%s", remedy)
@@ -146,8 +149,9 @@ func (w *ggufWriter) refuse(key string, harmless float64, remedy string) {
 	}
 }
 
-// window refuses attention over a sliding window, unless it is as long as the longest sequence and so hides nothing; 0 is none.
-func (w *ggufWriter) window() {
+// window rejects sliding-window attention, unless the window covers the longest sequence. 0 means
+// no window.
+func (w *ggufConfigBuilder) window() {
 	key := w.arch + ".attention.sliding_window"
 	v, ok := w.g.Metadata[key]
 	if !ok {
@@ -156,13 +160,14 @@ func (w *ggufWriter) window() {
 	window, isInt := v.Int()
 	positions, _ := w.g.Metadata[w.arch+".context_length"].Int()
 	if !isInt || window != 0 && window < positions {
-		w.fail(fault.Unsupported, key, "lets a token see %v of up to %d positions", v.Any(), positions).
+		w.fail(fault.Unsupported, key, "limits attention to %v of up to %d positions", v.Any(), positions).
 			WithRemedy("use a model with full attention")
 	}
 }
 
-// tensors sets what the tensors say: the size of the vocabulary, whether the head is tied, biases.
-func (w *ggufWriter) tensors() {
+// tensors sets the fields that follow from the tensors: vocabulary size, tied embeddings and
+// biases.
+func (w *ggufConfigBuilder) tensors() {
 	w.json["tie_word_embeddings"] = true
 	for _, t := range w.g.Tensors {
 		switch {
@@ -175,25 +180,26 @@ func (w *ggufWriter) tensors() {
 		}
 	}
 	if w.json["vocab_size"] == nil && w.err == nil {
-		w.err = fault.New(fault.Missing, w.g.Name, `tensor "token_embd.weight"`, "is not there").WithRemedy("use a file that holds a whole model")
+		w.err = fault.New(fault.Missing, w.g.Name, `tensor "token_embd.weight"`, "is missing").
+			WithRemedy("use a file with the complete model")
 	}
 }
 
-// token reads a token id; one outside the vocabulary is for ParseConfig to refuse.
-func (w *ggufWriter) token(key string) (any, bool) {
+// token reads a token id. ParseConfig rejects ids outside the vocabulary.
+func (w *ggufConfigBuilder) token(key string) (any, bool) {
 	v, ok := w.g.Metadata[key]
 	if !ok {
 		return nil, false
 	}
 	id, isInt := v.Int()
 	if !isInt {
-		w.fail(fault.Malformed, key, "is no integer").WithRemedy(fetchAgain)
+		w.fail(fault.Malformed, key, "is not an integer").WithRemedy(downloadAgain)
 	}
 	return id, id != ggufNoToken && id != -1
 }
 
-// checkRope refuses heads that are rotated in part, and values of another width than keys.
-func (w *ggufWriter) checkRope(c Config) error {
+// checkRope rejects partial rotary embeddings, and values whose width differs from that of keys.
+func (w *ggufConfigBuilder) checkRope(c Config) error {
 	for _, key := range []string{"rope.dimension_count", "attention.value_length"} {
 		key = w.arch + "." + key
 		v, ok := w.g.Metadata[key]
@@ -201,8 +207,8 @@ func (w *ggufWriter) checkRope(c Config) error {
 			continue
 		}
 		if n, _ := v.Int(); n != int64(c.HeadDim) {
-			return w.fail(fault.Unsupported, key, "is %v, heads have a width of %d", v.Any(), c.HeadDim).
-				WithRemedy("use a model that rotates whole heads, with keys and values alike")
+			return w.fail(fault.Unsupported, key, "is %v, but the head width is %d", v.Any(), c.HeadDim).
+				WithRemedy("use a model with full rotary embeddings and equal key and value widths")
 		}
 	}
 	return nil

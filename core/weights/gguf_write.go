@@ -8,10 +8,11 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// ggufEnds are where a GGUF file keeps the tokens that end a text, in config.json's order.
-var ggufEnds = []string{ggufEOS, "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}
+// ggufEOSKeys are the metadata keys of the end tokens, in the order of eos_token_id.
+var ggufEOSKeys = []string{ggufEOS, "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}
 
-// GGUFArchitecture is the architecture by which a GGUF file of this config is read again. Mistral goes by llama's.
+// GGUFArchitecture returns the architecture name of this config in a GGUF file. Mistral uses
+// "llama".
 func (c Config) GGUFArchitecture() string {
 	switch {
 	case c.QKNorm:
@@ -22,20 +23,23 @@ func (c Config) GGUFArchitecture() string {
 	return "llama"
 }
 
-// GGUFPairedRows is the Info.PairedRows that a tensor has in a GGUF file of this config: the rows of a head that llama.cpp's
-// rotary kernel wants in another order, or 0.
+// GGUFPairedRows returns Info.PairedRows of a tensor in a GGUF file of this config: the rows of one
+// head if llama.cpp reorders them, else 0.
 func (c Config) GGUFPairedRows(name string) int {
-	if c.GGUFArchitecture() == "llama" && (strings.Contains(name, ".self_attn.q_proj.") || strings.Contains(name, ".self_attn.k_proj.")) {
+	if c.GGUFArchitecture() == "llama" && (strings.Contains(name, ".self_attn.q_proj.") ||
+		strings.Contains(name, ".self_attn.k_proj.")) {
 		return c.HeadDim
 	}
 	return 0
 }
 
-// GGUFMetadata says in a GGUF file's metadata what the config says, the tokenizer excepted.
+// GGUFMetadata returns the metadata entries of a GGUF file for this config, without those of the
+// tokenizer.
 func (c Config) GGUFMetadata(where string) ([]gguf.Entry, error) {
-	if len(c.EOS) > len(ggufEnds) {
-		return nil, fault.New(fault.Unsupported, where, "eos_token_id", "lists %d tokens", len(c.EOS)).WithLimit("%d", len(ggufEnds)).
-			WithRemedy("leave out the ends that are never written")
+	if len(c.EOS) > len(ggufEOSKeys) {
+		return nil, fault.New(fault.Unsupported, where, "eos_token_id", "lists %d tokens", len(c.EOS)).
+			WithLimit("%d", len(ggufEOSKeys)).
+			WithRemedy("remove the end tokens that the model never generates")
 	}
 	arch := c.GGUFArchitecture()
 	entries := []gguf.Entry{gguf.NewEntry(ggufArchitecture, arch)}
@@ -52,21 +56,24 @@ func (c Config) GGUFMetadata(where string) ([]gguf.Entry, error) {
 		number(arch+"."+f.key, f.n)
 	}
 	entries = append(entries,
-		gguf.NewEntry(arch+".attention.layer_norm_rms_epsilon", float32(c.RMSNormEps)), gguf.NewEntry(arch+".rope.freq_base", float32(c.RopeTheta)))
+		gguf.NewEntry(arch+".attention.layer_norm_rms_epsilon", float32(c.RMSNormEps)),
+		gguf.NewEntry(arch+".rope.freq_base", float32(c.RopeTheta)))
 	if s := c.RopeScaling; s.Factor != 0 && s.LowFreqFactor == 0 {
-		entries = append(entries, gguf.NewEntry(arch+".rope.scaling.type", "linear"), gguf.NewEntry(arch+".rope.scaling.factor", float32(s.Factor)))
+		entries = append(entries, gguf.NewEntry(arch+".rope.scaling.type", "linear"),
+			gguf.NewEntry(arch+".rope.scaling.factor", float32(s.Factor)))
 	}
 	if c.BOS >= 0 {
 		number(ggufBOS, int(c.BOS))
 	}
 	for i, id := range c.EOS {
-		number(ggufEnds[i], int(id))
+		number(ggufEOSKeys[i], int(id))
 	}
 	return entries, nil
 }
 
-// GGUFDivisors is the tensor rope_freqs.weight of a GGUF file of this config, or nil where it has none: scaling by llama3 as a divisor
-// for each pair of a head.
+// GGUFDivisors returns the tensor rope_freqs.weight of a GGUF file of this config: llama3 scaling
+// as one divisor for each rotary pair of a head, [HeadDim/2]. It returns nil values without such
+// scaling.
 func (c Config) GGUFDivisors() (name string, values []float32) {
 	switch {
 	case c.RopeDivisors != nil:
@@ -80,7 +87,7 @@ func (c Config) GGUFDivisors() (name string, values []float32) {
 	return ggufDivisors, values
 }
 
-// GGUFName gives the name in a GGUF file of a tensor that transformers names so: model.layers.3.self_attn.q_proj.weight is
+// GGUFName returns the GGUF name of a tensor: model.layers.3.self_attn.q_proj.weight is
 // blk.3.attn_q.weight.
 func GGUFName(name string) string {
 	i := strings.LastIndexByte(name, '.')
@@ -100,8 +107,8 @@ func GGUFName(name string) string {
 	return name
 }
 
-// PairRows is the opposite of what ReadF32At does to the rows of a tensor with PairedRows: it brings whole heads of values, of so
-// many rows each, into the order of a GGUF file. width is the length of a row.
+// PairRows is the inverse of the row reordering in ReadF32At. values are complete heads of
+// rows×width elements each; the result has the row order of a GGUF file (see Info.PairedRows).
 func PairRows(values []float32, rows, width int) []float32 {
 	out := make([]float32, len(values))
 	for h := 0; h < len(out); h += rows * width {

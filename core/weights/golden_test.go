@@ -48,7 +48,7 @@ func requireExpected(t *testing.T, dir string, f *File) {
 	}
 }
 
-func TestModelFolderOfTransformers(t *testing.T) {
+func TestTransformersModelFolder(t *testing.T) {
 	for _, c := range []struct {
 		dir            string
 		heads, headDim int
@@ -57,8 +57,10 @@ func TestModelFolderOfTransformers(t *testing.T) {
 		t.Run(c.dir, func(t *testing.T) {
 			config, err := ReadConfig(t.Context(), golden, c.dir)
 			require.NoError(t, err)
-			require.Equal(t, Config{HiddenSize: 16, IntermediateSize: 24, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: c.headDim, VocabSize: 29,
-				MaxPositions: 64, RMSNormEps: 1e-6, RopeTheta: 5000, TieEmbeddings: c.tied, BOS: 0, EOS: []int32{1, 2}}, config)
+			require.Equal(t, Config{HiddenSize: 16, IntermediateSize: 24, Layers: 2, Heads: 4, KVHeads: 2,
+				HeadDim: c.headDim, VocabSize: 29,
+				MaxPositions: 64, RMSNormEps: 1e-6, RopeTheta: 5000, TieEmbeddings: c.tied, BOS: 0, EOS: []int32{1, 2}},
+				config)
 			f, err := OpenDir(t.Context(), golden, c.dir)
 			require.NoError(t, err)
 			requireExpected(t, c.dir, f)
@@ -67,7 +69,7 @@ func TestModelFolderOfTransformers(t *testing.T) {
 	}
 }
 
-func TestHalfIsWidenedExactly(t *testing.T) {
+func TestHalfConversionIsExact(t *testing.T) {
 	f, err := Open(t.Context(), golden, "half.safetensors")
 	require.NoError(t, err)
 	half, err := f.ReadF32(t.Context(), "f16")
@@ -77,7 +79,7 @@ func TestHalfIsWidenedExactly(t *testing.T) {
 	require.Equal(t, want, half)
 }
 
-func TestAdapterOfPEFT(t *testing.T) {
+func TestPEFTAdapter(t *testing.T) {
 	ctx := t.Context()
 	a, err := ReadAdapter(ctx, golden, "peft")
 	require.NoError(t, err)
@@ -97,9 +99,10 @@ func TestAdapterOfPEFT(t *testing.T) {
 	config.HeadDim = 4
 	require.NoError(t, CheckAdapter(config, a))
 	config.Layers = 1
-	require.ErrorContains(t, CheckAdapter(config, a), `module "model.layers.1.mlp.down_proj": is no linear layer of the base model`)
+	require.ErrorContains(t, CheckAdapter(config, a),
+		`module "model.layers.1.mlp.down_proj": is not a linear layer of the base model`)
 
-	// Written back, the weights are the reference's bytes.
+	// The written weights equal the reference's bytes.
 	out := &blob.Mem{}
 	require.NoError(t, WriteAdapter(ctx, out, "x", a))
 	got, err := blob.ReadAll(ctx, out, "x/adapter_model.safetensors", 1e6)
@@ -114,7 +117,8 @@ func TestAdapterOfPEFT(t *testing.T) {
 
 func TestEncodeRoundTrip(t *testing.T) {
 	ctx := t.Context()
-	tensors := []Tensor{{"b", []int{2, 3}, []float32{1, 2, 3, 4, 5, -6}}, {"a<", nil, []float32{7}}, {"c", []int{0, 5}, nil}}
+	tensors := []Tensor{{"b", []int{2, 3}, []float32{1, 2, 3, 4, 5, -6}}, {"a<", nil, []float32{7}},
+		{"c", []int{0, 5}, nil}}
 	m := &blob.Mem{}
 	require.NoError(t, Write(ctx, m, "f", tensors, map[string]string{"k": "v"}))
 	f, err := Open(ctx, m, "f")
@@ -136,7 +140,7 @@ func TestEncodeRoundTrip(t *testing.T) {
 	require.ErrorIs(t, err, fault.Missing)
 }
 
-func TestLongTensorsAreConvertedInPieces(t *testing.T) {
+func TestLongTensorsAreConvertedInChunks(t *testing.T) {
 	data := make([]float32, 2*convertChunk+5)
 	for i := range data {
 		data[i] = float32(i)
@@ -150,12 +154,14 @@ func TestLongTensorsAreConvertedInPieces(t *testing.T) {
 	require.Equal(t, data, got)
 }
 
-func TestConfigDefaultsAreThoseOfTransformers(t *testing.T) {
+func TestConfigDefaultsMatchTransformers(t *testing.T) {
 	c, err := ParseConfig("config.json", []byte(`{"model_type":"llama"}`))
 	require.NoError(t, err)
-	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, VocabSize: 32000,
+	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128,
+		VocabSize:    32000,
 		MaxPositions: 2048, RMSNormEps: 1e-6, RopeTheta: 10000, BOS: 1, EOS: []int32{2}}, c)
-	c, err = ParseConfig("config.json", []byte(`{"model_type":"llama","eos_token_id":null,"bos_token_id":null,"rope_scaling":null}`))
+	c, err = ParseConfig("config.json",
+		[]byte(`{"model_type":"llama","eos_token_id":null,"bos_token_id":null,"rope_scaling":null}`))
 	require.NoError(t, err)
 	require.Equal(t, int32(-1), c.BOS)
 	require.Empty(t, c.EOS)
@@ -168,31 +174,36 @@ func TestFamilies(t *testing.T) {
 		require.NoError(t, err)
 		return c
 	}
-	// What transformers makes of a config with nothing but its type.
+	// The expected values are those of transformers for a config with only a model type.
 	c := parse(`{"model_type":"qwen2"}`)
-	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 22016, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, VocabSize: 151936,
+	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 22016, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128,
+		VocabSize:    151936,
 		MaxPositions: 32768, RMSNormEps: 1e-6, RopeTheta: 10000, QKVBias: true, BOS: -1}, c)
-	c = parse(`{"architectures":["Qwen3ForCausalLM"],"hidden_size":1024,"num_attention_heads":16,"num_key_value_heads":8}`)
+	c = parse(`{"architectures":["Qwen3ForCausalLM"],"hidden_size":1024,"num_attention_heads":16,` +
+		`"num_key_value_heads":8}`)
 	require.Equal(t, []int{128, 32}, []int{c.HeadDim, c.Layers}, "Qwen3's heads have a width of their own")
 	require.True(t, c.QKNorm)
 	require.False(t, c.QKVBias)
 	c = parse(`{"model_type":"mistral","sliding_window":null}`)
-	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 14336, Layers: 32, Heads: 32, KVHeads: 8, HeadDim: 128, VocabSize: 32000,
+	require.Equal(t, Config{HiddenSize: 4096, IntermediateSize: 14336, Layers: 32, Heads: 32, KVHeads: 8, HeadDim: 128,
+		VocabSize:    32000,
 		MaxPositions: 131072, RMSNormEps: 1e-6, RopeTheta: 10000, BOS: 1, EOS: []int32{2}}, c)
 	require.Equal(t, 32, parse(`{"model_type":"mistral","sliding_window":null,"num_key_value_heads":null}`).KVHeads)
-	parse(`{"model_type":"mistral","sliding_window":4096,"max_position_embeddings":4096}`) // hides nothing
+	parse(`{"model_type":"mistral","sliding_window":4096,"max_position_embeddings":4096}`)
 	parse(`{"model_type":"qwen2","use_sliding_window":false,"sliding_window":4096,"layer_types":["full_attention"]}`)
 
-	// Qwen2 and Mistral have no attention_bias, in Llama and Qwen3 it is o_proj's, too.
+	// Qwen2 and Mistral have no attention_bias. In Llama and Qwen3 it also applies to o_proj.
 	c = parse(`{"model_type":"qwen3","attention_bias":true}`)
 	require.True(t, c.QKVBias && c.OutputBias)
 	c = parse(`{"model_type":"qwen2","attention_bias":true}`)
 	require.True(t, c.QKVBias && !c.OutputBias)
 
 	for _, field := range []string{"rope_scaling", "rope_parameters"} {
-		c = parse(`{"model_type":"llama","max_position_embeddings":131072,"` + field + `":{"rope_type":"llama3","rope_theta":500000,
+		c = parse(`{"model_type":"llama","max_position_embeddings":131072,"` + field +
+			`":{"rope_type":"llama3","rope_theta":500000,
 			"factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192}}`)
-		require.Equal(t, RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192}, c.RopeScaling)
+		require.Equal(t, RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192},
+			c.RopeScaling)
 		require.Equal(t, 500000.0, c.RopeTheta)
 	}
 	c = parse(`{"model_type":"llama","rope_scaling":{"type":"linear","factor":2.0}}`)
@@ -202,17 +213,20 @@ func TestFamilies(t *testing.T) {
 	require.Zero(t, c.RopeScaling)
 }
 
-// The expected values are transformers' _compute_llama3_parameters, in float32, for the shape of Llama-3.2-1B.
+// The expected values are those of transformers' _compute_llama3_parameters, in float32, for
+// Llama-3.2-1B.
 func TestLlama3Frequencies(t *testing.T) {
-	c := Config{HeadDim: 64, RopeTheta: 500000, RopeScaling: RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192}}
+	c := Config{HeadDim: 64, RopeTheta: 500000,
+		RopeScaling: RopeScaling{Factor: 32, LowFreqFactor: 1, HighFreqFactor: 4, OriginalPositions: 8192}}
 	freqs := c.RopeFrequencies()
 	require.Len(t, freqs, 32)
-	for i, want := range map[int]float64{0: 1, 1: 0.663601279, 10: 0.0165604409, 14: 0.00321144611, 15: 0.00129054801, 16: 0.000429556705, 17: 9.70828623e-05, 18: 1.94616387e-05, 25: 1.10288363e-06, 31: 9.41830649e-08} {
+	for i, want := range map[int]float64{0: 1, 1: 0.663601279, 10: 0.0165604409, 14: 0.00321144611, 15: 0.00129054801,
+		16: 0.000429556705, 17: 9.70828623e-05, 18: 1.94616387e-05, 25: 1.10288363e-06, 31: 9.41830649e-08} {
 		require.InEpsilon(t, want, freqs[i], 1e-5, "frequency %d", i)
 	}
 }
 
-func TestCheckLlamaNamesWhatDisagrees(t *testing.T) {
+func TestCheckLlama(t *testing.T) {
 	ctx := t.Context()
 	config, err := ReadConfig(ctx, golden, "f16_untied")
 	require.NoError(t, err)
@@ -221,13 +235,14 @@ func TestCheckLlamaNamesWhatDisagrees(t *testing.T) {
 
 	c := config
 	c.Layers = 3
-	require.ErrorContains(t, CheckLlama(c, f), `tensor "model.layers.2.input_layernorm.weight": is not there`)
+	require.ErrorContains(t, CheckLlama(c, f), `tensor "model.layers.2.input_layernorm.weight": is missing`)
 	c.Layers = 1
 	require.ErrorIs(t, CheckLlama(c, f), fault.Mismatch)
-	require.ErrorContains(t, CheckLlama(c, f), "has no place in the model")
+	require.ErrorContains(t, CheckLlama(c, f), "is not part of the model")
 	c = config
 	c.IntermediateSize = 25
-	require.ErrorContains(t, CheckLlama(c, f), `tensor "model.layers.0.mlp.gate_proj.weight": has shape [24 16], config.json needs [25 16]`)
+	require.ErrorContains(t, CheckLlama(c, f),
+		`tensor "model.layers.0.mlp.gate_proj.weight": has shape [24 16], but config.json requires [25 16]`)
 	c = config
 	c.TieEmbeddings = true
 	require.NoError(t, CheckLlama(c, f), "a head beside tied embeddings is unused")
@@ -254,11 +269,13 @@ func TestCheckLlamaNamesWhatDisagrees(t *testing.T) {
 func TestAdapterTargets(t *testing.T) {
 	path := "model.layers.1.self_attn.q_proj"
 	for config, want := range map[string]bool{
-		`"target_modules":["q_proj"]`: true, `"target_modules":["self_attn.q_proj"]`: true, `"target_modules":["proj"]`: false,
+		`"target_modules":["q_proj"]`: true, `"target_modules":["self_attn.q_proj"]`: true,
+		`"target_modules":["proj"]`:     false,
 		`"target_modules":"all-linear"`: true, `"target_modules":".*\\.(q|v)_proj","exclude_modules":"lm_head"`: true,
-		`"target_modules":["q_proj"],"layers_to_transform":[0,2]`: false, `"target_modules":["q_proj"],"layers_to_transform":1`: true,
+		`"target_modules":["q_proj"],"layers_to_transform":[0,2]`:                          false,
+		`"target_modules":["q_proj"],"layers_to_transform":1`:                              true,
 		`"target_modules":["model.layers.1.self_attn.q_proj"],"layers_to_transform":[0]`:   true, // as PEFT does
-		`"target_modules":["q_proj"],"layers_to_transform":[0],"layers_pattern":"h"`:       true, // for its names the tensors speak
+		`"target_modules":["q_proj"],"layers_to_transform":[0],"layers_pattern":"h"`:       true, // the tensors decide
 		`"target_modules":["q_proj"],"layers_to_transform":[],"layers_pattern":["layers"]`: true,
 	} {
 		a, err := ParseAdapterConfig("c", []byte(`{"peft_type":"LORA",`+config+`}`))
@@ -293,15 +310,16 @@ func TestOverrides(t *testing.T) {
 		{"m.q_proj", "m.q_proj", true},
 		{"a.m.q_proj", "m.q_proj", false},
 	} {
-		require.Equal(t, c.want, Override{Pattern: c.pattern}.fits(c.path), "%s on %s", c.pattern, c.path)
+		require.Equal(t, c.want, Override{Pattern: c.pattern}.matches(c.path), "%s on %s", c.pattern, c.path)
 	}
-	a, err := ParseAdapterConfig("c", []byte(adapter(`,"lora_alpha":8,"rank_pattern":{"1.q_proj":2,"q_proj":16},"alpha_pattern":{"k_proj":1.5}`)))
+	a, err := ParseAdapterConfig("c",
+		[]byte(adapter(`,"lora_alpha":8,"rank_pattern":{"1.q_proj":2,"q_proj":16},"alpha_pattern":{"k_proj":1.5}`)))
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 16, 4}, []int{a.RankOf("l.1.q_proj"), a.RankOf("l.0.q_proj"), a.RankOf("l.0.k_proj")})
 	require.Equal(t, []float64{8. / 16, 1.5 / 4}, []float64{a.Scaling("l.0.q_proj"), a.Scaling("l.0.k_proj")})
 }
 
-// The norm from the Gram matrices is that of the product written out.
+// UpdateNorm must equal the norm of the explicit product.
 func TestUpdateNorm(t *testing.T) {
 	a, err := ReadAdapter(t.Context(), golden, "peft")
 	require.NoError(t, err)

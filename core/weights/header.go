@@ -8,27 +8,28 @@ import (
 	"nextquill/core/internal/jsonx"
 )
 
-// Limits on a safetensors header. The first is the reference implementation's own.
+// Limits on a safetensors header. maxHeader is the limit of the reference implementation.
 const (
 	maxHeader     = 100_000_000
 	maxTensors    = 100_000
 	maxRank       = 16
 	maxTensorName = 1024
-	maxElements   = 1 << 46 // far over any model, far under what could overflow as bytes
+	maxElements   = 1 << 46 // far above any model; the size in bytes cannot overflow
 )
 
-const fetchAgain = "the file is truncated or altered: fetch it again"
+const downloadAgain = "the file is truncated or altered: download it again"
 
-// Info is one tensor of a file: where its little-endian, row-major bytes lie.
+// Info describes one tensor of a file and where its little-endian, row-major data lies.
 type Info struct {
 	Name  string
 	DType DType
 	Shape []int  // empty for a scalar
-	Blob  string // the blob that holds it; shards differ
+	Blob  string // the blob with the data; differs between shards
 	Begin int64  // absolute offset of its first byte in Blob
 	End   int64  // absolute offset after its last byte
-	// PairedRows is the rows of one attention head where llama.cpp has put the two that rotate together next to each other:
-	// row 2i+j of a head is stored for row j·PairedRows/2+i. ReadF32 undoes it; 0 means rows as they are.
+	// PairedRows is the number of rows of an attention head if llama.cpp has interleaved its two
+	// halves, else 0. Row 2i+j of a head then holds row j·PairedRows/2+i of the original. ReadF32
+	// restores the order.
 	PairedRows int
 }
 
@@ -41,14 +42,16 @@ func (t Info) Elements() int {
 	return n
 }
 
-// Field names the tensor in a message.
+// Field is the tensor's name in error messages.
 func (t Info) Field() string { return "tensor " + fault.Quote(t.Name) }
 
-// parseHeader reads the JSON header of a file whose data starts at byte start and has size bytes. It accepts what the
-// reference accepts: tensors that tile the data exactly, in any order of names, without overlap or hole.
-func parseHeader(blobName string, header []byte, start, size int64) (tensors []Info, metadata map[string]string, err error) {
+// parseHeader reads the JSON header of a safetensors file. start is the offset of the data and size
+// the size of the file, both in bytes. Like the reference implementation it requires that the
+// tensors cover the data exactly, in any order of names, without overlaps or gaps.
+func parseHeader(blobName string, header []byte, start, size int64) (tensors []Info, metadata map[string]string,
+	err error) {
 	malformed := func(field, format string, args ...any) *fault.Error {
-		return fault.New(fault.Malformed, blobName, field, format, args...).WithRemedy(fetchAgain)
+		return fault.New(fault.Malformed, blobName, field, format, args...).WithRemedy(downloadAgain)
 	}
 	if len(header) == 0 || header[0] != '{' {
 		return nil, nil, malformed("header", "does not start with an opening brace")
@@ -57,7 +60,7 @@ func parseHeader(blobName string, header []byte, start, size int64) (tensors []I
 	seen := map[string]bool{}
 	err = r.Object(func(name string) error {
 		if seen[name] {
-			return malformed("header", "names %s twice", fault.Quote(name))
+			return malformed("header", "names %s more than once", fault.Quote(name))
 		}
 		seen[name] = true
 		if name == "__metadata__" {
@@ -93,20 +96,20 @@ func parseHeader(blobName string, header []byte, start, size int64) (tensors []I
 		if a, b := tensors[i], tensors[j]; a.Begin != b.Begin {
 			return a.Begin < b.Begin
 		}
-		return tensors[i].End < tensors[j].End // empty tensors before the one that starts at the same byte
+		return tensors[i].End < tensors[j].End // empty tensors go before a tensor with the same start
 	})
 	at := start
 	for _, t := range tensors {
 		switch {
 		case t.Begin < at:
-			return nil, nil, malformed(t.Field(), "overlaps the tensor before it by %d bytes", at-t.Begin)
+			return nil, nil, malformed(t.Field(), "overlaps the previous tensor by %d bytes", at-t.Begin)
 		case t.Begin > at:
-			return nil, nil, malformed(t.Field(), "leaves a hole of %d bytes before it", t.Begin-at)
+			return nil, nil, malformed(t.Field(), "leaves a gap of %d bytes before it", t.Begin-at)
 		}
 		at = t.End
 	}
 	if at != size {
-		return nil, nil, malformed("header", "describes %d data bytes, the file has %d", at-start, size-start)
+		return nil, nil, malformed("header", "describes %d data bytes, but the file has %d", at-start, size-start)
 	}
 	return tensors, metadata, nil
 }
@@ -121,8 +124,8 @@ func readMetadata(r *jsonx.Reader) (map[string]string, error) {
 	return m, err
 }
 
-// readInfo reads {"dtype", "shape", "data_offsets"} and checks that the three agree and lie inside data bytes. Offsets in
-// the result are still relative to the data.
+// readInfo reads {"dtype", "shape", "data_offsets"} and checks that the three agree and lie inside
+// data bytes. The offsets in the result are relative to the data.
 func readInfo(r *jsonx.Reader, blobName, name string, data int64) (Info, error) {
 	t := Info{Name: name, Blob: blobName}
 	var dims []int64
@@ -135,7 +138,8 @@ func readInfo(r *jsonx.Reader, blobName, name string, data int64) (Info, error) 
 			}
 			n, err := r.Int()
 			if err == nil && n < 0 {
-				err = fault.New(fault.OutOfRange, blobName, t.Field(), "has the negative number %d", n).WithRemedy(fetchAgain)
+				err = fault.New(fault.OutOfRange, blobName, t.Field(), "has the negative number %d", n).
+					WithRemedy(downloadAgain)
 			}
 			*dst = append(*dst, n)
 			return err
@@ -143,7 +147,8 @@ func readInfo(r *jsonx.Reader, blobName, name string, data int64) (Info, error) 
 	}
 	err := r.Object(func(k string) error {
 		if have[k] {
-			return fault.New(fault.Malformed, blobName, t.Field(), "gives %s twice", fault.Quote(k)).WithRemedy(fetchAgain)
+			return fault.New(fault.Malformed, blobName, t.Field(), "has %s twice", fault.Quote(k)).
+				WithRemedy(downloadAgain)
 		}
 		have[k] = true
 		switch k {
@@ -163,28 +168,32 @@ func readInfo(r *jsonx.Reader, blobName, name string, data int64) (Info, error) 
 	}
 	for _, k := range []string{"dtype", "shape", "data_offsets"} {
 		if !have[k] {
-			return t, fault.New(fault.Malformed, blobName, t.Field(), "has no %s", k).WithRemedy(fetchAgain)
+			return t, fault.New(fault.Malformed, blobName, t.Field(), "has no %s", k).WithRemedy(downloadAgain)
 		}
 	}
 	if t.DType.Size() == 0 {
-		return t, fault.New(fault.Unsupported, blobName, t.Field(), "has the element type %s", fault.Quote(string(t.DType))).
+		return t, fault.New(fault.Unsupported, blobName, t.Field(), "has the element type %s",
+			fault.Quote(string(t.DType))).
 			WithRemedy("convert the model to F32, F16 or BF16")
 	}
 	elements, err := shapeProduct(dims)
 	if err != nil {
-		return t, fault.New(fault.TooLarge, blobName, t.Field(), "has shape %v", dims).WithCause(err).WithRemedy(fetchAgain)
+		return t, fault.New(fault.TooLarge, blobName, t.Field(), "has shape %v", dims).WithCause(err).
+			WithRemedy(downloadAgain)
 	}
 	if len(offsets) != 2 || offsets[0] > offsets[1] {
-		return t, fault.New(fault.Malformed, blobName, t.Field(), "data_offsets are %v", offsets).WithRemedy(fetchAgain)
+		return t, fault.New(fault.Malformed, blobName, t.Field(), "data_offsets are %v", offsets).
+			WithRemedy(downloadAgain)
 	}
 	t.Begin, t.End = offsets[0], offsets[1]
 	if t.End > data {
-		return t, fault.New(fault.Malformed, blobName, t.Field(), "data_offsets end %d is past the file's %d data bytes", t.End, data).
-			WithRemedy("the file is truncated: fetch it again")
+		return t, fault.New(fault.Malformed, blobName, t.Field(),
+			"data_offsets ends at %d, but the file has %d data bytes", t.End, data).
+			WithRemedy("the file is truncated: download it again")
 	}
 	if want := elements * int64(t.DType.Size()); t.End-t.Begin != want {
-		return t, fault.New(fault.Malformed, blobName, t.Field(), "%s%v needs %d bytes, data_offsets give it %d",
-			t.DType, dims, want, t.End-t.Begin).WithRemedy(fetchAgain)
+		return t, fault.New(fault.Malformed, blobName, t.Field(), "%s%v needs %d bytes, but data_offsets gives it %d",
+			t.DType, dims, want, t.End-t.Begin).WithRemedy(downloadAgain)
 	}
 	t.Shape = make([]int, len(dims))
 	for i, d := range dims {

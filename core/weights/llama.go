@@ -8,7 +8,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// TensorShape is a tensor a model must have.
+// TensorShape is the name and shape of a tensor that a model must have.
 type TensorShape struct {
 	Name  string
 	Shape []int
@@ -21,14 +21,16 @@ const (
 	HeadName  = "lm_head.weight"
 )
 
-// LayerPath is the module path of a part of layer i, such as "model.layers.0.self_attn.q_proj".
+// LayerPath returns the module path of a part of layer i, such as
+// "model.layers.0.self_attn.q_proj".
 func LayerPath(i int, part string) string { return fmt.Sprintf("model.layers.%d.%s", i, part) }
 
-// LinearParts are the linear layers of a block, the targets of LoRA, in forward order.
+// LinearParts are the linear layers of a block in forward order. LoRA adapts these.
 var LinearParts = []string{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
 	"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}
 
-// LinearShape gives a block's linear layer as PyTorch stores it: weight [out, in]. ok is false for a part that is none.
+// LinearShape returns the shape [out, in] of a block's linear layer, as PyTorch stores its weight.
+// ok is false for other parts.
 func (c Config) LinearShape(part string) (out, in int, ok bool) {
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	switch part {
@@ -46,7 +48,7 @@ func (c Config) LinearShape(part string) (out, in int, ok bool) {
 	return 0, 0, false
 }
 
-// LinearBias tells whether a block's linear layer has a bias [out].
+// LinearBias reports whether a block's linear layer has a bias [out].
 func (c Config) LinearBias(part string) bool {
 	switch part {
 	case "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj":
@@ -57,7 +59,8 @@ func (c Config) LinearBias(part string) bool {
 	return false
 }
 
-// LlamaTensors lists every tensor a model of this config has, in forward order: Llama's names, which Mistral and Qwen share.
+// LlamaTensors lists every tensor of a model with this config in forward order. Mistral and Qwen
+// use Llama's names.
 func LlamaTensors(c Config) []TensorShape {
 	out := []TensorShape{{EmbedName, []int{c.VocabSize, c.HiddenSize}}}
 	for i := range c.Layers {
@@ -89,20 +92,23 @@ func LlamaTensors(c Config) []TensorShape {
 	return out
 }
 
-// CheckLlama checks that a file holds exactly the tensors the config promises, in shapes and types we can load. Tensors that
-// carry nothing of the model (rotary tables of old checkpoints, a head beside tied embeddings) are tolerated.
+// CheckLlama checks that a file has exactly the tensors that the config requires, with supported
+// shapes and types. It accepts redundant tensors: rotary tables of old checkpoints, and a head next
+// to tied embeddings.
 func CheckLlama(c Config, f *File) error {
-	const remedy = "fetch config.json and the weights from the same place"
+	const remedy = "download config.json and the weights from the same source"
 	expected := map[string]bool{}
 	for _, want := range LlamaTensors(c) {
 		expected[want.Name] = true
 		got, ok := f.Tensor(want.Name)
 		if !ok {
-			return fault.New(fault.Missing, f.Name(), "tensor "+fault.Quote(want.Name), "is not there; config.json needs it as %v", want.Shape).
+			return fault.New(fault.Missing, f.Name(), "tensor "+fault.Quote(want.Name),
+				"is missing; config.json requires it with shape %v", want.Shape).
 				WithRemedy(remedy)
 		}
 		if !slices.Equal(got.Shape, want.Shape) {
-			return fault.New(fault.Mismatch, got.Blob, got.Field(), "has shape %v, config.json needs %v", got.Shape, want.Shape).
+			return fault.New(fault.Mismatch, got.Blob, got.Field(), "has shape %v, but config.json requires %v",
+				got.Shape, want.Shape).
 				WithRemedy(remedy)
 		}
 		if !got.DType.IsFloat() {
@@ -112,7 +118,7 @@ func CheckLlama(c Config, f *File) error {
 	}
 	for _, t := range f.Tensors() {
 		if !expected[t.Name] && !strings.HasSuffix(t.Name, ".rotary_emb.inv_freq") && t.Name != HeadName {
-			return fault.New(fault.Mismatch, t.Blob, t.Field(), "has no place in the model that config.json describes").
+			return fault.New(fault.Mismatch, t.Blob, t.Field(), "is not part of the model that config.json describes").
 				WithRemedy(remedy)
 		}
 	}

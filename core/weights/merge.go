@@ -15,30 +15,35 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// mergeChunk is the values that are merged and written at a time; with it memory does not depend on the model.
+// mergeChunk is the number of values merged and written at a time. It bounds memory use
+// independently of the model's size.
 const mergeChunk = 1 << 18
 
-// Merge writes the base's tensors to w as one safetensors file, with the adapter's updates added to them: W + scaling·B·A, as PEFT's
-// merge_and_unload does, but summed in float32 and rounded once. dtype is F32, F16 or BF16; "" keeps what each tensor has and
-// unpacks GGUF's blocks to F16. progress, which may be nil, is told the bytes written so far and in all.
-func Merge(ctx context.Context, base Source, a *Adapter, dtype DType, w io.Writer, progress func(done, total int64)) error {
+// Merge writes the base model's tensors to w as one safetensors file, with the adapter's updates
+// added: W + scaling·B·A, like PEFT's merge_and_unload, but summed in float32 and rounded once.
+// dtype is F32, F16 or BF16; "" keeps the type of each tensor and unpacks GGUF blocks to F16.
+// progress receives the bytes written so far and the total; it may be nil.
+func Merge(ctx context.Context, base Source, a *Adapter, dtype DType, w io.Writer,
+	progress func(done, total int64)) error {
 	if err := CheckAdapter(base.Config, a); err != nil {
 		return err
 	}
 	if dtype != "" && !slices.Contains([]DType{F32, F16, BF16}, dtype) {
-		return fault.New(fault.Unsupported, "merge", "dtype", "%s", fault.Quote(string(dtype))).WithRemedy("use F32, F16 or BF16")
+		return fault.New(fault.Unsupported, "merge", "dtype", "%s", fault.Quote(string(dtype))).
+			WithRemedy("use F32, F16 or BF16")
 	}
-	var tensors []merged
+	var tensors []mergedTensor
 	for _, s := range LlamaTensors(base.Config) {
 		info, ok := base.Tensor(s.Name)
 		if !ok {
-			return fault.New(fault.Missing, base.Name(), "tensor "+fault.Quote(s.Name), "is not there").WithRemedy(fetchAgain)
+			return fault.New(fault.Missing, base.Name(), "tensor "+fault.Quote(s.Name), "is missing").
+				WithRemedy(downloadAgain)
 		}
 		path := strings.TrimSuffix(s.Name, ".weight")
-		m := merged{Info: info, scaling: float32(a.Scaling(path)), to: dtype}
+		m := mergedTensor{Info: info, scaling: float32(a.Scaling(path)), to: dtype}
 		m.pair, m.changed = a.Pairs[path]
 		if m.to == "" {
-			m.to = kept(info.DType)
+			m.to = keptType(info.DType)
 		}
 		tensors = append(tensors, m)
 	}
@@ -62,16 +67,17 @@ func Merge(ctx context.Context, base Source, a *Adapter, dtype DType, w io.Write
 	return nil
 }
 
-// kept is the type that a tensor keeps: its own, unless it is packed in blocks.
-func kept(d DType) DType {
+// keptType returns the output type of a tensor when none is requested: its own, or F16 if it is
+// packed in blocks.
+func keptType(d DType) DType {
 	if d.Size() > 0 {
 		return d
 	}
 	return F16
 }
 
-// merged is one tensor on its way from the base to the file.
-type merged struct {
+// mergedTensor is one tensor to merge and write.
+type mergedTensor struct {
 	Info
 	to      DType
 	pair    Pair
@@ -79,13 +85,15 @@ type merged struct {
 	scaling float32
 }
 
-// mergedHeader is the file up to the first tensor's bytes, and how many of these there are.
-func mergedHeader(tensors []merged) (header []byte, total int64) {
+// mergedHeader returns the file's bytes before the first tensor, and the total size of the tensor
+// data.
+func mergedHeader(tensors []mergedTensor) (header []byte, total int64) {
 	var b bytes.Buffer
 	b.WriteString(`{"__metadata__":{"format":"pt"}`)
 	for _, t := range tensors {
 		size := int64(t.Elements()) * int64(t.to.Size())
-		fmt.Fprintf(&b, `,%s:{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}`, marshal(t.Name), t.to, marshal(t.Shape), total, total+size)
+		fmt.Fprintf(&b, `,%s:{"dtype":"%s","shape":%s,"data_offsets":[%d,%d]}`, marshal(t.Name), t.to, marshal(t.Shape),
+			total, total+size)
 		total += size
 	}
 	b.WriteByte('}')
@@ -95,15 +103,15 @@ func mergedHeader(tensors []merged) (header []byte, total int64) {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(b.Len())), b.Bytes()...), total
 }
 
-// write merges whole rows at a time.
-func (t merged) write(ctx context.Context, base *File, w io.Writer, wrote func(int)) error {
+// write merges complete rows, chunk by chunk.
+func (t mergedTensor) write(ctx context.Context, base *File, w io.Writer, wrote func(int)) error {
 	width := 1
 	for _, d := range t.Shape[1:] {
 		width *= d
 	}
 	rows := t.Elements() / width
 	step := max(1, mergeChunk/width)
-	if heads := t.PairedRows; heads > 0 { // whole heads, or each would be read once for every row of it
+	if heads := t.PairedRows; heads > 0 { // complete heads, because reading one row of a head reads all of it
 		step = max(heads, step/heads*heads)
 	}
 	values := make([]float32, min(step, rows)*width)
@@ -132,8 +140,8 @@ func (t merged) write(ctx context.Context, base *File, w io.Writer, wrote func(i
 	return nil
 }
 
-// add adds the update to rows from first on.
-func (t merged) add(rows []float32, first int) {
+// add adds the update to rows, which start at row first.
+func (t mergedTensor) add(rows []float32, first int) {
 	p, rank := t.pair, t.pair.Rank()
 	update := make([]float32, p.In)
 	for i := 0; i*p.In < len(rows); i++ {
@@ -151,15 +159,17 @@ func (t merged) add(rows []float32, first int) {
 	}
 }
 
-// checkRange refuses a sum that the type cannot hold: rounded to F16 it would be infinite.
-func (t merged) checkRange(values []float32, packed []byte, first int) error {
+// checkRange rejects a sum that the output type cannot represent: rounded to F16 it would be
+// infinite.
+func (t mergedTensor) checkRange(values []float32, packed []byte, first int) error {
 	back := values
 	if t.to != F32 {
 		back = make([]float32, len(values))
 		gguf.Dequantise(gguf.Type(t.to), back, packed)
 	}
 	if i := notFinite(back); i >= 0 {
-		return fault.New(fault.OutOfRange, t.Blob, t.Field(), "element %d becomes %v, which %s cannot hold", first+i, values[i], t.to).
+		return fault.New(fault.OutOfRange, t.Blob, t.Field(), "element %d becomes %v, which %s cannot hold", first+i,
+			values[i], t.to).
 			WithRemedy("merge into bf16 or f32")
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 
 const oracle = "../../testdata/oracle"
 
-// mergeCase is an adapter that PEFT trained, and its base.
+// mergeCase returns an adapter trained with PEFT, and its base.
 func mergeCase(t *testing.T, name string) (base Source, a *Adapter, changed []string, config []byte) {
 	t.Helper()
 	store := blob.FromFS(os.DirFS(oracle))
@@ -60,9 +60,9 @@ func values(t *testing.T, f *File, name string) []float32 {
 	return v
 }
 
-// TestMergeIsPEFTs compares merged weights with those of merge_and_unload: equal but for the rounding of the type. PEFT rounds
-// the update before it adds it and then the sum, we the sum alone.
-func TestMergeIsPEFTs(t *testing.T) {
+// TestMergeMatchesPEFT compares merged weights with those of merge_and_unload. They are equal
+// except for rounding: PEFT rounds the update and then the sum, Merge rounds only the sum.
+func TestMergeMatchesPEFT(t *testing.T) {
 	folders, err := filepath.Glob(oracle + "/adapters/*")
 	require.NoError(t, err)
 	require.Len(t, folders, 8)
@@ -122,7 +122,7 @@ func TestMergeTypes(t *testing.T) {
 	require.JSONEq(t, string(config), string(same))
 }
 
-func TestMergeRefuses(t *testing.T) {
+func TestMergeErrors(t *testing.T) {
 	ctx := t.Context()
 	base, a, _, _ := mergeCase(t, "half")
 	_, other, _, _ := mergeCase(t, "plain")
@@ -157,7 +157,8 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestMergeIntoGGUF unpacks a base of packed blocks, whose rows change places, and writes the config that such a file lacks.
+// TestMergeIntoGGUF merges into a base of packed blocks with reordered rows, and writes the config
+// that the GGUF file lacks.
 func TestMergeIntoGGUF(t *testing.T) {
 	for _, arch := range []string{"llama", "qwen2", "qwen3"} {
 		t.Run(arch, func(t *testing.T) {
@@ -196,7 +197,7 @@ func TestMergeIntoGGUF(t *testing.T) {
 	require.ErrorIs(t, err, fault.Unsupported)
 }
 
-// requireSameConfig writes a config.json and reads it again.
+// requireSameConfig writes a config.json and reads it back.
 func requireSameConfig(t *testing.T, c Config) {
 	t.Helper()
 	config, err := ConfigJSON(c, F16)

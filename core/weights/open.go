@@ -8,15 +8,17 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// Source is a model ready to be read: what it is, where that was said (for messages), and its tensors.
+// Source is an open model: its config, the file that the config came from (for error messages), and
+// its tensors.
 type Source struct {
 	Config Config
 	Where  string
 	*File
 }
 
-// OpenModel opens a model by path: an HF folder (config.json and safetensors), a folder with one GGUF file, or a GGUF file. It
-// checks that the file holds just the tensors that the config promises.
+// OpenModel opens a model by path: a Hugging Face folder (config.json and safetensors), a folder
+// with one GGUF file, or a GGUF file. It checks that the file has exactly the tensors that the
+// config requires.
 func OpenModel(ctx context.Context, store blob.Store, path string) (Source, error) {
 	s := Source{}
 	name, err := findGGUF(ctx, store, path)
@@ -38,7 +40,8 @@ func OpenModel(ctx context.Context, store blob.Store, path string) (Source, erro
 	return s, CheckLlama(s.Config, s.File)
 }
 
-// ReadModelConfig reads what OpenModel gives as Config, without looking at the tensors of an HF folder.
+// ReadModelConfig returns the Config that OpenModel returns. It does not read the tensors of a
+// Hugging Face folder.
 func ReadModelConfig(ctx context.Context, store blob.Store, path string) (Config, error) {
 	name, err := findGGUF(ctx, store, path)
 	if err != nil {
@@ -51,8 +54,8 @@ func ReadModelConfig(ctx context.Context, store blob.Store, path string) (Config
 	return c, err
 }
 
-// findGGUF gives the GGUF file that a path names, or "" for a folder in HF form or an empty one. A folder may have a config.json
-// beside a GGUF file, which then says the same: weights in safetensors decide what it is.
+// findGGUF returns the GGUF file that a path means, or "" for a Hugging Face folder or an empty
+// one. A folder with safetensors weights is a Hugging Face folder even if it also has a GGUF file.
 func findGGUF(ctx context.Context, store blob.Store, path string) (string, error) {
 	if !gguf.Is(path) {
 		for _, name := range []string{SingleName, IndexName} {

@@ -6,16 +6,17 @@ import (
 	"nextquill/core/fault"
 )
 
-// RopeScaling stretches rotary positions for longer texts. The zero value stretches nothing.
+// RopeScaling scales rotary frequencies for longer texts. The zero value means no scaling.
 type RopeScaling struct {
-	Factor            float64 // factor: by how much waves are slowed down, all of them or the slow ones; 0: no scaling
-	LowFreqFactor     float64 // low_freq_factor: waves longer than OriginalPositions/LowFreqFactor are slowed down; 0: all are
-	HighFreqFactor    float64 // high_freq_factor: waves shorter than OriginalPositions/HighFreqFactor stay
-	OriginalPositions int     // original_max_position_embeddings: the positions before scaling
+	Factor            float64 // factor: divisor of the scaled frequencies; 0: no scaling
+	LowFreqFactor     float64 // low_freq_factor: longer wavelengths than OriginalPositions/LowFreqFactor are scaled
+	HighFreqFactor    float64 // high_freq_factor: wavelengths below OriginalPositions/HighFreqFactor are not scaled
+	OriginalPositions int     // original_max_position_embeddings: the context length before scaling
 }
 
-// RopeFrequencies gives the HeadDim/2 angles, in radians, by which one position turns the pairs of a head:
-// RopeTheta^(−2i/HeadDim), scaled. In float64, because the angles of far positions lose digits in float32.
+// RopeFrequencies returns the HeadDim/2 rotation angles per position, in radians:
+// RopeTheta^(−2i/HeadDim), scaled. They are float64 because float32 is too coarse for the angles of
+// late positions.
 func (c Config) RopeFrequencies() []float64 {
 	freqs := make([]float64, c.HeadDim/2)
 	for i := range freqs {
@@ -27,8 +28,9 @@ func (c Config) RopeFrequencies() []float64 {
 	return freqs
 }
 
-// scale follows transformers' _compute_linear_scaling_rope_parameters and _compute_llama3_parameters. In the latter a
-// frequency between the two bounds is mixed, in proportion to the turns that it makes within the original positions.
+// scale follows _compute_linear_scaling_rope_parameters and _compute_llama3_parameters of
+// transformers. The latter interpolates frequencies between the two bounds, in proportion to their
+// number of rotations within the original positions.
 func (s RopeScaling) scale(freq float64) float64 {
 	if s.Factor == 0 {
 		return freq
@@ -42,19 +44,20 @@ func (s RopeScaling) scale(freq float64) float64 {
 	return keep*freq + (1-keep)*freq/s.Factor
 }
 
-// checkRope reads rope_theta and rope_scaling, or the rope_parameters that transformers 5 writes in their place.
+// checkRope reads rope_theta and rope_scaling, or rope_parameters, which replaces both in
+// transformers 5.
 func (f *fields) checkRope(c *Config) {
 	const theta = 10000.0
 	c.RopeTheta = f.float("rope_theta", theta, 0, 1e12)
-	f.wholeHeads()
-	for _, key := range []string{"rope_parameters", "rope_scaling"} { // transformers, too, prefers the second
-		if params, ok := f.object(key); ok && !f.off(key) {
-			params.onlyNull("full_attention") // parameters for each kind of layer
-			params.onlyNull("sliding_attention")
+	f.requireFullRotary()
+	for _, key := range []string{"rope_parameters", "rope_scaling"} { // the second wins, as in transformers
+		if params, ok := f.object(key); ok && !f.isOff(key) {
+			params.requireNull("full_attention") // separate parameters per layer type
+			params.requireNull("sliding_attention")
 			c.RopeTheta = params.float("rope_theta", c.RopeTheta, 0, 1e12)
-			params.wholeHeads()
+			params.requireFullRotary()
 			c.RopeScaling = params.ropeScaling(c.MaxPositions)
-			f.adopt(params)
+			f.inheritError(params)
 		}
 	}
 	if f.err == nil && !(c.RopeTheta >= 1) {
@@ -62,13 +65,14 @@ func (f *fields) checkRope(c *Config) {
 	}
 }
 
-func (f *fields) wholeHeads() {
+func (f *fields) requireFullRotary() {
 	if r := f.float("partial_rotary_factor", 1, 0, 1); r != 1 && f.err == nil {
-		f.fail(fault.Unsupported, "partial_rotary_factor", "is %v", r).WithRemedy("use a model that rotates whole heads")
+		f.fail(fault.Unsupported, "partial_rotary_factor", "is %v", r).
+			WithRemedy("use a model with full rotary embeddings")
 	}
 }
 
-// ropeScaling reads the members of rope_scaling; "type" is how older files spell "rope_type".
+// ropeScaling reads the members of rope_scaling. Older files write "type" for "rope_type".
 func (f *fields) ropeScaling(positions int) (s RopeScaling) {
 	key := "rope_type"
 	if f.absent(key) && !f.absent("type") {
@@ -77,7 +81,7 @@ func (f *fields) ropeScaling(positions int) (s RopeScaling) {
 	switch kind := f.string(key, "default"); {
 	case f.err != nil || kind == "default":
 	case kind == "dynamic":
-		// It stretches nothing until a text is longer than max_position_embeddings, and none may be here.
+		// Dynamic scaling starts above max_position_embeddings, and longer texts are rejected.
 	case kind == "linear":
 		s.Factor = f.ropeFactor(kind, "factor", 1)
 	case kind == "llama3":
@@ -86,11 +90,13 @@ func (f *fields) ropeScaling(positions int) (s RopeScaling) {
 		s.HighFreqFactor = f.ropeFactor(kind, "high_freq_factor", 1e-3)
 		s.OriginalPositions = f.int("original_max_position_embeddings", positions, 1, maxPositions)
 		if f.err == nil && s.HighFreqFactor <= s.LowFreqFactor {
-			f.fail(fault.Mismatch, "high_freq_factor", "%v is not above low_freq_factor %v", s.HighFreqFactor, s.LowFreqFactor).
-				WithRemedy("fetch config.json again")
+			f.fail(fault.Mismatch, "high_freq_factor", "%v is not above low_freq_factor %v", s.HighFreqFactor,
+				s.LowFreqFactor).
+				WithRemedy("download config.json again")
 		}
 	default:
-		f.fail(fault.Unsupported, key, "is %s", fault.Quote(kind)).WithRemedy(`use a model where it is "default", "linear", "dynamic" or "llama3"`)
+		f.fail(fault.Unsupported, key, "is %s", fault.Quote(kind)).
+			WithRemedy(`use a model where it is "default", "linear", "dynamic" or "llama3"`)
 	}
 	if f.err != nil {
 		return RopeScaling{}
@@ -98,10 +104,11 @@ func (f *fields) ropeScaling(positions int) (s RopeScaling) {
 	return s
 }
 
-// ropeFactor reads a number that this kind of scaling cannot do without.
+// ropeFactor reads a number that this type of scaling requires.
 func (f *fields) ropeFactor(kind, key string, lo float64) float64 {
 	if f.err == nil && f.null(key) {
-		f.fail(fault.Missing, key, "is not there, and scaling by %s needs it", kind).WithRemedy("fetch config.json again")
+		f.fail(fault.Missing, key, "is missing, but %s scaling requires it", kind).
+			WithRemedy("download config.json again")
 	}
 	return f.float(key, 1, lo, 1e6)
 }

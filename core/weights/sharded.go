@@ -12,7 +12,7 @@ import (
 	"nextquill/core/internal/jsonx"
 )
 
-// The names transformers gives a model's weights.
+// File names of a model's weights in transformers.
 const (
 	SingleName = "model.safetensors"
 	IndexName  = "model.safetensors.index.json"
@@ -23,21 +23,25 @@ const (
 	maxShards = 4096
 )
 
-// OpenDir opens a model folder's weights: model.safetensors, or else the shards that model.safetensors.index.json names.
+// OpenDir opens the weights of a model folder: model.safetensors, or the shards that
+// model.safetensors.index.json names.
 func OpenDir(ctx context.Context, store blob.Store, dir string) (*File, error) {
 	f, err := Open(ctx, store, blob.Join(dir, SingleName))
 	if !errors.Is(err, blob.ErrNotExist) {
 		return f, err
 	}
 	f, err = OpenSharded(ctx, store, blob.Join(dir, IndexName))
-	if errors.Is(err, blob.ErrNotExist) && errors.Is(err, &fault.Error{Kind: fault.Missing, Where: blob.Join(dir, IndexName)}) {
-		return nil, fault.New(fault.Missing, dir, "", "holds neither %s nor %s", SingleName, IndexName).WithCause(blob.ErrNotExist).
-			WithRemedy("name the folder of a model in safetensors form")
+	if errors.Is(err, blob.ErrNotExist) && errors.Is(err,
+		&fault.Error{Kind: fault.Missing, Where: blob.Join(dir, IndexName)}) {
+		return nil, fault.New(fault.Missing, dir, "", "holds neither %s nor %s", SingleName, IndexName).
+			WithCause(blob.ErrNotExist).
+			WithRemedy("use a model folder with safetensors files")
 	}
 	return f, err
 }
 
-// OpenSharded opens the shards that an index names and checks that index and shards hold the same tensors.
+// OpenSharded opens the shards that an index names. It checks that index and shards list the same
+// tensors.
 func OpenSharded(ctx context.Context, store blob.Store, index string) (*File, error) {
 	data, err := blob.ReadAll(ctx, store, index, maxIndex)
 	if err != nil {
@@ -49,7 +53,8 @@ func OpenSharded(ctx context.Context, store blob.Store, index string) (*File, er
 	}
 	shards := slices.Compact(slices.Sorted(maps.Values(shardOf)))
 	if len(shards) > maxShards {
-		return nil, fault.New(fault.TooLarge, index, "weight_map", "names %d shards", len(shards)).WithLimit("%d", maxShards)
+		return nil, fault.New(fault.TooLarge, index, "weight_map", "names %d shards", len(shards)).
+			WithLimit("%d", maxShards)
 	}
 	dir := ""
 	if i := strings.LastIndexByte(index, '/'); i >= 0 {
@@ -59,16 +64,18 @@ func OpenSharded(ctx context.Context, store blob.Store, index string) (*File, er
 	for _, shard := range shards {
 		part, err := Open(ctx, store, blob.Join(dir, shard))
 		if errors.Is(err, blob.ErrNotExist) {
-			return nil, fault.New(fault.Missing, index, "weight_map", "names the shard %s, which is not there", fault.Quote(shard)).
-				WithCause(err).WithRemedy("fetch the missing shard")
+			return nil, fault.New(fault.Missing, index, "weight_map", "names the shard %s, which is missing",
+				fault.Quote(shard)).
+				WithCause(err).WithRemedy("download the missing shard")
 		}
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range part.tensors {
 			if shardOf[t.Name] != shard {
-				return nil, fault.New(fault.Mismatch, t.Blob, t.Field(), "is in this shard, but not by the index %s", index).
-					WithRemedy("fetch index and shards from the same place")
+				return nil, fault.New(fault.Mismatch, t.Blob, t.Field(),
+					"is in this shard, but the index %s places it elsewhere", index).
+					WithRemedy("download the index and the shards from the same source")
 			}
 			f.byName[t.Name] = len(f.tensors)
 			f.tensors = append(f.tensors, t)
@@ -76,14 +83,16 @@ func OpenSharded(ctx context.Context, store blob.Store, index string) (*File, er
 	}
 	for name, shard := range shardOf {
 		if _, ok := f.byName[name]; !ok {
-			return nil, fault.New(fault.Mismatch, index, "weight_map", "places tensor %s in %s, which does not hold it",
-				fault.Quote(name), fault.Quote(shard)).WithRemedy("fetch index and shards from the same place")
+			return nil, fault.New(fault.Mismatch, index, "weight_map",
+				"places tensor %s in %s, which does not contain it",
+				fault.Quote(name), fault.Quote(shard)).
+				WithRemedy("download the index and the shards from the same source")
 		}
 	}
 	return f, nil
 }
 
-// readIndex gives the shard of each tensor.
+// readIndex returns the shard name of each tensor.
 func readIndex(index string, data []byte) (map[string]string, error) {
 	shardOf := map[string]string{}
 	r := jsonx.NewReader(data)
@@ -102,9 +111,10 @@ func readIndex(index string, data []byte) (map[string]string, error) {
 			if len(shardOf) == maxTensors {
 				return fault.New(fault.TooLarge, index, "weight_map", "too many tensors").WithLimit("%d", maxTensors)
 			}
-			// A shard lies beside its index; a path could point anywhere in the store.
+			// A shard must be in the folder of its index. A path could point anywhere in the store.
 			if blob.CheckName(shard) != nil || strings.Contains(shard, "/") {
-				return fault.New(fault.OutOfRange, index, "weight_map", "names the shard %s, which is no plain file name",
+				return fault.New(fault.OutOfRange, index, "weight_map",
+					"names the shard %s, which is not a plain file name",
 					fault.Quote(shard))
 			}
 			shardOf[tensor] = shard
@@ -115,10 +125,11 @@ func readIndex(index string, data []byte) (map[string]string, error) {
 		err = r.End()
 	}
 	if err != nil && fault.KindOf(err) == "" {
-		err = fault.New(fault.Malformed, index, "", "is not the JSON of a weight index").WithCause(err).WithRemedy(fetchAgain)
+		err = fault.New(fault.Malformed, index, "", "is not a valid weight index").WithCause(err).
+			WithRemedy(downloadAgain)
 	}
 	if err == nil && len(shardOf) == 0 {
-		err = fault.New(fault.Missing, index, "weight_map", "names no tensor").WithRemedy(fetchAgain)
+		err = fault.New(fault.Missing, index, "weight_map", "names no tensors").WithRemedy(downloadAgain)
 	}
 	return shardOf, err
 }

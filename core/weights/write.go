@@ -20,9 +20,9 @@ type Tensor struct {
 	Data  []float32
 }
 
-// Encode lays tensors out as a safetensors file of F32, sorted by name, with a header padded to 8 bytes: the same bytes the
-// reference implementation writes. A shape that disagrees with its data, or a name given twice, is the caller's mistake and
-// panics.
+// Encode returns a safetensors file of F32 tensors, sorted by name, with a header padded to 8
+// bytes: the same bytes as the reference implementation writes. It panics if a shape disagrees with
+// its data or if a name appears twice.
 func Encode(tensors []Tensor, metadata map[string]string) []byte {
 	tensors = slices.Clone(tensors)
 	sort.SliceStable(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
@@ -75,7 +75,7 @@ func Write(ctx context.Context, store blob.Store, name string, tensors []Tensor,
 	return store.Write(ctx, name, Encode(tensors, metadata))
 }
 
-// marshal is json.Marshal for values that cannot fail, without the escaping of < > & that other writers do not do.
+// marshal is json.Marshal without HTML escaping, for values that cannot fail.
 func marshal(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -1,5 +1,5 @@
-// Package convert makes of a model in any form that we read one that a browser can fetch: files in shards, with a manifest, and
-// the weights in another type where that is wanted.
+// Package convert prepares a model for the browser: files in shards with a manifest, and optionally
+// the weights in another type. It reads every supported model format.
 package convert
 
 import (
@@ -19,27 +19,32 @@ import (
 	"nextquill/native/dirstore"
 )
 
-// Options say what is made.
+// Options control a conversion.
 type Options struct {
-	Name    string // of the model, for its manifest
-	Licence string // SPDX, where it is known
-	To      string // type of the weights, of Types; "" leaves the files as they are
-	// Shard is the most bytes of a piece; 0 is manifest.ShardLimit.
+	Name    string // name of the model in its manifest
+	Licence string // SPDX identifier, if known
+	To      string // type of the weights, one of Types; "" copies the files unchanged
+	// Shard is the maximum size of a shard in bytes; 0 means manifest.ShardLimit.
 	Shard int64
-	// Progress, when set, hears of the bytes written so far, of so many.
+	// Progress receives the bytes written so far and the total. It may be nil.
 	Progress func(done, total int64)
 }
 
-// extras are the files that go with a model into any form. A LICENSE goes, too, whatever its ending.
-var extras = []string{weights.ConfigName, tokenizer.FileName, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
+// extraFiles are copied with a model of any format. LICENSE files with any extension are copied
+// too.
+var extraFiles = []string{weights.ConfigName, tokenizer.FileName, "tokenizer_config.json", "special_tokens_map.json",
+	"generation_config.json",
 	"chat_template.jinja", "README.md"}
 
-// Folder converts the model at path of a store into the folder out, which is written anew beside its place and put there when it
-// is whole: a folder that an earlier conversion made is replaced, another that is not empty is refused.
+// Folder converts the model at path of a store and writes it to the folder out. It writes a
+// temporary folder and renames it when it is complete. It replaces a folder that an earlier
+// conversion wrote, and rejects any other folder that is not empty.
 //
-// Without Options.To the model's files stay what they are. With it the weights are written as one GGUF file of version 3: matrices
-// in the type, the embedding table and the head in Q8_0 where the type is q4, everything of one dimension in F32. A GGUF file's
-// metadata goes over unchanged; config.json and tokenizer.json, where there are any, stay beside the weights. Memory holds a few megabytes of weights at a time.
+// Without Options.To the model's files are copied unchanged. Otherwise the weights are written as
+// one GGUF file of version 3: matrices in the requested type, the embedding table and the head in
+// Q8_0 if that type is q4, and all vectors in F32. The metadata of a GGUF source is copied.
+// config.json and tokenizer.json, if there are any, are copied next to the weights. Only a few
+// megabytes of weights are in memory at a time.
 func Folder(ctx context.Context, store blob.Store, path, out string, o Options) (m manifest.Manifest, err error) {
 	source, err := weights.OpenModel(ctx, store, path)
 	if err != nil {
@@ -67,7 +72,7 @@ func Folder(ctx context.Context, store blob.Store, path, out string, o Options) 
 	if err := os.RemoveAll(c.dir); err != nil {
 		return m, storage(c.dir, err)
 	}
-	defer os.RemoveAll(c.dir) // after a failure; else it has moved
+	defer os.RemoveAll(c.dir) // after a failure; otherwise it has been renamed
 	if err := write(); err != nil {
 		return m, err
 	}
@@ -84,7 +89,7 @@ func Folder(ctx context.Context, store blob.Store, path, out string, o Options) 
 	return m, nil
 }
 
-// replaceable tells whether a folder may be written anew.
+// replaceable reports whether a folder may be replaced.
 func replaceable(out string) error {
 	entries, err := os.ReadDir(out)
 	if err != nil || len(entries) == 0 {
@@ -95,8 +100,8 @@ func replaceable(out string) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Mismatch, out, "", "the folder is not empty, and no model was written there before").
-		WithRemedy("name another folder, or empty this one")
+	return fault.New(fault.Mismatch, out, "", "the folder is not empty and does not contain a converted model").
+		WithRemedy("use another folder, or empty this one")
 }
 
 type converter struct {
@@ -110,8 +115,8 @@ type converter struct {
 	files       []manifest.File
 }
 
-// wrote counts bytes.
-func (c *converter) wrote(n int64) {
+// countBytes adds written bytes to the progress.
+func (c *converter) countBytes(n int64) {
 	c.done += n
 	if c.options.Progress != nil {
 		c.options.Progress(c.done, c.total)
@@ -157,7 +162,8 @@ func (c *converter) copyFiles(names []string) (func() error, error) {
 	}
 	return func() error {
 		for _, name := range names {
-			err := c.file(name[strings.LastIndexByte(name, '/')+1:], sizes[name], func(w io.Writer) error { return c.copyRange(w, name, 0, sizes[name]) })
+			err := c.file(name[strings.LastIndexByte(name, '/')+1:], sizes[name],
+				func(w io.Writer) error { return c.copyRange(w, name, 0, sizes[name]) })
 			if err != nil {
 				return err
 			}
@@ -166,7 +172,7 @@ func (c *converter) copyFiles(names []string) (func() error, error) {
 	}, nil
 }
 
-// window is what is copied at a time.
+// window is the number of bytes copied at a time.
 const window = 1 << 20
 
 func (c *converter) copyRange(w io.Writer, name string, from, size int64) error {
@@ -180,14 +186,14 @@ func (c *converter) copyRange(w io.Writer, name string, from, size int64) error 
 			return err
 		}
 		from, size = from+int64(len(p)), size-int64(len(p))
-		c.wrote(int64(len(p)))
+		c.countBytes(int64(len(p)))
 	}
 	return nil
 }
 
-// beside gives the extras that lie in the model's folder. A GGUF file that is named by itself has none: what lies beside it may
-// belong to another.
-func beside(ctx context.Context, store blob.Store, path string) ([]string, error) {
+// sideFiles returns the extra files in the model's folder. A GGUF file that is named directly has
+// none, because the files next to it may belong to another model.
+func sideFiles(ctx context.Context, store blob.Store, path string) ([]string, error) {
 	if gguf.Is(path) {
 		return nil, nil
 	}
@@ -199,20 +205,20 @@ func beside(ctx context.Context, store blob.Store, path string) ([]string, error
 	var found []string
 	for _, name := range names {
 		base := strings.TrimPrefix(name, prefix)
-		if slices.Contains(extras, base) || strings.HasPrefix(base, "LICENSE") && !strings.Contains(base, "/") {
+		if slices.Contains(extraFiles, base) || strings.HasPrefix(base, "LICENSE") && !strings.Contains(base, "/") {
 			found = append(found, name)
 		}
 	}
 	return found, nil
 }
 
-// Files lists the files of a store that make the model at path: what it is read from, and what goes with it.
+// Files lists the files of the model at path: those it is read from, and the extra files.
 func Files(ctx context.Context, store blob.Store, path string) ([]string, error) {
 	source, err := weights.OpenModel(ctx, store, path)
 	if err != nil {
 		return nil, err
 	}
-	names, err := beside(ctx, store, path)
+	names, err := sideFiles(ctx, store, path)
 	if err != nil {
 		return nil, err
 	}

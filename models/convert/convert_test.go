@@ -20,7 +20,7 @@ import (
 	"nextquill/models/manifest"
 )
 
-// converted is a written folder as its manifest joins it, every file checked.
+// converted is a written folder read through its manifest, with every file checked.
 func converted(t *testing.T, dir string) (manifest.Manifest, blob.Store) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, manifest.FileName))
@@ -34,27 +34,30 @@ func converted(t *testing.T, dir string) (manifest.Manifest, blob.Store) {
 	return m, store
 }
 
-// golden are small random models in Hugging Face's form and in GGUF's.
+// golden are small random models in Hugging Face and GGUF format.
 var golden = blob.FromFS(os.DirFS("../../core/weights/testdata"))
 
-// within is the largest step between two values of a type, for values of a deviation of .2 as the golden models have.
+// within is the maximum rounding error of each type, for values with a standard deviation of 0.2
+// like those of the golden models.
 var within = map[string]float64{"f32": 0, "f16": 1e-3, "bf16": 8e-3, "q8": 8e-3, "q4": .12}
 
-// TestEveryFormToEveryType converts models of each family and form and reads them back as the same model, by the same names: the
-// rows of Llama's heads go there and back.
-func TestEveryFormToEveryType(t *testing.T) {
-	for _, path := range []string{"gguf/llama", "gguf/qwen2", "gguf/qwen3/model.gguf", "bf16_tied_sharded", "f16_untied",
+// TestEveryFormatToEveryType converts models of each family and format and reads them back. Names
+// and values must agree, so the row order of Llama's heads is converted and restored.
+func TestEveryFormatToEveryType(t *testing.T) {
+	for _, path := range []string{"gguf/llama", "gguf/qwen2", "gguf/qwen3/model.gguf", "bf16_tied_sharded",
+		"f16_untied",
 		"rope/llama3/hf", "rope/llama3/model.gguf", "rope/linear/hf", "rope/linear/model.gguf"} {
 		source, err := weights.OpenModel(t.Context(), golden, path)
 		require.NoError(t, err)
 		for _, to := range convert.Types {
 			dir := filepath.Join(t.TempDir(), "out")
 			last := int64(-1)
-			m, err := convert.Folder(t.Context(), golden, path, dir, convert.Options{Name: "tiny", To: to, Shard: 5000, Progress: func(done, total int64) {
-				require.GreaterOrEqual(t, done, last)
-				require.LessOrEqual(t, done, total)
-				last = done
-			}})
+			m, err := convert.Folder(t.Context(), golden, path, dir,
+				convert.Options{Name: "tiny", To: to, Shard: 5000, Progress: func(done, total int64) {
+					require.GreaterOrEqual(t, done, last)
+					require.LessOrEqual(t, done, total)
+					last = done
+				}})
 			require.NoError(t, err, "%s to %s", path, to)
 			require.Equal(t, m.Size(), last)
 			read, store := converted(t, dir)
@@ -66,7 +69,7 @@ func TestEveryFormToEveryType(t *testing.T) {
 			for i, f := range source.Config.RopeFrequencies() {
 				require.InEpsilon(t, f, again.Config.RopeFrequencies()[i], 1e-6)
 			}
-			// A file of this form has divisors for the scaling of Llama 3.
+			// A GGUF file has divisors for the RoPE scaling of Llama 3.
 			want.RopeScaling, want.RopeDivisors = again.Config.RopeScaling, again.Config.RopeDivisors
 			require.Equal(t, want, again.Config)
 			for _, shape := range weights.LlamaTensors(source.Config) {
@@ -88,8 +91,9 @@ func TestEveryFormToEveryType(t *testing.T) {
 	}
 }
 
-// TestBlocksGoOverUnchanged holds the bytes of tensors that have the wanted type already.
-func TestBlocksGoOverUnchanged(t *testing.T) {
+// TestBlocksAreCopiedUnchanged checks that tensors that already have the requested type are copied
+// bit for bit.
+func TestBlocksAreCopiedUnchanged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	_, err := convert.Folder(t.Context(), golden, "gguf/llama", dir, convert.Options{Name: "tiny", To: "q8"})
 	require.NoError(t, err)
@@ -121,8 +125,8 @@ func TestBlocksGoOverUnchanged(t *testing.T) {
 	require.Equal(t, uint64(7), after.Metadata["general.file_type"].Any())
 }
 
-// TestFilesAsTheyAre shards the embedded model without touching it.
-func TestFilesAsTheyAre(t *testing.T) {
+// TestUnchangedFiles splits the embedded model into shards without other changes.
+func TestUnchangedFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	embedded := blob.FromFS(models.DefaultFS())
 	m, err := convert.Folder(t.Context(), embedded, "", dir, convert.Options{Name: "default", Shard: 1 << 20})
@@ -150,7 +154,7 @@ func TestFilesAsTheyAre(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestUnsupported(t *testing.T) {
 	full := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(full, "mine.txt"), []byte("x"), 0o644))
 	_, err := convert.Folder(t.Context(), golden, "gguf/llama", full, convert.Options{To: "q8"})
@@ -159,17 +163,19 @@ func TestWhatIsRefused(t *testing.T) {
 
 	out := filepath.Join(t.TempDir(), "out")
 	_, err = convert.Folder(t.Context(), golden, "gguf/llama", out, convert.Options{To: "q3"})
-	require.ErrorContains(t, err, `type: "q3" is not known; use one of [f32 f16 bf16 q8 q4]`)
+	require.ErrorContains(t, err, `type: "q3" is unknown; use one of [f32 f16 bf16 q8 q4]`)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = convert.Folder(ctx, golden, "gguf/llama", out, convert.Options{To: "q8", Progress: func(int64, int64) { cancel() }})
+	_, err = convert.Folder(ctx, golden, "gguf/llama", out,
+		convert.Options{To: "q8", Progress: func(int64, int64) { cancel() }})
 	require.ErrorIs(t, err, fault.Cancelled)
 	require.NoDirExists(t, out)
 	require.NoDirExists(t, out+".new")
 
-	// A value that F16 cannot hold.
-	config := map[string]any{"model_type": "llama", "hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1,
-		"vocab_size": 3, "tie_word_embeddings": true}
+	// A value that F16 cannot represent.
+	config := map[string]any{"model_type": "llama", "hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1,
+		"num_attention_heads": 1,
+		"vocab_size":          3, "tie_word_embeddings": true}
 	raw, err := json.Marshal(config)
 	require.NoError(t, err)
 	c, err := weights.ParseConfig("", raw)

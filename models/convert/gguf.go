@@ -10,34 +10,35 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// types are the types of weights by what Options.To calls them.
+// types are the values of Options.To with their tensor types.
 var types = map[string]struct {
-	matrix, table gguf.Type // of the layers; of the embedding table and the head
+	matrix, table gguf.Type // types of the layers, and of the embedding table and the head
 	fileType      uint32    // general.file_type, llama.cpp's LLAMA_FTYPE
 }{
 	"f32": {gguf.F32, gguf.F32, 0}, "f16": {gguf.F16, gguf.F16, 1}, "bf16": {gguf.BF16, gguf.BF16, 32},
 	"q8": {gguf.Q8_0, gguf.Q8_0, 7}, "q4": {gguf.Q4_1, gguf.Q8_0, 3},
 }
 
-// Types lists what Options.To may be.
+// Types lists the values of Options.To.
 var Types = []string{"f32", "f16", "bf16", "q8", "q4"}
 
-// WeightsName is the file that the weights go to.
+// WeightsName is the name of the written weights file.
 const WeightsName = "model.gguf"
 
 // target is a tensor to write.
 type target struct {
 	gguf.Layout
-	from   weights.Info
-	paired int       // rows of a head that change places in the file; 0: none does
-	values []float32 // instead of from
+	from       weights.Info
+	pairedRows int       // rows of a head to reorder (see weights.Info.PairedRows), or 0
+	values     []float32 // used instead of from
 }
 
-// planGGUF turns the weights into a GGUF file.
+// planGGUF prepares the conversion of the weights to a GGUF file.
 func (c *converter) planGGUF(path string) (func() error, error) {
 	kind, ok := types[c.options.To]
 	if !ok {
-		return nil, fault.New(fault.Unsupported, "", "type", "%s is not known", fault.Quote(c.options.To)).WithRemedy("use one of %v", Types)
+		return nil, fault.New(fault.Unsupported, "", "type", "%s is unknown", fault.Quote(c.options.To)).
+			WithRemedy("use one of %v", Types)
 	}
 	entries, err := c.metadata(kind.fileType)
 	if err != nil {
@@ -50,8 +51,9 @@ func (c *converter) planGGUF(path string) (func() error, error) {
 		targets, layouts = append(targets, t), append(layouts, t.Layout)
 	}
 	for _, want := range weights.LlamaTensors(c.source.Config) {
-		from, _ := c.source.Tensor(want.Name) // OpenModel has checked that it is there
-		t := target{Layout: gguf.Layout{Name: weights.GGUFName(want.Name), Type: kind.matrix, Shape: want.Shape}, from: from}
+		from, _ := c.source.Tensor(want.Name) // OpenModel has checked that it exists
+		t := target{Layout: gguf.Layout{Name: weights.GGUFName(want.Name), Type: kind.matrix, Shape: want.Shape},
+			from: from}
 		switch {
 		case len(want.Shape) == 1:
 			t.Type = gguf.F32
@@ -59,9 +61,9 @@ func (c *converter) planGGUF(path string) (func() error, error) {
 			t.Type = kind.table
 		}
 		if elements, _ := t.Type.Block(); want.Shape[len(want.Shape)-1]%elements != 0 {
-			t.Type = gguf.F16 // rows that are no whole blocks
+			t.Type = gguf.F16 // rows that are not complete blocks
 		}
-		t.paired = c.source.Config.GGUFPairedRows(want.Name)
+		t.pairedRows = c.source.Config.GGUFPairedRows(want.Name)
 		targets = append(targets, t)
 		layouts = append(layouts, t.Layout)
 	}
@@ -70,7 +72,7 @@ func (c *converter) planGGUF(path string) (func() error, error) {
 	for _, l := range layouts {
 		size += l.Bytes() + gguf.Padding(l.Bytes())
 	}
-	names, err := beside(c.ctx, c.store, path)
+	names, err := sideFiles(c.ctx, c.store, path)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (c *converter) planGGUF(path string) (func() error, error) {
 	}, nil
 }
 
-// metadata is the source's where it is a GGUF file, else what its config says.
+// metadata returns the source's metadata if it is a GGUF file, else the metadata for its config.
 func (c *converter) metadata(fileType uint32) ([]gguf.Entry, error) {
 	var entries []gguf.Entry
 	if gguf.Is(c.source.Where) {
@@ -99,7 +101,8 @@ func (c *converter) metadata(fileType uint32) ([]gguf.Entry, error) {
 			return nil, err
 		}
 		entries = slices.DeleteFunc(entries, func(e gguf.Entry) bool {
-			return e.Key == "general.file_type" || e.Key == "general.quantization_version" || strings.HasPrefix(e.Key, "split.")
+			return e.Key == "general.file_type" || e.Key == "general.quantization_version" ||
+				strings.HasPrefix(e.Key, "split.")
 		})
 	} else {
 		var err error
@@ -111,14 +114,15 @@ func (c *converter) metadata(fileType uint32) ([]gguf.Entry, error) {
 			entries = append(entries, gguf.NewEntry("general.license", c.options.Licence))
 		}
 	}
-	return append(entries, gguf.NewEntry("general.file_type", fileType), gguf.NewEntry("general.quantization_version", uint32(2))), nil
+	return append(entries, gguf.NewEntry("general.file_type", fileType),
+		gguf.NewEntry("general.quantization_version", uint32(2))), nil
 }
 
 func (c *converter) writeGGUF(w io.Writer, header []byte, targets []target) error {
 	if _, err := w.Write(header); err != nil {
 		return err
 	}
-	c.wrote(int64(len(header)))
+	c.countBytes(int64(len(header)))
 	for _, t := range targets {
 		if err := c.writeTensor(w, t); err != nil {
 			return err
@@ -127,12 +131,12 @@ func (c *converter) writeGGUF(w io.Writer, header []byte, targets []target) erro
 		if _, err := w.Write(make([]byte, pad)); err != nil {
 			return err
 		}
-		c.wrote(pad)
+		c.countBytes(pad)
 	}
 	return nil
 }
 
-// chunkValues is how many values are in memory at a time, or one head's where that is more.
+// chunkValues is the number of values in memory at a time, or one head if that is larger.
 const chunkValues = 1 << 18
 
 func (c *converter) writeTensor(w io.Writer, t target) error {
@@ -140,14 +144,15 @@ func (c *converter) writeTensor(w io.Writer, t target) error {
 		p := make([]byte, t.Bytes())
 		gguf.Quantise(t.Type, p, t.values)
 		_, err := w.Write(p)
-		c.wrote(t.Bytes())
+		c.countBytes(t.Bytes())
 		return err
 	}
-	if gguf.Type(t.from.DType) == t.Type && t.from.PairedRows == t.paired {
-		return c.copyRange(w, t.from.Blob, t.from.Begin, t.Bytes()) // the same blocks: packing them again could only lose
+	if gguf.Type(t.from.DType) == t.Type && t.from.PairedRows == t.pairedRows {
+		return c.copyRange(w, t.from.Blob, t.from.Begin,
+			t.Bytes()) // the same type: repacking could only lose precision
 	}
 	width := t.Shape[len(t.Shape)-1]
-	unit := width * max(1, t.paired)
+	unit := width * max(1, t.pairedRows)
 	elements, size := t.Type.Block()
 	values := make([]float32, min(t.Values(), max(1, chunkValues/unit)*unit))
 	packed := make([]byte, len(values)/elements*size)
@@ -157,29 +162,30 @@ func (c *converter) writeTensor(w io.Writer, t target) error {
 			return err
 		}
 		laid := values
-		if t.paired > 0 {
-			laid = weights.PairRows(values, t.paired, width)
+		if t.pairedRows > 0 {
+			laid = weights.PairRows(values, t.pairedRows, width)
 		}
 		p := packed[:len(values)/elements*size]
 		gguf.Quantise(t.Type, p, laid)
-		if err := overflow(t, p, laid, at); err != nil {
+		if err := checkOverflow(t, p, laid, at); err != nil {
 			return err
 		}
 		if _, err := w.Write(p); err != nil {
 			return err
 		}
-		c.wrote(int64(len(p)))
+		c.countBytes(int64(len(p)))
 	}
 	return nil
 }
 
-// overflow refuses values that are finite and in the type's 16 bits are not.
-func overflow(t target, packed []byte, values []float32, first int) error {
+// checkOverflow rejects finite values that overflow in a 16-bit type.
+func checkOverflow(t target, packed []byte, values []float32, first int) error {
 	back := make([]float32, len(values))
 	gguf.Dequantise(t.Type, back, packed)
 	for i, x := range back {
 		if x-x != 0 {
-			return fault.New(fault.OutOfRange, t.from.Blob, t.from.Field(), "element %d is %v, which %s cannot hold", first+i, values[i], t.Type).
+			return fault.New(fault.OutOfRange, t.from.Blob, t.from.Field(), "element %d is %v, which %s cannot hold",
+				first+i, values[i], t.Type).
 				WithRemedy("use another type of %v", Types)
 		}
 	}

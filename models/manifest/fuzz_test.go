@@ -8,11 +8,12 @@ import (
 	"nextquill/models/manifest"
 )
 
-// FuzzParse holds what the store relies on: every path of a manifest that is accepted stays inside the folder and is there once, sizes add
-// up, and the manifest is accepted again as it is written.
+// FuzzParse checks what the store relies on: every path of an accepted manifest is unique and
+// inside the folder, sizes add up, and the encoded manifest is accepted again.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(one(good(`"a"`))))
-	f.Add([]byte(one(good(`"a/b"`) + `,"shards":[{"url":"x","size":1,"sha256":"` + sum + `"},{"url":"y","size":2,"sha256":"` + sum + `"}]`)))
+	f.Add([]byte(one(good(`"a/b"`) + `,"shards":[{"url":"x","size":1,"sha256":"` + sum +
+		`"},{"url":"y","size":2,"sha256":"` + sum + `"}]`)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := manifest.Parse("m", data)
 		if err != nil {

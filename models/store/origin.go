@@ -22,7 +22,7 @@ import (
 // webOrigin is a manifest at an address.
 type webOrigin struct {
 	client *http.Client
-	idle   time.Duration // after which an answer without a byte is given up
+	idle   time.Duration // timeout of a response without data
 	at     *url.URL
 }
 
@@ -31,8 +31,8 @@ func (o *webOrigin) String() string { return o.at.Redacted() }
 func (o *webOrigin) manifest(ctx context.Context, _ Progress) (m manifest.Manifest, err error) {
 	body, _, err := o.get(ctx, o.at, 0)
 	var f *fault.Error
-	if errors.As(err, &f) && strings.Contains(f.Detail, "answers 404") {
-		f.Remedy = "name the address of a manifest, or of a folder with one: `nextquill model convert` writes them"
+	if errors.As(err, &f) && strings.Contains(f.Detail, "responds 404") {
+		f.Remedy = "use the address of a manifest, or of a folder with one; `nextquill model convert` writes them"
 	}
 	if err != nil {
 		return m, err
@@ -41,7 +41,8 @@ func (o *webOrigin) manifest(ctx context.Context, _ Progress) (m manifest.Manife
 	const limit = 1 << 20
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
-		return m, fault.New(fault.Missing, o.String(), "", "the connection broke off").WithCause(err).WithRemedy("try again")
+		return m, fault.New(fault.Missing, o.String(), "", "the connection was interrupted").WithCause(err).
+			WithRemedy("try again")
 	}
 	if m, err = manifest.Parse(o.String(), data); err != nil {
 		return m, err
@@ -56,12 +57,14 @@ func (o *webOrigin) manifest(ctx context.Context, _ Progress) (m manifest.Manife
 	return m, nil
 }
 
-// resolve gives a piece's address. Only the web is fetched from, whatever a manifest says.
+// resolve returns a shard's absolute address. It allows only http and https, whatever the manifest
+// says.
 func (o *webOrigin) resolve(ref string) (*url.URL, error) {
 	u, err := o.at.Parse(ref)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fault.New(fault.Unsupported, o.String(), "url", "%s is no address of the web", fault.Quote(ref)).
-			WithRemedy("make the manifest anew, or get the model from another place")
+		return nil, fault.New(fault.Unsupported, o.String(), "url", "%s is not an http or https address",
+			fault.Quote(ref)).
+			WithRemedy("create the manifest again, or get the model from another source")
 	}
 	return u, nil
 }
@@ -89,27 +92,30 @@ func (o *webOrigin) get(ctx context.Context, u *url.URL, from int64) (io.ReadClo
 	if err != nil {
 		cancel()
 		return nil, 0, fault.New(fault.Missing, u.Redacted(), "", "cannot be reached").WithCause(unwrapURL(err)).
-			WithRemedy("check the address and the connection, and try again: it goes on from there")
+			WithRemedy("check the address and the connection, and try again: the download resumes")
 	}
 	switch {
 	case response.StatusCode == http.StatusOK:
-		return newStalling(response.Body, o.idle, cancel), 0, nil
-	case response.StatusCode == http.StatusPartialContent && strings.HasPrefix(response.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)):
-		return newStalling(response.Body, o.idle, cancel), from, nil
+		return newIdleReader(response.Body, o.idle, cancel), 0, nil
+	case response.StatusCode == http.StatusPartialContent &&
+		strings.HasPrefix(response.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)):
+		return newIdleReader(response.Body, o.idle, cancel), from, nil
 	}
 	response.Body.Close()
 	cancel()
 	if response.StatusCode == http.StatusRequestedRangeNotSatisfiable && from > 0 {
-		return o.get(ctx, u, 0) // what is there has less than what was fetched of it before
+		return o.get(ctx, u, 0) // the file is now shorter than the downloaded part
 	}
-	f := fault.New(fault.Missing, u.Redacted(), "", "the server answers %s", response.Status).WithRemedy("check the address")
-	if s := response.StatusCode; s >= 400 && s < 500 && s != http.StatusRequestTimeout && s != http.StatusTooManyRequests {
+	f := fault.New(fault.Missing, u.Redacted(), "", "the server responds %s", response.Status).
+		WithRemedy("check the address")
+	if s := response.StatusCode; s >= 400 && s < 500 && s != http.StatusRequestTimeout &&
+		s != http.StatusTooManyRequests {
 		return nil, 0, &finalError{f}
 	}
 	return nil, 0, f
 }
 
-// unwrapURL leaves out the address that http's errors repeat.
+// unwrapURL removes the address, which http's errors repeat.
 func unwrapURL(err error) error {
 	if e, ok := err.(*url.Error); ok {
 		return e.Err
@@ -117,13 +123,13 @@ func unwrapURL(err error) error {
 	return err
 }
 
-// diskOrigin is a folder of this machine: with a manifest, or with files that are taken as they are.
+// diskOrigin is a local folder: with a manifest, or with files that are taken as they are.
 type diskOrigin struct {
 	dir   string
-	path  string // what the person named
+	path  string // the path that the user gave
 	store *dirstore.Store
-	model *manifest.Manifest // nil: none is there
-	only  string             // the one GGUF file that was named
+	model *manifest.Manifest // nil if there is none
+	only  string             // the GGUF file that the user named, if any
 }
 
 func newDiskOrigin(path string) (*diskOrigin, error) {
@@ -138,7 +144,7 @@ func newDiskOrigin(path string) (*diskOrigin, error) {
 	file := filepath.Join(o.dir, manifest.FileName)
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return o, nil // OpenModel finds out what else is there
+		return o, nil // OpenModel determines the other files
 	}
 	m, err := manifest.Parse(file, data)
 	if err != nil {
@@ -147,8 +153,9 @@ func newDiskOrigin(path string) (*diskOrigin, error) {
 	for _, f := range m.Files {
 		for _, p := range f.Pieces() {
 			if blob.CheckName(p.URL) != nil {
-				return nil, fault.New(fault.OutOfRange, file, "url", "%s is no path inside the model's folder", fault.Quote(p.URL)).
-					WithRemedy("get the model from its address on the web")
+				return nil, fault.New(fault.OutOfRange, file, "url", "%s is not a path inside the model's folder",
+					fault.Quote(p.URL)).
+					WithRemedy("get the model from its web address")
 			}
 		}
 	}
@@ -176,7 +183,7 @@ func (o *diskOrigin) manifest(ctx context.Context, progress Progress) (manifest.
 	}
 	return manifest.Of(ctx, filepath.Base(o.path), o.store, names, func(n int64) {
 		done += n
-		progress.tell("read", o.path, done, total)
+		progress.report("read", o.path, done, total)
 	})
 }
 
@@ -187,7 +194,7 @@ func (o *diskOrigin) open(_ context.Context, piece manifest.Shard, from int64) (
 	}
 	if err != nil {
 		return nil, 0, &finalError{fault.New(fault.Missing, o.path, piece.URL, "cannot be read").WithCause(err).
-			WithRemedy("the folder is not whole: get the model from where it came from")}
+			WithRemedy("the folder is incomplete: get the model from its original source")}
 	}
 	return f, from, nil
 }

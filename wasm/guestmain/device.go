@@ -22,8 +22,8 @@ type device struct {
 	encoder abi.Encoder
 }
 
-// Info implements gpu.Device. A host that has a device can describe it, so an
-// unreadable description gives the zero Info, which no kernel fits in.
+// Info implements gpu.Device. A description that cannot be read gives the zero Info, whose limits
+// no kernel fits.
 func (d *device) Info() gpu.Info {
 	if d.info == nil {
 		d.info = new(gpu.Info)
@@ -65,7 +65,7 @@ func (d *device) Load(ctx context.Context, name string, src int64, n int, buf gp
 	})
 }
 
-// yield lets the host run what waits.
+// yield lets the host process pending work.
 func yield(ctx context.Context) error {
 	if err := blob.Cancelled(ctx); err != nil {
 		return err
@@ -74,10 +74,11 @@ func yield(ctx context.Context) error {
 	return err
 }
 
+// emitEvent hands the host an event.
 func emitEvent(event any) error {
 	raw, err := json.Marshal(event)
 	if err != nil {
-		return fault.New(fault.Internal, "event", "", "no JSON").WithCause(err)
+		return fault.New(fault.Internal, "event", "", "cannot be encoded as JSON").WithCause(err)
 	}
 	if s := abi.Status(emit(pointer(raw), uint32(len(raw)))); s < 0 {
 		return lastFault(s)
@@ -85,8 +86,8 @@ func emitEvent(event any) error {
 	return nil
 }
 
-// respondWith hands over the response. One that the host refuses (it is too long)
-// is replaced by the refusal.
+// respondWith hands the host the response. If the host refuses it, because it is too long, the
+// refusal becomes the response.
 func respondWith(response []byte) {
 	s := abi.Status(respond(pointer(response), uint32(len(response))))
 	if s >= 0 {
@@ -98,19 +99,19 @@ func respondWith(response []byte) {
 	}
 }
 
-// reply copies the n bytes that the host has for us.
+// reply copies the n bytes of the host's reply.
 func reply(n abi.Status) ([]byte, error) {
 	if n > abi.MaxMessage {
 		return nil, fault.New(fault.TooLarge, "host", "reply", "%d bytes", n).WithLimit("%d bytes", abi.MaxMessage)
 	}
 	raw := make([]byte, n)
 	if got := abi.Status(replyRead(pointer(raw), uint32(n))); got != n {
-		return nil, fault.New(fault.Internal, "host", "reply", "%d bytes, announced as %d", got, n)
+		return nil, fault.New(fault.Internal, "host", "reply", "has %d bytes instead of %d", got, n)
 	}
 	return raw, nil
 }
 
-// lastFault is the error behind a negative status.
+// lastFault returns the error of a negative status.
 func lastFault(s abi.Status) error {
 	if s == abi.Failed {
 		raw, err := reply(abi.Status(replyRead(nil, 0)))
@@ -124,7 +125,7 @@ func lastFault(s abi.Status) error {
 			}
 		}
 	}
-	return fault.New(fault.Internal, "host", "", "the host failed without saying why (status %d)", s)
+	return fault.New(fault.Internal, "host", "", "failed without a reason (status %d)", s)
 }
 
 func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }

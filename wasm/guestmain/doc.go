@@ -1,6 +1,6 @@
-// Package guestmain is the core as a guest: compiled to WASM as a WASI reactor, with the exports and
-// imports of wasm/abi, which are all that the core can reach there. A guest is a main package that
-// calls Serve with the methods that it offers; wasm/main.go is the one that ships.
+// Package guestmain is the core as a guest: compiled to WASM as a WASI reactor, with the exports
+// and imports of wasm/abi, which are all that the core can reach there. A guest is a main package
+// that calls Serve with the methods that it offers; wasm/main.go is the one that ships.
 //
 // The package has code for GOOS=wasip1 only. A guest serves one call at a time.
 package guestmain

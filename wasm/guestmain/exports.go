@@ -13,7 +13,8 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// guest is the state of the module. The exports have no other place for it: a host calls them by name.
+// guest is the state of the module. The exports have no other place for it: a host calls them by
+// name.
 var guest struct {
 	methods []func(*engine.Engine) []rpc.Method
 	server  *rpc.Server // nil until start
@@ -23,8 +24,8 @@ var guest struct {
 	lastToken uint32
 }
 
-// Serve sets the methods of the guest. The init function of the main package calls it, because a host
-// never runs main.
+// Serve sets the methods of the guest. The init function of the main package calls it, because a
+// host never runs main.
 func Serve(methods ...func(*engine.Engine) []rpc.Method) { guest.methods = methods }
 
 // start checks the host's version of the ABI, and returns the guest's.
@@ -37,7 +38,7 @@ func start(hostVersion uint32) uint32 {
 		for _, of := range guest.methods {
 			methods = append(methods, of(e))
 		}
-		guest.server = e.Serve(methods...)
+		guest.server = e.NewServer(methods...)
 	}
 	return abi.Version
 }

@@ -4,8 +4,8 @@ package guestmain
 
 import "unsafe"
 
-// The imports of wasm/abi. Arguments that point to Go memory are unsafe.Pointers
-// and not integers: that makes them escape to the heap, which does not move.
+// The imports of wasm/abi. Arguments that point to Go memory are unsafe.Pointers instead of
+// integers, so that they escape to the heap, which does not move.
 
 //go:wasmimport nextquill gpu_info
 func gpuInfo() int32

@@ -9,23 +9,23 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// A guest runs only while one of its exports does. A method that waits for the
-// host must therefore leave the export and be continued by a later one, which is
-// what a coroutine does: parking yields from it, resuming is its next(). The
-// switch is direct, without Go's scheduler, so nothing else has to be runnable
-// and no round trip can stall.
+// A guest runs only during a call of one of its exports. A method that waits for the host must
+// therefore leave the export, and be continued by a later call. A coroutine does that: to park is
+// to yield from it, to resume is to call its next. The switch is direct, without Go's scheduler, so
+// it needs no other runnable goroutine and cannot stall.
 //
-// The coroutine is the only goroutine that may wait for the host.
+// Only the coroutine may wait for the host.
 
 // coroutine is the call being served.
 type coroutine struct {
 	next   func() bool // runs until it parks (true) or ends
 	yield  func(struct{}) bool
 	cancel context.CancelFunc
-	token  uint32 // of the operation it is parked on, else 0
+	token  uint32 // of the operation that it waits for, else 0
 	status abi.Status
 }
 
+// begin makes the coroutine that runs f.
 func begin(f func(ctx context.Context)) *coroutine {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &coroutine{cancel: cancel}
@@ -40,8 +40,8 @@ func begin(f func(ctx context.Context)) *coroutine {
 	return c
 }
 
-// await starts an asynchronous operation and parks until the host resumes it.
-// A host that refuses it at once is not waited for.
+// await starts an asynchronous operation and parks until the host resumes it. It returns at once if
+// the host refuses the operation.
 func await(start func(token uint32) abi.Status) (abi.Status, error) {
 	if guest.lastToken++; guest.lastToken == 0 { // tokens identify operations, so that a wrong resume is noticed
 		guest.lastToken = 1

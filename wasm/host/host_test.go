@@ -144,7 +144,7 @@ func TestConformanceInProcess(t *testing.T) {
 	dev := openNative(t, store)
 	var report conformance.Report
 	e := engine.New(engine.Host{GPU: gpu.NewContext(dev), Blobs: store})
-	client := rpc.Local(e.Serve(conformance.Methods(e)))
+	client := rpc.Local(e.NewServer(conformance.Methods(e)))
 	require.NoError(t, client.Call(t.Context(), "conformance", nil, &report, nil))
 	for _, c := range report.Cases {
 		require.Empty(t, c.Message, c.Case)

@@ -13,6 +13,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/blob"
+	"nextquill/core/engine"
 	"nextquill/core/kernels"
 	"nextquill/core/weights"
 )
@@ -35,7 +36,7 @@ func (b *hostPage) stepInF16(t *testing.T) {
 	tune.Half = true
 	raw, err := json.Marshal(map[string]kernels.Tune{o.Adapter.Name: tune})
 	require.NoError(t, err)
-	require.NoError(t, b.CallHarness(t.Context(), nil, "write", "cache/kernels.json", string(raw)))
+	require.NoError(t, b.CallHarness(t.Context(), nil, "write", engine.TuneBlob, string(raw)))
 	b.golden(t, "f16-tied-lora")
 	b.requireNothingLeft(t)
 }

@@ -16,15 +16,34 @@ import (
 )
 
 // BadNames are names that every Store refuses.
-var BadNames = []string{"", "/a", "a/", "a//b", ".", "..", "a/../b", "../a", "a/./b", `a\b`, "C:a", "a\x00b", "a\nb", "\xff",
-	".tmp-1", "a/.tmp-1", strings.Repeat("x", blob.MaxName+1)}
+var BadNames = []string{
+	"",
+	"/a",
+	"a/",
+	"a//b",
+	".",
+	"..",
+	"a/../b",
+	"../a",
+	"a/./b",
+	`a\b`,
+	"C:a",
+	"a\x00b",
+	"a\nb",
+	"\xff",
+	".tmp-1",
+	"a/.tmp-1",
+	strings.Repeat("x", blob.MaxName+1),
+}
 
 // Run checks an empty, writable store.
 func Run(t *testing.T, s blob.Store) {
 	ctx := t.Context()
 
 	t.Run("round trip", func(t *testing.T) {
-		for name, data := range map[string][]byte{"a": []byte("hello"), "dir/b.bin": bytes.Repeat([]byte{1, 2, 3}, 70000), "dir/é": {}} {
+		for name, data := range map[string][]byte{
+			"a": []byte("hello"), "dir/b.bin": bytes.Repeat([]byte{1, 2, 3}, 70000), "dir/é": {},
+		} {
 			require.NoError(t, s.Write(ctx, name, data))
 			size, err := s.Size(ctx, name)
 			require.NoError(t, err)

@@ -7,7 +7,8 @@ import (
 	"nextquill/core/blob"
 )
 
-// Sub returns the folder dir of s as a store, for tests: Sub(s, "out").Write(ctx, "a", …) writes "out/a".
+// Sub returns the folder dir of s as a store, for tests: Sub(s, "out").Write(ctx, "a", …) writes
+// "out/a".
 func Sub(s blob.Store, dir string) blob.Store {
 	dir = strings.Trim(dir, "/")
 	if dir == "" || dir == "." {
@@ -21,7 +22,8 @@ type subStore struct {
 	prefix string
 }
 
-// full checks the inner name before it adds the prefix, which would make an empty or absolute name valid.
+// full checks the inner name before it adds the prefix, which would make an empty or absolute name
+// valid.
 func (s subStore) full(name string) (string, error) {
 	if err := blob.CheckName(name); err != nil {
 		return "", err

@@ -1,9 +1,10 @@
-// Package half widens IEEE 754 binary16 numbers, and rounds to them.
+// Package half converts between IEEE 754 binary16 and binary32.
 package half
 
 import "math"
 
-// Bits widens a binary16 to the bits of the equal binary32; subnormals, infinities and NaN included.
+// Bits converts a binary16 to the bits of the equal binary32, including subnormals, infinities and
+// NaN.
 func Bits(h uint16) uint32 {
 	sign := uint32(h&0x8000) << 16
 	exp := uint32(h>>10) & 0x1f
@@ -17,16 +18,16 @@ func Bits(h uint16) uint32 {
 	return sign | (exp+112)<<23 | frac<<13
 }
 
-// Float is Bits as a number.
+// Float converts a binary16 to the equal float32.
 func Float(h uint16) float32 { return math.Float32frombits(Bits(h)) }
 
-// Round gives the nearest binary16, of two equally near the even one. What is too large becomes an infinity.
+// Round converts to the nearest binary16, ties to even. Values that are too large become infinity.
 func Round(f float32) uint16 {
 	b := math.Float32bits(f)
 	sign := uint16(b>>16) & 0x8000
 	abs := b & 0x7fffffff
 	switch {
-	case abs > 0x7f800000: // NaN stays one
+	case abs > 0x7f800000: // NaN
 		return sign | 0x7e00
 	case abs >= 0x477ff000: // 65520 and above
 		return sign | 0x7c00

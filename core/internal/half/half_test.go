@@ -9,7 +9,8 @@ import (
 	"nextquill/core/internal/half"
 )
 
-// TestRound tries every binary16, and the numbers half way between neighbours and just beside them.
+// TestRound checks every binary16, the midpoints between neighbours, and the values next to the
+// midpoints.
 func TestRound(t *testing.T) {
 	for h := range uint16(0x7c00) {
 		x := half.Float(h)
@@ -17,7 +18,7 @@ func TestRound(t *testing.T) {
 		require.Equal(t, h, half.Round(x))
 		require.Equal(t, h|0x8000, half.Round(-x))
 		if h+1 == 0x7c00 {
-			next = 65536 // the step goes on as if there were one more number
+			next = 65536 // as if the binary16 range had one more number
 		}
 		middle := (x + next) / 2
 		require.Equal(t, h+h&1, half.Round(middle), "half way is rounded to the even one")

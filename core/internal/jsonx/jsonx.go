@@ -1,8 +1,9 @@
-// Package jsonx reads JSON in order, without building a tree.
+// Package jsonx is a strict RFC 8259 JSON pull parser over a byte slice. It keeps the order of
+// members and builds no tree.
 //
-// encoding/json loses what our readers must see: the order of keys (a history item's context), keys given twice (two tensors
-// of one name) and text that is not valid Unicode (it silently becomes U+FFFD). It is also several times slower on a
-// tokenizer's hundreds of thousands of small strings. This reader is strict RFC 8259 over a byte slice; the caller pulls.
+// encoding/json hides what the callers need: the order of keys (the context of a history item),
+// repeated keys (two tensors with one name) and invalid Unicode (replaced by U+FFFD). It is also
+// several times slower on the hundreds of thousands of small strings in a tokenizer.json.
 package jsonx
 
 import (
@@ -15,10 +16,10 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth bounds nesting, and with it the stack.
+// MaxDepth limits nesting, and with it the use of stack.
 const MaxDepth = 64
 
-// Error is a syntax error, or a value of another type than the caller asked for.
+// Error is a syntax error, or a value of another type than requested.
 type Error struct {
 	Off int // byte offset in the input
 	Msg string
@@ -54,7 +55,8 @@ func (r *Reader) space() {
 	}
 }
 
-// Peek gives the first byte of the next value: one of { [ " t f n, a minus or a digit when the text is well formed, 0 at the end.
+// Peek returns the first byte of the next value: one of { [ " t f n, a minus or a digit in valid
+// JSON, 0 at the end.
 func (r *Reader) Peek() byte {
 	r.space()
 	if r.pos < len(r.b) {
@@ -86,7 +88,8 @@ func (r *Reader) End() error {
 	return nil
 }
 
-// Object calls member for each key, in order; member must read exactly one value. Keys given twice are the caller's to notice.
+// Object calls member for each key, in order; member must read exactly one value. Object does not
+// check for repeated keys.
 func (r *Reader) Object(member func(key string) error) error {
 	return r.list('{', '}', "an object", func(int) error {
 		if r.Peek() != '"' {
@@ -153,7 +156,7 @@ func (r *Reader) Bool() (bool, error) {
 	return false, r.unexpected("true or false")
 }
 
-// number gives the text of the next number by JSON's grammar, and whether it is an integer.
+// number returns the text of the next number, and whether it is an integer.
 func (r *Reader) number() (text string, integer bool, err error) {
 	r.space()
 	start, b := r.pos, r.b
@@ -181,7 +184,7 @@ func (r *Reader) number() (text string, integer bool, err error) {
 		p++
 		integer = false
 		if !digits() {
-			return "", false, r.fail(start, "a number without digits after its point")
+			return "", false, r.fail(start, "a number without digits after its decimal point")
 		}
 	}
 	if p < len(b) && (b[p] == 'e' || b[p] == 'E') {
@@ -198,7 +201,7 @@ func (r *Reader) number() (text string, integer bool, err error) {
 	return string(b[start:p]), integer, nil
 }
 
-// Int reads an integer written without point or exponent.
+// Int reads an integer without fraction or exponent.
 func (r *Reader) Int() (int64, error) {
 	r.space()
 	start := r.pos
@@ -231,7 +234,7 @@ func (r *Reader) Float() (float64, error) {
 	return f, nil
 }
 
-// String reads a string. Raw bytes that are not UTF-8 and lone surrogate escapes are errors.
+// String reads a string. Invalid UTF-8 and unpaired surrogate escapes are errors.
 func (r *Reader) String() (string, error) {
 	if !r.take('"') {
 		return "", r.unexpected("a string")
@@ -254,10 +257,10 @@ func (r *Reader) String() (string, error) {
 			ascii = false
 		}
 	}
-	return "", r.fail(start, "a string without end")
+	return "", r.fail(start, "an unterminated string")
 }
 
-// invalid finds the first byte in [from, to) that is not UTF-8.
+// invalid reports the first byte in [from, to) that is not UTF-8.
 func (r *Reader) invalid(from, to int) error {
 	for from < to {
 		c, n := utf8.DecodeRune(r.b[from:to])
@@ -299,7 +302,7 @@ func (r *Reader) escaped(start, p int) (string, error) {
 			if utf16.IsSurrogate(u) {
 				low, _ := r.hex(p + 6)
 				if u = utf16.DecodeRune(u, low); u == utf8.RuneError {
-					return "", r.fail(p, "half of a surrogate pair, which is no character")
+					return "", r.fail(p, "an unpaired surrogate")
 				}
 				n = 12
 			}
@@ -307,7 +310,7 @@ func (r *Reader) escaped(start, p int) (string, error) {
 			p += n
 		}
 	}
-	return "", r.fail(start, "a string without end")
+	return "", r.fail(start, "an unterminated string")
 }
 
 // hex reads the \uXXXX at p.
@@ -332,7 +335,7 @@ func (r *Reader) hex(p int) (rune, bool) {
 	return u, true
 }
 
-// Raw gives the bytes of the next value, having checked its syntax.
+// Raw returns the bytes of the next value, after a syntax check.
 func (r *Reader) Raw() ([]byte, error) {
 	r.space()
 	start := r.pos
@@ -342,7 +345,7 @@ func (r *Reader) Raw() ([]byte, error) {
 	return r.b[start:r.pos], nil
 }
 
-// Skip passes over the next value, checking its syntax.
+// Skip passes over the next value, with a syntax check.
 func (r *Reader) Skip() error {
 	switch c := r.Peek(); {
 	case c == '{':
@@ -364,7 +367,7 @@ func (r *Reader) Skip() error {
 	return r.unexpected("a value")
 }
 
-// Offset gives the byte offset of the Error in err's chain, or -1.
+// Offset returns the byte offset of the Error in err's chain, or -1.
 func Offset(err error) int {
 	var e *Error
 	if errors.As(err, &e) {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tree builds what encoding/json would, so the two can be compared.
+// tree builds the same values as encoding/json, for comparison.
 func tree(r *Reader) (any, error) {
 	switch c := r.Peek(); {
 	case c == '{':
@@ -44,7 +44,8 @@ func parse(b []byte) (any, error) {
 }
 
 func TestAgreesWithEncodingJSON(t *testing.T) {
-	for _, s := range []string{`{}`, `[]`, ` { "a" : [ 1 , -2.5e3 , true , false , null , "x\ny\u00e9\ud83d\ude00/\/" ] , "b" : {} } `,
+	for _, s := range []string{`{}`, `[]`,
+		` { "a" : [ 1 , -2.5e3 , true , false , null , "x\ny\u00e9\ud83d\ude00/\/" ] , "b" : {} } `,
 		`"é😀"`, `0`, `-0`, `1E+2`, `""`, `"\"\\\b\f\n\r\t"`, `[[[[1]]]]`} {
 		got, err := parse([]byte(s))
 		require.NoError(t, err, s)
@@ -62,15 +63,15 @@ func TestErrorsSayWhere(t *testing.T) {
 		`[1 2]`:                      `byte 3: a comma or ']' expected, found '2'`,
 		`[1,]`:                       "byte 3: a number expected, found ']'",
 		`01`:                         "byte 0: a number with a leading zero",
-		`1.`:                         "byte 0: a number without digits after its point",
+		`1.`:                         "byte 0: a number without digits after its decimal point",
 		`1e`:                         "byte 0: a number without digits in its exponent",
 		`1e999`:                      "byte 0: the number is out of range",
-		`"abc`:                       "byte 1: a string without end",
-		`"a\n`:                       "byte 1: a string without end",
+		`"abc`:                       "byte 1: an unterminated string",
+		`"a\n`:                       "byte 1: an unterminated string",
 		"\"a\nb\"":                   "byte 2: a control character inside a string",
 		`"\x"`:                       "byte 1: an unknown escape",
-		`"\ud83d"`:                   "byte 1: half of a surrogate pair, which is no character",
-		`"\ud83d\u0041"`:             "byte 1: half of a surrogate pair, which is no character",
+		`"\ud83d"`:                   "byte 1: an unpaired surrogate",
+		`"\ud83d\u0041"`:             "byte 1: an unpaired surrogate",
 		"\"ab\xffc\"":                "byte 3: invalid UTF-8 (byte 0xff)",
 		`nul`:                        "byte 0: a number expected, found 'n'",
 		`tru`:                        "byte 0: true or false expected, found 't'",
@@ -113,10 +114,11 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 			require.NoError(t, jerr)
 			require.Equal(t, want, got)
 		} else if jerr == nil {
-			// We are stricter only about Unicode, infinities and depth.
+			// jsonx is stricter only about Unicode, infinities and depth.
 			s := string(b)
-			require.True(t, !utf8.Valid(b) || strings.Contains(s, `\u`) || strings.ContainsAny(s, "eE") || strings.Count(s, "[")+
-				strings.Count(s, "{") > MaxDepth || len(b) > 300, "%v", err)
+			require.True(t, !utf8.Valid(b) || strings.Contains(s, `\u`) || strings.ContainsAny(s, "eE") ||
+				strings.Count(s, "[")+
+					strings.Count(s, "{") > MaxDepth || len(b) > 300, "%v", err)
 		}
 	})
 }

@@ -2,14 +2,15 @@ package kerneltest
 
 import (
 	"math"
+
 	"nextquill/core/kernels"
 )
 
-// packedSample is prefix | branch A | branch B in a token stream.
+// packedSample is prefix | branch A | branch B in a stream of tokens.
 type packedSample struct{ prefix, a, b int }
 
-// packRanges lays samples one after the other and returns what each query sees
-// (4 words a row) and who sees each key (2 words a row).
+// packRanges packs samples one after another. It returns the ranges of keys for each query (4 words
+// per row) and the range of queries for each key (2 words per row).
 func packRanges(samples []packedSample) (ranges, keyRanges []uint32) {
 	start := 0
 	branch := func(s packedSample, first, length int) {
@@ -31,8 +32,8 @@ func packRanges(samples []packedSample) (ranges, keyRanges []uint32) {
 	return ranges, keyRanges
 }
 
-// packedSamples makes the sizes' first sample exact and the others random, up
-// to twice its parts.
+// packedSamples returns a first sample of the sizes of the case and further ones of random sizes,
+// up to twice as long.
 func packedSamples(c *Case) []packedSample {
 	s := packedSample{c.Size("prefix"), c.Size("a"), c.Size("b")}
 	all := []packedSample{s}
@@ -56,7 +57,7 @@ func attentionSpec(c *Case, rows kernels.Rows) (kernels.AttentionSpec, *kernels.
 	return kernels.AttentionSpec{Rows: rows, Heads: c.Size("heads"), KVHeads: c.Size("kv"), HeadDim: c.Size("dim")}, t
 }
 
-// halfGarbage makes the row statistics with NaN where the device has to write.
+// halfGarbage returns the row statistics with NaN where the kernel has to write.
 func halfGarbage(c *Case, host []float32, written int) *CaseTensor {
 	v := append([]float32(nil), host...)
 	for i := written; i < len(v); i += 2 {
@@ -111,8 +112,8 @@ func attentionBackwardCase(c *Case) {
 	}
 }
 
-// Decoding: few queries against a cache whose slots beyond the ranges were
-// never written.
+// attentionDecodeCase has a few queries and a cache whose slots outside the ranges were never
+// written.
 func attentionDecodeCase(c *Case) {
 	s, t := attentionSpec(c, kernels.FixedRows(c.Size("rows")))
 	prefix, own := c.Size("prefix"), c.Size("own")

@@ -2,11 +2,12 @@ package kerneltest
 
 import (
 	"math"
+
 	"nextquill/core/kernels"
 )
 
-// AttentionRef is AttentionForward on the CPU, in float64. rows is
-// len(ranges)/4; the second values of stats stay as they are.
+// AttentionRef is AttentionForward on the CPU, in float64. The number of rows is len(ranges)/4. It
+// leaves the second values of stats unchanged.
 func AttentionRef(s kernels.AttentionSpec, q, k, v []float32, ranges []uint32, out, stats []float32) {
 	d := s.HeadDim
 	for i := range len(ranges) / 4 {
@@ -26,8 +27,8 @@ func AttentionRef(s kernels.AttentionSpec, q, k, v []float32, ranges []uint32, o
 	}
 }
 
-// AttentionGradRef is the backward on the CPU, in float64: dq, dk and dv are
-// written, and the second values of stats.
+// AttentionGradRef is the backward pass on the CPU, in float64. It writes dq, dk, dv and the second
+// values of stats.
 func AttentionGradRef(s kernels.AttentionSpec, q, k, v []float32, ranges []uint32, dout, dq, dk, dv, stats []float32) {
 	d := s.HeadDim
 	sumK, sumV := make([]float64, len(k)), make([]float64, len(v))
@@ -64,9 +65,10 @@ func AttentionGradRef(s kernels.AttentionSpec, q, k, v []float32, ranges []uint3
 	}
 }
 
-// probabilities returns row i's softmax over the keys it sees, for head h, and
-// the log-sum-exp of its scores.
-func probabilities(s kernels.AttentionSpec, q, k []float32, ranges []uint32, i, h int) (p []float64, keys []int, lse float64) {
+// probabilities returns the softmax of row i over the keys that it attends to, for head h, and the
+// log-sum-exp of its scores.
+func probabilities(s kernels.AttentionSpec, q, k []float32, ranges []uint32, i, h int) (p []float64, keys []int,
+	lse float64) {
 	at := (i*s.Heads + h) * s.HeadDim
 	qi := q[at : at+s.HeadDim]
 	top := math.Inf(-1)

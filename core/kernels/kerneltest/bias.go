@@ -24,7 +24,8 @@ func biasCase(c *Case) {
 	n, f := c.Size("rows"), c.Size("features")
 	bias, y, sums := c.Random("bias", f), c.Random("y", n*f), c.Random("sums", f)
 	c.Dyn.Tokens = uint32(n)
-	c.Record(kernels.AddBias(kernels.PerToken, f, bias.GPU, y.GPU), kernels.ColumnSums(kernels.PerToken, f, y.GPU, sums.GPU))
+	c.Record(kernels.AddBias(kernels.PerToken, f, bias.GPU, y.GPU),
+		kernels.ColumnSums(kernels.PerToken, f, y.GPU, sums.GPU))
 	AddBiasRef(bias.Host, y.Host)
 	ColumnSumsRef(y.Host, sums.Host)
 	c.Expect(y, 0)

@@ -3,11 +3,12 @@ package kerneltest
 import (
 	"math"
 	"math/rand/v2"
+
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 )
 
-// Case is one run of one kernel against its CPU reference.
+// Case is one run of one kernel and its CPU reference.
 type Case struct {
 	Spec CaseSpec
 	Dyn  kernels.Dyn
@@ -20,7 +21,7 @@ type Case struct {
 	expect []expectation
 }
 
-// CaseTensor is the same values on both sides.
+// CaseTensor is a tensor on the device and its expected or initial values on the host.
 type CaseTensor struct {
 	Host []float32
 	GPU  *gpu.Tensor
@@ -32,7 +33,7 @@ type expectation struct {
 	bits      bool // compared as words
 }
 
-// Size returns a size of the case; a case that lacks it panics.
+// Size returns a size of the case. It panics if the case has no such size.
 func (c *Case) Size(name string) int {
 	n, ok := c.Spec.Sizes[name]
 	if !ok {
@@ -47,7 +48,7 @@ func (c *Case) Flag(name string) bool { return c.Spec.Sizes[name] != 0 }
 // Param returns a float parameter of the case.
 func (c *Case) Param(name string) float32 { return c.Spec.Params[name] }
 
-// Rand is the case's generator, seeded by its name.
+// Rand is the random generator of the case, seeded with its name.
 func (c *Case) Rand() *rand.Rand { return c.rng }
 
 // Random makes a tensor of n normal values.
@@ -79,8 +80,8 @@ func (c *Case) Words(name string, v []uint32) *gpu.Tensor {
 	return t
 }
 
-// Garbage makes an output tensor of n values that are NaN on the device, so that
-// an element which the kernel does not write is seen; Host is zero.
+// Garbage makes an output tensor of n values that are NaN on the device, so that an element that
+// the kernel does not write is detected. Host is zero.
 func (c *Case) Garbage(name string, n int) *CaseTensor {
 	v := make([]float32, n)
 	for i := range v {
@@ -104,13 +105,13 @@ func (c *Case) Record(ds ...gpu.Dispatch) {
 	}
 }
 
-// Expect compares t's device content with t.Host after the run: every element
+// Expect compares the content of t on the device with t.Host after the run: every element must be
 // within tolerance·(1+|want|).
 func (c *Case) Expect(t *CaseTensor, tolerance float64) {
 	c.expect = append(c.expect, expectation{t: t, tolerance: tolerance})
 }
 
-// ExpectBits is Expect for words that are no numbers.
+// ExpectBits is Expect for words that are not numbers.
 func (c *Case) ExpectBits(t *CaseTensor) {
 	c.expect = append(c.expect, expectation{t: t, bits: true})
 }
@@ -127,13 +128,13 @@ func (c *Case) RandomRows(name string, rows, features int) *CaseTensor {
 	return c.Values(name, v)
 }
 
-// GarbageRows is Garbage for [rows, features] with padded rows; the kernel has
-// to write the padding too.
+// GarbageRows is Garbage for [rows, features] with padded rows. The kernel has to write the
+// padding, too.
 func (c *Case) GarbageRows(name string, rows, features int) *CaseTensor {
 	return c.Garbage(name, rows*kernels.RowStride(features))
 }
 
-// rowForm is the form that a case asks for by its size "workgroup".
+// rowForm is the form that a case selects by its size "workgroup".
 func (c *Case) rowForm() kernels.RowForm {
 	if c.Flag("workgroup") {
 		return kernels.WorkgroupPerRow

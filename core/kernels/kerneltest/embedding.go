@@ -20,8 +20,8 @@ func EmbeddingGradRef(features int, ids []uint32, dx, dtable []float32) {
 	}
 }
 
-// randomIDs draws n ids below vocab, about half of them the same one: text
-// repeats its frequent words.
+// randomIDs draws n ids below vocab. About half of them are equal, because text repeats its
+// frequent words.
 func (c *Case) randomIDs(n, vocab int) []uint32 {
 	ids := make([]uint32, n)
 	for i := range ids {
@@ -41,7 +41,8 @@ func embeddingCase(c *Case) {
 	index, parts := c.Words("ids", ids), max(1, c.Spec.Sizes["parts"])
 	var whole []float32
 	for p := range parts {
-		s := kernels.EmbeddingSpec{Rows: kernels.PerToken, Features: f, Vocab: v, First: p * v / parts, Format: c.format()}
+		s := kernels.EmbeddingSpec{Rows: kernels.PerToken, Features: f, Vocab: v, First: p * v / parts,
+			Format: c.format()}
 		s.Count = (p+1)*v/parts - s.First
 		table, values := c.matrix("table", s.Format, s.Count, kernels.RowStride(f))
 		c.Record(kernels.Embedding(s, index, table, out.GPU))
@@ -56,7 +57,8 @@ func embeddingGradCase(c *Case) {
 	ids, dx, dtable := c.randomIDs(n, v), c.RandomRows("dx", n, f), c.RandomRows("dtable", v, f)
 	segments, order, uniques := kernels.EmbeddingSegments(ids)
 	c.Dyn.Tokens = uint32(n)
-	c.Record(kernels.EmbeddingGrad(kernels.PerToken, f, c.Words("segments", segments), c.Words("order", order), c.Words("uniques", uniques), dx.GPU, dtable.GPU))
+	c.Record(kernels.EmbeddingGrad(kernels.PerToken, f, c.Words("segments", segments), c.Words("order", order),
+		c.Words("uniques", uniques), dx.GPU, dtable.GPU))
 	EmbeddingGradRef(f, ids, dx.Host, dtable.Host)
 	c.Expect(dtable, 2e-6)
 }

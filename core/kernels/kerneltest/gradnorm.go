@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"math"
+
 	"nextquill/core/kernels"
 )
 
@@ -29,7 +30,7 @@ func gradnormCase(c *Case) {
 	a, b := c.Size("a"), c.Size("b")
 	ga, gb, norm := c.Random("a", a), c.Random("b", b), c.Garbage("norm", 4)
 	if c.Flag("infinite") {
-		// The square of the largest is infinite, and no other value is.
+		// Only the square of the last value is infinite.
 		ga = c.Values("a", append(make([]float32, a-1), math.MaxFloat32))
 	}
 	pa, pb := kernels.GradNormParts(a), kernels.GradNormParts(b)

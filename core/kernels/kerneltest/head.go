@@ -7,7 +7,7 @@ import (
 	"nextquill/core/kernels"
 )
 
-// Where a token's state has what.
+// The values in the state of a token, as in shaders/head_reduce.wgsl.
 const (
 	headPeakWith = iota
 	headSumWith
@@ -19,8 +19,8 @@ const (
 	headLabelWithout
 )
 
-// HeadReduceRef is HeadInit and HeadReduce over a whole vocabulary on the CPU:
-// logits [head rows, vocab].
+// HeadReduceRef is HeadInit and HeadReduce over the complete vocabulary on the CPU: logits is [head
+// rows, vocab].
 func HeadReduceRef(dual bool, vocab int, logits []float32, targets []uint32, state []float32) {
 	n := len(targets)
 	for r, y := range targets {
@@ -39,8 +39,8 @@ func HeadReduceRef(dual bool, vocab int, logits []float32, targets []uint32, sta
 	}
 }
 
-// HeadGradRef is HeadGrad over a whole vocabulary on the CPU: it replaces logits
-// [head rows, vocab] by their gradient.
+// HeadGradRef is HeadGrad over the complete vocabulary on the CPU. It replaces logits [head rows,
+// vocab] by their gradient.
 func HeadGradRef(dual bool, vocab int, counterfactual bool, logits []float32, targets []uint32, coef []float32) {
 	n := len(targets)
 	for r, y := range targets {
@@ -138,7 +138,8 @@ func headCase(c *Case) {
 		b, _ := z.GPU.Handle()
 		c.ctx.WriteF32(b, 0, part)
 		c.Record(kernels.HeadReduce(dual, c0, cols, stride, z.GPU, targets, state.GPU, c.rowForm()))
-		grads = append(grads, kernels.HeadGrad(dual, c0, cols, stride, counterfactual, z.GPU, targets, state.GPU, coef.GPU))
+		grads = append(grads, kernels.HeadGrad(dual, c0, cols, stride, counterfactual, z.GPU, targets, state.GPU,
+			coef.GPU))
 		c.Expect(z, 5e-6)
 	}
 	c.Record(grads...)

@@ -1,19 +1,19 @@
 package kerneltest
 
 import (
+	"slices"
+
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
-	"slices"
 )
 
-// linearTolerance covers the rounding of sums of some hundred products of values
-// around 1.
+// linearTolerance covers the rounding of sums of several hundred products of values around 1.
 const linearTolerance = 5e-5
 
-// linearCase reads the sizes that all three products share. Rows: "rows", counted
-// by tokens, or fixed with the flag "fixed". "stride" is OutStride, "offset" Offset,
-// "format" the weights' Format; "variant" is an index of everyLinearVariant; without it
-// the device's default runs. Weights in kernels.F16 are read by shader-f16 where the device has it.
+// linearCase reads the sizes that all three products share. "rows" is the number of tokens, or
+// fixed with the flag "fixed"; "stride" is OutStride, "offset" Offset, "format" the Format of the
+// weights. "variant" is an index of everyLinearVariant; without it, the default of the device runs.
+// Weights in F16 are read by shader-f16 if the device has it.
 func linearCase(c *Case) (s kernels.LinearSpec, n int, t kernels.Tune) {
 	n = c.Size("rows")
 	s = kernels.LinearSpec{
@@ -37,12 +37,13 @@ func linearCase(c *Case) (s kernels.LinearSpec, n int, t kernels.Tune) {
 	return withStride(s), n, t
 }
 
-// everyLinearVariant is the list that a case's size "variant" is an index of: the variants of a device with every feature.
+// everyLinearVariant returns the variants of a device with every feature. The size "variant" of a
+// case is an index of it.
 func everyLinearVariant() []kernels.LinearVariant {
 	return kernels.LinearVariants(gpu.Info{Subgroups: true, SubgroupMinSize: 4})
 }
 
-// output makes what a product writes: values to add to, or garbage to replace.
+// output makes the output tensor of a product: values to add to, or garbage to replace.
 func output(s kernels.LinearSpec, c *Case, name string, n int) *CaseTensor {
 	if s.Accumulate {
 		return c.Random(name, n)
@@ -65,7 +66,7 @@ func linearForwardCase(c *Case) {
 	s, n, t := linearCase(c)
 	x := c.Random("x", n*s.In)
 	w, values := c.matrix("w", s.Format, s.Out, s.In)
-	// Random, not garbage: columns past the next multiple of 4 stay.
+	// Random and not garbage, because columns beyond the next multiple of 4 must not change.
 	y := c.Random("y", n*s.OutStride)
 	u, b := &CaseTensor{}, &CaseTensor{}
 	if s.Rank > 0 {

@@ -7,9 +7,9 @@ import (
 	"nextquill/core/kernels"
 )
 
-// linear_half takes a product that reads its weights as words off the same product that
-// reads them by shader-f16: nothing is left, to the bit, also of weights that are
-// subnormal. An adapter without shader-f16 subtracts what it adds.
+// linearHalfCase subtracts a product that reads its weights as words from the same product that
+// reads them by shader-f16. The difference is exactly 0, also for subnormal weights. Without
+// shader-f16 both products are the same.
 func linearHalfCase(c *Case) {
 	s, n, half := linearCase(c)
 	s.Format, s.Accumulate = kernels.F16, false

@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"math"
+
 	"nextquill/core/kernels"
 )
 
@@ -20,7 +21,8 @@ func TokenStatsRef(dual bool, state, tokens []float32) {
 			without := logp(s[headLabelWithout], s[headPeakWithout], s[headSumWithout])
 			t[kernels.TokenLogpWithout] = float32(without)
 			t[kernels.TokenDCE] = float32(math.Exp(with) - math.Exp(without))
-			t[kernels.TokenCEMCE] = float32(-logp(s[headLabelWith]-s[headLabelWithout], s[headPeakDiff], s[headSumDiff]))
+			t[kernels.TokenCEMCE] = float32(-logp(s[headLabelWith]-s[headLabelWithout], s[headPeakDiff],
+				s[headSumDiff]))
 		}
 	}
 }
@@ -102,8 +104,8 @@ func LossCoefsRef(s kernels.CoefSpec, normNTP, normAlign float32, tokens, slot, 
 	}
 }
 
-// headState makes states of random logits over a small vocabulary; in some tokens
-// the branches are near each other, as where history tells nothing.
+// headState makes states of random logits over a small vocabulary. In some tokens the two branches
+// are nearly equal, as they are where the history has no effect.
 func (c *Case) headState(n int, dual bool) *CaseTensor {
 	const vocab = 23
 	logits, targets := make([]float32, 2*n*vocab), make([]uint32, n)

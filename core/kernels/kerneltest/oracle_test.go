@@ -12,14 +12,13 @@ import (
 	"nextquill/core/kernels/kerneltest"
 )
 
-// An oracleTensor is a tensor of testdata/oracle/kernels.json, computed by PyTorch
-// in float64.
+// An oracleTensor is a tensor of testdata/oracle/kernels.json, which PyTorch computed in float64.
 type oracleTensor struct {
 	Shape []int     `json:"shape"`
 	Data  []float32 `json:"data"`
 }
 
-// rows returns the tensor with rows padded as kernels want them.
+// rows returns the tensor with the row padding that kernels require.
 func (t oracleTensor) rows() []float32 {
 	features := t.Shape[len(t.Shape)-1]
 	stride := kernels.RowStride(features)
@@ -58,7 +57,7 @@ func oracleCases(t *testing.T, op string) []oracleCase {
 	return found
 }
 
-// The CPU references that shaders are compared with agree with PyTorch.
+// The CPU references agree with PyTorch.
 func TestReferencesAgreeWithPyTorch(t *testing.T) {
 	for _, c := range oracleCases(t, "rms_norm") {
 		var eps float32

@@ -39,13 +39,13 @@ func QuantiseRef(f kernels.Format, rows, columns int, values []float32) []uint32
 	return out
 }
 
-// Exponents and words of floats that decide something.
+// Bit patterns and limits of the formats.
 const (
 	infinite   = 0x7f800000
-	leastHalf  = 0x38800000 // 2⁻¹⁴, binary16's least normal number, as an f32
-	pastHalf   = 0x47800000 // 2¹⁶, more than binary16 has
-	halfBias   = 0x38000000 // what the exponents differ by
-	halfSteps  = 1 << 24    // a subnormal binary16 counts these of a 1
+	leastHalf  = 0x38800000 // 2⁻¹⁴, the smallest normal binary16, as an f32
+	pastHalf   = 0x47800000 // 2¹⁶, which exceeds binary16, as an f32
+	halfBias   = 0x38000000 // difference of the exponent biases
+	halfSteps  = 1 << 24    // a subnormal binary16 is a multiple of 1/halfSteps
 	tooSmall   = 0x1p-96
 	infinities = 0x7c007c00 // two binary16 infinities
 )
@@ -59,7 +59,7 @@ func broken(values []float32) bool {
 	return false
 }
 
-// nearestHalf is the binary16 nearest to v, to even where two are.
+// nearestHalf is the binary16 nearest to v, rounding ties to even.
 func nearestHalf(v float32) uint32 {
 	bits, sign := math.Float32bits(v)&0x7fffffff, math.Float32bits(v)>>16&0x8000
 	if bits >= leastHalf {
@@ -68,7 +68,7 @@ func nearestHalf(v float32) uint32 {
 	return sign | uint32(math.RoundToEven(float64(math.Float32frombits(bits))*halfSteps))
 }
 
-// truncatedHalf is the binary16 below |v|, and 1 when it is less.
+// truncatedHalf is |v| rounded down to binary16; less is 1 if that changed the value.
 func truncatedHalf(v float32) (half, less uint32) {
 	bits := math.Float32bits(v) & 0x7fffffff
 	if bits >= leastHalf {
@@ -84,12 +84,12 @@ func truncatedHalf(v float32) (half, less uint32) {
 	return uint32(steps), less
 }
 
-// nearestStep is the factor from 0 to last with which d comes nearest to v ≥ 0.
+// nearestStep is the q from 0 to last with q·d nearest to v ≥ 0.
 func nearestStep(v, d, last float32) uint32 {
 	if d == 0 {
 		return 0
 	}
-	// In float64 v/d is close enough, and the borders between steps are exact.
+	// In float64 the quotient is exact enough, and the boundaries between steps are exact.
 	q := math.Floor(min(float64(v)/float64(d)+.5, float64(last)))
 	if float64(v) < float64(d)*(q-.5) && q > 0 {
 		q--
@@ -100,7 +100,7 @@ func nearestStep(v, d, last float32) uint32 {
 	return uint32(min(q, float64(last)))
 }
 
-// quantiseQ8 packs a block: d and bytes.
+// quantiseQ8 packs a block: d, then bytes.
 func quantiseQ8(values []float32) []uint32 {
 	out := make([]uint32, 9)
 	if broken(values) {
@@ -128,7 +128,7 @@ func quantiseQ8(values []float32) []uint32 {
 	return out
 }
 
-// quantiseQ4 packs a block: d, m, and half bytes.
+// quantiseQ4 packs a block: d, m, then half bytes.
 func quantiseQ4(values []float32) []uint32 {
 	out := make([]uint32, 5)
 	if broken(values) {
@@ -179,10 +179,10 @@ func DequantiseRef(f kernels.Format, rows, columns int, packed []uint32) []float
 	return out
 }
 
-// format is the Format that a case asks for by its size "format"; kernels.F32 without.
+// format is the Format that a case selects by its size "format"; F32 without it.
 func (c *Case) format() kernels.Format { return kernels.Format(c.Spec.Sizes["format"]) }
 
-// matrix makes a random matrix in a format, and gives the values that it then holds.
+// matrix makes a random matrix in a format, and returns the values that it then holds.
 func (c *Case) matrix(name string, f kernels.Format, rows, columns int) (*gpu.Tensor, []float32) {
 	values := make([]float32, rows*columns)
 	for i := range values {
@@ -192,8 +192,8 @@ func (c *Case) matrix(name string, f kernels.Format, rows, columns int) (*gpu.Te
 	return c.Words(name, words), DequantiseRef(f, rows, columns, words)
 }
 
-// weightsOfAllKinds makes blocks that are hard to quantise: wide and narrow ranges, of
-// one sign, constant, zero, subnormal in binary16, and values at the borders of steps.
+// weightsOfAllKinds makes blocks that are hard to quantise: wide and narrow ranges, values of one
+// sign, constants, zeros, subnormals of binary16, and values at the boundaries of steps.
 func (c *Case) weightsOfAllKinds(rows, columns int) []float32 {
 	values := make([]float32, rows*columns)
 	scale, shift, grid := 1., 0., 0.
@@ -216,7 +216,8 @@ func (c *Case) weightsOfAllKinds(rows, columns int) []float32 {
 	return values
 }
 
-// Both ways at once; "broken" puts an infinity and a NaN into the first block.
+// quantiseCase converts in both directions. "broken" puts an infinity and a NaN into the first
+// block.
 func quantiseCase(c *Case) {
 	f, rows, columns := c.format(), c.Size("rows"), c.Size("columns")
 	values := c.weightsOfAllKinds(rows, columns)

@@ -14,8 +14,8 @@ import (
 	"nextquill/core/kernels/kerneltest"
 )
 
-// TestFormatsMatchNumPy holds the words of each format, and the values that they stand
-// for, to those of testdata/oracle/quantise.py, bit for bit.
+// TestFormatsMatchNumPy compares the words of each format, and the values that they stand for, with
+// those of testdata/oracle/quantise.py, bit for bit.
 func TestFormatsMatchNumPy(t *testing.T) {
 	raw, err := os.ReadFile("../../../testdata/oracle/formats.json")
 	require.NoError(t, err)
@@ -35,7 +35,8 @@ func TestFormatsMatchNumPy(t *testing.T) {
 		words := kerneltest.QuantiseRef(f, golden.Rows, golden.Columns, golden.Values)
 		require.Equal(t, want.Words, words, name)
 		for i, v := range kerneltest.DequantiseRef(f, golden.Rows, golden.Columns, words) {
-			require.Equal(t, math.Float32bits(want.Values[i])&0x7fffffff, math.Float32bits(v)&0x7fffffff, "%s %d", name, i)
+			require.Equal(t, math.Float32bits(want.Values[i])&0x7fffffff, math.Float32bits(v)&0x7fffffff, "%s %d", name,
+				i)
 		}
 	}
 }

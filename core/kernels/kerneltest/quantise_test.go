@@ -3,15 +3,16 @@ package kerneltest_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"nextquill/core/kernels"
-	"nextquill/core/kernels/kerneltest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"nextquill/core/kernels"
+	"nextquill/core/kernels/kerneltest"
 )
 
-// TestFormatsKeepWeights bounds what a format loses of normal weights, relative to their
-// deviation: half a step of a block's range.
+// TestFormatsKeepWeights limits the error of each format for normally distributed weights, relative
+// to their standard deviation: half a step of the range of a block.
 func TestFormatsKeepWeights(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	w := make([]float32, 64*256)

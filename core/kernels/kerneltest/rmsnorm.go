@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"math"
+
 	"nextquill/core/kernels"
 )
 
@@ -67,7 +68,8 @@ func rmsnormGradCase(c *Case) {
 	}
 	c.Dyn.Tokens = uint32(n)
 	c.Record(
-		kernels.RMSNormGrad(kernels.PerToken, f, c.Flag("accumulate"), x.GPU, gain.GPU, scale.GPU, dy.GPU, dx.GPU, c.rowForm()),
+		kernels.RMSNormGrad(kernels.PerToken, f, c.Flag("accumulate"), x.GPU, gain.GPU, scale.GPU, dy.GPU, dx.GPU,
+			c.rowForm()),
 		kernels.RMSNormGainGrad(kernels.PerToken, f, x.GPU, scale.GPU, dy.GPU, dgain.GPU))
 	RMSNormGradRef(f, x.Host, gain.Host, scale.Host, dy.Host, dx.Host, dgain.Host)
 	c.Expect(dx, 1e-5)

@@ -27,7 +27,8 @@ func rowsGatherCase(c *Case) {
 	at := c.Words("index", index)
 	x, y, z := c.RandomRows("x", total, f), c.GarbageRows("y", n, f), c.RandomRows("z", total, f)
 	c.Dyn.Rows = uint32(n)
-	c.Record(kernels.GatherRows(kernels.PerHeadRow, f, at, x.GPU, y.GPU), kernels.ScatterRows(kernels.PerHeadRow, f, at, y.GPU, z.GPU))
+	c.Record(kernels.GatherRows(kernels.PerHeadRow, f, at, x.GPU, y.GPU),
+		kernels.ScatterRows(kernels.PerHeadRow, f, at, y.GPU, z.GPU))
 	GatherRowsRef(f, index, x.Host, y.Host)
 	ScatterRowsRef(f, index, y.Host, z.Host)
 	c.Expect(y, 0)

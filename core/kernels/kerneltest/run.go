@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+
 	"nextquill/core/gpu"
 )
 
-// CaseResult is how far a kernel was from its reference.
+// CaseResult is the deviation of a kernel from its reference.
 type CaseResult struct {
 	Case string `json:"case"`
-	// Error is the largest |got−want| / (1+|want|) over its tolerance; a case
-	// passes at 1 or less.
+	// Error is the largest |got−want| / (1+|want|), divided by the tolerance. A case passes at 1 or
+	// less.
 	Error float64 `json:"error"`
-	// Message says what went wrong; empty when the case passed.
+	// Message says what is wrong. It is empty if the case passed.
 	Message string `json:"message,omitempty"`
 }
 
@@ -47,7 +48,7 @@ func RunCase(ctx context.Context, g *gpu.Context, spec CaseSpec) (res CaseResult
 		return res, err
 	}
 	if len(c.expect) == 0 {
-		res.Message = "the case expects nothing"
+		res.Message = "the case compares nothing"
 	}
 	for _, e := range c.expect {
 		b, off := e.t.GPU.Handle()

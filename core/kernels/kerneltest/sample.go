@@ -2,13 +2,15 @@ package kerneltest
 
 import (
 	"math"
-	"nextquill/core/kernels"
 	"sort"
+
+	"nextquill/core/kernels"
 )
 
-// SampleRef is Sample on the CPU, by sorting; without is nil with one branch. The
-// caller marks the id as seen.
-func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []float32, seen []uint32) kernels.SampledToken {
+// SampleRef is Sample on the CPU, by sorting. without is nil with one branch. The caller marks the
+// id as seen.
+func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []float32,
+	seen []uint32) kernels.SampledToken {
 	vocab := len(with)
 	logits, ids := make([]float32, vocab), make([]int, vocab)
 	for i := range logits {
@@ -39,7 +41,7 @@ func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []fl
 	return token
 }
 
-// drawRef draws from logits, whose ids are sorted from the largest down.
+// drawRef draws from logits; ids is sorted by logit, the largest first.
 func drawRef(p kernels.SampleParams, seed, position uint32, logits []float32, ids []int) int {
 	scaled := func(i int) float32 { return logits[i] / p.Temperature }
 	weights := make([]float64, len(logits))
@@ -98,7 +100,7 @@ func sampleCase(c *Case) {
 	c.Dyn.Seed, c.Dyn.Position, c.Dyn.Slot = uint32(c.Size("seed")), 77, 1
 	values := make([]float32, 2*stride)
 	for i := range values {
-		// Coarse values, so that many are equal.
+		// Coarse values, so that many of them are equal.
 		values[i] = float32(math.Round(c.rng.NormFloat64()*24) / 8)
 	}
 	mask := make([]uint32, vocab)
@@ -128,7 +130,7 @@ func sampleCase(c *Case) {
 		row[3] = math.Float32frombits(1)
 	}
 	next.Host[0] = math.Float32frombits(want.ID)
-	c.Expect(next, 0) // ids and marks are words: only equal bits will do
+	c.Expect(next, 0) // ids and marks are words: compare bits
 	c.Expect(&CaseTensor{marked, seen}, 0)
 	c.Expect(out, 2e-6)
 }

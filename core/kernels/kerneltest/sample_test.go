@@ -15,8 +15,8 @@ import (
 	"nextquill/native"
 )
 
-// The cut and the draw are the reference's for every one of many seeds, settings
-// and logits (a case's name seeds its logits).
+// The kernel and the reference draw the same tokens for many seeds, settings and logits (the name
+// of a case is the seed of its logits).
 func TestSampleDrawsWhatSortingDraws(t *testing.T) {
 	dev, err := native.Open(nil)
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestSampleDrawsWhatSortingDraws(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Draws over positions have the distribution that they are drawn from.
+// Draws over positions have the expected distribution.
 func TestSampleRefDistribution(t *testing.T) {
 	logits := []float32{0, 1, 2, -1, 0.5}
 	var total float64
@@ -60,7 +60,7 @@ func TestSampleRefDistribution(t *testing.T) {
 	require.Less(t, chi2, 18.5, "the 0.1%% quantile of χ² with 4 degrees of freedom; counts %v", counts)
 }
 
-// What is kept: the cuts of transformers' top-k and top-p warpers.
+// The kept tokens are those of the top-k and top-p warpers of transformers.
 func TestSampleRefKeepsTheNucleus(t *testing.T) {
 	logits := make([]float32, 4) // probabilities 0.5, 0.3, 0.15, 0.05
 	for i, p := range []float64{.15, .5, .05, .3} {
@@ -78,5 +78,6 @@ func TestSampleRefKeepsTheNucleus(t *testing.T) {
 	require.Equal(t, map[uint32]bool{1: true, 3: true}, kept(kernels.SampleParams{TopP: .79}))
 	require.Equal(t, map[uint32]bool{1: true, 3: true, 0: true}, kept(kernels.SampleParams{TopP: .81}))
 	require.Equal(t, map[uint32]bool{1: true, 3: true}, kept(kernels.SampleParams{TopP: 1, TopK: 2}))
-	require.Equal(t, map[uint32]bool{1: true}, kept(kernels.SampleParams{TopP: .6, TopK: 2}), "0.5 is 0.625 of what top-k leaves")
+	require.Equal(t, map[uint32]bool{1: true}, kept(kernels.SampleParams{TopP: .6, TopK: 2}),
+		"0.5 is 0.625 of what top-k leaves")
 }

@@ -1,6 +1,6 @@
-// Package kerneltest checks the compute kernels of core/kernels: it has a plain CPU reference of every
-// kernel and the suite of cases that compares the two on a device. Every host runs the same cases: Go
-// tests on native wgpu, the guest under wazero, the guest in a browser.
+// Package kerneltest checks the compute kernels of core/kernels: it has a plain CPU reference of
+// every kernel and the suite of cases that compares the two on a device. Every host runs the same
+// cases: Go tests on native wgpu, the guest under wazero, the guest in a browser.
 package kerneltest
 
 import (
@@ -60,11 +60,12 @@ func Cases() ([]CaseSpec, error) {
 	return all, nil
 }
 
-// Runners names all kernels that have a case runner.
+// Runners returns the names of all kernels that have a runner.
 func Runners() []string { return sortedKeys(runners) }
 
-// runners are the kernels that the case files know. A runner prepares inputs with the Case's methods, records dispatches,
-// computes the reference on the CPU and says what to compare. The table is never written.
+// runners are the kernels that the case files can name. A runner prepares inputs with the methods
+// of Case, records dispatches, computes the reference on the CPU and says what to compare. The
+// table is never written.
 var runners = map[string]func(*Case){
 	"adamw":              adamwCase,
 	"add":                addCase,

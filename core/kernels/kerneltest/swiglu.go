@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"math"
+
 	"nextquill/core/kernels"
 )
 
@@ -23,7 +24,7 @@ func SwiGLUGradRef(gate, up, dy, dgate, dup []float32) {
 	}
 }
 
-// wideGates are gates of all sizes, among them some at which exp overflows.
+// wideGates makes gates of all magnitudes, including some for which exp overflows.
 func (c *Case) wideGates(rows, features int) *CaseTensor {
 	stride := kernels.RowStride(features)
 	gates := make([]float32, rows*stride)

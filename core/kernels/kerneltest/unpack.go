@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"math"
+
 	"nextquill/core/kernels"
 )
 
@@ -23,7 +24,7 @@ func UnpackRef(dtype string, half uint16) float32 {
 	return float32(sign * math.Ldexp(1024+mantissa, exponent-25))
 }
 
-// A case runs through n of the 65,536 values from a first one, in steps.
+// unpackCase converts n of the 65,536 values of 16 bits, from a first one on.
 func unpackCase(c *Case) {
 	n, dtype := c.Size("n"), "F16"
 	if c.Flag("bf16") {
@@ -35,7 +36,7 @@ func unpackCase(c *Case) {
 		if want := UnpackRef(dtype, half); want == want {
 			out.Host[i] = want
 		} else {
-			half, out.Host[i] = 0, 0 // a NaN equals nothing, so it cannot be compared
+			half, out.Host[i] = 0, 0 // NaNs cannot be compared
 		}
 		raw[i/2] |= uint32(half) << (16 * (i % 2))
 	}

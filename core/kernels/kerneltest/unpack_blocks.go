@@ -8,13 +8,14 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// blockTypes are the types by the number that cases use.
+// blockTypes are the types; cases name them by index.
 var blockTypes = []string{"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"}
 
-// halves are where a block of each type has its binary16 numbers.
+// halves are the offsets of the binary16 numbers in a block of each type.
 var halves = map[string][]int{"Q4_K": {0, 2}, "Q5_K": {0, 2}, "Q6_K": {208}, "Q4_1": {0, 2}, "Q5_1": {0, 2}}
 
-// fileBlocks makes a file's blocks of rows·width values with any finite scales, and the values in the order that paired says.
+// fileBlocks makes the blocks of a file with rows·width values and random finite scales. It returns
+// them with the values in the order that paired implies.
 func (c *Case) fileBlocks(dtype string, rows, width, paired int) (raw []uint32, values []float32) {
 	elements, bytes := gguf.Type(dtype).Block()
 	packed := make([]byte, rows*width/elements*bytes)
@@ -27,7 +28,7 @@ func (c *Case) fileBlocks(dtype string, rows, width, paired int) (raw []uint32, 
 			offsets = []int{0}
 		}
 		for _, k := range offsets {
-			// Not infinite, nor after a factor of 8.
+			// Neither the scale nor 8 times the scale may be infinite.
 			if packed[at+k+1]&0x70 == 0x70 {
 				packed[at+k+1] &^= 0x40
 			}
@@ -44,7 +45,7 @@ func (c *Case) fileBlocks(dtype string, rows, width, paired int) (raw []uint32, 
 	return raw, unpaired(stored, width, paired)
 }
 
-// unpaired puts rows back into the order that transformers has them in.
+// unpaired restores the order that rows have in transformers.
 func unpaired(stored []float32, width, paired int) []float32 {
 	out := make([]float32, len(stored))
 	for row := range len(out) / width {
@@ -74,7 +75,8 @@ func repackBlocksCase(c *Case) {
 	copy(out.Host, values)
 	f := kernels.ExactFormat(dtype)
 	packed := c.Garbage("packed", rows*f.RowBytes(width)/4)
-	c.Record(kernels.RepackBlocks(dtype, rows, width, paired, c.Words("raw", raw), packed.GPU), kernels.Dequantise(f, rows, width, packed.GPU, out.GPU))
+	c.Record(kernels.RepackBlocks(dtype, rows, width, paired, c.Words("raw", raw), packed.GPU),
+		kernels.Dequantise(f, rows, width, packed.GPU, out.GPU))
 	c.Expect(out, 0)
 }
 

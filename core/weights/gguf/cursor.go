@@ -9,16 +9,16 @@ import (
 	"nextquill/core/fault"
 )
 
-// window is how much of the header is read at a time.
+// window is the number of header bytes read at a time.
 const window = 256 << 10
 
-// cursor reads the header from front to back. The first thing wrong is kept in err, and every later question answers a zero
-// value, so that a reader can be written straight down; no length is believed before it is held against what is left.
+// cursor reads the header from front to back. It keeps the first error in err; later reads then
+// return zero values. Every length is checked against the remaining bytes before it is used.
 type cursor struct {
 	ctx   context.Context
 	store blob.Store
 	name  string
-	field string // what is being read, for messages
+	field string // the part being read, for error messages
 	size  int64  // of the file
 	at    int64  // the next byte
 	buf   []byte // the bytes from at on that are in memory
@@ -33,19 +33,20 @@ func (c *cursor) fail(kind fault.Kind, format string, args ...any) *fault.Error 
 	return e
 }
 
-// left is how many bytes of header can still follow.
+// left is the maximum number of header bytes that can follow.
 func (c *cursor) left() uint64 { return uint64(min(c.size, maxHeader) - c.at) }
 
-// take returns the next n bytes, valid until the next call, or nil.
+// take returns the next n bytes, valid until the next call, or nil after an error.
 func (c *cursor) take(n uint64) []byte {
 	if c.err != nil {
 		return nil
 	}
 	if n > c.left() {
 		if c.size > maxHeader {
-			c.fail(fault.TooLarge, "lies past the first bytes of the file, where a header ends").WithLimit("%d bytes", maxHeader)
+			c.fail(fault.TooLarge, "is beyond the maximum header size").WithLimit("%d bytes", maxHeader)
 		} else {
-			c.fail(fault.Malformed, "needs %d bytes at byte %d, the file has %d", n, c.at, c.size).WithRemedy(fetchAgain)
+			c.fail(fault.Malformed, "needs %d bytes at byte %d, but the file has %d", n, c.at, c.size).
+				WithRemedy(downloadAgain)
 		}
 		return nil
 	}
@@ -76,22 +77,23 @@ func (c *cursor) u64() uint64 { return c.number(8) }
 func (c *cursor) text(what string, limit uint64) string {
 	n := c.u64()
 	if c.err == nil && n > limit {
-		c.fail(fault.TooLarge, "%s is %d bytes long", what, n).WithLimit("%d bytes", limit).WithRemedy(fetchAgain)
+		c.fail(fault.TooLarge, "%s is %d bytes long", what, n).WithLimit("%d bytes", limit).WithRemedy(downloadAgain)
 	}
 	return string(c.take(n))
 }
 
-// count reads how many things of at least size bytes follow.
+// count reads the number of items that follow, each at least size bytes long.
 func (c *cursor) count(what string, size, limit uint64) int {
 	n := c.u64()
 	switch {
 	case c.err != nil:
 		return 0
 	case n > limit:
-		c.fail(fault.TooLarge, "%d %s", n, what).WithLimit("%d", limit).WithRemedy(fetchAgain)
+		c.fail(fault.TooLarge, "%d %s", n, what).WithLimit("%d", limit).WithRemedy(downloadAgain)
 		return 0
 	case n > c.left()/size:
-		c.fail(fault.Malformed, "%d %s cannot lie in the %d bytes that are left", n, what, c.left()).WithRemedy(fetchAgain)
+		c.fail(fault.Malformed, "%d %s do not fit in the remaining %d bytes", n, what, c.left()).
+			WithRemedy(downloadAgain)
 		return 0
 	}
 	return int(n)

@@ -8,9 +8,9 @@ import (
 	"nextquill/core/internal/half"
 )
 
-// Dequantise unpacks whole blocks: len(dst) values from src, bit for bit what the gguf package of Python gives (ggml's
-// dequantize_row_*). Products are rounded before they are added to: the conversions float32(a*b) below keep a compiler from
-// fusing them. A type we do not read, or lengths that do not agree, are the caller's mistake and panic.
+// Dequantise unpacks len(dst) values from complete blocks in src, bit for bit like Python's gguf
+// package (ggml's dequantize_row_*). The conversions float32(a*b) round products before additions,
+// so the compiler cannot fuse them. It panics for an unsupported type or lengths that do not match.
 func Dequantise(t Type, dst []float32, src []byte) {
 	l := layouts[t]
 	if l.elements == 0 || len(dst)%l.elements != 0 || len(src) != len(dst)/l.elements*l.bytes {
@@ -32,7 +32,8 @@ func unpackBF16(dst []float32, b []byte) {
 	dst[0] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16)
 }
 
-// The blocks of 32 hold their low halves first: value i is in the low four bits of byte i, value i+16 in the high four.
+// Blocks of 32 store their first half in low bits: value i is in the low four bits of byte i, value
+// i+16 in the high four.
 
 // unpackQ4_0: f16 d, 16 bytes; x = d·(q − 8).
 func unpackQ4_0(dst []float32, b []byte) {
@@ -52,7 +53,7 @@ func unpackQ4_1(dst []float32, b []byte) {
 	}
 }
 
-// fifth moves bit i of high to where a fifth bit belongs.
+// fifth returns bit i of high, moved to bit 4.
 func fifth(high uint32, i int) byte { return byte(high>>i&1) << 4 }
 
 // unpackQ5_0: f16 d, 32 fifth bits, 16 bytes; x = d·(q − 16).

@@ -1,7 +1,9 @@
-// Package gguf reads GGUF files, versions 2 and 3: metadata, where the tensors lie, and their blocks of quantised values as
-// float32. What the names in a file mean is for the packages above.
+// Package gguf reads and writes GGUF files: metadata, tensor positions, and quantised blocks as
+// float32. It reads versions 2 and 3 and writes version 3. Packages core/weights and core/tokenizer
+// interpret the names in a file.
 //
-// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Files are read by range; opening one reads its header only.
+// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Opening a file reads only its
+// header.
 package gguf
 
 import (
@@ -15,39 +17,40 @@ import (
 	"nextquill/core/fault"
 )
 
-// Limits on a header. They lie well above the largest vocabularies in use (a quarter million tokens, half a million merges).
+// Limits on a header. They are well above the largest vocabularies in use (250,000 tokens, 500,000
+// merges).
 const (
 	maxHeader       = 128 << 20 // bytes before the tensors
 	maxMetadata     = 65536     // entries
-	maxKey          = 65535     // bytes, the format's own limit
+	maxKey          = 65535     // bytes, the format's limit
 	maxString       = 4 << 20   // bytes of one string: chat templates, licences
 	maxArray        = 4 << 20   // elements of one array
 	maxElements     = 8 << 20   // elements of all arrays
 	maxDepth        = 2         // arrays in arrays
 	maxTensors      = 100_000
-	maxName         = 256 // bytes of a tensor's name; ggml's own limit is 64
-	maxRank         = 4   // ggml's own
+	maxName         = 256 // bytes of a tensor's name; ggml's limit is 64
+	maxRank         = 4   // ggml's limit
 	maxAlignment    = 1 << 20
-	maxValues       = 1 << 46 // of one tensor: far over any model, far under what could overflow as bytes
+	maxValues       = 1 << 46 // of one tensor: far above any model; the size in bytes cannot overflow
 	alignmentKey    = "general.alignment"
 	plainAlignment  = 32
 	magic           = "GGUF"
-	fetchAgain      = "the file is truncated or altered: fetch it again"
+	downloadAgain   = "the file is truncated or altered: download it again"
 	minMetadataSize = 8 + 4 + 1
 	minTensorSize   = 8 + 4 + 4 + 8
 )
 
-// File is what the header of a GGUF file says.
+// File is the header of a GGUF file.
 type File struct {
 	Name     string // the blob
 	Version  int
 	Metadata map[string]Value
-	Tensors  []Tensor // in the order of their bytes
+	Tensors  []Tensor // in the order of their data
 
 	spans []span // of the metadata, in the file's order
 }
 
-// span is where a metadata entry's value lies, its kind before it.
+// span is the byte range of a metadata entry's value, including its kind.
 type span struct {
 	key        string
 	begin, end int64
@@ -62,13 +65,13 @@ type Tensor struct {
 	End   int64 // absolute offset after its last byte
 }
 
-// Field names the tensor in a message.
+// Field is the tensor's name in error messages.
 func (t Tensor) Field() string { return "tensor " + fault.Quote(t.Name) }
 
-// Field names a metadata entry in a message.
+// Field is a metadata key's name in error messages.
 func Field(key string) string { return "metadata " + fault.Quote(key) }
 
-// Open reads the header and checks it whole, after which every Tensor can be trusted.
+// Open reads and checks the complete header. Every Tensor of the result is valid.
 func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 	size, err := store.Size(ctx, name)
 	if err != nil {
@@ -84,7 +87,7 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 		f.readTensors(c, tensors)
 	}
 	if c.err == nil {
-		f.place(c)
+		f.placeTensors(c)
 	}
 	if c.err != nil {
 		return nil, c.err
@@ -92,10 +95,10 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 	return f, nil
 }
 
-// readStart reads magic, version and the number of tensors.
+// readStart reads the magic, the version and the number of tensors.
 func (f *File) readStart(c *cursor) (tensors int) {
 	if m := c.take(4); m != nil && string(m) != magic {
-		c.fail(fault.Malformed, "starts with %q, not with %q", m, magic).WithRemedy("this is no GGUF file")
+		c.fail(fault.Malformed, "starts with %q instead of %q", m, magic).WithRemedy("use a GGUF file")
 	}
 	version := c.u32()
 	switch {
@@ -120,12 +123,12 @@ func (f *File) readMetadata(c *cursor) {
 			return
 		}
 		if !utf8.ValidString(key) || key == "" {
-			c.fail(fault.Malformed, "has the key %s", fault.Quote(key)).WithRemedy(fetchAgain)
+			c.fail(fault.Malformed, "has the key %s", fault.Quote(key)).WithRemedy(downloadAgain)
 			return
 		}
 		c.field = Field(key)
 		if _, twice := f.Metadata[key]; twice {
-			c.fail(fault.Malformed, "is given twice").WithRemedy(fetchAgain)
+			c.fail(fault.Malformed, "appears twice").WithRemedy(downloadAgain)
 			return
 		}
 		begin := c.at
@@ -145,7 +148,7 @@ func (f *File) readTensors(c *cursor, n int) {
 		}
 		c.field = t.Field()
 		if t.Name == "" || !utf8.ValidString(t.Name) || seen[t.Name] {
-			c.fail(fault.Malformed, "is a name given twice, or none").WithRemedy(fetchAgain)
+			c.fail(fault.Malformed, "is an empty or repeated name").WithRemedy(downloadAgain)
 			return
 		}
 		seen[t.Name] = true
@@ -154,11 +157,11 @@ func (f *File) readTensors(c *cursor, n int) {
 	}
 }
 
-// readLayout reads shape, type and offset. Begin and End are left relative to the data.
+// readLayout reads shape, type and offset. Begin and End remain relative to the data.
 func (t *Tensor) readLayout(c *cursor) {
 	rank := c.u32()
 	if rank < 1 || rank > maxRank {
-		c.fail(fault.OutOfRange, "has %d dimensions", rank).WithLimit("1 to %d", maxRank).WithRemedy(fetchAgain)
+		c.fail(fault.OutOfRange, "has %d dimensions", rank).WithLimit("1 to %d", maxRank).WithRemedy(downloadAgain)
 		return
 	}
 	values, row := uint64(1), uint64(0)
@@ -171,7 +174,8 @@ func (t *Tensor) readLayout(c *cursor) {
 			row = d
 		}
 		if d == 0 || d > maxValues || values > maxValues/d {
-			c.fail(fault.TooLarge, "has a dimension of %d after %d values", d, values).WithLimit("1 to 2^46 values").WithRemedy(fetchAgain)
+			c.fail(fault.TooLarge, "has a dimension of %d after %d values", d, values).WithLimit("1 to 2^46 values").
+				WithRemedy(downloadAgain)
 			return
 		}
 		values *= d
@@ -190,25 +194,29 @@ func (t *Tensor) readLayout(c *cursor) {
 	}
 	elements, bytes := t.Type.Block()
 	if row%uint64(elements) != 0 {
-		c.fail(fault.Malformed, "has rows of %d values, %s packs %d together", row, t.Type, elements).WithRemedy(fetchAgain)
+		c.fail(fault.Malformed, "has rows of %d values, but %s has blocks of %d", row, t.Type, elements).
+			WithRemedy(downloadAgain)
 		return
 	}
 	if offset > uint64(c.size) {
-		c.fail(fault.Malformed, "starts at byte %d of the data, the file has %d bytes", offset, c.size).WithRemedy(fetchAgain)
+		c.fail(fault.Malformed, "starts at byte %d of the data, but the file has %d bytes", offset, c.size).
+			WithRemedy(downloadAgain)
 		return
 	}
 	t.Begin = int64(offset)
 	t.End = t.Begin + int64(values)/int64(elements)*int64(bytes)
 }
 
-// place makes the offsets absolute and checks that the tensors lie in the file, aligned and apart.
-func (f *File) place(c *cursor) {
+// placeTensors makes the offsets absolute. It checks that the tensors are inside the file, aligned
+// and without overlap.
+func (f *File) placeTensors(c *cursor) {
 	alignment := int64(plainAlignment)
 	if v, ok := f.Metadata[alignmentKey]; ok {
 		n, isInt := v.Int()
 		c.field = Field(alignmentKey)
 		if !isInt || n < 1 || n > maxAlignment || n&(n-1) != 0 {
-			c.fail(fault.OutOfRange, "is %v, no power of two", v.data).WithLimit("1 to %d", maxAlignment).WithRemedy(fetchAgain)
+			c.fail(fault.OutOfRange, "is %v, which is not a power of two", v.data).WithLimit("1 to %d", maxAlignment).
+				WithRemedy(downloadAgain)
 			return
 		}
 		alignment = n
@@ -221,17 +229,18 @@ func (f *File) place(c *cursor) {
 		c.field = t.Field()
 		if t.Begin%alignment != 0 {
 			c.fail(fault.Malformed, "starts at byte %d of the data, which is not aligned", t.Begin).
-				WithLimit("multiples of %d", alignment).WithRemedy(fetchAgain)
+				WithLimit("multiples of %d", alignment).WithRemedy(downloadAgain)
 			return
 		}
 		t.Begin += start
 		t.End += start
 		switch {
 		case t.Begin < at:
-			c.fail(fault.Malformed, "overlaps the tensor before it by %d bytes", at-t.Begin).WithRemedy(fetchAgain)
+			c.fail(fault.Malformed, "overlaps the previous tensor by %d bytes", at-t.Begin).WithRemedy(downloadAgain)
 			return
 		case t.End > c.size:
-			c.fail(fault.Malformed, "ends at byte %d, the file has %d", t.End, c.size).WithRemedy("the file is truncated: fetch it again")
+			c.fail(fault.Malformed, "ends at byte %d, but the file has %d bytes", t.End, c.size).
+				WithRemedy("the file is truncated: download it again")
 			return
 		}
 		at = t.End

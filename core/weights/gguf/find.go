@@ -8,10 +8,11 @@ import (
 	"nextquill/core/fault"
 )
 
-// Is tells whether a name is that of a GGUF file.
+// Is reports whether a name ends in ".gguf".
 func Is(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".gguf") }
 
-// Find gives the GGUF file that a model's path means: the file itself, or the only one in a folder; "" if there is none.
+// Find returns the GGUF file that a model's path means: the file itself, or the only one in a
+// folder. It returns "" if there is none.
 func Find(ctx context.Context, store blob.Store, path string) (string, error) {
 	if Is(path) {
 		return path, nil

@@ -27,8 +27,9 @@ func bytesOf(t *testing.T, f *gguf.File, name string) (gguf.Tensor, []byte) {
 	return gguf.Tensor{}, nil
 }
 
-// TestDequantiseIsTheReference compares every type with the gguf package, bit for bit: negative zeros and subnormals too.
-func TestDequantiseIsTheReference(t *testing.T) {
+// TestDequantiseMatchesReference compares every type with Python's gguf package, bit for bit,
+// including negative zeros and subnormals.
+func TestDequantiseMatchesReference(t *testing.T) {
 	f, err := gguf.Open(t.Context(), testdata, "blocks.gguf")
 	require.NoError(t, err)
 	require.Len(t, f.Tensors, 2*len(gguf.Types))
@@ -43,19 +44,21 @@ func TestDequantiseIsTheReference(t *testing.T) {
 			expected := make([]float32, len(got))
 			gguf.Dequantise(gguf.F32, expected, want)
 			for i := range got {
-				require.Equal(t, math.Float32bits(expected[i]), math.Float32bits(got[i]), "value %d: %g, not %g", i, got[i], expected[i])
+				require.Equal(t, math.Float32bits(expected[i]), math.Float32bits(got[i]), "value %d: %g, not %g", i,
+					got[i], expected[i])
 			}
 		})
 	}
 }
 
-func TestMetadataOfEveryKind(t *testing.T) {
+func TestMetadataKinds(t *testing.T) {
 	f, err := gguf.Open(t.Context(), testdata, "blocks.gguf")
 	require.NoError(t, err)
 	require.Equal(t, 3, f.Version)
 	for key, want := range map[string]any{
 		"u8": uint64(200), "i8": int64(-100), "u16": uint64(60000), "i16": int64(-30000), "u32": uint64(math.MaxUint32),
-		"i32": int64(math.MinInt32), "f32": float64(float32(.1)), "bool": true, "string": "Ġ\n漢", "u64": uint64(math.MaxUint64),
+		"i32": int64(math.MinInt32), "f32": float64(float32(.1)), "bool": true, "string": "Ġ\n漢",
+		"u64": uint64(math.MaxUint64),
 		"i64": int64(math.MinInt64), "f64": .1, "strings": []string{"a", "", "漢"}, "ints": []int64{-1, 2, 3},
 		"floats": []float64{.5, -1.5}, "bools": []bool{true, false}, "general.architecture": "none",
 	} {
@@ -71,7 +74,8 @@ func TestMetadataOfEveryKind(t *testing.T) {
 	require.EqualValues(t, 60000, x)
 }
 
-// TestVersion2 reads the same file under the earlier number: the two versions differ in byte order only.
+// TestVersion2 reads the same file as version 2. The two versions differ only in byte order
+// support.
 func TestVersion2(t *testing.T) {
 	data, err := os.ReadFile("testdata/blocks.gguf")
 	require.NoError(t, err)
@@ -83,7 +87,7 @@ func TestVersion2(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// TestTruncated cuts the file at every byte of its header and here and there behind it.
+// TestTruncated cuts the file at every byte of its header and at some positions after it.
 func TestTruncated(t *testing.T) {
 	data, err := os.ReadFile("testdata/blocks.gguf")
 	require.NoError(t, err)

@@ -8,16 +8,16 @@ import (
 	"nextquill/core/internal/half"
 )
 
-// packers are the types that Quantise writes.
+// packers has the types that Quantise writes.
 var packers = map[Type]func(block []byte, src []float32){
 	F32: packF32, F16: packF16, BF16: packBF16, Q4_0: packQ4_0, Q4_1: packQ4_1, Q8_0: packQ8_0,
 }
 
-// CanQuantise tells whether Quantise writes a type.
+// CanQuantise reports whether Quantise supports a type.
 func CanQuantise(t Type) bool { return packers[t] != nil }
 
-// Quantise packs finite values into whole blocks, bit for bit as the gguf package of Python does (ggml's
-// quantize_row_*_ref). A type that it does not write, or lengths that do not agree, are the caller's mistake and panic.
+// Quantise packs finite values into complete blocks, bit for bit like Python's gguf package (ggml's
+// quantize_row_*_ref). It panics for an unsupported type or lengths that do not match.
 func Quantise(t Type, dst []byte, src []float32) {
 	l, pack := layouts[t], packers[t]
 	if pack == nil || len(src)%l.elements != 0 || len(dst) != len(src)/l.elements*l.bytes {
@@ -35,13 +35,14 @@ func packF32(b []byte, src []float32) { binary.LittleEndian.PutUint32(b, math.Fl
 
 func packF16(b []byte, src []float32) { putScale(b, src[0]) }
 
-// packBF16 rounds to the nearest, of two equally near to the even one.
+// packBF16 rounds to nearest, ties to even.
 func packBF16(b []byte, src []float32) {
 	n := math.Float32bits(src[0])
 	binary.LittleEndian.PutUint16(b, uint16((n+0x7fff+n>>16&1)>>16))
 }
 
-// inverse is 1/d. A block of nothing but zeros, or of values too small for f32 to divide by, has 0: its quants do not matter.
+// inverse returns 1/d. For a block of zeros, or of values too small to divide by in f32, it returns
+// 0: the quantised values do not matter.
 func inverse(d float32) float32 {
 	if id := 1 / d; !math.IsInf(float64(id), 0) {
 		return id
@@ -49,7 +50,7 @@ func inverse(d float32) float32 {
 	return 0
 }
 
-// packQ8_0: d is a 127th of the largest value.
+// packQ8_0: d is the largest magnitude divided by 127.
 func packQ8_0(b []byte, src []float32) {
 	var most float32
 	for _, x := range src {
@@ -59,11 +60,11 @@ func packQ8_0(b []byte, src []float32) {
 	id := inverse(d)
 	putScale(b, d)
 	for i, x := range src {
-		b[2+i] = byte(int8(math.Round(float64(float32(x * id))))) // halves away from zero
+		b[2+i] = byte(int8(math.Round(float64(float32(x * id))))) // ties away from zero
 	}
 }
 
-// packQ4_0: the value that is largest without its sign becomes −8·d.
+// packQ4_0: the value with the largest magnitude becomes −8·d.
 func packQ4_0(b []byte, src []float32) {
 	signed := src[0]
 	for _, x := range src {

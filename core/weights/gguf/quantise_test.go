@@ -9,8 +9,9 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// TestQuantiseIsTheReference compares every type that we write with the gguf package, bit for bit.
-func TestQuantiseIsTheReference(t *testing.T) {
+// TestQuantiseMatchesReference compares every supported type with Python's gguf package, bit for
+// bit.
+func TestQuantiseMatchesReference(t *testing.T) {
 	f, err := gguf.Open(t.Context(), testdata, "quantised.gguf")
 	require.NoError(t, err)
 	_, raw := bytesOf(t, f, "values")
@@ -27,7 +28,8 @@ func TestQuantiseIsTheReference(t *testing.T) {
 		gguf.Quantise(kind, got, values)
 		elements, size := kind.Block()
 		for i := 0; i < len(got); i += size {
-			require.Equal(t, want[i:i+size], got[i:i+size], "%s, values from %d: %v", kind, i/size*elements, values[i/size*elements:][:elements])
+			require.Equal(t, want[i:i+size], got[i:i+size], "%s, values from %d: %v", kind, i/size*elements,
+				values[i/size*elements:][:elements])
 		}
 	}
 	require.Equal(t, len(f.Tensors)-1, written)
@@ -36,8 +38,9 @@ func TestQuantiseIsTheReference(t *testing.T) {
 	require.Equal(t, raw, got)
 }
 
-// TestQuantiseTheSmallest holds blocks whose scale has no inverse: they become zeros, and nothing overflows.
-func TestQuantiseTheSmallest(t *testing.T) {
+// TestQuantiseTinyValues quantises blocks whose scale has no inverse. They become zeros, without
+// overflow.
+func TestQuantiseTinyValues(t *testing.T) {
 	tiny := make([]float32, 32)
 	for i := range tiny {
 		tiny[i] = math.SmallestNonzeroFloat32 * float32(i-7)

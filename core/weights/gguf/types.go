@@ -2,7 +2,7 @@ package gguf
 
 import "strconv"
 
-// Type is how a tensor's values are packed, by ggml's name.
+// Type is how a tensor's values are packed, with ggml's names.
 type Type string
 
 // The types that Dequantise unpacks.
@@ -20,15 +20,17 @@ const (
 	Q6_K Type = "Q6_K"
 )
 
-// Types lists the types we read.
+// Types lists the supported types.
 var Types = []Type{F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K}
 
-// typeNames are ggml's numbers; the empty ones are of types it has given up.
-var typeNames = [...]Type{F32, F16, Q4_0, Q4_1, "", "", Q5_0, Q5_1, Q8_0, "Q8_1", "Q2_K", "Q3_K", Q4_K, Q5_K, Q6_K, "Q8_K",
-	"IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64", "IQ1_M", BF16,
+// typeNames are in the order of ggml's numbers. Empty names are types that ggml has removed.
+var typeNames = [...]Type{F32, F16, Q4_0, Q4_1, "", "", Q5_0, Q5_1, Q8_0, "Q8_1", "Q2_K", "Q3_K", Q4_K, Q5_K, Q6_K,
+	"Q8_K",
+	"IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64",
+	"IQ1_M", BF16,
 	"", "", "", "TQ1_0", "TQ2_0", "", "", "", "MXFP4"}
 
-// typeOf gives the type of a number, and whether we read it.
+// typeOf returns the type with a number, and whether it is supported.
 func typeOf(id uint32) (Type, bool) {
 	if id >= uint32(len(typeNames)) || typeNames[id] == "" {
 		return Type("number " + strconv.FormatUint(uint64(id), 10)), false
@@ -37,13 +39,13 @@ func typeOf(id uint32) (Type, bool) {
 	return t, layouts[t].elements > 0
 }
 
-// layout is a block: so many values in so many bytes.
+// layout is the number of values in a block and its size in bytes.
 type layout struct {
 	elements, bytes int
 	unpack          func(dst []float32, block []byte)
 }
 
-// superBlock is the values of a K-quant's block.
+// superBlock is the number of values in a K-quant block.
 const superBlock = 256
 
 var layouts = map[Type]layout{
@@ -60,5 +62,6 @@ var layouts = map[Type]layout{
 	Q6_K: {superBlock, 128 + 64 + 16 + 2, unpackQ6_K},
 }
 
-// Block gives the values of one block and its bytes; zeros for a type we do not read.
+// Block returns the number of values in a block and its size in bytes, or zeros for an unsupported
+// type.
 func (t Type) Block() (elements, bytes int) { return layouts[t].elements, layouts[t].bytes }

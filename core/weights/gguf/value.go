@@ -6,7 +6,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// Kind is the type of a metadata value, numbered as in the file.
+// Kind is the type of a metadata value, with the format's numbers.
 type Kind uint32
 
 // The kinds of the format.
@@ -28,14 +28,15 @@ const (
 
 var kinds = [...]struct {
 	name string
-	size uint64 // least bytes of one value in the file
+	size uint64 // minimum size of one value in the file, in bytes
 }{
-	Uint8: {"uint8", 1}, Int8: {"int8", 1}, Uint16: {"uint16", 2}, Int16: {"int16", 2}, Uint32: {"uint32", 4}, Int32: {"int32", 4},
+	Uint8: {"uint8", 1}, Int8: {"int8", 1}, Uint16: {"uint16", 2}, Int16: {"int16", 2}, Uint32: {"uint32", 4},
+	Int32:   {"int32", 4},
 	Float32: {"float32", 4}, Bool: {"bool", 1}, String: {"string", 8}, Array: {"array", 12}, Uint64: {"uint64", 8},
 	Int64: {"int64", 8}, Float64: {"float64", 8},
 }
 
-// String gives the kind's name.
+// String returns the kind's name.
 func (k Kind) String() string {
 	if int(k) < len(kinds) {
 		return kinds[k].name
@@ -43,26 +44,27 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint32(k))
 }
 
-// Value is a metadata value. Scalar values hold a uint64, int64, float64, bool or string, whatever their width in the file;
-// arrays hold a slice of one of these.
+// Value is a metadata value. Scalars are stored as uint64, int64, float64, bool or string, whatever
+// their width in the file. Arrays are slices of one of these.
 type Value struct {
 	Kind Kind
 	data any
 }
 
-// Any gives the value as uint64, int64, float64, bool, string or a slice of these; an array of arrays as [][]…, by []Value.
+// Any returns a uint64, int64, float64, bool, string or a slice of these. An array of arrays is a
+// []Value.
 func (v Value) Any() any { return v.data }
 
-// Text gives a string.
+// Text returns a string value.
 func (v Value) Text() (string, bool) { s, ok := v.data.(string); return s, ok }
 
-// Texts gives an array of strings.
+// Texts returns an array of strings.
 func (v Value) Texts() ([]string, bool) { s, ok := v.data.([]string); return s, ok }
 
-// Bool gives a bool.
+// Bool returns a bool value.
 func (v Value) Bool() (is, ok bool) { is, ok = v.data.(bool); return is, ok }
 
-// Int gives an integer of any width that fits 63 bits and a sign.
+// Int returns an integer of any width that fits an int64.
 func (v Value) Int() (int64, bool) {
 	switch n := v.data.(type) {
 	case int64:
@@ -73,7 +75,7 @@ func (v Value) Int() (int64, bool) {
 	return 0, false
 }
 
-// Float gives a number of any kind.
+// Float returns a number of any kind.
 func (v Value) Float() (float64, bool) {
 	switch n := v.data.(type) {
 	case int64:
@@ -86,7 +88,7 @@ func (v Value) Float() (float64, bool) {
 	return 0, false
 }
 
-// Ints gives an array of signed or of unsigned integers that fit 63 bits and a sign.
+// Ints returns an array of integers that fit an int64.
 func (v Value) Ints() ([]int64, bool) {
 	switch a := v.data.(type) {
 	case []int64:
@@ -104,10 +106,10 @@ func (v Value) Ints() ([]int64, bool) {
 	return nil, false
 }
 
-// Floats gives an array of floats.
+// Floats returns an array of floats.
 func (v Value) Floats() ([]float64, bool) { a, ok := v.data.([]float64); return a, ok }
 
-// values reads metadata values; elements counts those of all arrays, which bounds memory.
+// values reads metadata values. It counts the elements of all arrays, which bounds memory.
 type values struct {
 	*cursor
 	elements int
@@ -136,7 +138,7 @@ func (r *values) value(kind Kind, depth int) Value {
 
 func (r *values) unknown(kind Kind) {
 	if r.err == nil {
-		r.fail(fault.Malformed, "has a value of the unknown %v", kind).WithRemedy(fetchAgain)
+		r.fail(fault.Malformed, "has a value of unknown %v", kind).WithRemedy(downloadAgain)
 	}
 }
 
@@ -155,7 +157,7 @@ func (r *values) signed(kind Kind) int64 {
 func (r *values) bool() bool {
 	b := r.number(1)
 	if b > 1 {
-		r.fail(fault.Malformed, "has a bool of value %d", b).WithRemedy(fetchAgain)
+		r.fail(fault.Malformed, "has a bool with value %d", b).WithRemedy(downloadAgain)
 	}
 	return b == 1
 }
@@ -174,7 +176,7 @@ func (r *values) array(depth int) any {
 	switch kind {
 	case Array:
 		if depth == maxDepth {
-			r.fail(fault.TooLarge, "arrays are nested too deep").WithLimit("%d", maxDepth)
+			r.fail(fault.TooLarge, "arrays are nested too deeply").WithLimit("%d", maxDepth)
 			return nil
 		}
 		return list(r, n, func() Value { return r.value(Array, depth+1) })

@@ -13,10 +13,10 @@ import (
 // Entry is a metadata entry to write.
 type Entry struct {
 	Key   string
-	value []byte // kind and value as in the file
+	value []byte // kind and value, encoded
 }
 
-// NewEntry makes an entry of a string, bool, uint32 or float32; other types panic.
+// NewEntry encodes a string, bool, uint32 or float32. It panics for other types.
 func NewEntry(key string, value any) Entry {
 	le := binary.LittleEndian
 	var b []byte
@@ -33,13 +33,13 @@ func NewEntry(key string, value any) Entry {
 	case float32:
 		b = le.AppendUint32(le.AppendUint32(nil, uint32(Float32)), math.Float32bits(v))
 	default:
-		panic(fmt.Sprintf("gguf: no way to write a %T", value))
+		panic(fmt.Sprintf("gguf: cannot write a %T", value))
 	}
 	return Entry{key, b}
 }
 
-// Entries reads a file's metadata as it lies there, to be written again unchanged. alignment is left out: a file that is
-// written here has the usual one.
+// Entries reads a file's metadata in encoded form, to be copied unchanged. It leaves out the
+// alignment, because written files use the default.
 func (f *File) Entries(ctx context.Context, store blob.Store) ([]Entry, error) {
 	var out []Entry
 	for _, s := range f.spans {
@@ -55,7 +55,7 @@ func (f *File) Entries(ctx context.Context, store blob.Store) ([]Entry, error) {
 	return out, nil
 }
 
-// Layout is a tensor to write. Its rows must be whole blocks of its type.
+// Layout describes a tensor to write. Its rows must be complete blocks of its type.
 type Layout struct {
 	Name  string
 	Type  Type
@@ -71,18 +71,18 @@ func (l Layout) Values() int {
 	return n
 }
 
-// Bytes is the length of the data, without the padding after it.
+// Bytes is the size of the data in bytes, without padding.
 func (l Layout) Bytes() int64 {
 	elements, bytes := l.Type.Block()
 	return int64(l.Values()/elements) * int64(bytes)
 }
 
-// Padding is how many zeros follow n bytes, so that the next tensor is aligned.
+// Padding is the number of zero bytes after n bytes that align the next tensor.
 func Padding(n int64) int64 { return -n & (plainAlignment - 1) }
 
-// EncodeHeader gives the bytes of a version 3 file before its tensors' data. The data follows in the order of the tensors, each
-// with its Padding behind it. A tensor with rows of broken blocks, or of a type that is not known, is the caller's mistake and
-// panics.
+// EncodeHeader returns the bytes of a version 3 file before the tensor data. The data follows in
+// the order of tensors, each with its Padding. EncodeHeader panics for an unknown type or rows of
+// incomplete blocks.
 func EncodeHeader(entries []Entry, tensors []Layout) []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint32([]byte(magic), 3)

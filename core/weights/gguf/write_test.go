@@ -9,16 +9,19 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// TestWrittenAgain writes a file of the reference anew, with its metadata as it was and another tensor type, and reads it.
-func TestWrittenAgain(t *testing.T) {
+// TestWriteCopy copies a file of the reference with its metadata and another tensor type, and
+// reads the copy.
+func TestWriteCopy(t *testing.T) {
 	ctx := t.Context()
 	f, err := gguf.Open(ctx, testdata, "blocks.gguf")
 	require.NoError(t, err)
 	entries, err := f.Entries(ctx, testdata)
 	require.NoError(t, err)
-	entries = append(entries, gguf.NewEntry("new.text", "ä"), gguf.NewEntry("new.bool", true), gguf.NewEntry("new.n", uint32(7)),
+	entries = append(entries, gguf.NewEntry("new.text", "ä"), gguf.NewEntry("new.bool", true),
+		gguf.NewEntry("new.n", uint32(7)),
 		gguf.NewEntry("new.x", float32(.25)))
-	layouts := []gguf.Layout{{Name: "odd", Type: gguf.F32, Shape: []int{3}}, {Name: "q", Type: gguf.Q8_0, Shape: []int{3, 64}}}
+	layouts := []gguf.Layout{{Name: "odd", Type: gguf.F32, Shape: []int{3}},
+		{Name: "q", Type: gguf.Q8_0, Shape: []int{3, 64}}}
 	data := gguf.EncodeHeader(entries, layouts)
 	values := make([]float32, 192)
 	for i := range values {

@@ -1,5 +1,5 @@
-// Package mount joins stores under prefixes, so that a session sees one tree of blobs while each folder of it comes from
-// somewhere else: the embedded model, a user's folder, memory.
+// Package mount combines blob stores under prefixes, so that the core sees one tree of blobs from
+// several sources: the embedded model, a user's folder, memory.
 package mount
 
 import (
@@ -13,23 +13,24 @@ import (
 	"nextquill/core/fault"
 )
 
-// Table is a blob.Store made of mounted stores. A name belongs to the mount whose prefix is its first elements; no mount lies
-// inside another. The zero value has no mounts. Mount before sharing it.
+// Table is a blob.Store made of mounted stores. A name belongs to the mount whose prefix it starts
+// with. Mounts cannot be nested. The zero value has no mounts. Add all mounts before sharing it.
 type Table struct {
 	mounts []point
-	files  map[string]string // sources of single blobs
+	files  map[string]string // display names of single blobs
 }
 
 type point struct {
 	prefix string // "model/"
 	store  blob.Store
-	source string // what a person calls it: a folder's path
+	source string // display name: a folder's path
 }
 
 var _ blob.Store = (*Table)(nil)
 
-// Add mounts a store at a folder name such as "model". source is what messages call the folder; "" keeps the blob names.
-// It panics when the name is taken, lies inside another mount or is no blob name: the names are chosen by the program.
+// Add mounts a store at a folder name such as "model". source is the folder's name in messages; ""
+// keeps the blob names. Add panics if the name is taken, nested in another mount, or not a valid
+// blob name.
 func (t *Table) Add(folder string, s blob.Store, source string) {
 	if err := blob.CheckName(folder); err != nil {
 		panic(err)
@@ -43,7 +44,7 @@ func (t *Table) Add(folder string, s blob.Store, source string) {
 	t.mounts = append(t.mounts, point{prefix, s, source})
 }
 
-// Call tells what messages call one blob, such as a file that was copied into memory.
+// Call sets the display name of one blob, such as a file that was copied to memory.
 func (t *Table) Call(name, source string) {
 	if t.files == nil {
 		t.files = map[string]string{}
@@ -51,7 +52,7 @@ func (t *Table) Call(name, source string) {
 	t.files[name] = source
 }
 
-// Path turns a blob name into what a person calls it; names without a source come back as they are.
+// Path converts a blob name to its display name. Names without a source stay unchanged.
 func (t *Table) Path(name string) string {
 	if source, ok := t.files[name]; ok {
 		return source
@@ -70,7 +71,7 @@ func (t *Table) Path(name string) string {
 	return name
 }
 
-// find gives the mount of a name and the name inside it.
+// find returns the mount of a name, and the name inside it.
 func (t *Table) find(name string) (point, string, error) {
 	if err := blob.CheckName(name); err != nil {
 		return point{}, "", err
@@ -83,7 +84,7 @@ func (t *Table) find(name string) (point, string, error) {
 	return point{}, "", blob.NotExist(name)
 }
 
-// outward makes an inner store's fault speak of the outer name.
+// outward replaces inner names in a fault by outer names.
 func outward(err error, m point, inner string) error {
 	var f *fault.Error
 	if err == nil || !errors.As(err, &f) || f.Where != inner {
@@ -113,11 +114,11 @@ func (t *Table) ReadAt(ctx context.Context, name string, p []byte, off int64) er
 	return outward(m.store.ReadAt(ctx, inner, p, off), m, inner)
 }
 
-// Write implements blob.Store. Writing outside every mount is fault.Storage.
+// Write implements blob.Store. Writing outside every mount is a fault.Storage.
 func (t *Table) Write(ctx context.Context, name string, data []byte) error {
 	m, inner, err := t.find(name)
 	if errors.Is(err, blob.ErrNotExist) {
-		return fault.New(fault.Storage, name, "", "no folder is mounted there to write to")
+		return fault.New(fault.Storage, name, "", "no folder is mounted at this name")
 	}
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (t *Table) List(ctx context.Context, prefix string) ([]string, error) {
 	return names, nil
 }
 
-// ReadOnly refuses writes and deletions: what a job only reads, it cannot spoil.
+// ReadOnly rejects writes and deletions.
 func ReadOnly(s blob.Store) blob.Store { return readOnly{s} }
 
 type readOnly struct{ blob.Store }
@@ -174,10 +175,11 @@ func (readOnly) Write(_ context.Context, name string, _ []byte) error { return r
 func (readOnly) Delete(_ context.Context, name string) error { return refuse(name) }
 
 func refuse(name string) error {
-	return fault.New(fault.Unsupported, name, "", "this folder is only read").WithRemedy("write below the output folder")
+	return fault.New(fault.Unsupported, name, "", "this folder is read-only").
+		WithRemedy("write below the output folder")
 }
 
-// Only shows one file of a store and nothing beside it.
+// Only shows a single file of a store.
 func Only(s blob.Store, name string) blob.Store { return only{s, name} }
 
 type only struct {

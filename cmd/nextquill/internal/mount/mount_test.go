@@ -62,7 +62,8 @@ func TestFaultsNameTheOuterBlob(t *testing.T) {
 	_, err := table.Size(ctx, "model/absent")
 	require.ErrorIs(t, err, blob.ErrNotExist)
 	require.ErrorIs(t, err, &fault.Error{Kind: fault.Missing, Where: "model/absent"})
-	require.ErrorIs(t, table.Write(ctx, "model/config.json", nil), &fault.Error{Kind: fault.Unsupported, Where: "model/config.json"})
+	require.ErrorIs(t, table.Write(ctx, "model/config.json", nil),
+		&fault.Error{Kind: fault.Unsupported, Where: "model/config.json"})
 	require.ErrorIs(t, table.Delete(ctx, "model/config.json"), fault.Unsupported)
 
 	_, err = table.Size(ctx, "elsewhere/x")
@@ -83,7 +84,8 @@ func TestOverlapsArePanics(t *testing.T) {
 
 func TestOnlyOneFile(t *testing.T) {
 	ctx := t.Context()
-	s := mount.Only(blob.NewMem(map[string][]byte{"a.gguf": []byte("abc"), "b.gguf": nil, "config.json": nil}), "a.gguf")
+	s := mount.Only(blob.NewMem(map[string][]byte{"a.gguf": []byte("abc"), "b.gguf": nil, "config.json": nil}),
+		"a.gguf")
 	for prefix, want := range map[string][]string{"": {"a.gguf"}, "a": {"a.gguf"}, "b": nil} {
 		names, err := s.List(ctx, prefix)
 		require.NoError(t, err)

@@ -14,22 +14,22 @@ import (
 	"nextquill/report"
 )
 
-// Progress shows the calls of a command, one after the other.
+// Progress shows the calls of a command one after the other.
 type Progress interface {
-	// Begin opens a call; label is a few words.
+	// Begin starts a call; label is a few words.
 	Begin(label string)
-	// Event takes one of the call's events in.
+	// Event processes one event of the call.
 	Event(name string, raw json.RawMessage)
-	// End closes the call. summary says what it came to; with failed it says what it was stopped by, or is "".
+	// End ends the call. summary describes the result, or if failed is set the reason, possibly "".
 	End(summary string, failed bool)
-	// Note says something in between. Unlike the others it may be called from any goroutine.
+	// Note shows a message. Unlike the other methods it may be called from any goroutine.
 	Note(text string)
 }
 
-// labelWidth is the column that labels are padded to.
+// labelWidth is the column width of labels.
 const labelWidth = 26
 
-// column is a label at its width, cut where it is longer: it may hold a word of the user's.
+// column pads or truncates a label to its width. Labels may contain words of the user.
 func column(label string) string {
 	return runewidth.FillRight(runewidth.Truncate(report.Clean(label), labelWidth, "…"), labelWidth)
 }
@@ -45,7 +45,7 @@ func summaryLine(label, summary string, took time.Duration, failed bool) string 
 	return fmt.Sprintf("  %s %s  %s  %s\n", mark(failed), column(label), summary, clock(took.Seconds()))
 }
 
-// Bars draws a bar on the terminal w, width columns wide; each call leaves one line behind.
+// Bars draws a bar on the terminal w, width columns wide. Each call leaves one line.
 func Bars(w io.Writer, width int) Progress {
 	return &bars{w: w, width: width, view: view{now: time.Now}}
 }
@@ -58,7 +58,7 @@ type bars struct {
 
 	bar *mpb.Bar
 
-	mu       sync.Mutex // the bar is drawn by a goroutine of its own
+	mu       sync.Mutex // a separate goroutine draws the bar
 	view     view
 	progress *mpb.Progress // nil between calls
 }
@@ -90,7 +90,8 @@ func (b *bars) Event(name string, raw json.RawMessage) {
 	b.view.update(name, raw)
 	done, total := b.view.done, b.view.total
 	b.mu.Unlock()
-	// One more than there is to do: a bar that is complete takes no more events, and stages follow each other.
+	// The total is one higher, because a complete bar accepts no more events and another stage may
+	// follow.
 	b.bar.SetTotal(int64(total)+1, false)
 	b.bar.SetCurrent(int64(done))
 }
@@ -120,7 +121,8 @@ func (b *bars) Note(text string) {
 	fmt.Fprintf(w, "  %s\n", text)
 }
 
-// Lines writes to a log: a line when a stage begins, one every few seconds of training, one at the end.
+// Lines writes to a log: a line when a stage starts, one every few seconds of training, and one at
+// the end.
 func Lines(w io.Writer) Progress { return &lines{w: w, now: time.Now, every: 10 * time.Second} }
 
 type lines struct {
@@ -153,7 +155,8 @@ func (l *lines) End(summary string, failed bool) {
 
 func (l *lines) Note(text string) { fmt.Fprintf(l.w, "  %s\n", text) }
 
-// JSON writes every event as a line, between {"event":"begin","label":…} and {"event":"end","label":…}.
+// JSON writes every event as a line, between {"event":"begin","label":…} and
+// {"event":"end","label":…}.
 func JSON(w io.Writer) Progress { return &jsonLines{w: w} }
 
 type jsonLines struct {
@@ -172,13 +175,13 @@ func (j *jsonLines) End(summary string, failed bool) {
 	WriteJSON(j.w, map[string]any{"event": "end", "label": j.label, "summary": summary, "failed": failed})
 }
 
-// Note is dropped: what it would say to a person, a program knows from the signal it sent.
+// Note is dropped, because programs that read JSON know the signal they sent.
 func (j *jsonLines) Note(string) {}
 
 // WriteJSON writes v as one line.
 func WriteJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
 
-// Quiet shows nothing: for commands whose result appears as it comes.
+// Quiet shows nothing, for commands that stream their result.
 func Quiet() Progress { return quiet{} }
 
 type quiet struct{}

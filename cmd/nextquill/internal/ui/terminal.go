@@ -1,4 +1,5 @@
-// Package ui shows a command's progress: as a bar on a terminal, as lines in a log, as JSON for a program.
+// Package ui shows a command's progress: as a bar on a terminal, as lines in a log, or as JSON for
+// a program.
 package ui
 
 import (
@@ -11,10 +12,10 @@ import (
 	"nextquill/report"
 )
 
-// defaultWidth is used where the output is no terminal.
+// defaultWidth is the width if the output is not a terminal.
 const defaultWidth = 100
 
-// Terminal says what w can show: its width, its colours, and whether it is a terminal at all. getenv is os.Getenv.
+// Terminal returns the width and colours of w, and whether it is a terminal. getenv is os.Getenv.
 func Terminal(w io.Writer, getenv func(string) string) (t report.Terminal, tty bool) {
 	t = report.Terminal{Out: w, Width: defaultWidth}
 	f, ok := w.(*os.File)
@@ -28,7 +29,7 @@ func Terminal(w io.Writer, getenv func(string) string) (t report.Terminal, tty b
 	return t, getenv("TERM") != "dumb"
 }
 
-// colour follows https://no-color.org, COLORTERM, and the names of terminals that are known to have 256 colours.
+// colour follows https://no-color.org, COLORTERM, and the names of terminals with 256 colours.
 func colour(getenv func(string) string) report.Colour {
 	term := getenv("TERM")
 	switch {

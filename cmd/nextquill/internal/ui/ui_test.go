@@ -21,13 +21,15 @@ func raw(t *testing.T, v any) json.RawMessage {
 }
 
 func step(i int) api.StepEvent {
-	return api.StepEvent{Event: "step", Step: i, Steps: 120, Loss: 3.2144, NTP: 3.1, Align: 1.144, Causal: .123, TokensPS: 2412.4, Remaining: 72}
+	return api.StepEvent{Event: "step", Step: i, Steps: 120, Loss: 3.2144, NTP: 3.1, Align: 1.144, Causal: .123,
+		TokensPS: 2412.4, Remaining: 72}
 }
 
 func TestStatusDropsTheLeastImportantFirst(t *testing.T) {
 	v := view{now: time.Now}
 	v.update("step", raw(t, step(34)))
-	require.Equal(t, "train  34/120  loss 3.214  L_n 3.100  L_p 1.144  theirs 12 %  2412 tok/s  1:12 left", v.status(200))
+	require.Equal(t, "train  34/120  loss 3.214  L_n 3.100  L_p 1.144  above δ 12 %  2412 tok/s  1:12 left",
+		v.status(200))
 	require.Equal(t, "train  34/120  loss 3.214  2412 tok/s  1:12 left", v.status(50))
 	require.Equal(t, "34/120  1:12 left", v.status(18))
 	require.Equal(t, "34/120", v.status(1))
@@ -47,14 +49,16 @@ func TestTimeLeftOfAStage(t *testing.T) {
 	require.Equal(t, "evaluate  20/60  0:40 left", v.status(80))
 }
 
-// A download that is gone on with is as fast as what it has fetched since.
-func TestBytesOfADownloadThatIsGoneOnWith(t *testing.T) {
+// The speed of a resumed download only counts the bytes since the resume.
+func TestSpeedOfAResumedDownload(t *testing.T) {
 	now := time.Unix(0, 0)
 	v := view{now: func() time.Time { return now }}
-	require.True(t, v.update("bytes", raw(t, BytesEvent{Event: "bytes", Stage: "fetch", Done: 40 << 20, Total: 100 << 20})))
+	require.True(t, v.update("bytes", raw(t, BytesEvent{Event: "bytes", Stage: "fetch", Done: 40 << 20,
+		Total: 100 << 20})))
 	require.Equal(t, "fetch  40.0 MiB of 100 MiB", v.status(80))
 	now = now.Add(4 * time.Second)
-	require.False(t, v.update("bytes", raw(t, BytesEvent{Event: "bytes", Stage: "fetch", Done: 60 << 20, Total: 100 << 20})))
+	require.False(t, v.update("bytes", raw(t,
+		BytesEvent{Event: "bytes", Stage: "fetch", Done: 60 << 20, Total: 100 << 20})))
 	require.Equal(t, "fetch  60.0 MiB of 100 MiB  5.0 MiB/s  0:08 left", v.status(80))
 	require.True(t, v.update("stage", raw(t, api.StageEvent{Event: "stage", Stage: "load", Total: 3})))
 	require.Equal(t, "load  0/3", v.status(80))
@@ -68,7 +72,7 @@ func TestMalformedEventsAreIgnored(t *testing.T) {
 	require.Empty(t, v.status(10))
 }
 
-func TestLinesAreFew(t *testing.T) {
+func TestLinesAreThrottled(t *testing.T) {
 	var b bytes.Buffer
 	now := time.Unix(0, 0)
 	l := &lines{w: &b, now: func() time.Time { return now }, every: 10 * time.Second}
@@ -85,7 +89,7 @@ func TestLinesAreFew(t *testing.T) {
 	require.Equal(t, "  ✓ ContextSFT                  done  0:30", out[5])
 }
 
-func TestBarsLeaveOneLineBehind(t *testing.T) {
+func TestBarsLeaveOneLine(t *testing.T) {
 	var b bytes.Buffer
 	p := Bars(&b, 100)
 	for _, failed := range []bool{false, true} {
@@ -100,7 +104,8 @@ func TestBarsLeaveOneLineBehind(t *testing.T) {
 	p.Note("a note after all")
 	require.Contains(t, b.String(), "  a note above the bar\n")
 	require.Contains(t, b.String(), "  ✓ ContextSFT                  held-out 4.310  0:00\n")
-	require.True(t, strings.HasSuffix(b.String(), "  ✗ ContextSFT                  held-out 4.310  0:00\n  a note after all\n"))
+	require.True(t, strings.HasSuffix(b.String(),
+		"  ✗ ContextSFT                  held-out 4.310  0:00\n  a note after all\n"))
 }
 
 func TestJSONLines(t *testing.T) {

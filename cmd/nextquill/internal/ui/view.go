@@ -13,7 +13,7 @@ import (
 	"nextquill/report"
 )
 
-// BytesEvent tells how much of a long copy is done. It is the command line's own, and no session sends it.
+// BytesEvent reports the progress of a long copy. Only the command line creates it, not the core.
 type BytesEvent struct {
 	Event string `json:"event"` // "bytes"
 	Stage string `json:"stage"` // "fetch", "verify", "convert"
@@ -22,21 +22,21 @@ type BytesEvent struct {
 	Total int64  `json:"total"`
 }
 
-// view is what the events of one call add up to.
+// view is the state that results from the events of a call.
 type view struct {
 	now     func() time.Time
 	stage   string
 	done    int
 	total   int
-	since   time.Time // of the stage
-	first   int       // what was done when the stage began: a download that is gone on with
+	since   time.Time // start of the stage
+	first   int       // done at the start of the stage, for resumed downloads
 	bytes   bool      // done and total are bytes
 	step    *api.StepEvent
 	heldout *api.EvalEvent
 	saved   int // step of the newest checkpoint
 }
 
-// update takes an event in and tells whether a new stage began.
+// update processes an event and reports whether a new stage started.
 func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 	switch name {
 	case "bytes":
@@ -78,7 +78,7 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 	return newStage
 }
 
-// left estimates the seconds to go in the stage, or is negative where nothing can be said yet.
+// left estimates the remaining seconds of the stage. It is negative if there is no estimate yet.
 func (v *view) left() float64 {
 	if v.stage == "train" && v.step != nil {
 		return v.step.Remaining
@@ -90,13 +90,13 @@ func (v *view) left() float64 {
 	return passed * float64(v.total-v.done) / float64(v.done-v.first)
 }
 
-// part is a piece of the status; those of the lowest rank go first where the room is short.
+// part is a part of the status. When space is short, parts with the lowest rank are dropped first.
 type part struct {
 	text string
 	rank int
 }
 
-// status is the stage in words, as much of it as fits into width columns.
+// status describes the stage in at most width columns.
 func (v *view) status(width int) string {
 	parts := []part{{v.stage, 7}}
 	switch passed := v.now().Sub(v.since).Seconds(); {
@@ -114,7 +114,7 @@ func (v *view) status(width int) string {
 			parts = append(parts, part{"L_n " + figure(s.NTP), 4}, part{"L_p " + figure(s.Align), 3})
 		}
 		if s.Causal != 0 {
-			parts = append(parts, part{fmt.Sprintf("theirs %.0f %%", 100*s.Causal), 2})
+			parts = append(parts, part{fmt.Sprintf("above δ %.0f %%", 100*s.Causal), 2})
 		}
 		if v.heldout != nil {
 			parts = append(parts, part{"held-out " + figure(v.heldout.Loss), 1})
@@ -141,7 +141,7 @@ func (v *view) status(width int) string {
 	}
 }
 
-// figure shows a loss with four significant digits.
+// figure formats a loss with four significant digits.
 func figure(v float64) string {
 	switch {
 	case v >= 1000 || v <= -1000:
@@ -154,7 +154,7 @@ func figure(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// clock shows seconds as m:ss, or h:mm:ss.
+// clock formats seconds as m:ss or h:mm:ss.
 func clock(seconds float64) string {
 	s := int(seconds + .5)
 	if s >= 3600 {

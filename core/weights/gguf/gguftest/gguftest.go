@@ -1,4 +1,4 @@
-// Package gguftest writes small GGUF files for tests, right ones and wrong ones.
+// Package gguftest writes small GGUF files for tests, both valid and invalid ones.
 package gguftest
 
 import (
@@ -7,17 +7,18 @@ import (
 	"math"
 )
 
-// Entry is a metadata entry. Value is a string, bool, uint32, int32, float32, uint64, float64, []string, []int32 or []float32, or
-// Raw: kind and bytes as given.
+// Entry is a metadata entry. Value is a string, bool, uint32, int32, float32, uint64, float64,
+// []string, []int32, []float32, or Raw.
 type Entry struct {
 	Key   string
 	Value any
 }
 
-// Raw are the bytes of a value, its kind included.
+// Raw is an encoded value, including its kind.
 type Raw string
 
-// Tensor is a tensor as the file describes it: dimensions innermost first, offset from the start of the data.
+// Tensor describes a tensor as the file does: dimensions innermost first, offset relative to the
+// data.
 type Tensor struct {
 	Name   string
 	Dims   []uint64
@@ -32,21 +33,21 @@ type File struct {
 	Data     []byte // after the header, which is padded to 32 bytes
 }
 
-// U32 and U64 are little-endian words, to write by hand what Encode would not.
+// U32 and U64 encode little-endian integers, for files that Encode would not write.
 func U32(v uint32) string { return string(binary.LittleEndian.AppendUint32(nil, v)) }
 
-// U64 is a word of 64 bits.
+// U64 encodes a 64-bit integer.
 func U64(v uint64) string { return string(binary.LittleEndian.AppendUint64(nil, v)) }
 
-// Text is a string with its length before it.
+// Text encodes a string with its length prefix.
 func Text(s string) string { return U64(uint64(len(s))) + s }
 
-// Start is magic, version and counts.
+// Start encodes magic, version and counts.
 func Start(version uint32, tensors, metadata uint64) string {
 	return "GGUF" + U32(version) + U64(tensors) + U64(metadata)
 }
 
-// Encode gives the file's bytes, in version 3.
+// Encode returns the file's bytes, in version 3.
 func (f File) Encode() string {
 	out := Start(3, uint64(len(f.Tensors)), uint64(len(f.Metadata)))
 	for _, e := range f.Metadata {
@@ -95,7 +96,7 @@ func encode(value any) string {
 	case []float32:
 		return array(6, v, func(x float32) string { return U32(math.Float32bits(x)) })
 	}
-	panic(fmt.Sprintf("gguftest: no way to write a %T", value))
+	panic(fmt.Sprintf("gguftest: cannot write a %T", value))
 }
 
 func array[T any](kind uint32, values []T, one func(T) string) string {
