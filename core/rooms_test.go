@@ -42,8 +42,9 @@ var rooms = []struct{ name, imports string }{
 	{"causal/reference", "fault"},
 
 	// The device.
+	{"wgsl", ""},
 	{"gpu", "fault"},
-	{"kernels", "fault gpu shaders weights/gguf"},
+	{"kernels", "fault gpu shaders weights/gguf wgsl"},
 	{"kernels/kerneltest", "gpu kernels weights/gguf"},
 
 	// The model on the device.
@@ -122,7 +123,6 @@ const (
 var largePackages = map[string]string{
 	"cmd/nextquill": "one file per command, and the commands share their flags",
 	"core/jinja":    "one language: its lexer, parser, evaluator and filters depend on each other",
-	"core/kernels":  "one file per family of kernels, next to the shader that it describes",
 }
 
 // TestPackagesAreSmall checks the size of every Go package of the repository.

@@ -1,7 +1,9 @@
-// Package report shows what a run found: as one self-contained HTML page, and as text for a terminal.
+// Package report shows the results of a run: as one self-contained HTML page, and as text for a
+// terminal.
 //
-// Both forms draw from a Run. Texts in it come from a model or from a person's files and are treated as hostile: the page
-// escapes them (html/template), the terminal form takes their control characters away (Clean).
+// Both forms show a Run. Its texts come from a model or from a user's files and are treated as
+// hostile: the page escapes them (html/template), and the terminal form removes their control
+// characters (Clean).
 package report
 
 import (
@@ -13,30 +15,30 @@ import (
 	"nextquill/core/metric"
 )
 
-// Run is what a report shows. Parts that are empty are left out.
+// Run is the content of a report. Empty parts are omitted.
 type Run struct {
-	Writer    string    // whose texts they are: "Ambrose Bierce"
+	Writer    string    // name of the writer: "Ambrose Bierce"
 	When      time.Time // when the run ended
-	Seconds   float64   // wall time of the whole job
-	Device    string    // the adapter's name
-	Command   string    // the command that makes this report again
+	Seconds   float64   // wall time of the complete job
+	Device    string    // name of the GPU device
+	Command   string    // the command that reproduces this report
 	Heldout   Heldout
 	Trainings []Training
 	Explained *api.ExplainResult
-	Delta     float64 // δ: the effect above which a token counts as the writer's
+	Delta     float64 // δ: tokens with a larger DCE count as preference-driven
 	Written   []Written
 	Facts     []Facts
 }
 
-// Heldout compares models on texts that none of them has seen.
+// Heldout compares models on texts that none of them was trained on.
 type Heldout struct {
 	Texts    int
 	Rows     []Row
 	Baseline int // index of the row that Against refers to
-	Ours     int // index of the row that the summary speaks of
+	Ours     int // index of the row that the summary describes
 }
 
-// Row is one model's held-out loss, nats per response token.
+// Row is one model's held-out loss in nats per response token.
 type Row struct {
 	Name    string
 	Tokens  int
@@ -49,17 +51,17 @@ type Training struct {
 	Name    string // "NextQuill"
 	Preset  string
 	Options causal.Options
-	Start   float64 // held-out loss before the first step, nats per token; 0 when it was not measured
+	Start   float64 // held-out loss before the first step, nats per token; 0 if not measured
 	Steps   []api.StepEvent
 	Evals   []api.EvalEvent
 	Result  api.PersonalizeResult
 }
 
-// Written is one context, written by several models.
+// Written is one context with the texts that several models generated for it.
 type Written struct {
 	Context []api.Field
 	Texts   []Version
-	Own     string // what the writer wrote; "" when unknown
+	Own     string // the writer's own text; "" if unknown
 }
 
 // Version is one model's text.
@@ -74,15 +76,15 @@ type Facts struct {
 	Items []Fact
 }
 
-// Fact is one parameter, as shown.
+// Fact is one parameter in display form.
 type Fact struct {
 	Name  string
 	Value string
 }
 
-// Level returns the shade of a token's data-side causal effect (DCE, a difference of
-// probabilities): 0 for none, 1 to 4 if the history made the token more likely, −1 to −4 if it made
-// the token less likely.
+// Level returns the shade of a token's data-side causal effect (DCE, a difference of probabilities),
+// by causal.ShadeLevels: 0 for none, 1 to 4 if the history made the token more likely, −1 to −4 if it
+// made the token less likely.
 func Level(dce float64) int {
 	level := 0
 	for i, at := range causal.ShadeLevels() {

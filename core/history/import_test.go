@@ -146,7 +146,7 @@ func TestBadInputNamesFileAndLine(t *testing.T) {
 		{"not utf-8", jsonl(good + good + "{\"text\":\"a\xffb\"}"), fault.Malformed,
 			"h.jsonl: line 3: byte 11: 0xff is not UTF-8; save the file as UTF-8"},
 		{"utf-16", jsonl("\xff\xfe{\x00"), fault.Malformed, "line 1: byte 1: 0xff is not UTF-8"},
-		{"surrogate", jsonl(`{"text":"\ud83d"}`), fault.Malformed, "half of a surrogate pair"},
+		{"surrogate", jsonl(`{"text":"\ud83d"}`), fault.Malformed, "an unpaired surrogate"},
 		{"no text", jsonl(good + `{"context":{}}`), fault.Missing, "line 2: the item has no text"},
 		{"empty text", jsonl(good + `{"text":" \n"}`), fault.Missing, "line 2: the item has no text"},
 		{"text number", jsonl(`{"text":1}`), fault.Malformed, "a string expected"},
