@@ -2,31 +2,31 @@
 // the GPU, and ends with an adapter.
 
 import {
+  type Base,
   decodeResult,
   defaults,
-  phases,
-  type Base,
   type PersonalizeParams,
   type PersonalizeResult,
-  type Phase as RecipePhase,
   type Preset,
+  phases,
+  type Phase as RecipePhase,
 } from "../api.gen.js";
-import type { GuestClient } from "../host/client.js";
 import { cancelled, Fault } from "../fault.js";
-import { adapterFiles, type Adapters } from "./adapters.js";
+import type { GuestClient } from "../host/client.js";
+import type { History } from "../store/history.js";
+import { chronological, toLine } from "../store/item.js";
+import { type Adapters, adapterFiles } from "./adapters.js";
+import type { Model } from "./download.js";
+import { type Phase, type RunEvent, type RunState, runEvent } from "./events.js";
 import {
+  type AdapterRecord,
   adapterFolders,
   adapterKey,
+  type RunRecord,
   runFolder,
   runKey,
   runsFolder,
-  type AdapterRecord,
-  type RunRecord,
 } from "./records.js";
-import type { History } from "../store/history.js";
-import { chronological, toLine } from "../store/item.js";
-import type { Model } from "./download.js";
-import { runEvent, type Phase, type RunEvent, type RunState } from "./events.js";
 
 export type { Preset };
 

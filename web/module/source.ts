@@ -4,7 +4,7 @@ import type { Retrieval, Source } from "../api.gen.js";
 import type { GuestClient } from "../host/client.js";
 import { sha256 } from "../store/hash.js";
 import type { History } from "../store/history.js";
-import { chronological, fieldsOf, toLine, type ContextInput, type Field, type Item } from "../store/item.js";
+import { type ContextInput, chronological, type Field, fieldsOf, type Item, toLine } from "../store/item.js";
 
 const folder = "scratch/prompt/";
 const maxBlobs = 16;
