@@ -29,6 +29,7 @@ var rooms = []struct{ name, imports string }{
 	{"blob/blobtest", "blob fault"},
 	{"jinja", "fault"},
 	{"metric", "fault"},
+	{"metric/overlap", ""},
 
 	// File formats, texts and tokens.
 	{"weights/gguf", "blob fault internal/half"},

@@ -72,8 +72,8 @@ type site struct {
 
 func newSite(root string) *site {
 	return &site{
-		root: root, files: map[string][]byte{}, hashed: map[string]string{},
-		first: map[string]bool{}, packages: map[string]string{},
+		root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{},
+		packages: map[string]string{},
 	}
 }
 
