@@ -72,7 +72,8 @@ func withTint(ctx context.Context, shaders []shader) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	raw, err := browser.Evaluate(ctx, fmt.Sprintf("(%s)(%s)", strings.TrimSuffix(strings.TrimSpace(compileScript), ";"), list))
+	function := strings.TrimSuffix(strings.TrimSpace(compileScript), ";")
+	raw, err := browser.Evaluate(ctx, fmt.Sprintf("(%s)(%s)", function, list))
 	if err != nil {
 		return 0, err
 	}

@@ -12,7 +12,7 @@ import { Exit, Log, wasi } from "./wasi.js";
 export type Event = { event: string } & Record<string, unknown>;
 
 /** The work of an asynchronous import. It runs after the guest has parked and returns the reply. */
-type Operation = (stop: AbortSignal) => Promise<Bytes | void>;
+type Operation = (stop: AbortSignal) => Promise<Bytes> | Promise<void>;
 
 /** An argument of an import: an i32, which JavaScript passes as a signed number, or an i64. */
 type Argument = number | bigint;

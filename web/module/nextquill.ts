@@ -20,9 +20,10 @@ import { type EvaluateOptions, type Evaluation, evaluationOf, itemsOf, withTexts
 import { type ExplainOptions, type Explanation, explanationOf } from "./explain.js";
 import { type Forgotten, forget } from "./forget.js";
 import { type ModelSource, stopped } from "./manifest.js";
+import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey } from "./records.js";
-import { lost, type PersonalizeOptions, Run } from "./run.js";
+import { lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
@@ -48,8 +49,9 @@ export type {
 export type { ExplainOptions, Explanation, TokenCause } from "./explain.js";
 export { type Forgotten, forget } from "./forget.js";
 export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
+export type { LoRAOptions, PersonalizeOptions, TrainingOptions } from "./options.js";
 export type { FileProgress, OnProgress, Progress } from "./progress.js";
-export { type LoRAOptions, type PersonalizeOptions, Run, type RunResult, type TrainingOptions } from "./run.js";
+export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
 
 export interface OpenOptions {

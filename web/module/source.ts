@@ -53,6 +53,6 @@ export type About = ContextInput | string;
 export function aboutFields(about: About | undefined, items: readonly Item[]): Field[] {
   if (about === undefined) return [];
   if (typeof about !== "string") return fieldsOf(about, "context");
-  const name = items.findLast((it) => it.context.length > 0)?.context[0]!.name ?? "prompt";
+  const name = items.findLast((it) => it.context.length > 0)?.context[0]?.name ?? "prompt";
   return fieldsOf([{ name, value: about }], "context");
 }

@@ -8,13 +8,13 @@ import (
 // bleuOrder is the longest n-gram of BLEU-4.
 const bleuOrder = 4
 
-// BLEU holds the counts that BLEU is computed from. The counts of several texts add up to those of a
-// corpus.
+// BLEU holds the counts that BLEU is computed from. The counts of several texts add up to those of
+// a corpus.
 type BLEU struct {
 	HypothesisWords int
 	ReferenceWords  int
-	// Matched and Total are, by n-gram length 1 to 4, the n-grams of the hypothesis that also occur in
-	// the reference, and all of them.
+	// Matched and Total are, by n-gram length 1 to 4, the n-grams of the hypothesis that also occur
+	// in the reference, and all of them.
 	Matched [bleuOrder]int
 	Total   [bleuOrder]int
 }
@@ -42,12 +42,13 @@ func (b *BLEU) Add(other BLEU) {
 	}
 }
 
-// Corpus is the score from 0 to 100 of the added texts, with sacrebleu's default smoothing: an n-gram
-// length without a match counts as 1/2, 1/4, … of one match (Chen and Cherry 2014, method 3).
+// Corpus is the score from 0 to 100 of the added texts, with sacrebleu's default smoothing: an
+// n-gram length without a match counts as 1/2, 1/4, … of one match (Chen and Cherry 2014, method
+// 3).
 func (b BLEU) Corpus() float64 { return b.score(false) }
 
-// Sentence is the score of a single text. N-gram lengths that the hypothesis is too short for are left
-// out (sacrebleu's effective order).
+// Sentence is the score of a single text. N-gram lengths that the hypothesis is too short for are
+// left out (sacrebleu's effective order).
 func (b BLEU) Sentence() float64 { return b.score(true) }
 
 func (b BLEU) score(effectiveOrder bool) float64 {

@@ -16,9 +16,9 @@ const (
 	meteorGamma = .5 // its largest value
 )
 
-// METEOR scores a hypothesis against a reference, from 0 to 1. Words match when they are equal after
-// lower-casing, then when their stems are equal (PorterStem). Synonyms do not match: that stage needs
-// WordNet. Texts are tokenised by Tokenize13a.
+// METEOR scores a hypothesis against a reference, from 0 to 1. Words match when they are equal
+// after lower-casing, then when their stems are equal (PorterStem). Synonyms do not match: that
+// stage needs WordNet. Texts are tokenised by Tokenize13a.
 func METEOR(hypothesis, reference string) float64 {
 	lower := cases.Lower(language.Und)
 	fold := func(text string) []string {
@@ -43,8 +43,8 @@ func METEOR(hypothesis, reference string) float64 {
 // pair is the positions of two matched words.
 type pair struct{ hypothesis, reference int }
 
-// align matches equal words first, then equal stems, each word once. The result is in the order of the
-// hypothesis.
+// align matches equal words first, then equal stems, each word once. The result is in the order of
+// the hypothesis.
 func align(h, r []string) []pair {
 	var pairs []pair
 	matchedH, matchedR := make([]bool, len(h)), make([]bool, len(r))

@@ -79,8 +79,8 @@ func endsDouble(w []rune) bool {
 	return n >= 2 && w[n-1] == w[n-2] && consonants(w)[n-1]
 }
 
-// endsCVC is Porter's condition *o: consonant, vowel, consonant other than w, x and y. nltk adds words
-// of a vowel and a consonant.
+// endsCVC is Porter's condition *o: consonant, vowel, consonant other than w, x and y. nltk adds
+// words of a vowel and a consonant.
 func endsCVC(w []rune) bool {
 	n := len(w)
 	if n < 2 {

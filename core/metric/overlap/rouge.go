@@ -22,9 +22,10 @@ type ROUGE struct {
 	L   Score `json:"rougeL"` // longest common subsequence
 }
 
-// NewROUGE scores a hypothesis against a reference. Words are runs of a-z and 0-9 after lower-casing,
-// without stemming, so text in other scripts has no words and scores 0, as with rouge-score.
-// ROUGE-L takes time in proportion to the product of the two lengths: callers bound the texts.
+// NewROUGE scores a hypothesis against a reference. Words are runs of a-z and 0-9 after
+// lower-casing, without stemming, so text in other scripts has no words and scores 0, as with
+// rouge-score. ROUGE-L takes time in proportion to the product of the two lengths: callers bound
+// the texts.
 func NewROUGE(hypothesis, reference string) ROUGE {
 	h, r := rougeWords(hypothesis), rougeWords(reference)
 	common := lcsLength(h, r)

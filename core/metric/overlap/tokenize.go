@@ -5,7 +5,8 @@ import (
 	"unicode"
 )
 
-// Tokenize13a splits a text into words and punctuation marks as mteval-v13a does, sacrebleu's default.
+// Tokenize13a splits a text into words and punctuation marks as mteval-v13a does, sacrebleu's
+// default.
 func Tokenize13a(text string) []string {
 	text = strings.ReplaceAll(text, "<skipped>", "")
 	text = strings.ReplaceAll(text, "-\n", "")
@@ -38,8 +39,8 @@ func spacedSymbols(text []rune) []rune {
 	return out
 }
 
-// spacedPairs goes through the text from left to right. A pair that matches gets a space between its
-// two characters, and one more after it (after) or before it. Pairs do not overlap.
+// spacedPairs goes through the text from left to right. A pair that matches gets a space between
+// its two characters, and one more after it (after) or before it. Pairs do not overlap.
 func spacedPairs(text []rune, match func(a, b rune) bool, after bool) []rune {
 	out := make([]rune, 0, len(text)+len(text)/4)
 	for i := 0; i < len(text); i++ {
