@@ -29,6 +29,7 @@ var rooms = []struct{ name, imports string }{
 	{"blob/blobtest", "blob fault"},
 	{"jinja", "fault"},
 	{"metric", "fault"},
+	{"metric/overlap", ""},
 
 	// File formats, texts and tokens.
 	{"weights/gguf", "blob fault internal/half"},
@@ -60,7 +61,8 @@ var rooms = []struct{ name, imports string }{
 	{"dataset", "api blob causal chat fault history tokenizer weights"},
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
 	{"jobs", "api blob causal chat dataset engine fault generate history kernels model rpc tokenizer train weights"},
-	{"diag", "api blob causal dataset engine fault gpu kernels kernels/kerneltest model regex rpc train"},
+	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
+	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
 }
 
 // coreImports reads which packages of the core each package imports, tests aside. shaders counts as

@@ -1,5 +1,5 @@
-// Package native runs the core's command batches on wgpu (Vulkan, Metal, DX12).
-// It serves the headless host (wasm/host) and Go tests of the core.
+// Package native implements gpu.Device on wgpu (Vulkan, Metal, DX12), for the headless host
+// (wasm/host) and for Go tests of the core.
 package native
 
 import (
@@ -16,11 +16,11 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Remedy tells what to do when a machine has no adapter.
-const Remedy = "install a Vulkan driver: `apt-get install mesa-vulkan-drivers libvulkan1` gives one that runs on the CPU"
+// Remedy says what to do on a machine without a GPU driver.
+const Remedy = "install a Vulkan driver: " +
+	"`apt-get install mesa-vulkan-drivers libvulkan1` installs one that runs on the CPU"
 
-// Device is a gpu.Device on wgpu. Its methods may be called from one goroutine
-// at a time.
+// Device is a gpu.Device on wgpu. Its methods may be called from one goroutine at a time.
 type Device struct {
 	instance *wgpu.Instance
 	adapter  *wgpu.Adapter
@@ -53,9 +53,9 @@ type pipeline struct {
 	bindings []gpu.Access
 }
 
-// Open returns a device on the best adapter of this machine; blobs is what Load
-// reads from and may be nil. Without an adapter the error is a *fault.Error of
-// kind NoAdapter that says what to install.
+// Open opens the best GPU of this machine. Load reads from blobs, which may be nil. The caller
+// closes the device. Without a GPU driver the error is a fault of kind NoAdapter that says what to
+// install; a GPU below WebGPU's default limits is one of kind DeviceLimit.
 func Open(blobs blob.Store) (*Device, error) {
 	d := &Device{
 		blobs:     blobs,
@@ -65,10 +65,12 @@ func Open(blobs blob.Store) (*Device, error) {
 	}
 	quiet.Do(func() { wgpu.SetLogLevel(wgpu.LogLevelOff) })
 	d.instance = newInstance()
-	adapter, err := d.instance.RequestAdapter(&wgpu.RequestAdapterOptions{PowerPreference: wgpu.PowerPreferenceHighPerformance})
+	adapter, err := d.instance.RequestAdapter(&wgpu.RequestAdapterOptions{
+		PowerPreference: wgpu.PowerPreferenceHighPerformance,
+	})
 	if err != nil || adapter == nil {
 		d.instance.Release()
-		return nil, &fault.Error{Kind: fault.NoAdapter, Where: "wgpu", Detail: "no GPU adapter found", Remedy: Remedy, Err: err}
+		return nil, fault.New(fault.NoAdapter, "wgpu", "", "no GPU found").WithCause(err).WithRemedy(Remedy)
 	}
 	d.adapter = adapter
 	info := adapter.GetInfo()
@@ -78,17 +80,18 @@ func Open(blobs blob.Store) (*Device, error) {
 		d.Close()
 		return nil, err
 	}
-	// Ask for all the adapter has: the core sizes its bindings by Info.
+	// Request the adapter's limits instead of the defaults: the core sizes its bindings by Info.
 	limits.MaxPushConstantSize = 0
 	d.device, err = adapter.RequestDevice(&wgpu.DeviceDescriptor{
 		Label:          "nextquill",
 		RequiredLimits: &wgpu.RequiredLimits{Limits: limits},
-		// No DeviceLostCallback: the binding passes it to C in a way that Go's
-		// pointer checks refuse. A loss shows as an error of the next call.
+		// No DeviceLostCallback: the binding passes it to C in a way that Go's pointer checks
+		// refuse. The next call after a loss returns an error.
 	})
 	if err != nil {
 		d.Close()
-		return nil, &fault.Error{Kind: fault.NoAdapter, Where: d.info.Name, Detail: "the adapter gives no device", Remedy: Remedy, Err: err}
+		return nil, fault.New(fault.NoAdapter, d.info.Name, "", "the driver opens no device").
+			WithCause(err).WithRemedy(Remedy)
 	}
 	d.queue = d.device.GetQueue()
 	return d, nil
@@ -98,7 +101,7 @@ var quiet sync.Once
 
 func describe(info wgpu.AdapterInfo, l wgpu.Limits) gpu.Info {
 	return gpu.Info{
-		Name:                   adapterName(info),
+		Name:                   deviceName(info),
 		Backend:                info.BackendType.String(),
 		CPU:                    info.AdapterType == wgpu.AdapterTypeCPU,
 		MaxBufferSize:          int64(min(l.MaxBufferSize, 1<<40)),
@@ -112,15 +115,15 @@ func describe(info wgpu.AdapterInfo, l wgpu.Limits) gpu.Info {
 	}
 }
 
-// adapterName is what wgpu puts into the description; its Name is a PCI number.
-func adapterName(info wgpu.AdapterInfo) string {
+// deviceName prefers wgpu's description: its Name is a PCI number with some drivers.
+func deviceName(info wgpu.AdapterInfo) string {
 	if info.DriverDescription != "" {
 		return info.DriverDescription
 	}
 	return info.Name
 }
 
-// sufficient refuses an adapter that offers less than WebGPU's default limits.
+// sufficient refuses a GPU that offers less than WebGPU's default limits.
 func sufficient(i gpu.Info) error {
 	for _, l := range []struct {
 		name       string
@@ -135,8 +138,8 @@ func sufficient(i gpu.Info) error {
 		if l.have < l.need {
 			return &fault.Error{
 				Kind: fault.DeviceLimit, Where: i.Name, Field: l.name,
-				Detail: fmt.Sprintf("the adapter offers %d", l.have), Limit: fmt.Sprintf("at least %d", l.need),
-				Remedy: "use another adapter or a newer driver",
+				Detail: fmt.Sprintf("the GPU offers %d", l.have), Limit: fmt.Sprintf("at least %d", l.need),
+				Remedy: "use another GPU or a newer driver",
 			}
 		}
 	}
@@ -146,11 +149,11 @@ func sufficient(i gpu.Info) error {
 // Info implements gpu.Device.
 func (d *Device) Info() gpu.Info { return d.info }
 
-// LiveBuffers counts the buffers that exist on the device.
+// LiveBuffers returns the number of buffers on the device.
 func (d *Device) LiveBuffers() int { return len(d.buffers) }
 
-// Submit implements gpu.Device. Invalid commands are reported at once; after an
-// error the rest of the batch is dropped, but for what it destroys.
+// Submit implements gpu.Device. It returns the error of an invalid command at once. After an error
+// it runs only the destructions among the other commands.
 func (d *Device) Submit(b *gpu.Batch) error {
 	for i := range b.Commands {
 		if err := d.run(&b.Commands[i]); err != nil {
@@ -162,8 +165,7 @@ func (d *Device) Submit(b *gpu.Batch) error {
 	return d.submit()
 }
 
-// destroyOnly runs the destructions among commands: whoever sent them has
-// forgotten the handles.
+// destroyOnly runs the destructions among commands: the caller no longer has the handles.
 func (d *Device) destroyOnly(commands []gpu.Command) {
 	for i := range commands {
 		switch commands[i].Op {
@@ -200,10 +202,10 @@ func (d *Device) Read(ctx context.Context, h gpu.Buffer, off int, dst []byte) er
 	return d.mapStaging(dst, buf.name)
 }
 
-// mapStaging waits for the device and copies the staging buffer out.
+// mapStaging waits for the device and copies the staging buffer to dst.
 func (d *Device) mapStaging(dst []byte, name string) error {
-	// The binding hands the C side a Go pointer that only MapAsync's frame
-	// keeps alive; a collection before Poll has called back frees it.
+	// The binding passes a Go pointer to C that only MapAsync's frame keeps alive. A garbage
+	// collection before Poll calls back would free it.
 	gcMutex.Lock()
 	defer gcMutex.Unlock()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -241,13 +243,14 @@ func (d *Device) reserveStaging(n int64) error {
 	return nil
 }
 
-// loadChunk bounds the memory that Load takes.
+// loadChunk limits the memory that Load uses.
 const loadChunk = 4 << 20
 
 // Load implements gpu.Device.
 func (d *Device) Load(ctx context.Context, name string, src int64, n int, h gpu.Buffer, dst int) error {
 	if d.blobs == nil {
-		return &fault.Error{Kind: fault.Missing, Where: name, Detail: "the device was opened without a blob store", Remedy: "pass one to native.Open"}
+		return fault.New(fault.Missing, name, "", "the device was opened without a blob store").
+			WithRemedy("pass one to native.Open")
 	}
 	buf, err := d.buffer(h, int64(dst), int64(n+3)&^3, "load")
 	if err != nil {
@@ -268,14 +271,14 @@ func (d *Device) Load(ctx context.Context, name string, src int64, n int, h gpu.
 			return d.fail("load "+buf.name, err)
 		}
 		done += len(part)
-		// Without a poll wgpu keeps every write's staging memory until the next submit.
+		// Without a poll wgpu keeps the staging memory of each write until the next submit.
 		d.queue.Submit()
 		d.device.Poll(false, nil)
 	}
 	return nil
 }
 
-// Close frees everything.
+// Close frees the device and all its objects.
 func (d *Device) Close() {
 	d.abandon()
 	for _, g := range d.groups {
@@ -307,9 +310,10 @@ func (d *Device) Close() {
 	d.instance.Release()
 }
 
-// fail makes wgpu's error a typed one that names what was being done.
+// fail turns an error of wgpu into a fault that names the operation.
 func (d *Device) fail(what string, err error) error {
-	kind, remedy := fault.Device, "this is a defect in a kernel or in the driver; `vulkaninfo --summary` names the driver"
+	kind := fault.Device
+	remedy := "this is a defect in a kernel or in the driver; `vulkaninfo --summary` names the driver"
 	text := strings.ToLower(err.Error())
 	switch {
 	case strings.Contains(text, "lost"):
@@ -317,7 +321,7 @@ func (d *Device) fail(what string, err error) error {
 	case strings.Contains(text, "not enough memory") || strings.Contains(text, "out of memory"):
 		kind, remedy = fault.DeviceLimit, "use a smaller token budget, activation recompute, or a smaller model"
 	}
-	return &fault.Error{Kind: kind, Where: d.info.Name, Field: what, Detail: firstLines(err.Error(), 12), Remedy: remedy}
+	return fault.New(kind, d.info.Name, what, "%s", firstLines(err.Error(), 12)).WithRemedy("%s", remedy)
 }
 
 func firstLines(s string, n int) string {

@@ -3,8 +3,8 @@ package native
 /*
 #include <stdint.h>
 
-// The structures of wgpu.h that the call below needs, as in the wgpu that the
-// binding carries; that header is not in reach of another module.
+// The structures of wgpu.h that the call below needs, as in the version that the binding contains.
+// Another Go module cannot include its header.
 typedef struct {
 	const void *next;
 	uint32_t    type;
@@ -41,24 +41,25 @@ import (
 	"github.com/cogentcore/webgpu/wgpu"
 )
 
-// newInstance makes a wgpu instance on the backends that we run on. Not GL: its
-// loader prints to stderr on machines without a display.
+// newInstance creates a wgpu instance on the supported backends. GL is not one of them: its loader
+// prints to stderr on machines without a display.
 //
-// wgpu.CreateInstance passes memory from malloc of which it sets only some
-// fields, so wgpu aborts the process when that memory was used before, which it
-// was from the second device on. This passes zeros instead.
+// It replaces wgpu.CreateInstance, which passes memory from malloc and sets only some of its
+// fields. From the second device on this memory is not zero, and wgpu aborts the process.
 func newInstance() *wgpu.Instance {
 	quietWithoutDisplay()
-	ref := C.create_instance(C.uint32_t(wgpu.InstanceBackendVulkan | wgpu.InstanceBackendMetal | wgpu.InstanceBackendDX12))
+	backends := wgpu.InstanceBackendVulkan | wgpu.InstanceBackendMetal | wgpu.InstanceBackendDX12
+	ref := C.create_instance(C.uint32_t(backends))
 	// wgpu.Instance is a struct of this one pointer.
 	return (*wgpu.Instance)(unsafe.Pointer(&struct{ ref unsafe.Pointer }{ref}))
 }
 
-// quietWithoutDisplay turns off Mesa's device-selection layer where no display
-// server runs: it would look for one, and complain on stderr. A person who
-// steers that layer keeps it.
+// quietWithoutDisplay turns Mesa's device selection layer off if no display server runs: the layer
+// would look for one and print an error. It stays on if the user has configured it.
 func quietWithoutDisplay() {
-	for _, name := range []string{"XDG_RUNTIME_DIR", "WAYLAND_DISPLAY", "DISPLAY", "MESA_VK_DEVICE_SELECT", "NODEVICE_SELECT"} {
+	for _, name := range []string{
+		"XDG_RUNTIME_DIR", "WAYLAND_DISPLAY", "DISPLAY", "MESA_VK_DEVICE_SELECT", "NODEVICE_SELECT",
+	} {
 		if os.Getenv(name) != "" {
 			return
 		}

@@ -9,8 +9,8 @@ import (
 	"nextquill/native"
 )
 
-// TestDevicesOneAfterAnother opens many: the binding's own way to make an
-// instance aborts the process at the second.
+// TestDevicesOneAfterAnother opens many devices: wgpu.CreateInstance aborts the process at the
+// second.
 func TestDevicesOneAfterAnother(t *testing.T) {
 	for range 10 {
 		d, err := native.Open(nil)

@@ -9,9 +9,9 @@ import (
 	"nextquill/core/gpu"
 )
 
-// run executes one command. Dispatches gather in one compute pass; whatever is
-// no dispatch ends the pass, and what acts outside the command stream (writes,
-// destruction) submits first, so that the batch's order is kept.
+// run executes one command. Consecutive dispatches share a compute pass, other commands end it.
+// Writes and destructions act outside of the command stream, so they submit it first to keep the
+// order.
 func (d *Device) run(c *gpu.Command) error {
 	switch c.Op {
 	case gpu.OpDispatch:
@@ -35,23 +35,24 @@ func (d *Device) run(c *gpu.Command) error {
 	case gpu.OpDestroyBindGroup:
 		return d.destroyBindGroup(c)
 	}
-	return invalid("command", fmt.Sprintf("unknown operation %d", c.Op))
+	return invalid("command", "unknown operation %d", c.Op)
 }
 
 func (d *Device) dispatch(c *gpu.Command) error {
 	p, ok := d.pipelines[c.Pipeline]
 	if !ok {
-		return invalid("dispatch", fmt.Sprintf("pipeline %d does not exist", c.Pipeline))
+		return invalid("dispatch", "pipeline %d does not exist", c.Pipeline)
 	}
 	g, ok := d.groups[c.BindGroup]
 	if !ok {
-		return invalid(p.name, fmt.Sprintf("bind group %d does not exist", c.BindGroup))
+		return invalid(p.name, "bind group %d does not exist", c.BindGroup)
 	}
 	for _, n := range c.Groups {
 		if int64(n) > int64(d.info.MaxGroupsPerDimension) {
 			return &fault.Error{
 				Kind: fault.DeviceLimit, Where: p.name, Field: "workgroups",
-				Detail: fmt.Sprintf("dispatch of %v", c.Groups), Limit: fmt.Sprintf("%d per dimension", d.info.MaxGroupsPerDimension),
+				Detail: fmt.Sprintf("dispatch of %v", c.Groups),
+				Limit:  fmt.Sprintf("%d per dimension", d.info.MaxGroupsPerDimension),
 				Remedy: "use a smaller token budget",
 			}
 		}
@@ -111,7 +112,8 @@ func (d *Device) copy(c *gpu.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := enc.CopyBufferToBuffer(src.Buffer, uint64(c.SourceOffset), dst.Buffer, uint64(c.Offset), uint64(c.Size)); err != nil {
+	err = enc.CopyBufferToBuffer(src.Buffer, uint64(c.SourceOffset), dst.Buffer, uint64(c.Offset), uint64(c.Size))
+	if err != nil {
 		return d.fail("copy "+src.name+" to "+dst.name, err)
 	}
 	return nil
@@ -119,7 +121,7 @@ func (d *Device) copy(c *gpu.Command) error {
 
 func (d *Device) createBuffer(c *gpu.Command) error {
 	if _, ok := d.buffers[c.Buffer]; ok || c.Buffer == 0 {
-		return invalid(c.Name, fmt.Sprintf("buffer handle %d is taken", c.Buffer))
+		return invalid(c.Name, "buffer handle %d is taken", c.Buffer)
 	}
 	if c.Size <= 0 || c.Size > d.info.MaxBufferSize {
 		return &fault.Error{
@@ -135,7 +137,7 @@ func (d *Device) createBuffer(c *gpu.Command) error {
 	case gpu.Uniform:
 		usage |= wgpu.BufferUsageUniform
 	default:
-		return invalid(c.Name, fmt.Sprintf("unknown buffer usage %d", c.Usage))
+		return invalid(c.Name, "unknown buffer usage %d", c.Usage)
 	}
 	b, err := d.device.CreateBuffer(&wgpu.BufferDescriptor{Label: c.Name, Size: uint64(c.Size), Usage: usage})
 	if err != nil {
@@ -147,7 +149,7 @@ func (d *Device) createBuffer(c *gpu.Command) error {
 
 func (d *Device) createPipeline(c *gpu.Command) error {
 	if _, ok := d.pipelines[c.Pipeline]; ok || c.Pipeline == 0 {
-		return invalid(c.Name, fmt.Sprintf("pipeline handle %d is taken", c.Pipeline))
+		return invalid(c.Name, "pipeline handle %d is taken", c.Pipeline)
 	}
 	module, err := d.device.CreateShaderModule(&wgpu.ShaderModuleDescriptor{
 		Label: c.Name, WGSLDescriptor: &wgpu.ShaderModuleWGSLDescriptor{Code: c.WGSL},
@@ -173,7 +175,9 @@ func (d *Device) createPipeline(c *gpu.Command) error {
 	if err != nil {
 		return d.fail("kernel "+c.Name, err)
 	}
-	pl, err := d.device.CreatePipelineLayout(&wgpu.PipelineLayoutDescriptor{Label: c.Name, BindGroupLayouts: []*wgpu.BindGroupLayout{layout}})
+	pl, err := d.device.CreatePipelineLayout(&wgpu.PipelineLayoutDescriptor{
+		Label: c.Name, BindGroupLayouts: []*wgpu.BindGroupLayout{layout},
+	})
 	if err != nil {
 		layout.Release()
 		return d.fail("kernel "+c.Name, err)
@@ -193,10 +197,10 @@ func (d *Device) createPipeline(c *gpu.Command) error {
 func (d *Device) createBindGroup(c *gpu.Command) error {
 	p, ok := d.pipelines[c.Pipeline]
 	if !ok {
-		return invalid("bind group", fmt.Sprintf("pipeline %d does not exist", c.Pipeline))
+		return invalid("bind group", "pipeline %d does not exist", c.Pipeline)
 	}
 	if _, ok := d.groups[c.BindGroup]; ok || c.BindGroup == 0 {
-		return invalid(p.name, fmt.Sprintf("bind group handle %d is taken", c.BindGroup))
+		return invalid(p.name, "bind group handle %d is taken", c.BindGroup)
 	}
 	entries := make([]wgpu.BindGroupEntry, len(c.Entries))
 	for i, e := range c.Entries {
@@ -204,7 +208,9 @@ func (d *Device) createBindGroup(c *gpu.Command) error {
 		if err != nil {
 			return err
 		}
-		entries[i] = wgpu.BindGroupEntry{Binding: uint32(i), Buffer: b.Buffer, Offset: uint64(e.Offset), Size: uint64(e.Size)}
+		entries[i] = wgpu.BindGroupEntry{
+			Binding: uint32(i), Buffer: b.Buffer, Offset: uint64(e.Offset), Size: uint64(e.Size),
+		}
 	}
 	g, err := d.device.CreateBindGroup(&wgpu.BindGroupDescriptor{Label: p.name, Layout: p.layout, Entries: entries})
 	if err != nil {
@@ -214,8 +220,8 @@ func (d *Device) createBindGroup(c *gpu.Command) error {
 	return nil
 }
 
-// Destroying what does not exist is no error: after a batch was dropped for an
-// error, its creator cannot know what was created before it.
+// Destroying a missing object is no error: after a failed batch the caller cannot know which
+// objects were created.
 func (d *Device) destroyBuffer(c *gpu.Command) error {
 	b, ok := d.buffers[c.Buffer]
 	if !ok {
@@ -249,7 +255,7 @@ func (d *Device) destroyBindGroup(c *gpu.Command) error {
 	if !ok {
 		return nil
 	}
-	// wgpu crashes when a group is released before its pass has ended.
+	// wgpu crashes if a group is released before its pass ends.
 	if err := d.submit(); err != nil {
 		return err
 	}
@@ -258,17 +264,17 @@ func (d *Device) destroyBindGroup(c *gpu.Command) error {
 	return nil
 }
 
-// buffer resolves a handle and checks that a range lies inside the buffer.
+// buffer resolves a handle and checks a range of the buffer.
 func (d *Device) buffer(h gpu.Buffer, off, size int64, what string) (*buffer, error) {
 	b, ok := d.buffers[h]
 	if !ok {
-		return nil, invalid(what, fmt.Sprintf("buffer %d does not exist", h))
+		return nil, invalid(what, "buffer %d does not exist", h)
 	}
 	if off < 0 || size < 0 || off > b.size || size > b.size-off {
-		return nil, invalid(what+" "+b.name, fmt.Sprintf("bytes %d to %d of a buffer of %d", off, off+size, b.size))
+		return nil, invalid(what+" "+b.name, "bytes %d to %d of a buffer of %d", off, off+size, b.size)
 	}
 	if off%4 != 0 || size%4 != 0 {
-		return nil, invalid(what+" "+b.name, fmt.Sprintf("offset %d and size %d must be multiples of 4", off, size))
+		return nil, invalid(what+" "+b.name, "offset %d and size %d must be multiples of 4", off, size)
 	}
 	return b, nil
 }
@@ -304,7 +310,7 @@ func (d *Device) endPass() error {
 	return nil
 }
 
-// submit sends what is encoded.
+// submit submits the encoded commands.
 func (d *Device) submit() error {
 	if d.encoder == nil {
 		return nil
@@ -324,7 +330,7 @@ func (d *Device) submit() error {
 	return nil
 }
 
-// abandon drops what is encoded.
+// abandon drops the encoded commands.
 func (d *Device) abandon() {
 	if d.pass != nil {
 		_ = d.pass.End()
@@ -337,6 +343,7 @@ func (d *Device) abandon() {
 	}
 }
 
-func invalid(field, detail string) error {
-	return &fault.Error{Kind: fault.Device, Where: "command batch", Field: field, Detail: detail, Remedy: "this is a defect in the program: report it"}
+func invalid(field, format string, args ...any) error {
+	return fault.New(fault.Device, "command batch", field, format, args...).
+		WithRemedy("this is a defect in the program: report it")
 }

@@ -82,9 +82,9 @@ type Fact struct {
 	Value string
 }
 
-// Level returns the shade of a token's data-side causal effect (DCE, a difference of probabilities),
-// by causal.ShadeLevels: 0 for none, 1 to 4 if the history made the token more likely, −1 to −4 if it
-// made the token less likely.
+// Level returns the shade of a token's data-side causal effect (DCE, a difference of
+// probabilities), by causal.ShadeLevels: 0 for none, 1 to 4 if the history made the token more
+// likely, −1 to −4 if it made the token less likely.
 func Level(dce float64) int {
 	level := 0
 	for i, at := range causal.ShadeLevels() {

@@ -7,11 +7,10 @@ package main
 import (
 	"nextquill/core/diag"
 	"nextquill/core/jobs"
-	"nextquill/wasm/conformance"
 	"nextquill/wasm/guestmain"
 )
 
-func init() { guestmain.Serve(jobs.Methods, diag.Methods, conformance.Methods) }
+func init() { guestmain.Serve(jobs.Methods, diag.Methods) }
 
 // main never runs: a host calls the exports of guestmain.
 func main() {}

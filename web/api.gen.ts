@@ -24,8 +24,8 @@ export type RetrievalKind = "latest" | "bm25";
 export type Template = "plain" | "chat";
 
 /**
- * What sort of error a fault is. "internal" is a bug in NextQuill; "busy" means that another tab or call
- * is working.
+ * What sort of error a fault is. "internal" is a bug in NextQuill; "busy" means that another
+ * tab or call is working.
  */
 export type FaultKind =
   | "malformed"

@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// clockTicks is Linux's USER_HZ, in which /proc counts processor time.
+// clockTicks is Linux's USER_HZ, the unit of CPU time in /proc.
 const clockTicks = 100
 
-// processorSeconds is the processor time of this process's descendants, ended
-// ones aside: of the browser, all its processes. On an adapter that is the
-// processor it tells the cost of a step when others keep the machine busy, too.
-// It is 0 on systems without /proc.
+// processorSeconds returns the CPU time of the running descendants of this process: all processes
+// of the browser. On a software GPU it is the cost of a step, even if other programs keep the
+// machine busy. It is 0 on systems without /proc.
 func processorSeconds() float64 {
 	type process struct {
 		parent int

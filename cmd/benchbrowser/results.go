@@ -9,17 +9,17 @@ import (
 	"nextquill/report"
 )
 
-// contestant is an implementation of the step and what was measured of it.
+// contestant is an implementation of the step, with its measurements.
 type contestant struct {
 	Name string
-	id   string // of a rival's module
-	// rounds are the seconds of the steps of each round, matmul the GFLOP/s of the
-	// best product in each.
+	id   string // of the module of another implementation
+	// rounds are the seconds of the steps in each round, matmul the GFLOP/s of the best matrix
+	// product in each round.
 	rounds [][]float64
 	matmul []float64
-	// processor is the processor time of a step, in seconds, of each round.
+	// processor is the CPU time of a step in each round, in seconds.
 	processor []float64
-	apart     float64 // the largest difference of a loss from ours
+	apart     float64 // the largest difference between a loss and ours
 }
 
 type results struct {
@@ -29,10 +29,10 @@ type results struct {
 	kernels []api.KernelBench // of our step, in the last round
 }
 
-// all are the times of all steps.
+// all returns the times of all steps.
 func (c *contestant) all() []float64 { return slices.Concat(c.rounds...) }
 
-// ratios are, round by round, the median step over that of ours.
+// ratios returns the median step over ours, for each round.
 func (c *contestant) ratios(ours *contestant) []float64 {
 	var r []float64
 	for i := range c.rounds {
@@ -52,10 +52,16 @@ func (r *results) show(out io.Writer, w *workload) {
 		if k.GFLOPS > 0 {
 			speed = fmt.Sprintf("%.2f", k.GFLOPS)
 		}
-		rows = append(rows, []string{k.Kernel, fmt.Sprint(k.Calls), fmt.Sprintf("%.2f", 1e3*k.Seconds), speed, fmt.Sprintf("%.1f %%", 100*k.Share)})
+		rows = append(rows, []string{
+			k.Kernel, fmt.Sprint(k.Calls), fmt.Sprintf("%.2f", 1e3*k.Seconds), speed,
+			fmt.Sprintf("%.1f %%", 100*k.Share),
+		})
 	}
 	rows = append(rows, []string{"all", "", fmt.Sprintf("%.1f", 1e3*sum), "", ""})
-	t.Table([]report.Column{{Name: "kernel"}, {Name: "calls", Right: true}, {Name: "ms", Right: true}, {Name: "GFLOP/s", Right: true}, {Name: "share", Right: true}}, rows)
+	t.Table([]report.Column{
+		{Name: "kernel"}, {Name: "calls", Right: true}, {Name: "ms", Right: true},
+		{Name: "GFLOP/s", Right: true}, {Name: "share", Right: true},
+	}, rows)
 
 	best := 0.0
 	for _, c := range append([]*contestant{r.ours}, r.rivals...) {
@@ -73,18 +79,22 @@ func (r *results) show(out io.Writer, w *workload) {
 		shortest, usual := w.flops()/slices.Min(all)/1e9, w.flops()/median(all)/1e9
 		rows = append(rows, []string{
 			c.Name, fmt.Sprint(len(all)),
-			fmt.Sprintf("%.0f (%.0f–%.0f)", 1e3*median(all), 1e3*slices.Min(all), 1e3*slices.Max(all)), ratio,
-			fmt.Sprintf("%.0f", 1e3*median(c.processor)), fmt.Sprintf("%.2f (%.2f)", shortest, usual), fmt.Sprintf("%.2f", slices.Max(c.matmul)),
+			fmt.Sprintf("%.0f (%.0f–%.0f)", 1e3*median(all), 1e3*slices.Min(all), 1e3*slices.Max(all)),
+			ratio,
+			fmt.Sprintf("%.0f", 1e3*median(c.processor)), fmt.Sprintf("%.2f (%.2f)", shortest, usual),
+			fmt.Sprintf("%.2f", slices.Max(c.matmul)),
 			fmt.Sprintf("%.0f %% (%.0f %%)", 100*shortest/best, 100*usual/best),
 		})
 	}
 	t.Table([]report.Column{
-		{Name: ""}, {Name: "steps", Right: true}, {Name: "ms: median (range)", Right: true}, {Name: "times ours (by round)", Right: true},
-		{Name: "processor ms", Right: true}, {Name: "GFLOP/s: best (median)", Right: true}, {Name: "its best matmul", Right: true},
+		{Name: ""}, {Name: "steps", Right: true}, {Name: "ms: median (range)", Right: true},
+		{Name: "times ours (by round)", Right: true}, {Name: "CPU ms", Right: true},
+		{Name: "GFLOP/s: best (median)", Right: true}, {Name: "its best matmul", Right: true},
 		{Name: "step of best matmul", Right: true},
 	}, rows)
 	fmt.Fprintln(out)
-	t.Text(fmt.Sprintf("Times ours: medians of a round over ours in the same round. Best matmul: %.2f GFLOP/s, of all contestants and rounds.", best))
+	t.Text(fmt.Sprintf("Times ours: median of a round over ours in the same round. "+
+		"Best matmul: %.2f GFLOP/s, over all implementations and rounds.", best))
 }
 
 func median(v []float64) float64 {

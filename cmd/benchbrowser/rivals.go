@@ -13,8 +13,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// install puts the packages that web/benchbrowser/package-lock.json pins into
-// dir, unless they are there already.
+// install installs the packages of web/benchbrowser/package-lock.json into dir, unless they are
+// there.
 func install(ctx context.Context, root, dir string) error {
 	fresh := true
 	for _, name := range []string{"package.json", "package-lock.json"} {
@@ -55,13 +55,14 @@ func bundle(root, packages, name, dir string) error {
 		Target:        api.ES2022,
 		Platform:      api.PlatformBrowser,
 		NodePaths:     []string{filepath.Join(packages, "node_modules")},
-		// As a site would: the rivals' own code in its fastest form.
+		// As a site does it: the production form of the packages.
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
 		Define: map[string]string{"process.env.NODE_ENV": `"production"`},
 	})
 	if len(r.Errors) > 0 {
 		text := api.FormatMessages(r.Errors, api.FormatMessagesOptions{Kind: api.ErrorMessage})
-		return fault.New(fault.Malformed, "web/benchbrowser/"+name+".ts", "", "it does not bundle:\n%s", strings.Join(text, ""))
+		return fault.New(fault.Malformed, "web/benchbrowser/"+name+".ts", "", "it does not bundle:\n%s",
+			strings.Join(text, ""))
 	}
 	return nil
 }

@@ -18,19 +18,18 @@ import (
 	"nextquill/web/browsertest"
 )
 
-// parity is how many losses of the rivals are compared with ours, and tolerance
-// by how many nats they may differ: f32 sums in different orders, carried through
-// Adam.
+// parity is how many losses of the rivals are compared with ours, and tolerance by how many nats
+// they may differ: f32 sums in different orders, carried through Adam.
 const (
 	parity    = 6
 	tolerance = 2e-3
 )
 
-// matmulSize is the square product that rivals are measured on; ours are the
-// sizes of kernels.MatmulBest.
+// matmulSize is the square product that rivals are measured on; ours are the sizes of
+// kernels.MatmulBest.
 const matmulSize = 1024
 
-// page is the browser with all contestants in it.
+// page is the browser page with all implementations.
 type page struct {
 	browsertest.Page
 	out io.Writer
@@ -109,7 +108,8 @@ func (p *page) measure(ctx context.Context, o options) (*results, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(p.out, "%s: tuned and compiled for this adapter in %.1f s (processor %.1f s)\n", r.ours.Name, time.Since(begun).Seconds(), processorSeconds()-used)
+	fmt.Fprintf(p.out, "%s: tuned and compiled for this device in %.1f s (CPU %.1f s)\n",
+		r.ours.Name, time.Since(begun).Seconds(), processorSeconds()-used)
 	for _, c := range r.rivals {
 		t, err := p.stepRival(ctx, c, parity+1)
 		if err != nil {
@@ -118,7 +118,8 @@ func (p *page) measure(ctx context.Context, o options) (*results, error) {
 		if err := c.agrees(t.Results, first.Steps[0].Losses); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(p.out, "%s: losses of %d steps as ours, to %.1g (%.4f to %.4f)\n", c.Name, parity, c.apart, t.Results[0], t.Results[parity])
+		fmt.Fprintf(p.out, "%s: losses of %d steps agree with ours to %.1g (%.4f to %.4f)\n",
+			c.Name, parity, c.apart, t.Results[0], t.Results[parity])
 	}
 	for round := range o.Rounds {
 		fmt.Fprintf(p.out, "round %d of %d:", round+1, o.Rounds)
@@ -130,7 +131,7 @@ func (p *page) measure(ctx context.Context, o options) (*results, error) {
 	return r, nil
 }
 
-// round gives everybody a turn, first at steps, then at products; who begins
+// round gives each implementation a turn, first with steps, then with matrix products. The order
 // changes from round to round.
 func (p *page) round(ctx context.Context, o options, r *results, round int) error {
 	all := append([]*contestant{r.ours}, r.rivals...)
@@ -148,7 +149,7 @@ func (p *page) round(ctx context.Context, o options, r *results, round int) erro
 				return err
 			}
 			seconds = b.Steps[0].Runs
-			steps++ // one is in no figure
+			steps++ // the first step is not timed
 		} else {
 			t, err := p.stepRival(ctx, c, steps)
 			if err != nil {
@@ -158,7 +159,8 @@ func (p *page) round(ctx context.Context, o options, r *results, round int) erro
 		}
 		c.rounds = append(c.rounds, seconds)
 		c.processor = append(c.processor, (processorSeconds()-used)/float64(steps))
-		fmt.Fprintf(p.out, " %s %.0f ms (processor %.0f);", c.Name, 1e3*median(seconds), 1e3*c.processor[len(c.processor)-1])
+		fmt.Fprintf(p.out, " %s %.0f ms (CPU %.0f);",
+			c.Name, 1e3*median(seconds), 1e3*c.processor[len(c.processor)-1])
 	}
 	for i := range all {
 		c := all[(i+round)%len(all)]
@@ -189,8 +191,7 @@ func (p *page) openOurs(ctx context.Context, r *results) error {
 	return p.CallHarness(ctx, nil, "put", []string{"model/config.json", "model/model.safetensors", "batch.json"})
 }
 
-// stepOurs takes steps from the initial weights; one more is taken first, and is
-// in no figure.
+// stepOurs runs steps from the initial weights. It runs one more step first, which is not timed.
 func (p *page) stepOurs(ctx context.Context, steps int, only bool) (*api.BenchResult, error) {
 	var b api.BenchResult
 	err := p.Call(ctx, api.MethodBench, api.BenchParams{
@@ -200,7 +201,7 @@ func (p *page) stepOurs(ctx context.Context, steps int, only bool) (*api.BenchRe
 	return &b, err
 }
 
-// times are the timed steps of a rival, and their losses.
+// times are the timed steps of another implementation, and their losses.
 type times struct {
 	Seconds []float64 `json:"seconds"`
 	Results []float64 `json:"results"`
@@ -231,13 +232,14 @@ func (p *page) decoded(ctx context.Context, result any, script string) error {
 	return json.Unmarshal(raw, result)
 }
 
-// agrees compares a rival's losses with ours, which begin one step later.
+// agrees compares the losses of another implementation with ours, which begin one step later.
 func (c *contestant) agrees(theirs, ours []float64) error {
 	for i, want := range ours {
 		d := math.Abs(theirs[i+1] - want)
 		if !(d <= tolerance) {
-			return fault.New(fault.Mismatch, c.Name, "loss", "%.6f after %d steps, ours is %.6f", theirs[i+1], i+1, want).
-				WithRemedy("the implementations do not compute the same: a comparison of their speed would mean nothing")
+			return fault.New(fault.Mismatch, c.Name, "loss", "%.6f after %d steps, ours is %.6f",
+				theirs[i+1], i+1, want).
+				WithRemedy("the implementations compute different results, so their speed cannot be compared")
 		}
 		c.apart = max(c.apart, d)
 	}

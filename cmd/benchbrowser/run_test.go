@@ -13,8 +13,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// TestWorkload: what is written is a model of ours, and the rivals' values are the
-// same.
+// TestWorkload: the files are a model that core/weights reads, and both formats have the same
+// values.
 func TestWorkload(t *testing.T) {
 	w, dir := newWorkload(), t.TempDir()
 	require.NoError(t, w.write(dir))
@@ -42,7 +42,7 @@ func TestWorkload(t *testing.T) {
 	}
 }
 
-// TestFlops adds the products of a step up one by one: [rows, in]·[in, out].
+// TestFlops adds up the matrix products of a step: [rows, in]·[in, out].
 func TestFlops(t *testing.T) {
 	var forward float64
 	for range 2 {

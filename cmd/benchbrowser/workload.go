@@ -13,8 +13,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// workload is a small Llama and a batch of random tokens: what every contestant
-// steps. Its JSON is what web/benchbrowser/rival.ts reads.
+// workload is a small Llama model and a batch of random tokens, the same for all implementations.
+// web/benchbrowser/rival.ts reads its JSON.
 type workload struct {
 	Vocab        int     `json:"vocab"`
 	Hidden       int     `json:"hidden"`
@@ -28,8 +28,8 @@ type workload struct {
 	Beta1        float64 `json:"beta1"`
 	Beta2        float64 `json:"beta2"`
 	AdamEps      float64 `json:"adamEps"`
-	// Inputs and Targets are [sequences][length]: the targets are the inputs one
-	// token on.
+	// Inputs and Targets have the shape [sequences][length]. The targets are the inputs, shifted by
+	// one token.
 	Inputs  [][]int32 `json:"inputs"`
 	Targets [][]int32 `json:"targets"`
 
@@ -41,9 +41,9 @@ const (
 	length    = 64
 )
 
-// newWorkload makes the workload, the same each time. The optimizer's constants
-// are those of train.DefaultAdamW, which does not decay; its clip at norm 1 is
-// in ours alone, and never reached.
+// newWorkload returns the workload, the same each time. The constants of the optimizer are those of
+// train.DefaultAdamW, without weight decay. Only ours clips gradients, at norm 1, which they do not
+// reach.
 func newWorkload() *workload {
 	w := &workload{
 		Vocab: 256, Hidden: 64, Intermediate: 256, Layers: 2, Heads: 4, HeadDim: 16, Eps: 1e-5, Theta: 1e4,
@@ -89,9 +89,9 @@ func newWorkload() *workload {
 	return w
 }
 
-// flops is the work of one step that mathematics asks for: each weight of a
-// product once forward and twice backward for each token, and causal attention.
-// What an implementation computes twice, or masks away, does not count.
+// flops returns the operations that one step requires: for each token and each weight of a matrix
+// product one multiply-add forward and two backward, and causal attention. It does not count values
+// that an implementation computes twice or masks.
 func (w *workload) flops() float64 {
 	tokens := float64(sequences * length)
 	products := float64(w.Layers*(4*w.Hidden*w.Heads*w.HeadDim+3*w.Hidden*w.Intermediate) + w.Vocab*w.Hidden)
@@ -100,13 +100,15 @@ func (w *workload) flops() float64 {
 	return 3 * (2*tokens*products + attention)
 }
 
-// write stores the workload below dir, in our form and in the rivals'.
+// write stores the workload in dir, in our format and in that of the other implementations.
 func (w *workload) write(dir string) error {
 	config := map[string]any{
-		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu", "torch_dtype": "float32",
-		"vocab_size": w.Vocab, "hidden_size": w.Hidden, "intermediate_size": w.Intermediate, "num_hidden_layers": w.Layers,
-		"num_attention_heads": w.Heads, "num_key_value_heads": w.Heads, "head_dim": w.HeadDim, "max_position_embeddings": length,
-		"rms_norm_eps": w.Eps, "rope_theta": w.Theta, "tie_word_embeddings": false, "bos_token_id": 0, "eos_token_id": 1,
+		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu",
+		"torch_dtype": "float32", "vocab_size": w.Vocab, "hidden_size": w.Hidden,
+		"intermediate_size": w.Intermediate, "num_hidden_layers": w.Layers,
+		"num_attention_heads": w.Heads, "num_key_value_heads": w.Heads, "head_dim": w.HeadDim,
+		"max_position_embeddings": length, "rms_norm_eps": w.Eps, "rope_theta": w.Theta,
+		"tie_word_embeddings": false, "bos_token_id": 0, "eos_token_id": 1,
 	}
 	var samples []causal.Sample
 	for i, in := range w.Inputs {

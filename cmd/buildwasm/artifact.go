@@ -13,11 +13,11 @@ import (
 	"nextquill/wasm/guest"
 )
 
-// artifact is a file that ships.
+// artifact is a built guest.
 type artifact struct {
 	path   string
 	size   int64
-	zipped int64 // as a web server would send it
+	zipped int64 // size in gzip
 	sha256 string
 }
 
@@ -27,7 +27,8 @@ func (a artifact) String() string {
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
-func buildGuest(ctx context.Context, out string) (artifact, error) {
+// buildGuest builds a guest into the file out, relative to the root of the repository.
+func buildGuest(ctx context.Context, pkg, out string) (artifact, error) {
 	root, err := guest.Root(ctx)
 	if err != nil {
 		return artifact{}, err
@@ -38,7 +39,7 @@ func buildGuest(ctx context.Context, out string) (artifact, error) {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return artifact{}, err
 	}
-	if err := guest.Build(ctx, out, os.Stderr); err != nil {
+	if err := guest.Build(ctx, pkg, out, os.Stderr); err != nil {
 		return artifact{}, err
 	}
 	return describe(out)

@@ -1,17 +1,21 @@
-// Command buildwasm builds what ships: the guest, which is core/ compiled to WASM, and the static site around it.
+// Command buildwasm builds what ships: the guest, which is core/ compiled to WASM, and the static
+// site around it. It also builds the test guest, which does not ship.
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/signal"
 
 	"github.com/alecthomas/kong"
+
+	"nextquill/wasm/guest"
 )
 
 type options struct {
-	Guest guestCmd `cmd:"" default:"withargs" help:"Build the guest (core/ compiled to WASM) and print its size and hash."`
+	Guest guestCmd `cmd:"" default:"withargs" help:"Build the guest (core/ as WASM); print size and hash."`
 	Site  siteCmd  `cmd:"" help:"Build the guest, bundle web/, and write a static site."`
 }
 
@@ -19,7 +23,8 @@ func main() {
 	var o options
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	parsed := kong.Parse(&o, kong.Name("buildwasm"), kong.Description("Builds what ships."), kong.BindTo(ctx, (*context.Context)(nil)))
+	parsed := kong.Parse(&o, kong.Name("buildwasm"), kong.Description("Builds the guest and the site."),
+		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := parsed.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "buildwasm:", err)
 		os.Exit(1)
@@ -27,13 +32,18 @@ func main() {
 }
 
 type guestCmd struct {
-	Out   string `default:"build/nextquill.wasm" help:"Where the guest goes, from the repository's root."`
-	Quiet bool   `short:"q" help:"Print nothing when all is well."`
+	Out   string `help:"Output file; default: build/nextquill.wasm or build/nextquill-test.wasm." placeholder:"FILE"`
+	Test  bool   `help:"Build the test guest, which also has the kernel cases and the host conformance suite."`
+	Quiet bool   `short:"q" help:"Print nothing on success."`
 }
 
 // Run builds the guest.
 func (c guestCmd) Run(ctx context.Context) error {
-	a, err := buildGuest(ctx, c.Out)
+	pkg, out := guest.Ships, "build/nextquill.wasm"
+	if c.Test {
+		pkg, out = guest.Test, "build/nextquill-test.wasm"
+	}
+	a, err := buildGuest(ctx, pkg, cmp.Or(c.Out, out))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wasm, err := buildGuest(ctx, "build/nextquill.wasm")
+	wasm, err := buildGuest(ctx, guest.Ships, "build/nextquill.wasm")
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,8 @@ type site struct {
 
 func newSite(root string) *site {
 	return &site{
-		root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{}, packages: map[string]string{},
+		root: root, files: map[string][]byte{}, hashed: map[string]string{}, first: map[string]bool{},
+		packages: map[string]string{},
 	}
 }
 

@@ -55,7 +55,7 @@ var completeSite = sync.OnceValues(func() (*site, error) {
 		}
 		defer os.RemoveAll(dir)
 		name = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(ctx, name, os.Stderr); err != nil {
+		if err := guest.Build(ctx, guest.Ships, name, os.Stderr); err != nil {
 			return nil, err
 		}
 	}

@@ -49,7 +49,8 @@ func collect(ctx context.Context) ([]shader, error) {
 		return nil, err
 	}
 	var found []shader
-	for _, info := range []gpu.Info{limits(true, false), limits(false, false), limits(true, true), limits(false, true)} {
+	devices := []gpu.Info{limits(true, false), limits(false, false), limits(true, true), limits(false, true)}
+	for _, info := range devices {
 		g := gpu.NewContext(recorder{Dry: gpu.Dry{Limits: info}, found: &found})
 		for _, c := range cases {
 			// The recorder reads zeros, so a case reports wrong values. That is not an error here.

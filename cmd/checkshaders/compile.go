@@ -30,7 +30,7 @@ func withNaga(_ context.Context, shaders []shader) (int, error) {
 			Op: gpu.OpCreatePipeline, Pipeline: gpu.Pipeline(i + 1), Name: s.name, WGSL: s.wgsl, Bindings: s.bindings,
 		}
 		if err := device.Submit(&gpu.Batch{Commands: []gpu.Command{create}}); err != nil {
-			return compiled, fmt.Errorf("naga: %w", err)
+			return compiled, fmt.Errorf("compiler naga: %w", err)
 		}
 		compiled++
 	}
@@ -72,7 +72,8 @@ func withTint(ctx context.Context, shaders []shader) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	raw, err := browser.Evaluate(ctx, fmt.Sprintf("(%s)(%s)", strings.TrimSuffix(strings.TrimSpace(compileScript), ";"), list))
+	function := strings.TrimSuffix(strings.TrimSpace(compileScript), ";")
+	raw, err := browser.Evaluate(ctx, fmt.Sprintf("(%s)(%s)", function, list))
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +85,7 @@ func withTint(ctx context.Context, shaders []shader) (int, error) {
 		return 0, err
 	}
 	if len(result.Errors) > 0 {
-		return result.Compiled, fmt.Errorf("Tint: %s", strings.Join(result.Errors, "\n"))
+		return result.Compiled, fmt.Errorf("compiler Tint: %s", strings.Join(result.Errors, "\n"))
 	}
 	return result.Compiled, nil
 }

@@ -1,5 +1,6 @@
 // Command checkshaders compiles every shader variant that a kernel case uses, with both compilers:
-// naga (native wgpu) and Tint (Chromium). It runs no kernel, so it takes seconds; the tests run them.
+// naga (native wgpu) and Tint (Chromium). It runs no kernel, so it takes seconds; the tests run
+// them.
 package main
 
 import (

@@ -15,16 +15,16 @@ import (
 	"nextquill/samples"
 )
 
-// The end-to-end job: the embedded model learns from a few of the sample
-// writer's texts, is stopped on the way and goes on, and writes. It takes
-// seconds: what it learns is little, and is checked for direction only.
+// The end-to-end job: it trains the embedded model on a few texts of the sample author, cancels and
+// resumes a training run, and writes a text. It takes seconds, so the effect is small: the job only
+// checks that the held-out loss falls.
 
 const (
 	jobItems   = 12
 	jobHeldout = 6
 )
 
-// jobStore holds the embedded model and the sample writer.
+// jobStore returns a store with the embedded model and the texts of the sample author.
 func jobStore() (*blob.Mem, error) {
 	blobs := map[string][]byte{}
 	for folder, fsys := range map[string]fs.FS{"model": models.DefaultFS(), "sample": samples.Bierce()} {
@@ -64,8 +64,8 @@ func (j job) run(ctx context.Context) error {
 	if !(tuned < base) {
 		message = "it did not fall"
 	}
-	j.tally.line("job: held-out loss after learning", message, fmt.Sprintf("%.3f to %.3f nats per token", base, tuned))
-	if err := j.stopAndGoOn(ctx); err != nil {
+	j.tally.line("job: held-out loss after training", message, fmt.Sprintf("%.3f to %.3f nats per token", base, tuned))
+	if err := j.stopAndResume(ctx); err != nil {
 		return err
 	}
 	return j.write(ctx)
@@ -78,7 +78,7 @@ func source() api.Source {
 }
 
 func (j job) personalize(ctx context.Context, out string, onEvent func(string, json.RawMessage)) error {
-	return j.Call(ctx, api.MethodPersonalize, api.PersonalizeParams{
+	return j.Call(ctx, "personalize", api.PersonalizeParams{
 		Model: "model", Source: source(), Preset: "nextquill-code", Out: out, Resume: true,
 		LoRA:     api.LoRA{Rank: 8, Alpha: 16},
 		Training: api.Training{Epochs: 2, BatchSize: 4, LR: 2e-3, Seed: 7, CheckpointEvery: 2},
@@ -87,34 +87,29 @@ func (j job) personalize(ctx context.Context, out string, onEvent func(string, j
 
 func (j job) heldout(ctx context.Context, adapter string) (float64, error) {
 	var r api.EvaluateResult
-	err := j.Call(
-		ctx,
-		api.MethodEvaluate,
-		api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: source()}},
-		&r,
-		nil,
-	)
+	params := api.EvaluateParams{Inference: api.Inference{Model: "model", Adapter: adapter, Source: source()}}
+	err := j.Call(ctx, "evaluate", params, &r, nil)
 	return r.Loss, err
 }
 
-// stopAndGoOn cancels the same run after its first checkpoint, resumes it, and
-// compares the adapters bit for bit.
-func (j job) stopAndGoOn(ctx context.Context) error {
+// stopAndResume cancels the same run after its first checkpoint, resumes it, and compares the
+// adapters bit by bit.
+func (j job) stopAndResume(ctx context.Context) error {
 	stopped, stop := context.WithCancel(ctx)
 	defer stop()
 	err := j.personalize(stopped, "parts", func(name string, _ json.RawMessage) {
-		if name == api.EventCheckpoint {
+		if name == "checkpoint" {
 			stop()
 		}
 	})
 	if fault.KindOf(err) != fault.Cancelled || ctx.Err() != nil {
-		j.tally.line("job: stops when asked", fmt.Sprintf("it ended with %v", err), "")
+		j.tally.line("job: stops when it is cancelled", fmt.Sprintf("it ended with %v", err), "")
 		return ctx.Err()
 	}
 	first := 0
 	err = j.personalize(ctx, "parts", func(name string, raw json.RawMessage) {
 		var e api.StepEvent
-		if first == 0 && name == api.EventStep && j.tally.decode(raw, &e) {
+		if first == 0 && name == "step" && j.tally.decode(raw, &e) {
 			first = e.Step
 		}
 	})
@@ -132,32 +127,26 @@ func (j job) stopAndGoOn(ctx context.Context) error {
 	case err != nil:
 		return err
 	case first <= 1:
-		message = "it began anew"
+		message = "it started over"
 	case !bytes.Equal(whole, parts):
 		message = "the adapters differ"
 	}
-	j.tally.line(
-		"job: stopped and resumed, the same adapter",
-		message,
-		fmt.Sprintf("resumed at step %d, %d bytes", first, len(whole)),
-	)
+	detail := fmt.Sprintf("resumed at step %d, %d bytes", first, len(whole))
+	j.tally.line("job: stopped and resumed, the same adapter", message, detail)
 	return nil
 }
 
-// write has the adapter write a text, and compares the stream with the whole.
+// write writes a text with the adapter, and compares the events with the result.
 func (j job) write(ctx context.Context) error {
 	var streamed string
 	var r api.WriteResult
-	err := j.Call(ctx, api.MethodWrite, api.WriteParams{
-		Inference: api.Inference{
-			Model:   "model",
-			Adapter: "whole",
-			Source:  source(),
-		}, Context: []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}},
-		Sampling: api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
+	err := j.Call(ctx, "write", api.WriteParams{
+		Inference: api.Inference{Model: "model", Adapter: "whole", Source: source()},
+		Context:   []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}},
+		Sampling:  api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
 	}, &r, func(name string, raw json.RawMessage) {
 		var e api.TokenEvent
-		if name == api.EventToken && j.tally.decode(raw, &e) {
+		if name == "token" && j.tally.decode(raw, &e) {
 			streamed += e.Text
 		}
 	})

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,7 +16,7 @@ import (
 	"nextquill/wasm/conformance"
 )
 
-// script is a session that emits given events and returns given results.
+// script is a client that emits given events and returns given results.
 type script map[string]func(emit func(any)) (any, error)
 
 func (s script) Call(_ context.Context, method string, _, result any, onEvent func(string, json.RawMessage)) error {
@@ -68,7 +70,12 @@ FAIL buffer "forgotten"  was not freed
 }
 
 func TestWithoutGuest(t *testing.T) {
-	_, err := run(t.Context(), options{Guest: "nowhere.wasm"}, &strings.Builder{})
+	file := filepath.Join(t.TempDir(), "guest.wasm")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	_, err := run(t.Context(), options{Guest: "nowhere.wasm", TestGuest: file, Job: true}, &strings.Builder{})
 	require.ErrorIs(t, err, fault.Missing)
-	require.ErrorContains(t, err, "buildwasm")
+	require.ErrorContains(t, err, "go run ./cmd/buildwasm (")
+	_, err = run(t.Context(), options{Guest: file, TestGuest: "nowhere.wasm"}, &strings.Builder{})
+	require.ErrorIs(t, err, fault.Missing)
+	require.ErrorContains(t, err, "go run ./cmd/buildwasm --test")
 }

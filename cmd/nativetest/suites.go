@@ -11,7 +11,7 @@ import (
 	"nextquill/wasm/conformance"
 )
 
-// tally prints a line per case and counts them.
+// tally prints one line per case and counts them.
 type tally struct {
 	out            io.Writer
 	passed, failed int
@@ -36,27 +36,20 @@ func runConformance(ctx context.Context, c api.Client, filter string, t *tally) 
 	})
 }
 
-// runKernels shows each case's error in shares of its tolerance.
+// runKernels shows the error of each case relative to its tolerance.
 func runKernels(ctx context.Context, c api.Client, filter string, t *tally) error {
-	return c.Call(
-		ctx,
-		api.MethodKernelCases,
-		api.KernelCasesParams{Filter: filter},
-		nil,
-		func(_ string, raw json.RawMessage) {
-			var e api.KernelCaseEvent
-			if t.decode(raw, &e) {
-				t.line(e.Case, e.Message, fmt.Sprintf("error %.2g, %.0f ms", e.Error, 1000*e.Seconds))
-			}
-		},
-	)
+	return c.Call(ctx, "kernel-cases", api.KernelCasesParams{Filter: filter}, nil, func(_ string, raw json.RawMessage) {
+		var e api.KernelCaseEvent
+		if t.decode(raw, &e) {
+			t.line(e.Case, e.Message, fmt.Sprintf("error %.2g, %.0f ms", e.Error, 1000*e.Seconds))
+		}
+	})
 }
 
-// checkNothingLeft frees the core's caches and fails for each buffer that a
-// case left behind.
+// checkNothingLeft releases the caches and reports each buffer that is left.
 func checkNothingLeft(ctx context.Context, c api.Client, t *tally) error {
 	var left api.ReleaseResult
-	if err := c.Call(ctx, api.MethodRelease, nil, &left, nil); err != nil {
+	if err := c.Call(ctx, "release", nil, &left, nil); err != nil {
 		return err
 	}
 	for _, name := range left.Leaked {

@@ -174,9 +174,9 @@ func (j *job) call(ctx context.Context, label, method string, params, result any
 	j.progress.Begin(label)
 	err := j.engine.Call(ctx, method, params, result, func(name string, raw json.RawMessage) {
 		switch name {
-		case "memory":
+		case api.EventMemory:
 			j.showMemory(raw)
-		case "adapter":
+		case api.EventAdapter:
 			j.warnAdapterMismatch(raw)
 		}
 		j.progress.Event(name, raw)

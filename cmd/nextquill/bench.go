@@ -45,7 +45,8 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats,
 		Bases: c.Bases, Recompute: c.Recompute,
 	}
-	if err := j.call(ctx, "bench", "bench", params, &r, func() string { return r.Device }, nil); err != nil || a.JSON {
+	summary := func() string { return r.Device }
+	if err := j.call(ctx, "bench", api.MethodBench, params, &r, summary, nil); err != nil || a.JSON {
 		return err
 	}
 	if len(c.Bases) > 0 {

@@ -22,7 +22,7 @@ func (c writeCmd) isChat(ctx context.Context, j *job) (bool, error) {
 	if c.Chat || c.System != "" {
 		return true, c.checkChatFlags()
 	}
-	if c.Model == "" || c.Text == "" || c.History != "" || len(c.Context) > 0 || c.Template == "plain" ||
+	if c.Model == "" || c.Text == "" || c.History != "" || len(c.Context) > 0 || c.Template == api.TemplatePlain ||
 		slices.ContainsFunc(c.Adapter, isAdapter) {
 		return false, nil
 	}
@@ -42,7 +42,7 @@ func (c writeCmd) checkChatFlags() error {
 	case c.Text == "":
 		return fault.New(fault.Missing, "write", "", "there is no message").
 			WithRemedy(`add one, for example: nextquill write --chat "Why is the sky blue?"`)
-	case c.History != "" || len(c.Context) > 0 || c.Steer != 0 || c.Template == "plain":
+	case c.History != "" || len(c.Context) > 0 || c.Steer != 0 || c.Template == api.TemplatePlain:
 		return fault.New(fault.Mismatch, "write", "--chat, --system",
 			"cannot be combined with --history, --context, --steer or --template plain").
 			WithRemedy("remove one of the flags")
@@ -74,9 +74,9 @@ func (c writeCmd) runChat(ctx context.Context, j *job) (err error) {
 	defer func() { err = errors.Join(err, j.close()) }()
 	var turns []api.ChatMessage
 	if c.System != "" {
-		turns = append(turns, api.ChatMessage{Role: "system", Content: c.System})
+		turns = append(turns, api.ChatMessage{Role: api.RoleSystem, Content: c.System})
 	}
-	turns = append(turns, api.ChatMessage{Role: "user", Content: c.Text})
+	turns = append(turns, api.ChatMessage{Role: api.RoleUser, Content: c.Text})
 	return c.writeDrafts(ctx, j, drafts, func(adapter string, onToken func(string)) (api.WriteResult, error) {
 		return j.chatTurn(ctx, adapter, turns, c.sampling(), onToken)
 	})
@@ -86,12 +86,12 @@ func (c writeCmd) runChat(ctx context.Context, j *job) (err error) {
 func (j *job) chatTurn(ctx context.Context, adapter string, turns []api.ChatMessage, sampling api.Sampling,
 	onToken func(string)) (api.WriteResult, error) {
 	var r api.WriteResult
-	err := j.call(ctx, "answer", "write", api.WriteParams{Inference: api.Inference{Loading: j.loading(),
+	err := j.call(ctx, "answer", api.MethodWrite, api.WriteParams{Inference: api.Inference{Loading: j.loading(),
 		Model: modelDir, Adapter: adapter}, Messages: turns, Sampling: sampling}, &r,
 		func() string { return fmt.Sprintf("%d tokens  %.1f tok/s", r.Tokens, r.TokensPS) },
 		func(name string, raw json.RawMessage) {
 			var e api.TokenEvent
-			if name == "token" && onToken != nil && json.Unmarshal(raw, &e) == nil {
+			if name == api.EventToken && onToken != nil && json.Unmarshal(raw, &e) == nil {
 				onToken(e.Text)
 			}
 		})

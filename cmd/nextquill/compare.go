@@ -69,5 +69,5 @@ func (c writeCmd) writeDrafts(ctx context.Context, j *job, drafts []draftAdapter
 func (j *job) loadModel(ctx context.Context, adapters ...string) error {
 	var r api.LoadResult
 	p := api.LoadParams{Loading: j.loading(), Model: modelDir, Adapters: adapters}
-	return j.call(ctx, "load", "load", p, &r, func() string { return size(r.LiveBytes) + " on the GPU" }, nil)
+	return j.call(ctx, "load", api.MethodLoad, p, &r, func() string { return size(r.LiveBytes) + " on the GPU" }, nil)
 }

@@ -191,7 +191,7 @@ func (j *job) adapterFor(path string) (string, error) {
 	case "none":
 		return "", nil
 	case "":
-		path = filepath.Join(j.Out, "adapter")
+		path = filepath.Join(j.Out, api.AdapterFolder)
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return "", fault.New(fault.Missing, path, "", "there is no trained adapter yet").
 				WithRemedy("run `nextquill run` or `nextquill personalize` first, set an adapter with --adapter, " +

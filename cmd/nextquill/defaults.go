@@ -6,7 +6,7 @@ import "nextquill/core/api"
 // cores with the embedded model.
 var (
 	defaultLoRA     = api.LoRA{Rank: 8, Alpha: 16}
-	defaultTraining = api.Training{Epochs: 3, BatchSize: 8, LR: 1e-3, Decay: "cosine"}
+	defaultTraining = api.Training{Epochs: 3, BatchSize: 8, LR: 1e-3, Decay: api.DecayCosine}
 )
 
 // demo has the other parameters of `nextquill run`. The subjects were chosen before any model had

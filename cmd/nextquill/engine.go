@@ -75,7 +75,7 @@ func (e nativeEngine) Close() error {
 // because its failure was reported.
 func release(c api.Client, log io.Writer) {
 	var r api.ReleaseResult
-	if err := c.Call(context.Background(), "release", nil, &r, nil); err == nil && len(r.Leaked) > 0 {
+	if err := c.Call(context.Background(), api.MethodRelease, nil, &r, nil); err == nil && len(r.Leaked) > 0 {
 		fmt.Fprintf(log, "nextquill: %d GPU buffers leaked: %v\n", len(r.Leaked), r.Leaked)
 	}
 }

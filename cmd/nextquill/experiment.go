@@ -73,7 +73,7 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 		params.From, params.LoRA = s.from, api.LoRA{}
 	}
 	saved := 0
-	err = s.call(ctx, "train: "+name, "personalize", params, &t.Result, func() string {
+	err = s.call(ctx, "train: "+name, api.MethodPersonalize, params, &t.Result, func() string {
 		r := t.Result
 		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
 		if r.Seconds > 0 && r.Resumed == 0 { // after a resume, tokens and seconds cover different steps
@@ -88,17 +88,17 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 		return line
 	}, func(event string, raw json.RawMessage) {
 		switch event {
-		case "step":
+		case api.EventStep:
 			var e api.StepEvent
 			if json.Unmarshal(raw, &e) == nil {
 				t.Steps = append(t.Steps, e)
 			}
-		case "eval":
+		case api.EventEval:
 			var e api.EvalEvent
 			if json.Unmarshal(raw, &e) == nil {
 				t.Evals = append(t.Evals, e)
 			}
-		case "checkpoint":
+		case api.EventCheckpoint:
 			var e api.CheckpointEvent
 			if json.Unmarshal(raw, &e) == nil {
 				saved = e.Step
@@ -145,7 +145,7 @@ func (s *experiment) evaluateModel(ctx context.Context, name, model, adapter str
 	error) {
 	r := evaluation{name: name}
 	began := time.Now()
-	err := s.call(ctx, "eval: "+name, "evaluate", api.EvaluateParams{
+	err := s.call(ctx, "eval: "+name, api.MethodEvaluate, api.EvaluateParams{
 		Inference: api.Inference{Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source,
 			Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
 	}, &r.result, func() string {
@@ -196,14 +196,14 @@ func compare(models []evaluation, baseline, ours int) (report.Heldout, error) {
 func (s *experiment) generate(ctx context.Context, label, adapter string, about []api.Field, sampling api.Sampling,
 	onToken func(string)) (api.WriteResult, error) {
 	var r api.WriteResult
-	err := s.call(ctx, label, "write", api.WriteParams{
+	err := s.call(ctx, label, api.MethodWrite, api.WriteParams{
 		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source,
 			Retrieval: s.retrieval, Template: s.template}, Context: about, Sampling: sampling,
 	}, &r, func() string {
 		return fmt.Sprintf("%d tokens  %.0f tok/s", r.Tokens, r.TokensPS)
 	}, func(name string, raw json.RawMessage) {
 		var e api.TokenEvent
-		if name == "token" && onToken != nil && json.Unmarshal(raw, &e) == nil {
+		if name == api.EventToken && onToken != nil && json.Unmarshal(raw, &e) == nil {
 			onToken(e.Text)
 		}
 	})
@@ -214,5 +214,5 @@ func (s *experiment) generate(ctx context.Context, label, adapter string, about 
 // device returns information about the GPU device.
 func (j *job) device(ctx context.Context) (api.InfoResult, error) {
 	var r api.InfoResult
-	return r, j.engine.Call(ctx, "info", nil, &r, nil)
+	return r, j.engine.Call(ctx, api.MethodInfo, nil, &r, nil)
 }

@@ -92,7 +92,7 @@ const defaultDelta = .05
 
 func (s *experiment) explain(ctx context.Context, params api.ExplainParams) (api.ExplainResult, error) {
 	var r api.ExplainResult
-	err := s.call(ctx, "explain", "explain", params, &r, func() string {
+	err := s.call(ctx, "explain", api.MethodExplain, params, &r, func() string {
 		theirs := 0
 		for _, t := range r.Tokens {
 			if t.DCE > defaultDelta {

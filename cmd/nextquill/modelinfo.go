@@ -92,7 +92,7 @@ const estimatedBudget = 1024
 func (c modelInfoCmd) estimate(ctx context.Context, m baseModel) (r api.EstimateResult, err error) {
 	table := &mount.Table{}
 	table.Add(modelDir, m.files, m.source)
-	return r, localClient(gpu.Dry{Limits: commonGPU}, table).Call(ctx, "estimate", api.EstimateParams{
+	return r, localClient(gpu.Dry{Limits: commonGPU}, table).Call(ctx, api.MethodEstimate, api.EstimateParams{
 		Loading: api.Loading{Base: c.Base}, Model: modelDir, LoRA: defaultLoRA,
 		Training: api.Training{TokenBudget: estimatedBudget},
 	}, &r, nil)

@@ -105,7 +105,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	t.Title("Effect of the history on each word")
 	t.Tokens(*r.Explained)
 	fmt.Fprintf(a.stdout, "\n  %s in total.  Report: %s   Adapter: %s\n", report.Duration(r.Seconds), page,
-		filepath.Join(a.Out, "adapter"))
+		filepath.Join(a.Out, api.AdapterFolder))
 	return nil
 }
 

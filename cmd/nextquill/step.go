@@ -60,8 +60,8 @@ func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
 	defer func() { err = errors.Join(err, j.close()) }()
 
 	var r api.StepResult
-	if err := j.call(ctx, "step", "step", params, &r, func() string { return fmt.Sprintf("%d tokens", len(r.Tokens)) },
-		nil); err != nil || a.JSON {
+	summary := func() string { return fmt.Sprintf("%d tokens", len(r.Tokens)) }
+	if err := j.call(ctx, "step", api.MethodStep, params, &r, summary, nil); err != nil || a.JSON {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "loss %.6f   L_n %.6f   L_p %.6f\n", r.Loss, r.NTPLoss, r.AlignLoss)

@@ -81,7 +81,7 @@ func (writeCmd) stream(j *job, write func(onToken func(string)) (api.WriteResult
 		return err
 	}
 	note := fmt.Sprintf("%d tokens, %.1f tok/s", r.Tokens, r.TokensPS)
-	if r.Stopped == "length" {
+	if r.Stopped == api.StoppedLength {
 		note += "; stopped at --max-tokens"
 	}
 	fmt.Fprintln(j.stderr, note)

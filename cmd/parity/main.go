@@ -1,5 +1,6 @@
-// Parity compares our tokenizers with the reference on the corpus that scripts/parity has made: the ids of every document and of
-// whole conversations, what decoding gives back, and that time grows with the length of a text and not faster.
+// Command parity compares core/tokenizer with reference tokenizers on a corpus that scripts/parity
+// makes: the ids of documents and conversations, and the result of decoding. With -long it also
+// measures that the time is proportional to the length of a text.
 //
 //	go run ./cmd/parity [-long] build/parity
 package main
@@ -27,12 +28,12 @@ import (
 	"nextquill/core/tokenizer"
 )
 
-var long = flag.Bool("long", false, "time texts of 50 MB, too: minutes")
+var long = flag.Bool("long", false, "also time texts of 50 MB; takes minutes")
 
 func main() {
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./cmd/parity [-long] DIR, where DIR is what scripts/parity made")
+		fmt.Fprintln(os.Stderr, "usage: go run ./cmd/parity [-long] DIR; scripts/parity makes DIR")
 		os.Exit(2)
 	}
 	wrong, err := run(context.Background(), flag.Arg(0))
@@ -83,7 +84,8 @@ func compare(ctx context.Context, dir, name string, docs []string) (wrong int, e
 		return 0, err
 	}
 	if len(want) != len(docs) {
-		return 0, fmt.Errorf("%s: ids of %d documents, there are %d: run scripts/parity again", name, len(want), len(docs))
+		return 0, fmt.Errorf("%s: ids of %d documents, but the corpus has %d: run scripts/parity again",
+			name, len(want), len(docs))
 	}
 	tokens, size := 0, 0
 	began := time.Now()
@@ -102,7 +104,8 @@ func compare(ctx context.Context, dir, name string, docs []string) (wrong int, e
 	if err != nil {
 		return 0, err
 	}
-	fmt.Printf("%-14s %5.1f MB  %8d tokens  %d of %d documents differ  %d of %d conversations differ  %d do not come back  %.1f MB/s\n",
+	fmt.Printf("%-14s %5.1f MB  %8d tokens  %d of %d documents differ  %d of %d conversations differ  "+
+		"%d decode differently  %.1f MB/s\n",
 		name, float64(size)/1e6, tokens, wrong, len(docs), off, chats, lost, speed)
 	if *long {
 		growth(tok, docs)
@@ -116,12 +119,17 @@ func report(tok *tokenizer.Tokenizer, name string, doc int, got, want []int32) {
 	for i < len(got) && i < len(want) && got[i] == want[i] {
 		i++
 	}
-	around := func(ids []int32) string { return tok.Decode(ids[max(0, min(i-4, len(ids))):min(len(ids), i+6)]) }
-	fmt.Printf("%s: document %d, token %d:\n  ours      %q\n  reference %q\n", name, doc, i, around(got), around(want))
+	around := func(ids []int32) string {
+		return tok.Decode(ids[max(0, min(i-4, len(ids))):min(len(ids), i+6)])
+	}
+	fmt.Printf("%s: document %d, token %d:\n  ours      %q\n  reference %q\n",
+		name, doc, i, around(got), around(want))
 }
 
-// roundTrips counts texts that decoding does not give back, broken ones among them. A model that asks for a normal form gives back a
-// text that is canonically the same, one without a token for some byte (SmolLM2: all that no UTF-8 has, and more) a text without that byte.
+// roundTrips counts texts that change when they are encoded and decoded. Half of them are not valid
+// UTF-8. Two changes are correct: to a canonically equal text, if the model uses a normal form, and
+// the loss of bytes for which the model has no token (SmolLM2 lacks all bytes that UTF-8 does not
+// use, and some more).
 func roundTrips(tok *tokenizer.Tokenizer, docs []string) (lost int) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var missing []string
@@ -144,15 +152,15 @@ func roundTrips(tok *tokenizer.Tokenizer, docs []string) (lost int) {
 	return lost
 }
 
-// canonical tells whether two texts have the same characters once these are taken apart, the order of marks aside: norm.NFD stops
-// ordering at 30 in a row, and puts U+034F there.
+// canonical reports whether two texts are equal after decomposition, in any order of marks:
+// norm.NFD orders at most 30 in a row, and inserts U+034F there.
 func canonical(a, b string) bool {
 	apart := func(s string) string {
 		chars := []rune(strings.ReplaceAll(norm.NFD.String(s), "\u034f", ""))
 		for i, j := 0, 0; i < len(chars); i = j {
 			for j = i + 1; j < len(chars) && unicode.Is(unicode.M, chars[j]); j++ {
 			}
-			first := i // a text may begin with marks
+			first := i // the text may begin with marks
 			if !unicode.Is(unicode.M, chars[i]) {
 				first++
 			}
@@ -163,8 +171,10 @@ func canonical(a, b string) bool {
 	return apart(a) == apart(b)
 }
 
-// conversations counts those whose ids are not transformers'.
-func conversations(ctx context.Context, store blob.Store, dir, name string, tok *tokenizer.Tokenizer) (all, off int, err error) {
+// conversations counts the conversations, and those whose ids differ from those of transformers.
+func conversations(
+	ctx context.Context, store blob.Store, dir, name string, tok *tokenizer.Tokenizer,
+) (all, off int, err error) {
 	t, err := chat.Load(ctx, store, name)
 	if t == nil || err != nil {
 		return 0, 0, err
@@ -198,7 +208,8 @@ func conversations(ctx context.Context, store blob.Store, dir, name string, tok 
 	return len(cases), off, nil
 }
 
-// growth prints how long texts of 50 MB take, and one word of that length, and how often a tenth of it would go into that.
+// growth prints the time for a text and for a single word of 50 MB each, and its ratio to the time
+// for 5 MB.
 func growth(tok *tokenizer.Tokenizer, docs []string) {
 	const n = 50 << 20
 	for _, of := range []struct{ what, unit string }{{"text", strings.Join(docs, "")}, {"one word", "a"}} {
@@ -209,11 +220,13 @@ func growth(tok *tokenizer.Tokenizer, docs []string) {
 			tok.Encode(text)
 			seconds[i] = time.Since(began).Seconds()
 		}
-		fmt.Printf("%14s 50 MB of %s take %.1f s, %.1f times as long as 5 MB\n", "", of.what, seconds[1], seconds[1]/seconds[0])
+		fmt.Printf("%14s 50 MB of %s take %.1f s, %.1f times as long as 5 MB\n",
+			"", of.what, seconds[1], seconds[1]/seconds[0])
 	}
 }
 
-// readList reads what parity.py wrote: a count, and for each entry a count of words of the given size and the words.
+// readList reads a list of parity.py: the number of entries; then each entry as the number of its
+// words and the words, of width bytes each.
 func readList(path string, width int) ([][]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

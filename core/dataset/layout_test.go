@@ -146,7 +146,7 @@ func TestWhichTemplate(t *testing.T) {
 		require.Equal(t, name != "plain", slices.Contains(l.ends(), im))
 	}
 	_, _, err = open("poem")
-	require.ErrorContains(t, err, `template: unknown template "poem"; use one of: plain, chat`)
+	require.ErrorContains(t, err, `template: "poem" is not known; use one of: plain, chat`)
 
 	// The end tokens of generation_config.json are included.
 	require.NoError(t, store.Write(t.Context(), "m/generation_config.json", []byte(`{"eos_token_id":[5,0,7]}`)))

@@ -1,5 +1,5 @@
-// Package diag implements the methods that examine a device: they time training steps and kernels,
-// and compare every kernel with its CPU reference. A user's program does not need them.
+// Package diag implements the method "bench", which times training steps and kernels on the device
+// at hand. A user's program does not need it.
 package diag
 
 import (
@@ -8,10 +8,7 @@ import (
 	"nextquill/core/rpc"
 )
 
-// Methods returns the methods of this package on an engine.
+// Methods returns the method of this package on an engine.
 func Methods(e *engine.Engine) []rpc.Method {
-	return []rpc.Method{
-		e.Method(api.MethodBench, bench),
-		e.Method(api.MethodKernelCases, kernelCases),
-	}
+	return []rpc.Method{e.Method(api.MethodBench, bench)}
 }

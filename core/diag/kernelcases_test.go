@@ -25,8 +25,6 @@ func TestBadRequests(t *testing.T) {
 		params any
 		kind   fault.Kind
 	}{
-		{api.MethodKernelCases, map[string]string{"filtre": ""}, fault.Malformed},
-		{api.MethodKernelCases, api.KernelCasesParams{Filter: "("}, fault.Malformed},
 		{api.MethodBench, api.BenchParams{Prefix: 1, History: 1, Suffix: 1}, fault.OutOfRange},
 		{api.MethodBench, map[string]any{"presets": []string{"nextquill"}}, fault.Unsupported},
 		{api.MethodBench, map[string]any{"presets": []string{"none"}}, fault.Unsupported},

@@ -1,9 +1,10 @@
 package gpu
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"sort"
+	"slices"
 )
 
 // Tensor is a range of device memory that kernels read or write. A persistent tensor names a range
@@ -193,7 +194,7 @@ func (p *Plan) assignSlots() {
 			temps = append(temps, t)
 		}
 	}
-	sort.SliceStable(temps, func(i, j int) bool { return temps[i].first < temps[j].first })
+	slices.SortStableFunc(temps, func(a, b *Tensor) int { return cmp.Compare(a.first, b.first) })
 	var slots []slot
 	for _, t := range temps {
 		best := -1

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"sort"
 	"time"
 )
 
@@ -40,7 +39,7 @@ func before(items []Item, i, j int) bool {
 // Sorted returns the items in chronological order; equal times keep their order.
 func Sorted(items []Item) []Item {
 	out := slices.Clone(items)
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Time.Before(out[j].Time) })
+	slices.SortStableFunc(out, func(a, b Item) int { return a.Time.Compare(b.Time) })
 	return out
 }
 

@@ -197,7 +197,7 @@ func (m *machine) slice(of value, low, high, step *int64) value {
 		}
 		var b strings.Builder
 		for ; count > 0; count-- {
-			put(&b, of[starts[first]:starts[first+1]])
+			b.WriteString(of[starts[first]:starts[first+1]])
 			first += by
 		}
 		return b.String()

@@ -50,13 +50,13 @@ func (w *jsonWriter) write(v value, depth int) {
 	}
 	switch v := v.(type) {
 	case nil:
-		put(&w.b, "null")
+		w.b.WriteString("null")
 	case bool:
-		put(&w.b, strconv.FormatBool(v))
+		w.b.WriteString(strconv.FormatBool(v))
 	case int64:
-		put(&w.b, strconv.FormatInt(v, 10))
+		w.b.WriteString(strconv.FormatInt(v, 10))
 	case float64:
-		put(&w.b, float(v))
+		w.b.WriteString(float(v))
 	case string:
 		w.string(v)
 	case *List:
@@ -77,11 +77,11 @@ func (w *jsonWriter) write(v value, depth int) {
 
 func (w *jsonWriter) raw(s string) {
 	w.m.alloc(len(s))
-	put(&w.b, s)
+	w.b.WriteString(s)
 }
 
 func (w *jsonWriter) container(open, end byte, n, depth int, item func(i int)) {
-	putByte(&w.b, open)
+	w.b.WriteByte(open)
 	line := func(depth int) {
 		if w.newlines {
 			w.raw("\n")
@@ -100,24 +100,24 @@ func (w *jsonWriter) container(open, end byte, n, depth int, item func(i int)) {
 	if n > 0 {
 		line(depth)
 	}
-	putByte(&w.b, end)
+	w.b.WriteByte(end)
 }
 
 func (w *jsonWriter) string(s string) {
 	w.m.scan(s)
 	w.m.alloc(2 + 6*len(s))
-	putByte(&w.b, '"')
+	w.b.WriteByte('"')
 	for i, c := range s {
 		switch {
 		case c == '"' || c == '\\':
-			putByte(&w.b, '\\')
-			putByte(&w.b, byte(c))
+			w.b.WriteByte('\\')
+			w.b.WriteByte(byte(c))
 		case c == utf8.RuneError && s[i] != "\uFFFD"[0]:
-			putByte(&w.b, s[i])
+			w.b.WriteByte(s[i])
 		case c < 0x20:
 			if i := strings.IndexByte("\b\f\n\r\t", byte(c)); i >= 0 {
-				putByte(&w.b, '\\')
-				putByte(&w.b, "bfnrt"[i])
+				w.b.WriteByte('\\')
+				w.b.WriteByte("bfnrt"[i])
 			} else {
 				putHex(&w.b, `\u`, c, 4)
 			}
@@ -128,8 +128,8 @@ func (w *jsonWriter) string(s string) {
 		case w.ascii && c >= 0x7f:
 			putHex(&w.b, `\u`, c, 4)
 		default:
-			putRune(&w.b, c)
+			w.b.WriteRune(c)
 		}
 	}
-	putByte(&w.b, '"')
+	w.b.WriteByte('"')
 }

@@ -69,10 +69,8 @@ func lex(source string) []token {
 	return l.toks
 }
 
-//go:noinline
 func (l *lexer) pos() pos { return pos{l.line, l.at - l.lineStart + 1} }
 
-//go:noinline
 func (l *lexer) emit(k kind, text string, p pos) { l.toks = append(l.toks, token{k, text, p}) }
 
 // advance moves to a position.

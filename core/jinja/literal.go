@@ -33,13 +33,13 @@ func unescape(p pos, s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' || i+1 == len(s) {
-			putByte(&b, s[i])
+			b.WriteByte(s[i])
 			continue
 		}
 		i++
 		c := s[i]
 		if at := strings.IndexByte(escapes, c); at >= 0 {
-			putByte(&b, unescaped[at])
+			b.WriteByte(unescaped[at])
 			continue
 		}
 		if c == '\n' {
@@ -63,8 +63,8 @@ func unescape(p pos, s string) string {
 		if c == 'N' {
 			p.unsupported(`a character by name (\N)`)
 		}
-		putByte(&b, '\\') // an unknown escape is kept
-		putByte(&b, c)
+		b.WriteByte('\\') // an unknown escape is kept
+		b.WriteByte(c)
 	}
 	return b.String()
 }
@@ -85,7 +85,7 @@ func appendRune(p pos, b *strings.Builder, v uint64) {
 	if v > utf8.MaxRune || !utf8.ValidRune(rune(v)) {
 		p.syntax("the escape is not a valid character")
 	}
-	putRune(b, rune(v))
+	b.WriteRune(rune(v))
 }
 
 // number reads an integer or a float and keeps its text, without underscores.

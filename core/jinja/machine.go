@@ -7,8 +7,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// machine is the state of one rendering. Its small helpers and the parser's are not inlined
-// (go:noinline), because inlining makes the package a quarter larger in the WebAssembly guest.
+// machine is the state of one rendering.
 type machine struct {
 	scope  *scope
 	out    *strings.Builder
@@ -31,8 +30,6 @@ func newMachine(vars Vars, now func() time.Time) *machine {
 }
 
 // step counts n units of work and enforces maxSteps.
-//
-//go:noinline
 func (m *machine) step(n int) {
 	if m.steps -= n; m.steps < 0 {
 		m.at.exceeded("the template runs for too long", maxSteps)
@@ -40,13 +37,9 @@ func (m *machine) step(n int) {
 }
 
 // scan counts the work of reading a string.
-//
-//go:noinline
 func (m *machine) scan(s string) { m.step(1 + len(s)/64) }
 
 // alloc counts bytes that are about to be allocated and enforces maxMemory.
-//
-//go:noinline
 func (m *machine) alloc(bytes int) {
 	if m.memory -= bytes; m.memory < 0 || bytes < 0 {
 		m.at.exceeded("the template produces too much text", maxMemory)
@@ -55,8 +48,6 @@ func (m *machine) alloc(bytes int) {
 
 // allocated counts a string that is already allocated. Use it only if the string's size is at most
 // a constant factor of its source's.
-//
-//go:noinline
 func (m *machine) allocated(s string) string {
 	m.scan(s)
 	m.alloc(len(s))
@@ -64,23 +55,18 @@ func (m *machine) allocated(s string) string {
 }
 
 // listOf returns a list and counts its memory.
-//
-//go:noinline
 func (m *machine) listOf(items []value) *List {
 	m.alloc(16 * len(items))
 	return &List{items: items}
 }
 
-//go:noinline
 func (m *machine) write(s string) {
 	m.alloc(len(s))
 	m.out.WriteString(s)
 }
 
-//go:noinline
 func (m *machine) fail(format string, args ...any) { m.at.fail(fault.Malformed, format, args...) }
 
-//go:noinline
 func (m *machine) get(name string) value {
 	for s := m.scope; s != nil; s = s.outer {
 		if v, ok := s.vars[name]; ok {

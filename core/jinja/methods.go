@@ -306,10 +306,10 @@ func (m *machine) each(s string, f func(i int, c rune) rune) string {
 	var b strings.Builder
 	for i, c := range s {
 		if c == utf8.RuneError && s[i] != "\uFFFD"[0] {
-			putByte(&b, s[i])
+			b.WriteByte(s[i])
 			continue
 		}
-		putRune(&b, f(i, c))
+		b.WriteRune(f(i, c))
 	}
 	return m.allocated(b.String())
 }

@@ -14,13 +14,10 @@ type parser struct {
 	loops int // number of enclosing loops, for break and continue
 }
 
-//go:noinline
 func (p *parser) peek() token { return p.toks[p.i] }
 
-//go:noinline
 func (p *parser) look() token { return p.toks[min(p.i+1, len(p.toks)-1)] }
 
-//go:noinline
 func (p *parser) next() token {
 	t := p.toks[p.i]
 	if p.i < len(p.toks)-1 {
@@ -29,7 +26,6 @@ func (p *parser) next() token {
 	return t
 }
 
-//go:noinline
 func (p *parser) is(k kind, text string) bool { t := p.peek(); return t.kind == k && t.text == text }
 
 func (p *parser) skip(k kind, text string) bool {
@@ -48,10 +44,8 @@ func (p *parser) expect(k kind, text, what string) token {
 	return t
 }
 
-//go:noinline
 func (p *parser) op(text string) token { return p.expect(tokOperator, text, text) }
 
-//go:noinline
 func (p *parser) word(text string) token { return p.expect(tokName, text, text) }
 
 // enterNesting limits recursion, because a hostile template could exhaust the stack. The caller

@@ -58,8 +58,6 @@ func (p *parser) expression(conditions bool) expr {
 
 // checkChain limits the length of chains: a + b + c nests to the left, so evaluation recurses to
 // the length of the chain.
-//
-//go:noinline
 func (p *parser) checkChain(n int) {
 	if n > maxChain {
 		p.peek().exceeded("too many operators in a row", maxChain)

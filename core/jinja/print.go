@@ -30,23 +30,23 @@ func (m *machine) repr(b *strings.Builder, v value, depth int) {
 	}
 	switch v := v.(type) {
 	case nil:
-		put(b, "None")
+		b.WriteString("None")
 	case bool:
 		if v {
-			put(b, "True")
+			b.WriteString("True")
 		} else {
-			put(b, "False")
+			b.WriteString("False")
 		}
 	case int64:
-		put(b, strconv.FormatInt(v, 10))
+		b.WriteString(strconv.FormatInt(v, 10))
 	case float64:
-		put(b, float(v))
+		b.WriteString(float(v))
 	case string:
 		m.alloc(4 * len(v))
 		m.scan(v)
 		quote(b, v)
 	case *undefined:
-		put(b, "Undefined")
+		b.WriteString("Undefined")
 	case *List:
 		open, end := "[", "]"
 		switch {
@@ -57,25 +57,25 @@ func (m *machine) repr(b *strings.Builder, v value, depth int) {
 		case v.kind == tuple:
 			open, end = "(", ")"
 		}
-		put(b, open)
+		b.WriteString(open)
 		for i, item := range v.items {
 			if i > 0 {
-				put(b, ", ")
+				b.WriteString(", ")
 			}
 			m.repr(b, item, depth-1)
 		}
-		put(b, end)
+		b.WriteString(end)
 	case *Dict:
-		putByte(b, '{')
+		b.WriteByte('{')
 		for i, key := range v.keys {
 			if i > 0 {
-				put(b, ", ")
+				b.WriteString(", ")
 			}
 			m.repr(b, key, depth-1)
-			put(b, ": ")
+			b.WriteString(": ")
 			m.repr(b, v.values[key], depth-1)
 		}
-		putByte(b, '}')
+		b.WriteByte('}')
 	default:
 		m.at.unsupported("printing a %s", kindOf(v))
 	}
@@ -100,22 +100,22 @@ func quote(b *strings.Builder, s string) {
 	if strings.IndexByte(s, '\'') >= 0 && strings.IndexByte(s, '"') < 0 {
 		q = '"'
 	}
-	putByte(b, q)
+	b.WriteByte(q)
 	for i, c := range s {
 		switch {
 		case c == '\n':
-			put(b, `\n`)
+			b.WriteString(`\n`)
 		case c == '\r':
-			put(b, `\r`)
+			b.WriteString(`\r`)
 		case c == '\t':
-			put(b, `\t`)
+			b.WriteString(`\t`)
 		case c == '\\' || c == rune(q):
-			putByte(b, '\\')
-			putRune(b, c)
+			b.WriteByte('\\')
+			b.WriteRune(c)
 		case c == utf8.RuneError && s[i] != "\uFFFD"[0]:
-			putByte(b, s[i])
+			b.WriteByte(s[i])
 		case c == ' ' || unicode.IsPrint(c):
-			putRune(b, c)
+			b.WriteRune(c)
 		case c < 0x100:
 			putHex(b, `\x`, c, 2)
 		case c < 0x10000:
@@ -124,24 +124,12 @@ func quote(b *strings.Builder, s string) {
 			putHex(b, `\U`, c, 8)
 		}
 	}
-	putByte(b, q)
+	b.WriteByte(q)
 }
 
-// The writes of many small pieces, kept out of line: inlined, each takes hundreds of bytes of the
-// guest.
-//
-//go:noinline
-func put(b *strings.Builder, s string) { b.WriteString(s) }
-
-//go:noinline
-func putByte(b *strings.Builder, c byte) { b.WriteByte(c) }
-
-//go:noinline
-func putRune(b *strings.Builder, c rune) { b.WriteRune(c) }
-
 func putHex(b *strings.Builder, escape string, c rune, digits int) {
-	put(b, escape)
+	b.WriteString(escape)
 	for digits--; digits >= 0; digits-- {
-		putByte(b, "0123456789abcdef"[c>>(4*digits)&15])
+		b.WriteByte("0123456789abcdef"[c>>(4*digits)&15])
 	}
 }

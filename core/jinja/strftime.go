@@ -60,7 +60,7 @@ func (m *machine) strftime(format string, t time.Time) string {
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' || i+1 == len(format) {
-			putByte(&b, format[i])
+			b.WriteByte(format[i])
 			continue
 		}
 		i++
@@ -73,17 +73,17 @@ func (m *machine) strftime(format string, t time.Time) string {
 		layout := goLayout(c)
 		switch {
 		case c == '%' && !unpadded:
-			putByte(&b, '%')
+			b.WriteByte('%')
 		case layout == "":
 			m.at.unsupported("the date format %%%c", c)
 		case unpadded:
 			if s := strings.TrimLeft(t.Format(layout), "0 "); s != "" {
-				put(&b, s)
+				b.WriteString(s)
 			} else {
-				putByte(&b, '0')
+				b.WriteByte('0')
 			}
 		default:
-			put(&b, t.Format(layout))
+			b.WriteString(t.Format(layout))
 		}
 	}
 	return b.String()

@@ -101,8 +101,6 @@ func kindOf(v value) string {
 }
 
 // integer gives the value of an int, True and False being 1 and 0.
-//
-//go:noinline
 func integer(v value) (int64, bool) {
 	switch v := v.(type) {
 	case bool:
@@ -117,8 +115,6 @@ func integer(v value) (int64, bool) {
 }
 
 // number gives the value of an int or a float.
-//
-//go:noinline
 func number(v value) (float64, bool) {
 	if n, ok := integer(v); ok {
 		return float64(n), true

@@ -1,8 +1,9 @@
 package weights
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 
 	"nextquill/core/fault"
 	"nextquill/core/internal/jsonx"
@@ -92,11 +93,9 @@ func parseHeader(blobName string, header []byte, start, size int64) (tensors []I
 		}
 		return nil, nil, err
 	}
-	sort.SliceStable(tensors, func(i, j int) bool {
-		if a, b := tensors[i], tensors[j]; a.Begin != b.Begin {
-			return a.Begin < b.Begin
-		}
-		return tensors[i].End < tensors[j].End // empty tensors go before a tensor with the same start
+	slices.SortStableFunc(tensors, func(a, b Info) int {
+		// Empty tensors go before a tensor with the same start.
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End))
 	})
 	at := start
 	for _, t := range tensors {

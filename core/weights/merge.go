@@ -2,12 +2,12 @@ package weights
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 	"strings"
 
 	"nextquill/core/blob"
@@ -47,7 +47,7 @@ func Merge(ctx context.Context, base Source, a *Adapter, dtype DType, w io.Write
 		}
 		tensors = append(tensors, m)
 	}
-	sort.SliceStable(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
+	slices.SortStableFunc(tensors, func(a, b mergedTensor) int { return cmp.Compare(a.Name, b.Name) })
 	header, total := mergedHeader(tensors)
 	if _, err := w.Write(header); err != nil {
 		return err

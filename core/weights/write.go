@@ -2,13 +2,13 @@ package weights
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 
 	"nextquill/core/blob"
 )
@@ -25,7 +25,7 @@ type Tensor struct {
 // its data or if a name appears twice.
 func Encode(tensors []Tensor, metadata map[string]string) []byte {
 	tensors = slices.Clone(tensors)
-	sort.SliceStable(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
+	slices.SortStableFunc(tensors, func(a, b Tensor) int { return cmp.Compare(a.Name, b.Name) })
 	var header bytes.Buffer
 	header.WriteByte('{')
 	if len(metadata) > 0 {

@@ -1,7 +1,7 @@
-// Package dirstore is a blob.Store over a directory: what a headless host gives the core as storage.
+// Package dirstore is a blob.Store on a directory, the storage of a headless host.
 //
-// A write goes to a temporary file beside its target, is flushed to the disk, and only then takes the name. A kill, a full
-// disk or a pulled plug therefore leaves either the earlier file or the new one.
+// Write writes to a temporary file next to its target, flushes it to the disk, and then renames it.
+// After a crash, a full disk or a power failure, the target is either the old file or the new one.
 package dirstore
 
 import (
@@ -19,15 +19,15 @@ import (
 	"nextquill/core/fault"
 )
 
-// Store is the directory. It holds no open files, so it needs no closing.
+// Store is a directory. It has no open files and needs no Close.
 type Store struct {
 	dir string
 }
 
 var _ blob.Store = (*Store)(nil)
 
-// Open gives the store of a directory. A directory that is not there yet is created by the first write. Symbolic links
-// inside it are followed when reading (model caches are made of them); the store itself never makes any.
+// Open returns the store of a directory. The first write creates a missing directory. Reading
+// follows symbolic links, which model caches use; the store itself creates none.
 func Open(dir string) (*Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -38,12 +38,13 @@ func Open(dir string) (*Store, error) {
 	case err != nil:
 		return nil, Fault(dir, "cannot be opened", err)
 	case !info.IsDir():
-		return nil, fault.New(fault.Mismatch, dir, "", "is a file, not a folder").WithRemedy("name the folder that holds it")
+		return nil, fault.New(fault.Mismatch, dir, "", "is a file, not a folder").
+			WithRemedy("name the folder that contains it")
 	}
 	return &Store{dir: abs}, nil
 }
 
-// Dir is the directory's absolute path.
+// Dir returns the absolute path of the directory.
 func (s *Store) Dir() string { return s.dir }
 
 func (s *Store) path(ctx context.Context, name string) (string, error) {
@@ -61,7 +62,7 @@ func (s *Store) open(ctx context.Context, name string) (*os.File, int64, error) 
 	if err != nil {
 		return nil, 0, err
 	}
-	// Asked before opening: to open a named pipe for reading would block.
+	// Stat before Open: opening a named pipe for reading would block.
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		err = fs.ErrNotExist
@@ -98,7 +99,7 @@ func (s *Store) ReadAt(ctx context.Context, name string, p []byte, off int64) er
 	}
 	if n, err := f.ReadAt(p, off); n < len(p) {
 		if errors.Is(err, io.EOF) {
-			return blob.CheckRange(name, len(p), off, off+int64(n)) // it shrank since we asked its size
+			return blob.CheckRange(name, len(p), off, off+int64(n)) // it was truncated after Stat
 		}
 		return readError(name, err)
 	}
@@ -112,7 +113,7 @@ func (s *Store) Write(ctx context.Context, name string, data []byte) error {
 		return err
 	}
 	if err := replaceFile(path, data); err != nil {
-		return Fault(name, "cannot be written; the earlier file, if any, is whole", err)
+		return Fault(name, "cannot be written; an earlier file is unchanged", err)
 	}
 	return nil
 }
@@ -151,8 +152,8 @@ func replaceFile(path string, data []byte) (err error) {
 	return nil
 }
 
-// syncDir makes the rename itself durable. Some file systems refuse to flush a directory; the data is whole either way, so
-// that is no reason to fail a write that has taken place.
+// syncDir makes the rename durable. Some file systems refuse to flush a directory; the file is
+// complete anyway, so this is no error.
 func syncDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
@@ -172,12 +173,12 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// List implements blob.Store. Unfinished writes and names that blob.CheckName refuses are not listed.
+// List implements blob.Store. It omits unfinished writes and names that blob.CheckName refuses.
 func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted while we walked, or the store has had no write yet
+			return nil // deleted meanwhile, or nothing was written yet
 		}
 		if err == nil {
 			err = blob.Cancelled(ctx)
@@ -209,21 +210,22 @@ func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 }
 
 func readError(name string, err error) error {
-	// ENOTDIR: "a/b" where a is a file. To the caller that is simply no such blob.
+	// ENOTDIR: "a/b" where a is a file. For the caller the blob does not exist.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return blob.NotExist(name)
 	}
 	return Fault(name, "cannot be read", err)
 }
 
-// Fault says in words why storage failed: a full disk, a folder of another's.
+// Fault returns the fault for an error of the file system, with a remedy for a full disk or missing
+// permissions.
 func Fault(where, detail string, err error) error {
 	remedy := "check the disk and the folder's permissions"
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		remedy = "the disk is full: free some space and run again"
 	case errors.Is(err, syscall.EFBIG):
-		remedy = "the file is over the size this system allows: raise the limit (ulimit -f) or use another disk"
+		remedy = "the file exceeds the size limit of this system: raise it (ulimit -f) or use another disk"
 	case errors.Is(err, fs.ErrPermission):
 		remedy = "allow this user to read and write the folder"
 	}

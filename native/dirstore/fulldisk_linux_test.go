@@ -14,8 +14,8 @@ import (
 	"nextquill/native/dirstore"
 )
 
-// A file-size limit stops a write part-way exactly as a full disk does, and needs no privileges to set up.
-func TestAWriteThatRunsOutOfSpaceLeavesTheEarlierFileWhole(t *testing.T) {
+// A file size limit stops a write like a full disk, and needs no privileges.
+func TestFailedWriteKeepsTheEarlierFile(t *testing.T) {
 	dir := t.TempDir()
 	s, err := dirstore.Open(dir)
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestAWriteThatRunsOutOfSpaceLeavesTheEarlierFileWhole(t *testing.T) {
 	require.Len(t, entries, 1, "no temporary file is left behind")
 }
 
-// /dev/full refuses every byte with ENOSPC: the message must say so in words.
+// /dev/full refuses every byte with ENOSPC.
 func TestFullDiskIsNamed(t *testing.T) {
 	f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)

@@ -1,6 +1,6 @@
 //go:build !wasm
 
-// Package nativetest gives tests of the core a real device.
+// Package nativetest opens a real device for tests of the core.
 package nativetest
 
 import (
@@ -13,9 +13,8 @@ import (
 	"nextquill/native"
 )
 
-// Open returns a context on this machine's adapter; store, which may be nil, is
-// what it loads blobs from. Without an adapter the test fails. At the test's end
-// nothing may be left on the device.
+// Open returns a context on this machine's GPU. It loads blobs from store, which may be nil. The
+// test fails without a GPU driver, or if buffers are left on the device at its end.
 func Open(t testing.TB, store blob.Store) *gpu.Context {
 	t.Helper()
 	dev, err := native.Open(store)

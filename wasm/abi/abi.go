@@ -1,50 +1,49 @@
-// Package abi is the boundary between the guest (core/ compiled to WASM) and a
-// host: names, signatures, status codes, and the encoding of command batches.
-// Both sides in Go import it; README.md beside it is the same in words, for
-// hosts in other languages.
+// Package abi defines the interface between the guest (core/ compiled to WASM) and a host: names,
+// signatures, status codes, and the encoding of command batches. Guest and Go host both import it.
+// README.md describes the same for hosts in other languages.
 package abi
 
-// Version is checked when a host starts a guest. It changes whenever either side
-// would misread the other.
+// Version is compared when a host starts a guest. It changes whenever one side would misread the
+// other.
 const Version = 1
 
 // Module is the import module that a host provides.
 const Module = "nextquill"
 
-// WASIModule is the only other one, restricted to the functions in WASI.
+// WASIModule is the only other import module. A guest may import the functions in WASI from it.
 const WASIModule = "wasi_snapshot_preview1"
 
 // State is what call and resume return.
 type State int32
 
-// States of a call. A negative value is a Status: the export did nothing.
+// States of a call. A negative value is a Status and means that the export did nothing.
 const (
-	// Done: the response has been handed over through the import respond.
+	// Done: the guest has passed its response to the import respond.
 	Done State = 0
-	// Parked: the guest waits for the token of its last asynchronous import.
+	// Parked: the guest waits for the outcome of its last asynchronous import.
 	Parked State = 1
 )
 
-// Status is the outcome of an import, and of the operation that resume reports.
-// Zero and above is success; where an operation has a reply, its length.
+// Status is the outcome of an import, or of the operation that resume reports. 0 or more is
+// success; if the operation has a reply, it is the length of the reply.
 type Status int32
 
 const (
 	// OK is success without a reply.
 	OK Status = 0
-	// Failed means that reply_read gives an ErrorInfo in JSON.
+	// Failed means that the reply is an ErrorInfo in JSON.
 	Failed Status = -1
-	// Busy: call while another call is being served.
+	// Busy: call was used while another call is running.
 	Busy Status = -2
-	// BadVersion: start was not called, or with another version.
+	// BadVersion: start was not called, or was called with another version.
 	BadVersion Status = -3
-	// BadToken: resume with a token that nothing waits for.
+	// BadToken: resume was called with a token that no operation has.
 	BadToken Status = -4
-	// BadRequest: call with memory that alloc did not return.
+	// BadRequest: call was used with memory that alloc did not return.
 	BadRequest Status = -5
 )
 
-// String names s.
+// String describes the status.
 func (s Status) String() string {
 	switch {
 	case s >= 0:
@@ -63,16 +62,16 @@ func (s Status) String() string {
 	return "unknown status"
 }
 
-// Limits that both sides hold to, in bytes.
+// Limits for both sides, in bytes if nothing else is said.
 const (
-	// MaxBatch bounds one encoded batch. The guest splits longer ones.
+	// MaxBatch limits an encoded batch. The guest splits longer ones.
 	MaxBatch = 8 << 20
-	// MaxCommands bounds the commands of one batch: decoded, each takes far more
-	// memory than the 8 bytes it may be encoded in.
+	// MaxCommands limits the number of commands of a batch: a decoded command takes far more memory
+	// than its encoding, which may have only 8 bytes.
 	MaxCommands = 1 << 16
-	// MaxMessage bounds a request, a response, an event and a reply.
+	// MaxMessage limits a request, a response, an event and a reply.
 	MaxMessage = 32 << 20
-	// MaxNameArg bounds the bytes that a host reads for the name or prefix of a blob. It exceeds
+	// MaxNameArg limits the bytes that a host reads for the name or prefix of a blob. It exceeds
 	// blob.MaxName, the limit of a valid name, so that a longer name gets that fault.
 	MaxNameArg = 4 << 10
 )
@@ -80,8 +79,8 @@ const (
 // Value is a WASM value type.
 type Value string
 
-// The types in use. An i32 is read as unsigned where it is a pointer, a length,
-// a handle or a token, and as signed where it is a State or Status.
+// The types in use. An i32 is unsigned if it is a pointer, a length, a handle or a token, and
+// signed if it is a State or a Status.
 const (
 	I32 Value = "i32"
 	I64 Value = "i64"
@@ -92,20 +91,21 @@ type Func struct {
 	Name    string
 	Params  []Value
 	Results []Value
-	// Async marks an import whose last parameter is a token: it returns at once
-	// and the host reports the outcome through resume.
+	// Async marks an import whose last parameter is a token: it returns at once, and the host
+	// reports the outcome with resume.
 	Async bool
 }
 
 var status = []Value{I32}
 
-// Imports are the functions that a host provides in Module. Nothing else
-// reaches the outside: this list is what the guest can do.
+// Imports are the functions that a host provides in Module. A guest has no other way to reach the
+// outside, except for WASI.
 var Imports = []Func{
 	{Name: "gpu_info", Results: status},
-	{Name: "gpu_submit", Params: []Value{I32, I32}, Results: status},                           // ptr, len
-	{Name: "gpu_read", Params: []Value{I32, I64, I32, I32, I32}, Results: status, Async: true}, // buffer, offset, ptr, len, token
-	{Name: "blob_size", Params: []Value{I32, I32, I32}, Results: status, Async: true},          // name, len, token
+	{Name: "gpu_submit", Params: []Value{I32, I32}, Results: status}, // ptr, len
+	// buffer, offset, ptr, len, token
+	{Name: "gpu_read", Params: []Value{I32, I64, I32, I32, I32}, Results: status, Async: true},
+	{Name: "blob_size", Params: []Value{I32, I32, I32}, Results: status, Async: true}, // name, len, token
 	{Name: "blob_read", Params: []Value{I32, I32, I64, I32, I32, I32}, Results: status, Async: true},
 	{Name: "blob_write", Params: []Value{I32, I32, I32, I32, I32}, Results: status, Async: true},
 	{Name: "blob_delete", Params: []Value{I32, I32, I32}, Results: status, Async: true},
@@ -117,8 +117,8 @@ var Imports = []Func{
 	{Name: "reply_read", Params: []Value{I32, I32}, Results: status},
 }
 
-// Exports are the functions that the guest offers, besides "memory" and the
-// "_initialize" of a WASI reactor.
+// Exports are the functions that a guest offers, besides "memory" and the "_initialize" of a WASI
+// reactor.
 var Exports = []Func{
 	{Name: "start", Params: []Value{I32}, Results: []Value{I32}},
 	{Name: "alloc", Params: []Value{I32}, Results: []Value{I32}},
@@ -128,9 +128,9 @@ var Exports = []Func{
 	{Name: "cancel"},
 }
 
-// WASI lists what Go's runtime imports from WASIModule: the clock, random bytes,
-// arguments and environment (both empty), its scheduler, and standard streams.
-// Nothing in it opens a file or a socket.
+// WASI lists what Go's runtime imports from WASIModule: clock, random bytes, arguments and
+// environment (both empty), scheduling, and the standard streams. No function opens a file or a
+// socket.
 var WASI = []string{
 	"args_get", "args_sizes_get", "environ_get", "environ_sizes_get",
 	"clock_time_get", "random_get", "poll_oneoff", "sched_yield", "proc_exit",

@@ -22,8 +22,14 @@ func sample() *gpu.Batch {
 		{Op: gpu.OpWriteBuffer, Buffer: 1, Offset: 1 << 33, Data: []byte("12345678")},
 		{Op: gpu.OpClearBuffer, Buffer: 1, Offset: 4, Size: 1 << 34},
 		{Op: gpu.OpCopyBuffer, Source: 1, SourceOffset: 8, Buffer: 2, Offset: 4, Size: 12},
-		{Op: gpu.OpCreatePipeline, Pipeline: 3, Name: "é", WGSL: "fn main() {}", Bindings: []gpu.Access{gpu.ReadUniform, gpu.ReadStorage, gpu.WriteStorage}},
-		{Op: gpu.OpCreateBindGroup, BindGroup: 4, Pipeline: 3, Entries: []gpu.Entry{{Buffer: 1, Offset: 256, Size: 1 << 35}, {Buffer: 2, Size: 16}}},
+		{
+			Op: gpu.OpCreatePipeline, Pipeline: 3, Name: "é", WGSL: "fn main() {}",
+			Bindings: []gpu.Access{gpu.ReadUniform, gpu.ReadStorage, gpu.WriteStorage},
+		},
+		{
+			Op: gpu.OpCreateBindGroup, BindGroup: 4, Pipeline: 3,
+			Entries: []gpu.Entry{{Buffer: 1, Offset: 256, Size: 1 << 35}, {Buffer: 2, Size: 16}},
+		},
 		{Op: gpu.OpDispatch, Pipeline: 3, BindGroup: 4, Groups: [3]uint32{1, 65535, 1<<32 - 1}},
 		{Op: gpu.OpDestroyBindGroup, BindGroup: 4},
 		{Op: gpu.OpDestroyPipeline, Pipeline: 3},
@@ -53,8 +59,8 @@ func TestRoundTrip(t *testing.T) {
 	require.Empty(t, got.Commands)
 }
 
-// TestLayout pins the bytes that hosts in other languages read. The file is one
-// line of hex per command; write it anew only with a new abi.Version.
+// TestLayout pins the bytes that hosts in other languages read. The file is one line of hex per
+// command; write it anew only with a new abi.Version.
 func TestLayout(t *testing.T) {
 	var lines []string
 	for _, c := range sample().Commands {
@@ -82,8 +88,9 @@ func TestLongBatchesAreSplit(t *testing.T) {
 		data[i] = byte(i * i >> 3)
 	}
 	in := gpu.Batch{Commands: []gpu.Command{{Op: gpu.OpWriteBuffer, Buffer: 1, Offset: 12, Data: data}}}
+	dispatch := gpu.Command{Op: gpu.OpDispatch, Pipeline: 1, BindGroup: 1, Groups: [3]uint32{1, 2, 3}}
 	for range abi.MaxCommands + 5 {
-		in.Commands = append(in.Commands, gpu.Command{Op: gpu.OpDispatch, Pipeline: 1, BindGroup: 1, Groups: [3]uint32{1, 2, 3}})
+		in.Commands = append(in.Commands, dispatch)
 	}
 	parts := encode(&in)
 	require.Greater(t, len(parts), 4)
@@ -161,8 +168,7 @@ func TestEncodingNonsensePanics(t *testing.T) {
 	})
 }
 
-// FuzzDecode: what decodes encodes to the same bytes, padding aside; nothing
-// panics.
+// FuzzDecode: what decodes encodes to the same bytes, padding aside; nothing panics.
 func FuzzDecode(f *testing.F) {
 	f.Add(encode(sample())[0])
 	for _, c := range sample().Commands {

@@ -7,36 +7,38 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Bounds on lists, far above what WebGPU allows a shader.
+// maxBindings limits lists. WebGPU allows a shader far fewer.
 const maxBindings = 64
 
-// Decode reads an encoded batch into b, whose memory it reuses. Data of the
-// commands aliases p: run the batch before p changes. It checks the form only
-// (lengths, operations, enumerations, signs); handles and ranges are the device's
-// to check. Whatever p holds, Decode does not panic, and allocates in proportion
-// to len(p).
+// Decode reads an encoded batch into b, whose memory it reuses. Data of the commands is part of p:
+// run the batch before p changes. Decode checks the form (lengths, operations, enumerations,
+// signs), the device checks handles and ranges. For any p it does not panic, and its allocations
+// are proportional to len(p).
 func Decode(p []byte, b *gpu.Batch) error {
 	b.Reset()
 	if len(p) > MaxBatch {
-		return fault.New(fault.TooLarge, "command batch", "", "%d bytes", len(p)).WithLimit("%d bytes", MaxBatch)
+		return fault.New(fault.TooLarge, "command batch", "", "%d bytes", len(p)).
+			WithLimit("%d bytes", MaxBatch)
 	}
 	r := reader{p: p}
 	for r.off < len(p) {
 		if len(b.Commands) == MaxCommands {
-			return fault.New(fault.TooLarge, "command batch", "", "more commands than one batch may hold").WithLimit("%d", MaxCommands)
+			return fault.New(fault.TooLarge, "command batch", "", "more commands than a batch may have").
+				WithLimit("%d", MaxCommands)
 		}
 		start := r.off
 		var c gpu.Command
 		if !r.command(&c) {
 			return fault.New(fault.Malformed, "command batch", "", "command %d at byte %d (operation %d): %s",
-				len(b.Commands), start, c.Op, r.problem).WithRemedy("guest and host are of different builds, or the guest is broken")
+				len(b.Commands), start, c.Op, r.problem).
+				WithRemedy("build guest and host from the same source")
 		}
 		b.Commands = append(b.Commands, c)
 	}
 	return nil
 }
 
-// reader walks over the words of a batch; once it has a problem it gives zeros.
+// reader reads the words of a batch. After a problem it returns zeros.
 type reader struct {
 	p       []byte
 	off     int
@@ -51,7 +53,7 @@ func (r *reader) fail(problem string) {
 
 func (r *reader) word() uint32 {
 	if len(r.p)-r.off < 4 || r.problem != "" {
-		r.fail("cut short")
+		r.fail("truncated")
 		return 0
 	}
 	v := binary.LittleEndian.Uint32(r.p[r.off:])
@@ -59,12 +61,12 @@ func (r *reader) word() uint32 {
 	return v
 }
 
-// long reads a 64-bit offset or size. Negative ones mean that a sum overflowed.
+// long reads a 64-bit offset or size. A negative one comes from an overflow.
 func (r *reader) long() int64 {
 	low, high := r.word(), r.word()
 	v := int64(uint64(high)<<32 | uint64(low))
 	if v < 0 {
-		r.fail("a negative offset or size")
+		r.fail("negative offset or size")
 		return 0
 	}
 	return v
@@ -77,7 +79,7 @@ func (r *reader) bytes() []byte {
 	}
 	padded := (n + 3) &^ 3
 	if padded > int64(len(r.p)-r.off) {
-		r.fail("a length past the end")
+		r.fail("length past the end")
 		return nil
 	}
 	s := r.p[r.off : r.off+int(n) : r.off+int(n)]
@@ -88,7 +90,7 @@ func (r *reader) bytes() []byte {
 func (r *reader) command(c *gpu.Command) bool {
 	op := r.word()
 	if op > 255 {
-		r.fail("no such operation")
+		r.fail("unknown operation")
 		return false
 	}
 	c.Op = gpu.Op(op)
@@ -99,7 +101,7 @@ func (r *reader) command(c *gpu.Command) bool {
 		c.Usage = gpu.Usage(r.word())
 		c.Name = string(r.bytes())
 		if c.Usage != gpu.Storage && c.Usage != gpu.Uniform {
-			r.fail("no such usage")
+			r.fail("unknown usage")
 		}
 	case gpu.OpDestroyBuffer:
 		c.Buffer = gpu.Buffer(r.word())
@@ -137,7 +139,7 @@ func (r *reader) command(c *gpu.Command) bool {
 			c.Groups[i] = r.word()
 		}
 	default:
-		r.fail("no such operation")
+		r.fail("unknown operation")
 	}
 	return r.problem == ""
 }
@@ -157,7 +159,7 @@ func (r *reader) bindings() []gpu.Access {
 	for i := range list {
 		a := r.word()
 		if a < uint32(gpu.ReadUniform) || a > uint32(gpu.WriteStorage) {
-			r.fail("no such access")
+			r.fail("unknown access")
 			return nil
 		}
 		list[i] = gpu.Access(a)

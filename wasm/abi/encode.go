@@ -8,16 +8,15 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Encoder turns batches into their binary form, reusing its memory.
+// Encoder encodes batches and reuses its memory.
 type Encoder struct {
 	buf   []byte
 	count int
 }
 
-// Parts encodes b as one or more batches of at most MaxBatch bytes, to be
-// submitted in order. Long writes are cut into several. A part is valid until
-// the next one is asked for. A command that fits in no batch panics: only a
-// shader of megabytes would be one.
+// Parts encodes a batch as one or more of at most MaxBatch bytes, to be submitted in this order. It
+// splits long writes. A part is valid until the next iteration. A command that fits in no batch,
+// such as a shader of megabytes, panics.
 func (e *Encoder) Parts(b *gpu.Batch) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		e.buf, e.count = e.buf[:0], 0
@@ -42,15 +41,14 @@ func (e *Encoder) Parts(b *gpu.Batch) iter.Seq[[]byte] {
 	}
 }
 
-// maxWrite bounds the data of one write command. It is small against MaxBatch so
-// that the encoder's buffer, which a guest can never give back, stays small.
+// maxWrite limits the data of one write command. It is much smaller than MaxBatch to keep the
+// encoder's buffer small: WASM memory does not shrink.
 const maxWrite = 1 << 20
 
-// fill is where a part is closed: what is in it is submitted, and the device
-// starts on it while the next one is encoded.
+// fill is the size at which a part ends. The device works on it while the next one is encoded.
 const fill = 2 << 20
 
-// add appends c, first yielding what is there when c would make it too long.
+// add appends a command. It first yields the current part if the command would make it too long.
 func (e *Encoder) add(c *gpu.Command, yield func([]byte) bool) bool {
 	size := encodedLen(c)
 	if size > MaxBatch {
@@ -67,8 +65,8 @@ func (e *Encoder) add(c *gpu.Command, yield func([]byte) bool) bool {
 	return true
 }
 
-// Append appends the encoding of one command to dst. See README.md for the
-// layout. An unknown operation panics.
+// Append appends the encoding of one command to dst; README.md describes it. An unknown operation
+// panics.
 func Append(dst []byte, c *gpu.Command) []byte {
 	dst = word(dst, uint32(c.Op))
 	switch c.Op {
@@ -127,7 +125,7 @@ func Append(dst []byte, c *gpu.Command) []byte {
 	panic(fmt.Sprintf("abi: unknown operation %d", c.Op))
 }
 
-// encodedLen bounds the length of Append's output from above.
+// encodedLen is an upper bound of the length that Append adds.
 func encodedLen(c *gpu.Command) int {
 	const fixed = 12 * 4 // no command has more words outside its lists
 	return fixed + len(c.Name) + len(c.WGSL) + len(c.Data) + 3*4 + 4*len(c.Bindings) + entryBytes*len(c.Entries)

@@ -1,6 +1,6 @@
-// Package conformance is the suite that every host passes: the guest's method
-// "conformance" exercises each ABI call through the same interfaces as the core
-// does, and reports in JSON. A browser host and wasm/host run the same cases.
+// Package conformance is the suite that every host passes. The method "conformance" of the test
+// guest uses each ABI call through the interfaces that the core uses. The browser's host and
+// wasm/host run the same cases.
 package conformance
 
 import (
@@ -17,13 +17,13 @@ import (
 
 // Params are the parameters of "conformance".
 type Params struct {
-	// Filter is a regular expression on the case's name; empty takes all.
+	// Filter is a regular expression for the names of cases; empty selects all.
 	Filter string `json:"filter,omitempty"`
-	// RoundTrips is how often the case "round trips" parks; 0 means 1000.
+	// RoundTrips is how often the cases "round trips" and "yields" park; 0 means 1000.
 	RoundTrips int `json:"round_trips,omitempty"`
 }
 
-// Result is one case. Message is empty when it passed.
+// Result is the event of a case. Message is empty if the case passed.
 type Result struct {
 	Event   string  `json:"event"` // "conformance"
 	Case    string  `json:"case"`
@@ -31,7 +31,7 @@ type Result struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Report sums up.
+// Report is the result of the method.
 type Report struct {
 	Passed int      `json:"passed"`
 	Failed int      `json:"failed"`
@@ -41,8 +41,8 @@ type Report struct {
 // Methods returns the method "conformance" on an engine.
 func Methods(e *engine.Engine) []rpc.Method { return []rpc.Method{e.Method("conformance", run)} }
 
-// test is what a case works with. Its buffers are freed and its blobs deleted
-// when the case ends.
+// test is the state of a running case. Its buffers are freed and its blobs deleted when the case
+// ends.
 type test struct {
 	context.Context
 	env     *engine.Env
@@ -51,7 +51,7 @@ type test struct {
 	params  Params
 }
 
-// folder holds the suite's blobs.
+// folder contains the suite's blobs.
 const folder = "conformance/"
 
 type testCase struct {
@@ -59,7 +59,7 @@ type testCase struct {
 	run  func(t *test)
 }
 
-// failure is what a failed check throws, to end its case.
+// failure is the panic of a failed check; it ends the case.
 type failure string
 
 func run(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
@@ -83,7 +83,7 @@ func run(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		r := Result{Event: "conformance", Case: c.name, Message: runCase(ctx, env, p, c)}
 		r.Seconds = env.Now().Sub(start).Seconds()
 		if err := blob.Cancelled(ctx); err != nil {
-			return nil, err // what failed then is not the host's fault
+			return nil, err // the case failed because of that, not because of the host
 		}
 		if r.Message == "" {
 			report.Passed++
@@ -157,14 +157,14 @@ func (t *test) refused(err error, what string, kinds ...fault.Kind) {
 	t.fail("%s: refused with %q (kind %q), not as %v", what, err, fault.KindOf(err), kinds)
 }
 
-// buffer makes a storage buffer of n words.
+// buffer creates a storage buffer of n words.
 func (t *test) buffer(n int) gpu.Buffer {
 	b := t.gpu.NewBuffer("conformance", int64(4*n), gpu.Storage)
 	t.buffers = append(t.buffers, b)
 	return b
 }
 
-// words reads n words of b.
+// words reads n words of b, from byte off on.
 func (t *test) words(b gpu.Buffer, off, n int) []byte {
 	p := make([]byte, 4*n)
 	t.must(t.gpu.Read(t, b, off, p))

@@ -12,17 +12,14 @@ import (
 var cases = append(gpuCases, append(blobCases, hostCases...)...)
 
 var gpuCases = []testCase{
-	{"gpu: the adapter is described and sufficient", func(t *test) {
+	{"gpu: the device is described and sufficient", func(t *test) {
 		i := t.gpu.Info()
 		t.check(i.Name != "" && i.Backend != "", "no name: %+v", i)
 		t.check(i.MaxBindingSize >= gpu.RequiredBindingSize && i.MaxBufferSize >= gpu.RequiredBufferSize &&
 			i.MaxStorageBuffers >= gpu.RequiredStorageBuffers && i.MaxInvocations >= gpu.RequiredInvocations &&
 			i.MaxWorkgroupMemory >= gpu.RequiredWorkgroupBytes, "less than WebGPU's defaults: %+v", i)
-		t.check(
-			i.StorageOffsetAlignment > 0 && i.StorageOffsetAlignment <= 256,
-			"alignment %d",
-			i.StorageOffsetAlignment,
-		)
+		alignment := i.StorageOffsetAlignment
+		t.check(alignment > 0 && alignment <= 256, "alignment %d", alignment)
 		t.check(i.MaxGroupsPerDimension >= 65535, "groups per dimension %d", i.MaxGroupsPerDimension)
 	}},
 	{"gpu: a new buffer is zero", func(t *test) {
@@ -81,7 +78,7 @@ var gpuCases = []testCase{
 		})
 		t.refused(err, "the shader", fault.Device)
 		t.check(strings.Contains(err.Error(), "broken kernel"), "the kernel is not named: %v", err)
-		t.check(string(t.words(t.buffer(4), 0, 1)) == "\x00\x00\x00\x00", "the device is of no use afterwards")
+		t.check(string(t.words(t.buffer(4), 0, 1)) == "\x00\x00\x00\x00", "the device is not usable afterwards")
 	}},
 	{"gpu: commands on what does not exist", func(t *test) {
 		for _, c := range []gpu.Command{
@@ -133,10 +130,9 @@ var gpuCases = []testCase{
 		}
 	}},
 	{"gpu: a buffer larger than the device allows", func(t *test) {
-		err := submitAndWait(
-			t,
-			gpu.Command{Op: gpu.OpCreateBuffer, Buffer: badHandle, Size: 1 << 50, Usage: gpu.Storage, Name: "huge"},
-		)
+		err := submitAndWait(t, gpu.Command{
+			Op: gpu.OpCreateBuffer, Buffer: badHandle, Size: 1 << 50, Usage: gpu.Storage, Name: "huge",
+		})
 		t.refused(err, "the buffer", fault.DeviceLimit)
 	}},
 	{"gpu: round trips", func(t *test) {
@@ -150,11 +146,11 @@ var gpuCases = []testCase{
 	}},
 }
 
-// badHandle is no handle of the context's: those are dense from 1 on.
+// badHandle is not a handle of the context: those are dense from 1 on.
 const badHandle = 1 << 30
 
-// submitAndWait runs one command past the context, and gives the error at the
-// latest that a host may report it: at the next awaited call.
+// submitAndWait runs a command without the context, and returns its error. A host may report it as
+// late as at the next operation that waits.
 func submitAndWait(t *test, c gpu.Command) error {
 	t.must(t.gpu.Wait(t))
 	if err := t.gpu.Device().Submit(&gpu.Batch{Commands: []gpu.Command{c}}); err != nil {
@@ -198,7 +194,7 @@ func count(n int) []uint32 {
 	return v
 }
 
-// pattern makes n bytes in which every place has a neighbourhood of its own.
+// pattern returns n pseudorandom bytes.
 func pattern(n int) []byte {
 	p := make([]byte, n)
 	x := uint32(2463534242)

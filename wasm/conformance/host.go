@@ -10,7 +10,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// probe is an event of the suite's own.
+// probe is an event of this suite.
 type probe struct {
 	Event string `json:"event"` // "probe"
 	N     int    `json:"n"`
@@ -25,8 +25,8 @@ var hostCases = []testCase{
 		t.must(t.env.Emit(probe{Event: "probe", Text: strings.Repeat("é", 1<<20)}))
 	}},
 	{"host: an event without a name", func(t *test) {
-		t.check(t.env.Emit(json.RawMessage(`{"n":1}`)) != nil, "it was taken")
-		t.check(t.env.Emit(json.RawMessage(`7`)) != nil, "it was taken")
+		t.check(t.env.Emit(json.RawMessage(`{"n":1}`)) != nil, "it was accepted")
+		t.check(t.env.Emit(json.RawMessage(`7`)) != nil, "it was accepted")
 	}},
 	{"host: yields", func(t *test) {
 		for range t.params.RoundTrips {
@@ -45,7 +45,7 @@ var hostCases = []testCase{
 		t.refused(t.env.Blobs.Write(ctx, folder+"x", nil), "write", fault.Cancelled)
 		t.refused(t.env.Pause(ctx), "yield", fault.Cancelled)
 	}},
-	{"host: the clock goes on", func(t *test) {
+	{"host: the clock advances", func(t *test) {
 		start := t.env.Now()
 		t.check(start.After(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)), "it says %v", start)
 		for range 1_000_000 {

@@ -7,19 +7,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/wasm/conformance"
+	"nextquill/wasm/guest/guesttest"
 	"nextquill/wasm/host"
 )
 
-func benchHost(b *testing.B) *host.Host {
+func benchHost(b *testing.B, wasm []byte) *host.Host {
 	h, err := host.Open(b.Context(), host.NewConfig().WithGuest(wasm).WithLog(io.Discard))
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, h.Close()) })
 	return h
 }
 
-// BenchmarkCall is a whole call of the smallest method.
+// BenchmarkCall is a complete call of the smallest method.
 func BenchmarkCall(b *testing.B) {
-	h := benchHost(b)
+	h := benchHost(b, guesttest.Ships(b))
 	for b.Loop() {
 		require.NoError(b, h.Call(b.Context(), "echo", 1, nil, nil))
 	}
@@ -32,13 +33,14 @@ func BenchmarkPark(b *testing.B) { roundTrips(b, "host: yields") }
 func BenchmarkWriteAndRead(b *testing.B) { roundTrips(b, "gpu: round trips") }
 
 func roundTrips(b *testing.B, filter string) {
-	h := benchHost(b)
+	h := benchHost(b, guesttest.Test(b))
 	b.ResetTimer()
-	require.NoError(b, h.Call(b.Context(), "conformance", conformance.Params{Filter: filter, RoundTrips: b.N}, nil, nil))
+	params := conformance.Params{Filter: filter, RoundTrips: b.N}
+	require.NoError(b, h.Call(b.Context(), "conformance", params, nil, nil))
 }
 
-// BenchmarkOpen starts a guest whose code is compiled already; BenchmarkCompile
-// one whose code is not.
+// BenchmarkOpen starts a guest whose code is in the cache, BenchmarkCompile one that must be
+// compiled.
 func BenchmarkOpen(b *testing.B) { benchOpen(b, host.NewConfig().WithDevice(openNative(b, nil))) }
 
 func BenchmarkCompile(b *testing.B) {
@@ -46,7 +48,7 @@ func BenchmarkCompile(b *testing.B) {
 }
 
 func benchOpen(b *testing.B, c host.Config) {
-	c = c.WithGuest(wasm).WithLog(io.Discard)
+	c = c.WithGuest(guesttest.Ships(b)).WithLog(io.Discard)
 	for b.Loop() {
 		h, err := host.Open(b.Context(), c)
 		require.NoError(b, err)

@@ -13,8 +13,8 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// openCache gives a cache of compiled code on disk, or none: a read-only home
-// slows a start down and must not prevent it.
+// openCache opens a cache of compiled code on disk, or returns nil: a home directory that cannot be
+// written makes a start slow, but must not prevent it.
 func openCache(dir string) wazero.CompilationCache {
 	if dir == "" {
 		return nil
@@ -27,12 +27,11 @@ func openCache(dir string) wazero.CompilationCache {
 	return cache
 }
 
-// keepCompiled is how many guests' code stays. Each build of the guest adds one
-// of tens of megabytes, under a name that is never asked for again.
+// keepCompiled is the number of compiled guests to keep. Each build of the guest adds a file of
+// tens of megabytes under a new name.
 const keepCompiled = 4
 
-// prune deletes all but the newest files. Whoever still wants one compiles it
-// again; who has one open keeps it.
+// prune deletes all but the newest files. A process that needs a deleted one compiles it again.
 func prune(dir string) {
 	type entry struct {
 		path string
@@ -54,7 +53,7 @@ func prune(dir string) {
 	}
 }
 
-// parallel lets wazero compile on all cores.
+// parallel makes wazero compile on all cores.
 func parallel(ctx context.Context) context.Context {
 	return experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0))
 }

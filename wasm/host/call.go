@@ -15,7 +15,7 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// callState is the call being served.
+// callState is the state of the running call.
 type callState struct {
 	onEvent  func(name string, raw json.RawMessage)
 	pending  operation
@@ -24,19 +24,21 @@ type callState struct {
 	response []byte
 }
 
-// Call implements api.Client. When ctx is done the guest is told at the next
-// operation that it waits for; the error is then what the method makes of it,
-// fault.Cancelled as a rule, and the host stays usable.
+// Call implements api.Client. When ctx is done the host cancels the guest at the next operation
+// that the guest waits for. The method then returns, usually with fault.Cancelled, and the host
+// stays usable.
 //
 // onEvent runs on the caller's goroutine and must not call the host.
-func (h *Host) Call(ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage)) error {
+func (h *Host) Call(
+	ctx context.Context, method string, params, result any, onEvent func(string, json.RawMessage),
+) error {
 	request, err := rpc.EncodeRequest(method, params)
 	if err != nil {
 		return err
 	}
 	if len(request) > abi.MaxMessage {
-		return fault.New(fault.TooLarge, method, "params", "%d bytes", len(request)).WithLimit("%d bytes", abi.MaxMessage).
-			WithRemedy("pass large data as a blob")
+		return fault.New(fault.TooLarge, method, "params", "%d bytes", len(request)).
+			WithLimit("%d bytes", abi.MaxMessage).WithRemedy("pass large data as a blob")
 	}
 	select {
 	case <-h.turn:
@@ -46,7 +48,7 @@ func (h *Host) Call(ctx context.Context, method string, params, result any, onEv
 	defer func() { h.turn <- struct{}{} }()
 	switch {
 	case h.closed:
-		return fault.New(fault.Device, "host", "", "closed").WithRemedy("open another one")
+		return fault.New(fault.Device, "host", "", "closed").WithRemedy("open another host")
 	case h.broken != nil:
 		return h.broken
 	case ctx.Err() != nil:
@@ -61,22 +63,20 @@ func (h *Host) Call(ctx context.Context, method string, params, result any, onEv
 	return rpc.DecodeResponse(h.call.response, result)
 }
 
-// drive serves one request to its end: it runs the guest until it parks, does
-// what it waits for, and resumes it. An error means that the guest is of no
-// further use.
+// drive runs one request to its end: it runs the guest until it parks, performs the operation that
+// the guest waits for, and resumes it. After an error the guest cannot be used any more.
 func (h *Host) drive(ctx context.Context, method string, request []byte) error {
 	state, err := h.begin(method, request)
-	told := false
+	cancelled := false
 	for err == nil && state == abi.Parked {
 		op, token := h.call.pending, h.call.token
 		if op == nil {
-			return h.trapped(method, errors.New("it waits for nothing"))
+			return h.trapped(method, errors.New("it parked without an operation"))
 		}
 		h.call.pending = nil
-		// Once the guest knows that it is to stop, what it still asks for (a last
-		// checkpoint) is its own decision, and is done.
+		// The guest may still need operations after cancel, such as writing a last checkpoint.
 		opCtx := ctx
-		if told {
+		if cancelled {
 			opCtx = context.WithoutCancel(ctx)
 		}
 		reply, opErr := op(opCtx)
@@ -85,8 +85,8 @@ func (h *Host) drive(ctx context.Context, method string, request []byte) error {
 		if opErr != nil {
 			status = h.refuse(opErr)
 		}
-		if ctx.Err() != nil && !told {
-			told = true
+		if ctx.Err() != nil && !cancelled {
+			cancelled = true
 			if _, err := h.invoke(h.guest.cancel); err != nil {
 				return h.trapped(method, err)
 			}
@@ -97,12 +97,12 @@ func (h *Host) drive(ctx context.Context, method string, request []byte) error {
 	case err != nil:
 		return h.trapped(method, err)
 	case h.call.response == nil:
-		return h.trapped(method, errors.New("it gave no response"))
+		return h.trapped(method, errors.New("it returned no response"))
 	}
 	return nil
 }
 
-// begin hands the request over.
+// begin passes the request to the guest.
 func (h *Host) begin(method string, request []byte) (abi.State, error) {
 	ptr, err := h.invoke(h.guest.alloc, uint64(len(request)))
 	if err != nil {
@@ -116,7 +116,7 @@ func (h *Host) begin(method string, request []byte) (abi.State, error) {
 	return h.state(h.guest.call, ptr, uint64(len(request)))
 }
 
-// state runs call or resume.
+// state runs the export call or resume.
 func (h *Host) state(f api.Function, params ...uint64) (abi.State, error) {
 	r, err := h.invoke(f, params...)
 	if err != nil {
@@ -129,8 +129,7 @@ func (h *Host) state(f api.Function, params ...uint64) (abi.State, error) {
 	return s, nil
 }
 
-// invoke runs an export on a guest of which nothing else runs. Its context is
-// never done: interrupting a guest would leave it unusable.
+// invoke runs an export. Its context is never done: interrupting a guest would leave it unusable.
 func (h *Host) invoke(f api.Function, params ...uint64) (uint64, error) {
 	var stack [4]uint64
 	copy(stack[:], params)
@@ -138,19 +137,19 @@ func (h *Host) invoke(f api.Function, params ...uint64) (uint64, error) {
 	return stack[0], err
 }
 
-// trapped is the error of a guest that cannot go on, with the last that it said.
+// trapped returns the error of a guest that cannot continue, with the reason that it printed.
 func (h *Host) trapped(doing string, err error) error {
 	f := &fault.Error{
 		Kind: fault.Internal, Where: "guest", Field: doing, Detail: "it stopped", Err: firstLine(err),
 		Remedy: "open the host again; training resumes from the newest checkpoint",
 	}
 	if h.stderr.reason != "" {
-		f.Detail = "it stopped, saying " + fault.Quote(h.stderr.reason)
+		f.Detail = "it stopped with the message " + fault.Quote(h.stderr.reason)
 	}
 	return f
 }
 
-// firstLine drops wazero's stack trace; an exit code says nothing by itself.
+// firstLine removes wazero's stack trace.
 func firstLine(err error) error {
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {

@@ -9,8 +9,7 @@ import (
 	"nextquill/core/gpu"
 )
 
-// Config says what a guest gets. It is immutable: each With returns a changed
-// copy.
+// Config says what a guest gets. It is immutable: each With method returns a changed copy.
 type Config struct {
 	guest    []byte
 	blobs    blob.Store
@@ -20,9 +19,8 @@ type Config struct {
 	memory   int64
 }
 
-// NewConfig has an empty store in memory, this machine's best adapter, the
-// user's cache directory for compiled code, stderr for the guest's messages, and
-// 4 GiB as the most memory that the guest may take.
+// NewConfig returns the defaults: an empty store in memory, this machine's best GPU, the user's
+// cache directory for compiled code, stderr for the guest's messages, and a memory limit of 4 GiB.
 func NewConfig() Config {
 	c := Config{blobs: &blob.Mem{}, log: os.Stderr, memory: 4 << 30}
 	if dir, err := os.UserCacheDir(); err == nil {
@@ -31,39 +29,38 @@ func NewConfig() Config {
 	return c
 }
 
-// WithGuest sets the guest's WASM; see LoadGuest.
+// WithGuest sets the WASM module of the guest; see LoadGuest.
 func (c Config) WithGuest(wasm []byte) Config {
 	c.guest = wasm
 	return c
 }
 
-// WithBlobs sets the only storage that the guest sees.
+// WithBlobs sets the store of the guest. The guest can reach no other storage.
 func (c Config) WithBlobs(s blob.Store) Config {
 	c.blobs = s
 	return c
 }
 
-// WithDevice runs on d, which stays the caller's to close, instead of opening
-// this machine's adapter.
+// WithDevice sets the device, instead of opening this machine's GPU. The caller closes it.
 func (c Config) WithDevice(d gpu.Device) Config {
 	c.device = d
 	return c
 }
 
-// WithCacheDir sets where compiled code is kept; empty keeps none, and each Open
-// compiles for seconds.
+// WithCacheDir sets the directory for compiled code. If it is empty, each Open compiles the guest,
+// which takes seconds.
 func (c Config) WithCacheDir(dir string) Config {
 	c.cacheDir = dir
 	return c
 }
 
-// WithLog sets where the guest's stdout and stderr go.
+// WithLog sets the writer for the guest's stdout and stderr.
 func (c Config) WithLog(w io.Writer) Config {
 	c.log = w
 	return c
 }
 
-// WithMemoryLimit bounds the guest's memory in bytes.
+// WithMemoryLimit limits the guest's memory, in bytes.
 func (c Config) WithMemoryLimit(n int64) Config {
 	c.memory = n
 	return c

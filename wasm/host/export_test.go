@@ -2,7 +2,7 @@ package host
 
 import "context"
 
-// Export runs an export of the guest past Call.
+// Export runs an export of the guest without Call.
 func (h *Host) Export(name string, params ...uint64) (int32, error) {
 	results, err := h.runtime.Module("guest").ExportedFunction(name).Call(context.Background(), params...)
 	if err != nil || len(results) == 0 {
@@ -14,7 +14,7 @@ func (h *Host) Export(name string, params ...uint64) (int32, error) {
 // Poke writes into guest memory.
 func (h *Host) Poke(ptr uint32, s string) { h.guest.memory.WriteString(ptr, s) }
 
-// TakeToken takes the operation under way off the host, and gives its token.
+// TakeToken removes the pending operation and returns its token.
 func (h *Host) TakeToken() uint64 {
 	h.call.pending = nil
 	return uint64(h.call.token)

@@ -8,10 +8,10 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// TestExportsRefuseNonsense: a host that calls out of turn gets a status, and
-// the guest stays whole.
-func TestExportsRefuseNonsense(t *testing.T) {
-	h := open(t, config(t))
+// TestExportsRefuseMisuse: a host that uses exports wrongly gets a status, and the guest stays
+// usable.
+func TestExportsRefuseMisuse(t *testing.T) {
+	h := open(t, testConfig(t))
 	export := func(name string, params ...uint64) int32 {
 		t.Helper()
 		r, err := h.Export(name, params...)
@@ -36,7 +36,7 @@ func TestExportsRefuseNonsense(t *testing.T) {
 	}
 	export("cancel")
 
-	// Parked on its first operation, it takes neither a call nor another token.
+	// While it is parked, the guest accepts neither a call nor another token.
 	request := `{"method":"conformance","params":{"filter":"yields"}}`
 	p = uint64(uint32(export("alloc", uint64(len(request)))))
 	h.Poke(uint32(p), request)
@@ -47,5 +47,5 @@ func TestExportsRefuseNonsense(t *testing.T) {
 	token := h.TakeToken()
 	require.EqualValues(t, abi.BadToken, export("resume", token+1, 0))
 	export("cancel")
-	require.EqualValues(t, abi.Parked, export("resume", token, 0), "it winds up: its suite lists the blobs to delete")
+	require.EqualValues(t, abi.Parked, export("resume", token, 0), "the suite lists its blobs to delete them")
 }

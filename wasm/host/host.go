@@ -1,5 +1,5 @@
-// Package host runs the guest headless: WASM under wazero, the GPU through
-// native, blobs from any store. It is a api.Client.
+// Package host runs the guest headless: WASM under wazero, the GPU through native, blobs from any
+// store. It is a api.Client.
 package host
 
 import (
@@ -17,11 +17,11 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// Host is a running guest. Its methods may be called from any goroutine; calls
-// are served one after the other.
+// Host is a running guest. Its methods may be called from any goroutine; calls run one after the
+// other.
 type Host struct {
 	device gpu.Device
-	owned  *native.Device // device, when Open opened it
+	owned  *native.Device // device, if Open opened it
 	blobs  blob.Store
 
 	cache   wazero.CompilationCache
@@ -29,23 +29,24 @@ type Host struct {
 	guest   guest
 	stderr  *lines
 
-	turn   chan struct{} // holds one token: the right to use what follows
+	turn   chan struct{} // holds one token: who takes it may use the fields below
 	closed bool
-	broken error // why the guest cannot go on
+	broken error // why the guest cannot continue
 	call   callState
 	batch  gpu.Batch
 }
 
 var _ coreapi.Client = (*Host)(nil)
 
-// guest is the instance's memory and exports.
+// guest has the memory and the exports of the instance.
 type guest struct {
 	memory                                   api.Memory
 	start, alloc, free, call, resume, cancel api.Function
 }
 
-// Open starts a guest. It refuses one that imports anything outside wasm/abi.
-// The caller closes the host.
+// Open starts a guest. The caller closes the host. Open returns a fault if the configuration has no
+// guest (Missing), if the module is invalid (Malformed), imports anything outside of wasm/abi
+// (Unsupported) or does not match this host (Mismatch), or if there is no GPU (NoAdapter).
 func Open(ctx context.Context, c Config) (_ *Host, err error) {
 	h := &Host{device: c.device, blobs: c.blobs, stderr: &lines{to: c.log}, turn: make(chan struct{}, 1)}
 	defer func() {
@@ -54,7 +55,8 @@ func Open(ctx context.Context, c Config) (_ *Host, err error) {
 		}
 	}()
 	if len(c.guest) == 0 {
-		return nil, noGuest("no guest was given")
+		return nil, fault.New(fault.Missing, "guest", "", "the configuration has no guest").
+			WithRemedy("read one with LoadGuest and pass it to WithGuest")
 	}
 	if h.device == nil {
 		if h.owned, err = native.Open(c.blobs); err != nil {
@@ -70,7 +72,8 @@ func Open(ctx context.Context, c Config) (_ *Host, err error) {
 		return nil, err
 	}
 	if uint32(version) != abi.Version {
-		return nil, fault.New(fault.Mismatch, "guest", "ABI version", "%d", uint32(version)).WithLimit("%d", abi.Version).
+		return nil, fault.New(fault.Mismatch, "guest", "ABI version", "%d", uint32(version)).
+			WithLimit("%d", abi.Version).
 			WithRemedy("build the guest from the same source: go run ./cmd/buildwasm")
 	}
 	h.turn <- struct{}{}
@@ -80,12 +83,12 @@ func Open(ctx context.Context, c Config) (_ *Host, err error) {
 func (h *Host) instantiate(ctx context.Context, c Config) error {
 	compiled, err := h.compile(ctx, c)
 	if err != nil && h.cache != nil {
-		// A damaged entry or a full disk must not prevent a start.
+		// A damaged cache entry or a full disk must not prevent a start.
 		h.closeRuntime(ctx)
 		compiled, err = h.compile(ctx, c.WithCacheDir(""))
 	}
 	if err != nil {
-		return fault.New(fault.Malformed, "guest", "", "not a WASM module that wazero takes").WithCause(err).
+		return fault.New(fault.Malformed, "guest", "", "not a WASM module that wazero accepts").WithCause(err).
 			WithRemedy("build it again: go run ./cmd/buildwasm")
 	}
 	if err := h.provideImports(ctx); err != nil {
@@ -109,7 +112,7 @@ func (h *Host) instantiate(ctx context.Context, c Config) error {
 	return nil
 }
 
-// compile makes the runtime and machine code.
+// compile creates the runtime and compiles the guest.
 func (h *Host) compile(ctx context.Context, c Config) (wazero.CompiledModule, error) {
 	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(min(max(c.memory>>16, 1), 1<<16)))
 	if h.cache = openCache(c.cacheDir); h.cache != nil {
@@ -131,7 +134,7 @@ func (h *Host) closeRuntime(ctx context.Context) error {
 	return err
 }
 
-// LiveBuffers counts the buffers on the device, when the device can tell, else -1.
+// LiveBuffers returns the number of buffers on the device, or -1 if the device does not count them.
 func (h *Host) LiveBuffers() int {
 	<-h.turn
 	defer func() { h.turn <- struct{}{} }()
@@ -141,7 +144,7 @@ func (h *Host) LiveBuffers() int {
 	return -1
 }
 
-// Close waits for the call being served and frees everything.
+// Close waits for the running call and frees everything.
 func (h *Host) Close() error {
 	<-h.turn
 	defer func() { h.turn <- struct{}{} }()

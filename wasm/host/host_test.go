@@ -1,10 +1,8 @@
 package host_test
 
 import (
-	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -19,36 +17,19 @@ import (
 	"nextquill/core/rpc"
 	"nextquill/wasm/abi"
 	"nextquill/wasm/conformance"
-	"nextquill/wasm/guest"
+	"nextquill/wasm/guest/guesttest"
 	"nextquill/wasm/host"
 )
 
-// wasm is the guest under test: the one that NEXTQUILL_WASM names (the artifact
-// that ships), else one built from this source.
-var wasm []byte
+func TestMain(m *testing.M) { os.Exit(guesttest.Main(m)) }
 
-func TestMain(m *testing.M) { os.Exit(withGuest(m)) }
+// config has the guest that ships.
+func config(t *testing.T) host.Config { return configOf(t, guesttest.Ships(t)) }
 
-func withGuest(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "guest")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	path := os.Getenv(host.GuestVariable)
-	if path == "" {
-		path = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(context.Background(), path, os.Stderr); err != nil {
-			panic(err)
-		}
-	}
-	if wasm, err = host.LoadGuest(path); err != nil {
-		panic(err)
-	}
-	return m.Run()
-}
+// testConfig has the test guest, which knows the suites.
+func testConfig(t *testing.T) host.Config { return configOf(t, guesttest.Test(t)) }
 
-func config(t *testing.T) host.Config {
+func configOf(t *testing.T, wasm []byte) host.Config {
 	return host.NewConfig().WithGuest(wasm).WithLog(&testLog{t: t})
 }
 
@@ -67,8 +48,13 @@ func open(t *testing.T, c host.Config) *host.Host {
 	return h
 }
 
-// TestImports pins what the guest can reach: this list is the privacy claim.
+// TestImports pins what the guests can reach: this list is the privacy claim.
 func TestImports(t *testing.T) {
+	t.Run("ships", func(t *testing.T) { requireImports(t, guesttest.Ships(t)) })
+	t.Run("test guest", func(t *testing.T) { requireImports(t, guesttest.Test(t)) })
+}
+
+func requireImports(t *testing.T, wasm []byte) {
 	r := wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigInterpreter())
 	defer r.Close(t.Context())
 	m, err := r.CompileModule(t.Context(), wasm)
@@ -120,10 +106,11 @@ func TestImports(t *testing.T) {
 }
 
 func TestConformance(t *testing.T) {
-	h := open(t, config(t))
+	h := open(t, testConfig(t))
 	var report conformance.Report
 	var events int
-	err := h.Call(t.Context(), "conformance", conformance.Params{RoundTrips: 10_000}, &report, func(name string, raw json.RawMessage) {
+	params := conformance.Params{RoundTrips: 10_000}
+	err := h.Call(t.Context(), "conformance", params, &report, func(name string, raw json.RawMessage) {
 		if name == "conformance" {
 			events++
 		}
@@ -137,8 +124,8 @@ func TestConformance(t *testing.T) {
 	requireNothingLeft(t, h)
 }
 
-// TestConformanceInProcess runs the suite without a boundary: what it expects of
-// a host is what native and a Store do themselves.
+// TestConformanceInProcess runs the suite without WASM: native and a Store behave as the suite
+// expects of a host.
 func TestConformanceInProcess(t *testing.T) {
 	store := &blob.Mem{}
 	dev := openNative(t, store)
@@ -152,7 +139,7 @@ func TestConformanceInProcess(t *testing.T) {
 }
 
 func TestKernelCases(t *testing.T) {
-	h := open(t, config(t))
+	h := open(t, testConfig(t))
 	var sum api.KernelCasesResult
 	var failed []api.KernelCaseEvent
 	err := h.Call(t.Context(), "kernel-cases", nil, &sum, func(_ string, raw json.RawMessage) {
@@ -169,7 +156,7 @@ func TestKernelCases(t *testing.T) {
 	requireNothingLeft(t, h)
 }
 
-// requireNothingLeft releases the session's caches and counts what is left.
+// requireNothingLeft releases the caches and counts what is left.
 func requireNothingLeft(t *testing.T, h *host.Host) {
 	t.Helper()
 	var left api.ReleaseResult

@@ -16,7 +16,7 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// noDevice is a device that notices being used.
+// noDevice is a device that records whether it is used.
 type noDevice struct{ used bool }
 
 func (d *noDevice) Info() gpu.Info { return gpu.Info{Name: "none"} }
@@ -35,7 +35,8 @@ func (d *noDevice) Load(context.Context, string, int64, int, gpu.Buffer, int) er
 
 func openTiny(g tinyGuest) (*Host, *noDevice, error) {
 	d := &noDevice{}
-	h, err := Open(context.Background(), NewConfig().WithGuest(g.wasm()).WithDevice(d).WithCacheDir("").WithLog(io.Discard))
+	c := NewConfig().WithGuest(g.wasm()).WithDevice(d).WithCacheDir("").WithLog(io.Discard)
+	h, err := Open(context.Background(), c)
 	return h, d, err
 }
 
@@ -45,7 +46,7 @@ func TestForeignImportsAreRefused(t *testing.T) {
 		{abi.WASIModule, "sock_accept"},
 		{abi.WASIModule, "sock_send"},
 		{abi.Module, "fetch"},
-		{abi.Module, "yield"}, // of another signature
+		{abi.Module, "yield"}, // with another signature
 		{"env", "system"},
 	} {
 		_, _, err := openTiny(tinyGuest{imports: [][2]string{i}})
@@ -71,8 +72,8 @@ func TestIncompleteGuestsAreRefused(t *testing.T) {
 	}
 }
 
-// TestBrokenGuests: whatever a guest does, a call ends with an error that says
-// so, and so does each one after it.
+// TestBrokenGuests: with any broken guest, a call and each later one end with an error that says
+// so.
 func TestBrokenGuests(t *testing.T) {
 	respondEmpty := append(append(append(i32const(8), i32const(0)...), wasmCall, 0, wasmDrop), i32const(0)...)
 	for name, g := range map[string]tinyGuest{
@@ -101,8 +102,8 @@ func TestBrokenGuests(t *testing.T) {
 	}
 }
 
-// TestHostileArguments calls the imports as a guest could, with pointers and
-// lengths outside its single page of memory.
+// TestHostileArguments calls the imports with pointers and lengths outside of the guest's memory,
+// which is one page.
 func TestHostileArguments(t *testing.T) {
 	h, d, err := openTiny(tinyGuest{})
 	require.NoError(t, err)
@@ -110,7 +111,9 @@ func TestHostileArguments(t *testing.T) {
 	module := h.runtime.Module("guest")
 	require.True(t, h.guest.memory.WriteString(100, "name"))
 	const page = 1 << 16
-	ranges := [][2]uint64{{0, 4}, {page, 1}, {page - 3, 4}, {8, page}, {8, 1<<32 - 1}, {1<<32 - 4, 8}, {1<<32 - 1, 1<<32 - 1}}
+	ranges := [][2]uint64{
+		{0, 4}, {page, 1}, {page - 3, 4}, {8, page}, {8, 1<<32 - 1}, {1<<32 - 4, 8}, {1<<32 - 1, 1<<32 - 1},
+	}
 
 	call := func(name string, args ...uint64) abi.Status {
 		t.Helper()
@@ -164,7 +167,7 @@ func TestHostileArguments(t *testing.T) {
 	refused(call("emit", 300, 22))
 	require.False(t, d.used)
 
-	// A reply goes only where there is room for it.
+	// A reply is copied only if there is room for it.
 	require.Positive(t, call("gpu_info"))
 	h.call.reply = []byte("12345678")
 	for _, r := range [][2]uint64{{page - 4, 8}, {0, 8}, {1<<32 - 1, 1<<32 - 1}} {
@@ -212,4 +215,7 @@ func TestLoadGuest(t *testing.T) {
 	t.Setenv(GuestVariable, "also-nowhere.wasm")
 	_, err := LoadGuest("")
 	require.ErrorContains(t, err, "also-nowhere.wasm")
+	t.Setenv(TestGuestVariable, "")
+	_, err = LoadTestGuest("")
+	require.ErrorContains(t, err, "go run ./cmd/buildwasm --test")
 }

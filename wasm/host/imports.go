@@ -15,19 +15,18 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// args are an import's arguments as wazero's stack holds them. The upper half of
-// an i32 is undefined, so each is cut to its width.
+// args are the arguments of an import on wazero's stack. The upper half of an i32 is undefined.
 type args []uint64
 
 func (a args) u32(i int) uint32 { return uint32(a[i]) }
 func (a args) i64(i int) int64  { return int64(a[i]) }
 
-// operation is what an asynchronous import asked for. It runs when the guest has
-// parked, and gives the reply that the guest may fetch.
+// operation is what an asynchronous import asks for. It runs after the guest has parked, and
+// returns the reply.
 type operation func(ctx context.Context) (reply []byte, err error)
 
-// imports are the synchronous functions, asyncs the others. Everything in their
-// arguments is the guest's word only.
+// imports are the synchronous functions, asyncs the asynchronous ones. Their arguments come from
+// the guest and are not trusted.
 var imports = map[string]func(h *Host, m memory, a args) (abi.Status, error){
 	"gpu_info":   (*Host).gpuInfo,
 	"gpu_submit": (*Host).gpuSubmit,
@@ -47,9 +46,8 @@ var asyncs = map[string]func(h *Host, m memory, a args) (operation, error){
 	"yield":       (*Host).yield,
 }
 
-// provideImports instantiates both import modules. Of WASI, checkModule lets a
-// guest link only what abi.WASI names, and there is no file, argument or
-// environment variable behind it.
+// provideImports instantiates both import modules. checkModule restricts WASI to abi.WASI. There
+// are no files, arguments and environment variables.
 func (h *Host) provideImports(ctx context.Context) error {
 	wasi := h.runtime.NewHostModuleBuilder(abi.WASIModule)
 	wasi_snapshot_preview1.NewFunctionExporter().ExportFunctions(wasi)
@@ -73,7 +71,7 @@ func (h *Host) importFunc(f abi.Func) api.GoModuleFunc {
 		token := len(f.Params) - 1
 		serve = func(h *Host, m memory, a args) (abi.Status, error) {
 			if h.call.pending != nil {
-				return 0, misuse(f.Name, "called while another operation is under way")
+				return 0, misuse(f.Name, "called while another operation is pending")
 			}
 			op, err := start(h, m, a)
 			if err != nil {
@@ -92,10 +90,10 @@ func (h *Host) importFunc(f abi.Func) api.GoModuleFunc {
 	}
 }
 
-// refuse makes err the reply, and gives the status that says so.
+// refuse makes err the reply, and returns the status for it.
 func (h *Host) refuse(err error) abi.Status {
 	raw, jerr := json.Marshal(rpc.EncodeError(err))
-	if jerr != nil { // it holds strings only
+	if jerr != nil { // cannot happen: it has strings only
 		raw = []byte(`{"message":"unknown"}`)
 	}
 	h.call.reply = raw
@@ -120,7 +118,7 @@ func (h *Host) gpuSubmit(m memory, a args) (abi.Status, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer h.batch.Reset() // its data are views of guest memory
+	defer h.batch.Reset() // its data is part of guest memory
 	if err := abi.Decode(raw, &h.batch); err != nil {
 		return 0, err
 	}
@@ -151,8 +149,7 @@ func (h *Host) respond(m memory, a args) (abi.Status, error) {
 	return abi.OK, nil
 }
 
-// replyRead copies the reply when there is room for all of it, and gives its
-// length.
+// replyRead copies the reply if there is room for it, and returns its length.
 func (h *Host) replyRead(m memory, a args) (abi.Status, error) {
 	reply := h.call.reply
 	if int64(a.u32(1)) >= int64(len(reply)) {
@@ -240,8 +237,8 @@ func (h *Host) blobList(m memory, a args) (operation, error) {
 		}
 		raw, err := json.Marshal(append([]string{}, names...)) // [], never null
 		if err == nil && len(raw) > abi.MaxMessage {
-			err = fault.New(fault.TooLarge, "blob_list", "", "a list of %d bytes", len(raw)).WithLimit("%d", abi.MaxMessage).
-				WithRemedy("ask with a longer prefix")
+			err = fault.New(fault.TooLarge, "blob_list", "", "a list of %d bytes", len(raw)).
+				WithLimit("%d", abi.MaxMessage).WithRemedy("use a longer prefix")
 		}
 		return raw, err
 	}, nil
@@ -254,14 +251,14 @@ func (h *Host) blobToGPU(m memory, a args) (operation, error) {
 	}
 	off, n, buffer, dst := a.i64(2), a.i64(3), gpu.Buffer(a.u32(4)), a.i64(5)
 	if off < 0 || n < 0 || dst < 0 || n > maxBuffer || dst > maxBuffer {
-		return nil, misuse("blob_to_gpu", "an offset or size out of bounds")
+		return nil, misuse("blob_to_gpu", "an offset or size is out of range")
 	}
 	return func(ctx context.Context) ([]byte, error) {
 		return nil, h.device.Load(ctx, name, off, int(n), buffer, int(dst))
 	}, nil
 }
 
-// maxBuffer is far above any buffer, and far below where sums overflow.
+// maxBuffer is larger than any buffer and small enough that sums do not overflow.
 const maxBuffer = 1 << 40
 
 func (h *Host) yield(memory, args) (operation, error) {

@@ -5,18 +5,18 @@ import (
 	"io"
 )
 
-// lines passes on what the guest prints, which comes in crumbs, by whole lines,
-// and keeps the one that says why Go's runtime gave up.
+// lines writes the guest's output, which comes in small pieces, line by line. It keeps the line
+// that says why Go's runtime stopped.
 type lines struct {
 	to     io.Writer
 	line   []byte
 	reason string
 }
 
-// maxLine cuts a line that does not end.
+// maxLine splits longer lines.
 const maxLine = 4 << 10
 
-// Write takes everything: a log that fails must not stop the guest.
+// Write never fails: a broken log must not stop the guest.
 func (l *lines) Write(p []byte) (int, error) {
 	l.line = append(l.line, p...)
 	for {

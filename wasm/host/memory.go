@@ -10,15 +10,13 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// memory is the guest's memory. Growing replaces it, so views are taken when
-// they are used and never kept while the guest runs.
+// memory is the guest's memory. Growing replaces it, so a view is valid only until the guest runs.
 type memory struct{ api.Memory }
 
-// maxTransfer bounds one read or write of guest memory: a memory has no more.
+// maxTransfer limits one read or write of guest memory to the largest memory.
 const maxTransfer = 1<<32 - 1
 
-// view gives size bytes from ptr on, having checked them against the guest's
-// memory and a limit. Writing to it writes guest memory.
+// view returns size bytes of guest memory from ptr on, after checking the range and the limit.
 func (m memory) view(function string, ptr, size uint32, limit int64) ([]byte, error) {
 	if int64(size) > limit {
 		return nil, fault.New(fault.TooLarge, "guest", function, "%d bytes", size).WithLimit("%d bytes", limit)
@@ -28,20 +26,20 @@ func (m memory) view(function string, ptr, size uint32, limit int64) ([]byte, er
 	}
 	p, ok := m.Read(ptr, size)
 	if !ok || ptr == 0 {
-		return nil, fault.New(fault.OutOfRange, "guest", function, "%d bytes at %#x lie outside its memory of %d", size, ptr, m.Size()).
+		return nil, fault.New(fault.OutOfRange, "guest", function,
+			"%d bytes at %#x are outside its memory of %d", size, ptr, m.Size()).
 			WithRemedy("the guest is broken: build it again")
 	}
 	return p, nil
 }
 
-// copy is a view that outlives the import.
+// copy returns a copy of a view.
 func (m memory) copy(function string, ptr, size uint32, limit int64) ([]byte, error) {
 	p, err := m.view(function, ptr, size, limit)
 	return bytes.Clone(p), err
 }
 
-// name reads the name of a blob. It is checked again here: the guest's own check
-// protects nobody from the guest.
+// name reads and checks the name of a blob.
 func (m memory) name(function string, ptr, size uint32) (string, error) {
 	p, err := m.view(function, ptr, size, abi.MaxNameArg)
 	if err != nil {

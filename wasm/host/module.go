@@ -10,8 +10,7 @@ import (
 	"nextquill/wasm/abi"
 )
 
-// checkModule refuses a module that asks for more than the ABI gives, or offers
-// less.
+// checkModule refuses a module that imports more, or exports less, than the ABI defines.
 func checkModule(m wazero.CompiledModule) error {
 	for _, f := range m.ImportedFunctions() {
 		module, name, _ := f.Import()
@@ -23,7 +22,7 @@ func checkModule(m wazero.CompiledModule) error {
 	exported := m.ExportedFunctions()
 	for _, want := range abi.Exports {
 		if f := exported[want.Name]; f == nil || !sameSignature(f, want) {
-			return fault.New(fault.Mismatch, "guest", "export "+want.Name, "missing or of another signature").
+			return fault.New(fault.Mismatch, "guest", "export "+want.Name, "missing or with another signature").
 				WithRemedy("build the guest from the same source: go run ./cmd/buildwasm")
 		}
 	}
@@ -45,7 +44,8 @@ func allowed(module, name string, f api.FunctionDefinition) bool {
 }
 
 func sameSignature(f api.FunctionDefinition, want abi.Func) bool {
-	return slices.Equal(f.ParamTypes(), valueTypes(want.Params)) && slices.Equal(f.ResultTypes(), valueTypes(want.Results))
+	return slices.Equal(f.ParamTypes(), valueTypes(want.Params)) &&
+		slices.Equal(f.ResultTypes(), valueTypes(want.Results))
 }
 
 func valueTypes(values []abi.Value) []api.ValueType {

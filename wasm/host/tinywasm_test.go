@@ -2,7 +2,7 @@ package host
 
 import "nextquill/wasm/abi"
 
-// A hand-made guest, to be as broken as a test needs.
+// tinyGuest is a handmade guest for tests of broken guests.
 type tinyGuest struct {
 	imports [][2]string       // module and name, all of type () -> ()
 	without string            // an export to leave out
@@ -56,9 +56,8 @@ func section(id byte, content []byte) []byte {
 	return append(append([]byte{id}, uleb(len(content))...), content...)
 }
 
-// wasm encodes the module: one page of memory, the ABI's exports, and as its
-// imports g.imports followed by respond (for a body to call, as function
-// len(g.imports)).
+// wasm encodes the module: one page of memory, the ABI's exports, and as imports g.imports and
+// respond, which a body calls as function len(g.imports).
 func (g tinyGuest) wasm() []byte {
 	valtypes := func(v []abi.Value) []byte {
 		out := uleb(len(v))

@@ -3,30 +3,30 @@
 // weights change the time by less than 10 %.
 
 import {
-  type Array,
   blockUntilReady,
   defaultDevice,
   init,
   jit,
   nn,
   numpy as np,
+  type Array as Tensor,
   tree,
   valueAndGrad,
 } from "@jax-js/jax";
 import { bestProduct, type Rival, rotary, timed, type Workload, workload } from "./rival.js";
 
 type Layer = {
-  norm1: Array;
-  q: Array;
-  k: Array;
-  v: Array;
-  o: Array;
-  norm2: Array;
-  gate: Array;
-  up: Array;
-  down: Array;
+  norm1: Tensor;
+  q: Tensor;
+  k: Tensor;
+  v: Tensor;
+  o: Tensor;
+  norm2: Tensor;
+  gate: Tensor;
+  up: Tensor;
+  down: Tensor;
 };
-type Params = { embed: Array; layers: Layer[]; norm: Array; head: Array };
+type Params = { embed: Tensor; layers: Layer[]; norm: Tensor; head: Tensor };
 
 export async function open(): Promise<Rival> {
   if (!(await init("webgpu")).includes("webgpu")) throw new Error("jax-js has no WebGPU device here");
@@ -34,8 +34,8 @@ export async function open(): Promise<Rival> {
   const w = await workload();
   const step = compile(w);
   let params = load(w);
-  let mean = tree.map((x: Array) => np.zeros(x.shape), tree.ref(params)) as Params;
-  let variance = tree.map((x: Array) => np.zeros(x.shape), tree.ref(params)) as Params;
+  let mean = tree.map((x: Tensor) => np.zeros(x.shape), tree.ref(params)) as Params;
+  let variance = tree.map((x: Tensor) => np.zeros(x.shape), tree.ref(params)) as Params;
   const inputs = np.array(new Int32Array(w.inputs.flat()), { shape: [w.inputs.length, w.inputs[0]!.length] });
   const targets = np.array(new Int32Array(w.targets.flat()), { shape: [w.targets.length, w.targets[0]!.length] });
   let t = 0;
@@ -47,7 +47,7 @@ export async function open(): Promise<Rival> {
         const rate = np.array(w.lr / (1 - w.beta1 ** t));
         const correction = np.array(1 / (1 - w.beta2 ** t));
         const [loss, ...next] = step(params, mean, variance, inputs.ref, targets.ref, rate, correction) as [
-          Array,
+          Tensor,
           Params,
           Params,
           Params,
@@ -60,7 +60,7 @@ export async function open(): Promise<Rival> {
       }),
     async matmul(size) {
       const a = np.array(new Float32Array(size * size).fill(0.5), { shape: [size, size] });
-      const product = jit((x: Array, y: Array) => np.matmul(x, y));
+      const product = jit((x: Tensor, y: Tensor) => np.matmul(x, y));
       return bestProduct(size, async () => {
         const c = product(a.ref, a.ref);
         await blockUntilReady(c);
@@ -71,14 +71,14 @@ export async function open(): Promise<Rival> {
 }
 
 function load(w: Workload): Params {
-  const tensor = (name: string): Array => {
+  const tensor = (name: string): Tensor => {
     const t = w.weights[name];
     if (t === undefined) throw new Error(`no tensor ${name}`);
     return np.array(t.data as Float32Array<ArrayBuffer>, { shape: t.shape });
   };
   const layers = [];
   for (let i = 0; i < w.layers; i++) {
-    const of = (part: string): Array => tensor(`model.layers.${i}.${part}.weight`);
+    const of = (part: string): Tensor => tensor(`model.layers.${i}.${part}.weight`);
     layers.push({
       norm1: of("input_layernorm"),
       norm2: of("post_attention_layernorm"),
@@ -105,19 +105,19 @@ function compile(w: Workload) {
   const rows = sequences * length;
   const angles = rotary(w);
 
-  const linear = (x: Array, weight: Array): Array => np.matmul(x, weight.transpose());
-  const norm = (x: Array, gain: Array): Array => {
+  const linear = (x: Tensor, weight: Tensor): Tensor => np.matmul(x, weight.transpose());
+  const norm = (x: Tensor, gain: Tensor): Tensor => {
     const scale = np.square(x.ref).mean(-1, { keepdims: true }).add(w.eps);
     return x.div(np.sqrt(scale)).mul(gain);
   };
-  const heads = (x: Array): Array => x.reshape([sequences, length, w.heads, w.headDim]);
-  const rotate = (x: Array): Array => {
+  const heads = (x: Tensor): Tensor => x.reshape([sequences, length, w.heads, w.headDim]);
+  const rotate = (x: Tensor): Tensor => {
     const cos = np.array(angles.cos, { shape: [length, 1, w.headDim] });
     const sin = np.array(angles.sin, { shape: [length, 1, w.headDim] });
-    const [a, b] = np.split(x.ref, 2, -1) as [Array, Array];
+    const [a, b] = np.split(x.ref, 2, -1) as [Tensor, Tensor];
     return x.mul(cos).add(np.concatenate([b.neg(), a], -1).mul(sin));
   };
-  const layer = (x: Array, p: Layer): Array => {
+  const layer = (x: Tensor, p: Layer): Tensor => {
     const h = norm(x.ref, p.norm1);
     const q = rotate(heads(linear(h.ref, p.q)));
     const k = rotate(heads(linear(h.ref, p.k)));
@@ -127,7 +127,7 @@ function compile(w: Workload) {
     const h2 = norm(x.ref, p.norm2);
     return x.add(linear(nn.silu(linear(h2.ref, p.gate)).mul(linear(h2, p.up)), p.down));
   };
-  const lossOf = (p: Params, inputs: Array, targets: Array): Array => {
+  const lossOf = (p: Params, inputs: Tensor, targets: Tensor): Tensor => {
     let x = np.take(p.embed, inputs.reshape([rows]), 0);
     for (const l of p.layers) x = layer(x, l);
     const logits = linear(norm(x, p.norm), p.head);
@@ -139,20 +139,28 @@ function compile(w: Workload) {
       .mul(-1 / rows);
   };
   return jit(
-    (params: Params, mean: Params, variance: Params, inputs: Array, targets: Array, rate: Array, correction: Array) => {
-      const [loss, grads] = valueAndGrad(lossOf)(tree.ref(params), inputs, targets) as [Array, Params];
+    (
+      params: Params,
+      mean: Params,
+      variance: Params,
+      inputs: Tensor,
+      targets: Tensor,
+      rate: Tensor,
+      correction: Tensor,
+    ) => {
+      const [loss, grads] = valueAndGrad(lossOf)(tree.ref(params), inputs, targets) as [Tensor, Params];
       const nextMean = tree.map(
-        (m: Array, g: Array) => m.mul(w.beta1).add(g.mul(1 - w.beta1)),
+        (m: Tensor, g: Tensor) => m.mul(w.beta1).add(g.mul(1 - w.beta1)),
         mean,
         tree.ref(grads),
       ) as Params;
       const nextVariance = tree.map(
-        (v: Array, g: Array) => v.mul(w.beta2).add(np.square(g).mul(1 - w.beta2)),
+        (v: Tensor, g: Tensor) => v.mul(w.beta2).add(np.square(g).mul(1 - w.beta2)),
         variance,
         grads,
       ) as Params;
       const nextParams = tree.map(
-        (p: Array, m: Array, v: Array) => p.sub(m.mul(rate.ref).div(np.sqrt(v.mul(correction.ref)).add(w.adamEps))),
+        (p: Tensor, m: Tensor, v: Tensor) => p.sub(m.mul(rate.ref).div(np.sqrt(v.mul(correction.ref)).add(w.adamEps))),
         params,
         tree.ref(nextMean),
         tree.ref(nextVariance),

@@ -13,7 +13,9 @@ import (
 
 func (b *hostPage) openStored(t *testing.T, folder string) {
 	t.Helper()
-	b.open(t, map[string]any{"blobs": map[string]any{"kind": "opfs", "folder": folder}})
+	options := b.test()
+	options["blobs"] = map[string]any{"kind": "opfs", "folder": folder}
+	b.open(t, options)
 }
 
 func (b *hostPage) readBlob(t *testing.T, name string) []byte {

@@ -21,7 +21,7 @@ func (b *hostPage) echo(t *testing.T) {
 }
 
 func (b *hostPage) cancel(t *testing.T) {
-	b.open(t, nil)
+	b.open(t, b.test())
 	for range 2 {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := b.Call(ctx, "kernel-cases", nil, nil, func(string, json.RawMessage) { cancel() })
@@ -49,7 +49,7 @@ func (b *hostPage) cancel(t *testing.T) {
 }
 
 func (b *hostPage) deviceLost(t *testing.T) {
-	b.open(t, nil)
+	b.open(t, b.test())
 	lost := false
 	err := b.Call(t.Context(), "kernel-cases", nil, nil, func(string, json.RawMessage) {
 		if !lost {
@@ -60,7 +60,7 @@ func (b *hostPage) deviceLost(t *testing.T) {
 	require.ErrorIs(t, err, fault.DeviceLost)
 	require.ErrorContains(t, err, "resumes from the newest checkpoint")
 	require.ErrorIs(t, b.Call(t.Context(), "echo", 1, nil, nil), fault.DeviceLost)
-	b.open(t, nil)
+	b.open(t, b.test())
 	b.echo(t)
 	var report conformance.Report
 	require.NoError(

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
@@ -18,7 +17,7 @@ import (
 	"nextquill/core/gpu"
 	"nextquill/wasm/conformance"
 	"nextquill/wasm/guest"
-	"nextquill/wasm/host"
+	"nextquill/wasm/guest/guesttest"
 	"nextquill/web/browsertest"
 )
 
@@ -71,10 +70,11 @@ func TestFirefox(t *testing.T) {
 // hostPage is the harness page with the guest that the headless tests run.
 type hostPage struct {
 	browsertest.Page
-	sha256 string
-	cpu    bool           // the adapter counts as a CPU
-	f16    bool           // the adapter has shader-f16
-	usual  *regexp.Regexp // messages of the browser about errors that tests cause on purpose
+	sha256     string         // of the guest that ships
+	testSHA256 string         // of the test guest
+	cpu        bool           // the adapter counts as a CPU
+	f16        bool           // the adapter has shader-f16
+	usual      *regexp.Regexp // messages of the browser about errors that tests cause on purpose
 }
 
 type opened struct {
@@ -91,12 +91,9 @@ func start(t *testing.T) *hostPage {
 func startOn(t *testing.T, open func(url string) (browsertest.Page, error)) *hostPage {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
-	wasm := loadGuest(t)
-	server, err := browsertest.Serve(
-		root,
-		map[string][]byte{"nextquill.wasm": wasm, "foreign.wasm": foreign},
-		os.DirFS(oracle),
-	)
+	wasm, test := guesttest.Ships(t), guesttest.Test(t)
+	files := map[string][]byte{"nextquill.wasm": wasm, "test.wasm": test, "foreign.wasm": foreign}
+	server, err := browsertest.Serve(root, files, os.DirFS(oracle))
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	began := time.Now()
@@ -104,21 +101,17 @@ func startOn(t *testing.T, open func(url string) (browsertest.Page, error)) *hos
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
 	t.Logf("browser up in %v", time.Since(began).Round(time.Millisecond))
-	sum := sha256.Sum256(wasm)
-	return &hostPage{Page: b, sha256: hex.EncodeToString(sum[:])}
+	return &hostPage{Page: b, sha256: hash(wasm), testSHA256: hash(test)}
 }
 
-// loadGuest takes the artifact that NEXTQUILL_WASM names, as the headless tests
-// do, else builds the guest from this source.
-func loadGuest(t *testing.T) []byte {
-	path := os.Getenv(host.GuestVariable)
-	if path == "" {
-		path = filepath.Join(t.TempDir(), "nextquill.wasm")
-		require.NoError(t, guest.Build(t.Context(), path, os.Stderr))
-	}
-	wasm, err := host.LoadGuest(path)
-	require.NoError(t, err)
-	return wasm
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// test selects the test guest, which knows the suites.
+func (b *hostPage) test() map[string]any {
+	return map[string]any{"wasm": "test.wasm", "sha256": b.testSHA256}
 }
 
 // open starts a new session with an empty store in memory.
@@ -151,8 +144,8 @@ func (b *hostPage) policy(t *testing.T) {
 }
 
 func (b *hostPage) conformance(t *testing.T) {
-	o := b.open(t, nil)
-	require.Equal(t, b.sha256, o.SHA256, "the guest is not that of the headless tests")
+	o := b.open(t, b.test())
+	require.Equal(t, b.testSHA256, o.SHA256, "the guest is not that of the headless tests")
 	require.Equal(t, b.cpu, o.Adapter.CPU, "the kernels would use other variants: %+v", o.Adapter)
 	require.Equal(t, b.f16, o.Adapter.ShaderF16, "%+v", o.Adapter)
 	var report conformance.Report
@@ -173,7 +166,7 @@ func (b *hostPage) conformance(t *testing.T) {
 }
 
 func (b *hostPage) kernels(t *testing.T) {
-	b.open(t, nil)
+	b.open(t, b.test())
 	began := time.Now()
 	var failed []string
 	var worst float64

@@ -12,6 +12,8 @@ import (
 	"nextquill/web/browsertest"
 )
 
+const busyFor400ms = `for (const end = performance.now() + 400; performance.now() < end;);`
+
 // TestMainThread traces tasks of a known duration.
 func TestMainThread(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
@@ -22,16 +24,10 @@ func TestMainThread(t *testing.T) {
 	stop, err := b.TraceMainThread(t.Context())
 	require.NoError(t, err)
 	// Four tasks: on a busy machine the trace may start after the first.
-	_, err = b.Evaluate(t.Context(), `(async () => {
-		for (let n = 0; n < 4; n++) {
-			await new Promise((done) => setTimeout(() => {
-				const end = performance.now() + 400;
-				while (performance.now() < end);
-				done();
-			}));
-		}
-	})()`)
-	require.NoError(t, err)
+	for range 4 {
+		_, err = b.Evaluate(t.Context(), `new Promise((done) => setTimeout(() => { `+busyFor400ms+` done() }))`)
+		require.NoError(t, err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	tasks, err := stop(ctx)
@@ -43,7 +39,7 @@ func TestMainThread(t *testing.T) {
 	require.Contains(t, tasks.Blocking(10*time.Millisecond), longest, "a task that uses the CPU is blocking")
 }
 
-func TestTasksOver(t *testing.T) {
+func TestTasksBlocking(t *testing.T) {
 	const ms = time.Millisecond
 	quick, works, late := browsertest.Task{
 		Wall: 49 * ms,

@@ -4,16 +4,16 @@
 //	<next-quill model="model/" name="answer"></next-quill>
 
 import {
+  type Explanation,
   Fault,
   forget as forgetAll,
+  type History,
+  type Item,
   importAccept,
   NextQuill,
   openHistory,
-  presets,
-  type Explanation,
-  type History,
-  type Item,
   type Preset,
+  presets,
   type Run,
   type StepEvent,
 } from "../module/nextquill.js";
@@ -141,7 +141,8 @@ export class NextQuillElement extends Base {
 
   /** The user's texts. */
   get history(): History {
-    return (this.#history ??= this.#watch(openHistory()));
+    this.#history ??= this.#watch(openHistory());
+    return this.#history;
   }
 
   /** Opens the model, if it is not open, and returns it. Throws the Faults of NextQuill.open. */
@@ -184,7 +185,8 @@ export class NextQuillElement extends Base {
   /** Writes a draft about the given text, by default that of the field, and returns it. */
   async write(about: string = this.#view.about.value): Promise<string> {
     this.#writing?.abort();
-    const stop = (this.#writing = new AbortController());
+    const stop = new AbortController();
+    this.#writing = stop;
     const { draft, buttons, explained } = this.#view;
     buttons.write.textContent = this.#strings.stop;
     explained.hidden = true;

@@ -1,6 +1,6 @@
 // The controls of the element, without their behaviour.
 
-import { button as plainButton, h } from "../ui/dom.js";
+import { h, button as plainButton } from "../ui/dom.js";
 import type { Strings } from "./strings.js";
 
 export interface Actions {

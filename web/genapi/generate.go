@@ -161,8 +161,8 @@ func (w *writer) enums() {
 	}
 	// core/rpc adds the first of these kinds, the module the second.
 	kinds := append(w.source("core/fault").values("Kind"), "internal", "busy")
-	w.union("What sort of error a fault is. \"internal\" is a bug in NextQuill; \"busy\" means that another tab or call\n"+
-		"is working.", "FaultKind", "", kinds)
+	w.union("What sort of error a fault is. \"internal\" is a bug in NextQuill; \"busy\" means that another\n"+
+		"tab or call is working.", "FaultKind", "", kinds)
 }
 
 // rank puts the default preset first.
@@ -203,7 +203,8 @@ func (w *writer) abi() {
 	w.value("The other import module.", "wasiModule", abi.WASIModule)
 	w.value("The functions of wasiModule that a guest may import.", "wasiNames", abi.WASI)
 	w.value("The functions of abiModule.", "importNames", names(abi.Imports))
-	w.value("The functions that a guest exports.", "exportNames", append([]string{"_initialize"}, names(abi.Exports)...))
+	exports := append([]string{"_initialize"}, names(abi.Exports)...)
+	w.value("The functions that a guest exports.", "exportNames", exports)
 	w.value("What call and resume return. A negative value is a status.", "State",
 		map[string]abi.State{"done": abi.Done, "parked": abi.Parked})
 	w.value("The status of a failed import or operation. The reply then is an ErrorInfo.", "statusFailed", abi.Failed)

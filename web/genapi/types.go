@@ -44,7 +44,8 @@ func (w *writer) fields(t reflect.Type) []field {
 		if rest, ok := strings.CutPrefix(doc, f.Name+" "); ok && !strings.HasPrefix(rest, "and ") {
 			doc = "This " + rest
 		}
-		out = append(out, field{json: name, typ: key, omit: strings.Contains(options, "omitempty"), t: f.Type, doc: doc})
+		omit := strings.Contains(options, "omitempty")
+		out = append(out, field{json: name, typ: key, omit: omit, t: f.Type, doc: doc})
 	}
 	return out
 }

@@ -1,14 +1,14 @@
 // The page's side of the worker: starts it, calls methods of the guest and accesses its blobs.
 
 import type { DeviceInfo } from "../api.gen.js";
-import { cancelled, Fault, type ErrorInfo } from "../fault.js";
+import { cancelled, type ErrorInfo, Fault } from "../fault.js";
 import type { Bytes } from "./blobs.js";
 import type { Event } from "./guest.js";
 import type { Answer, BlobsOption, Notice, Opened, Request } from "./protocol.js";
 import { startWorker, workerFault } from "./startWorker.js";
 
-export { Fault, type DeviceInfo, type BlobsOption, type Bytes, type ErrorInfo, type Event };
 export type { FaultKind } from "../fault.js";
+export { type BlobsOption, type Bytes, type DeviceInfo, type ErrorInfo, type Event, Fault };
 
 export interface OpenOptions {
   /** The guest: its URL, or its bytes, which are transferred to the worker. */

@@ -5,9 +5,9 @@
 // some errors later; they are stored and thrown by the next operation that waits (read, load).
 
 import { Access, type DeviceInfo } from "../api.gen.js";
+import { cancelled, describe, Fault } from "../fault.js";
 import { BatchReader, type Command } from "./abi.js";
 import type { BlobStore, Bytes } from "./blobs.js";
-import { cancelled, describe, Fault } from "../fault.js";
 import { awaitGPU } from "./firefoxPoll.js";
 
 interface Buffer {
@@ -140,7 +140,8 @@ export class Device {
         if (this.#lost !== undefined) throw this.#lost;
         chunk.fill(0, part, padded);
         this.#scoped("load", () => this.#device.queue.writeBuffer(buffer.gpu, to + done, chunk, 0, padded));
-        if ((inFlight += padded) >= loadsInFlight) {
+        inFlight += padded;
+        if (inFlight >= loadsInFlight) {
           inFlight = 0;
           await awaitGPU(this.#device.queue, this.#device.queue.onSubmittedWorkDone());
         }
@@ -247,26 +248,36 @@ export class Device {
   #execute(c: Command): void {
     switch (c.op) {
       case "dispatch":
-        return this.#dispatch(c);
+        this.#dispatch(c);
+        return;
       case "writeBuffer":
-        return this.#write(c);
+        this.#write(c);
+        return;
       case "clearBuffer":
-        return this.#clear(c);
+        this.#clear(c);
+        return;
       case "copyBuffer":
-        return this.#copy(c);
+        this.#copy(c);
+        return;
       case "createBuffer":
-        return this.#createBuffer(c);
+        this.#createBuffer(c);
+        return;
       case "createPipeline":
-        return this.#createPipeline(c);
+        this.#createPipeline(c);
+        return;
       case "createBindGroup":
-        return this.#createBindGroup(c);
+        this.#createBindGroup(c);
+        return;
       case "destroyBuffer":
-        return this.#destroyBuffer(c);
+        this.#destroyBuffer(c);
+        return;
       // A compute pass keeps the objects that it uses alive.
       case "destroyPipeline":
-        return void this.#pipelines.delete(c.pipeline);
+        this.#pipelines.delete(c.pipeline);
+        return;
       case "destroyBindGroup":
-        return void this.#groups.delete(c.group);
+        this.#groups.delete(c.group);
+        return;
     }
   }
 
@@ -415,7 +426,8 @@ export class Device {
   }
 
   #enc(): GPUCommandEncoder {
-    return (this.#encoder ??= this.#device.createCommandEncoder());
+    this.#encoder ??= this.#device.createCommandEncoder();
+    return this.#encoder;
   }
 
   #encOutsidePass(): GPUCommandEncoder {

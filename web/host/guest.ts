@@ -1,10 +1,10 @@
 // Runs the guest and serves its imports. wasm/host is the same in Go.
 
-import * as api from "../api.gen.js";
 import type { ErrorInfo } from "../api.gen.js";
-import { statusText, type Exports } from "./abi.js";
-import { checkName, type BlobStore, type Bytes } from "./blobs.js";
+import * as api from "../api.gen.js";
 import { cancelled, describe, Fault, quote } from "../fault.js";
+import { type Exports, statusText } from "./abi.js";
+import { type BlobStore, type Bytes, checkName } from "./blobs.js";
 import type { Device } from "./gpu.js";
 import { Exit, Log, wasi } from "./wasi.js";
 
@@ -12,7 +12,7 @@ import { Exit, Log, wasi } from "./wasi.js";
 export type Event = { event: string } & Record<string, unknown>;
 
 /** The work of an asynchronous import. It runs after the guest has parked and returns the reply. */
-type Operation = (stop: AbortSignal) => Promise<Bytes | void>;
+type Operation = (stop: AbortSignal) => Promise<Bytes> | Promise<void>;
 
 /** An argument of an import: an i32, which JavaScript passes as a signed number, or an i64. */
 type Argument = number | bigint;
@@ -111,7 +111,8 @@ export class GuestHost {
     try {
       await this.#drive(call, method, request, stop);
     } catch (thrown) {
-      throw (this.#broken = this.#trapped(method, thrown));
+      this.#broken = this.#trapped(method, thrown);
+      throw this.#broken;
     } finally {
       stop.removeEventListener("abort", forward);
       this.#call = undefined;

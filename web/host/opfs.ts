@@ -11,9 +11,9 @@
 // The name of a blob that is appended in pieces ends in "p". Without a seal such a file is kept,
 // but is no blob yet.
 
-import { checkAppend, checkHash, checkRange, notExist, sortNames, type BlobStore, type Bytes } from "./blobs.js";
-import { storageFault } from "../store/quota.js";
 import { sha256Of } from "../store/hash.js";
+import { storageFault } from "../store/quota.js";
+import { type BlobStore, type Bytes, checkAppend, checkHash, checkRange, notExist, sortNames } from "./blobs.js";
 
 interface File {
   readonly handle: FileSystemFileHandle;
@@ -66,7 +66,7 @@ export class OPFSStore implements BlobStore {
     try {
       let dir = await navigator.storage.getDirectory();
       for (const element of folder.split("/").filter(Boolean)) {
-        dir = await dir.getDirectoryHandle(escape(element), { create: true });
+        dir = await dir.getDirectoryHandle(encodeName(element), { create: true });
       }
       const store = new OPFSStore(dir, folder);
       await store.#scan();
@@ -283,7 +283,7 @@ export class OPFSStore implements BlobStore {
     const unsealed: (() => Promise<boolean>)[] = [];
     for await (const [fileName, handle] of this.#folder.entries()) {
       const parsed = /^(.+)~(\d{1,15})\.([0-9a-f]{1,8})(p?)$/.exec(fileName);
-      const name = parsed === null ? undefined : unescape(parsed[1]!);
+      const name = parsed === null ? undefined : decodeName(parsed[1]!);
       if (parsed === null || name === undefined || !(handle instanceof FileSystemFileHandle)) continue; // not a blob
       const [version, mark] = [Number(parsed[2]), parseInt(parsed[3]!, 16)];
       const size = await sealedSize(handle, version, mark);
@@ -357,11 +357,11 @@ export class OPFSStore implements BlobStore {
   }
 }
 
-function escape(name: string): string {
+function encodeName(name: string): string {
   return encodeURIComponent(name).replace(/[!'()*~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-function unescape(fileName: string): string | undefined {
+function decodeName(fileName: string): string | undefined {
   try {
     return decodeURIComponent(fileName);
   } catch {
@@ -374,7 +374,7 @@ function randomMark(): number {
 }
 
 function fileNameOf(name: string, version: number, mark: number): string {
-  return `${escape(name)}~${version}.${mark.toString(16)}`;
+  return `${encodeName(name)}~${version}.${mark.toString(16)}`;
 }
 
 function seal(size: number, version: number, mark: number): Bytes {

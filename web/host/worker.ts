@@ -1,14 +1,14 @@
 // The worker: it has the guest, the GPU and the blobs, and serves the requests of the page in
 // order.
 
+import { cancelled, describe, Fault } from "../fault.js";
+import { sha256, sha256Of } from "../store/hash.js";
+import { type BlobStore, type Bytes, checkName, MemoryStore, WithScratch } from "./blobs.js";
 import { openDevice } from "./device.js";
-import { checkName, MemoryStore, WithScratch, type BlobStore, type Bytes } from "./blobs.js";
 import { Device } from "./gpu.js";
 import { GuestHost } from "./guest.js";
 import { OPFSStore } from "./opfs.js";
 import type { Answer, Notice, Opened, OpenRequest, Request } from "./protocol.js";
-import { cancelled, describe, Fault } from "../fault.js";
-import { sha256, sha256Of } from "../store/hash.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 

@@ -1,13 +1,13 @@
 // The user's adapters: the current one, those kept under a name, and their export as a zip with the
 // two files that PEFT's from_pretrained reads.
 
-import { unzipSync, zipSync } from "../vendor/fflate/index.js";
+import { describe, Fault } from "../fault.js";
 
 import type { Bytes, GuestClient } from "../host/client.js";
-import { describe, Fault } from "../fault.js";
 import type { History } from "../store/history.js";
+import { unzipSync, zipSync } from "../vendor/fflate/index.js";
 import type { Model } from "./download.js";
-import { adapterFolders, adapterKey, keptKey, type AdapterRecord, type KeptRecord } from "./records.js";
+import { type AdapterRecord, adapterFolders, adapterKey, type KeptRecord, keptKey } from "./records.js";
 
 /** The current adapter. */
 export interface AdapterInfo {
@@ -116,7 +116,7 @@ export class Adapters {
       string,
       unknown
     >;
-    config["base_model_name_or_path"] = this.#context.model.name; // instead of the blob folder
+    config.base_model_name_or_path = this.#context.model.name; // instead of the blob folder
     const files = {
       [configName]: new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`),
       [weightsName]: await blobs.read(`${record.folder}/${weightsName}`),

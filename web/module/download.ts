@@ -1,21 +1,21 @@
 // Stores the files of a model as blobs, from the network or from the page. Checksums are verified,
 // later visits use the stored files, and interrupted downloads resume.
 
-import type { Bytes, GuestClient } from "../host/client.js";
 import { describe, Fault } from "../fault.js";
+import type { Bytes, GuestClient } from "../host/client.js";
 import type { History } from "../store/history.js";
 import {
   limits,
+  type ModelFile,
+  type ModelPlan,
+  type ModelSource,
   planOf,
   planOfFiles,
   refused,
   request,
   stopped,
-  type ModelFile,
-  type ModelPlan,
-  type ModelSource,
 } from "./manifest.js";
-import { ProgressReport, type OnProgress } from "./progress.js";
+import { type OnProgress, ProgressReport } from "./progress.js";
 
 /** A model whose files are stored on the device. */
 export interface Model {

@@ -1,6 +1,6 @@
 // Writing: a text that is streamed.
 
-import { defaults, type Sampling, type WriteResult as GuestWriteResult } from "../api.gen.js";
+import { defaults, type WriteResult as GuestWriteResult, type Sampling } from "../api.gen.js";
 import { cancelled, Fault } from "../fault.js";
 import type { About } from "./source.js";
 

@@ -1,7 +1,7 @@
 // Sizes: what a model needs, and what is stored.
 
-import type { ModelPlan } from "./manifest.js";
 import { inventory } from "./forget.js";
+import type { ModelPlan } from "./manifest.js";
 
 /** Sizes in bytes. */
 export interface Estimate {

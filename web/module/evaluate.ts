@@ -1,9 +1,9 @@
 // Testing the model on texts that it was not trained on.
 
 import type { EvaluateResult } from "../api.gen.js";
-import type { GuestClient } from "../host/client.js";
 import { Fault } from "../fault.js";
-import { contentID, limits, normalize, toLine, type Item, type NewItem } from "../store/item.js";
+import type { GuestClient } from "../host/client.js";
+import { contentID, type Item, limits, type NewItem, normalize, toLine } from "../store/item.js";
 
 export interface EvaluateOptions {
   /**

@@ -7,8 +7,8 @@ import {
   type StageEvent as GuestStageEvent,
   type StepEvent as GuestStepEvent,
 } from "../api.gen.js";
-import type { Event } from "../host/client.js";
 import type { Fault } from "../fault.js";
+import type { Event } from "../host/client.js";
 
 /**
  * The phase that an event belongs to: `phase` counts from 1 to `phases`, and `preset` is what the

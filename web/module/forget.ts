@@ -1,6 +1,6 @@
 // Deletes everything that NextQuill stores on this site, then lists the storage again to verify it.
 
-import { Fault, describe } from "../fault.js";
+import { describe, Fault } from "../fault.js";
 import { databaseExists, deleteDatabase, forgetMessage, storeName } from "../store/db.js";
 
 /** What was deleted, and what is left. Nothing is left unless another tab has files open. */

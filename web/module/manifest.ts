@@ -1,8 +1,8 @@
 // The files of a model: reading and checking its manifest.
 
 import { manifestLimits } from "../api.gen.js";
-import { checkName } from "../host/blobs.js";
 import { describe, Fault, quote } from "../fault.js";
+import { checkName } from "../host/blobs.js";
 import { sha256, sha256Of } from "../store/hash.js";
 
 /**

@@ -6,28 +6,32 @@
 //	for await (const event of nq.personalize()) …
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
-import { decodeEvent, decodeResult, type Base, type DeviceInfo, type LoadParams, type Methods } from "../api.gen.js";
+import { type Base, type DeviceInfo, decodeEvent, decodeResult, type LoadParams, type Methods } from "../api.gen.js";
 import { Fault } from "../fault.js";
 import { GuestClient, type Event as GuestEvent } from "../host/client.js";
 import { openDevice, unnamed } from "../host/device.js";
 import { forgetMessage, storeName } from "../store/db.js";
-import { History, openHistory } from "../store/history.js";
+import { type History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
 import { fetchModel, lookUp, type Model } from "./download.js";
 import { Draft, ResumableText, samplingOf, seedOf, type WriteOptions } from "./draft.js";
-import { estimate as estimateOf, type Estimate } from "./estimate.js";
-import { evaluationOf, itemsOf, withTexts, type EvaluateOptions, type Evaluation } from "./evaluate.js";
-import { explanationOf, type Explanation, type ExplainOptions } from "./explain.js";
-import { forget, type Forgotten } from "./forget.js";
-import { stopped, type ModelSource } from "./manifest.js";
+import { type Estimate, estimate as estimateOf } from "./estimate.js";
+import { type EvaluateOptions, type Evaluation, evaluationOf, itemsOf, withTexts } from "./evaluate.js";
+import { type ExplainOptions, type Explanation, explanationOf } from "./explain.js";
+import { type Forgotten, forget } from "./forget.js";
+import { type ModelSource, stopped } from "./manifest.js";
+import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
-import { runKey, type RunRecord } from "./records.js";
-import { lost, Run, type PersonalizeOptions } from "./run.js";
+import { type RunRecord, runKey } from "./records.js";
+import { lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
-export { presets, type Base, type DeviceInfo, type Preset } from "../api.gen.js";
-export { Fault, type ErrorInfo, type FaultKind, type FaultParts } from "../fault.js";
-export { type AdapterInfo, type Adapters, type KeptAdapter } from "./adapters.js";
+export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
+export { type ErrorInfo, Fault, type FaultKind, type FaultParts } from "../fault.js";
+export { History, type ImportResult, openHistory, type Patch } from "../store/history.js";
+export { accept as importAccept, type Format } from "../store/import/import.js";
+export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
+export type { AdapterInfo, Adapters, KeptAdapter } from "./adapters.js";
 export type { Model } from "./download.js";
 export { Draft, type WriteOptions, type WriteResult } from "./draft.js";
 export type { Estimate } from "./estimate.js";
@@ -42,15 +46,13 @@ export type {
   StateEvent,
   StepEvent,
 } from "./events.js";
-export type { Explanation, ExplainOptions, TokenCause } from "./explain.js";
-export { forget, type Forgotten } from "./forget.js";
+export type { ExplainOptions, Explanation, TokenCause } from "./explain.js";
+export { type Forgotten, forget } from "./forget.js";
 export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
+export type { LoRAOptions, PersonalizeOptions, TrainingOptions } from "./options.js";
 export type { FileProgress, OnProgress, Progress } from "./progress.js";
-export { Run, type LoRAOptions, type PersonalizeOptions, type RunResult, type TrainingOptions } from "./run.js";
+export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
-export { History, openHistory, type ImportResult, type Patch } from "../store/history.js";
-export { accept as importAccept, type Format } from "../store/import/import.js";
-export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
 
 export interface OpenOptions {
   /** The URL of a folder or manifest.json, relative to the page, or the files by name. */

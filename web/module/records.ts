@@ -3,7 +3,7 @@
 
 import type { History } from "../store/history.js";
 import type { Model } from "./download.js";
-import type { LoRAOptions, TrainingOptions } from "./run.js";
+import type { LoRAOptions, TrainingOptions } from "./options.js";
 
 /** The current adapter. */
 export interface AdapterRecord {

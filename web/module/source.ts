@@ -4,7 +4,7 @@ import type { Retrieval, Source } from "../api.gen.js";
 import type { GuestClient } from "../host/client.js";
 import { sha256 } from "../store/hash.js";
 import type { History } from "../store/history.js";
-import { chronological, fieldsOf, toLine, type ContextInput, type Field, type Item } from "../store/item.js";
+import { type ContextInput, chronological, type Field, fieldsOf, type Item, toLine } from "../store/item.js";
 
 const folder = "scratch/prompt/";
 const maxBlobs = 16;
@@ -53,6 +53,6 @@ export type About = ContextInput | string;
 export function aboutFields(about: About | undefined, items: readonly Item[]): Field[] {
   if (about === undefined) return [];
   if (typeof about !== "string") return fieldsOf(about, "context");
-  const name = items.findLast((it) => it.context.length > 0)?.context[0]!.name ?? "prompt";
+  const name = items.findLast((it) => it.context.length > 0)?.context[0]?.name ?? "prompt";
   return fieldsOf([{ name, value: about }], "context");
 }

@@ -99,7 +99,7 @@ func loadGuest(ctx context.Context) ([]byte, error) {
 		}
 		defer os.RemoveAll(dir)
 		path = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(ctx, path, os.Stderr); err != nil {
+		if err := guest.Build(ctx, guest.Ships, path, os.Stderr); err != nil {
 			return nil, err
 		}
 	}

@@ -1,8 +1,8 @@
 // A page that uses the package. scripts/package compiles it against the packed files, in strict
 // mode, to check that the declarations are complete.
 
-import { Fault, NextQuill, type Evaluation, type StepEvent } from "nextquill";
-import { NextQuillElement } from "nextquill/element";
+import { type Evaluation, type Fault, NextQuill, type StepEvent } from "nextquill";
+import type { NextQuillElement } from "nextquill/element";
 
 const quill = await NextQuill.open({ model: "model/", onProgress: (e) => console.log(e.status) });
 await quill.history.add({ context: { to: "Ann" }, text: "Noon?", time: new Date() });

@@ -1,9 +1,9 @@
 // The state that the parts of the page share: the history, the open model, and the running jobs.
 
 import { Fault } from "../fault.js";
-import { openHistory, NextQuill, type History, type Item, type Progress } from "../module/nextquill.js";
-import { guestSHA256, urls } from "./assets.js";
+import { type History, type Item, NextQuill, openHistory, type Progress } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
+import { guestSHA256, urls } from "./assets.js";
 import { byId } from "./dom.js";
 
 /**

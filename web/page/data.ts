@@ -1,9 +1,9 @@
 // The section "Your data": what is stored, export, import and deletion.
 
-import { forget, type AdapterInfo } from "../module/nextquill.js";
+import { type AdapterInfo, forget } from "../module/nextquill.js";
+import { bytes, date, plural } from "../ui/format.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
-import { bytes, date, plural } from "../ui/format.js";
 import { deleteProgram } from "./offline.js";
 
 export function dataPanel(app: App): void {

@@ -9,7 +9,7 @@ import { cut, percent, signed } from "../ui/format.js";
 import { shared } from "../ui/strings.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
-import { fieldNames, Fields } from "./fields.js";
+import { Fields, fieldNames } from "./fields.js";
 
 const shownItems = 3;
 const minInfluence = 0.01; // nats

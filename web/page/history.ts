@@ -1,13 +1,13 @@
 // The section "What you wrote": adding, importing, searching, editing and deleting texts.
 
-import { importAccept, type Item } from "../module/nextquill.js";
+import { type Item, importAccept } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { cut, date, plural } from "../ui/format.js";
 import { shared } from "../ui/strings.js";
-import { explain, type App } from "./app.js";
+import { type App, explain } from "./app.js";
 import { urls } from "./assets.js";
 import { byId } from "./dom.js";
-import { fieldNames, Fields } from "./fields.js";
+import { Fields, fieldNames } from "./fields.js";
 
 const pageSize = 5;
 const shownProblems = 3;
@@ -113,7 +113,7 @@ class HistoryPanel {
         problems.push(`${sentence} ${remedy}`);
       }
     }
-    this.#note.textContent = `${plural(added, "text")} added` + (skipped > 0 ? `, ${skipped} already here.` : ".");
+    this.#note.textContent = `${plural(added, "text")} added${skipped > 0 ? `, ${skipped} already here` : ""}.`;
     if (problems.length > 0) {
       const more = problems.length - shownProblems;
       this.#note.append(` ${problems.slice(0, shownProblems).join(" ")}${more > 0 ? ` And ${more} more.` : ""}`);

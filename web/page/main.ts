@@ -5,10 +5,10 @@ import { dataPanel } from "./data.js";
 import { byId } from "./dom.js";
 import { explainPanel } from "./explain.js";
 import { historyPanel } from "./history.js";
-import { trainPanel } from "./train.js";
 import { offline } from "./offline.js";
 import { Requests } from "./requests.js";
 import { start } from "./start.js";
+import { trainPanel } from "./train.js";
 import { writePanel } from "./write.js";
 
 const app = new App();
@@ -20,5 +20,5 @@ dataPanel(app);
 await app.watch(() => app.start());
 // Tells tests that the page has started.
 void Promise.all([start(app, requests), "serviceWorker" in navigator ? offline() : undefined]).then(
-  () => (document.documentElement.dataset["settled"] = "true"),
+  () => (document.documentElement.dataset.settled = "true"),
 );

@@ -40,7 +40,7 @@ export class Requests {
 
   #draw(): void {
     const n = this.#seen.length;
-    this.#line.dataset["count"] = String(n);
+    this.#line.dataset.count = String(n);
     this.#line.replaceChildren(h("b", {}, plural(n, "request")), ` since ${this.#since}.`);
     if (n === 0) return;
     this.#line.append(

@@ -3,7 +3,7 @@
 
 import { checkGPU, type GPUCheck, type Progress } from "../module/nextquill.js";
 import { bytes } from "../ui/format.js";
-import { explain, type App } from "./app.js";
+import { type App, explain } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
 import { downloadedKey } from "./offline.js";

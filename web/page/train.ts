@@ -120,7 +120,8 @@ class TrainPanel {
     const began = performance.now();
     const finished = await this.#app.work(async (model) => {
       this.#prepare();
-      const run = (this.#run = model.personalize(this.#unfinished ? { resume: true } : { preset, epochs }));
+      const run = model.personalize(this.#unfinished ? { resume: true } : { preset, epochs });
+      this.#run = run;
       for await (const event of run) this.#show(event);
       await run.result;
     });
@@ -182,7 +183,8 @@ class TrainPanel {
 
   #showStep(e: StepEvent, title: string, name: string): void {
     this.#steps = e.steps;
-    const chart = (this.#losses[e.phase - 1] ??= this.#chart(title, `${name} loss, lower is better`, false));
+    this.#losses[e.phase - 1] ??= this.#chart(title, `${name} loss, lower is better`, false);
+    const chart = this.#losses[e.phase - 1]!;
     chart.add(name, e.step, e.steps, e.loss);
     const { done, left } = runProgress(e);
     this.#bar.value = done;

@@ -2,7 +2,7 @@
 
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
-import { fieldNames, Fields } from "./fields.js";
+import { Fields, fieldNames } from "./fields.js";
 
 /** `explain` is called with a draft that the user wants explained. */
 export function writePanel(app: App, explain: (context: ReturnType<Fields["values"]>, text: string) => void): void {

@@ -2,10 +2,9 @@
 // change in one transaction, so that other tabs, and the next visit after a kill, see all of a
 // change or nothing.
 
-import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "../vendor/idb/index.js";
-
-import { storageFault } from "./quota.js";
+import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPTransaction, openDB } from "../vendor/idb/index.js";
 import type { Item } from "./item.js";
+import { storageFault } from "./quota.js";
 
 /** The name of the database, the blob folder and the BroadcastChannel between tabs. */
 export const storeName = "nextquill";

@@ -2,17 +2,17 @@
 
 import { Fault, quote } from "../fault.js";
 import {
+  type Database,
   databaseExists,
   forgetMessage,
+  type ItemsTransaction,
   openDatabase,
+  type StoredItem,
   storeName,
   withStorageFaults,
-  type Database,
-  type ItemsTransaction,
-  type StoredItem,
 } from "./db.js";
-import { chronological, contentID, normalize, toLine, type Item, type NewItem } from "./item.js";
-import { readFile, type Format } from "./import/import.js";
+import { type Format, readFile } from "./import/import.js";
+import { chronological, contentID, type Item, type NewItem, normalize, toLine } from "./item.js";
 
 /** The result of an import. */
 export interface ImportResult {

@@ -1,11 +1,11 @@
 // One text of the user, and its context. The rules are those of core/history, so that the guest
 // accepts what is stored here.
 
-import { itemLimits as limits, type Field } from "../api.gen.js";
+import { type Field, itemLimits as limits } from "../api.gen.js";
 import { Fault, quote } from "../fault.js";
 import { sha256 } from "./hash.js";
 
-export { limits, type Field };
+export { type Field, limits };
 
 /** A text of the user. */
 export interface Item {

@@ -2,7 +2,7 @@
 
 import { shadeLevels } from "../api.gen.js";
 import type { TokenCause } from "../module/nextquill.js";
-import { h, type Attributes } from "./dom.js";
+import { type Attributes, h } from "./dom.js";
 import { rovingFocus } from "./rovingFocus.js";
 
 /**

@@ -1,8 +1,9 @@
 package kerneltest
 
 import (
+	"cmp"
 	"math"
-	"sort"
+	"slices"
 
 	"nextquill/core/kernels"
 )
@@ -25,7 +26,7 @@ func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []fl
 		}
 		logits[i], ids[i] = l, i
 	}
-	sort.SliceStable(ids, func(a, b int) bool { return logits[ids[a]] > logits[ids[b]] })
+	slices.SortStableFunc(ids, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
 	chosen := ids[0]
 	if p.Temperature > 0 {
 		chosen = drawRef(p, seed, position, logits, ids)
@@ -67,11 +68,8 @@ func drawRef(p kernels.SampleParams, seed, position uint32, logits []float32, id
 		keep = n
 	}
 	kept := append([]int(nil), ids[:keep]...)
-	sort.Slice(kept, func(a, b int) bool {
-		if x, y := kept[a]%256, kept[b]%256; x != y {
-			return x < y
-		}
-		return kept[a] < kept[b]
+	slices.SortFunc(kept, func(a, b int) int {
+		return cmp.Or(cmp.Compare(a%256, b%256), cmp.Compare(a, b))
 	})
 	at := float64(pcg(pcg(position)^seed)>>8) / (1 << 24) * sum(keep)
 	for _, i := range kept {

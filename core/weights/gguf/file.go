@@ -7,10 +7,10 @@
 package gguf
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"unicode/utf8"
 
 	"nextquill/core/blob"
@@ -222,7 +222,7 @@ func (f *File) placeTensors(c *cursor) {
 		alignment = n
 	}
 	start := (c.at + alignment - 1) / alignment * alignment
-	sort.SliceStable(f.Tensors, func(i, j int) bool { return f.Tensors[i].Begin < f.Tensors[j].Begin })
+	slices.SortStableFunc(f.Tensors, func(a, b Tensor) int { return cmp.Compare(a.Begin, b.Begin) })
 	at := start
 	for i := range f.Tensors {
 		t := &f.Tensors[i]

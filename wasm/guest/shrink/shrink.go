@@ -23,8 +23,13 @@ import (
 	"nextquill/core/fault"
 )
 
-// Known lists the Go versions that the three steps were checked with.
-var Known = []string{"go1.26", "go1.27"}
+// known lists the Go versions that the three steps were checked with.
+var known = []string{"go1.26", "go1.27"}
+
+var release = regexp.MustCompile(`^go\d+\.\d+`)
+
+// Knows reports whether the three steps were checked with a Go version, such as "go1.26.8".
+func Knows(version string) bool { return slices.Contains(known, release.FindString(version)) }
 
 // Result is a smaller module.
 type Result struct {
@@ -106,17 +111,15 @@ func Ours(function string) bool {
 	return strings.HasPrefix(function, "nextquill/") || strings.HasPrefix(function, "main.")
 }
 
-var release = regexp.MustCompile(`^go\d+\.\d+`)
-
 // checkVersion refuses a Go version that is not known: its runtime may read what is cleared here.
 func (m *module) checkVersion() error {
 	version, err := m.goVersion()
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(Known, release.FindString(version)) {
+	if !Knows(version) {
 		return fault.New(fault.Unsupported, "guest", "Go version", "it was built with %q", version).
-			WithLimit("%s", strings.Join(Known, ", ")).
+			WithLimit("%s", strings.Join(known, ", ")).
 			WithRemedy("build with one of these, or check package shrink with the new one")
 	}
 	return nil
@@ -124,5 +127,5 @@ func (m *module) checkVersion() error {
 
 func malformed(format string, args ...any) *fault.Error {
 	return fault.New(fault.Malformed, "guest", "", format, args...).
-		WithRemedy("build with %s, or adapt package shrink", strings.Join(Known, " or "))
+		WithRemedy("build with %s, or adapt package shrink", strings.Join(known, " or "))
 }

@@ -1,8 +1,8 @@
 // The decoders of the guest's messages.
 
 import { decodeEvent, decodeResult } from "../../api.gen.js";
-import { Fault } from "../../fault.js";
 import { equal, includes, ok, test } from "../../browsertest/testfile/testing.js";
+import { Fault } from "../../fault.js";
 
 const step = {
   event: "step",

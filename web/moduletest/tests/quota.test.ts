@@ -27,7 +27,7 @@ function checkFault({ kind, message }: FaultLike): void {
   equal(kind, "storage", message);
   match(message, /full \(limit [\d.]+ [kM]B used( of [\d.]+ MB)?\)/);
   includes(message, "free space on this device");
-  includes(message, "nothing that was stored is lost");
+  includes(message, "stored data is intact");
 }
 
 // What a test can set of the quota applies to files only; for the database see the last test.
@@ -43,16 +43,18 @@ test("full device", async () => {
   const { usage = 0 } = await navigator.storage.estimate();
   await browser.setQuota(usage + 10_000);
 
-  run.resume();
-  const fault = await rejects(run.result, "storage");
-  log(fault.message);
-  checkFault(fault);
-  match(fault.message, /checkpoint\/[01].ckpt: cannot be written \([\d.]+ [kM]B\)/);
-  equal(await stored(nq), before);
-  ok((await nq.unfinished()) !== undefined);
-  greater((await nq.write({ context: "ambition", maxTokens: 2 }).result).tokens, 0, "the adapter in use writes");
-
-  await browser.setQuota(0);
+  try {
+    run.resume();
+    const fault = await rejects(run.result, "storage");
+    log(fault.message);
+    checkFault(fault);
+    match(fault.message, /checkpoint\/[01].ckpt: cannot be written \([\d.]+ [kM]B\)/);
+    equal(await stored(nq), before);
+    ok((await nq.unfinished()) !== undefined);
+    greater((await nq.write({ context: "ambition", maxTokens: 2 }).result).tokens, 0, "the adapter in use writes");
+  } finally {
+    await browser.setQuota(0);
+  }
   const { resumed } = await nq.personalize({ resume: true }).result;
   equal(await adapterHash(nq), undisturbed);
   greater(resumed, 0);
@@ -81,7 +83,7 @@ test("every write of a run", async () => {
       if (fault !== undefined) {
         const where = `write ${n} to a ${medium}`;
         equal(fault.kind, "storage", `${where}: ${fault.message}`);
-        includes(fault.message, "nothing that was stored is lost", where);
+        includes(fault.message, "stored data is intact", where);
         equal(await stored(nq), before, `${where} has changed what is stored`);
         if ((await nq.unfinished()) === undefined) await nq.personalize(smallRun).result;
         else if ((await nq.personalize({ resume: true }).result).resumed > 0) resumedRuns++;

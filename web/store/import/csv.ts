@@ -1,7 +1,7 @@
 // Tables: CSV with commas or semicolons, and TSV.
 
 import { Fault } from "../../fault.js";
-import { type Field, type NewItem } from "../item.js";
+import type { Field, NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
 /**

@@ -1,8 +1,8 @@
 // Reads files into items. An entry that cannot be read becomes a problem with its place in the
 // file; the other entries are still read.
 
-import { Fault, describe } from "../../fault.js";
-import { contentID, limits, normalize, type Item } from "../item.js";
+import { describe, Fault } from "../../fault.js";
+import { contentID, type Item, limits, normalize } from "../item.js";
 import { readCSV } from "./csv.js";
 import { readJSONL } from "./jsonl.js";
 import { readMail, readMbox } from "./mail.js";

@@ -1,7 +1,7 @@
 // JSON Lines, the format of core/history.
 
-import { Fault, describe, quote } from "../../fault.js";
-import { type Field, type NewItem } from "../item.js";
+import { describe, Fault, quote } from "../../fault.js";
+import type { Field, NewItem } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
 /**

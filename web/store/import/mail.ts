@@ -1,7 +1,7 @@
 // Mail: single messages and mailboxes.
 
 import { describe, Fault } from "../../fault.js";
-import { type Field, type NewItem } from "../item.js";
+import type { Field, NewItem } from "../item.js";
 import { parseMail } from "./mime.js";
 import type { Entry, SourceFile } from "./source.js";
 

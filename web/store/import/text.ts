@@ -1,6 +1,6 @@
 // Plain text and Markdown.
 
-import { parseTime, type Field, type NewItem } from "../item.js";
+import { type Field, type NewItem, parseTime } from "../item.js";
 import type { Entry, SourceFile } from "./source.js";
 
 /**

@@ -11,6 +11,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"nextquill/core/api"
 	"nextquill/report"
 )
 
@@ -143,7 +144,7 @@ func (l *lines) Begin(label string) {
 
 func (l *lines) Event(name string, raw json.RawMessage) {
 	fresh := l.view.update(name, raw)
-	if now := l.now(); fresh || name == "eval" || now.Sub(l.last) >= l.every {
+	if now := l.now(); fresh || name == api.EventEval || now.Sub(l.last) >= l.every {
 		l.last = now
 		fmt.Fprintf(l.w, "    %s: %s\n", l.label, l.view.status(1000))
 	}

@@ -48,7 +48,7 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 			v.stage, v.since, v.first, newStage = e.Stage, v.now(), int(e.Done), true
 		}
 		v.done, v.total, v.bytes = int(e.Done), int(e.Total), true
-	case "stage":
+	case api.EventStage:
 		var e api.StageEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
@@ -57,19 +57,19 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
 		}
 		v.done, v.total, v.bytes = e.Done, e.Total, false
-	case "step":
+	case api.EventStep:
 		e := new(api.StepEvent)
 		if json.Unmarshal(raw, e) != nil {
 			return false
 		}
 		newStage = v.stage != "train"
 		v.stage, v.step, v.done, v.total, v.bytes = "train", e, e.Step, e.Steps, false
-	case "eval":
+	case api.EventEval:
 		e := new(api.EvalEvent)
 		if json.Unmarshal(raw, e) == nil {
 			v.heldout = e
 		}
-	case "checkpoint":
+	case api.EventCheckpoint:
 		var e api.CheckpointEvent
 		if json.Unmarshal(raw, &e) == nil {
 			v.saved = e.Step

@@ -1,4 +1,5 @@
-// Program does what depends on the tables of Go's runtime that shrink trims, and prints the results.
+// Program does what depends on the tables of Go's runtime that shrink trims, and prints the
+// results.
 package main
 
 import (
@@ -20,20 +21,22 @@ type square struct{ side float64 }
 
 func (s square) Area() float64 { return s.side * s.side }
 
-// String collects garbage while its frame, and the stubs that reflect called it through, are on the stack.
+// String collects garbage while its frame, and the stubs that reflect called it through, are on the
+// stack.
 func (s square) String(words ...string) string {
 	runtime.GC()
 	debug.FreeOSMemory()
 	return strings.Join(words, "-") + fmt.Sprint(s.side)
 }
 
-// The compiler cannot know what is in variables of a package, and calls their methods through wrappers.
+// The compiler cannot know what is in variables of a package, and calls their methods through
+// wrappers.
 var (
 	ours   shape        = (*square)(nil)
 	others fmt.Stringer = (*time.Duration)(nil)
 )
 
-// try prints what f panics with.
+// try prints the panic of f.
 func try(name string, f func()) {
 	defer func() {
 		thrown := recover()
@@ -71,10 +74,11 @@ func main() {
 
 	call := reflect.ValueOf(square{3}).MethodByName("String").Interface().(func(...string) string)
 	fmt.Println(call("a", "b"), reflect.ValueOf(square{4}).Method(0).Call(nil)[0])
-	swap := reflect.MakeFunc(reflect.TypeFor[func(int, string) (string, int)](), func(in []reflect.Value) []reflect.Value {
+	type swapper = func(int, string) (string, int)
+	swap := reflect.MakeFunc(reflect.TypeFor[swapper](), func(in []reflect.Value) []reflect.Value {
 		runtime.GC()
 		return []reflect.Value{in[1], in[0]}
-	}).Interface().(func(int, string) (string, int))
+	}).Interface().(swapper)
 	fmt.Println(swap(1, "one"))
 
 	fmt.Println(deep(5000, nil))
