@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Worker is a Worker on workerd, started by wrangler.
+// Worker is a Worker on workerd, started by miniflare (serve.mjs).
 type Worker struct {
 	URL string
 	cmd *exec.Cmd
@@ -44,8 +44,13 @@ func (w *Worker) Log() string {
 func Wrangler(ctx context.Context, root string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(root, "edge/node_modules/.bin/wrangler"), args...)
 	cmd.Dir = filepath.Join(root, "edge")
-	cmd.Env = append(os.Environ(), "WRANGLER_SEND_METRICS=false", "CLOUDFLARE_CF_FETCH_ENABLED=false", "CI=true")
+	cmd.Env = environment()
 	return cmd
+}
+
+// environment keeps wrangler from reporting usage and from fetching a sample of Request.cf.
+func environment() []string {
+	return append(os.Environ(), "WRANGLER_SEND_METRICS=false", "CLOUDFLARE_CF_FETCH_ENABLED=false", "CI=true")
 }
 
 // Start starts the Worker of a configuration, which is relative to edge/. Its buckets are kept in
@@ -56,10 +61,11 @@ func Start(ctx context.Context, root, config, state string) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
-	w.cmd = Wrangler(ctx, root, "dev", "--config", config, "--local", "--ip", "127.0.0.1", "--port", fmt.Sprint(port),
-		"--inspector-port", "0", "--persist-to", state, "--log-level", "warn")
+	w.cmd = exec.CommandContext(ctx, "node", "workerd/serve.mjs", config, fmt.Sprint(port), state)
+	w.cmd.Dir = filepath.Join(root, "edge")
+	w.cmd.Env = environment()
 	w.cmd.Stdout, w.cmd.Stderr = w, w
-	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // workerd is a child of wrangler
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // workerd is a child of node
 	if err := w.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w: run scripts/edge packages first", err)
 	}
