@@ -67,6 +67,16 @@ goldens: ## Make the golden files again; needs Python, and VENV=DIR for its pack
 parity: build ## Compare tokenizers, chat templates and SmolLM2's answers with the reference; needs npm, Python, VENV=DIR
 	GO=$(GO) ARGS="$(ARGS)" scripts/parity "$(VENV)"
 
+.PHONY: edge
+edge: site ## Run the Cloudflare Worker on this machine, on workerd; needs Node and npm (ARGS="--port 9000")
+	@scripts/setup check
+	GO=$(GO) scripts/edge serve $(ARGS)
+
+.PHONY: edge-test
+edge-test: site ## Test the Worker, other servers, embedding and the npm package in Chromium; needs Node and npm
+	@scripts/setup hosts
+	GO=$(GO) scripts/edge-test
+
 .PHONY: clean
 clean: ## Remove what was built and what runs left in out/
 	rm -rf build dist out
@@ -76,8 +86,9 @@ setup:
 	@scripts/setup
 
 .PHONY: site
-site: setup ## Write the static site into dist/
+site: setup ## Write the static site into dist/ (MODEL=smollm2-135m adds a model as dist/models/NAME)
 	$(GO) run ./cmd/buildwasm site
+	@$(if $(MODEL),GO=$(GO) scripts/site-model $(MODEL))
 
 .PHONY: package
 package: site ## Complete dist/lib to the npm package, check it with tsc, publint and attw, and pack it; needs Node and npm

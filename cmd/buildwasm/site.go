@@ -56,6 +56,7 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err == nil && !c.Quiet {
 		fmt.Printf("%s  %d files. First load without weights: %d bytes in brotli (%d in gzip); weights: %.1f MiB\n",
 			c.Out, len(m.Files), m.FirstLoad.Brotli, m.FirstLoad.Gzip, mib(m.FirstLoad.Weights))
+		fmt.Printf("Subresource Integrity, also in lib/%s:\n%s", integrityName, s.files["lib/"+integrityName])
 	}
 	return err
 }
@@ -163,6 +164,9 @@ func (s *site) scripts() error {
 		s.lib(name, b.JS)
 	}
 	if err := s.npm(); err != nil {
+		return err
+	}
+	if err := s.versions(); err != nil {
 		return err
 	}
 	assets, err := json.Marshal(map[string]any{

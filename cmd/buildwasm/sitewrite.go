@@ -45,8 +45,14 @@ const marker = "manifest.json"
 
 // write replaces the folder out by the site, with compressed files next to the originals.
 func (s *site) write(out string) (siteManifest, error) {
+	if err := recoverSite(out); err != nil {
+		return siteManifest{}, err
+	}
 	known, err := previous(out)
 	if err != nil {
+		return siteManifest{}, err
+	}
+	if err := s.keepVersions(out); err != nil {
 		return siteManifest{}, err
 	}
 	fresh := out + ".new"
@@ -69,10 +75,7 @@ func (s *site) write(out string) (siteManifest, error) {
 	if err := put(filepath.Join(fresh, marker), append(text, '\n')); err != nil {
 		return m, err
 	}
-	if err := os.RemoveAll(out); err != nil {
-		return m, err
-	}
-	return m, os.Rename(fresh, out)
+	return m, replaceSite(out, fresh)
 }
 
 // compressed maps the SHA-256 of a content to its compressed forms. The best brotli takes many

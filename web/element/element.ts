@@ -26,6 +26,9 @@ import { button, makeView, type View } from "./view.js";
 
 const shownItems = 50;
 
+// Servers that render pages import this file too, and have no elements.
+const { HTMLElement: Base = class {} as typeof HTMLElement } = globalThis as { HTMLElement?: typeof HTMLElement };
+
 /**
  * A box in which users add texts of theirs, personalize the model and have drafts written. In a
  * form, its value is the draft. The model is downloaded when it is first needed.
@@ -34,7 +37,7 @@ const shownItems = 50;
  * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
  * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
  */
-export class NextQuillElement extends HTMLElement {
+export class NextQuillElement extends Base {
   static readonly formAssociated = true;
   static readonly observedAttributes = ["value", "required", "disabled", "model"];
   /** The texts that are shown. Replace them before the first element is created. */
@@ -296,7 +299,7 @@ export class NextQuillElement extends HTMLElement {
     this.#opening = new AbortController();
     this.#say(this.#strings.preparing);
     const quill = await NextQuill.open({
-      model: this.getAttribute("model") ?? new URL("../model/", import.meta.url),
+      model: this.getAttribute("model") ?? besideModule("../model/", import.meta.url),
       worker: this.getAttribute("worker") ?? undefined,
       guest: this.getAttribute("guest") === null ? undefined : new URL(this.getAttribute("guest")!, document.baseURI),
       signal: this.#opening.signal,
@@ -484,4 +487,10 @@ declare global {
   }
 }
 
-if (customElements.get("next-quill") === undefined) customElements.define("next-quill", NextQuillElement);
+// A function, because bundlers take new URL(…, import.meta.url) for a file to include.
+function besideModule(path: string, module: string): URL {
+  return new URL(path, module);
+}
+
+const registry = (globalThis as { customElements?: CustomElementRegistry }).customElements;
+if (registry?.get("next-quill") === undefined) registry?.define("next-quill", NextQuillElement);

@@ -5,6 +5,7 @@ import { cancelled, type ErrorInfo, Fault } from "../fault.js";
 import type { Bytes } from "./blobs.js";
 import type { Event } from "./guest.js";
 import type { Answer, BlobsOption, Notice, Opened, Request } from "./protocol.js";
+import { startWorker, workerFault } from "./startWorker.js";
 
 export type { FaultKind } from "../fault.js";
 export { type BlobsOption, type Bytes, type DeviceInfo, type ErrorInfo, type Event, Fault };
@@ -16,7 +17,7 @@ export interface OpenOptions {
   sha256?: string;
   /** Where blobs are stored; by default on this device. */
   blobs?: BlobsOption;
-  /** The worker's script, of the page's own origin; by default worker.js next to this module. */
+  /** The worker's script; by default worker.js next to this module. See startWorker. */
   worker?: string | URL;
   /** Use the default limits of WebGPU and no features, like the weakest device. */
   baseline?: boolean;
@@ -78,17 +79,14 @@ export class GuestClient {
   #closed: Fault | undefined;
   #lost = false;
 
-  private constructor(worker: Worker, options: OpenOptions) {
+  private constructor(script: URL, options: OpenOptions) {
+    const worker = startWorker(script);
     this.#worker = worker;
     this.#options = options;
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#take(data);
     worker.onerror = (e) => {
       e.preventDefault();
-      const why = new Fault("internal", {
-        where: "worker",
-        detail: e.message || "the script cannot be loaded",
-        remedy: "reload the page",
-      });
+      const why = workerFault(script, e.message);
       this.#lose(why);
       this.#end(why);
     };
@@ -99,7 +97,7 @@ export class GuestClient {
     const { wasm, sha256, blobs = { kind: "opfs" }, baseline = false, signal } = options;
     if (signal?.aborted) throw cancelled();
     const url = new URL(options.worker ?? "./worker.js", import.meta.url);
-    const client = new GuestClient(new Worker(trusted(url), { type: "module", name: "nextquill" }), options);
+    const client = new GuestClient(url, options);
     const stop = () => client.#end(cancelled());
     signal?.addEventListener("abort", stop);
     try {
@@ -217,27 +215,4 @@ export class GuestClient {
     for (const pending of this.#pending.values()) pending.reject(why);
     this.#pending.clear();
   }
-}
-
-// Under Trusted Types, a worker's URL must come from a policy. The page's Content-Security-Policy
-// must allow the policy "nextquill".
-interface TrustedTypes {
-  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
-}
-
-let policy: { createScriptURL(url: string): string } | undefined;
-
-function trusted(url: URL): string {
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  if (url.origin !== location.origin) {
-    throw new Fault("unsupported", {
-      where: url.href,
-      field: "worker",
-      detail: "is of another origin",
-      remedy: "serve the script from the origin of the page",
-    });
-  }
-  if (trustedTypes === undefined) return url.href;
-  policy ??= trustedTypes.createPolicy("nextquill", { createScriptURL: (href) => href });
-  return policy.createScriptURL(url.href);
 }

@@ -67,7 +67,7 @@ export interface OpenOptions {
   signal?: AbortSignal | undefined;
   /** Receives the progress of the download, in the format of transformers.js. */
   onProgress?: OnProgress | undefined;
-  /** The worker's script, of the page's own origin; by default worker.js next to this module. */
+  /** The worker's script; by default worker.js next to this module. See docs/hosting.md. */
   worker?: string | URL | undefined;
   /** The URL of the guest; by default nextquill.wasm next to this module. */
   guest?: string | URL | undefined;

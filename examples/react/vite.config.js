@@ -1,0 +1,9 @@
+import { defineConfig } from "vite";
+import react from "@vitejs/plugin-react";
+
+export default defineConfig({
+  base: "./", // works in any folder of any static host
+  plugins: [react()],
+  // The module finds its worker and guest by address: it must not be bundled in advance.
+  optimizeDeps: { exclude: ["nextquill"] },
+});
