@@ -139,7 +139,8 @@ func write(p page) {
 // models opens a converted model from dist/models/ and, on workerd, from the bucket too.
 func models(p page, url, host string) {
 	p.Helper()
-	// Another document: the page has the module in its own bundle, and a policy cannot be created twice.
+	// Another document: the page has the module in its own bundle, and a policy cannot be created
+	// twice.
 	p.do(`setTimeout(() => location.href = %q)`, url+"lib/README.md")
 	p.until(time.Minute, `location.pathname.endsWith("README.md") && document.readyState === "complete"`)
 	folders := []string{modelName}

@@ -13,8 +13,8 @@ import (
 )
 
 // blobURLs is how often an entry point may create a blob URL. The client does so once, to start a
-// worker that was loaded from another origin (host/startWorker.ts). On its own origin it works under
-// worker-src 'self', which the tests in Chromium enforce.
+// worker that was loaded from another origin (host/startWorker.ts). On its own origin it works
+// under worker-src 'self', which the tests in Chromium enforce.
 var blobURLs = map[string]int{"host/client.ts": 1, "host/worker.ts": 0}
 
 // TestBundles checks that bundles work on pages with a strict policy: they create no code from text
