@@ -15,10 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rooms lists the packages of the core from the bottom to the top, each with the packages that it
-// may import. A package may only import packages above it in the list, so there is no cycle.
-// ARCHITECTURE.md explains the layers.
-var rooms = []struct{ name, imports string }{
+// layers lists the packages of the core, each with the packages of the core that it may import. The
+// list begins with the packages that import nothing. A package may import only packages that come
+// before it in the list, so there is no cycle. A new package needs a line here. ARCHITECTURE.md
+// explains the layers.
+var layers = []struct{ name, imports string }{
 	// Basics.
 	{"fault", ""},
 	{"internal/half", ""},
@@ -94,25 +95,26 @@ func coreImports(t *testing.T) map[string][]string {
 	return imports
 }
 
-// TestRooms compares the imports of every package of the core with the list of rooms.
-func TestRooms(t *testing.T) {
+// TestLayers compares the imports of every package of the core with the list of layers.
+func TestLayers(t *testing.T) {
 	imports := coreImports(t)
 	known := []string{"", "shaders"}
-	for _, room := range rooms {
-		require.Contains(t, imports, room.name, "the list has a package that is not there")
-		allowed := strings.Fields(room.imports)
+	for _, layer := range layers {
+		require.Contains(t, imports, layer.name, "the list has a package that is not there")
+		allowed := strings.Fields(layer.imports)
 		for _, to := range allowed {
-			require.Contains(t, known, to, "%s is listed before %s, which it may import", room.name, to)
+			require.Contains(t, known, to, "%s is listed before %s, which it may import", layer.name, to)
 		}
-		for _, to := range imports[room.name] {
+		for _, to := range imports[layer.name] {
 			if to != "" {
-				require.Contains(t, allowed, to, "%s imports %s: add it to the list if that is intended", room.name, to)
+				require.Contains(t, allowed, to, "%s imports %s: add it to the list if that is intended",
+					layer.name, to)
 			}
 		}
-		known = append(known, room.name)
-		delete(imports, room.name)
+		known = append(known, layer.name)
+		delete(imports, layer.name)
 	}
-	require.Empty(t, imports, "packages that the list of rooms lacks")
+	require.Empty(t, imports, "packages that the list of layers lacks: add a line for each")
 }
 
 // Limits of the size of a package, tests aside.

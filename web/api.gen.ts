@@ -361,10 +361,14 @@ export interface MemoryEvent {
   /** Loading.Memory */
   cap: number;
   /**
-   * This tells whether a training run recomputes activations, and Why the reason, one of the
-   * Why constants. Both are empty for methods that do not train.
+   * This tells whether a training run recomputes activations. It is false for methods that
+   * do not train.
    */
   recompute: boolean;
+  /**
+   * This is the reason for Recompute, one of the Why constants. It is empty for methods that do
+   * not train.
+   */
   why: string;
 }
 
@@ -542,7 +546,7 @@ export interface Source {
   history: string;
   /**
    * This is a blob with the items to test on, all of them later than the items in History. If
-   * it is empty, HeldoutFraction is split off the end of History.
+   * it is empty, the newest items of History are held out, as many as HeldoutFraction says.
    */
   heldout?: string | undefined;
   /** This is the share of the newest items to test on if Heldout is empty; 0 means 0.2. */
@@ -761,7 +765,7 @@ export interface EvaluateParams {
    */
   template?: Template | undefined;
   retrieval: Retrieval;
-  /** This uses prompts with the history erased. */
+  /** This uses the prompts without history. */
   no_history?: boolean | undefined;
 }
 
@@ -853,7 +857,7 @@ export interface WriteParams {
    */
   template?: Template | undefined;
   retrieval: Retrieval;
-  /** This uses a prompt with the history erased. */
+  /** This uses the prompt without history. */
   no_history?: boolean | undefined;
   context: Field[];
   /**
@@ -979,7 +983,7 @@ export interface EstimateParams {
   model: string;
   lora: LoRA;
   /**
-   * This decides whether training also computes the branch without history; empty means
+   * This decides whether training also computes the branch without history. Empty means
    * "nextquill-code".
    */
   preset?: Preset | undefined;

@@ -28,7 +28,7 @@ func golden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(want), got)
+	require.Equal(t, string(want), got, "%s differs; if the change is intended, run the test with -update", path)
 }
 
 func TestHelp(t *testing.T) {

@@ -3,7 +3,7 @@ package api
 // EvaluateParams are the parameters of "evaluate": the loss on the held-out items.
 type EvaluateParams struct {
 	Inference
-	// NoHistory uses prompts with the history erased.
+	// NoHistory uses the prompts without history.
 	NoHistory bool `json:"no_history,omitempty"`
 }
 

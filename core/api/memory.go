@@ -19,10 +19,12 @@ type MemoryEvent struct {
 	// Peak is the largest number of bytes at once, including Held.
 	Peak int64 `json:"peak"`
 	Cap  int64 `json:"cap,omitempty"` // Loading.Memory
-	// Recompute tells whether a training run recomputes activations, and Why the reason, one of the
-	// Why constants. Both are empty for methods that do not train.
-	Recompute bool   `json:"recompute,omitempty"`
-	Why       string `json:"why,omitempty"`
+	// Recompute tells whether a training run recomputes activations. It is false for methods that
+	// do not train.
+	Recompute bool `json:"recompute,omitempty"`
+	// Why is the reason for Recompute, one of the Why constants. It is empty for methods that do
+	// not train.
+	Why string `json:"why,omitempty"`
 }
 
 // The reasons for recomputing activations or not.
@@ -39,7 +41,7 @@ type EstimateParams struct {
 	Loading
 	Model string `json:"model"`
 	LoRA  LoRA   `json:"lora"`
-	// Preset decides whether training also computes the branch without history; empty means
+	// Preset decides whether training also computes the branch without history. Empty means
 	// "nextquill-code".
 	Preset   string   `json:"preset,omitempty"`
 	Training Training `json:"training"`

@@ -24,7 +24,7 @@ type Source struct {
 	// History is the blob with the items to train on and to retrieve from.
 	History string `json:"history"`
 	// Heldout is a blob with the items to test on, all of them later than the items in History. If
-	// it is empty, HeldoutFraction is split off the end of History.
+	// it is empty, the newest items of History are held out, as many as HeldoutFraction says.
 	Heldout string `json:"heldout,omitempty"`
 	// HeldoutFraction is the share of the newest items to test on if Heldout is empty; 0 means 0.2.
 	HeldoutFraction float64 `json:"heldout_fraction,omitempty"`

@@ -4,7 +4,7 @@ package api
 // of Source. The text is streamed in TokenEvents.
 type WriteParams struct {
 	Inference
-	// NoHistory uses a prompt with the history erased.
+	// NoHistory uses the prompt without history.
 	NoHistory bool    `json:"no_history,omitempty"`
 	Context   []Field `json:"context"`
 	// Messages is a conversation to continue by the model's chat template, instead of Source and

@@ -2,7 +2,7 @@
 // tokens of a text the writer's history makes more likely, and a loss that trains a model to follow
 // that effect.
 //
-// For a sample with prompt P_h (with history), prompt P_0 (history erased) and response y_1..y_T,
+// For a sample with prompt P_h (with history), prompt P_0 (without history) and response y_1..y_T,
 // let z^h_t and z^0_t be the logits that predict y_t:
 //
 //	DCE_t = softmax(z^h_t)[y_t] − softmax(z^0_t)[y_t]   under θ_D: the data-side causal effect

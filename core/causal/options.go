@@ -65,7 +65,7 @@ type Options struct {
 	NoHistory bool `json:"no_history,omitempty"`
 }
 
-// Dual reports whether the erased branch is needed.
+// Dual reports whether the branch without history is needed.
 func (o Options) Dual() bool {
 	return !o.NoHistory && (o.Alpha != 0 || o.NTPWeighted)
 }

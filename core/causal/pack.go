@@ -2,7 +2,7 @@ package causal
 
 // Packed is a micro-batch in one token stream without padding. Each sample is laid out as
 //
-//	shared prefix | branch with history | erased branch
+//	shared prefix | branch with history | branch without history
 //
 // A query attends to the keys [a0,a1) ∪ [b0,b1): its sample's prefix, and its own branch up to
 // itself. A key is attended to by one contiguous range of queries.
@@ -32,8 +32,8 @@ type Packed struct {
 	Dual    bool
 }
 
-// Pack packs samples. dual adds the erased branch. base is the number of the first sample in
-// Packed.Sample.
+// Pack packs samples. dual adds the branch without history. base is the number of the first sample
+// in Packed.Sample.
 func Pack(samples []Sample, base int, dual bool) *Packed {
 	p := &Packed{Samples: len(samples), Dual: dual}
 	var orderWith, orderWithout []uint32

@@ -111,7 +111,7 @@ func newTimedStep(env *engine.Env, m *model.Model, preset string, samples []caus
 	}
 	m.Params.ResetOptimizer()
 	schedule := train.Schedule{LR: lr, Decay: api.DecayConstant}
-	if s.optimizer, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW, schedule); err != nil {
+	if s.optimizer, err = train.NewOptimizer(env.GPU, m.Params, train.DefaultAdamW(), schedule); err != nil {
 		s.model.Free()
 		return nil, err
 	}

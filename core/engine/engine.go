@@ -10,7 +10,7 @@ import (
 	"nextquill/core/rpc"
 )
 
-// Host is all of its host that an engine can reach. There is no network and no file system in it.
+// Host lists everything that an engine can use: no network, no files.
 type Host struct {
 	GPU   *gpu.Context
 	Blobs blob.Store
@@ -92,7 +92,7 @@ func (e *Engine) Recover(err error) {
 // Handler implements a method on an engine.
 type Handler func(ctx context.Context, env *Env, c *rpc.Call) (any, error)
 
-// Method returns a method of that name that h implements on e.
+// Method returns the method with this name. It calls h with e and the events of the call.
 func (e *Engine) Method(name string, h Handler) rpc.Method {
 	return rpc.Method{Name: name, Handler: func(ctx context.Context, c *rpc.Call) (any, error) {
 		return h(ctx, e.Env(c.Emit), c)

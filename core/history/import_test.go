@@ -243,6 +243,15 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
+func FuzzText(f *testing.F) {
+	f.Add([]byte("one\ntwo\r\n\r\n  \nthree\n\n"), false)
+	f.Add([]byte("\ufeffa\n\nb\xff"), true)
+	f.Fuzz(func(t *testing.T, data []byte, single bool) {
+		lim := Limits{Line: 1 << 12, File: 1 << 14, Items: 100}
+		requireRoundTrip(t)(ReadText(bytes.NewReader(data), "f", single, utc("2024-05-17"), lim))
+	})
+}
+
 func FuzzMarkdown(f *testing.F) {
 	f.Add("---\ntitle: x\ntags: [a, b]\n---\nbody")
 	f.Fuzz(func(t *testing.T, data string) {

@@ -9,8 +9,8 @@ import (
 // Template lays out a request as text in segments. Each segment is encoded separately and the
 // tokens are joined. So the two prompts of the causal objective differ only in the history segment:
 //
-//	with history:  Prefix + blocks of the items + Suffix
-//	erased:        Prefix + Erased              + Suffix
+//	with history:     Prefix + blocks of the items + Suffix
+//	without history:  Prefix + Erased              + Suffix
 type Template struct {
 	Name   string // an adapter records it
 	Prefix string // before the history
@@ -32,13 +32,13 @@ var Chat = Template{
 	Label:  "text:",
 }
 
-// Templates are the known templates.
-var Templates = []Template{Plain, Chat}
+// Templates lists the known templates.
+func Templates() []Template { return []Template{Plain, Chat} }
 
 // TemplateByName returns a template; an unknown name is a fault of kind Unsupported.
 func TemplateByName(name string) (Template, error) {
 	var names []string
-	for _, t := range Templates {
+	for _, t := range Templates() {
 		if t.Name == name {
 			return t, nil
 		}

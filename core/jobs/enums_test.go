@@ -21,10 +21,10 @@ func TestEnums(t *testing.T) {
 		enums[e.Name] = e.Values
 	}
 	require.Equal(t, model.BaseNames, enums["Base"])
-	require.Equal(t, train.Decays, enums["Decay"])
+	require.Equal(t, train.Decays(), enums["Decay"])
 	require.Equal(t, []string{chat.System, chat.User, chat.Assistant}, enums["Role"])
 	var templates []string
-	for _, tmpl := range history.Templates {
+	for _, tmpl := range history.Templates() {
 		templates = append(templates, tmpl.Name)
 	}
 	require.Equal(t, templates, enums["Template"])

@@ -131,7 +131,7 @@ func trainConfig(t api.Training, o causal.Options) train.Config {
 		LR:          cmp.Or(t.LR, 1e-3),
 		Warmup:      cmp.Or(t.Warmup, .1),
 		Decay:       cmp.Or(t.Decay, api.DecayCosine),
-		AdamW:       train.DefaultAdamW,
+		AdamW:       train.DefaultAdamW(),
 		Seed:        t.Seed,
 		TokenBudget: cmp.Or(t.TokenBudget, api.DefaultTokenBudget),
 		EvalEvery:   t.EvalEvery,

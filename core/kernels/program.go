@@ -1,6 +1,6 @@
-// Package kernels has one Go file per compute kernel: what it computes (shapes, units, source), its
-// bindings and its workgroup counts. The WGSL is in /shaders. The CPU references and the test cases
-// are in core/kernels/kerneltest.
+// Package kernels has one Go file per compute kernel or group of related kernels: what it computes
+// (shapes, units, source), its bindings and its workgroup counts. The WGSL is in /shaders. The CPU
+// references and the test cases are in core/kernels/kerneltest.
 package kernels
 
 import (

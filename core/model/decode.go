@@ -49,8 +49,8 @@ func (d *Decoder) put(t *gpu.Tensor, v []uint32) {
 	d.m.g.WriteU32(b, 0, v)
 }
 
-// place assigns cache slots to the packed rows of a prompt. The erased branch moves up by MaxNew
-// slots, so that the branch with history has room for new tokens.
+// place assigns cache slots to the packed rows of a prompt. The branch without history moves up by
+// MaxNew slots, so that the branch with history has room for new tokens.
 func (d *Decoder) place(p *causal.Packed, s causal.Sample) {
 	d.prefix = 0
 	if d.Spec.Dual {

@@ -12,7 +12,7 @@ import (
 type DecodeSpec struct {
 	MaxPrompt int // packed tokens of a prompt, both branches
 	MaxNew    int // tokens to generate
-	// Dual also runs the erased branch, for steering.
+	// Dual also runs the branch without history, for steering.
 	Dual bool
 }
 

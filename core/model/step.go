@@ -18,7 +18,7 @@ type StepSpec struct {
 	MaxTokens    int // packed tokens
 	MaxResponses int // response tokens
 	Objective    causal.Options
-	// Dual also computes the erased branch.
+	// Dual also computes the branch without history.
 	Dual bool
 	// Backward adds gradients to Params. Without it a step only gives token records and sums.
 	Backward bool

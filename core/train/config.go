@@ -8,21 +8,22 @@ import (
 	"nextquill/core/fault"
 )
 
-// Config holds the settings that decide a run's result, together with the model and the data.
-// A checkpoint stores its fingerprint, so renaming a field invalidates existing checkpoints.
+// Config holds the settings of a run. Together with the model and the data they determine its
+// result, except Recompute, which changes no bits. A checkpoint stores a fingerprint of the other
+// fields by name, so renaming a field invalidates existing checkpoints.
 type Config struct {
 	Objective   causal.Options
 	Epochs      float64
 	BatchSize   int     // samples per optimizer step
 	LR          float64 // peak learning rate
 	Warmup      float64 // share of all steps
-	Decay       string  // one of Decays
+	Decay       string  // one of Decays()
 	AdamW       AdamW
 	Seed        uint64 // of the data order
 	TokenBudget int    // packed tokens per micro-batch
-	Recompute   bool   `json:"-"` // activation recompute; the result is bit-equal with and without
-	EvalEvery   int    // steps between held-out tests; 0 tests at the end of each epoch
-	Patience    int    // tests without a better loss before the run stops early; 0 never stops early
+	Recompute   bool   `json:"-"` // recompute activations; the result has the same bits with and without
+	EvalEvery   int    // steps between held-out evaluations; 0 evaluates at the end of each epoch
+	Patience    int    // evaluations without a better loss before the run stops early; 0 never stops early
 }
 
 // Check returns a fault of kind OutOfRange or Unsupported for the first invalid setting.
@@ -45,8 +46,8 @@ func (c Config) Check() error {
 			return fault.New(fault.OutOfRange, "training", f.name, "%g", f.v).WithLimit("%g to %g", f.lo, f.hi)
 		}
 	}
-	if !slices.Contains(Decays, c.Decay) {
-		return fault.New(fault.Unsupported, "training", "decay", "%q", c.Decay).WithRemedy("use one of %v", Decays)
+	if !slices.Contains(Decays(), c.Decay) {
+		return fault.New(fault.Unsupported, "training", "decay", "%q", c.Decay).WithRemedy("use one of %v", Decays())
 	}
 	return c.Objective.Check("objective")
 }

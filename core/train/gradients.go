@@ -13,7 +13,7 @@ import (
 type Gradients struct {
 	model       *model.Model
 	step        *model.Step
-	forward     *model.Step // sums weights ahead of several micro-batches; compiled on first use
+	forward     *model.Step // a pass that only sums the weights, see divisors; compiled on first use
 	submitFlops float64
 }
 
@@ -33,8 +33,8 @@ type Accumulated struct {
 	Tokens   int        // packed tokens
 }
 
-// Add queues the passes over a batch. It adds to the model's gradients and leaves the loss terms in
-// a slot of the step's ring of sums.
+// Add queues the passes over a batch. They add to the model's gradients, and write the loss terms
+// to a slot of the step's ring of sums.
 func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, error) {
 	spec := g.step.Spec
 	packs, err := causal.MicroBatches(b.Samples, spec.Dual, spec.MaxTokens, spec.MaxResponses)
@@ -59,8 +59,9 @@ func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, er
 	return out, nil
 }
 
-// divisors returns Z of L_n and L_p. For one micro-batch, 0 lets the device sum the weights. For
-// several, a forward pass sums them first, so that accumulation is exact.
+// divisors returns Z of L_n and L_p. If Z is the sum of the weights, the result depends on the
+// number of micro-batches. With one, it is 0, which means that the device sums the weights. With
+// several, a forward pass over all of them sums the weights first, so that accumulation is exact.
 func (g *Gradients) divisors(ctx context.Context, b Batch, packs []*causal.Packed) ([2]float64, error) {
 	z := Divisors(g.step.Spec.Objective, b.responses(), len(b.Samples))
 	if len(packs) == 1 || (z[0] > 0 && z[1] > 0) {

@@ -14,7 +14,7 @@ type Limits struct {
 }
 
 // Fit returns limits that hold each of the samples, and as many of a batch as tokenBudget packed
-// tokens allow. dual counts the erased branch too.
+// tokens allow. dual counts the branch without history too.
 func Fit(samples []causal.Sample, dual bool, tokenBudget, batch int) Limits {
 	var longest, longestResponse, total int
 	for _, s := range samples {

@@ -16,8 +16,8 @@ type AdamW struct {
 	Clip float64
 }
 
-// DefaultAdamW has PyTorch's defaults but no weight decay, and clips at norm 1.
-var DefaultAdamW = AdamW{Beta1: .9, Beta2: .999, Epsilon: 1e-8, Clip: 1}
+// DefaultAdamW returns PyTorch's defaults, without weight decay and with clipping at norm 1.
+func DefaultAdamW() AdamW { return AdamW{Beta1: .9, Beta2: .999, Epsilon: 1e-8, Clip: 1} }
 
 // Optimizer updates a model's parameters from their gradients on the device: global gradient norm,
 // clipping, AdamW at the learning rate of a schedule.

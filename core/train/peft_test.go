@@ -72,7 +72,7 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 			return v
 		}
 		setup := train.Setup{Model: m, GPU: g, Config: train.Config{
-			Epochs: 20, BatchSize: 4, LR: 2e-2, Decay: "constant", AdamW: train.DefaultAdamW,
+			Epochs: 20, BatchSize: 4, LR: 2e-2, Decay: "constant", AdamW: train.DefaultAdamW(),
 			TokenBudget: 4096,
 		}}
 		setup.Config.Objective, err = causal.Preset("nextquill-code")

@@ -2,21 +2,21 @@ package train
 
 import "math"
 
-// Schedule is the learning rate over a run: linear warmup to LR, then decay to zero at the last
-// step.
+// Schedule is the learning rate over a run: linear warm-up to LR, then decay. Cosine and linear
+// decay would reach zero at step Total, one after the last. With constant, the rate stays LR.
 type Schedule struct {
 	LR     float64 // peak
 	Warmup int     // steps
 	Total  int     // steps
-	Decay  string  // one of Decays
+	Decay  string  // one of Decays()
 }
 
-// Decays are the kinds of decay; the first is the default.
-var Decays = []string{"cosine", "linear", "constant"}
+// Decays lists the kinds of decay; the first is the default.
+func Decays() []string { return []string{"cosine", "linear", "constant"} }
 
-// At is the learning rate of step s, counted from 0. During warmup it is LR·(s+1)/Warmup. After
-// that, with x = (s−Warmup)/(Total−Warmup), it is LR·½(1+cos πx) for cosine decay and LR·(1−x) for
-// linear decay.
+// At is the learning rate of step s, counted from 0. During warm-up it is LR·(s+1)/Warmup. After
+// that, with x = (s−Warmup)/(Total−Warmup), it is LR·½(1+cos πx) for cosine decay, LR·(1−x) for
+// linear decay, and LR for constant.
 func (c Schedule) At(s int) float64 {
 	if s < c.Warmup {
 		return c.LR * float64(s+1) / float64(c.Warmup)

@@ -18,7 +18,7 @@ type Scorer struct {
 }
 
 // NewScorer compiles a forward pass for the adapter that the model uses now. dual also scores the
-// erased branch.
+// branch without history.
 func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
 	step, err := m.NewStep(ScoreSpec(limits, dual))
 	if err != nil {

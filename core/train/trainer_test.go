@@ -58,7 +58,7 @@ func (b *bench) config(preset string) train.Config {
 	require.NoError(b.t, err)
 	return train.Config{
 		Objective: o, Epochs: 3, BatchSize: 3, LR: 1e-2, Warmup: .1, Decay: "cosine",
-		AdamW: train.DefaultAdamW, Seed: 5, TokenBudget: 4096,
+		AdamW: train.DefaultAdamW(), Seed: 5, TokenBudget: 4096,
 	}
 }
 

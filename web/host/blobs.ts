@@ -1,5 +1,5 @@
 // The guest's storage: named byte strings that are read by range and replaced atomically. opfs.ts
-// stores them on the device, MemoryStore in memory.
+// stores them on disk, MemoryStore in memory.
 
 import { maxBlobName } from "../api.gen.js";
 import { Fault, quote } from "../fault.js";
@@ -179,7 +179,7 @@ export class MemoryStore implements BlobStore {
 export const scratch = "scratch/";
 
 /**
- * A store that keeps blobs under `scratch` in memory, so that they use no storage on the device.
+ * A store that keeps blobs under `scratch` in memory, so that they are not written to disk.
  */
 export class WithScratch implements BlobStore {
   readonly #stored: BlobStore;

@@ -42,7 +42,7 @@ interface Reader {
   close(): void;
 }
 
-/** Blobs on the device. Several tabs may share a folder. */
+/** Blobs on disk. Several tabs may share a folder. */
 export class OPFSStore implements BlobStore {
   readonly #folder: FileSystemDirectoryHandle;
   #files = new Map<string, File>();
