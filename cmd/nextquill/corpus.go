@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,37 +20,6 @@ const (
 	historyFile = "history.jsonl"
 	heldoutFile = "heldout.jsonl"
 )
-
-// readTexts imports a writer's texts from a file or folder. The extension determines the format.
-func readTexts(path string) ([]history.Item, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	if info.IsDir() {
-		return history.ReadMarkdown(os.DirFS(path), path, history.Limits{})
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer f.Close()
-	return parseTexts(f, path, info)
-}
-
-func parseTexts(r io.Reader, path string, info fs.FileInfo) ([]history.Item, error) {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".jsonl", ".ndjson":
-		return history.ReadJSONL(r, path, history.Limits{})
-	case ".csv":
-		return history.ReadCSV(r, path, history.Limits{})
-	case ".txt", ".text":
-		return history.ReadText(r, path, false, info.ModTime(), history.Limits{})
-	}
-	return nil, fault.New(fault.Unsupported, path, "file extension", "%s is not supported",
-		fault.Quote(filepath.Ext(path))).
-		WithRemedy("use .jsonl, .csv or .txt, or a folder of .md files")
-}
 
 func unreadable(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
@@ -122,16 +90,16 @@ func jsonl(items []history.Item) []byte {
 
 // corpusFor returns the texts for a command that uses an adapter: the given ones, or those of the
 // last run.
-func (j *job) corpusFor(ctx context.Context, path string) (corpus, error) {
+func (j *job) corpusFor(ctx context.Context, path string, flags importFlags) (corpus, error) {
 	if path != "" {
-		items, err := readTexts(path)
+		items, err := j.readTexts(path, flags)
 		if err != nil {
 			return corpus{}, err
 		}
 		return j.putCorpus(ctx, items, nil, path, false)
 	}
 	path = filepath.Join(j.Out, historyFile)
-	training, err := readTexts(path)
+	training, err := readExchange(path)
 	if errors.Is(err, fault.Missing) {
 		return corpus{}, fault.New(fault.Missing, path, "", "there are no texts of an earlier run").
 			WithRemedy("set the writer's texts with --history, or run `nextquill run` or `nextquill personalize` first")
@@ -139,7 +107,7 @@ func (j *job) corpusFor(ctx context.Context, path string) (corpus, error) {
 	if err != nil {
 		return corpus{}, err
 	}
-	heldout, err := readTexts(filepath.Join(j.Out, heldoutFile))
+	heldout, err := readExchange(filepath.Join(j.Out, heldoutFile))
 	if err != nil && !errors.Is(err, fault.Missing) {
 		return corpus{}, err
 	}

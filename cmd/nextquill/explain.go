@@ -17,7 +17,8 @@ import (
 type explainCmd struct {
 	Text string `arg:"" optional:"" help:"The text to explain. Its context is set with --context."`
 	contextFlags
-	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: the texts of the last run."`
+	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a chat, mailbox, table, note, document or export, a zip file, or a folder of these; see docs/texts.md. Default: the texts of the last run."`
+	importFlags
 	promptFlags
 	Item      int    `group:"texts" default:"-1" help:"Explain this held-out text instead, counted from 0."`
 	Adapter   string `group:"texts" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model. Default: OUT/adapter."`
@@ -45,7 +46,7 @@ func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	s := &experiment{job: j, retrieval: c.retrieval(), template: c.template()}
-	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
+	if s.corpus, err = j.corpusFor(ctx, c.History, c.importFlags); err != nil {
 		return err
 	}
 	params := api.ExplainParams{

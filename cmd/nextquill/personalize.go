@@ -9,11 +9,12 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/fault"
-	"nextquill/core/history"
 )
 
 type personalizeCmd struct {
-	History string `group:"texts" placeholder:"PATH" help:"Your texts: a .jsonl, .csv or .txt file, or a folder of Markdown."`
+	History string `group:"texts" placeholder:"PATH" help:"Your texts: a chat, mailbox, table, note, document or export, a zip file, or a folder of these; see docs/texts.md."`
+	importFlags
+	DryRun bool `group:"texts" help:"Show what --history imports, and stop: senders, dates, samples, and what is left out and why."`
 	promptFlags
 	trainingFlags
 	MaxItems int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
@@ -35,6 +36,7 @@ Ctrl-C stops after the current step and writes a checkpoint. The same command wi
 
   nextquill personalize --history posts.jsonl
   nextquill personalize --history notes/ --epochs 5 --rank 16
+  nextquill personalize --history mail.mbox --me ann@example.org
   nextquill personalize --history posts.jsonl --preset contextsft --out out/plain
   nextquill personalize --history newer.jsonl --from out/adapter --out out/further
 
@@ -46,11 +48,14 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 		return fault.New(fault.Missing, "--history", "", "is missing").
 			WithRemedy("set a file or folder, such as --history posts.jsonl; for the sample writer use `nextquill run`")
 	}
-	items, err := readTexts(c.History)
+	if c.DryRun {
+		return a.dryRun(c.History, c.importFlags)
+	}
+	items, err := a.readTexts(c.History, c.importFlags)
 	if err != nil {
 		return err
 	}
-	training, heldout, err := history.SplitFraction(items, c.Heldout)
+	training, heldout, err := a.split(items, c.Heldout)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,9 @@ import (
 )
 
 type runCmd struct {
-	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: the sample writer."`
+	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a chat, mailbox, table, note, document or export, a zip file, or a folder of these; see docs/texts.md. Default: the sample writer."`
+	importFlags
+	DryRun bool `group:"texts" help:"Show what --history imports, and stop: senders, dates, samples, and what is left out and why."`
 	promptFlags
 	trainingFlags
 	MaxItems   int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (${maxItems})."`
@@ -36,10 +38,15 @@ Writes OUT/adapter (PEFT's format) and OUT/report.html, a self-contained page fo
 Without --history it uses the sample writer: Ambrose Bierce, The Devil's Dictionary.
 
   nextquill run
-  nextquill run --history posts.jsonl --writer Ann --out out/ann`
+  nextquill run --history posts.jsonl --writer Ann --out out/ann
+  nextquill run --history "WhatsApp Chat with Tom.txt" --me Ann --dry-run
+  nextquill run --history Takeout.zip --me ann@example.org`
 }
 
 func (c runCmd) Run(ctx context.Context, a *app) (err error) {
+	if c.DryRun {
+		return a.dryRun(c.History, c.importFlags)
+	}
 	if c.Get {
 		if err := a.getKnown(ctx, c.globals); err != nil {
 			return err
@@ -185,11 +192,11 @@ func (c runCmd) texts(ctx context.Context, j *job) (corpus, error) {
 		}
 		return j.putCorpus(ctx, training, heldout, "the sample writer", true)
 	}
-	items, err := readTexts(c.History)
+	items, err := j.readTexts(c.History, c.importFlags)
 	if err != nil {
 		return corpus{}, err
 	}
-	training, heldout, err := history.SplitFraction(items, c.Heldout)
+	training, heldout, err := j.split(items, c.Heldout)
 	if err != nil {
 		return corpus{}, err
 	}
@@ -252,6 +259,12 @@ func (c runCmd) command(a *app) string {
 	args := []string{"nextquill", "run"}
 	if c.History != "" {
 		args = append(args, "--history", c.History)
+		for _, me := range c.Me {
+			args = append(args, "--me", quoteArgument(me))
+		}
+		if c.TextColumn != "" {
+			args = append(args, "--text-column", quoteArgument(c.TextColumn))
+		}
 	}
 	if a.Model != "" {
 		args = append(args, "--model", a.Model)

@@ -14,7 +14,8 @@ import (
 type writeCmd struct {
 	Text string `arg:"" optional:"" help:"What to write about: the value of the first context field of the writer's texts."`
 	contextFlags
-	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a .jsonl, .csv or .txt file, or a folder of Markdown. Default: the texts of the last run."`
+	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a chat, mailbox, table, note, document or export, a zip file, or a folder of these; see docs/texts.md. Default: the texts of the last run."`
+	importFlags
 	promptFlags
 	Adapter []string `group:"texts" sep:"none" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model; repeat the flag to compare drafts. Default: OUT/adapter."`
 	Chat    bool     `group:"texts" help:"Send TEXT as a message to the model, with its chat template. This is the default if --model has a chat template and there is no adapter or history for it."`
@@ -46,7 +47,7 @@ func (c writeCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	s := &experiment{job: j, retrieval: c.retrieval(), template: c.template()}
-	if s.corpus, err = j.corpusFor(ctx, c.History); err != nil {
+	if s.corpus, err = j.corpusFor(ctx, c.History, c.importFlags); err != nil {
 		return err
 	}
 	about, err := c.request(c.Text, s.train)

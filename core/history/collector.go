@@ -61,6 +61,6 @@ func (c *collector) done() ([]Item, error) {
 	if len(c.items) == 0 {
 		return nil, fault.New(fault.Missing, c.s.name, "", "holds no item").WithRemedy("add at least one text")
 	}
-	assignIDs(c.items)
+	AssignIDs(c.items)
 	return c.items, nil
 }

@@ -58,9 +58,9 @@ func chronological(items []Item, chosen []int) []int {
 	return out
 }
 
-// assignIDs derives missing IDs from the content, so that importing a file again gives the same
+// AssignIDs derives missing IDs from the content, so that importing a file again gives the same
 // IDs. Equal items are numbered.
-func assignIDs(items []Item) {
+func AssignIDs(items []Item) {
 	taken := make(map[string]bool, len(items))
 	for _, it := range items {
 		if it.ID != "" {
@@ -88,7 +88,7 @@ func assignIDs(items []Item) {
 	}
 }
 
-// contentID is 64 bits of FNV-1a. On a collision assignIDs adds a number.
+// contentID is 64 bits of FNV-1a. On a collision AssignIDs adds a number.
 func contentID(it Item) string {
 	h := fnv.New64a()
 	put := func(s string) { fmt.Fprintf(h, "%d:%s", len(s), s) } // lengths make the encoding unambiguous

@@ -1,0 +1,145 @@
+// Package importer turns the files that people have into the texts of one person.
+//
+//	Read, ReadFS   import a file or a folder
+//	Result         the person's texts, the senders, and what was left out and why
+//
+// It reads chats, mailboxes, tables, notes, documents and archives of social networks. Where a
+// file has several senders, only the texts of the chosen ones (Options.Me) become items; the
+// messages of the others become context ("to", "in reply to"). It uses no operating system calls,
+// so it also compiles for js and wasip1. The exchange format of the items is JSONL, see
+// history.WriteJSONL.
+package importer
+
+import (
+	"io"
+	"io/fs"
+	"time"
+
+	"nextquill/core/fault"
+	"nextquill/core/history"
+)
+
+// Options of an import.
+type Options struct {
+	// Me are the names or addresses of the person. Case is ignored. Empty: the only sender, or, if
+	// there are several, no choice (see Result.Choose).
+	Me []string
+	// TextColumn is the column of a table, or the key of a JSON object, that has the text. Empty:
+	// the first of a list of usual names, such as text, body and content.
+	TextColumn string
+	Limits     Limits
+}
+
+// Limits bound what an import reads and keeps. A zero field means its default.
+type Limits struct {
+	File     int64 // bytes of one file after decompression, except a mailbox; default 256 MiB
+	Total    int64 // bytes of all files after decompression; default 8 GiB
+	Mail     int   // bytes of one message in a mailbox; the rest is skipped; default 32 MiB
+	Text     int   // bytes of one text; default 2 MiB
+	Texts    int64 // bytes of all texts; default 48 MiB for items, and 256 MiB with other senders
+	Items    int   // items; the newest are kept; default 100 000
+	Messages int   // messages of all senders; default 1 000 000
+	Files    int   // files of a folder or an archive; default 200 000
+}
+
+func (l Limits) orDefault() Limits {
+	set := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	set64 := func(v *int64, d int64) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	set64(&l.File, 256<<20)
+	set64(&l.Total, 8<<30)
+	set64(&l.Texts, 48<<20)
+	set(&l.Mail, 32<<20)
+	set(&l.Text, 2<<20)
+	set(&l.Items, 100_000)
+	set(&l.Messages, 1_000_000)
+	set(&l.Files, 200_000)
+	return l
+}
+
+// Result is what an import found.
+type Result struct {
+	Senders []Sender       // of chats and mail, most messages first; empty for notes and tables
+	Choose  bool           // several senders and no choice: Items has only texts without a sender
+	Items   []history.Item // in the order of the files, with ids
+	LeftOut []LeftOut      // most frequent first
+	Notes   []LeftOut      // what was imported with a change, such as a time that is not understood
+	From    time.Time      // time of the oldest item; zero if no item has a time
+	To      time.Time      // time of the newest item
+}
+
+// Sender is one person or address that wrote messages.
+type Sender struct {
+	Name    string // as the files spell it; may be empty if Address is set
+	Address string // of mail, in lower case
+	Count   int    // messages with a text of their own
+	Sample  string // one line of one message
+	Likely  bool   // the sender that is probably the person who exported the files
+	Chosen  bool   // the texts of this sender are in Items
+}
+
+// Label is "Name <address>", or the part that is known.
+func (s Sender) Label() string {
+	switch {
+	case s.Address == "":
+		return s.Name
+	case s.Name == "" || s.Name == s.Address:
+		return s.Address
+	}
+	return s.Name + " <" + s.Address + ">"
+}
+
+// ID is the value of Options.Me that selects the sender: the name or the address.
+func (s Sender) ID() string {
+	if s.Address != "" {
+		return s.Address
+	}
+	return s.Name
+}
+
+// LeftOut counts what was left out, or changed, for one reason.
+type LeftOut struct {
+	Reason string
+	Count  int
+	Places []string // the first few places: a file, or a file and a line
+}
+
+// Read imports one file of size bytes. The name is used for messages and, with the content, to
+// recognize the format; modified is the time of a plain text.
+func Read(r io.ReaderAt, size int64, name string, modified time.Time, o Options) (Result, error) {
+	in := newInput(o)
+	f := file{name: name, size: size, modified: modified, open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(r, 0, size)), nil
+	}, at: r}
+	in.single = true
+	if err := in.files([]file{f}); err != nil {
+		return Result{}, err
+	}
+	return in.result(name)
+}
+
+// ReadFS imports a folder and its subfolders. The name of the folder is used for messages. Names
+// that start with a dot are skipped. Files that cannot be imported are listed in Result.LeftOut.
+func ReadFS(fsys fs.FS, name string, o Options) (Result, error) {
+	in := newInput(o)
+	files, err := in.walk(fsys, name)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := in.files(files); err != nil {
+		return Result{}, err
+	}
+	return in.result(name)
+}
+
+// bad is a fault for a file or a part of it. Its place is where: field.
+func bad(kind fault.Kind, where, field, format string, args ...any) *fault.Error {
+	return fault.New(kind, where, field, format, args...)
+}

@@ -1,0 +1,152 @@
+package prose
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"nextquill/core/history"
+)
+
+var nameDate = regexp.MustCompile(`^(\d{4})[-_. ]?(\d{2})[-_. ]?(\d{2})(?:\D|$)`)
+
+// DateInName returns the date at the start of a file name, or the zero time.
+func DateInName(name string) time.Time {
+	m := nameDate.FindStringSubmatch(name)
+	if m == nil {
+		return time.Time{}
+	}
+	t, err := time.Parse("2006-01-02", m[1]+"-"+m[2]+"-"+m[3])
+	if err != nil || t.Year() < 1900 {
+		return time.Time{}
+	}
+	return t
+}
+
+var (
+	comments   = regexp.MustCompile(`(?s)%%.*?%%|<!--.*?-->`)
+	embeds     = regexp.MustCompile(`!\[\[[^\[\]\n]*\]\]|!\[[^\[\]\n]*\]\([^()\n]*\)`)
+	wikiLinks  = regexp.MustCompile(`\[\[([^\[\]|\n]*)(?:\|([^\[\]\n]*))?\]\]`)
+	textLinks  = regexp.MustCompile(`\[([^\[\]\n]+)\]\((?:[^()\n]|\([^()\n]*\))*\)`)
+	checkboxes = regexp.MustCompile(`(?m)^(\s*)(?:[-*+]|\d+[.)]) \[[ xX/><!?-]\] +`)
+	blockIDs   = regexp.MustCompile(`(?m)[ \t]+\^[A-Za-z0-9-]+$`)
+	callouts   = regexp.MustCompile(`(?m)^(\s*>\s*)\[![\w-]+\][-+]?[ \t]*`)
+	blankLines = regexp.MustCompile(`\n{3,}`)
+)
+
+// queries are the languages of code blocks that programs fill in: they are no words of the person.
+var queries = setOf("dataview", "dataviewjs", "query", "tasks", "templater", "button", "mermaid", "meta-bind", "chart",
+	"tracker", "excalidraw", "kanban")
+
+// PlainMarkdown makes plain words of links, checkboxes and the marks of Obsidian. Other Markdown
+// stays as written. Code blocks are unchanged, except queries, which go.
+func PlainMarkdown(s string) string {
+	var out, prose []string
+	flush := func() {
+		if len(prose) > 0 {
+			out = append(out, plainProse(strings.Join(prose, "\n")))
+		}
+		prose = nil
+	}
+	fence, drop := "", false
+	for line := range strings.SplitSeq(s, "\n") {
+		trimmed := strings.TrimLeft(line, " \t")
+		mark := fenceOf(trimmed)
+		switch {
+		case fence == "" && mark != "":
+			flush()
+			fence = mark
+			language := strings.ToLower(strings.TrimSpace(strings.TrimLeft(trimmed, "`~")))
+			language, _, _ = strings.Cut(language, " ")
+			if drop = queries[language]; !drop {
+				out = append(out, line)
+			}
+		case fence != "":
+			if !drop {
+				out = append(out, line)
+			}
+			if strings.HasPrefix(mark, fence) && strings.Trim(trimmed, "`~ \t") == "" {
+				fence = ""
+			}
+		default:
+			prose = append(prose, line)
+		}
+	}
+	flush()
+	return blankLines.ReplaceAllString(strings.TrimSpace(strings.Join(out, "\n")), "\n\n")
+}
+
+// fenceOf returns the run of backquotes or tildes that starts a line, if it is a fence.
+func fenceOf(line string) string {
+	for _, c := range []string{"`", "~"} {
+		n := len(line) - len(strings.TrimLeft(line, c))
+		if n >= 3 {
+			return line[:n]
+		}
+	}
+	return ""
+}
+
+func plainProse(s string) string {
+	s = comments.ReplaceAllString(s, "")
+	s = embeds.ReplaceAllString(s, "")
+	s = wikiLinks.ReplaceAllStringFunc(s, func(m string) string {
+		part := wikiLinks.FindStringSubmatch(m)
+		if part[2] != "" {
+			return part[2]
+		}
+		return strings.NewReplacer("#^", " ", "#", " ").Replace(strings.TrimLeft(part[1], "#^"))
+	})
+	s = textLinks.ReplaceAllString(s, "$1")
+	s = checkboxes.ReplaceAllString(s, "$1")
+	s = callouts.ReplaceAllString(s, "$1")
+	return blockIDs.ReplaceAllString(s, "")
+}
+
+// FrontMatter separates the head of a note from its body: YAML between two lines ---, TOML between
+// two lines +++, or a JSON object. White space behind the marks and blank lines before the head are
+// allowed. A head without any key is text.
+func FrontMatter(s string) ([]history.Field, string) {
+	lines := strings.SplitAfter(s, "\n")
+	first := 0
+	for first < len(lines) && strings.TrimSpace(lines[first]) == "" {
+		first++
+	}
+	if first == len(lines) {
+		return nil, s
+	}
+	mark := strings.TrimRight(lines[first], " \t\n")
+	if mark != "---" && mark != "+++" {
+		return nil, s
+	}
+	for i := first + 1; i < len(lines) && i < first+2000; i++ {
+		end := strings.TrimRight(lines[i], " \t\n")
+		if end != mark && (mark != "---" || end != "...") {
+			continue
+		}
+		head, body := strings.Join(lines[first+1:i], ""), strings.Join(lines[i+1:], "")
+		if strings.TrimSpace(head) == "" && i == first+1 {
+			return nil, body
+		}
+		var fields []history.Field
+		ok := false
+		if mark == "---" {
+			fields, ok = yamlFields(head)
+		} else {
+			fields, ok = tomlFields(head)
+		}
+		if !ok {
+			return nil, s
+		}
+		return fields, body
+	}
+	return nil, s
+}
+
+func setOf(words ...string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range words {
+		out[w] = true
+	}
+	return out
+}

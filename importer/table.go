@@ -1,0 +1,312 @@
+package importer
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"nextquill/core/fault"
+	"nextquill/core/history"
+	"nextquill/importer/prose"
+)
+
+// textNames are the usual names of the column or key with the text, best first.
+var textNames = []string{"text", "body", "content", "contents", "message", "full_text", "post", "comment", "entry", "note",
+	"selftext", "description", "texte", "texto", "testo", "nachricht", "mensaje", "mensagem", "messaggio", "inhalt",
+	"contenu", "contenido", "conteúdo", "bericht", "tekst", "текст", "сообщение", "本文", "正文", "内容"}
+
+var (
+	timeNames = set("time", "date", "timestamp", "created_at", "createdat", "created_utc", "created", "published", "sent",
+		"datum", "fecha", "data", "datetime", "дата", "日付", "日期", "creationdate")
+	idNames     = set("id")
+	senderNames = set("sender", "author", "from", "speaker", "username", "sender_name", "sender name", "from_name",
+		"author_name", "absender", "autor", "auteur", "autore", "remitente", "remetente", "mittente", "expéditeur", "afzender",
+		"отправитель", "автор", "送信者", "发件人")
+	subjectNames = map[string]string{"subject": "subject", "betreff": "subject", "asunto": "subject", "assunto": "subject",
+		"objet": "subject", "oggetto": "subject", "onderwerp": "subject"}
+)
+
+// pick returns the index of the text column, or -1. An exact name has precedence over one that
+// differs in case.
+func pick(columns []string, wanted string) int {
+	names := textNames
+	if wanted != "" {
+		names = []string{wanted}
+	}
+	for _, name := range names {
+		for i, c := range columns {
+			if c == name {
+				return i
+			}
+		}
+		for i, c := range columns {
+			if strings.EqualFold(c, name) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// table imports CSV or TSV whose first row names the columns.
+func (in *input) table(f file, text string) error {
+	text = strings.TrimPrefix(text, "\ufeff")
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
+	comma, skipped := rune(0), 0
+	if m := sepLine.FindStringSubmatch(text); m != nil {
+		comma, text, skipped = []rune(strings.ReplaceAll(m[1], `\t`, "\t"))[0], text[len(m[0]):], 1
+	}
+	for strings.HasPrefix(text, "\n") || strings.HasPrefix(text, "\r\n") {
+		text, skipped = text[strings.IndexByte(text, '\n')+1:], skipped+1
+	}
+	if comma == 0 {
+		comma = separator(text)
+	}
+	if comma == '"' || comma == '\r' || comma == '\n' || comma == 0xfffd {
+		comma = ','
+	}
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
+	header, err := r.Read()
+	if err == io.EOF {
+		return bad(fault.Missing, f.name, "", "holds no row").WithRemedy("add a row with the names of the columns")
+	}
+	if err != nil {
+		return bad(fault.Malformed, f.name, "line 1", "cannot be read").WithCause(err)
+	}
+	for i := range header {
+		header[i] = strings.TrimSpace(header[i])
+	}
+	authors := -1 // the column of the senders
+	for i, name := range header {
+		if authors < 0 && senderNames[strings.ToLower(name)] {
+			authors = i
+		}
+	}
+	column := pick(header, in.o.TextColumn)
+	if column < 0 {
+		shown := prose.OneLine(strings.Join(header, ", "), 200)
+		if in.o.TextColumn != "" {
+			return bad(fault.Missing, f.name, "", "no column is named %s", fault.Quote(in.o.TextColumn)).
+				WithRemedy("use one of: %s", shown)
+		}
+		return bad(fault.Missing, f.name, "", "no column is named text").
+			WithRemedy("name the column of the texts with --text-column NAME; the columns are: %s", shown)
+	}
+	rows := 0
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return nil
+		}
+		line := skipped + 1
+		var parse *csv.ParseError
+		if errors.As(err, &parse) {
+			in.leave("the row is not valid CSV", fmt.Sprintf("%s: line %d", f.name, skipped+parse.Line))
+			continue
+		}
+		if err != nil {
+			return unreadable(f, err)
+		}
+		if n, _ := r.FieldPos(0); n > 0 {
+			line = skipped + n
+		}
+		place := fmt.Sprintf("%s: line %d", f.name, line)
+		if rows++; rows > in.lim.Messages {
+			return bad(fault.TooLarge, f.name, "", "the table has too many rows").WithLimit("%d", in.lim.Messages).
+				WithRemedy("split it into several files")
+		}
+		if len(row) > len(header) {
+			in.leave("the row has more cells than the first row", place)
+			continue
+		}
+		if column >= len(row) {
+			in.leave("has no text", place)
+			continue
+		}
+		if authors >= 0 && (authors >= len(row) || strings.TrimSpace(row[authors]) == "") {
+			in.leave("the message has no sender", place)
+			continue
+		}
+		m := message{conversation: "table " + f.name, place: place, text: row[column], thread: authors >= 0}
+		for i, cell := range row {
+			if i != column {
+				in.cell(&m, header[i], cell)
+			}
+		}
+		in.add(m)
+	}
+}
+
+var sepLine = regexp.MustCompile(`(?i)\A"?sep=(\\t|[^\r\n"])"?\r?\n`)
+
+// cell takes a cell, or the value of a key, next to the text.
+func (in *input) cell(m *message, name, value string) {
+	lower := strings.ToLower(name)
+	switch {
+	case strings.TrimSpace(value) == "":
+	case senderNames[lower] && m.sender == (person{}):
+		m.sender = person{name: prose.OneLine(value, 200)}
+	case idNames[lower] && m.id == "":
+		m.id = prose.OneLine(value, 200)
+	case timeNames[lower] && m.time.IsZero():
+		t, ok := prose.ParseTime(value)
+		if !ok {
+			in.note("the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z", m.place)
+			return
+		}
+		m.time = t
+	case subjectNames[lower] != "" && m.subject == "":
+		m.subject = value
+	case (lower == "to") && m.to == "":
+		m.to = value
+	default:
+		m.fields = append(m.fields, history.Field{Name: name, Value: value})
+	}
+}
+
+// separator finds the separator of a table: the one that is most frequent outside quotes in the
+// first row.
+func separator(text string) rune {
+	counts := map[rune]int{}
+	quoted := false
+	for _, c := range text[:min(len(text), 64<<10)] {
+		if c == '"' {
+			quoted = !quoted
+		}
+		if quoted {
+			continue
+		}
+		if c == '\n' {
+			break
+		}
+		counts[c]++
+	}
+	best := ','
+	for _, c := range []rune{';', '\t', '|'} {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+// jsonl imports a file with one JSON object per line: an item, a chat with a model, or a record of a
+// social network.
+func (in *input) jsonl(f file, text string) error {
+	number := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		place := fmt.Sprintf("%s: line %d", f.name, number)
+		if err := in.jsonLine(f, place, number, line); err != nil {
+			in.leaveFault(err, place)
+		}
+	}
+	return nil
+}
+
+func (in *input) jsonLine(f file, place string, number int, line string) error {
+	field := fmt.Sprintf("line %d", number)
+	if line[0] == '[' && number == 1 && jsonValid(line) {
+		return in.jsonList(f, []byte(line))
+	}
+	var o object
+	if err := json.Unmarshal([]byte(line), &o); err != nil || o == nil {
+		f := bad(fault.Malformed, f.name, field, "is not an item in JSON").
+			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}`)
+		if err != nil {
+			f = f.WithCause(err)
+		}
+		return f
+	}
+	switch {
+	case o.has("mapping"):
+		in.chatGPT(f, o, place)
+	case in.isTurns(o.list("messages")) || in.isTurns(o.list("conversations")) || o.has("chat_messages"):
+		in.turns(f, o, place)
+	case in.bluesky(f, o, place):
+	default:
+		return in.jsonItem(place, f, []byte(line))
+	}
+	return nil
+}
+
+// itemKey returns the key with the text of an item, or "".
+func (in *input) itemKey(o object) string {
+	keys := textNames
+	if in.o.TextColumn != "" {
+		keys = []string{in.o.TextColumn}
+	}
+	for _, k := range keys {
+		if raw, ok := o[k]; ok && len(raw) > 0 && raw[0] == '"' {
+			return k
+		}
+	}
+	return ""
+}
+
+// jsonItem imports an item: a text with its context, as core/history writes it.
+func (in *input) jsonItem(place string, f file, raw []byte) error {
+	var o object
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return bad(fault.Malformed, place, "", "is not an item in JSON").WithCause(err)
+	}
+	key := in.itemKey(o)
+	if key == "" {
+		e := bad(fault.Missing, f.name, strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": "), "has no text").
+			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}, ` +
+				`or name the key of the texts with --text-column`)
+		return e
+	}
+	m := message{conversation: "items " + f.name, place: place, text: o.str(key)}
+	skip := set(key)
+	if c := o["context"]; len(c) > 0 {
+		skip["context"] = true
+		if c[0] == '{' {
+			m.fields = fieldsOf(c, nil)
+		} else {
+			m.fields = append(m.fields, history.Field{Name: "context", Value: scalar(c)})
+		}
+	}
+	for name := range o { // such as the creator of Google Chat
+		if who := o.object(name); who != nil && (senderNames[strings.ToLower(name)] || name == "creator" || name == "user") {
+			m.sender = person{name: cmp.Or(who.str("name"), who.str("display_name"), who.str("username"), who.str("email"),
+				who.str("id"))}
+		}
+	}
+	context := m.fields
+	m.fields = nil
+	for _, field := range fieldsOf(raw, skip) {
+		in.cell(&m, field.Name, field.Value)
+	}
+	// The written order of the context is the order of the prompt: no field is moved to the front.
+	m.fields = append(context, append(named(&m), m.fields...)...)
+	in.add(m)
+	return nil
+}
+
+// named takes the fields to and subject of a message back as context fields.
+func named(m *message) (out []history.Field) {
+	out = append(out, history.Field{Name: "to", Value: m.to}, history.Field{Name: "subject", Value: m.subject})
+	m.to, m.subject = "", ""
+	return out
+}
+
+func set(words ...string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range words {
+		out[w] = true
+	}
+	return out
+}
