@@ -299,8 +299,8 @@ func labels(senders []Sender) string {
 }
 
 // choose returns a function that tells whether a message is the person's, and whether a name of me
-// matched a sender. Without names, the person is the sender that a conversation marks as certain, or
-// the only sender of the others.
+// matched a sender. Without names, the person is the sender that a conversation marks as certain,
+// or the only sender of the others.
 func (b *builder) choose(senders []*known, me []string, r *Result) (func(message) bool, bool) {
 	taken := map[string]bool{}
 	for _, s := range senders {
@@ -476,7 +476,12 @@ func contextOf(fields []history.Field) []history.Field {
 	var out []history.Field
 	used := map[string]bool{}
 	for _, f := range fields {
-		name, value := prose.Cut(prose.OneLine(f.Name, maxFieldName), maxFieldName), clean(prose.Cut(f.Value, maxValue))
+		name, value := prose.Cut(
+			prose.OneLine(f.Name, maxFieldName),
+			maxFieldName,
+		), clean(
+			prose.Cut(f.Value, maxValue),
+		)
 		if name == "" || value == "" || used[name] || len(out) == maxFields {
 			continue
 		}

@@ -73,7 +73,8 @@ func objects(raw json.RawMessage) []object {
 func (in *input) json(f file, text string) error {
 	data := []byte(strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")))
 	if !json.Valid(data) {
-		if first, rest, ok := strings.Cut(string(data), "\n"); ok && jsonValid(first) && strings.TrimSpace(rest) != "" {
+		if first, rest, ok := strings.Cut(string(data), "\n"); ok && jsonValid(first) &&
+			strings.TrimSpace(rest) != "" {
 			return in.jsonl(f, text)
 		}
 		var v any
@@ -166,7 +167,13 @@ func (in *input) jsonList(f file, data []byte) error {
 		}
 	}
 	switch f.base() {
-	case "users.json", "channels.json", "integration_logs.json", "canvases.json", "dms.json", "groups.json", "mpims.json":
+	case "users.json",
+		"channels.json",
+		"integration_logs.json",
+		"canvases.json",
+		"dms.json",
+		"groups.json",
+		"mpims.json":
 		if len(in.names) > 0 {
 			in.leave("settings of an export", f.name)
 			return nil
@@ -198,8 +205,10 @@ func (in *input) jsonList(f file, data []byte) error {
 	case sample.has("ID", "Contents"):
 		for i, o := range list {
 			t, _ := prose.ParseTime(o.str("Timestamp"))
-			in.add(message{place: fmt.Sprintf("%s: item %d", f.name, i+1), text: discordText(o.str("Contents")), time: t,
-				id: o.str("ID")})
+			in.add(
+				message{place: fmt.Sprintf("%s: item %d", f.name, i+1), text: discordText(o.str("Contents")), time: t,
+					id: o.str("ID")},
+			)
 		}
 	case sample.has("tweet") || sample.has("full_text"):
 		in.tweets(f, list)
@@ -531,8 +540,10 @@ func (in *input) discord(f file, o object) {
 			to = channel.str("name")
 		}
 		t, _ := prose.ParseTime(m.str("timestamp"))
-		in.add(message{conversation: conversation, place: place, sender: p, text: discordText(m.str("content")), time: t,
-			id: m.str("id"), parent: m.object("reference").str("messageId"), to: to, thread: true})
+		in.add(
+			message{conversation: conversation, place: place, sender: p, text: discordText(m.str("content")), time: t,
+				id: m.str("id"), parent: m.object("reference").str("messageId"), to: to, thread: true},
+		)
 	}
 }
 

@@ -35,8 +35,8 @@ var refused = map[string]string{
 	".tar":   "only zip archives are read; extract it and import the folder",
 }
 
-// textFormats are the extensions that are read inside folders and archives. Other files have no texts of
-// the person: pictures, programs, settings.
+// textFormats are the extensions that are read inside folders and archives. Other files have no
+// texts of the person: pictures, programs, settings.
 var textFormats = map[string]bool{
 	"": true, ".txt": true, ".text": true, ".md": true, ".markdown": true, ".mdown": true, ".json": true, ".jsonl": true,
 	".ndjson": true, ".csv": true, ".tsv": true, ".tab": true, ".eml": true, ".emlx": true, ".mbox": true, ".mbx": true,
@@ -134,7 +134,8 @@ func (in *input) text(f file, data []byte, text string) error {
 		if first, _, _ := strings.Cut(trimmed, "\n"); jsonValid(first) {
 			return in.jsonl(f, text)
 		}
-	case strings.HasPrefix(strings.ToLower(trimmed), "<!doctype html"), strings.HasPrefix(strings.ToLower(trimmed), "<html"):
+	case strings.HasPrefix(strings.ToLower(trimmed), "<!doctype html"),
+		strings.HasPrefix(strings.ToLower(trimmed), "<html"):
 		return in.html(f, data)
 	}
 	if isUnknownChat(text) {
@@ -146,8 +147,10 @@ func (in *input) text(f file, data []byte, text string) error {
 }
 
 // chatLine is a line of a log: a time, a name, and a text.
-var chatLine = regexp.MustCompile(`^\[?(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?[T ])?\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?\]?[\s-]+` +
-	`<?([^:<>\t]{1,40})(?:: |> |\t)`)
+var chatLine = regexp.MustCompile(
+	`^\[?(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?[T ])?\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?\]?[\s-]+` +
+		`<?([^:<>\t]{1,40})(?:: |> |\t)`,
+)
 
 // isUnknownChat recognizes the log of a chat in no known format, such as that of LINE or IRC: most
 // lines have a time and a name, and there are several names.

@@ -33,7 +33,12 @@ func TestTables(t *testing.T) {
 			require.NotEmpty(t, r.Items[0].Context)
 		})
 	}
-	r := read(t, "t.csv", "id,text,date\n1,A,2024-03-25\n1,B,20240326\n2,C,45429\n3,,x\n4,D,E,F,G\n1,A,2024-03-25\n", Options{})
+	r := read(
+		t,
+		"t.csv",
+		"id,text,date\n1,A,2024-03-25\n1,B,20240326\n2,C,45429\n3,,x\n4,D,E,F,G\n1,A,2024-03-25\n",
+		Options{},
+	)
 	require.Equal(t, []string{"A", "B", "C"}, texts(r))
 	require.Equal(t, "1", r.Items[0].ID)
 	require.NotEqual(t, "1", r.Items[1].ID, "the same id with another text is another text")
@@ -76,7 +81,11 @@ func TestJSONItems(t *testing.T) {
 	require.Equal(t, []history.Field{{Name: "mood", Value: "good"}}, r.Items[1].Context)
 	require.Len(t, r.LeftOut, 2)
 	require.Equal(t, []string{"a.jsonl: line 5"}, r.LeftOut[1].Places)
-	require.Equal(t, []string{"Eins", "Zwei"}, texts(read(t, "a.json", `[{"text":"Eins"},{"text":"Zwei"},{"x":1}]`, Options{})))
+	require.Equal(
+		t,
+		[]string{"Eins", "Zwei"},
+		texts(read(t, "a.json", `[{"text":"Eins"},{"text":"Zwei"},{"x":1}]`, Options{})),
+	)
 	require.Equal(t, []string{"Eins"}, texts(read(t, "a.json", `["Eins"]`, Options{})))
 	require.Equal(t, []string{"q"}, texts(read(t, "a.json", `[{"frage":"q"}]`, Options{TextColumn: "frage"})))
 	for _, c := range []string{`{"a":1}`, `[1]`, `{"text":`, `nonsense`} {
@@ -139,17 +148,30 @@ func TestMarkdownFolders(t *testing.T) {
 func TestObsidian(t *testing.T) {
 	in := "# Head\n[[Ana]] and [[a/b|the garden]] with [a link](https://x.org/(y)) ![[pic.png]] ![alt](p.png)\n" +
 		"- [ ] one\n- [x] two ^abc\n> [!note] Title\n> text\n%% hidden %%\n```dataview\nLIST\n```\n```go\n[[x]]\n```\n"
-	require.Equal(t, "# Head\nAna and the garden with a link  \none\ntwo\n> Title\n> text\n\n```go\n[[x]]\n```", prose.PlainMarkdown(in))
+	require.Equal(
+		t,
+		"# Head\nAna and the garden with a link  \none\ntwo\n> Title\n> text\n\n```go\n[[x]]\n```",
+		prose.PlainMarkdown(in),
+	)
 }
 
 func TestDocuments(t *testing.T) {
-	docx := zipOf(t, map[string]string{"[Content_Types].xml": "<x/>", "word/document.xml": `<w:document xmlns:w="w"><w:body>
+	docx := zipOf(
+		t,
+		map[string]string{"[Content_Types].xml": "<x/>", "word/document.xml": `<w:document xmlns:w="w"><w:body>
 		<w:p><w:r><w:t>Erster </w:t></w:r><w:r><w:t>Absatz</w:t></w:r><w:del><w:r><w:delText>weg</w:delText><w:t>weg</w:t></w:r></w:del></w:p>
-		<w:p><w:r><w:instrText>PAGE</w:instrText><w:t>Zwei</w:t><w:br/><w:t>Zeilen</w:t></w:r></w:p></w:body></w:document>`})
+		<w:p><w:r><w:instrText>PAGE</w:instrText><w:t>Zwei</w:t><w:br/><w:t>Zeilen</w:t></w:r></w:p></w:body></w:document>`},
+	)
 	require.Equal(t, []string{"Erster Absatz\nZwei\nZeilen"}, texts(read(t, "a.docx", docx, Options{})))
-	odt := zipOf(t, map[string]string{"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": `<office:document-content
+	odt := zipOf(
+		t,
+		map[string]string{
+			"mimetype": "application/vnd.oasis.opendocument.text",
+			"content.xml": `<office:document-content
 		xmlns:office="o" xmlns:text="t"><office:body><office:text><text:h>Titel</text:h><text:p>Ein <text:span>Satz</text:span>.<text:line-break/>Neu
-		<text:note><text:p>Fußnote</text:p></text:note></text:p></office:text></office:body></office:document-content>`})
+		<text:note><text:p>Fußnote</text:p></text:note></text:p></office:text></office:body></office:document-content>`,
+		},
+	)
 	require.Equal(t, []string{"Titel\nEin Satz.\nNeu"}, texts(read(t, "a.odt", odt, Options{})))
 	require.Equal(t, []string{"Titel\nEin Satz.\nNeu", "Erster Absatz\nZwei\nZeilen"}, func() []string {
 		r := readFolder(t, map[string]string{"a.odt": odt, "b.docx": docx}, Options{})
@@ -223,8 +245,16 @@ func TestSendersInTables(t *testing.T) {
 	require.Equal(t, []string{"sí"}, texts(r))
 	require.Equal(t, "hola", field(r.Items[0], "in reply to"))
 	require.Equal(t, 1, left(r)["the message has no sender"])
-	require.True(t, read(t, "t.jsonl", "{\"author\":\"A\",\"text\":\"x\"}\n{\"author\":\"B\",\"text\":\"y\"}\n", Options{}).Choose)
-	r = read(t, "t.jsonl", "{\"context\":{\"from\":\"A\"},\"text\":\"x\"}\n{\"context\":{\"from\":\"B\"},\"text\":\"y\"}\n", Options{})
+	require.True(
+		t,
+		read(t, "t.jsonl", "{\"author\":\"A\",\"text\":\"x\"}\n{\"author\":\"B\",\"text\":\"y\"}\n", Options{}).Choose,
+	)
+	r = read(
+		t,
+		"t.jsonl",
+		"{\"context\":{\"from\":\"A\"},\"text\":\"x\"}\n{\"context\":{\"from\":\"B\"},\"text\":\"y\"}\n",
+		Options{},
+	)
 	require.Equal(t, []string{"x", "y"}, texts(r), "context names the sender of another text")
 }
 
@@ -240,7 +270,14 @@ func TestOtherChatsInJSON(t *testing.T) {
 }
 
 func TestMaildir(t *testing.T) {
-	r := readFolder(t, map[string]string{"Sent/cur/1.M2.host:2,S": mailOf("Mine", "MIME-Version: 1.0"), "Sent/dovecot.index": "\x01\x00"}, Options{})
+	r := readFolder(
+		t,
+		map[string]string{
+			"Sent/cur/1.M2.host:2,S": mailOf("Mine", "MIME-Version: 1.0"),
+			"Sent/dovecot.index":     "\x01\x00",
+		},
+		Options{},
+	)
 	require.Equal(t, []string{"Mine"}, texts(r))
 	_, err := Read(strings.NewReader("hello\n\nyou"), 10, "a.mbox", when, Options{})
 	require.ErrorIs(t, err, fault.Malformed)

@@ -103,7 +103,12 @@ func TestWhatsAppHeads(t *testing.T) {
 		{"midnight", "3/25/24, 12:05 AM - ", "2024-03-25T00:05:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := read(t, "chat.txt", c.head+"Zoë O’Neil: erste Zeile: so\nzweite\r\n"+c.head+"Ed: hm\n", me("zoë o’neil"))
+			r := read(
+				t,
+				"chat.txt",
+				c.head+"Zoë O’Neil: erste Zeile: so\nzweite\r\n"+c.head+"Ed: hm\n",
+				me("zoë o’neil"),
+			)
 			require.Equal(t, []string{"erste Zeile: so\nzweite"}, texts(r))
 			require.Equal(t, c.want, r.Items[0].Time.Format(time.RFC3339))
 			require.Equal(t, "Ed", field(r.Items[0], "to"))
@@ -140,8 +145,10 @@ func TestWhatsAppNotesAreDropped(t *testing.T) {
 	for _, n := range notes {
 		b.WriteString("25/03/2024, 10:00 - Ana: " + n + "\n")
 	}
-	b.WriteString("25/03/2024, 10:01 - Ana: 3 < 4 and 5 > 4\n25/03/2024, 10:02 - Ana: IMG-1.jpg (file attached)\nLa playa\n" +
-		"25/03/2024, 10:03 - Ana: Sí <This message was edited>\n25/03/2024, 10:04 - Bo added Cy\n")
+	b.WriteString(
+		"25/03/2024, 10:01 - Ana: 3 < 4 and 5 > 4\n25/03/2024, 10:02 - Ana: IMG-1.jpg (file attached)\nLa playa\n" +
+			"25/03/2024, 10:03 - Ana: Sí <This message was edited>\n25/03/2024, 10:04 - Bo added Cy\n",
+	)
 	r := read(t, "group.txt", b.String(), Options{})
 	require.Equal(t, []string{"3 < 4 and 5 > 4", "La playa", "Sí"}, texts(r))
 	require.Equal(t, 2, left(r)["a note of the chat program"])
@@ -162,7 +169,12 @@ func TestWhatsAppLikelySender(t *testing.T) {
 }
 
 func TestReplies(t *testing.T) {
-	r := read(t, "c.txt", "25/03/2024, 10:00 - A: Where?\n25/03/2024, 10:01 - B: Here.\n28/03/2024, 10:02 - B: Later.\n", me("B"))
+	r := read(
+		t,
+		"c.txt",
+		"25/03/2024, 10:00 - A: Where?\n25/03/2024, 10:01 - B: Here.\n28/03/2024, 10:02 - B: Later.\n",
+		me("B"),
+	)
 	require.Equal(t, "Where?", field(r.Items[0], "in reply to"))
 	require.Equal(t, "", field(r.Items[1], "in reply to"), "three days later")
 }
@@ -181,7 +193,12 @@ func TestTelegram(t *testing.T) {
 	require.Equal(t, "Oli", field(r.Items[0], "to"))
 	require.True(t, read(t, "result.json", chat, Options{}).Choose)
 	all := `{"personal_information":{"user_id":9},"chats":{"list":[` + chat + `]}}`
-	require.Equal(t, []string{"Gern, um drei!"}, texts(read(t, "result.json", all, Options{})), "the export names its owner")
+	require.Equal(
+		t,
+		[]string{"Gern, um drei!"},
+		texts(read(t, "result.json", all, Options{})),
+		"the export names its owner",
+	)
 }
 
 func TestChatsWithModels(t *testing.T) {
@@ -231,9 +248,14 @@ func TestSlackDiscordMeta(t *testing.T) {
 	require.Equal(t, []string{"own"}, texts(read(t, "messages.json",
 		`[{"ID":12,"Timestamp":"2024-03-25 10:00:00","Contents":"own","Attachments":""}]`, Options{})))
 
-	r = read(t, "message_1.json", `{"participants":[{"name":"Ren\u00c3\u00a9"},{"name":"Kim"}],"title":"Ren\u00c3\u00a9","messages":[
+	r = read(
+		t,
+		"message_1.json",
+		`{"participants":[{"name":"Ren\u00c3\u00a9"},{"name":"Kim"}],"title":"Ren\u00c3\u00a9","messages":[
 		{"sender_name":"Kim","timestamp_ms":1711360801000,"content":"caf\u00c3\u00a9 ?"},
-		{"sender_name":"Ren\u00c3\u00a9","timestamp_ms":1711360800000,"content":"oui"}]}`, me("Kim"))
+		{"sender_name":"Ren\u00c3\u00a9","timestamp_ms":1711360800000,"content":"oui"}]}`,
+		me("Kim"),
+	)
 	require.Equal(t, []string{"café ?"}, texts(r))
 	require.Equal(t, "oui", field(r.Items[0], "in reply to"))
 	require.Equal(t, "René", field(r.Items[0], "to"))
@@ -258,7 +280,12 @@ func TestSocialArchives(t *testing.T) {
 	require.Subset(t, got, []string{"A < B", "agreed", "dm mine"})
 	require.NotContains(t, got, "dm theirs")
 
-	r = read(t, "Journal.json", `{"metadata":{},"entries":[{"uuid":"E","creationDate":"2024-03-25T10:00:00Z","text":"Один\\. ![](dayone-moment://A)\n\nДва","tags":["a","b"]}]}`, Options{})
+	r = read(
+		t,
+		"Journal.json",
+		`{"metadata":{},"entries":[{"uuid":"E","creationDate":"2024-03-25T10:00:00Z","text":"Один\\. ![](dayone-moment://A)\n\nДва","tags":["a","b"]}]}`,
+		Options{},
+	)
 	require.Equal(t, []string{"Один.\n\nДва"}, texts(r))
 	require.Equal(t, "a, b", field(r.Items[0], "tags"))
 
@@ -268,7 +295,12 @@ func TestSocialArchives(t *testing.T) {
 	require.Equal(t, []string{"Eins\nzwei\ndrei"}, texts(r))
 	require.Equal(t, "cw", field(r.Items[0], "subject"))
 
-	r = read(t, "posts.json", `[{"uri":"at://1","value":{"$type":"app.bsky.feed.post","text":"sky","createdAt":"2024-03-25T10:00:00Z"}},
-		{"$type":"app.bsky.feed.like","subject":{}},{"$type":"app.bsky.feed.post","text":"blue","createdAt":"2024-03-25T10:00:00Z"}]`, Options{})
+	r = read(
+		t,
+		"posts.json",
+		`[{"uri":"at://1","value":{"$type":"app.bsky.feed.post","text":"sky","createdAt":"2024-03-25T10:00:00Z"}},
+		{"$type":"app.bsky.feed.like","subject":{}},{"$type":"app.bsky.feed.post","text":"blue","createdAt":"2024-03-25T10:00:00Z"}]`,
+		Options{},
+	)
 	require.Equal(t, []string{"sky", "blue"}, texts(r))
 }

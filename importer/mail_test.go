@@ -73,17 +73,30 @@ func TestHTMLMail(t *testing.T) {
 		"style":   `<style>p { color: red }</style><script>var a = "<p>"</script><p>Mine</p><!-- if a > b -->`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, []string{"Mine"}, texts(read(t, "m.eml", mailOf(html, "Content-Type: text/html; charset=utf-8"), Options{})))
+			require.Equal(
+				t,
+				[]string{"Mine"},
+				texts(read(t, "m.eml", mailOf(html, "Content-Type: text/html; charset=utf-8"), Options{})),
+			)
 		})
 	}
-	require.Equal(t, "a\nb\n\nc  d\n1 < 2 é", prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false))
+	require.Equal(
+		t,
+		"a\nb\n\nc  d\n1 < 2 é",
+		prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false),
+	)
 }
 
 func TestFlowed(t *testing.T) {
 	body := "Ein Absatz, der \nweitergeht.\n\n >kein Zitat\n From hier\n> fremd \n> fremd\n-- \nSig\n"
 	r := read(t, "m.eml", mailOf(body, "Content-Type: text/plain; charset=utf-8; format=flowed"), Options{})
 	require.Equal(t, []string{"Ein Absatz, der weitergeht.\n\n>kein Zitat\nFrom hier"}, texts(r))
-	r = read(t, "m.eml", mailOf("日本 \n語\n", "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes"), Options{})
+	r = read(
+		t,
+		"m.eml",
+		mailOf("日本 \n語\n", "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes"),
+		Options{},
+	)
 	require.Equal(t, []string{"日本語"}, texts(r))
 }
 
@@ -157,5 +170,9 @@ func TestReceivedMailNeedsAChoice(t *testing.T) {
 	r := read(t, "m.eml", mailOf("Hello", "Delivered-To: bo@b.example"), Options{})
 	require.True(t, r.Choose)
 	require.Empty(t, r.Items)
-	require.Equal(t, []string{"Hello"}, texts(read(t, "m.eml", mailOf("Hello", "Delivered-To: ana@a.example"), Options{})))
+	require.Equal(
+		t,
+		[]string{"Hello"},
+		texts(read(t, "m.eml", mailOf("Hello", "Delivered-To: ana@a.example"), Options{})),
+	)
 }

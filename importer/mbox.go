@@ -14,9 +14,11 @@ import (
 	"nextquill/importer/mail"
 )
 
-// fromLine is the line before a message of a mailbox. It has an address or an id, and a date: a line
-// of a text that starts with "From " has no date.
-var fromLine = regexp.MustCompile(`^From (?:\S+ .*|- ?|\S+ ?)?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .*|\d{4}-\d\d-\d\d[ T])\d{1,2}:\d{2}`)
+// fromLine is the line before a message of a mailbox. It has an address or an id, and a date: a
+// line of a text that starts with "From " has no date.
+var fromLine = regexp.MustCompile(
+	`^From (?:\S+ .*|- ?|\S+ ?)?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .*|\d{4}-\d\d-\d\d[ T])\d{1,2}:\d{2}`,
+)
 
 // mbox imports a mailbox, one message at a time. It has no limit of its own on the size, only on a
 // message.

@@ -65,7 +65,8 @@ func (in *input) document(f file, z *zip.File, read func(*xml.Decoder, *strings.
 	return nil
 }
 
-// docxText reads the paragraphs of a Word document. Deleted text, fields' instructions and notes go.
+// docxText reads the paragraphs of a Word document. Deleted text, fields' instructions and notes
+// go.
 func docxText(d *xml.Decoder, b *strings.Builder, limit int) error {
 	text, skip := false, 0
 	for b.Len() <= limit {

@@ -18,7 +18,8 @@ func (in *input) html(f file, data []byte) error {
 				WithRemedy("export the chat as JSON")
 		}
 	}
-	if m := metaCharset.FindSubmatch(data[:min(len(data), 4096)]); ok && m != nil && !bytes.HasPrefix(data, []byte("\xff")) &&
+	if m := metaCharset.FindSubmatch(data[:min(len(data), 4096)]); ok && m != nil &&
+		!bytes.HasPrefix(data, []byte("\xff")) &&
 		!bytes.HasPrefix(data, []byte("\xfe")) {
 		text, _ = prose.DecodeCharset(data, string(m[1]))
 	}
@@ -30,4 +31,10 @@ var metaCharset = regexp.MustCompile(`(?i)<meta[^>]{0,200}charset=["']?([\w-]+)`
 
 // chatPages are marks of chats that were exported as HTML: Telegram, Discord, Facebook, Instagram.
 // They have the words of everybody.
-var chatPages = []string{`class="from_name"`, `class="chatlog__`, `class="_a6-g`, `class="_3-95 _a6-g`, `class="pam _3-95`}
+var chatPages = []string{
+	`class="from_name"`,
+	`class="chatlog__`,
+	`class="_a6-g`,
+	`class="_3-95 _a6-g`,
+	`class="pam _3-95`,
+}

@@ -96,8 +96,20 @@ func TestRunWithHistory(t *testing.T) {
 	}
 	file := filepath.Join(dir, "posts.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o644))
-	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--history", file, "--out", filepath.Join(dir, "out"), "--epochs",
-		"1", "--rank", "4")
+	r := invoke(
+		t,
+		t.Context(),
+		&fakeEngine{},
+		"run",
+		"--history",
+		file,
+		"--out",
+		filepath.Join(dir, "out"),
+		"--epochs",
+		"1",
+		"--rank",
+		"4",
+	)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	requireLines(t, r.stdout, "write like posts", "16 training texts, 4 test texts")
 	train := r.calls(t, "personalize")[0]

@@ -17,7 +17,8 @@ import (
 // HeaderLine is a line that starts a header field.
 var HeaderLine = regexp.MustCompile(`^[!-9;-~]{1,64}:`)
 
-// header is the header of a mail or a part, by lower-case name. Of repeated fields the first counts.
+// header is the header of a mail or a part, by lower-case name. Of repeated fields the first
+// counts.
 type header map[string]string
 
 // splitHeader separates header and body. Folded lines are joined.
@@ -95,8 +96,10 @@ func Parse(data []byte) Message {
 }
 
 // sentLabel recognizes the label of sent mail in Google's exports.
-var sentLabel = regexp.MustCompile(`(?i)(^|,)\s*"?(sent|gesendet|messages envoyés|envoyés|enviados|enviado|enviadas|inviati|` +
-	`posta inviata|verzonden|skickat|sendt|wysłane|отправленные|gönderilmiş postalar|送信済み|已发邮件|寄件備份|보낸편지함)"?\s*(,|$)`)
+var sentLabel = regexp.MustCompile(
+	`(?i)(^|,)\s*"?(sent|gesendet|messages envoyés|envoyés|enviados|enviado|enviadas|inviati|` +
+		`posta inviata|verzonden|skickat|sendt|wysłane|отправленные|gönderilmiş postalar|送信済み|已发邮件|寄件備份|보낸편지함)"?\s*(,|$)`,
+)
 
 var bracketed = regexp.MustCompile(`<([^<>\s]{1,500})>`)
 
@@ -347,8 +350,8 @@ func (d *mailReader) decode(h header, body []byte, charset string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 }
 
-// multipart returns the text of a part with parts. Of alternatives it is the plain text, or the HTML
-// if the plain text is empty. Otherwise the texts of all parts are joined.
+// multipart returns the text of a part with parts. Of alternatives it is the plain text, or the
+// HTML if the plain text is empty. Otherwise the texts of all parts are joined.
 func (d *mailReader) multipart(kind, boundary string, body []byte, depth int) string {
 	var out []string
 	html := ""

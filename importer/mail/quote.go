@@ -143,7 +143,8 @@ func introduction(lines []line, i int) int {
 		if addressed.MatchString(joined) && len(numbers.FindAllString(joined, 2)) >= 2 {
 			return n
 		}
-		if introductions.MatchString(joined) && (strings.Contains(joined, "@") || len(numbers.FindAllString(joined, 3)) >= 2) {
+		if introductions.MatchString(joined) &&
+			(strings.Contains(joined, "@") || len(numbers.FindAllString(joined, 3)) >= 2) {
 			return n
 		}
 		return 0
@@ -216,7 +217,8 @@ func isFooter(lines []line, i int) bool {
 	}
 	for _, l := range lines[i+1 : min(len(lines), i+4)] {
 		lower := strings.ToLower(l.text)
-		if strings.Contains(lower, "mailing list") || strings.Contains(lower, "unsubscribe") || isHeaderBlock(lines, i+1) {
+		if strings.Contains(lower, "mailing list") || strings.Contains(lower, "unsubscribe") ||
+			isHeaderBlock(lines, i+1) {
 			return true
 		}
 	}

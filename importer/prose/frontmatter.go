@@ -31,8 +31,8 @@ func yamlFields(head string) (fields []history.Field, ok bool) {
 	if yaml.Unmarshal([]byte(head), &doc) != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
 		return looseFields(head), true
 	}
-	// The nodes are read as they are written: aliases are not expanded, numbers and dates keep their
-	// spelling.
+	// The nodes are read as they are written: aliases are not expanded, numbers and dates keep
+	// their spelling.
 	top := doc.Content[0].Content
 	for i := 0; i+1 < len(top); i += 2 {
 		value := yamlValue(top[i+1])

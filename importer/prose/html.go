@@ -21,15 +21,21 @@ var blockElements = map[atom.Atom]bool{atom.P: true, atom.Div: true, atom.Li: tr
 	atom.Address: true, atom.Center: true, atom.Body: true, atom.Form: true, atom.Aside: true}
 
 // quoteClasses are classes and ids by which mail programs mark what is not the sender's text.
-var quoteClasses = regexp.MustCompile(`(?i)(^|\s)(gmail_quote(_container)?|gmail_attr|gmail_extra_quote|gmail_signature|` +
-	`yahoo_quoted|moz-cite-prefix|moz-signature|moz-forward-container|protonmail_quote|protonmail_signature_block[\w-]*|` +
-	`tutanota_quote|zmail_extra|ms-outlook-mobile-reference-message|x_?gmail_quote|OutlookMessageHeader|` +
-	`apple-mail-signature|AppleMailSignature|apple-signature)(\s|$)`)
+var quoteClasses = regexp.MustCompile(
+	`(?i)(^|\s)(gmail_quote(_container)?|gmail_attr|gmail_extra_quote|gmail_signature|` +
+		`yahoo_quoted|moz-cite-prefix|moz-signature|moz-forward-container|protonmail_quote|protonmail_signature_block[\w-]*|` +
+		`tutanota_quote|zmail_extra|ms-outlook-mobile-reference-message|x_?gmail_quote|OutlookMessageHeader|` +
+		`apple-mail-signature|AppleMailSignature|apple-signature)(\s|$)`,
+)
 
 // quoteIDs start the quoted rest of a mail: everything behind is dropped too.
-var quoteIDs = regexp.MustCompile(`^(x_)?(divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container)$`)
+var quoteIDs = regexp.MustCompile(
+	`^(x_)?(divRplyFwdMsg|appendonsend|stopSpelling|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container)$`,
+)
 
-var signatureIDs = regexp.MustCompile(`^(x_)?(Signature|AppleMailSignature|ms-outlook-mobile-signature|lineBreakAtBeginningOfSignature)$`)
+var signatureIDs = regexp.MustCompile(
+	`^(x_)?(Signature|AppleMailSignature|ms-outlook-mobile-signature|lineBreakAtBeginningOfSignature)$`,
+)
 
 // HTMLText returns the text of HTML. With mail it drops quotations and signatures by the marks of
 // mail programs. A block is a line; an empty line is one that the page shows.
@@ -78,8 +84,19 @@ func HTMLText(s string, mail bool) string {
 					w.br()
 				}
 				continue
-			case atom.Img, atom.Input, atom.Meta, atom.Link, atom.Hr, atom.Wbr, atom.Area, atom.Base, atom.Col, atom.Source,
-				atom.Embed, atom.Param, atom.Track:
+			case atom.Img,
+				atom.Input,
+				atom.Meta,
+				atom.Link,
+				atom.Hr,
+				atom.Wbr,
+				atom.Area,
+				atom.Base,
+				atom.Col,
+				atom.Source,
+				atom.Embed,
+				atom.Param,
+				atom.Track:
 				continue
 			case atom.Td, atom.Th:
 				if dropping == 0 {
@@ -134,8 +151,8 @@ func HTMLText(s string, mail bool) string {
 	}
 }
 
-// mailQuote reports whether an element is a quotation or signature, and whether the rest of the mail
-// is one.
+// mailQuote reports whether an element is a quotation or signature, and whether the rest of the
+// mail is one.
 func mailQuote(t html.Token) (quoted, rest bool) {
 	if t.DataAtom == atom.Blockquote {
 		return true, false

@@ -10,12 +10,14 @@ import (
 )
 
 // whatsAppHead is the head of a message, after normalHead. Android writes "12/05/2023, 09:14 - ",
-// iOS writes "[12/05/2023, 09:14:05] ". The order of the date and the time of day follow the phone's
-// language; some write the half of the day before the time.
-var whatsAppHead = regexp.MustCompile(`^(\[)?(\d{1,4})([./-]|년 |年)\s?(\d{1,2})([./-]|월 |月)\s?(\d{1,4})(?:\.|日|일)?,?\s+` +
-	`(?:(?:de|um|kl\.?|alle|à|às|a las|o|om|godz\.)\s)?` +
-	`(\p{L}[\p{L}.]{0,8}\s?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\s?(\p{L}[\p{L}. ]{0,8}?))?` +
-	`(?:\s(?:Uhr|Uhr,))?(?:\]\s?|\s[-–]\s)`)
+// iOS writes "[12/05/2023, 09:14:05] ". The order of the date and the time of day follow the
+// phone's language; some write the half of the day before the time.
+var whatsAppHead = regexp.MustCompile(
+	`^(\[)?(\d{1,4})([./-]|년 |年)\s?(\d{1,2})([./-]|월 |月)\s?(\d{1,4})(?:\.|日|일)?,?\s+` +
+		`(?:(?:de|um|kl\.?|alle|à|às|a las|o|om|godz\.)\s)?` +
+		`(\p{L}[\p{L}.]{0,8}\s?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\s?(\p{L}[\p{L}. ]{0,8}?))?` +
+		`(?:\s(?:Uhr|Uhr,))?(?:\]\s?|\s[-–]\s)`,
+)
 
 // halves are the names of the two halves of the day, without dots and spaces, in lower case.
 var halves = map[string]int{
@@ -171,8 +173,8 @@ func dateOrder(stamps []stamp) order {
 	return best
 }
 
-// preference breaks ties: slashes with upper-case AM or PM are American, everything else has the day
-// first. Lower is better.
+// preference breaks ties: slashes with upper-case AM or PM are American, everything else has the
+// day first. Lower is better.
 func preference(i int, stamps []stamp) int {
 	american := len(stamps) > 0 && stamps[0].separator == "/" && (stamps[0].half == "am" || stamps[0].half == "pm") &&
 		stamps[0].digits[2] == 2
@@ -298,7 +300,8 @@ func ownText(s string) (text, reason string, mine bool) {
 	case bare == "null" || strings.HasPrefix(bare, "location: http") || strings.HasPrefix(bare, "standort: http"):
 		return strings.TrimSpace(rest), "a note about a picture, file, call or place", false
 	}
-	if loc := edited.FindStringIndex(s); loc != nil && (strings.Contains(s[loc[0]:], "\u200e") || editedNotes(s[loc[0]:])) {
+	if loc := edited.FindStringIndex(s); loc != nil &&
+		(strings.Contains(s[loc[0]:], "\u200e") || editedNotes(s[loc[0]:])) {
 		s = strings.TrimSpace(s[:loc[0]])
 	}
 	s = strings.Map(func(c rune) rune {
@@ -339,29 +342,115 @@ var (
 		"bu mesajı sildiniz", "du raderade detta meddelande", "du slettede denne besked", "du slettet denne meldingen",
 		"您已删除此消息", "你已删除此消息", "你刪除了這則訊息", "あなたはこのメッセージを削除しました", "לחמסת הודעה זו",
 		"מחקת הודעה זו", "لقد حذفت هذه الرسالة", "poistit tämän viestin", "smazali jste tuto zprávu")
-	deleted = set("this message was deleted", "this message was deleted by admin", "diese nachricht wurde gelöscht",
-		"ce message a été supprimé", "este mensaje fue eliminado", "se eliminó este mensaje", "este mensaje se eliminó",
-		"esta mensagem foi apagada", "mensagem apagada", "esta mensagem foi eliminada",
-		"questo messaggio è stato eliminato", "dit bericht is verwijderd",
-		"ta wiadomość została usunięta", "сообщение удалено", "данное сообщение удалено", "это сообщение удалено",
-		"bu mesaj silindi", "detta meddelande raderades", "denne besked blev slettet", "denne meldingen ble slettet",
-		"此消息已被删除", "此訊息已刪除", "此訊息已被刪除", "このメッセージは削除されました", "삭제된 메시지입니다",
-		"הודעה זו נמחקה", "تم حذف هذه الرسالة", "यह मैसेज डिलीट कर दिया गया", "pesan ini telah dihapus",
-		"tämä viesti poistettiin", "tato zpráva byla smazána", "повідомлення видалено")
+	deleted = set(
+		"this message was deleted",
+		"this message was deleted by admin",
+		"diese nachricht wurde gelöscht",
+		"ce message a été supprimé",
+		"este mensaje fue eliminado",
+		"se eliminó este mensaje",
+		"este mensaje se eliminó",
+		"esta mensagem foi apagada",
+		"mensagem apagada",
+		"esta mensagem foi eliminada",
+		"questo messaggio è stato eliminato",
+		"dit bericht is verwijderd",
+		"ta wiadomość została usunięta",
+		"сообщение удалено",
+		"данное сообщение удалено",
+		"это сообщение удалено",
+		"bu mesaj silindi",
+		"detta meddelande raderades",
+		"denne besked blev slettet",
+		"denne meldingen ble slettet",
+		"此消息已被删除",
+		"此訊息已刪除",
+		"此訊息已被刪除",
+		"このメッセージは削除されました",
+		"삭제된 메시지입니다",
+		"הודעה זו נמחקה",
+		"تم حذف هذه الرسالة",
+		"यह मैसेज डिलीट कर दिया गया",
+		"pesan ini telah dihapus",
+		"tämä viesti poistettiin",
+		"tato zpráva byla smazána",
+		"повідомлення видалено",
+	)
 	// omitted are notes about media and calls.
-	omitted = set("image omitted", "video omitted", "audio omitted", "sticker omitted", "gif omitted", "document omitted",
-		"contact card omitted", "video note omitted", "media omitted", "missed voice call", "missed video call",
-		"bild weggelassen", "video weggelassen", "audio weggelassen", "sticker weggelassen", "dokument weggelassen",
-		"gif weggelassen", "medien ausgeschlossen", "verpasster sprachanruf", "verpasster videoanruf",
-		"image absente", "vidéo absente", "audio omis", "médias omis", "sticker non inclus", "appel vocal manqué",
-		"appel vidéo manqué", "imagen omitida", "video omitido", "audio omitido", "sticker omitido", "multimedia omitido",
-		"archivo omitido", "documento omitido", "llamada perdida", "videollamada perdida", "llamada de voz perdida",
-		"imagem ocultada", "vídeo omitido", "áudio ocultado", "mídia oculta", "figurinha omitida", "arquivo de mídia oculto",
-		"chamada de voz perdida", "chamada de vídeo perdida", "immagine omessa", "video omesso", "audio omesso",
-		"media omessi", "sticker omesso", "chiamata persa", "chiamata vocale persa", "videochiamata persa",
-		"afbeelding weggelaten", "media weggelaten", "video weggelaten", "gemiste spraakoproep", "gemiste video-oproep",
-		"без медиафайлов", "изображение отсутствует", "пропущенный аудиозвонок", "пропущенный видеозвонок",
-		"görüntü dahil edilmedi", "medya dahil edilmedi", "cevapsız sesli arama", "cevapsız görüntülü arama",
-		"waiting for this message. this may take a while", "waiting for this message",
-		"画像は省略されました", "メディアは含まれていません", "省略媒体文件", "图像已忽略", "已略去圖片", "圖片已略去")
+	omitted = set(
+		"image omitted",
+		"video omitted",
+		"audio omitted",
+		"sticker omitted",
+		"gif omitted",
+		"document omitted",
+		"contact card omitted",
+		"video note omitted",
+		"media omitted",
+		"missed voice call",
+		"missed video call",
+		"bild weggelassen",
+		"video weggelassen",
+		"audio weggelassen",
+		"sticker weggelassen",
+		"dokument weggelassen",
+		"gif weggelassen",
+		"medien ausgeschlossen",
+		"verpasster sprachanruf",
+		"verpasster videoanruf",
+		"image absente",
+		"vidéo absente",
+		"audio omis",
+		"médias omis",
+		"sticker non inclus",
+		"appel vocal manqué",
+		"appel vidéo manqué",
+		"imagen omitida",
+		"video omitido",
+		"audio omitido",
+		"sticker omitido",
+		"multimedia omitido",
+		"archivo omitido",
+		"documento omitido",
+		"llamada perdida",
+		"videollamada perdida",
+		"llamada de voz perdida",
+		"imagem ocultada",
+		"vídeo omitido",
+		"áudio ocultado",
+		"mídia oculta",
+		"figurinha omitida",
+		"arquivo de mídia oculto",
+		"chamada de voz perdida",
+		"chamada de vídeo perdida",
+		"immagine omessa",
+		"video omesso",
+		"audio omesso",
+		"media omessi",
+		"sticker omesso",
+		"chiamata persa",
+		"chiamata vocale persa",
+		"videochiamata persa",
+		"afbeelding weggelaten",
+		"media weggelaten",
+		"video weggelaten",
+		"gemiste spraakoproep",
+		"gemiste video-oproep",
+		"без медиафайлов",
+		"изображение отсутствует",
+		"пропущенный аудиозвонок",
+		"пропущенный видеозвонок",
+		"görüntü dahil edilmedi",
+		"medya dahil edilmedi",
+		"cevapsız sesli arama",
+		"cevapsız görüntülü arama",
+		"waiting for this message. this may take a while",
+		"waiting for this message",
+		"画像は省略されました",
+		"メディアは含まれていません",
+		"省略媒体文件",
+		"图像已忽略",
+		"已略去圖片",
+		"圖片已略去",
+	)
 )
