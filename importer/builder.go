@@ -476,12 +476,8 @@ func contextOf(fields []history.Field) []history.Field {
 	var out []history.Field
 	used := map[string]bool{}
 	for _, f := range fields {
-		name, value := prose.Cut(
-			prose.OneLine(f.Name, maxFieldName),
-			maxFieldName,
-		), clean(
-			prose.Cut(f.Value, maxValue),
-		)
+		name := prose.Cut(prose.OneLine(f.Name, maxFieldName), maxFieldName)
+		value := clean(prose.Cut(f.Value, maxValue))
 		if name == "" || value == "" || used[name] || len(out) == maxFields {
 			continue
 		}

@@ -167,12 +167,7 @@ func (in *input) jsonList(f file, data []byte) error {
 		}
 	}
 	switch f.base() {
-	case "users.json",
-		"channels.json",
-		"integration_logs.json",
-		"canvases.json",
-		"dms.json",
-		"groups.json",
+	case "users.json", "channels.json", "integration_logs.json", "canvases.json", "dms.json", "groups.json",
 		"mpims.json":
 		if len(in.names) > 0 {
 			in.leave("settings of an export", f.name)
@@ -205,10 +200,8 @@ func (in *input) jsonList(f file, data []byte) error {
 	case sample.has("ID", "Contents"):
 		for i, o := range list {
 			t, _ := prose.ParseTime(o.str("Timestamp"))
-			in.add(
-				message{place: fmt.Sprintf("%s: item %d", f.name, i+1), text: discordText(o.str("Contents")), time: t,
-					id: o.str("ID")},
-			)
+			in.add(message{place: fmt.Sprintf("%s: item %d", f.name, i+1), text: discordText(o.str("Contents")),
+				time: t, id: o.str("ID")})
 		}
 	case sample.has("tweet") || sample.has("full_text"):
 		in.tweets(f, list)
@@ -540,10 +533,8 @@ func (in *input) discord(f file, o object) {
 			to = channel.str("name")
 		}
 		t, _ := prose.ParseTime(m.str("timestamp"))
-		in.add(
-			message{conversation: conversation, place: place, sender: p, text: discordText(m.str("content")), time: t,
-				id: m.str("id"), parent: m.object("reference").str("messageId"), to: to, thread: true},
-		)
+		in.add(message{conversation: conversation, place: place, sender: p, text: discordText(m.str("content")),
+			time: t, id: m.str("id"), parent: m.object("reference").str("messageId"), to: to, thread: true})
 	}
 }
 

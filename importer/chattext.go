@@ -28,16 +28,8 @@ func (in *input) whatsApp(f file, text string) {
 		if e.Time.IsZero() {
 			in.note("the time is not understood, the text is kept without it", place)
 		}
-		in.add(
-			message{
-				conversation: "whatsapp " + f.name,
-				place:        place,
-				sender:       p,
-				text:         e.Text,
-				time:         e.Time,
-				thread:       true,
-			},
-		)
+		in.add(message{conversation: "whatsapp " + f.name, place: place, sender: p, text: e.Text, time: e.Time,
+			thread: true})
 	}
 }
 

@@ -38,9 +38,10 @@ var refused = map[string]string{
 // textFormats are the extensions that are read inside folders and archives. Other files have no
 // texts of the person: pictures, programs, settings.
 var textFormats = map[string]bool{
-	"": true, ".txt": true, ".text": true, ".md": true, ".markdown": true, ".mdown": true, ".json": true, ".jsonl": true,
-	".ndjson": true, ".csv": true, ".tsv": true, ".tab": true, ".eml": true, ".emlx": true, ".mbox": true, ".mbx": true,
-	".html": true, ".htm": true, ".xhtml": true, ".docx": true, ".odt": true, ".zip": true, ".js": true,
+	"": true, ".txt": true, ".text": true, ".md": true, ".markdown": true, ".mdown": true, ".json": true,
+	".jsonl": true, ".ndjson": true, ".csv": true, ".tsv": true, ".tab": true, ".eml": true, ".emlx": true,
+	".mbox": true, ".mbx": true, ".html": true, ".htm": true, ".xhtml": true, ".docx": true, ".odt": true,
+	".zip": true, ".js": true,
 }
 
 // file imports one file. The extension and the content determine the format.

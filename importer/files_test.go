@@ -33,12 +33,8 @@ func TestTables(t *testing.T) {
 			require.NotEmpty(t, r.Items[0].Context)
 		})
 	}
-	r := read(
-		t,
-		"t.csv",
-		"id,text,date\n1,A,2024-03-25\n1,B,20240326\n2,C,45429\n3,,x\n4,D,E,F,G\n1,A,2024-03-25\n",
-		Options{},
-	)
+	r := read(t, "t.csv", "id,text,date\n1,A,2024-03-25\n1,B,20240326\n2,C,45429\n3,,x\n4,D,E,F,G\n1,A,2024-03-25\n",
+		Options{})
 	require.Equal(t, []string{"A", "B", "C"}, texts(r))
 	require.Equal(t, "1", r.Items[0].ID)
 	require.NotEqual(t, "1", r.Items[1].ID, "the same id with another text is another text")
@@ -57,17 +53,20 @@ func TestTables(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	for s, want := range map[string]string{
-		"20240517": "2024-05-17T00:00:00Z", "202405171200": "2024-05-17T12:00:00Z", "20240517120001": "2024-05-17T12:00:01Z",
-		"2024": "2024-01-01T00:00:00Z", "1715947200": "2024-05-17T12:00:00Z", "1715947200000": "2024-05-17T12:00:00Z",
-		"1715947200000000": "2024-05-17T12:00:00Z", "2024-05-17 12:00:00 +0200": "2024-05-17T10:00:00Z",
-		"17.05.2024": "2024-05-17T00:00:00Z", "17/05/2024": "2024-05-17T00:00:00Z", "5/17/2024": "2024-05-17T00:00:00Z",
-		"Fri, 17 May 2024 12:00:00 +0200": "2024-05-17T10:00:00Z", "2024-05-17T12:00:00.5+02:00": "2024-05-17T10:00:00Z",
+		"20240517": "2024-05-17T00:00:00Z", "202405171200": "2024-05-17T12:00:00Z",
+		"20240517120001": "2024-05-17T12:00:01Z", "2024": "2024-01-01T00:00:00Z", "1715947200": "2024-05-17T12:00:00Z",
+		"1715947200000": "2024-05-17T12:00:00Z", "1715947200000000": "2024-05-17T12:00:00Z",
+		"2024-05-17 12:00:00 +0200": "2024-05-17T10:00:00Z", "17.05.2024": "2024-05-17T00:00:00Z",
+		"17/05/2024": "2024-05-17T00:00:00Z", "5/17/2024": "2024-05-17T00:00:00Z",
+		"Fri, 17 May 2024 12:00:00 +0200": "2024-05-17T10:00:00Z",
+		"2024-05-17T12:00:00.5+02:00":     "2024-05-17T10:00:00Z",
 	} {
 		got, ok := prose.ParseTime(s)
 		require.True(t, ok, s)
 		require.Equal(t, want, got.UTC().Format(time.RFC3339), s)
 	}
-	for _, s := range []string{"", "45429", "45430.5", "99999999.5", "05/06/2024", "soon", "NaN", "Inf", "1e30", "2024-13-40"} {
+	for _, s := range []string{"", "45429", "45430.5", "99999999.5", "05/06/2024", "soon", "NaN", "Inf", "1e30",
+		"2024-13-40"} {
 		_, ok := prose.ParseTime(s)
 		require.False(t, ok, s)
 	}
@@ -75,17 +74,15 @@ func TestTimes(t *testing.T) {
 
 func TestJSONItems(t *testing.T) {
 	r := read(t, "a.jsonl", `{"id":"x","context":{"subject":"s","to":"Bo"},"text":"Eins","time":"2024-05-17"}`+"\n\n"+
-		`{"text":"Zwei","time":1715947200,"mood":"good","n":null}`+"\n{\"text\":5}\nnot json\n{\"body\":\"Drei\"}\n", Options{})
+		`{"text":"Zwei","time":1715947200,"mood":"good","n":null}`+"\n{\"text\":5}\nnot json\n{\"body\":\"Drei\"}\n",
+		Options{})
 	require.Equal(t, []string{"Eins", "Zwei", "Drei"}, texts(r))
 	require.Equal(t, []history.Field{{Name: "subject", Value: "s"}, {Name: "to", Value: "Bo"}}, r.Items[0].Context)
 	require.Equal(t, []history.Field{{Name: "mood", Value: "good"}}, r.Items[1].Context)
 	require.Len(t, r.LeftOut, 2)
 	require.Equal(t, []string{"a.jsonl: line 5"}, r.LeftOut[1].Places)
-	require.Equal(
-		t,
-		[]string{"Eins", "Zwei"},
-		texts(read(t, "a.json", `[{"text":"Eins"},{"text":"Zwei"},{"x":1}]`, Options{})),
-	)
+	require.Equal(t, []string{"Eins", "Zwei"},
+		texts(read(t, "a.json", `[{"text":"Eins"},{"text":"Zwei"},{"x":1}]`, Options{})))
 	require.Equal(t, []string{"Eins"}, texts(read(t, "a.json", `["Eins"]`, Options{})))
 	require.Equal(t, []string{"q"}, texts(read(t, "a.json", `[{"frage":"q"}]`, Options{TextColumn: "frage"})))
 	for _, c := range []string{`{"a":1}`, `[1]`, `{"text":`, `nonsense`} {
@@ -107,7 +104,8 @@ func TestExchange(t *testing.T) {
 
 func TestMarkdownFolders(t *testing.T) {
 	r := readFolder(t, map[string]string{
-		"a/yaml.md":          "--- \ntitle: \"A: b\"\ndate: 2024-05-17 12:00:00 +0200\ntags: [x,\n  y]\nempty:\n---  \nBody.\n",
+		"a/yaml.md": "--- \ntitle: \"A: b\"\ndate: 2024-05-17 12:00:00 +0200\n" +
+			"tags: [x,\n  y]\nempty:\n---  \nBody.\n",
 		"a/toml.md":          "+++\ntitle = \"T\"\ndate = 2024-05-17\ntags = [\"x\", \"y\"]\n+++\nBody.\n",
 		"a/blank.md":         "\n\n---\ntitle: x\n---\nBody.\n",
 		"a/rule.md":          "---\n\nOne.\n\n---\n\nTwo.\n",
@@ -148,36 +146,31 @@ func TestMarkdownFolders(t *testing.T) {
 func TestObsidian(t *testing.T) {
 	in := "# Head\n[[Ana]] and [[a/b|the garden]] with [a link](https://x.org/(y)) ![[pic.png]] ![alt](p.png)\n" +
 		"- [ ] one\n- [x] two ^abc\n> [!note] Title\n> text\n%% hidden %%\n```dataview\nLIST\n```\n```go\n[[x]]\n```\n"
-	require.Equal(
-		t,
-		"# Head\nAna and the garden with a link  \none\ntwo\n> Title\n> text\n\n```go\n[[x]]\n```",
-		prose.PlainMarkdown(in),
-	)
+	require.Equal(t, "# Head\nAna and the garden with a link  \none\ntwo\n> Title\n> text\n\n```go\n[[x]]\n```",
+		prose.PlainMarkdown(in))
 }
 
 func TestDocuments(t *testing.T) {
-	docx := zipOf(
-		t,
-		map[string]string{"[Content_Types].xml": "<x/>", "word/document.xml": `<w:document xmlns:w="w"><w:body>
-		<w:p><w:r><w:t>Erster </w:t></w:r><w:r><w:t>Absatz</w:t></w:r><w:del><w:r><w:delText>weg</w:delText><w:t>weg</w:t></w:r></w:del></w:p>
-		<w:p><w:r><w:instrText>PAGE</w:instrText><w:t>Zwei</w:t><w:br/><w:t>Zeilen</w:t></w:r></w:p></w:body></w:document>`},
-	)
+	docx := zipOf(t, map[string]string{"[Content_Types].xml": "<x/>",
+		"word/document.xml": `<w:document xmlns:w="w"><w:body>
+		<w:p><w:r><w:t>Erster </w:t></w:r><w:r><w:t>Absatz</w:t></w:r>` +
+			`<w:del><w:r><w:delText>weg</w:delText><w:t>weg</w:t></w:r></w:del></w:p>
+		<w:p><w:r><w:instrText>PAGE</w:instrText><w:t>Zwei</w:t><w:br/><w:t>Zeilen</w:t></w:r></w:p>` +
+			`</w:body></w:document>`})
 	require.Equal(t, []string{"Erster Absatz\nZwei\nZeilen"}, texts(read(t, "a.docx", docx, Options{})))
-	odt := zipOf(
-		t,
-		map[string]string{
-			"mimetype": "application/vnd.oasis.opendocument.text",
-			"content.xml": `<office:document-content
-		xmlns:office="o" xmlns:text="t"><office:body><office:text><text:h>Titel</text:h><text:p>Ein <text:span>Satz</text:span>.<text:line-break/>Neu
-		<text:note><text:p>Fußnote</text:p></text:note></text:p></office:text></office:body></office:document-content>`,
-		},
-	)
+	odt := zipOf(t, map[string]string{"mimetype": "application/vnd.oasis.opendocument.text",
+		"content.xml": `<office:document-content
+		xmlns:office="o" xmlns:text="t"><office:body><office:text><text:h>Titel</text:h>` +
+			`<text:p>Ein <text:span>Satz</text:span>.<text:line-break/>Neu
+		<text:note><text:p>Fußnote</text:p></text:note></text:p>` +
+			`</office:text></office:body></office:document-content>`})
 	require.Equal(t, []string{"Titel\nEin Satz.\nNeu"}, texts(read(t, "a.odt", odt, Options{})))
 	require.Equal(t, []string{"Titel\nEin Satz.\nNeu", "Erster Absatz\nZwei\nZeilen"}, func() []string {
 		r := readFolder(t, map[string]string{"a.odt": odt, "b.docx": docx}, Options{})
 		return texts(r)
 	}())
-	html := "<!doctype html><html><head><title>t</title><style>p{}</style></head><body><nav>menu</nav><p>Ein&nbsp;Satz</p></body></html>"
+	html := "<!doctype html><html><head><title>t</title><style>p{}</style></head>" +
+		"<body><nav>menu</nav><p>Ein&nbsp;Satz</p></body></html>"
 	require.Equal(t, []string{"Ein Satz"}, texts(read(t, "a.html", html, Options{})))
 	require.Equal(t, []string{"Ein Satz"}, texts(read(t, "noname", html, Options{})))
 }
@@ -198,16 +191,19 @@ func TestCharsets(t *testing.T) {
 	}
 	for name, content := range map[string]string{
 		"UTF-8": "Grüße – „x“\n", "mark": "\ufeffGrüße – „x“\n", "windows-1252": "Gr\xfc\xdfe \x96 \x84x\x93\n",
-		"LE": wide("\xff\xfe", false), "BE": wide("\xfe\xff", true), "LE, no mark": wide("", false), "BE, no mark": wide("", true),
+		"LE": wide("\xff\xfe", false), "BE": wide("\xfe\xff", true), "LE, no mark": wide("", false),
+		"BE, no mark": wide("", true),
 	} {
 		require.Equal(t, want, texts(read(t, "a.txt", content, Options{})), name)
 	}
 }
 
 func TestRefusals(t *testing.T) {
-	for name, content := range map[string]string{"a.pdf": "%PDF-1.7", "a.doc": "x", "a.car": "x", "a.bin": "a\x00\x01\xff", "a.zip": "PK",
-		"b.txt": "%PDF-1.7 x", "empty.txt": "", "blank.txt": " \n \n", "a.eml": "hello", "a.docx": "no zip", "a.json": "{",
-		"c.zip": "PK\x03\x04 cut off"} {
+	for name, content := range map[string]string{
+		"a.pdf": "%PDF-1.7", "a.doc": "x", "a.car": "x", "a.bin": "a\x00\x01\xff", "a.zip": "PK", "b.txt": "%PDF-1.7 x",
+		"empty.txt": "", "blank.txt": " \n \n", "a.eml": "hello", "a.docx": "no zip", "a.json": "{",
+		"c.zip": "PK\x03\x04 cut off",
+	} {
 		_, err := Read(strings.NewReader(content), int64(len(content)), name, when, Options{})
 		require.NotEmpty(t, fault.KindOf(err), name)
 		require.ErrorContains(t, err, name)
@@ -245,22 +241,17 @@ func TestSendersInTables(t *testing.T) {
 	require.Equal(t, []string{"sí"}, texts(r))
 	require.Equal(t, "hola", field(r.Items[0], "in reply to"))
 	require.Equal(t, 1, left(r)["the message has no sender"])
-	require.True(
-		t,
-		read(t, "t.jsonl", "{\"author\":\"A\",\"text\":\"x\"}\n{\"author\":\"B\",\"text\":\"y\"}\n", Options{}).Choose,
-	)
-	r = read(
-		t,
-		"t.jsonl",
-		"{\"context\":{\"from\":\"A\"},\"text\":\"x\"}\n{\"context\":{\"from\":\"B\"},\"text\":\"y\"}\n",
-		Options{},
-	)
+	require.True(t, read(t, "t.jsonl", "{\"author\":\"A\",\"text\":\"x\"}\n{\"author\":\"B\",\"text\":\"y\"}\n",
+		Options{}).Choose)
+	r = read(t, "t.jsonl",
+		"{\"context\":{\"from\":\"A\"},\"text\":\"x\"}\n{\"context\":{\"from\":\"B\"},\"text\":\"y\"}\n", Options{})
 	require.Equal(t, []string{"x", "y"}, texts(r), "context names the sender of another text")
 }
 
 func TestOtherChatsInJSON(t *testing.T) {
 	for name, content := range map[string]string{
-		"google": `{"messages":[{"creator":{"name":"Ana","email":"a@x"},"text":"hola","created_date":"x"},{"creator":{"name":"Leo"},"text":"sí"}]}`,
+		"google": `{"messages":[{"creator":{"name":"Ana","email":"a@x"},"text":"hola","created_date":"x"},` +
+			`{"creator":{"name":"Leo"},"text":"sí"}]}`,
 		"list":   `[{"sender":"Ana","text":"hola"},{"sender":"Leo","text":"sí"}]`,
 		"object": `{"messages":[{"from":"Ana","body":"hola"},{"from":"Leo","body":"sí"}]}`,
 	} {
@@ -270,14 +261,8 @@ func TestOtherChatsInJSON(t *testing.T) {
 }
 
 func TestMaildir(t *testing.T) {
-	r := readFolder(
-		t,
-		map[string]string{
-			"Sent/cur/1.M2.host:2,S": mailOf("Mine", "MIME-Version: 1.0"),
-			"Sent/dovecot.index":     "\x01\x00",
-		},
-		Options{},
-	)
+	r := readFolder(t, map[string]string{"Sent/cur/1.M2.host:2,S": mailOf("Mine", "MIME-Version: 1.0"),
+		"Sent/dovecot.index": "\x01\x00"}, Options{})
 	require.Equal(t, []string{"Mine"}, texts(r))
 	_, err := Read(strings.NewReader("hello\n\nyou"), 10, "a.mbox", when, Options{})
 	require.ErrorIs(t, err, fault.Malformed)

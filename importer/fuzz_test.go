@@ -48,15 +48,8 @@ func fuzz(f *testing.F, name string, seeds ...string) {
 }
 
 func FuzzText(f *testing.F) {
-	fuzz(
-		f,
-		"a.txt",
-		"a\n\nb",
-		"25/03/2024, 10:00 - A: x\n26/03/2024, 10:00 - B: y",
-		"[3/25/24, 9:07:09 PM] A: \u200eimage omitted",
-		"\xff\xfea\x00",
-		"PK\x03\x04",
-	)
+	fuzz(f, "a.txt", "a\n\nb", "25/03/2024, 10:00 - A: x\n26/03/2024, 10:00 - B: y",
+		"[3/25/24, 9:07:09 PM] A: \u200eimage omitted", "\xff\xfea\x00", "PK\x03\x04")
 }
 
 func FuzzTable(f *testing.F) {
@@ -64,19 +57,12 @@ func FuzzTable(f *testing.F) {
 }
 
 func FuzzJSON(f *testing.F) {
-	fuzz(
-		f,
-		"a.json",
-		`[{"text":"a"}]`,
-		`{"messages":[{"role":"user","content":"a"}]}`,
+	fuzz(f, "a.json", `[{"text":"a"}]`, `{"messages":[{"role":"user","content":"a"}]}`,
 		`[{"mapping":{"a":{"parent":"a"}},"current_node":"a"}]`,
-		`{"type":"x","id":1,"messages":[{"from":"A","text":["a",{"text":"b"}]}]}`,
-		`{"entries":[{"text":"a"}]}`,
-		`{"orderedItems":[{"type":"Create","object":{"content":"<p>a"}}]}`,
-		`[{"ts":"1","user":"U","text":"<@U>"}]`,
+		`{"type":"x","id":1,"messages":[{"from":"A","text":["a",{"text":"b"}]}]}`, `{"entries":[{"text":"a"}]}`,
+		`{"orderedItems":[{"type":"Create","object":{"content":"<p>a"}}]}`, `[{"ts":"1","user":"U","text":"<@U>"}]`,
 		`{"participants":[],"messages":[{"sender_name":"A","content":"b"}]}`,
-		`{"$type":"app.bsky.feed.post","text":"a"}`,
-	)
+		`{"$type":"app.bsky.feed.post","text":"a"}`)
 }
 
 func FuzzJSONL(f *testing.F) {
@@ -84,30 +70,16 @@ func FuzzJSONL(f *testing.F) {
 }
 
 func FuzzMail(f *testing.F) {
-	fuzz(
-		f,
-		"a.eml",
-		mailOf("a\n> b\n-- \nc"),
-		mailOf("--x\n\na\n--x--", "Content-Type: multipart/mixed; boundary=x"),
-		mailOf(
-			"<p>a<blockquote>b",
-			"Content-Type: text/html",
-		),
-		mailOf("a \nb", "Content-Type: text/plain; format=flowed; delsp=yes"),
-	)
+	fuzz(f, "a.eml", mailOf("a\n> b\n-- \nc"), mailOf("--x\n\na\n--x--", "Content-Type: multipart/mixed; boundary=x"),
+		mailOf("<p>a<blockquote>b", "Content-Type: text/html"),
+		mailOf("a \nb", "Content-Type: text/plain; format=flowed; delsp=yes"))
 }
 
 func FuzzMailbox(f *testing.F) { fuzz(f, "a.mbox", mailbox1) }
 
 func FuzzMarkdown(f *testing.F) {
-	fuzz(
-		f,
-		"a.md",
-		"---\na: [b,\n c]\n---\n[[x|y]]",
-		"+++\na = 1\n+++\nb",
-		"---\na: &x [*x]\n---\nb",
-		"```dataview\n```",
-	)
+	fuzz(f, "a.md", "---\na: [b,\n c]\n---\n[[x|y]]", "+++\na = 1\n+++\nb", "---\na: &x [*x]\n---\nb",
+		"```dataview\n```")
 }
 
 func FuzzHTML(f *testing.F) {
@@ -115,12 +87,8 @@ func FuzzHTML(f *testing.F) {
 }
 
 func FuzzZip(f *testing.F) {
-	fuzz(
-		f,
-		"a.zip",
-		zipOf(f, map[string]string{"a.txt": "x"}),
-		zipOf(f, map[string]string{"word/document.xml": "<w:p><w:t>a"}),
-	)
+	fuzz(f, "a.zip", zipOf(f, map[string]string{"a.txt": "x"}),
+		zipOf(f, map[string]string{"word/document.xml": "<w:p><w:t>a"}))
 }
 
 func FuzzTwitter(f *testing.F) {

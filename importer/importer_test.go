@@ -103,12 +103,8 @@ func TestWhatsAppHeads(t *testing.T) {
 		{"midnight", "3/25/24, 12:05 AM - ", "2024-03-25T00:05:00Z"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := read(
-				t,
-				"chat.txt",
-				c.head+"Zoë O’Neil: erste Zeile: so\nzweite\r\n"+c.head+"Ed: hm\n",
-				me("zoë o’neil"),
-			)
+			r := read(t, "chat.txt", c.head+"Zoë O’Neil: erste Zeile: so\nzweite\r\n"+c.head+"Ed: hm\n",
+				me("zoë o’neil"))
 			require.Equal(t, []string{"erste Zeile: so\nzweite"}, texts(r))
 			require.Equal(t, c.want, r.Items[0].Time.Format(time.RFC3339))
 			require.Equal(t, "Ed", field(r.Items[0], "to"))
@@ -145,10 +141,9 @@ func TestWhatsAppNotesAreDropped(t *testing.T) {
 	for _, n := range notes {
 		b.WriteString("25/03/2024, 10:00 - Ana: " + n + "\n")
 	}
-	b.WriteString(
-		"25/03/2024, 10:01 - Ana: 3 < 4 and 5 > 4\n25/03/2024, 10:02 - Ana: IMG-1.jpg (file attached)\nLa playa\n" +
-			"25/03/2024, 10:03 - Ana: Sí <This message was edited>\n25/03/2024, 10:04 - Bo added Cy\n",
-	)
+	b.WriteString("25/03/2024, 10:01 - Ana: 3 < 4 and 5 > 4\n" +
+		"25/03/2024, 10:02 - Ana: IMG-1.jpg (file attached)\nLa playa\n" +
+		"25/03/2024, 10:03 - Ana: Sí <This message was edited>\n25/03/2024, 10:04 - Bo added Cy\n")
 	r := read(t, "group.txt", b.String(), Options{})
 	require.Equal(t, []string{"3 < 4 and 5 > 4", "La playa", "Sí"}, texts(r))
 	require.Equal(t, 2, left(r)["a note of the chat program"])
@@ -169,19 +164,16 @@ func TestWhatsAppLikelySender(t *testing.T) {
 }
 
 func TestReplies(t *testing.T) {
-	r := read(
-		t,
-		"c.txt",
-		"25/03/2024, 10:00 - A: Where?\n25/03/2024, 10:01 - B: Here.\n28/03/2024, 10:02 - B: Later.\n",
-		me("B"),
-	)
+	r := read(t, "c.txt",
+		"25/03/2024, 10:00 - A: Where?\n25/03/2024, 10:01 - B: Here.\n28/03/2024, 10:02 - B: Later.\n", me("B"))
 	require.Equal(t, "Where?", field(r.Items[0], "in reply to"))
 	require.Equal(t, "", field(r.Items[1], "in reply to"), "three days later")
 }
 
 func TestTelegram(t *testing.T) {
 	chat := `{"name":"Oli","type":"personal_chat","id":7,"messages":[
-		{"id":1,"type":"message","date":"2024-03-25T10:00:00","date_unixtime":"1711360800","from":"Oli","from_id":"user5","text":"Kaffee?"},
+		{"id":1,"type":"message","date":"2024-03-25T10:00:00","date_unixtime":"1711360800","from":"Oli",` +
+		`"from_id":"user5","text":"Kaffee?"},
 		{"id":2,"type":"message","date":"2024-03-25T10:01:00","from":"Ida","from_id":"user9","reply_to_message_id":1,
 		 "text":["Gern, ",{"type":"bold","text":"um drei"},"!"]},
 		{"id":3,"type":"message","date":"2024-03-25T10:02:00","from":"Ida","forwarded_from":"X","text":"nicht meins"},
@@ -193,25 +185,27 @@ func TestTelegram(t *testing.T) {
 	require.Equal(t, "Oli", field(r.Items[0], "to"))
 	require.True(t, read(t, "result.json", chat, Options{}).Choose)
 	all := `{"personal_information":{"user_id":9},"chats":{"list":[` + chat + `]}}`
-	require.Equal(
-		t,
-		[]string{"Gern, um drei!"},
-		texts(read(t, "result.json", all, Options{})),
-		"the export names its owner",
-	)
+	require.Equal(t, []string{"Gern, um drei!"}, texts(read(t, "result.json", all, Options{})),
+		"the export names its owner")
 }
 
 func TestChatsWithModels(t *testing.T) {
 	for name, content := range map[string]string{
-		"openai.jsonl":  `{"messages":[{"role":"system","content":"s"},{"role":"user","content":"Mine"},{"role":"assistant","content":"Its"}]}`,
-		"parts.json":    `[{"messages":[{"role":"user","content":[{"type":"text","text":"Mine"}]},{"role":"assistant","content":"Its"}]}]`,
+		"openai.jsonl": `{"messages":[{"role":"system","content":"s"},{"role":"user","content":"Mine"},` +
+			`{"role":"assistant","content":"Its"}]}`,
+		"parts.json": `[{"messages":[{"role":"user","content":[{"type":"text","text":"Mine"}]},` +
+			`{"role":"assistant","content":"Its"}]}]`,
 		"sharegpt.json": `[{"id":"a","conversations":[{"from":"human","value":"Mine"},{"from":"gpt","value":"Its"}]}]`,
-		"claude.json":   `[{"uuid":"a","name":"t","chat_messages":[{"sender":"human","text":"Mine"},{"sender":"assistant","text":"Its"}]}]`,
+		"claude.json": `[{"uuid":"a","name":"t","chat_messages":[{"sender":"human","text":"Mine"},` +
+			`{"sender":"assistant","text":"Its"}]}]`,
 		"conversations.json": `[{"title":"t","current_node":"c","mapping":{
 			"r":{"parent":null,"message":null},
-			"a":{"parent":"r","message":{"id":"a","author":{"role":"user"},"create_time":1711360800.5,"content":{"content_type":"text","parts":["Mine"]}}},
-			"b":{"parent":"r","message":{"id":"b","author":{"role":"user"},"content":{"content_type":"text","parts":["An abandoned branch"]}}},
-			"c":{"parent":"a","message":{"id":"c","author":{"role":"assistant"},"content":{"content_type":"text","parts":["Its"]}}}}}]`,
+			"a":{"parent":"r","message":{"id":"a","author":{"role":"user"},"create_time":1711360800.5,` +
+			`"content":{"content_type":"text","parts":["Mine"]}}},
+			"b":{"parent":"r","message":{"id":"b","author":{"role":"user"},` +
+			`"content":{"content_type":"text","parts":["An abandoned branch"]}}},
+			"c":{"parent":"a","message":{"id":"c","author":{"role":"assistant"},` +
+			`"content":{"content_type":"text","parts":["Its"]}}}}}]`,
 	} {
 		r := read(t, name, content, Options{})
 		require.Equal(t, []string{"Mine"}, texts(r), name)
@@ -224,7 +218,8 @@ func TestChatsWithModels(t *testing.T) {
 
 func TestSlackDiscordMeta(t *testing.T) {
 	slack := map[string]string{
-		"users.json":    `[{"id":"U1","name":"kim","profile":{"real_name":"Kim Lee"}},{"id":"U2","profile":{"real_name":"Bo"}}]`,
+		"users.json": `[{"id":"U1","name":"kim","profile":{"real_name":"Kim Lee"}},` +
+			`{"id":"U2","profile":{"real_name":"Bo"}}]`,
 		"channels.json": `[{"id":"C1","name":"general"}]`,
 		"general/2024-03-25.json": `[{"type":"message","user":"U2","text":"ready?","ts":"1711360800.1"},` +
 			`{"type":"message","user":"U1","text":"yes &amp; <@U2> see <https://x.org|this>","ts":"1711360801.1"},` +
@@ -239,7 +234,8 @@ func TestSlackDiscordMeta(t *testing.T) {
 
 	discord := `{"guild":{"name":"G"},"channel":{"id":"1","name":"chat","type":"GuildTextChat"},"messages":[
 		{"id":"1","type":"Default","timestamp":"2024-03-25T10:00:00+00:00","content":"hello","author":{"name":"bo"}},
-		{"id":"2","type":"Reply","timestamp":"2024-03-25T10:01:00+00:00","content":"hi <a:wave:123>","author":{"name":"kim"},"reference":{"messageId":"1"}},
+		{"id":"2","type":"Reply","timestamp":"2024-03-25T10:01:00+00:00","content":"hi <a:wave:123>",` +
+		`"author":{"name":"kim"},"reference":{"messageId":"1"}},
 		{"id":"3","type":"GuildMemberJoin","content":"Joined","author":{"name":"kim"}},
 		{"id":"4","type":"Default","content":"beep","author":{"name":"b","isBot":true}}]}`
 	r = read(t, "discord.json", discord, me("kim"))
@@ -248,14 +244,10 @@ func TestSlackDiscordMeta(t *testing.T) {
 	require.Equal(t, []string{"own"}, texts(read(t, "messages.json",
 		`[{"ID":12,"Timestamp":"2024-03-25 10:00:00","Contents":"own","Attachments":""}]`, Options{})))
 
-	r = read(
-		t,
-		"message_1.json",
-		`{"participants":[{"name":"Ren\u00c3\u00a9"},{"name":"Kim"}],"title":"Ren\u00c3\u00a9","messages":[
+	r = read(t, "message_1.json", `{"participants":[{"name":"Ren\u00c3\u00a9"},{"name":"Kim"}],`+
+		`"title":"Ren\u00c3\u00a9","messages":[
 		{"sender_name":"Kim","timestamp_ms":1711360801000,"content":"caf\u00c3\u00a9 ?"},
-		{"sender_name":"Ren\u00c3\u00a9","timestamp_ms":1711360800000,"content":"oui"}]}`,
-		me("Kim"),
-	)
+		{"sender_name":"Ren\u00c3\u00a9","timestamp_ms":1711360800000,"content":"oui"}]}`, me("Kim"))
 	require.Equal(t, []string{"café ?"}, texts(r))
 	require.Equal(t, "oui", field(r.Items[0], "in reply to"))
 	require.Equal(t, "René", field(r.Items[0], "to"))
@@ -271,36 +263,33 @@ func TestSocialArchives(t *testing.T) {
 	require.Equal(t, "@a, @b", field(r.Items[1], "to"))
 	require.Equal(t, "2024-03-25T10:00:00Z", r.Items[0].Time.Format(time.RFC3339))
 	archive := zipOf(t, map[string]string{"data/tweets.js": tweets, "data/like.js": `window.YTD.like.part0 = []`,
-		"data/account.js": `window.YTD.account.part0 = [{"account":{"accountId":"7"}}]`, "Your archive.html": "<p>x",
-		"assets/app.js": "function f() {}", "data/pic.jpg": "\xff\xd8",
-		"data/direct-messages.js": `window.YTD.direct_messages.part0 = [{"dmConversation":{"conversationId":"7-8","messages":[
+		"data/account.js":   `window.YTD.account.part0 = [{"account":{"accountId":"7"}}]`,
+		"Your archive.html": "<p>x",
+		"assets/app.js":     "function f() {}",
+		"data/pic.jpg":      "\xff\xd8",
+		"data/direct-messages.js": `window.YTD.direct_messages.part0 = [` +
+			`{"dmConversation":{"conversationId":"7-8","messages":[
 			{"messageCreate":{"id":"2","senderId":"7","text":"dm mine","createdAt":"2024-03-25T10:01:00.000Z"}},
 			{"messageCreate":{"id":"1","senderId":"8","text":"dm theirs","createdAt":"2024-03-25T10:00:00.000Z"}}]}}]`})
 	got := texts(read(t, "twitter.zip", archive, Options{}))
 	require.Subset(t, got, []string{"A < B", "agreed", "dm mine"})
 	require.NotContains(t, got, "dm theirs")
 
-	r = read(
-		t,
-		"Journal.json",
-		`{"metadata":{},"entries":[{"uuid":"E","creationDate":"2024-03-25T10:00:00Z","text":"Один\\. ![](dayone-moment://A)\n\nДва","tags":["a","b"]}]}`,
-		Options{},
-	)
+	r = read(t, "Journal.json", `{"metadata":{},"entries":[{"uuid":"E","creationDate":"2024-03-25T10:00:00Z",`+
+		`"text":"Один\\. ![](dayone-moment://A)\n\nДва","tags":["a","b"]}]}`, Options{})
 	require.Equal(t, []string{"Один.\n\nДва"}, texts(r))
 	require.Equal(t, "a, b", field(r.Items[0], "tags"))
 
 	r = read(t, "outbox.json", `{"@context":"x","type":"OrderedCollection","orderedItems":[
-		{"type":"Create","published":"2024-03-25T10:00:00Z","object":{"type":"Note","id":"n1","summary":"cw","content":"<p>Eins<br/>zwei</p><p>drei</p>"}},
+		{"type":"Create","published":"2024-03-25T10:00:00Z","object":{"type":"Note","id":"n1",`+
+		`"summary":"cw","content":"<p>Eins<br/>zwei</p><p>drei</p>"}},
 		{"type":"Announce","object":"https://x"}]}`, Options{})
 	require.Equal(t, []string{"Eins\nzwei\ndrei"}, texts(r))
 	require.Equal(t, "cw", field(r.Items[0], "subject"))
 
-	r = read(
-		t,
-		"posts.json",
+	r = read(t, "posts.json",
 		`[{"uri":"at://1","value":{"$type":"app.bsky.feed.post","text":"sky","createdAt":"2024-03-25T10:00:00Z"}},
-		{"$type":"app.bsky.feed.like","subject":{}},{"$type":"app.bsky.feed.post","text":"blue","createdAt":"2024-03-25T10:00:00Z"}]`,
-		Options{},
-	)
+		{"$type":"app.bsky.feed.like","subject":{}},`+
+			`{"$type":"app.bsky.feed.post","text":"blue","createdAt":"2024-03-25T10:00:00Z"}]`, Options{})
 	require.Equal(t, []string{"sky", "blue"}, texts(r))
 }

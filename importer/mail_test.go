@@ -18,21 +18,24 @@ func mailOf(body string, headers ...string) string {
 // TestOwnText has mails in several languages; the own words are "Mine" and what follows it.
 func TestOwnText(t *testing.T) {
 	for name, body := range map[string]string{
-		"English":       "Mine\n\nOn Mon, 25 Mar 2024 at 09:00, Bo <bo@b.example> wrote:\n> theirs\n",
-		"broken line":   "Mine\n\nOn Monday, March 25, 2024 at 09:00, Bo the Builder\n<bo@b.example> wrote:\n\n> theirs\n",
-		"German":        "Mine\n\nAm Mo., 25. März 2024 um 09:00 Uhr schrieb Bo <bo@b.example>:\n> theirs\n",
-		"French":        "Mine\n\nLe lun. 25 mars 2024 à 09:00, Bo <bo@b.example> a écrit :\n> theirs\n",
-		"Spanish":       "Mine\n\nEl lun, 25 mar 2024 a las 9:00, Bo (<bo@b.example>) escribió:\n\ntheirs\n",
-		"Portuguese":    "Mine\n\nEm seg., 25 de mar. de 2024 às 09:00, Bo <bo@b.example> escreveu:\n> theirs\n",
-		"Italian":       "Mine\n\nIl giorno lun 25 mar 2024 alle ore 09:00 Bo <bo@b.example> ha scritto:\n> theirs\n",
-		"Dutch":         "Mine\n\nOp ma 25 mrt 2024 om 09:00 schreef Bo <bo@b.example>:\n> theirs\n",
-		"Polish":        "Mine\n\npon., 25 mar 2024 o 09:00 Bo <bo@b.example> napisał(a):\n> theirs\n",
-		"Russian":       "Mine\n\nпн, 25 мар. 2024 г. в 09:00, Bo <bo@b.example>:\n> theirs\n",
-		"Swedish":       "Mine\n\nDen mån 25 mars 2024 kl 09:00 skrev Bo <bo@b.example>:\n> theirs\n",
-		"Japanese":      "Mine\n\n2024年3月25日(月) 9:00 Bo <bo@b.example>:\n> theirs\n",
-		"Turkish":       "Mine\n\nBo <bo@b.example>, 25 Mar 2024 Pzt, 09:00 tarihinde şunu yazdı:\n> theirs\n",
-		"Outlook, de":   "Mine\n\nVon: Bo <bo@b.example>\nGesendet: Montag, 25. März 2024 09:00\nAn: Ana\nBetreff: Plan\n\ntheirs\n",
-		"Outlook, fr":   "Mine\n\n________________________________\nDe : Bo <bo@b.example>\nEnvoyé : lundi 25 mars 2024\nÀ : Ana\nObjet : Plan\n\ntheirs\n",
+		"English": "Mine\n\nOn Mon, 25 Mar 2024 at 09:00, Bo <bo@b.example> wrote:\n> theirs\n",
+		"broken line": "Mine\n\nOn Monday, March 25, 2024 at 09:00, Bo the Builder\n" +
+			"<bo@b.example> wrote:\n\n> theirs\n",
+		"German":     "Mine\n\nAm Mo., 25. März 2024 um 09:00 Uhr schrieb Bo <bo@b.example>:\n> theirs\n",
+		"French":     "Mine\n\nLe lun. 25 mars 2024 à 09:00, Bo <bo@b.example> a écrit :\n> theirs\n",
+		"Spanish":    "Mine\n\nEl lun, 25 mar 2024 a las 9:00, Bo (<bo@b.example>) escribió:\n\ntheirs\n",
+		"Portuguese": "Mine\n\nEm seg., 25 de mar. de 2024 às 09:00, Bo <bo@b.example> escreveu:\n> theirs\n",
+		"Italian":    "Mine\n\nIl giorno lun 25 mar 2024 alle ore 09:00 Bo <bo@b.example> ha scritto:\n> theirs\n",
+		"Dutch":      "Mine\n\nOp ma 25 mrt 2024 om 09:00 schreef Bo <bo@b.example>:\n> theirs\n",
+		"Polish":     "Mine\n\npon., 25 mar 2024 o 09:00 Bo <bo@b.example> napisał(a):\n> theirs\n",
+		"Russian":    "Mine\n\nпн, 25 мар. 2024 г. в 09:00, Bo <bo@b.example>:\n> theirs\n",
+		"Swedish":    "Mine\n\nDen mån 25 mars 2024 kl 09:00 skrev Bo <bo@b.example>:\n> theirs\n",
+		"Japanese":   "Mine\n\n2024年3月25日(月) 9:00 Bo <bo@b.example>:\n> theirs\n",
+		"Turkish":    "Mine\n\nBo <bo@b.example>, 25 Mar 2024 Pzt, 09:00 tarihinde şunu yazdı:\n> theirs\n",
+		"Outlook, de": "Mine\n\nVon: Bo <bo@b.example>\nGesendet: Montag, 25. März 2024 09:00\n" +
+			"An: Ana\nBetreff: Plan\n\ntheirs\n",
+		"Outlook, fr": "Mine\n\n________________________________\n" +
+			"De : Bo <bo@b.example>\nEnvoyé : lundi 25 mars 2024\nÀ : Ana\nObjet : Plan\n\ntheirs\n",
 		"Outlook, bold": "Mine\n\n*From:* Bo <bo@b.example>\n*Sent:* Monday\n*To:* Ana\n*Subject:* Plan\n\ntheirs\n",
 		"original":      "Mine\n\n-----Original Message-----\nFrom: Bo\n\ntheirs\n",
 		"original, de":  "Mine\n\n-----Ursprüngliche Nachricht-----\nVon: Bo\n\ntheirs\n",
@@ -63,40 +66,36 @@ func TestOwnText(t *testing.T) {
 
 func TestHTMLMail(t *testing.T) {
 	for name, html := range map[string]string{
-		"Gmail":   `<div dir="ltr">Mine</div><br><div class="gmail_quote"><div class="gmail_attr">On Mon, Bo wrote:<br></div><blockquote class="gmail_quote">theirs</blockquote></div>`,
-		"Apple":   `<div>Mine</div><div><br><blockquote type="cite"><div>On 25 Mar 2024, at 09:00, Bo &lt;bo@b.example&gt; wrote:</div><div>theirs</div></blockquote></div>`,
-		"Outlook": `<p class="MsoNormal">Mine<o:p></o:p></p><div style="border-top:solid"><p><b>From:</b> Bo &lt;bo@b.example&gt;<br><b>Sent:</b> Monday<br><b>To:</b> Ana<br><b>Subject:</b> Plan</p></div><p>theirs</p>`,
-		"web":     `<div>Mine</div><hr><div id="divRplyFwdMsg"><b>From:</b> Bo</div><div>theirs</div>`,
-		"Moz":     `<p>Mine</p><div class="moz-cite-prefix">On 25.03.24, Bo wrote:<br></div><blockquote type="cite">theirs</blockquote>`,
-		"Yahoo":   `<div>Mine</div><div class="yahoo_quoted">theirs</div>`,
-		"sign":    `<div>Mine</div><div class="gmail_signature">Ana, CEO</div>`,
-		"style":   `<style>p { color: red }</style><script>var a = "<p>"</script><p>Mine</p><!-- if a > b -->`,
+		"Gmail": `<div dir="ltr">Mine</div><br>` +
+			`<div class="gmail_quote"><div class="gmail_attr">On Mon, Bo wrote:<br></div>` +
+			`<blockquote class="gmail_quote">theirs</blockquote></div>`,
+		"Apple": `<div>Mine</div><div><br><blockquote type="cite">` +
+			`<div>On 25 Mar 2024, at 09:00, Bo &lt;bo@b.example&gt; wrote:</div><div>theirs</div></blockquote></div>`,
+		"Outlook": `<p class="MsoNormal">Mine<o:p></o:p></p><div style="border-top:solid">` +
+			`<p><b>From:</b> Bo &lt;bo@b.example&gt;<br><b>Sent:</b> Monday<br>` +
+			`<b>To:</b> Ana<br><b>Subject:</b> Plan</p></div><p>theirs</p>`,
+		"web": `<div>Mine</div><hr><div id="divRplyFwdMsg"><b>From:</b> Bo</div><div>theirs</div>`,
+		"Moz": `<p>Mine</p><div class="moz-cite-prefix">On 25.03.24, Bo wrote:<br></div>` +
+			`<blockquote type="cite">theirs</blockquote>`,
+		"Yahoo": `<div>Mine</div><div class="yahoo_quoted">theirs</div>`,
+		"sign":  `<div>Mine</div><div class="gmail_signature">Ana, CEO</div>`,
+		"style": `<style>p { color: red }</style><script>var a = "<p>"</script><p>Mine</p><!-- if a > b -->`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(
-				t,
-				[]string{"Mine"},
-				texts(read(t, "m.eml", mailOf(html, "Content-Type: text/html; charset=utf-8"), Options{})),
-			)
+			content := mailOf(html, "Content-Type: text/html; charset=utf-8")
+			require.Equal(t, []string{"Mine"}, texts(read(t, "m.eml", content, Options{})))
 		})
 	}
-	require.Equal(
-		t,
-		"a\nb\n\nc  d\n1 < 2 é",
-		prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false),
-	)
+	require.Equal(t, "a\nb\n\nc  d\n1 < 2 é",
+		prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false))
 }
 
 func TestFlowed(t *testing.T) {
 	body := "Ein Absatz, der \nweitergeht.\n\n >kein Zitat\n From hier\n> fremd \n> fremd\n-- \nSig\n"
 	r := read(t, "m.eml", mailOf(body, "Content-Type: text/plain; charset=utf-8; format=flowed"), Options{})
 	require.Equal(t, []string{"Ein Absatz, der weitergeht.\n\n>kein Zitat\nFrom hier"}, texts(r))
-	r = read(
-		t,
-		"m.eml",
-		mailOf("日本 \n語\n", "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes"),
-		Options{},
-	)
+	r = read(t, "m.eml", mailOf("日本 \n語\n", "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes"),
+		Options{})
 	require.Equal(t, []string{"日本語"}, texts(r))
 }
 
@@ -170,9 +169,6 @@ func TestReceivedMailNeedsAChoice(t *testing.T) {
 	r := read(t, "m.eml", mailOf("Hello", "Delivered-To: bo@b.example"), Options{})
 	require.True(t, r.Choose)
 	require.Empty(t, r.Items)
-	require.Equal(
-		t,
-		[]string{"Hello"},
-		texts(read(t, "m.eml", mailOf("Hello", "Delivered-To: ana@a.example"), Options{})),
-	)
+	require.Equal(t, []string{"Hello"},
+		texts(read(t, "m.eml", mailOf("Hello", "Delivered-To: ana@a.example"), Options{})))
 }

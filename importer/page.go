@@ -31,10 +31,5 @@ var metaCharset = regexp.MustCompile(`(?i)<meta[^>]{0,200}charset=["']?([\w-]+)`
 
 // chatPages are marks of chats that were exported as HTML: Telegram, Discord, Facebook, Instagram.
 // They have the words of everybody.
-var chatPages = []string{
-	`class="from_name"`,
-	`class="chatlog__`,
-	`class="_a6-g`,
-	`class="_3-95 _a6-g`,
-	`class="pam _3-95`,
-}
+var chatPages = []string{`class="from_name"`, `class="chatlog__`, `class="_a6-g`, `class="_3-95 _a6-g`,
+	`class="pam _3-95`}

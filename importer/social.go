@@ -126,10 +126,9 @@ func (in *input) dayOne(f file, o object) {
 		_ = json.Unmarshal(e["tags"], &tags)
 		m.fields = append(m.fields, history.Field{Name: "tags", Value: strings.Join(tags, ", ")})
 		if l := e.object("location"); l != nil {
-			m.fields = append(
-				m.fields,
-				history.Field{Name: "place", Value: cmp.Or(l.str("placeName"), l.str("localityName"))},
-			)
+			m.fields = append(m.fields, history.Field{
+				Name: "place", Value: cmp.Or(l.str("placeName"), l.str("localityName")),
+			})
 		}
 		in.add(m)
 	}

@@ -16,93 +16,19 @@ import (
 )
 
 // textNames are the usual names of the column or key with the text, best first.
-var textNames = []string{
-	"text",
-	"body",
-	"content",
-	"contents",
-	"message",
-	"full_text",
-	"post",
-	"comment",
-	"entry",
-	"note",
-	"selftext",
-	"description",
-	"texte",
-	"texto",
-	"testo",
-	"nachricht",
-	"mensaje",
-	"mensagem",
-	"messaggio",
-	"inhalt",
-	"contenu",
-	"contenido",
-	"conteúdo",
-	"bericht",
-	"tekst",
-	"текст",
-	"сообщение",
-	"本文",
-	"正文",
-	"内容",
-}
+var textNames = []string{"text", "body", "content", "contents", "message", "full_text", "post", "comment", "entry",
+	"note", "selftext", "description", "texte", "texto", "testo", "nachricht", "mensaje", "mensagem", "messaggio",
+	"inhalt", "contenu", "contenido", "conteúdo", "bericht", "tekst", "текст", "сообщение", "本文", "正文", "内容"}
 
 var (
-	timeNames = set(
-		"time",
-		"date",
-		"timestamp",
-		"created_at",
-		"createdat",
-		"created_utc",
-		"created",
-		"published",
-		"sent",
-		"datum",
-		"fecha",
-		"data",
-		"datetime",
-		"дата",
-		"日付",
-		"日期",
-		"creationdate",
-	)
+	timeNames = set("time", "date", "timestamp", "created_at", "createdat", "created_utc", "created", "published",
+		"sent", "datum", "fecha", "data", "datetime", "дата", "日付", "日期", "creationdate")
 	idNames     = set("id")
-	senderNames = set(
-		"sender",
-		"author",
-		"from",
-		"speaker",
-		"username",
-		"sender_name",
-		"sender name",
-		"from_name",
-		"author_name",
-		"absender",
-		"autor",
-		"auteur",
-		"autore",
-		"remitente",
-		"remetente",
-		"mittente",
-		"expéditeur",
-		"afzender",
-		"отправитель",
-		"автор",
-		"送信者",
-		"发件人",
-	)
-	subjectNames = map[string]string{
-		"subject":   "subject",
-		"betreff":   "subject",
-		"asunto":    "subject",
-		"assunto":   "subject",
-		"objet":     "subject",
-		"oggetto":   "subject",
-		"onderwerp": "subject",
-	}
+	senderNames = set("sender", "author", "from", "speaker", "username", "sender_name", "sender name", "from_name",
+		"author_name", "absender", "autor", "auteur", "autore", "remitente", "remetente", "mittente", "expéditeur",
+		"afzender", "отправитель", "автор", "送信者", "发件人")
+	subjectNames = map[string]string{"subject": "subject", "betreff": "subject", "asunto": "subject",
+		"assunto": "subject", "objet": "subject", "oggetto": "subject", "onderwerp": "subject"}
 )
 
 // pick returns the index of the text column, or -1. An exact name has precedence over one that
@@ -233,10 +159,8 @@ func (in *input) cell(m *message, name, value string) {
 	case timeNames[lower] && m.time.IsZero():
 		t, ok := prose.ParseTime(value)
 		if !ok {
-			in.note(
-				"the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z",
-				m.place,
-			)
+			in.note("the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z",
+				m.place)
 			return
 		}
 		m.time = t
@@ -359,10 +283,8 @@ func (in *input) jsonItem(place string, f file, raw []byte) error {
 	for name := range o { // such as the creator of Google Chat
 		if who := o.object(name); who != nil &&
 			(senderNames[strings.ToLower(name)] || name == "creator" || name == "user") {
-			m.sender = person{
-				name: cmp.Or(who.str("name"), who.str("display_name"), who.str("username"), who.str("email"),
-					who.str("id")),
-			}
+			m.sender = person{name: cmp.Or(who.str("name"), who.str("display_name"), who.str("username"),
+				who.str("email"), who.str("id"))}
 		}
 	}
 	context := m.fields

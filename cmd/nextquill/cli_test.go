@@ -96,20 +96,8 @@ func TestRunWithHistory(t *testing.T) {
 	}
 	file := filepath.Join(dir, "posts.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o644))
-	r := invoke(
-		t,
-		t.Context(),
-		&fakeEngine{},
-		"run",
-		"--history",
-		file,
-		"--out",
-		filepath.Join(dir, "out"),
-		"--epochs",
-		"1",
-		"--rank",
-		"4",
-	)
+	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--history", file, "--out", filepath.Join(dir, "out"), "--epochs",
+		"1", "--rank", "4")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	requireLines(t, r.stdout, "write like posts", "16 training texts, 4 test texts")
 	train := r.calls(t, "personalize")[0]
@@ -208,7 +196,8 @@ func TestFaultMessages(t *testing.T) {
 		{[]string{"personalize"}, []string{"--history: is missing", "→ set a file or folder"}},
 		{[]string{"personalize", "--history", "absent.jsonl"},
 			[]string{"absent.jsonl: the file does not exist", "→ check the path"}},
-		{[]string{"personalize", "--history", file("a.pdf", "x")}, []string{"a.pdf: PDF files are not read", "→ save the document as .docx"}},
+		{[]string{"personalize", "--history", file("a.pdf", "x")},
+			[]string{"a.pdf: PDF files are not read", "→ save the document as .docx"}},
 		{[]string{"personalize", "--history", file("one.txt", "only one\n")},
 			[]string{"held-out count", "→ add items"}},
 		{[]string{"personalize", "--history", file("bad.jsonl", "{\"text\": 1}\n")}, []string{"bad.jsonl: line 1"}},

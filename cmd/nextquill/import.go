@@ -17,7 +17,7 @@ import (
 // importFlags choose the person's texts in the files of --history.
 type importFlags struct {
 	Me         []string `group:"texts" sep:"none" placeholder:"NAME" help:"Your name or address in chats and mail, where there are several senders; repeat the flag for several names."`
-	TextColumn string   `group:"texts"            placeholder:"NAME" help:"Column of a table, or key of a JSON object, that has the text. Default: text, body, content or message."`
+	TextColumn string   `group:"texts" placeholder:"NAME" help:"Column of a table, or key of a JSON object, that has the text. Default: text, body, content or message."`
 }
 
 // importFiles imports a file or a folder.
@@ -60,13 +60,8 @@ func (a *app) readTexts(path string, flags importFlags) ([]history.Item, error) 
 		return nil, chooseFault(path, r.Senders)
 	}
 	if !a.JSON && len(r.LeftOut)+len(r.Notes) > 0 {
-		fmt.Fprintf(
-			a.stderr,
-			"%s: %s imported, %s (--dry-run shows them)\n",
-			path,
-			count(len(r.Items), "text"),
-			summary(r),
-		)
+		fmt.Fprintf(a.stderr, "%s: %s imported, %s (--dry-run shows them)\n", path, count(len(r.Items), "text"),
+			summary(r))
 	}
 	return r.Items, nil
 }
@@ -115,15 +110,8 @@ func printSenders(w io.Writer, senders []importer.Sender) {
 		if s.Likely && !s.Chosen {
 			note = "  (probably you)"
 		}
-		fmt.Fprintf(
-			w,
-			"%s %6d  --me %s%s\n            %s\n",
-			mark,
-			s.Count,
-			quoteArgument(s.ID()),
-			note,
-			oneSample(s.Sample),
-		)
+		fmt.Fprintf(w, "%s %6d  --me %s%s\n            %s\n", mark, s.Count, quoteArgument(s.ID()), note,
+			oneSample(s.Sample))
 	}
 }
 
@@ -162,14 +150,8 @@ func count(n int, noun string) string {
 // dryRun shows what an import finds.
 func (a *app) dryRun(path string, flags importFlags) error {
 	if path == "" {
-		return fault.New(
-			fault.Missing,
-			"--dry-run",
-			"",
-			"needs --history",
-		).WithRemedy(
-			"set a file or folder with --history",
-		)
+		return fault.New(fault.Missing, "--dry-run", "", "needs --history").
+			WithRemedy("set a file or folder with --history")
 	}
 	r, err := importFiles(path, flags)
 	if err != nil {
@@ -267,11 +249,8 @@ func (a *app) split(items []history.Item, fraction float64) (training, heldout [
 	switch equal := len(heldout) - len(unseen); {
 	case equal == 0:
 	case len(unseen) == 0:
-		fmt.Fprintf(
-			a.stderr,
-			"All %d test texts are also training texts: the loss is not that of unseen texts.\n",
-			equal,
-		)
+		fmt.Fprintf(a.stderr, "All %d test texts are also training texts: the loss is not that of unseen texts.\n",
+			equal)
 		return training, heldout, nil
 	default:
 		fmt.Fprintf(a.stderr, "%d of %d test texts are left out: they are also training texts.\n", equal, len(heldout))

@@ -29,16 +29,8 @@ func writeChat(t *testing.T) string {
 func TestSeveralSendersAreRefused(t *testing.T) {
 	chat := writeChat(t)
 	for _, command := range []string{"run", "personalize"} {
-		r := invoke(
-			t,
-			t.Context(),
-			&fakeEngine{},
-			command,
-			"--history",
-			chat,
-			"--out",
-			filepath.Join(t.TempDir(), "out"),
-		)
+		r := invoke(t, t.Context(), &fakeEngine{}, command, "--history", chat,
+			"--out", filepath.Join(t.TempDir(), "out"))
 		require.Equal(t, exitFault, r.code)
 		requireLines(t, r.stderr, "3  --me Jan  (probably you)", "2  --me \"Mia Kern\"", "“Kommst du heute?”",
 			"has messages of 2 senders", "→ say which one is you, probably: --me Jan")
@@ -67,30 +59,12 @@ func TestOnlyTheChosenSenderIsLearned(t *testing.T) {
 
 func TestDryRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	r := invoke(
-		t,
-		t.Context(),
-		&fakeEngine{},
-		"run",
-		"--history",
-		writeChat(t),
-		"--me",
-		"Jan",
-		"--dry-run",
-		"--out",
-		out,
-	)
+	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--history", writeChat(t), "--me", "Jan", "--dry-run",
+		"--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(
-		t,
-		r.stdout,
-		"Imported: 3 texts, 2024-04-03 to 2024-04-14",
-		"*      3  --me Jan",
-		"2024-04-03 “Ja, gegen sechs.”",
-		"2  written by others",
-		"1  a note about a picture, file, call or place",
-		"line 6",
-	)
+	requireLines(t, r.stdout, "Imported: 3 texts, 2024-04-03 to 2024-04-14", "*      3  --me Jan",
+		"2024-04-03 “Ja, gegen sechs.”", "2  written by others", "1  a note about a picture, file, call or place",
+		"line 6")
 	require.Empty(t, r.engine.calls)
 	require.NoDirExists(t, out)
 

@@ -96,10 +96,9 @@ func Parse(data []byte) Message {
 }
 
 // sentLabel recognizes the label of sent mail in Google's exports.
-var sentLabel = regexp.MustCompile(
-	`(?i)(^|,)\s*"?(sent|gesendet|messages envoyés|envoyés|enviados|enviado|enviadas|inviati|` +
-		`posta inviata|verzonden|skickat|sendt|wysłane|отправленные|gönderilmiş postalar|送信済み|已发邮件|寄件備份|보낸편지함)"?\s*(,|$)`,
-)
+var sentLabel = regexp.MustCompile(`(?i)(^|,)\s*"?(` +
+	`sent|gesendet|messages envoyés|envoyés|enviados|enviado|enviadas|inviati|posta inviata|verzonden|skickat|sendt|` +
+	`wysłane|отправленные|gönderilmiş postalar|送信済み|已发邮件|寄件備份|보낸편지함)"?\s*(,|$)`)
 
 var bracketed = regexp.MustCompile(`<([^<>\s]{1,500})>`)
 

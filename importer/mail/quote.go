@@ -155,19 +155,27 @@ func introduction(lines []line, i int) int {
 // separators are lines before an original or forwarded message.
 var separators = regexp.MustCompile(`(?i)^(?:[-_=]{2,}\s*(?:` + strings.Join([]string{
 	`(?:begin )?forwarded (?:message|by .*)`, `original (?:message|appointment)`, `weitergeleitete nachricht`,
-	`urspr(?:ü|ue)ngliche nachricht`, `message (?:transféré|d'origine|d’origine|original)`, `mensaje (?:reenviado|original)`,
+	`urspr(?:ü|ue)ngliche nachricht`, `message (?:transféré|d'origine|d’origine|original)`,
+	`mensaje (?:reenviado|original)`,
 	`mensagem (?:encaminhada|original)`, `messaggio (?:inoltrato|originale)`, `doorgestuurd bericht`,
-	`oorspronkelijk bericht`, `vidarebefordrat meddelande`, `ursprungligt meddelande`, `videresendt (?:meddelelse|melding)`,
-	`oprindelig meddelelse`, `opprinnelig melding`, `(?:przekazana wiadomość|wiadomość oryginalna|oryginalna wiadomość)`,
-	`(?:пересылаемое сообщение|исходное сообщение|пересланное сообщение)`, `(?:iletilen ileti|orijinal mesaj|özgün ileti)`,
+	`oorspronkelijk bericht`, `vidarebefordrat meddelande`, `ursprungligt meddelande`,
+	`videresendt (?:meddelelse|melding)`,
+	`oprindelig meddelelse`, `opprinnelig melding`,
+	`(?:przekazana wiadomość|wiadomość oryginalna|oryginalna wiadomość)`,
+	`(?:пересылаемое сообщение|исходное сообщение|пересланное сообщение)`,
+	`(?:iletilen ileti|orijinal mesaj|özgün ileti)`,
 	`välitetty viesti`, `alkuperäinen viesti`, `původní zpráva`, `přeposlaná zpráva`,
 	`(?:転送されたメッセージ|元のメッセージ|转发邮件|原始邮件|已转发邮件|轉寄郵件|原始訊息)`, `전달된 메시지`, `원본 메시지`,
-}, `|`) + `)\s*[-_=]{2,}|(?:begin forwarded message|anfang der weitergeleiteten (?:nachricht|e-mail)|début du message (?:réexpédié|transféré)|` +
-	`inicio del mensaje reenviado|início da mensagem (?:reencaminhada|encaminhada)|inizio messaggio inoltrato|begin doorgestuurd bericht|` +
-	`vidarebefordrat brev|videresendt (?:besked|melding)|начало переадресованного сообщения)\s?:)$`)
+}, `|`) + `)\s*[-_=]{2,}|(?:` + strings.Join([]string{
+	`begin forwarded message`, `anfang der weitergeleiteten (?:nachricht|e-mail)`,
+	`début du message (?:réexpédié|transféré)`, `inicio del mensaje reenviado`,
+	`início da mensagem (?:reencaminhada|encaminhada)`, `inizio messaggio inoltrato`, `begin doorgestuurd bericht`,
+	`vidarebefordrat brev`, `videresendt (?:besked|melding)`, `начало переадресованного сообщения`,
+}, `|`) + `)\s?:)$`)
 
 const (
-	fromLabels = `from|von|de|da|van|från|fra|od|от|від|kimden|gönderen|lähettäjä|feladó|差出人|发件人|寄件者|寄件人|보낸 사람|보낸사람|מאת|من`
+	fromLabels = `from|von|de|da|van|från|fra|od|от|від|kimden|gönderen|lähettäjä|` +
+		`feladó|差出人|发件人|寄件者|寄件人|보낸 사람|보낸사람|מאת|من`
 	moreLabels = `sent|date|to|cc|subject|reply-to|importance|` +
 		`gesendet|datum|an|kopie|betreff|` +
 		`envoyé|envoyée|à|objet|` +
@@ -227,10 +235,11 @@ func isFooter(lines []line, i int) bool {
 
 // phones are the signatures that phones and mail programs add.
 var phones = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
-	`(?:sent|send) (?:from|via|with) (?:my |the )?(?:iphone|ipad|android|samsung|galaxy|huawei|blackberry|phone|mobile|mail for|yahoo|` +
-		`outlook|gmail|proton|nine|windows|tutanota|fairphone|pixel|xiaomi|k-9).{0,60}`,
+	`(?:sent|send) (?:from|via|with) (?:my |the )?(?:iphone|ipad|android|samsung|galaxy|huawei|blackberry|phone|` +
+		`mobile|mail for|yahoo|outlook|gmail|proton|nine|windows|tutanota|fairphone|pixel|xiaomi|k-9).{0,60}`,
 	`get outlook for (?:ios|android).{0,60}`, `download outlook.{0,40}`,
-	`(?:von (?:meinem|unterwegs|mein).{0,60} gesendet|gesendet (?:von|mit|aus) .{0,60}|diese nachricht wurde von .{0,60} gesendet)\.?`,
+	`(?:von (?:meinem|unterwegs|mein).{0,60} gesendet|gesendet (?:von|mit|aus) .{0,60}|` +
+		`diese nachricht wurde von .{0,60} gesendet)\.?`,
 	`hol(?:en sie sich|e dir) outlook.{0,60}`,
 	`envoyé (?:de|depuis|à partir de) (?:mon|ma|outlook|yahoo|l'app|proton).{0,60}`, `télécharge[rz] outlook.{0,40}`,
 	`enviado (?:desde|do|de|a partir do|via) (?:mi|meu|minha|el|o|outlook|yahoo|iphone|samsung|gmail|android).{0,60}`,

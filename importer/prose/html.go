@@ -23,9 +23,9 @@ var blockElements = map[atom.Atom]bool{atom.P: true, atom.Div: true, atom.Li: tr
 // quoteClasses are classes and ids by which mail programs mark what is not the sender's text.
 var quoteClasses = regexp.MustCompile(
 	`(?i)(^|\s)(gmail_quote(_container)?|gmail_attr|gmail_extra_quote|gmail_signature|` +
-		`yahoo_quoted|moz-cite-prefix|moz-signature|moz-forward-container|protonmail_quote|protonmail_signature_block[\w-]*|` +
-		`tutanota_quote|zmail_extra|ms-outlook-mobile-reference-message|x_?gmail_quote|OutlookMessageHeader|` +
-		`apple-mail-signature|AppleMailSignature|apple-signature)(\s|$)`,
+		`yahoo_quoted|moz-cite-prefix|moz-signature|moz-forward-container|protonmail_quote|` +
+		`protonmail_signature_block[\w-]*|tutanota_quote|zmail_extra|ms-outlook-mobile-reference-message|` +
+		`x_?gmail_quote|OutlookMessageHeader|apple-mail-signature|AppleMailSignature|apple-signature)(\s|$)`,
 )
 
 // quoteIDs start the quoted rest of a mail: everything behind is dropped too.
@@ -84,19 +84,8 @@ func HTMLText(s string, mail bool) string {
 					w.br()
 				}
 				continue
-			case atom.Img,
-				atom.Input,
-				atom.Meta,
-				atom.Link,
-				atom.Hr,
-				atom.Wbr,
-				atom.Area,
-				atom.Base,
-				atom.Col,
-				atom.Source,
-				atom.Embed,
-				atom.Param,
-				atom.Track:
+			case atom.Img, atom.Input, atom.Meta, atom.Link, atom.Hr, atom.Wbr, atom.Area, atom.Base, atom.Col,
+				atom.Source, atom.Embed, atom.Param, atom.Track:
 				continue
 			case atom.Td, atom.Th:
 				if dropping == 0 {
