@@ -1,4 +1,4 @@
-# Everything that `make run` and `make test` need is installed and built by them: see scripts/setup.
+# `make run` and `make test` install and build everything that they need: see scripts/setup.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -41,7 +41,7 @@ bench: build ## Measure kernels and training steps (ARGS="--history 400")
 	build/nextquill bench $(ARGS)
 
 .PHONY: bench-browser
-bench-browser: guest ## Time a step in Chromium beside jax-js and tfjs; needs Node and npm (ARGS="--rounds 9")
+bench-browser: guest ## Compare a training step in Chromium with jax-js and tfjs; needs Node and npm (ARGS="--rounds 9")
 	@scripts/setup test
 	$(GO) run ./cmd/benchbrowser $(ARGS)
 
@@ -60,11 +60,11 @@ fuzz: setup ## Run every fuzz target for FUZZTIME (20s)
 	GO=$(GO) scripts/fuzz $(FUZZTIME)
 
 .PHONY: goldens
-goldens: ## Make the golden files again; needs Python, and VENV=DIR for its packages
+goldens: ## Rebuild the golden files; needs Python, and VENV=DIR, a virtual environment with its packages
 	GO=$(GO) scripts/goldens "$(VENV)"
 
 .PHONY: parity
-parity: build ## Compare tokenizers, chat templates and SmolLM2's answers with the reference; needs npm, Python, VENV=DIR
+parity: build ## Compare tokenizers, chat templates and SmolLM2's answers with the references; needs npm, Python and VENV=DIR
 	GO=$(GO) ARGS="$(ARGS)" scripts/parity "$(VENV)"
 
 .PHONY: edge
@@ -73,12 +73,12 @@ edge: site ## Run the Cloudflare Worker on this machine, on workerd; needs Node 
 	GO=$(GO) scripts/edge serve $(ARGS)
 
 .PHONY: edge-test
-edge-test: site ## Test the Worker, other servers, embedding and the npm package in Chromium; needs Node and npm
+edge-test: site ## Test the Worker, other servers and embedding in Chromium, and the npm package in bundlers; needs Node and npm
 	@scripts/setup hosts
 	GO=$(GO) scripts/edge-test
 
 .PHONY: clean
-clean: ## Remove what was built and what runs left in out/
+clean: ## Remove build/, dist/, and the output of runs in out/
 	rm -rf build dist out
 
 .PHONY: setup
@@ -91,7 +91,7 @@ site: setup ## Write the static site into dist/ (MODEL=smollm2-135m adds a model
 	@$(if $(MODEL),GO=$(GO) scripts/site-model $(MODEL))
 
 .PHONY: package
-package: site ## Complete dist/lib to the npm package, check it with tsc, publint and attw, and pack it; needs Node and npm
+package: site ## Turn dist/lib into the npm package, check it with tsc, publint and attw, and pack it; needs Node and npm
 	scripts/package
 
 .PHONY: serve
