@@ -18,7 +18,7 @@ import (
 
 type adapterMergeCmd struct {
 	Adapter string `placeholder:"DIR" help:"Adapter in PEFT's format. Required."`
-	DType   string `name:"dtype" enum:"keep,f32,f16,bf16" default:"keep" help:"Type of the written weights: keep (the base model's; quantised weights become f16), f32, f16 or bf16."`
+	DType   string `name:"dtype" enum:"keep,f32,f16,bf16" default:"keep" help:"Type of the written weights: keep (the base model's; quantized weights become f16), f32, f16 or bf16."`
 	globals
 }
 

@@ -14,15 +14,15 @@ type benchCmd struct {
 	History   int      `group:"bench" default:"1000" help:"Tokens of history."`
 	Suffix    int      `group:"bench" default:"60" help:"Tokens between history and response."`
 	Response  int      `group:"bench" default:"200" help:"Tokens of the response."`
-	Repeats   int      `group:"bench" default:"3" help:"Number of measurements; the best one counts."`
+	Repeats   int      `group:"bench" default:"3" help:"Number of measurements; the fastest one counts."`
 	Rank      int      `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
-	Bases     []string `group:"bench" placeholder:"BASE" help:"Compare these base formats instead, in turns: f32,q8,q4."`
+	Bases     []string `group:"bench" placeholder:"BASE" help:"Compare these base formats instead, measured in turns, such as f32,q8,q4."`
 	Recompute bool     `group:"bench" help:"Recompute activations in the backward pass."`
 	globals
 }
 
 func (benchCmd) Help() string {
-	return `Measures every kernel of a training step, complete steps, and the fastest matmul on the same device.
+	return `Measures every kernel of a training step, complete steps, and the fastest matrix product on the same device.
 
   nextquill bench
   nextquill bench --history 400 --repeats 5

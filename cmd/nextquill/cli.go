@@ -15,12 +15,12 @@ import (
 type cli struct {
 	Run         runCmd           `cmd:"" group:"start" help:"Run the complete demo on the sample writer or on your own texts."`
 	Personalize personalizeCmd   `cmd:"" group:"work" help:"Train an adapter on your texts."`
-	Write       writeCmd         `cmd:"" group:"work" help:"Write a text like the writer."`
+	Write       writeCmd         `cmd:"" group:"work" help:"Write a text in the writer's style."`
 	Explain     explainCmd       `cmd:"" group:"work" help:"Show which words of a text depend on the writer's history."`
 	Adapter     adapterCmd       `cmd:"" group:"work" help:"Inspect an adapter, verify it, or merge it into its base model."`
 	Model       modelCmd         `cmd:"" group:"models" help:"Get, list, verify, convert and remove models."`
 	Serve       serveCmd         `cmd:"" group:"work" help:"Serve the browser version on this machine."`
-	Step        stepCmd          `cmd:"" group:"check" help:"Run one exact training step and write its loss and gradients."`
+	Step        stepCmd          `cmd:"" group:"check" help:"Run one exact forward and backward pass and write its loss and gradients."`
 	Bench       benchCmd         `cmd:"" group:"check" help:"Measure kernels and training steps on this machine."`
 	Version     kong.VersionFlag `help:"Print the version."`
 }
@@ -30,8 +30,8 @@ type cli struct {
 type globals struct {
 	Model  string   `group:"common" placeholder:"MODEL" help:"Base model: name of a stored model ('nextquill model get'), folder in Hugging Face format or with a manifest, or GGUF file. Default: the embedded model."`
 	Models string   `group:"common" env:"NEXTQUILL_MODELS" placeholder:"DIR" help:"Folder of the stored models. Default: nextquill/models in the user's data folder."`
-	Base   string   `group:"common" enum:"auto,f32,f16,q8,q4" default:"auto" help:"Format of the weights on the GPU: f32, f16, q8, q4, or auto (the smallest that represents the file's weights exactly)."`
-	Memory byteSize `group:"common" placeholder:"SIZE" help:"Limit for GPU memory, such as 600MB. A command that needs more fails and tells what would fit."`
+	Base   string   `group:"common" enum:"auto,f32,f16,q8,q4" default:"auto" help:"Format of the weights on the GPU: f32, f16, q8, q4, or auto (the smallest format that represents the file's weights exactly)."`
+	Memory byteSize `group:"common" placeholder:"SIZE" help:"Limit for GPU memory, such as 600MB. A command that needs more fails, and the error says what would fit."`
 	Out    string   `group:"common" default:"out" help:"Output folder."`
 	Engine string   `group:"common" enum:"wazero,native" default:"wazero" help:"What runs the core: wazero (the shipped WASM guest) or native (the same code in this process)."`
 	Wasm   string   `group:"common" placeholder:"FILE" help:"WASM guest for --engine wazero. Default: build/nextquill.wasm."`
@@ -77,9 +77,9 @@ func settings() []kong.Option {
 
 // promptFlags select the texts in a prompt and its layout.
 type promptFlags struct {
-	Retrieve string `group:"texts" enum:"latest,bm25" default:"latest" help:"Selection of earlier texts for the prompt: the latest, or the best matches (bm25)."`
+	Retrieve string `group:"texts" enum:"latest,bm25" default:"latest" help:"Which earlier texts the prompt contains: the latest (latest) or the best matches (bm25)."`
 	K        int    `group:"texts" default:"3" help:"Number of earlier texts in the prompt."`
-	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"Prompt layout: plain, the model's chat template (chat), or that template if there is one (auto). Use the one that the adapter was trained with."`
+	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"Prompt template: plain, chat (the model's chat template), or auto (chat if the model has a chat template, else plain). Use the one that the adapter was trained with."`
 }
 
 // template is the template name in requests.
@@ -103,8 +103,8 @@ type trainingFlags struct {
 	Rank      int     `group:"training" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
 	Alpha     float64 `group:"training" placeholder:"N" help:"Alpha of the LoRA adapter (twice the rank)."`
 	Seed      uint64  `group:"training" default:"1" help:"Random seed."`
-	Patience  int     `group:"training" placeholder:"N" help:"Early stopping: stop after this many evaluations without a lower loss, on a part of the training texts (never)."`
-	Recompute *bool   `group:"training" negatable:"" help:"Recompute activations in the backward pass: less GPU memory, slower, same result. Default: if activations exceed --memory, or 512 MiB without it."`
+	Patience  int     `group:"training" placeholder:"N" help:"Early stopping: hold out a part of the training texts, and stop after this many evaluations without a lower loss on it (never)."`
+	Recompute *bool   `group:"training" negatable:"" help:"Recompute activations in the backward pass: takes less GPU memory and more time, and gives the same result. Default: only if activations would not fit --memory, or would take more than 512 MiB without it."`
 	Resume    bool    `group:"training" help:"Resume from the newest checkpoint in the output folder."`
 }
 

@@ -22,7 +22,7 @@ type explainCmd struct {
 	promptFlags
 	Item      int    `group:"texts" default:"-1" help:"Explain this held-out text instead, counted from 0."`
 	Adapter   string `group:"texts" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model. Default: OUT/adapter."`
-	Influence bool   `group:"texts" help:"Also find the earlier text with the largest influence on each token. Needs one more pass per text."`
+	Influence bool   `group:"texts" help:"Also find the earlier text with the largest influence on each token. Takes one more pass for each earlier text."`
 	HTML      string `group:"texts" name:"html" placeholder:"FILE" help:"Also write the result as an HTML page."`
 	globals
 }
@@ -39,7 +39,7 @@ the prompt, minus its probability without it.
 func (c explainCmd) Run(ctx context.Context, a *app) (err error) {
 	if (c.Text == "") == (c.Item < 0) {
 		return fault.New(fault.Missing, "explain", "", "needs either a text or --item").
-			WithRemedy("for example: nextquill explain --item 3")
+			WithRemedy("set one of the two, for example: nextquill explain --item 3")
 	}
 	j, err := a.newJob(c.globals)
 	if err != nil {

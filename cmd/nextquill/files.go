@@ -7,7 +7,7 @@ import (
 )
 
 func tooLarge(path string, size, limit int64) error {
-	return fault.New(fault.TooLarge, path, "", "%d bytes", size).WithLimit("%d bytes", limit).
+	return fault.New(fault.TooLarge, path, "", "has %d bytes", size).WithLimit("%d bytes", limit).
 		WithRemedy("check that this is the right file")
 }
 

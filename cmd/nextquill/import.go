@@ -89,7 +89,7 @@ func chooseFault(path string, senders []importer.Sender) error {
 		}
 	}
 	return fault.New(fault.Missing, path, "", "has messages of %s", count(len(senders), "sender")).
-		WithRemedy("say which one is you, probably: --me %s", quoteArgument(likely.ID()))
+		WithRemedy("name yourself with --me, probably: --me %s", quoteArgument(likely.ID()))
 }
 
 // maxSenders is the number of senders that are listed.

@@ -33,7 +33,7 @@ func TestSeveralSendersAreRefused(t *testing.T) {
 			"--out", filepath.Join(t.TempDir(), "out"))
 		require.Equal(t, exitFault, r.code)
 		requireLines(t, r.stderr, "3  --me Jan  (probably you)", "2  --me \"Mia Kern\"", "“Kommst du heute?”",
-			"has messages of 2 senders", "→ say which one is you, probably: --me Jan")
+			"has messages of 2 senders", "→ name yourself with --me, probably: --me Jan")
 		require.Empty(t, r.engine.calls)
 	}
 	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--history", chat, "--me", "Tom")

@@ -17,7 +17,7 @@ import (
 type modelCmd struct {
 	Get     modelGetCmd     `cmd:"" help:"Download or copy a model into the store."`
 	List    modelListCmd    `cmd:"" help:"List the stored models."`
-	Verify  modelVerifyCmd  `cmd:"" help:"Check every byte of models."`
+	Verify  modelVerifyCmd  `cmd:"" help:"Check every byte of stored models."`
 	Info    modelInfoCmd    `cmd:"" help:"Describe a model."`
 	Convert modelConvertCmd `cmd:"" help:"Convert a model: shards with a manifest for the browser, or another weight type."`
 	Remove  modelRemoveCmd  `cmd:"" help:"Remove a model from the store."`

@@ -18,7 +18,7 @@ import (
 type modelInfoCmd struct {
 	Source  string `arg:"" help:"A model: a name, a folder or a GGUF file; 'default' is the embedded one."`
 	Tensors bool   `help:"Also list the tensors."`
-	Base    string `enum:"auto,f32,f16,q8,q4" default:"auto" help:"Format of the weights on the GPU, for the memory estimate: f32, f16, q8, q4, or auto (the smallest that represents the file's weights exactly)."`
+	Base    string `enum:"auto,f32,f16,q8,q4" default:"auto" help:"Format of the weights on the GPU, for the memory estimate: f32, f16, q8, q4, or auto (the smallest format that represents the file's weights exactly)."`
 	modelGlobals
 }
 

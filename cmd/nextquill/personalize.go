@@ -14,16 +14,16 @@ import (
 type personalizeCmd struct {
 	History string `group:"texts" placeholder:"PATH" help:"Your texts: a chat, mailbox, table, note, document or export, a zip file, or a folder of these; see docs/texts.md."`
 	importFlags
-	DryRun bool `group:"texts" help:"Show what --history imports, and stop: senders, dates, samples, and what is left out and why."`
+	DryRun bool `group:"texts" help:"Show what --history would import, without training: senders, dates, samples, and what is left out and why."`
 	promptFlags
 	trainingFlags
 	MaxItems int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
-	Heldout  float64 `group:"texts" default:"0.2" help:"Fraction of the newest texts to keep for testing."`
+	Heldout  float64 `group:"texts" default:"0.2" help:"Fraction of the texts, the newest, to hold out for testing."`
 	Preset   string  `group:"training" default:"nextquill" help:"Objective: ${presets}."`
 	Options  string  `group:"training" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset."`
 	Full     bool    `group:"training" help:"Train all weights instead of an adapter; writes a model to OUT/model. Needs a lower --lr, such as 2e-4."`
 	From     string  `group:"training" placeholder:"DIR" help:"Start from this adapter, which may come from an earlier run or from PEFT. It keeps its rank, alpha and layers."`
-	Expert   string  `group:"training" placeholder:"DIR" help:"Frozen adapter θ_D that estimates the DCE of tokens. Default: trained first if the preset requires it."`
+	Expert   string  `group:"training" placeholder:"DIR" help:"Frozen adapter θ_D that determines the DCE (data-side causal effect) of tokens. Default: trained first if the preset needs one."`
 	globals
 }
 
@@ -32,7 +32,7 @@ func (personalizeCmd) Help() string {
 The adapter is written in PEFT's format to OUT/adapter, and the texts are copied to OUT for
 'write' and 'explain'.
 
-Ctrl-C stops after the current step and writes a checkpoint. The same command with --resume continues from it.
+Ctrl-C stops after the current training step and writes a checkpoint. The same command with --resume continues from it.
 
   nextquill personalize --history posts.jsonl
   nextquill personalize --history notes/ --epochs 5 --rank 16

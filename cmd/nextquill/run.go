@@ -18,12 +18,12 @@ import (
 type runCmd struct {
 	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a chat, mailbox, table, note, document or export, a zip file, or a folder of these; see docs/texts.md. Default: the sample writer."`
 	importFlags
-	DryRun bool `group:"texts" help:"Show what --history imports, and stop: senders, dates, samples, and what is left out and why."`
+	DryRun bool `group:"texts" help:"Show what --history would import, without training: senders, dates, samples, and what is left out and why."`
 	promptFlags
 	trainingFlags
 	MaxItems   int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (${maxItems})."`
-	MaxHeldout int     `group:"texts" placeholder:"N" help:"Maximum number of test texts (${maxHeldout})."`
-	Heldout    float64 `group:"texts" default:"0.2" help:"Fraction of the newest texts to keep for testing, with --history."`
+	MaxHeldout int     `group:"texts" placeholder:"N" help:"Maximum number of held-out texts (${maxHeldout})."`
+	Heldout    float64 `group:"texts" default:"0.2" help:"Fraction of the texts, the newest, to hold out for testing; with --history only."`
 	Writer     string  `group:"texts" placeholder:"NAME" help:"Name of the writer, for the report."`
 	Get        bool    `group:"common" help:"Download the model first if it is a known model that is not stored yet."`
 	globals

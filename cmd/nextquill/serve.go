@@ -15,7 +15,7 @@ import (
 )
 
 type serveCmd struct {
-	Site string `group:"serving" placeholder:"DIR" default:"dist" help:"Folder of the static site, as written by make site."`
+	Site string `group:"serving" placeholder:"DIR" default:"dist" help:"Folder of the static site that make site writes. Default: dist."`
 	Addr string `group:"serving" default:"127.0.0.1:8080" help:"Address to listen on. Port 0 selects a free port."`
 
 	CrossOriginIsolation bool `group:"serving" help:"Add the COOP and COEP headers. NextQuill does not need them."`

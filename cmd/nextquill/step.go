@@ -25,7 +25,7 @@ type stepCmd struct {
 func (stepCmd) Help() string {
 	return `Runs one forward and one backward pass without an update, to compare the objective with another
 implementation.
-Writes OUT/result.json (loss terms; per token the log-probabilities, effect and weight) and OUT/grads.safetensors
+Writes OUT/result.json (loss terms; for each token the log-probabilities, DCE and weight) and OUT/grads.safetensors
 (F32; PEFT's names with --adapter, Hugging Face's with --full).
 
   nextquill step --model DIR --batch batch.json --options options.json --adapter DIR --out out/step
@@ -33,7 +33,7 @@ Writes OUT/result.json (loss terms; per token the log-probabilities, effect and 
 options.json: {"delta":0.05, "lambda":0.9, "epsilon":0.1, "alpha":0.1, "ntp_weighted":true, "align_weighted":false,
 "normalize_ntp":"weights", "normalize_align":"tokens", "expert":"self", "counterfactual_grad":true}. The normalizers are
 weights, tokens or samples; expert is self or an adapter's folder, relative to the options file. Missing options have
-the value of preset nextquill-code.`
+the values of the preset nextquill-code.`
 }
 
 func (c stepCmd) Run(ctx context.Context, a *app) (err error) {
