@@ -26,7 +26,7 @@ func (in *input) whatsApp(f file, text string) {
 			continue
 		}
 		if e.Time.IsZero() {
-			in.note("the time is not understood, the text is kept without it", place)
+			in.note("the time is not understood; the text is imported without it", place)
 		}
 		in.add(message{conversation: "whatsapp " + f.name, place: place, sender: p, text: e.Text, time: e.Time,
 			thread: true})

@@ -26,7 +26,7 @@ func (in *input) markdown(f file, text string) {
 				in.leave("a template", f.name)
 				return
 			default:
-				in.note("the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z",
+				in.note("the time is not understood; the text is imported without it; write it as 2024-05-17T12:00:00Z",
 					f.name)
 			}
 			continue

@@ -128,7 +128,7 @@ func (in *input) mail(place string, data []byte) {
 		in.mark(from, -1) // a received mail
 	}
 	for _, c := range parsed.Charsets {
-		in.note("the charset "+c+" is unknown, the text is read as UTF-8 or windows-1252", place)
+		in.note("the charset "+c+" is unknown; the text is read as UTF-8 or windows-1252", place)
 	}
 	switch {
 	case !parsed.HasText:
@@ -139,7 +139,7 @@ func (in *input) mail(place string, data []byte) {
 		return
 	}
 	if parsed.HasDate && parsed.Time.IsZero() {
-		in.note("the time is not understood, the text is kept without it", place)
+		in.note("the time is not understood; the text is imported without it", place)
 	}
 	var names []string
 	for i, a := range parsed.To {

@@ -25,7 +25,7 @@ func (in *input) twitter(f file, text string) error {
 	}
 	data := []byte(strings.TrimRight(strings.TrimSpace(text[len(m[0]):]), ";"))
 	if !json.Valid(data) {
-		return bad(fault.Malformed, f.name, "", "is not valid JSON behind window.YTD").
+		return bad(fault.Malformed, f.name, "", "is not valid JSON after window.YTD").
 			WithRemedy("download the archive again")
 	}
 	list := objects(data)

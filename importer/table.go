@@ -159,7 +159,7 @@ func (in *input) cell(m *message, name, value string) {
 	case timeNames[lower] && m.time.IsZero():
 		t, ok := prose.ParseTime(value)
 		if !ok {
-			in.note("the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z",
+			in.note("the time is not understood; the text is imported without it; write it as 2024-05-17T12:00:00Z",
 				m.place)
 			return
 		}

@@ -90,7 +90,7 @@ func Open(blobs blob.Store) (*Device, error) {
 	})
 	if err != nil {
 		d.Close()
-		return nil, fault.New(fault.NoAdapter, d.info.Name, "", "the driver opens no device").
+		return nil, fault.New(fault.NoAdapter, d.info.Name, "", "the driver does not open a device").
 			WithCause(err).WithRemedy(Remedy)
 	}
 	d.queue = d.device.GetQueue()

@@ -99,7 +99,7 @@ func TestRunWithHistory(t *testing.T) {
 	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--history", file, "--out", filepath.Join(dir, "out"), "--epochs",
 		"1", "--rank", "4")
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(t, r.stdout, "write like posts", "16 training texts, 4 test texts")
+	requireLines(t, r.stdout, "write like posts", "16 training texts, 4 held-out texts")
 	train := r.calls(t, "personalize")[0]
 	require.Equal(t, map[string]any{"rank": 4., "alpha": 8.}, train["lora"])
 	require.EqualValues(t, 1, train["training"].(map[string]any)["epochs"])

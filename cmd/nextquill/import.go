@@ -249,11 +249,12 @@ func (a *app) split(items []history.Item, fraction float64) (training, heldout [
 	switch equal := len(heldout) - len(unseen); {
 	case equal == 0:
 	case len(unseen) == 0:
-		fmt.Fprintf(a.stderr, "All %d test texts are also training texts: the loss is not that of unseen texts.\n",
+		fmt.Fprintf(a.stderr, "All %d held-out texts are also training texts: the loss is not that of unseen texts.\n",
 			equal)
 		return training, heldout, nil
 	default:
-		fmt.Fprintf(a.stderr, "%d of %d test texts are left out: they are also training texts.\n", equal, len(heldout))
+		fmt.Fprintf(a.stderr, "%d of %d held-out texts are left out: they are also training texts.\n", equal,
+			len(heldout))
 	}
 	return training, unseen, nil
 }

@@ -76,7 +76,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	r := report.Run{Writer: c.writer(), Device: info.Device.Name, Command: c.command(a), Delta: defaultDelta}
 	if !a.JSON {
-		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d training texts, %d test texts",
+		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d training texts, %d held-out texts",
 			r.Writer, min(len(s.train), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout)))
 		a.terminal().Text(fmt.Sprintf("GPU: %s, engine: %s, model: %s", info.Device.Name, a.Engine, model))
 		fmt.Fprintln(a.stdout)
@@ -290,7 +290,7 @@ func (c runCmd) facts(s *experiment, info api.InfoResult) []report.Facts {
 	return []report.Facts{
 		{Title: "Texts", Items: []report.Fact{
 			{Name: "Training texts", Value: fmt.Sprintf("%d, the newest", min(len(s.train), s.source.MaxItems))},
-			{Name: "Test texts", Value: fmt.Sprintf("%d, newer", min(len(s.heldout), s.source.MaxHeldout))},
+			{Name: "Held-out texts", Value: fmt.Sprintf("%d, newer", min(len(s.heldout), s.source.MaxHeldout))},
 			{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", s.retrieval.K, s.retrieval.Kind)},
 		}},
 		{Title: "Learning", Items: []report.Fact{

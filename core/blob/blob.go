@@ -98,7 +98,7 @@ func NotExist(name string) error {
 func CheckRange(name string, n int, off, size int64) error {
 	if off < 0 || off > size || int64(n) > size-off {
 		return fault.New(fault.OutOfRange, name, "", "bytes [%d, +%d) lie outside its %d bytes", off, n, size).
-			WithRemedy("the file is truncated or changed while it was read: fetch it again")
+			WithRemedy("the file is truncated, or was changed while it was read: get it again")
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func ReadAll(ctx context.Context, s Store, name string, limit int64) ([]byte, er
 	}
 	if size > limit {
 		return nil, fault.New(fault.TooLarge, name, "", "%d bytes", size).WithLimit("%d bytes", limit).
-			WithRemedy("check that this is the file you meant")
+			WithRemedy("check that this is the right file")
 	}
 	p := make([]byte, size)
 	if err := s.ReadAt(ctx, name, p, 0); err != nil {

@@ -99,7 +99,7 @@ func (d *Dataset) Chats() bool {
 func (d *Dataset) Conversation(turns []api.ChatMessage) ([]int32, error) {
 	l, ok := d.layout.(*chatLayout)
 	if !ok {
-		return nil, fault.New(fault.Mismatch, "conversation", "", "cannot be laid out by the template %s",
+		return nil, fault.New(fault.Mismatch, "conversation", "", "cannot be formatted with the template %s",
 			fault.Quote(d.Template.Name)).WithRemedy("use a model with a chat template")
 	}
 	messages := make([]chat.Message, len(turns))

@@ -68,7 +68,7 @@ func (j *benchJob) check() error {
 		}
 		if o.Frozen() {
 			return fault.New(fault.Unsupported, "bench", "presets", "%s needs a frozen adapter", name).
-				WithRemedy("step nextquill-code, whose work is the same")
+				WithRemedy("use nextquill-code, which does the same work")
 		}
 	}
 	return nil

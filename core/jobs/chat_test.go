@@ -65,5 +65,5 @@ func TestAModelThatChats(t *testing.T) {
 		nil,
 		nil,
 	)
-	require.ErrorContains(t, err, `write: messages: cannot be laid out by the template "plain"`)
+	require.ErrorContains(t, err, `write: messages: cannot be formatted with the template "plain"`)
 }

@@ -115,7 +115,7 @@ func objective(p *api.PersonalizeParams) (causal.Options, error) {
 	}
 	if o.Expert == causal.WantsExpert {
 		return o, fault.New(fault.Missing, "personalize", "expert",
-			"preset %s weighs tokens by a frozen adapter θ_D, and none is named", p.Preset).
+			"preset %s needs a frozen adapter θ_D for the token weights, and none is named", p.Preset).
 			WithRemedy("train one with preset contextsft and name its folder, or use preset nextquill-code, " +
 				"which needs none")
 	}
@@ -209,12 +209,13 @@ func (j *personalizeJob) attach(ctx context.Context) error {
 		return j.model.AttachLoRA(*engine.LoRASpec(p.LoRA), j.config.Seed)
 	}
 	if p.Full {
-		return fault.New(fault.Unsupported, "personalize", "from", "an adapter, but all weights are to be trained").
+		return fault.New(fault.Unsupported, "personalize", "from",
+			"names an adapter, but all weights are to be trained").
 			WithRemedy("merge the adapter into the model and train that, or train the adapter alone")
 	}
 	if p.LoRA.Rank != 0 || p.LoRA.Alpha != 0 || len(p.LoRA.Targets) > 0 {
 		return fault.New(fault.Mismatch, "personalize", "lora",
-			"a shape is given, and an adapter to start from has its own").
+			"cannot be set: the adapter to start from has its own rank, alpha and targets").
 			WithRemedy("leave rank, alpha and targets out")
 	}
 	a, err := j.model.TrainAdapter(ctx, p.From)

@@ -87,7 +87,7 @@ func (j *stepJob) prepare(ctx context.Context) error {
 		return err
 	}
 	if p.Adapter == "" && !p.Full {
-		return fault.New(fault.Missing, "step", "adapter", "nothing trains: there is no adapter").
+		return fault.New(fault.Missing, "step", "adapter", "there is no adapter to compute gradients for").
 			WithRemedy("name an adapter, or take the gradients of all weights with --full")
 	}
 	j.limits = scoreLimits(j.env, j.samples, true, cmp.Or(p.TokenBudget, api.DefaultTokenBudget))

@@ -113,14 +113,14 @@ func conversation(d *dataset.Dataset, p *api.WriteParams) (dataset.Prompt, error
 	}
 	switch {
 	case !d.Chats() && p.Template != "":
-		return dataset.Prompt{}, where(fault.Mismatch, "cannot be laid out by the template %s",
+		return dataset.Prompt{}, where(fault.Mismatch, "cannot be formatted with the template %s",
 			fault.Quote(p.Template)).
 			WithRemedy("leave the template out")
 	case !d.Chats():
 		return dataset.Prompt{}, fault.New(fault.Missing, p.Model, chat.ConfigName, "there is no chat template").
 			WithRemedy("use a model that was trained to chat")
 	case p.Source.History != "" || len(p.Context) > 0 || p.Sampling.Steer != 0:
-		return dataset.Prompt{}, where(fault.Mismatch, "come with a source, a context or steering").
+		return dataset.Prompt{}, where(fault.Mismatch, "cannot be combined with a source, a context or steering").
 			WithRemedy("give either a conversation or a request with a history")
 	}
 	ids, err := d.Conversation(p.Messages)

@@ -29,7 +29,7 @@ func (d *Decoder) Start(
 	if packed.Tokens() > d.Spec.MaxPrompt || longest+d.Spec.MaxNew > c.MaxPositions+1 {
 		return fault.New(fault.TooLarge, "prompt", "", "%d tokens and %d new", longest, d.Spec.MaxNew).
 			WithLimit("%d packed, %d positions", d.Spec.MaxPrompt, c.MaxPositions).
-			WithRemedy("use less history or fewer new tokens")
+			WithRemedy("use a shorter history or fewer new tokens")
 	}
 	d.place(packed, s)
 	seen := make([]uint32, c.VocabSize)

@@ -27,7 +27,7 @@ func (c *Call) Decode(p any) error {
 		return nil
 	}
 	if err := unmarshalStrict(c.Params, p); err != nil {
-		return fault.New(fault.Malformed, "request", "params", "are not what the method takes").WithCause(err).
+		return fault.New(fault.Malformed, "request", "params", "do not match the method").WithCause(err).
 			WithRemedy("see package core/api for the parameters of each method")
 	}
 	return nil

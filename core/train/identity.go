@@ -36,7 +36,8 @@ func newIdentity(s Setup) Identity {
 // where is the checkpoint.
 func (id Identity) match(saved *Identity, where string) error {
 	if saved == nil {
-		return fault.New(fault.Unsupported, where, "", "an earlier version wrote it, without what identifies its run").
+		return fault.New(fault.Unsupported, where, "",
+			"was written by an earlier version and does not identify its run").
 			WithRemedy("start without resuming")
 	}
 	var parts []string

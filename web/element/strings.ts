@@ -8,7 +8,7 @@ export const english = {
   add: "Add a text that you wrote",
   addButton: "Add",
   noText: shared.noText as string,
-  file: "Or add files (JSONL, CSV, TXT, Markdown, mail)",
+  file: "Or add files (JSONL, CSV, text, Markdown, e-mail)",
   remove: "Remove",
   removeOne: (text: string) => `Remove “${text}”`,
   more: (n: number) => `and ${n} more`,
@@ -27,7 +27,8 @@ export const english = {
   effect: (token: string, points: number) => {
     const name = token || shared.space;
     if (Math.abs(points) < 1) return `${name}: not changed by your texts`;
-    return `${name}: ${Math.abs(points).toFixed(0)} points ${points > 0 ? "more" : "less"} likely with your texts`;
+    const by = `${Math.abs(points).toFixed(0)} percentage points`;
+    return `${name}: ${by} ${points > 0 ? "more" : "less"} likely with your texts`;
   },
   forget: "Delete everything",
   forgetSure: "Delete everything? Press again.",

@@ -77,7 +77,7 @@ export function checkRange(name: string, n: number, offset: number, size: number
     throw new Fault("out-of-range", {
       where: name,
       detail: `bytes [${offset}, +${n}) lie outside its ${size} bytes`,
-      remedy: "the file is truncated or changed while it was read: download it again",
+      remedy: "the file is truncated, or was changed while it was read: download it again",
     });
   }
 }

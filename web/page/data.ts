@@ -54,7 +54,7 @@ export function dataPanel(app: App): void {
     () =>
       void app.work(async (model) => {
         save(await model.adapter.export(), "nextquill-adapter.zip");
-        note.textContent = "The adapter is exported in the format of PEFT.";
+        note.textContent = "The adapter is exported in PEFT's format.";
       }),
   );
   importAdapter.addEventListener("click", () => file.click());

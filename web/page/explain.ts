@@ -145,6 +145,6 @@ function legend(): HTMLElement {
     ...shadeLevels.toReversed().map((l) => swatch(-l)),
     swatch(0),
     ...shadeLevels.map(swatch),
-    h("span", {}, "more likely with your texts, in points"),
+    h("span", {}, "more likely with your texts, in percentage points"),
   );
 }

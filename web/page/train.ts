@@ -32,7 +32,7 @@ const phases: Readonly<Partial<Record<string, { title: string; name: string }>>>
 const methods: readonly (readonly [preset: Preset, name: string])[] = [
   ["nextquill", "NextQuill, as in the paper"],
   ["nextquill-code", "NextQuill, as in its released code"],
-  ["contextsft", "Fine-tuning with history only"],
+  ["contextsft", "ContextSFT, ordinary fine-tuning"],
 ];
 
 const factNames = ["Loss", "Loss on held-out texts", "Tokens typical of you", "Tokens per second"] as const;
