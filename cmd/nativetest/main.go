@@ -1,6 +1,6 @@
-// Command nativetest is the CI runner: guests under wazero on this machine's GPU. The test guest
-// runs the host conformance suite and every kernel case, the guest that ships an end-to-end job. It
-// prints one line for each.
+// Command nativetest tests both guests under wazero on this machine's device. The test guest runs
+// the conformance suite of hosts and every kernel case; the guest that ships runs an end-to-end
+// job. The command prints one line for each test.
 package main
 
 import (

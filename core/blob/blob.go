@@ -1,5 +1,5 @@
-// Package blob is the core's view of storage: named byte strings that are read by range and
-// replaced as a unit.
+// Package blob defines the storage that the core uses: named byte strings, the blobs. A blob is
+// read in ranges of bytes, and is only replaced completely.
 //
 // A host supplies the Store: files in a directory, OPFS in the browser, memory in tests. Names are
 // relative slash paths that CheckName accepts, so that a name from a model file or a page cannot

@@ -1,5 +1,5 @@
-// Package diag implements the method "bench", which times training steps and kernels on the device
-// at hand. A user's program does not need it.
+// Package diag implements the method "bench", which times training steps and kernels on the current
+// device. Programs that only train and write do not need it.
 package diag
 
 import (

@@ -1,8 +1,8 @@
-// Package gpu is the core's view of a GPU: a Device that runs batches of commands, and above it a
-// Context (handles, caches, accounting) and a Plan (a recorded sequence of dispatches with a static
-// memory layout).
+// Package gpu defines how the core uses a device. A Device runs batches of commands. A Context adds
+// handles, caches and the accounting of memory. A Plan is a recorded sequence of dispatches with a
+// static memory layout.
 //
-// The package knows nothing about hosts and nothing about kernels. In the browser a Device is
-// WebGPU behind the guest's imports, in native programs it is wgpu; both execute the same Batch.
-// Kernels are Programs, and what their parameters mean is decided by whoever records a plan.
+// The package depends neither on a host nor on a kernel. In the browser, a Device is WebGPU behind
+// the guest's imports; in native programs it is wgpu. Both execute the same Batch. A kernel is a
+// Program. The package that records a plan decides what the parameters of a kernel mean.
 package gpu

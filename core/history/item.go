@@ -1,4 +1,4 @@
-// Package history holds the texts that one person wrote and turns them into prompts.
+// Package history represents the texts that one person wrote, and makes prompts from them.
 //
 //	ReadJSONL, ReadCSV, ReadMarkdown, ReadText  import items from files
 //	Split, SplitFraction                        hold out the newest items for testing

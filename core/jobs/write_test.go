@@ -97,7 +97,7 @@ func TestConversationsWeRefuse(t *testing.T) {
 			`the template rejects the conversation: "User and assistant take turns, the user begins."`},
 		{api.WriteParams{Inference: api.Inference{Source: api.Source{History: "h"}}, Messages: hi},
 			"cannot be combined with a source"},
-		{api.WriteParams{Messages: hi, Context: []api.Field{{Name: "a", Value: "b"}}}, "combined with a source, a context"},
+		{api.WriteParams{Messages: hi, Context: []api.Field{{Name: "a", Value: "b"}}}, "a source, a context"},
 		{api.WriteParams{Messages: hi, Sampling: api.Sampling{Steer: 1}}, "or steering"},
 		{api.WriteParams{Messages: []api.ChatMessage{{Role: "user", Content: strings.Repeat("long ", 3000)}}},
 			"leave out the oldest turns"},

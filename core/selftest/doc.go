@@ -1,6 +1,6 @@
 // Package selftest implements the method "kernel-cases", which compares every kernel with its CPU
-// reference on the device at hand. It brings the references with it, so the guest that ships leaves
-// it to the test guest.
+// reference on the current device. It needs the references, which are large, so only the test guest
+// contains it.
 package selftest
 
 import (

@@ -8,12 +8,12 @@
 // are reordered only here.
 //
 // Invalid text is encoded byte for byte. Bytes outside UTF-8 count as U+FFFD when the text is split
-// into words. So Decode(Encode(x)) = x holds for any bytes, if the file has no Unicode
+// into words. Decode(Encode(x)) = x therefore holds for any bytes, if the file has no Unicode
 // normalization, removes any prefix space that it adds, and has all 256 bytes in its vocabulary
 // (see MissingBytes). SentencePiece reads ▁ as a space.
 //
 // Encode never produces a special token, unless a file declares one of the 256 byte tokens special.
-// User text cannot inject an end of turn.
+// User text therefore cannot end a turn of a chat.
 //
 // Files are untrusted. Invalid and unsupported files give a *fault.Error that names the field.
 package tokenizer

@@ -1,4 +1,4 @@
-// Package hosttest tests the built site in Chromium on the ways of hosting it that docs/hosting.md
-// describes. Its tests have the build tag hosts: `make edge-test` runs them, after make site. They
-// need Chromium; those of a server need that server.
+// Package hosttest tests the built site on the hosts that docs/hosting.md describes, in Chromium.
+// Its tests have the build tag hosts; `make edge-test` runs them. They need the site of `make
+// site`, Chromium, and the server that they test.
 package hosttest

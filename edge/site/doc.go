@@ -1,4 +1,4 @@
-// Package site serves the static site over HTTP: the same handler runs in `nextquill serve` and in
+// Package site serves the static site over HTTP. The same handler runs in `nextquill serve` and in
 // the Cloudflare Worker (edge/worker). It reads files through a Source, answers GET and HEAD only,
 // and accepts no data.
 //

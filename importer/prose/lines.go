@@ -1,4 +1,5 @@
-// Package prose reads texts: charsets, times, HTML, Markdown and front matter.
+// Package prose converts the contents of files to plain text. It decodes charsets and reads times,
+// HTML, Markdown and front matter.
 package prose
 
 import (

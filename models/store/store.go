@@ -1,5 +1,5 @@
-// Package store keeps models in a folder of the user. It gets them from a package, an address or a
-// folder and checks every byte against a manifest. It only returns complete models.
+// Package store keeps models in a folder of the user. It gets them from a Python package, a URL or
+// a folder, and checks every byte against a manifest. It returns only complete models.
 //
 // A model is stored in a folder of its name, with a manifest.json. Incomplete models are stored
 // below .partial and are moved to their place with one rename.

@@ -1,5 +1,5 @@
-// Package conformance is the suite that every host passes. The method "conformance" of the test
-// guest uses each ABI call through the interfaces that the core uses. The browser's host and
+// Package conformance is the test suite that every host must pass. The method "conformance" of the
+// test guest uses each ABI call through the interfaces that the core uses. The browser's host and
 // wasm/host run the same cases.
 package conformance
 

@@ -1,5 +1,5 @@
-// Package guest builds the guest: core/ compiled to WASM by the Go tool chain. cmd/buildwasm uses
-// it, and tests that must not run an outdated guest.
+// Package guest builds the guest: it compiles core/ to WASM with the Go tool chain. Programs and
+// tests use it, so that they never run an outdated guest.
 package guest
 
 import (

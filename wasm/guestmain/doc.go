@@ -1,7 +1,7 @@
-// Package guestmain is the core as a guest: compiled to WASM as a WASI reactor, with the exports
-// and imports of wasm/abi, which are all that the core can reach there. A guest is a main package
-// that calls Serve with the methods that it offers; wasm/main.go is the one that ships,
-// wasm/testguest the one with the suites of tests.
+// Package guestmain is the part that all guests have in common: the exports and imports of
+// wasm/abi. A guest is compiled to WASM as a WASI reactor, and can reach nothing but these imports.
+// It is a main package that calls Serve with the methods that it offers. wasm/main.go is the guest
+// that ships; wasm/testguest is the one with the test suites.
 //
 // The package has code for GOOS=wasip1 only. A guest serves one call at a time.
 package guestmain

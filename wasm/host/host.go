@@ -1,5 +1,5 @@
 // Package host runs the guest headless: WASM under wazero, the GPU through native, blobs from any
-// store. It is a api.Client.
+// store. It is an api.Client.
 package host
 
 import (

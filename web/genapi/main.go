@@ -1,5 +1,5 @@
-// Command genapi writes web/api.gen.ts: what the TypeScript of web/ takes from the Go types. These
-// are the parameters, results and events of the methods with decoders that check every field, the
+// Command genapi writes web/api.gen.ts, which the TypeScript of web/ uses. It is generated from Go:
+// the parameters, results and events of the methods with decoders that check every field, the
 // names of presets, formats and fault kinds, the constants of the ABI, limits and defaults.
 package main
 

@@ -1,5 +1,6 @@
-// Package guesttest gives tests the guests. Each is the file that an environment variable names, or
-// else built from this source, once per process: a test never runs an outdated guest.
+// Package guesttest provides both guests to tests. If an environment variable names a file, that
+// file is the guest. Otherwise the guest is built from this source, once per process, so a test
+// never runs an outdated guest.
 package guesttest
 
 import (

@@ -1,5 +1,5 @@
-// Package mount combines blob stores under prefixes, so that the core sees one tree of blobs from
-// several sources: the embedded model, a user's folder, memory.
+// Package mount combines several blob stores into one. Each store has a prefix of its own in the
+// names of the combined store, for example one for the embedded model and one for a user's folder.
 package mount
 
 import (
