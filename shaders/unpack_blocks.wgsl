@@ -1,4 +1,4 @@
-// Converts blocks of 32 quantised values of a GGUF file (ggml's Q4_0, Q4_1, Q5_0, Q5_1, Q8_0) to
+// Converts blocks of 32 quantized values of a GGUF file (ggml's Q4_0, Q4_1, Q5_0, Q5_1, Q8_0) to
 // f32. A block is a binary16 scale d; with MINIMUM a binary16 m; with FIFTH 32 bits; then the
 // quants: with BYTES 32 signed bytes, else 16 bytes with the first 16 values in their low halves. x
 // = d·(q − OFFSET) + m.

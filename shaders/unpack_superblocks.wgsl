@@ -1,4 +1,4 @@
-// Converts blocks of 256 quantised values of a GGUF file to f32: ggml's Q4_K, Q5_K (with FIFTH) and
+// Converts blocks of 256 quantized values of a GGUF file to f32: ggml's Q4_K, Q5_K (with FIFTH) and
 // Q6_K (with SIX).
 //   Q4_K, Q5_K: binary16 d and dmin; 12 bytes with a 6-bit scale and minimum for each 32 values;
 //   in Q5_K 32 bytes of fifth bits; 128 bytes, where two parts of 32 values share 32 bytes;

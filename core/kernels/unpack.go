@@ -74,7 +74,7 @@ func ExactFormat(dtype string) Format {
 	return F32
 }
 
-// UnpackBlocks records the dequantisation of blocks of a GGUF file: raw holds rows·width values of
+// UnpackBlocks records the dequantization of blocks of a GGUF file: raw holds rows·width values of
 // dtype, padded to complete words; out is [rows, width]; width is a multiple of the block size. If
 // paired > 0, it is the number of rows of a head, which divides rows: llama.cpp has reordered them
 // (weights.Info.PairedRows) and the kernel restores their order. The result equals gguf.Dequantise

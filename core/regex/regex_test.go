@@ -146,7 +146,7 @@ func compareWithPeer(t *testing.T, seed uint64) (compared bool) {
 		require.ErrorContains(t, err, "can match the empty string", pattern)
 		return false
 	}
-	// The back-reference disables regexp2's first-character optimisation, which is wrong for (?i)
+	// The back-reference disables regexp2's first-character optimization, which is wrong for (?i)
 	// with \p{Lu}.
 	other, err := regexp2.Compile(`()\1(?:`+pattern+`)`, regexp2.None)
 	require.NoError(t, err, pattern)

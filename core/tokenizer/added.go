@@ -14,7 +14,7 @@ type Added struct {
 	SingleWord bool // matches only between non-word characters
 	LStrip     bool // includes white space before it
 	RStrip     bool // includes white space after it
-	Normalized bool // matched in normalised text, in normalised form; else in the original text
+	Normalized bool // matched in normalized text, in normalized form; else in the original text
 }
 
 // trie finds the longest added token at a position.

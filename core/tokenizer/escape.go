@@ -12,7 +12,7 @@ import (
 const escape = "\xff"
 
 // Escape marks user text for EncodeEscaped. It replaces invalid UTF-8 by U+FFFD. Added tokens that
-// are matched in normalised text are recognised only in their original and normalised spellings;
+// are matched in normalized text are recognized only in their original and normalized spellings;
 // control tokens are not of this kind.
 func (t *Tokenizer) Escape(text string) string {
 	text = strings.ToValidUTF8(text, "\ufffd")

@@ -163,7 +163,7 @@ func TestEscapedTextMakesNoAddedToken(t *testing.T) {
 		}
 		for _, c := range goldenCases(t, name) {
 			require.Equal(t, tok.EncodeWithSpecials(c.Text), tok.EncodeEscaped(c.Text, true), "%s %q", name, c.Text)
-			if name != "qwen" { // its normalised added token has another spelling
+			if name != "qwen" { // its normalized added token has another spelling
 				require.Equal(t, tok.Encode(c.Text), tok.EncodeEscaped(tok.Escape(c.Text), true), "%s %q", name, c.Text)
 			}
 		}

@@ -34,7 +34,7 @@ type Tokenizer struct {
 	ids         map[string]int32 // by spelling
 	added       []Added          // in the order of the file
 	rawAdded    trie             // matched in the original text
-	normAdded   trie             // matched in the normalised text
+	normAdded   trie             // matched in the normalized text
 }
 
 type token struct {
@@ -97,7 +97,7 @@ func (t *Tokenizer) normalize(s string, at place) string {
 	return s
 }
 
-// encodePart appends the ids of a normalised text.
+// encodePart appends the ids of a normalized text.
 func (t *Tokenizer) encodePart(ids []int32, s string, at place) []int32 {
 	if s == "" {
 		return ids

@@ -63,7 +63,7 @@ func TestWithoutGPU(t *testing.T) {
 	loadIn(t, b, site, "nogpu.test").openTab().RunTests(t)
 }
 
-// TestConverted runs the test file of a model that convert.Folder has written: quantised, in
+// TestConverted runs the test file of a model that convert.Folder has written: quantized, in
 // shards.
 func TestConverted(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,4 @@
-// Package gguf reads and writes GGUF files: metadata, tensor positions, and quantised blocks as
+// Package gguf reads and writes GGUF files: metadata, tensor positions, and quantized blocks as
 // float32. It reads versions 2 and 3 and writes version 3. Packages core/weights and core/tokenizer
 // interpret the names in a file.
 //

@@ -42,7 +42,7 @@ func packBF16(b []byte, src []float32) {
 }
 
 // inverse returns 1/d. For a block of zeros, or of values too small to divide by in f32, it returns
-// 0: the quantised values do not matter.
+// 0: the quantized values do not matter.
 func inverse(d float32) float32 {
 	if id := 1 / d; !math.IsInf(float64(id), 0) {
 		return id

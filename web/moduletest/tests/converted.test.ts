@@ -1,4 +1,4 @@
-// A model that `nextquill model convert` has written: quantised, in shards, opened by its
+// A model that `nextquill model convert` has written: quantized, in shards, opened by its
 // manifest's address.
 
 import { forget, NextQuill } from "nextquill";
