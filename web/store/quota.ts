@@ -43,6 +43,11 @@ export function isFull(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "QuotaExceededError";
 }
 
+/** Whether an error says that a file or folder does not exist. */
+export function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === "NotFoundError";
+}
+
 async function used(wanted: number): Promise<string> {
   try {
     const { usage = 0, quota = 0 } = await navigator.storage.estimate();
