@@ -28,7 +28,7 @@ const phases: Readonly<Partial<Record<string, { title: string; name: string }>>>
   "nextquill-code": { title: "Learning what is typical of you", name: "NextQuill" },
 } satisfies Partial<Record<Preset, unknown>>;
 
-// The methods that the user can choose from, the default first.
+// The methods that the user can choose from.
 const methods: readonly (readonly [preset: Preset, name: string])[] = [
   ["nextquill", "NextQuill, as in the paper"],
   ["nextquill-code", "NextQuill, as in its released code"],
@@ -68,7 +68,9 @@ class TrainPanel {
 
   constructor(app: App) {
     this.#app = app;
-    byId("preset", HTMLSelectElement).replaceChildren(...methods.map(([value, name]) => h("option", { value }, name)));
+    const preset = byId("preset", HTMLSelectElement);
+    preset.replaceChildren(...methods.map(([value, name]) => h("option", { value }, name)));
+    preset.value = defaults.preset;
     byId("epochs", HTMLInputElement).value = String(defaults.epochs);
     for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => this.#enable());
     app.addEventListener("ready", () => void app.watch(() => this.#findUnfinished()));

@@ -1,11 +1,12 @@
 // The section "Write": a draft by the base model next to one by the personalized model.
 
+import type { Field } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
 import { Fields, fieldNames } from "./fields.js";
 
 /** `explain` is called with a draft that the user wants explained. */
-export function writePanel(app: App, explain: (context: ReturnType<Fields["values"]>, text: string) => void): void {
+export function writePanel(app: App, explain: (context: readonly Field[], text: string) => void): void {
   const form = byId("write-form", HTMLFormElement);
   const fields = new Fields(form);
   const steer = byId("steer", HTMLInputElement);
@@ -21,7 +22,7 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
   const explainButton = byId("draft-explain", HTMLButtonElement);
   const copy = byId("draft-copy", HTMLButtonElement);
   let stopping: AbortController | undefined;
-  let written: ReturnType<Fields["values"]> = [];
+  let written: Field[] = [];
 
   steer.addEventListener("input", () => {
     form.querySelector("output")!.textContent = steer.value;
