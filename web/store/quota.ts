@@ -2,7 +2,7 @@
 
 import { describe, Fault } from "../fault.js";
 
-const [kB, MB] = [1 << 10, 1 << 20];
+const [kB, MB] = [1e3, 1e6];
 
 // A size as text: "3.2 MB".
 function size(bytes: number): string {
