@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/wasm/guest"
-	"nextquill/wasm/host"
+	"nextquill/wasm/guest/guesttest"
 	"nextquill/web/browsertest"
 	"nextquill/web/bundle"
 )
@@ -39,30 +39,19 @@ var built = sync.OnceValues(func() (*site, error) {
 	return s, stages(s)
 })
 
-// completeSite is the site with the guest that NEXTQUILL_WASM names, or with a new build, and the
-// guest. It is built once.
+// completeSite is the site with the guest that NEXTQUILL_WASM names, or with a new build. It is
+// built once.
 var completeSite = sync.OnceValues(func() (*site, error) {
-	ctx := context.Background()
-	root, err := guest.Root(ctx)
+	root, err := guest.Root(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	name := os.Getenv(host.GuestVariable)
-	if name == "" {
-		dir, err := os.MkdirTemp("", "nextquill-guest-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		name = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(ctx, guest.Ships, name, os.Stderr); err != nil {
-			return nil, err
-		}
-	}
-	s := newSite(root)
-	if err := s.guest(name); err != nil {
+	wasm, err := guesttest.LoadShips()
+	if err != nil {
 		return nil, err
 	}
+	s := newSite(root)
+	s.addGuest(wasm)
 	return s, stages(s)
 })
 
