@@ -275,13 +275,7 @@ func (j *journey) hostile() {
 	const markup = `<b>x</b><img src=x onerror="document.title='bad'">`
 	j.do(`fill("#explain textarea", %q)`, markup)
 	j.press("#explain-start")
-	j.untilFor(
-		time.Minute,
-		fmt.Sprintf(
-			`probe.passageText() === %q`,
-			markup,
-		),
-	)
+	j.untilFor(time.Minute, fmt.Sprintf(`probe.passageText() === %q`, markup))
 	j.checkNoMarkup()
 
 	var zipped bytes.Buffer

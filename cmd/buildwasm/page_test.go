@@ -54,15 +54,7 @@ func (p testPage) checkTabOrder() {
 		"#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
 	} {
 		p.tabTo(at)
-		require.NotEqual(
-			p,
-			"none",
-			p.value(
-				`probe.focusOutline()`,
-			),
-			"%s: the focus is visible",
-			at,
-		)
+		require.NotEqual(p, "none", p.value(`probe.focusOutline()`), "%s: the focus is visible", at)
 	}
 }
 
@@ -109,13 +101,7 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 	p.until(`shown("#alert")`)
 	require.Equal(t, "The item has no text.\nRemove it, or give it a text.", p.text("#alert p"))
 	p.do(`scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" })`)
-	require.Equal(
-		t,
-		"true",
-		p.value(
-			`scrollY > 200 && probe.isInWindow("#alert")`,
-		),
-	)
+	require.Equal(t, "true", p.value(`scrollY > 200 && probe.isInWindow("#alert")`))
 	p.checkLayout("wrong")
 	p.do(`document.querySelector("#alert button").click()`)
 	require.Equal(t, "true", p.value(`document.querySelector("#alert").hidden`))

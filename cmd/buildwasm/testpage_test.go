@@ -103,17 +103,11 @@ func serveSite(t *testing.T, s *site, policy string) (*httptest.Server, *receive
 		}
 		body, _ := io.ReadAll(r.Body)
 		header, _ := json.Marshal(r.Header)
+		request := browsertest.Request{
+			From: "server", Method: r.Method, URL: r.URL.String(), Params: string(header), Body: body,
+		}
 		got.mu.Lock()
-		got.requests = append(
-			got.requests,
-			browsertest.Request{
-				From:   "server",
-				Method: r.Method,
-				URL:    r.URL.String(),
-				Params: string(header),
-				Body:   body,
-			},
-		)
+		got.requests = append(got.requests, request)
 		got.mu.Unlock()
 		if policy != "" {
 			w.Header().Set("Content-Security-Policy", policy)
@@ -251,12 +245,7 @@ func (p testPage) tabTo(at string) {
 	var passed []string
 	for range 80 {
 		require.NoError(p, p.browser.TypeKeys(kb.Tab))
-		where := p.value(
-			fmt.Sprintf(
-				`probe.describeFocus(%q)`,
-				at,
-			),
-		)
+		where := p.value(fmt.Sprintf(`probe.describeFocus(%q)`, at))
 		if where[0] == '*' {
 			return
 		}
@@ -329,13 +318,7 @@ func (p testPage) drop(files ...string) {
 // checkNoMarkup fails if text of a person or a model has become markup.
 func (p testPage) checkNoMarkup() {
 	p.Helper()
-	require.Equal(
-		p,
-		"0",
-		p.value(
-			`probe.markup().length`,
-		),
-	)
+	require.Equal(p, "0", p.value(`probe.markup().length`))
 	require.Equal(p, "NextQuill", p.value(`document.title`))
 }
 

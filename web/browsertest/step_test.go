@@ -64,11 +64,8 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	readJSON(t, path.Join(dir, "case.json"), &c)
 	readJSON(t, path.Join(dir, "options.json"), &options)
 	p := api.StepParams{
-		Model: path.Join(
-			dir,
-			c.Model,
-		), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full, Out: "out/" + name,
-		Loading: api.Loading{Base: c.Base},
+		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json",
+		Full: c.Full, Out: "out/" + name, Loading: api.Loading{Base: c.Base},
 	}
 	folders := []string{dir, p.Model}
 	if !c.Full {
