@@ -21,13 +21,13 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   const start = byId("explain-start", HTMLButtonElement);
   const own = byId("explain-own", HTMLButtonElement);
   const note = byId("explain-note", HTMLElement);
-  const lack = byId("explain-lack", HTMLElement);
+  const unavailable = byId("explain-unavailable", HTMLElement);
   const passage = byId("passage", HTMLElement);
   let running = false;
 
   const enable = (): void => {
     start.disabled = app.unavailable !== "";
-    lack.textContent = running ? "" : app.unavailable;
+    unavailable.textContent = running ? "" : app.unavailable;
     own.hidden = app.items.length === 0;
     fields.setNames(fieldNames(app.items));
   };

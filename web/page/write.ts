@@ -13,8 +13,8 @@ export function writePanel(app: App, explain: (context: readonly Field[], text: 
   const start = byId("write-start", HTMLButtonElement);
   const stop = byId("write-stop", HTMLButtonElement);
   const note = byId("write-note", HTMLElement);
-  const unavailable = byId("write-lack", HTMLElement);
-  const live = byId("draft-said", HTMLElement);
+  const unavailable = byId("write-unavailable", HTMLElement);
+  const live = byId("draft-live", HTMLElement);
   const drafts = byId("drafts", HTMLElement);
   const plain = byId("draft-plain", HTMLElement);
   const you = byId("draft-you", HTMLElement);
