@@ -42,7 +42,6 @@ export type FaultKind =
   | "cancelled"
   | "nan"
   | "internal"
-  | "internal"
   | "busy";
 
 /** The lower bounds of |DCE| of the four shades of a token. */
@@ -227,6 +226,9 @@ export const maxBatch = 8388608 as const;
 
 /** The most commands in a batch. */
 export const maxCommands = 65536 as const;
+
+/** The most bindings of a pipeline or bind group. */
+export const maxBindings = 64 as const;
 
 /** The largest request, response, event or reply, in bytes. */
 export const maxMessage = 33554432 as const;
@@ -611,7 +613,7 @@ export interface LoRA {
   rank: number;
   /** 0 means 32 */
   alpha: number;
-  /** This are the names of linear layers ("q_proj", …); empty means all. */
+  /** These are the names of linear layers ("q_proj", …); empty means all. */
   targets?: string[] | undefined;
 }
 
@@ -954,7 +956,7 @@ export interface ExplainResult {
   context: Field[];
   text: string;
   tokens: TokenCause[];
-  /** This are the texts of the retrieved items, oldest first. */
+  /** These are the texts of the retrieved items, oldest first. */
   items: string[];
 }
 

@@ -23,7 +23,7 @@ type contestant struct {
 }
 
 type results struct {
-	adapter string
+	device  string
 	ours    *contestant
 	rivals  []*contestant
 	kernels []api.KernelBench // of our step, in the last round
@@ -67,7 +67,7 @@ func (r *results) show(out io.Writer, w *workload) {
 	for _, c := range append([]*contestant{r.ours}, r.rivals...) {
 		best = max(best, slices.Max(c.matmul))
 	}
-	t.Title(fmt.Sprintf("One AdamW step, %.0f MFLOP, on %s", w.flops()/1e6, r.adapter))
+	t.Title(fmt.Sprintf("One AdamW step, %.0f MFLOP, on %s", w.flops()/1e6, r.device))
 	rows = nil
 	for _, c := range append([]*contestant{r.ours}, r.rivals...) {
 		all := c.all()

@@ -181,13 +181,13 @@ func (p *page) round(ctx context.Context, o options, r *results, round int) erro
 
 func (p *page) openOurs(ctx context.Context, r *results) error {
 	var opened struct {
-		Adapter gpu.Info `json:"adapter"`
+		Device gpu.Info `json:"device"`
 	}
 	options := map[string]any{"wasm": "nextquill.wasm", "blobs": map[string]any{"kind": "memory"}}
 	if err := p.CallHarness(ctx, &opened, "open", options); err != nil {
 		return err
 	}
-	r.adapter = opened.Adapter.Name
+	r.device = opened.Device.Name
 	return p.CallHarness(ctx, nil, "put", []string{"model/config.json", "model/model.safetensors", "batch.json"})
 }
 

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,17 +46,6 @@ func describe(path string) (artifact, error) {
 	if err != nil {
 		return artifact{}, err
 	}
-	var zipped bytes.Buffer
-	w, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-	if err != nil {
-		return artifact{}, err
-	}
-	if _, err := w.Write(data); err != nil {
-		return artifact{}, err
-	}
-	if err := w.Close(); err != nil {
-		return artifact{}, err
-	}
-	sum := sha256.Sum256(data)
-	return artifact{path, int64(len(data)), int64(zipped.Len()), hex.EncodeToString(sum[:])}, nil
+	zipped, err := gzipBest(data)
+	return artifact{path, int64(len(data)), int64(len(zipped)), sum(data)}, err
 }

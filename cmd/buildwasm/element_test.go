@@ -15,6 +15,9 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
+
+	"nextquill/core/api"
+	"nextquill/core/causal"
 )
 
 // openExample opens a page of examples/ as it is in the repository, next to the site in dist/.
@@ -223,4 +226,35 @@ func TestElementManifest(t *testing.T) {
 	for _, static := range names(d.Members, true) {
 		require.Equal(t, "true", p.value(fmt.Sprintf(`%q in customElements.get("next-quill")`, static)))
 	}
+}
+
+// TestElementManifestDefaults checks the presets and defaults in custom-elements.json against
+// core/api.
+func TestElementManifestDefaults(t *testing.T) {
+	raw, err := os.ReadFile("../../web/element/custom-elements.json")
+	require.NoError(t, err)
+	var manifest struct {
+		Modules []struct {
+			Declarations []struct {
+				Attributes []struct{ Name, Description, Default string }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(raw, &manifest))
+	defaults := api.ModuleDefaults()
+	want := map[string]string{
+		"preset": defaults.Preset, "epochs": fmt.Sprint(defaults.Epochs),
+		"max-tokens": fmt.Sprint(defaults.Sampling.MaxTokens),
+	}
+	got := map[string]string{}
+	for _, a := range manifest.Modules[0].Declarations[0].Attributes {
+		if _, ok := want[a.Name]; ok {
+			got[a.Name] = a.Default
+		}
+		if a.Name == "preset" {
+			_, list, _ := strings.Cut(strings.TrimSuffix(a.Description, "."), ": ")
+			require.ElementsMatch(t, causal.Presets(), strings.Split(strings.ReplaceAll(list, " or ", ", "), ", "))
+		}
+	}
+	require.Equal(t, want, got)
 }

@@ -40,10 +40,10 @@ func TestPageInFirefox(t *testing.T) {
 	}
 	p.until(`document.querySelector("#count").textContent === "5 texts"`)
 
-	p.untilFor(time.Minute, `shown("#learn-start")`)
-	p.do(`fill("#epochs", "1"); document.querySelector("#learn-start").click()`)
-	p.untilFor(3*time.Minute, `/Trained|Stopped/.test(document.querySelector("#learn-stage").textContent)`)
-	require.Contains(t, p.text("#learn-stage"), "Trained", p.text("#alert"))
+	p.untilFor(time.Minute, `shown("#train-start")`)
+	p.do(`fill("#epochs", "1"); document.querySelector("#train-start").click()`)
+	p.untilFor(3*time.Minute, `/Trained|Stopped/.test(document.querySelector("#train-stage").textContent)`)
+	require.Contains(t, p.text("#train-stage"), "Trained", p.text("#alert"))
 
 	began := time.Now()
 	p.do(`fill("#write .fields input", "ambition"); document.querySelector("#write-start").click()`)

@@ -99,7 +99,7 @@ func (j *journey) visit() {
 	j.until(`document.documentElement.dataset.settled === "true"`)
 	require.NotContains(j, j.text("#gpu"), "Looking")
 	require.Regexp(j, `\d MB`, j.text("#costs"))
-	require.Equal(j, "Add 4 texts or more first.", j.text("#learn-note"))
+	require.Equal(j, "Add 4 texts or more first.", j.text("#train-note"))
 	j.checkLayout("1-first-visit")
 	j.Logf("first visit loaded and checked in %v", time.Since(began).Round(time.Millisecond))
 }
@@ -177,13 +177,13 @@ func (j *journey) trainWriteExplain() {
 	stop, err := j.browser.TraceMainThread(j.Context())
 	require.NoError(j, err)
 	began := time.Now()
-	j.do(`document.querySelector("#learn details").open = true; fill("#epochs", "1")`)
+	j.do(`document.querySelector("#train details").open = true; fill("#epochs", "1")`)
 	j.do(`document.querySelector("#search").focus()`)
-	j.press("#learn-start")
-	j.until(`shown("#learn-bar")`)
-	require.Equal(j, "learn-cancel", j.value(`document.activeElement.id`), "the focus moves to the run's button")
-	j.untilFor(4*time.Minute, `/Trained|Stopped/.test(document.querySelector("#learn-stage").textContent)`)
-	require.Contains(j, j.text("#learn-stage"), "Trained", j.text("#alert"))
+	j.press("#train-start")
+	j.until(`shown("#train-bar")`)
+	require.Equal(j, "train-cancel", j.value(`document.activeElement.id`), "the focus moves to the run's button")
+	j.untilFor(4*time.Minute, `/Trained|Stopped/.test(document.querySelector("#train-stage").textContent)`)
+	require.Contains(j, j.text("#train-stage"), "Trained", j.text("#alert"))
 	trained := time.Since(began)
 	require.NotEqual(j, "0", j.value(`document.querySelectorAll("#charts path").length`))
 	require.Equal(
@@ -275,13 +275,7 @@ func (j *journey) hostile() {
 	const markup = `<b>x</b><img src=x onerror="document.title='bad'">`
 	j.do(`fill("#explain textarea", %q)`, markup)
 	j.press("#explain-start")
-	j.untilFor(
-		time.Minute,
-		fmt.Sprintf(
-			`probe.passageText() === %q`,
-			markup,
-		),
-	)
+	j.untilFor(time.Minute, fmt.Sprintf(`probe.passageText() === %q`, markup))
 	j.checkNoMarkup()
 
 	var zipped bytes.Buffer
@@ -320,25 +314,25 @@ func (j *journey) hostile() {
 // stays.
 func (j *journey) trainAgain() {
 	j.do(`fill("#epochs", "8"); document.querySelector("#search").focus()`)
-	j.press("#learn-start")
+	j.press("#train-start")
 	j.untilFor(2*time.Minute, `document.querySelectorAll("#charts path").length > 0`)
 	j.do(`document.querySelector("#search").focus()`)
-	j.press("#learn-pause")
-	j.untilFor(time.Minute, `document.querySelector("#learn-pause").textContent === "Resume" && shown("#learn-pause")`)
+	j.press("#train-pause")
+	j.untilFor(time.Minute, `document.querySelector("#train-pause").textContent === "Resume" && shown("#train-pause")`)
 	require.Equal(j, "true", j.value(`document.querySelector("#forget").disabled`))
-	j.checkLayout("4-learning")
+	j.checkLayout("4-training")
 	j.press("#write-start") // possible while training is paused
 	j.untilFor(time.Minute, `document.querySelector("#draft-you").textContent !== ""`)
 	j.do(`document.querySelector("#write-stop").click()`)
 	j.until(`shown("#write-start")`)
-	require.Regexp(j, `^(Stopped|Done)\.`, j.text("#draft-said"))
+	require.Regexp(j, `^(Stopped|Done)\.`, j.text("#draft-live"))
 	j.do(`document.querySelector("#search").focus()`)
-	j.press("#learn-pause")
-	j.until(`document.querySelector("#learn-pause").textContent === "Pause"`)
-	j.press("#learn-cancel")
+	j.press("#train-pause")
+	j.until(`document.querySelector("#train-pause").textContent === "Pause"`)
+	j.press("#train-cancel")
 	j.untilFor(
 		time.Minute,
-		`document.querySelector("#learn-stage").textContent === "Stopped." && shown("#learn-start")`,
+		`document.querySelector("#train-stage").textContent === "Stopped." && shown("#train-start")`,
 	)
 	j.press("#forget")
 	j.until(`document.querySelector("#sure").open`)

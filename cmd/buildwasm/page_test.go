@@ -24,7 +24,7 @@ func TestPage(t *testing.T) {
 	p.until(`/^160 texts/.test(document.querySelector("#count").textContent)`)
 	require.Contains(t, p.text("#history-note"), "160 texts added")
 	require.Regexp(t, `^1 request since this page loaded. Latest: assets/bierce-[0-9a-f]+\.jsonl$`, p.text("#requests"))
-	for _, section := range []string{"learn-note", "write-lack", "explain-lack"} {
+	for _, section := range []string{"train-note", "write-unavailable", "explain-unavailable"} {
 		require.Equal(t, "Download the model first.", p.text("#"+section), "a disabled button says why")
 	}
 	p.do(`document.querySelector("#sample").click()`)
@@ -50,19 +50,11 @@ func (p testPage) checkTabOrder() {
 	p.do(`document.activeElement.blur(); getSelection().collapse(document.body, 0)`)
 	for _, at := range []string{
 		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#sample",
-		"#search", "#items button", "#more", "#learn summary", "#write .fields input", "#steer",
+		"#search", "#items button", "#more", "#train summary", "#write .fields input", "#steer",
 		"#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
 	} {
 		p.tabTo(at)
-		require.NotEqual(
-			p,
-			"none",
-			p.value(
-				`probe.focusOutline()`,
-			),
-			"%s: the focus is visible",
-			at,
-		)
+		require.NotEqual(p, "none", p.value(`probe.focusOutline()`), "%s: the focus is visible", at)
 	}
 }
 
@@ -109,13 +101,7 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 	p.until(`shown("#alert")`)
 	require.Equal(t, "The item has no text.\nRemove it, or give it a text.", p.text("#alert p"))
 	p.do(`scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" })`)
-	require.Equal(
-		t,
-		"true",
-		p.value(
-			`scrollY > 200 && probe.isInWindow("#alert")`,
-		),
-	)
+	require.Equal(t, "true", p.value(`scrollY > 200 && probe.isInWindow("#alert")`))
 	p.checkLayout("wrong")
 	p.do(`document.querySelector("#alert button").click()`)
 	require.Equal(t, "true", p.value(`document.querySelector("#alert").hidden`))
@@ -174,7 +160,7 @@ func TestPageWithoutGPU(t *testing.T) {
 	p := openPageAfter(t, `delete Navigator.prototype.gpu`)
 	require.Equal(t, "No GPU here", p.text("#start-title"))
 	require.Regexp(t, `^This browser gives pages no GPU .+ Use a current .+ You can still collect`, p.text("#gpu"))
-	for _, section := range []string{"learn-note", "write-lack", "explain-lack"} {
+	for _, section := range []string{"train-note", "write-unavailable", "explain-unavailable"} {
 		require.Equal(t, "Needs a GPU.", p.text("#"+section))
 	}
 	p.do(`fill("#add textarea", "kept"); document.querySelector("#add").requestSubmit()`)

@@ -115,9 +115,14 @@ func (s *site) guest(built string) error {
 	if err != nil {
 		return err
 	}
-	s.addHashed("nextquill.wasm", data)
-	s.add("lib/nextquill.wasm", data)
+	s.addGuest(data)
 	return nil
+}
+
+// addGuest adds the guest for the page, and for the npm package.
+func (s *site) addGuest(wasm []byte) {
+	s.addHashed("nextquill.wasm", wasm)
+	s.lib("nextquill.wasm", wasm)
 }
 
 // model adds the embedded model below model/, with the manifest against which the module checks it.

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/wasm/guest"
-	"nextquill/wasm/host"
+	"nextquill/wasm/guest/guesttest"
 	"nextquill/web/browsertest"
 	"nextquill/web/bundle"
 )
@@ -39,30 +39,19 @@ var built = sync.OnceValues(func() (*site, error) {
 	return s, stages(s)
 })
 
-// completeSite is the site with the guest that NEXTQUILL_WASM names, or with a new build, and the
-// guest. It is built once.
+// completeSite is the site with the guest that NEXTQUILL_WASM names, or with a new build. It is
+// built once.
 var completeSite = sync.OnceValues(func() (*site, error) {
-	ctx := context.Background()
-	root, err := guest.Root(ctx)
+	root, err := guest.Root(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	name := os.Getenv(host.GuestVariable)
-	if name == "" {
-		dir, err := os.MkdirTemp("", "nextquill-guest-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		name = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(ctx, guest.Ships, name, os.Stderr); err != nil {
-			return nil, err
-		}
-	}
-	s := newSite(root)
-	if err := s.guest(name); err != nil {
+	wasm, err := guesttest.LoadShips()
+	if err != nil {
 		return nil, err
 	}
+	s := newSite(root)
+	s.addGuest(wasm)
 	return s, stages(s)
 })
 
@@ -114,17 +103,11 @@ func serveSite(t *testing.T, s *site, policy string) (*httptest.Server, *receive
 		}
 		body, _ := io.ReadAll(r.Body)
 		header, _ := json.Marshal(r.Header)
+		request := browsertest.Request{
+			From: "server", Method: r.Method, URL: r.URL.String(), Params: string(header), Body: body,
+		}
 		got.mu.Lock()
-		got.requests = append(
-			got.requests,
-			browsertest.Request{
-				From:   "server",
-				Method: r.Method,
-				URL:    r.URL.String(),
-				Params: string(header),
-				Body:   body,
-			},
-		)
+		got.requests = append(got.requests, request)
 		got.mu.Unlock()
 		if policy != "" {
 			w.Header().Set("Content-Security-Policy", policy)
@@ -262,12 +245,7 @@ func (p testPage) tabTo(at string) {
 	var passed []string
 	for range 80 {
 		require.NoError(p, p.browser.TypeKeys(kb.Tab))
-		where := p.value(
-			fmt.Sprintf(
-				`probe.describeFocus(%q)`,
-				at,
-			),
-		)
+		where := p.value(fmt.Sprintf(`probe.describeFocus(%q)`, at))
 		if where[0] == '*' {
 			return
 		}
@@ -340,13 +318,7 @@ func (p testPage) drop(files ...string) {
 // checkNoMarkup fails if text of a person or a model has become markup.
 func (p testPage) checkNoMarkup() {
 	p.Helper()
-	require.Equal(
-		p,
-		"0",
-		p.value(
-			`probe.markup().length`,
-		),
-	)
+	require.Equal(p, "0", p.value(`probe.markup().length`))
 	require.Equal(p, "NextQuill", p.value(`document.title`))
 }
 

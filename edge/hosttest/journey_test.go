@@ -86,10 +86,10 @@ func TestJourney(t *testing.T) {
 				p.until(30*time.Second, fmt.Sprintf(`text("#count").startsWith("%d text")`, i+1))
 			}
 			began := time.Now()
-			p.do(`document.querySelector("#learn details").open = true;
+			p.do(`document.querySelector("#train details").open = true;
 				fill("#epochs", "1");
-				document.querySelector("#learn-start").click()`)
-			p.until(4*time.Minute, `/Trained/.test(text("#learn-stage"))`)
+				document.querySelector("#train-start").click()`)
+			p.until(4*time.Minute, `/Trained/.test(text("#train-stage"))`)
 			t.Logf("personalized in %v", time.Since(began).Round(time.Second))
 			write(p)
 			requests, err := record.Requests()
@@ -128,13 +128,13 @@ func TestJourney(t *testing.T) {
 // write has a draft written.
 func write(p page) {
 	p.Helper()
-	p.do(`document.querySelector("#draft-said").textContent = "";
+	p.do(`document.querySelector("#draft-live").textContent = "";
 		document.querySelectorAll("#write .fields :is(input, textarea)").forEach((e) => {
 			e.value = "tea";
 			e.dispatchEvent(new Event("input", { bubbles: true }));
 		});
 		document.querySelector("#write-start").click()`)
-	p.until(2*time.Minute, `shown("#write-start") && /^Done\./.test(text("#draft-said"))`)
+	p.until(2*time.Minute, `shown("#write-start") && /^Done\./.test(text("#draft-live"))`)
 }
 
 // models opens a converted model from dist/models/ and, on workerd, from the bucket too.

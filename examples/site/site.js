@@ -1,4 +1,5 @@
-// The element is a field of the form. A real page would send the form; this one shows what it would send.
+// The element is a field of the form. A real page would send the form; this one shows what it
+// would send.
 const form = document.querySelector("form");
 form.addEventListener("submit", (event) => {
   event.preventDefault();

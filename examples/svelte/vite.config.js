@@ -4,6 +4,6 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 export default defineConfig({
   base: "./", // works in any folder of any static host
   plugins: [svelte()],
-  // The module finds its worker and guest by address: it must not be bundled in advance.
+  // The module finds its worker and guest by their URLs: it must not be pre-bundled.
   optimizeDeps: { exclude: ["nextquill"] },
 });

@@ -7,8 +7,8 @@ import (
 	"nextquill/core/gpu"
 )
 
-// maxBindings limits lists. WebGPU allows a shader far fewer.
-const maxBindings = 64
+// MaxBindings limits the bindings of a pipeline or bind group. WebGPU allows a shader far fewer.
+const MaxBindings = 64
 
 // Decode reads an encoded batch into b, whose memory it reuses. Data of the commands is part of p:
 // run the batch before p changes. Decode checks the form (lengths, operations, enumerations,
@@ -147,7 +147,7 @@ func (r *reader) command(c *gpu.Command) bool {
 // count reads the length of a list.
 func (r *reader) count() int {
 	n := r.word()
-	if n > maxBindings {
+	if n > MaxBindings {
 		r.fail("too many bindings")
 		return 0
 	}

@@ -29,11 +29,8 @@ func (b *hostPage) batches(t *testing.T) {
 		{"op": "copyBuffer", "source": 1., "sourceOffset": 8., "buffer": 2., "offset": 4., "size": 12.},
 		{"op": "createPipeline", "pipeline": 3., "name": "é", "wgsl": "fn main() {}", "bindings": []any{1., 2., 3.}},
 		{"op": "createBindGroup", "group": 4., "pipeline": 3., "entries": []any{
-			object{
-				"buffer": 1.,
-				"offset": 256.,
-				"size":   float64(1 << 35),
-			}, object{"buffer": 2., "offset": 0., "size": 16.},
+			object{"buffer": 1., "offset": 256., "size": float64(1 << 35)},
+			object{"buffer": 2., "offset": 0., "size": 16.},
 		}},
 		{"op": "dispatch", "pipeline": 3., "group": 4., "x": 1., "y": 65535., "z": float64(1<<32 - 1)},
 		{"op": "destroyBindGroup", "group": 4.},

@@ -30,7 +30,7 @@ class Harness {
       await this.#client?.close();
       this.#client = undefined;
       this.#client = await GuestClient.open({ ...options, onLog: (line) => console.warn(`guest: ${line}`) });
-      return { adapter: this.#client.device, ...this.#client.guest };
+      return { device: this.#client.device, ...this.#client.guest };
     });
   }
 

@@ -46,7 +46,7 @@ func (b *hostPage) all(t *testing.T) {
 	t.Run("kernels", b.kernels)
 }
 
-// TestLavapipe runs the same on an adapter with shader-f16, on which the kernels use their variants
+// TestLavapipe runs the same on a device with shader-f16, on which the kernels use their variants
 // for GPUs.
 func TestLavapipe(t *testing.T) {
 	b := startOn(t, func(url string) (browsertest.Page, error) {
@@ -72,15 +72,15 @@ type hostPage struct {
 	browsertest.Page
 	sha256     string         // of the guest that ships
 	testSHA256 string         // of the test guest
-	cpu        bool           // the adapter counts as a CPU
-	f16        bool           // the adapter has shader-f16
+	cpu        bool           // the device counts as a CPU
+	f16        bool           // the device has shader-f16
 	usual      *regexp.Regexp // messages of the browser about errors that tests cause on purpose
 }
 
 type opened struct {
-	Adapter gpu.Info `json:"adapter"`
-	SHA256  string   `json:"sha256"`
-	Bytes   int      `json:"bytes"`
+	Device gpu.Info `json:"device"`
+	SHA256 string   `json:"sha256"`
+	Bytes  int      `json:"bytes"`
 }
 
 func start(t *testing.T) *hostPage {
@@ -124,7 +124,7 @@ func (b *hostPage) open(t *testing.T, options map[string]any) opened {
 	var o opened
 	began := time.Now()
 	require.NoError(t, b.CallHarness(t.Context(), &o, "open", all))
-	t.Logf("session on %q in %v", o.Adapter.Name, time.Since(began).Round(time.Millisecond))
+	t.Logf("session on %q in %v", o.Device.Name, time.Since(began).Round(time.Millisecond))
 	return o
 }
 
@@ -146,8 +146,8 @@ func (b *hostPage) policy(t *testing.T) {
 func (b *hostPage) conformance(t *testing.T) {
 	o := b.open(t, b.test())
 	require.Equal(t, b.testSHA256, o.SHA256, "the guest is not that of the headless tests")
-	require.Equal(t, b.cpu, o.Adapter.CPU, "the kernels would use other variants: %+v", o.Adapter)
-	require.Equal(t, b.f16, o.Adapter.ShaderF16, "%+v", o.Adapter)
+	require.Equal(t, b.cpu, o.Device.CPU, "the kernels would use other variants: %+v", o.Device)
+	require.Equal(t, b.f16, o.Device.ShaderF16, "%+v", o.Device)
 	var report conformance.Report
 	events := 0
 	err := b.Call(t.Context(), "conformance", nil, &report, func(name string, raw json.RawMessage) {

@@ -251,14 +251,13 @@ func encodings(text string) []encoding {
 	reversed := []rune(text)
 	slices.Reverse(reversed)
 	forms := []encoding{
-		{
-			"text",
-			text,
-		}, {"JSON", strings.Trim(quoted(text), `"`)}, {"UTF-16", string(wide)}, {"text, reversed", string(reversed)},
-		{
-			"a query",
-			url.QueryEscape(text),
-		}, {"a path", url.PathEscape(text)}, {"hexadecimal", hex.EncodeToString([]byte(text))},
+		{"text", text},
+		{"text, reversed", string(reversed)},
+		{"JSON", strings.Trim(quoted(text), `"`)},
+		{"UTF-16", string(wide)},
+		{"a query", url.QueryEscape(text)},
+		{"a path", url.PathEscape(text)},
+		{"hexadecimal", hex.EncodeToString([]byte(text))},
 	}
 	// Base64 encodes three bytes at a time, so the encoding depends on the text's offset modulo 3.
 	// Its first and last characters also depend on the bytes around the text.

@@ -31,10 +31,10 @@ func (b *hostPage) step(t *testing.T) {
 // the tuning would choose here.
 func (b *hostPage) stepInF16(t *testing.T) {
 	o := b.open(t, nil)
-	tune := kernels.DefaultTune(o.Adapter)
+	tune := kernels.DefaultTune(o.Device)
 	require.Equal(t, !b.cpu, tune.Linear.Tiled, "%+v", tune)
 	tune.Half = true
-	raw, err := json.Marshal(map[string]kernels.Tune{o.Adapter.Name: tune})
+	raw, err := json.Marshal(map[string]kernels.Tune{o.Device.Name: tune})
 	require.NoError(t, err)
 	require.NoError(t, b.CallHarness(t.Context(), nil, "write", engine.TuneBlob, string(raw)))
 	b.golden(t, "f16-tied-lora")
@@ -44,9 +44,9 @@ func (b *hostPage) stepInF16(t *testing.T) {
 // weakestDevice runs a step with WebGPU's default limits and no features.
 func (b *hostPage) weakestDevice(t *testing.T) {
 	o := b.open(t, map[string]any{"baseline": true})
-	require.EqualValues(t, 128<<20, o.Adapter.MaxBindingSize)
-	require.EqualValues(t, 8, o.Adapter.MaxStorageBuffers)
-	require.False(t, o.Adapter.Subgroups)
+	require.EqualValues(t, 128<<20, o.Device.MaxBindingSize)
+	require.EqualValues(t, 8, o.Device.MaxStorageBuffers)
+	require.False(t, o.Device.Subgroups)
 	b.golden(t, "nextquill-code-full")
 	b.requireNothingLeft(t)
 }
@@ -64,11 +64,8 @@ func (b *hostPage) golden(t *testing.T, name string) {
 	readJSON(t, path.Join(dir, "case.json"), &c)
 	readJSON(t, path.Join(dir, "options.json"), &options)
 	p := api.StepParams{
-		Model: path.Join(
-			dir,
-			c.Model,
-		), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full, Out: "out/" + name,
-		Loading: api.Loading{Base: c.Base},
+		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json",
+		Full: c.Full, Out: "out/" + name, Loading: api.Loading{Base: c.Base},
 	}
 	folders := []string{dir, p.Model}
 	if !c.Full {

@@ -41,21 +41,15 @@ func TestMainThread(t *testing.T) {
 
 func TestTasksBlocking(t *testing.T) {
 	const ms = time.Millisecond
-	quick, works, late := browsertest.Task{
-		Wall: 49 * ms,
-		CPU:  49 * ms,
-	}, browsertest.Task{
-		Wall: 90 * ms,
-		CPU:  60 * ms,
-	}, browsertest.Task{
-		Wall: 90 * ms,
-		CPU:  10 * ms,
-	}
+	quick := browsertest.Task{Wall: 49 * ms, CPU: 49 * ms}
+	works := browsertest.Task{Wall: 90 * ms, CPU: 60 * ms}
+	late := browsertest.Task{Wall: 90 * ms, CPU: 10 * ms}
 	for _, c := range []struct {
 		queued time.Duration
 		over   []browsertest.Task
 	}{
-		{0, []browsertest.Task{works, late}}, {79 * ms, []browsertest.Task{works, late}},
+		{0, []browsertest.Task{works, late}},
+		{79 * ms, []browsertest.Task{works, late}},
 		{80 * ms, []browsertest.Task{works}},
 	} {
 		tasks := browsertest.Tasks{All: []browsertest.Task{quick, works, late}, Queued: c.queued}

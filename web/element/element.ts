@@ -64,9 +64,10 @@ export class NextQuillElement extends Base {
       personalize: guarded(async () => void (await this.personalize())),
       pause: guarded(() => this.#pause()),
       cancel: guarded(async () => await this.#run?.cancel()),
-      write: guarded(() =>
-        this.#writing === undefined ? this.write().then(() => {}) : Promise.resolve(this.#writing.abort()),
-      ),
+      write: guarded(async () => {
+        if (this.#writing === undefined) await this.write();
+        else this.#writing.abort();
+      }),
       explain: guarded(async () => void (await this.explain())),
       forget: guarded(() => this.#confirmForget()),
       edited: () => this.#setValue(this.#view.draft.value, true),
@@ -246,7 +247,6 @@ export class NextQuillElement extends Base {
 
   connectedCallback(): void {
     for (const name of ["value", "required", "disabled"] as const) this.#upgrade(name);
-    if (this.#history === undefined) void this.history;
     void this.#showItems();
   }
 
@@ -301,7 +301,7 @@ export class NextQuillElement extends Base {
     const quill = await NextQuill.open({
       model: this.getAttribute("model") ?? besideModule("../model/", import.meta.url),
       worker: this.getAttribute("worker") ?? undefined,
-      guest: this.getAttribute("guest") === null ? undefined : new URL(this.getAttribute("guest")!, document.baseURI),
+      guest: this.getAttribute("guest") ?? undefined,
       signal: this.#opening.signal,
       onProgress: (progress) => {
         this.#fire("nq-progress", progress);

@@ -94,21 +94,33 @@ func (w *writer) doc(t reflect.Type, key string) string {
 	return w.source(strings.TrimPrefix(t.PkgPath(), "nextquill/")).docs[key]
 }
 
-// value writes a constant as JSON.
+// value writes a constant as JSON. Its type is that of the literal.
 func (w *writer) value(doc, name string, v any) {
+	w.constant(doc, name, " as const", v)
+}
+
+// typedValue writes a constant of a TypeScript type as JSON.
+func (w *writer) typedValue(doc, name, typ string, v any) {
+	w.constant(doc, name+": "+typ, "", v)
+}
+
+func (w *writer) constant(doc, declared, suffix string, v any) {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		w.fail("%s: %w", name, err)
+		w.fail("%s: %w", declared, err)
 	}
 	w.line("")
 	w.comment("", doc)
-	w.line("export const %s = %s as const;", name, text)
+	w.line("export const %s = %s%s;", declared, text, suffix)
 }
 
 // union writes a type of several texts. With list it also writes their list, of this name.
 func (w *writer) union(doc, name, list string, values []string) {
 	var quoted []string
 	for _, v := range values {
+		if slices.Contains(quoted, strconv.Quote(v)) {
+			w.fail("%s has %q twice", name, v)
+		}
 		quoted = append(quoted, strconv.Quote(v))
 	}
 	w.line("")
@@ -159,8 +171,7 @@ func (w *writer) enums() {
 		}
 		w.union(doc, e.Name, list, e.Values)
 	}
-	// core/rpc adds the first of these kinds, the module the second.
-	kinds := append(w.source("core/fault").values("Kind"), "internal", "busy")
+	kinds := append(w.source("core/fault").values("Kind"), "busy") // the module adds this one
 	w.union("What sort of error a fault is. \"internal\" is a bug in NextQuill; \"busy\" means that another\n"+
 		"tab or call is working.", "FaultKind", "", kinds)
 }
@@ -183,13 +194,8 @@ func (w *writer) values() {
 		}
 		phases[preset] = api.Phases(preset, o)
 	}
-	w.line("")
-	w.comment("", "The phases of a run with each preset; see core/api.")
-	text, err := json.MarshalIndent(phases, "", "  ")
-	if err != nil {
-		w.fail("%w", err)
-	}
-	w.line("export const phases: Readonly<Record<Preset, readonly Phase[]>> = %s;", text)
+	w.typedValue("The phases of a run with each preset; see core/api.", "phases",
+		"Readonly<Record<Preset, readonly Phase[]>>", phases)
 	w.value("The defaults of the module; see core/api.", "defaults", api.ModuleDefaults())
 	w.value("The longest name of a blob, in bytes of UTF-8.", "maxBlobName", blob.MaxName)
 	w.value("The limits on items; see core/history.", "itemLimits", history.DefaultBounds())
@@ -212,12 +218,10 @@ func (w *writer) abi() {
 	for s := abi.Failed - 1; s.String() != abi.Status(-1<<30).String(); s-- {
 		texts[s] = s.String()
 	}
-	w.line("")
-	w.comment("", "The statuses below statusFailed.")
-	text, _ := json.MarshalIndent(texts, "", "  ")
-	w.line("export const statusTexts: Readonly<Record<number, string>> = %s;", text)
+	w.typedValue("The statuses below statusFailed.", "statusTexts", "Readonly<Record<number, string>>", texts)
 	w.value("The largest command batch, in bytes.", "maxBatch", abi.MaxBatch)
 	w.value("The most commands in a batch.", "maxCommands", abi.MaxCommands)
+	w.value("The most bindings of a pipeline or bind group.", "maxBindings", abi.MaxBindings)
 	w.value("The largest request, response, event or reply, in bytes.", "maxMessage", abi.MaxMessage)
 	w.value("The longest name that crosses the ABI, in bytes.", "maxNameArg", abi.MaxNameArg)
 	w.value("The numbers of the commands.", "Op", map[string]gpu.Op{

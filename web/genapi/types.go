@@ -42,7 +42,11 @@ func (w *writer) fields(t reflect.Type) []field {
 		// Comments start with the Go name, which TypeScript does not have.
 		doc := w.doc(t, key)
 		if rest, ok := strings.CutPrefix(doc, f.Name+" "); ok && !strings.HasPrefix(rest, "and ") {
-			doc = "This " + rest
+			this := "This "
+			if strings.HasPrefix(rest, "are ") {
+				this = "These "
+			}
+			doc = this + rest
 		}
 		omit := strings.Contains(options, "omitempty")
 		out = append(out, field{json: name, typ: key, omit: omit, t: f.Type, doc: doc})

@@ -1,10 +1,8 @@
 // The boundary between guest and host: the exports of the guest, and the decoding of command
 // batches. The constants come from ../api.gen.ts; ../../wasm/abi/README.md describes both.
 
-import { Access, maxBatch, maxCommands, Op, statusTexts, Usage } from "../api.gen.js";
+import { Access, maxBatch, maxBindings, maxCommands, Op, statusTexts, Usage } from "../api.gen.js";
 import { Fault } from "../fault.js";
-
-const maxBindings = 64;
 
 /** The guest's exports. */
 export interface Exports {

@@ -47,7 +47,7 @@ export class Device {
   readonly #device: GPUDevice;
   readonly #buffers = new Map<number, Buffer>();
   readonly #pipelines = new Map<number, Pipeline>();
-  readonly #groups = new Map<number, { gpu: GPUBindGroup; name: string }>();
+  readonly #groups = new Map<number, GPUBindGroup>();
 
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -299,7 +299,7 @@ export class Device {
     this.#pass ??= this.#enc().beginComputePass();
     if (this.#current !== p) this.#pass.setPipeline(p.gpu);
     this.#current = p;
-    this.#pass.setBindGroup(0, g.gpu);
+    this.#pass.setBindGroup(0, g);
     this.#pass.dispatchWorkgroups(c.x, c.y, c.z);
   }
 
@@ -397,10 +397,7 @@ export class Device {
       resource: { buffer: this.#buffer(e.buffer, e.offset, e.size, p.name).gpu, offset: e.offset, size: e.size },
     }));
     // The label appears in WebGPU's error messages.
-    this.#groups.set(c.group, {
-      gpu: this.#device.createBindGroup({ label: p.name, layout: p.layout, entries }),
-      name: p.name,
-    });
+    this.#groups.set(c.group, this.#device.createBindGroup({ label: p.name, layout: p.layout, entries }));
   }
 
   // Destroying an unknown buffer is no error: its creation may have failed.

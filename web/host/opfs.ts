@@ -12,7 +12,7 @@
 // but is no blob yet.
 
 import { sha256Of } from "../store/hash.js";
-import { storageFault } from "../store/quota.js";
+import { isNotFound, storageFault } from "../store/quota.js";
 import { type BlobStore, type Bytes, checkAppend, checkHash, checkRange, notExist, sortNames } from "./blobs.js";
 
 interface File {
@@ -454,10 +454,6 @@ async function writeParts(handle: FileSystemFileHandle, parts: readonly Part[], 
   } finally {
     sync.close();
   }
-}
-
-function isNotFound(thrown: unknown): boolean {
-  return thrown instanceof DOMException && thrown.name === "NotFoundError";
 }
 
 function isLocked(thrown: unknown): boolean {

@@ -1,6 +1,8 @@
 // The functions of WASI that Go's runtime imports (wasm/abi lists them): the clock, random bytes,
 // an empty environment, and standard streams that go to a log. None opens a file or a socket.
 
+import type { wasiNames } from "../api.gen.js";
+
 const ok = 0;
 const badDescriptor = 8;
 const invalid = 28;
@@ -32,7 +34,10 @@ export class Log {
 }
 
 /** The functions of wasi_snapshot_preview1. `memory` is called when the guest runs. */
-export function wasi(memory: () => WebAssembly.Memory, log: Log): Record<string, (...args: never[]) => number> {
+export function wasi(
+  memory: () => WebAssembly.Memory,
+  log: Log,
+): Record<(typeof wasiNames)[number], (...args: never[]) => number> {
   const view = () => new DataView(memory().buffer);
   const sizes = (count: number, bytes: number) => {
     view().setUint32(count, 0, true);
@@ -43,7 +48,7 @@ export function wasi(memory: () => WebAssembly.Memory, log: Log): Record<string,
     const ms = clock === 0 ? performance.timeOrigin + performance.now() : performance.now();
     return BigInt(Math.round(ms * 1e6));
   };
-  const functions = {
+  return {
     args_get: () => ok,
     args_sizes_get: sizes,
     environ_get: () => ok,
@@ -107,5 +112,4 @@ export function wasi(memory: () => WebAssembly.Memory, log: Log): Record<string,
     fd_prestat_get: () => badDescriptor,
     fd_prestat_dir_name: () => badDescriptor,
   };
-  return functions;
 }

@@ -2,26 +2,18 @@
 // two files that PEFT's from_pretrained reads.
 
 import { describe, Fault } from "../fault.js";
-
 import type { Bytes, GuestClient } from "../host/client.js";
 import type { History } from "../store/history.js";
 import { unzipSync, zipSync } from "../vendor/fflate/index.js";
 import type { Model } from "./download.js";
-import { type AdapterRecord, adapterFolders, adapterKey, type KeptRecord, keptKey } from "./records.js";
-
-/** The current adapter. */
-export interface AdapterInfo {
-  preset: string;
-  epochs: number;
-  /** The number of texts that it was trained on; 0 for an imported adapter. */
-  items: number;
-  /** The lowest loss on the held-out texts, in nats per token; 0 if unknown. */
-  heldout: number;
-  /** When it was created, ISO 8601. */
-  made: string;
-  /** Its size in bytes. */
-  bytes: number;
-}
+import {
+  type AdapterInfo,
+  type AdapterRecord,
+  adapterFolders,
+  adapterKey,
+  type KeptRecord,
+  keptKey,
+} from "./records.js";
 
 /** An adapter that is kept under a name. */
 export interface KeptAdapter extends AdapterInfo {

@@ -11,7 +11,7 @@ import {
   type ModelSource,
   planOf,
   planOfFiles,
-  refused,
+  RefusedRequest,
   request,
   stopped,
 } from "./manifest.js";
@@ -283,9 +283,9 @@ class Download {
     const starts = response.headers.get("Content-Range")?.startsWith(`bytes ${from}-`);
     if (response.status === 416 || (response.status === 206 && !starts)) {
       restart();
-      throw refused(url, response);
+      throw new RefusedRequest(url, response);
     }
-    if (!response.ok) throw refused(url, response);
+    if (!response.ok) throw new RefusedRequest(url, response);
     return response;
   }
 
@@ -317,7 +317,8 @@ class Download {
         return;
       } catch (thrown) {
         if (this.#signal?.aborted) throw stopped(thrown);
-        const again = thrown instanceof Fault && thrown.kind === "missing" && !/answers 4\d\d/.test(thrown.detail);
+        const final = thrown instanceof RefusedRequest && thrown.status >= 400 && thrown.status < 500;
+        const again = thrown instanceof Fault && thrown.kind === "missing" && !final;
         if (n === attempts || !again) throw thrown;
         await new Promise((resolve) => setTimeout(resolve, 250 * 3 ** (n - 1)));
       }

@@ -3,7 +3,7 @@
 import type { EvaluateResult } from "../api.gen.js";
 import { Fault } from "../fault.js";
 import type { GuestClient } from "../host/client.js";
-import { contentID, type Item, limits, type NewItem, normalize, toLine } from "../store/item.js";
+import { assignIDs, type Item, limits, type NewItem, normalize, toLine } from "../store/item.js";
 
 export interface EvaluateOptions {
   /**
@@ -28,23 +28,16 @@ export interface Evaluation {
   texts: { index: number; nats: number; tokens: number }[];
 }
 
-/** Checks the texts and gives them ids. */
+/** Checks the texts and gives them ids of their content. Ids that they have are ignored. */
 export async function itemsOf(texts: readonly NewItem[]): Promise<Item[]> {
   const at = { where: "evaluate", field: "texts" };
   if (texts.length === 0)
     throw new Fault("missing", { ...at, detail: "there are none", remedy: "give at least one text" });
   if (texts.length > limits.items)
     throw new Fault("too-large", { ...at, detail: `${texts.length} texts`, limit: `${limits.items}` });
-  const taken = new Map<string, number>();
-  return await Promise.all(
-    texts.map(async (text, i) => {
-      const item = normalize(text, `texts[${i}]`);
-      const id = await contentID(item);
-      const n = (taken.get(id) ?? 0) + 1;
-      taken.set(id, n);
-      return { ...item, id: n === 1 ? id : `${id}-${n}` };
-    }),
-  );
+  const items = texts.map((text, i) => ({ ...normalize(text, `texts[${i}]`), id: "" }));
+  await assignIDs(items);
+  return items;
 }
 
 /** Stores the texts as a blob while a task runs. */

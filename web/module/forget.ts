@@ -2,6 +2,7 @@
 
 import { describe, Fault } from "../fault.js";
 import { databaseExists, deleteDatabase, forgetMessage, storeName } from "../store/db.js";
+import { isNotFound } from "../store/quota.js";
 
 /** What was deleted, and what is left. Nothing is left unless another tab has files open. */
 export interface Forgotten {
@@ -81,10 +82,6 @@ async function removeFolder(): Promise<void> {
   } catch (thrown) {
     if (!isNotFound(thrown)) throw thrown;
   }
-}
-
-function isNotFound(thrown: unknown): boolean {
-  return thrown instanceof DOMException && thrown.name === "NotFoundError";
 }
 
 function blocked(thrown: unknown): Fault {

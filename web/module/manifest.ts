@@ -71,7 +71,7 @@ export async function planOf(source: string | URL, signal: AbortSignal | undefin
     const manifest = parseManifest(await text(response, manifestURL.href), manifestURL.href);
     return await plan(url.href, manifest, manifestURL.href);
   }
-  if (response.status !== 404 || isManifest) throw refused(manifestURL, response);
+  if (response.status !== 404 || isManifest) throw new RefusedRequest(manifestURL, response);
   return await planOfFolder(url, signal);
 }
 
@@ -179,11 +179,16 @@ export async function request(url: URL, signal: AbortSignal | undefined, init: R
   }
 }
 
-/** The fault for an error status. */
-export function refused(url: URL, response: Response): Fault {
-  void response.body?.cancel();
-  const detail = `the server answers ${response.status} ${response.statusText}`.trim();
-  return new Fault("missing", { where: url.href, detail, remedy: checkURL });
+/** The fault for an answer of a server that is an error or not what was requested. */
+export class RefusedRequest extends Fault {
+  readonly status: number;
+
+  constructor(url: URL, response: Response) {
+    void response.body?.cancel();
+    const detail = `the server answers ${response.status} ${response.statusText}`.trim();
+    super("missing", { where: url.href, detail, remedy: checkURL });
+    this.status = response.status;
+  }
 }
 
 /** The fault of an operation that its signal has cancelled. */

@@ -22,7 +22,7 @@ import { type Forgotten, forget } from "./forget.js";
 import { type ModelSource, stopped } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
-import { type RunRecord, runKey } from "./records.js";
+import { type RunRecord, runKey, type Unfinished } from "./records.js";
 import { lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
@@ -31,7 +31,7 @@ export { type ErrorInfo, Fault, type FaultKind, type FaultParts } from "../fault
 export { History, type ImportResult, openHistory, type Patch } from "../store/history.js";
 export { accept as importAccept, type Format } from "../store/import/import.js";
 export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
-export type { AdapterInfo, Adapters, KeptAdapter } from "./adapters.js";
+export type { Adapters, KeptAdapter } from "./adapters.js";
 export type { Model } from "./download.js";
 export { Draft, type WriteOptions, type WriteResult } from "./draft.js";
 export type { Estimate } from "./estimate.js";
@@ -51,6 +51,7 @@ export { type Forgotten, forget } from "./forget.js";
 export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
 export type { LoRAOptions, PersonalizeOptions, TrainingOptions } from "./options.js";
 export type { FileProgress, OnProgress, Progress } from "./progress.js";
+export type { AdapterInfo, Unfinished } from "./records.js";
 export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
 
@@ -73,22 +74,6 @@ export interface OpenOptions {
   guest?: string | URL | undefined;
   /** The SHA-256 that the guest must have, in hexadecimal. */
   guestSHA256?: string | undefined;
-}
-
-/** An unfinished run of an earlier visit, which personalize({resume: true}) resumes. */
-export interface Unfinished {
-  preset: string;
-  epochs: number;
-  /** The number of texts that it trains on. */
-  items: number;
-  /** The step of the newest checkpoint; 0 if there is none. */
-  step: number;
-  /** The steps of this phase. */
-  steps: number;
-  /** The number of completed phases. */
-  phase: number;
-  /** When it was started, ISO 8601. */
-  made: string;
 }
 
 /** The result of checkGPU. */

@@ -1,24 +1,30 @@
-// The records in the database. They point at blob folders, so that one transaction can make another
-// adapter the current one.
+// The records in the database, and their public parts. Records point at blob folders, so that one
+// transaction can make another adapter the current one.
 
 import type { History } from "../store/history.js";
 import type { Model } from "./download.js";
 import type { LoRAOptions, TrainingOptions } from "./options.js";
 
 /** The current adapter. */
-export interface AdapterRecord {
-  folder: string;
+export interface AdapterInfo {
   preset: string;
   epochs: number;
   /** The number of texts that it was trained on; 0 for an imported adapter. */
   items: number;
-  /** Loss on the held-out texts in nats per token; 0 if unknown. */
+  /** The lowest loss on the held-out texts, in nats per token; 0 if unknown. */
   heldout: number;
   /** When it was created, ISO 8601. */
   made: string;
+  /** Its size in bytes. */
+  bytes: number;
 }
 
-/** An adapter that is kept under a name. */
+/** The record of the current adapter. */
+export interface AdapterRecord extends Omit<AdapterInfo, "bytes"> {
+  folder: string;
+}
+
+/** The record of an adapter that is kept under a name. */
 export interface KeptRecord extends AdapterRecord {
   name: string;
 }
@@ -30,23 +36,31 @@ export async function adapterFolders(history: Pick<History, "record">, model: Pi
   return new Set([...(current === undefined ? [] : [current]), ...kept].map(({ folder }) => folder));
 }
 
-/** An unfinished run. */
-export interface RunRecord {
-  id: string;
+/** An unfinished run of an earlier visit, which personalize({resume: true}) resumes. */
+export interface Unfinished {
   preset: string;
   epochs: number;
+  /** The number of texts that it trains on. */
+  items: number;
+  /** The step of the newest checkpoint; 0 if there is none. */
+  step: number;
+  /** The steps of this phase. */
+  steps: number;
+  /** The number of completed phases. */
+  phase: number;
+  /** When it was started, ISO 8601. */
+  made: string;
+}
+
+/** The record of an unfinished run. */
+export interface RunRecord extends Unfinished {
+  id: string;
   lora: LoRAOptions | undefined;
   training: TrainingOptions | undefined;
   maxItems: number | undefined;
   heldout: number | undefined;
   /** Whether it continues an adapter. The run's folder has a copy of it. */
   from?: boolean | undefined;
-  /** The number of completed phases. */
-  phase: number;
-  step: number;
-  steps: number;
-  items: number;
-  made: string;
 }
 
 export function adapterKey(model: Pick<Model, "id">): string {

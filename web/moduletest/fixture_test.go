@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,7 @@ import (
 
 	"nextquill/models"
 	"nextquill/wasm/guest"
-	"nextquill/wasm/host"
+	"nextquill/wasm/guest/guesttest"
 	"nextquill/web/browsertest"
 	"nextquill/web/browsertest/testfile"
 	"nextquill/web/moduletest"
@@ -46,12 +45,11 @@ var (
 
 // newSite starts a site with the embedded model in model/ and two tiny models.
 func newSite() (*moduletest.Site, error) {
-	ctx := context.Background()
-	root, err := guest.Root(ctx)
+	root, err := guest.Root(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	wasm, err := loadGuest(ctx)
+	wasm, err := guesttest.LoadShips()
 	if err != nil {
 		return nil, err
 	}
@@ -87,23 +85,6 @@ func TestMain(m *testing.M) {
 		closeOne()
 	}
 	os.Exit(code)
-}
-
-// loadGuest takes the guest that NEXTQUILL_WASM names, or builds it.
-func loadGuest(ctx context.Context) ([]byte, error) {
-	path := os.Getenv(host.GuestVariable)
-	if path == "" {
-		dir, err := os.MkdirTemp("", "nextquill-guest-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		path = filepath.Join(dir, "nextquill.wasm")
-		if err := guest.Build(ctx, guest.Ships, path, os.Stderr); err != nil {
-			return nil, err
-		}
-	}
-	return host.LoadGuest(path)
 }
 
 // fixture is a test file on the shared site. Its pages are tabs of the browser.

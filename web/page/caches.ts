@@ -1,4 +1,7 @@
-// Deletes caches.
+// The service worker's caches.
+
+/** The names of the caches start with this; the version of the page follows. */
+export const cachePrefix = "nextquill-page-";
 
 /**
  * Deletes a cache, its entries first. Otherwise Chromium keeps the space of the entries in use

@@ -21,13 +21,13 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   const start = byId("explain-start", HTMLButtonElement);
   const own = byId("explain-own", HTMLButtonElement);
   const note = byId("explain-note", HTMLElement);
-  const lack = byId("explain-lack", HTMLElement);
+  const unavailable = byId("explain-unavailable", HTMLElement);
   const passage = byId("passage", HTMLElement);
   let running = false;
 
   const enable = (): void => {
     start.disabled = app.unavailable !== "";
-    lack.textContent = running ? "" : app.unavailable;
+    unavailable.textContent = running ? "" : app.unavailable;
     own.hidden = app.items.length === 0;
     fields.setNames(fieldNames(app.items));
   };
@@ -41,13 +41,15 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
     }
     running = true;
     note.textContent = "Reading the text with your texts, and without each of them…";
-    const done = await app.work(async (model) => {
+    let result = "";
+    await app.work(async (model) => {
       const explained = await model.explain({ context: fields.values(), text: text.value.trim() });
       passage.replaceChildren(...draw(explained));
       passage.hidden = false;
+      result = summary(explained.tokens);
     });
     running = false;
-    note.textContent = done ? summary(passage) : "";
+    note.textContent = result;
     enable();
   };
   form.addEventListener("submit", (e) => {
@@ -70,10 +72,11 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   };
 }
 
-function summary(passage: HTMLElement): string {
-  const all = passage.querySelectorAll(".t").length;
-  const own = passage.querySelectorAll(".t:is(.w2, .w3, .w4)").length;
-  return `${own} of ${all} tokens (${percent(all === 0 ? 0 : own / all)}) are clearly yours.`;
+// Tokens from the second shade on count as the user's own.
+function summary(tokens: readonly TokenCause[]): string {
+  const own = tokens.filter((token) => token.dce >= shadeLevels[1]).length;
+  const share = tokens.length === 0 ? 0 : own / tokens.length;
+  return `${own} of ${tokens.length} tokens (${percent(share)}) are clearly yours.`;
 }
 
 function draw(e: Explanation): HTMLElement[] {

@@ -1,7 +1,7 @@
 // The service worker, with which later visits need no network.
 
 import { urls } from "./assets.js";
-import { deleteCache } from "./caches.js";
+import { cachePrefix, deleteCache } from "./caches.js";
 
 /**
  * The key in localStorage that is set when the user has downloaded the model. The page then opens
@@ -40,7 +40,7 @@ export async function offline(): Promise<void> {
 /** Deletes the service worker and its caches. Returns the names of what is left. */
 export async function deleteProgram(): Promise<string[]> {
   localStorage.removeItem(downloadedKey);
-  const mine = (name: string): boolean => name.startsWith("nextquill-page-");
+  const mine = (name: string): boolean => name.startsWith(cachePrefix);
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();
   for (const name of (await caches.keys()).filter(mine)) await deleteCache(name);

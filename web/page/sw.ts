@@ -2,7 +2,7 @@
 // and reports every request of the page's workers to the page. The module stores the weights, not
 // the service worker.
 
-import { deleteCache } from "./caches.js";
+import { cachePrefix, deleteCache } from "./caches.js";
 
 /**
  * Replaced by cmd/buildwasm/site.go: the files of the page, and a version that changes with them.
@@ -11,8 +11,7 @@ declare const SHELL: readonly string[];
 declare const VERSION: string;
 declare const self: ServiceWorkerGlobalScope;
 
-const prefix = "nextquill-page-";
-const cacheName = prefix + VERSION;
+const cacheName = cachePrefix + VERSION;
 const scope = self.registration.scope;
 const shell = new Set(SHELL.map((name) => new URL(name, scope).href));
 
@@ -33,7 +32,7 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {
       for (const name of await caches.keys()) {
-        if (name.startsWith(prefix) && name !== cacheName) await deleteCache(name);
+        if (name.startsWith(cachePrefix) && name !== cacheName) await deleteCache(name);
       }
       await self.clients.claim();
     })(),

@@ -28,7 +28,7 @@ const phases: Readonly<Partial<Record<string, { title: string; name: string }>>>
   "nextquill-code": { title: "Learning what is typical of you", name: "NextQuill" },
 } satisfies Partial<Record<Preset, unknown>>;
 
-// The methods that the user can choose from, the default first.
+// The methods that the user can choose from.
 const methods: readonly (readonly [preset: Preset, name: string])[] = [
   ["nextquill", "NextQuill, as in the paper"],
   ["nextquill-code", "NextQuill, as in its released code"],
@@ -44,16 +44,16 @@ export function trainPanel(app: App): void {
 
 class TrainPanel {
   readonly #app: App;
-  readonly #startButton = byId("learn-start", HTMLButtonElement);
-  readonly #pause = byId("learn-pause", HTMLButtonElement);
-  readonly #cancel = byId("learn-cancel", HTMLButtonElement);
-  readonly #note = byId("learn-note", HTMLElement);
-  readonly #panel = byId("learning", HTMLElement);
-  readonly #bar = byId("learn-bar", HTMLProgressElement);
-  readonly #stage = byId("learn-stage", HTMLElement);
-  readonly #left = byId("learn-left", HTMLElement);
-  readonly #figures = byId("learn-facts", HTMLElement);
-  readonly #live = byId("learn-said", HTMLElement);
+  readonly #startButton = byId("train-start", HTMLButtonElement);
+  readonly #pause = byId("train-pause", HTMLButtonElement);
+  readonly #cancel = byId("train-cancel", HTMLButtonElement);
+  readonly #note = byId("train-note", HTMLElement);
+  readonly #panel = byId("training", HTMLElement);
+  readonly #bar = byId("train-bar", HTMLProgressElement);
+  readonly #stage = byId("train-stage", HTMLElement);
+  readonly #left = byId("train-left", HTMLElement);
+  readonly #figures = byId("train-facts", HTMLElement);
+  readonly #live = byId("train-live", HTMLElement);
   readonly #charts = byId("charts", HTMLElement);
   // Each phase has its own objective and therefore its own chart. The held-out loss is the same in
   // all phases.
@@ -68,11 +68,13 @@ class TrainPanel {
 
   constructor(app: App) {
     this.#app = app;
-    byId("preset", HTMLSelectElement).replaceChildren(...methods.map(([value, name]) => h("option", { value }, name)));
+    const preset = byId("preset", HTMLSelectElement);
+    preset.replaceChildren(...methods.map(([value, name]) => h("option", { value }, name)));
+    preset.value = defaults.preset;
     byId("epochs", HTMLInputElement).value = String(defaults.epochs);
     for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => this.#enable());
     app.addEventListener("ready", () => void app.watch(() => this.#findUnfinished()));
-    byId("learn-form", HTMLFormElement).addEventListener("submit", (e) => {
+    byId("train-form", HTMLFormElement).addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#start();
     });

@@ -1,19 +1,20 @@
 // The section "Write": a draft by the base model next to one by the personalized model.
 
+import type { Field } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
 import { Fields, fieldNames } from "./fields.js";
 
 /** `explain` is called with a draft that the user wants explained. */
-export function writePanel(app: App, explain: (context: ReturnType<Fields["values"]>, text: string) => void): void {
+export function writePanel(app: App, explain: (context: readonly Field[], text: string) => void): void {
   const form = byId("write-form", HTMLFormElement);
   const fields = new Fields(form);
   const steer = byId("steer", HTMLInputElement);
   const start = byId("write-start", HTMLButtonElement);
   const stop = byId("write-stop", HTMLButtonElement);
   const note = byId("write-note", HTMLElement);
-  const unavailable = byId("write-lack", HTMLElement);
-  const live = byId("draft-said", HTMLElement);
+  const unavailable = byId("write-unavailable", HTMLElement);
+  const live = byId("draft-live", HTMLElement);
   const drafts = byId("drafts", HTMLElement);
   const plain = byId("draft-plain", HTMLElement);
   const you = byId("draft-you", HTMLElement);
@@ -21,7 +22,7 @@ export function writePanel(app: App, explain: (context: ReturnType<Fields["value
   const explainButton = byId("draft-explain", HTMLButtonElement);
   const copy = byId("draft-copy", HTMLButtonElement);
   let stopping: AbortController | undefined;
-  let written: ReturnType<Fields["values"]> = [];
+  let written: Field[] = [];
 
   steer.addEventListener("input", () => {
     form.querySelector("output")!.textContent = steer.value;

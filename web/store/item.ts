@@ -92,6 +92,19 @@ export async function contentID(item: Omit<Item, "id">): Promise<string> {
   return (await sha256(utf8.encode(counted.join("")))).slice(0, 16);
 }
 
+/** Gives items without an id one of their content. Equal items are numbered, as in core/history. */
+export async function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): Promise<void> {
+  const taken = new Set(items.map((it) => it.id).filter((id) => id !== ""));
+  for (const item of items) {
+    if (item.id !== "") continue;
+    const id = await contentID(item);
+    let name = id;
+    for (let n = 2; taken.has(name); n++) name = `${id}-${n}`;
+    taken.add(name);
+    item.id = name;
+  }
+}
+
 /** Sorts items by time. Items without one come first, and equal times keep their order. */
 export function chronological<T extends Item>(items: readonly T[]): T[] {
   return items.toSorted((a, b) => {

@@ -2,7 +2,7 @@
 
 import { describe, Fault } from "../fault.js";
 
-const [kB, MB] = [1 << 10, 1 << 20];
+const [kB, MB] = [1e3, 1e6];
 
 // A size as text: "3.2 MB".
 function size(bytes: number): string {
@@ -41,6 +41,11 @@ export async function storageFault(thrown: unknown, where: string, what: string,
 /** Whether an error says that the storage is full. */
 export function isFull(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "QuotaExceededError";
+}
+
+/** Whether an error says that a file or folder does not exist. */
+export function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === "NotFoundError";
 }
 
 async function used(wanted: number): Promise<string> {

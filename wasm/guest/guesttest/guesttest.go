@@ -57,6 +57,9 @@ func Test(t testing.TB) []byte {
 	return wasm
 }
 
+// LoadShips is Ships for fixtures that several tests share.
+func LoadShips() ([]byte, error) { return ships() }
+
 func load(variable, pkg string) ([]byte, error) {
 	path := os.Getenv(variable)
 	if path == "" {

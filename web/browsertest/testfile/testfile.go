@@ -127,10 +127,8 @@ func (p *Page) answer(name string, id int, args []json.RawMessage) {
 	if err != nil {
 		raw, text = []byte("null"), fmt.Sprintf("%s: %v", name, err)
 	}
-	_, _ = p.Evaluate(
-		ctx,
-		fmt.Sprintf("testRunner.answer(%d, %s, %q)", id, raw, text),
-	) // a page that is gone needs no answer
+	// A page that is gone needs no answer.
+	_, _ = p.Evaluate(ctx, fmt.Sprintf("testRunner.answer(%d, %s, %q)", id, raw, text))
 }
 
 // RunTests runs each test case of the file as a subtest.

@@ -49,7 +49,9 @@ test("one instance that keeps working", async () => {
     buffers.push(await live);
     files.push(await storedFiles());
   }
+  const left = nextNotice("left");
   await nq.dispose();
+  equal(await left, 0, "buffers that only go with the device");
   log(`live buffers after rounds of work: ${buffers.join()}; files: ${files.join()}`);
   equal(buffers.slice(1), Array(3).fill(buffers[1]), "buffers stay behind");
   equal(files.slice(1), Array(3).fill(files[1]), "files stay behind");

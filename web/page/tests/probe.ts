@@ -42,7 +42,7 @@ const probe = {
         seen.longTasks.push({ duration, of: attribution.map((a) => `${a.containerType} ${a.name}`).join() });
       }
     }).observe({ type: "longtask" });
-    const remaining = find("#learn-left");
+    const remaining = find("#train-left");
     new MutationObserver(() => seen.remaining.add(remaining.textContent)).observe(remaining, {
       childList: true,
       characterData: true,

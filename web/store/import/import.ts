@@ -2,7 +2,7 @@
 // file; the other entries are still read.
 
 import { describe, Fault } from "../../fault.js";
-import { contentID, type Item, limits, normalize } from "../item.js";
+import { assignIDs, type Item, limits, normalize } from "../item.js";
 import { readCSV } from "./csv.js";
 import { readJSONL } from "./jsonl.js";
 import { readMail, readMbox } from "./mail.js";
@@ -60,9 +60,7 @@ export async function readFile(
       where: name,
       field: "file extension",
       detail: "is not supported",
-      remedy: `use one of ${Object.keys(extensions)
-        .map((e) => `.${e}`)
-        .join(", ")}`,
+      remedy: `use one of ${accept.replaceAll(",", ", ")}`,
     });
   }
   const file = await load(input, name, format);
@@ -121,17 +119,4 @@ async function load(input: Blob | string, name: string, format: Format): Promise
 // Distinguishes pasted JSONL from plain text.
 function guess(text: string): Format {
   return /^\s*\{\s*"/.test(text) ? "jsonl" : "txt";
-}
-
-// Gives items without an id one of their content. Equal items are numbered, as in core/history.
-async function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): Promise<void> {
-  const taken = new Set(items.map((it) => it.id).filter((id) => id !== ""));
-  for (const item of items) {
-    if (item.id !== "") continue;
-    const id = await contentID(item);
-    let name = id;
-    for (let n = 2; taken.has(name); n++) name = `${id}-${n}`;
-    taken.add(name);
-    item.id = name;
-  }
 }
