@@ -6,7 +6,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// collector gathers items and checks the rules that all formats share.
+// collector gathers items and checks their text, context fields and ids.
 type collector struct {
 	s     *source
 	items []Item
