@@ -366,7 +366,7 @@ func TestLimits(t *testing.T) {
 		fields[i] = "c" + strings.Repeat("x", i)
 	}
 	r = read(t, "a.csv", "text,"+strings.Join(fields, ",")+"\nT"+strings.Repeat(",v", 100)+"\n", Options{})
-	require.Len(t, r.Items[0].Context, maxFields)
+	require.Len(t, r.Items[0].Context, history.MaxFields)
 }
 
 func TestSendersInTables(t *testing.T) {

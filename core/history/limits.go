@@ -7,10 +7,10 @@ type Limits struct {
 	Items int   // items; default 100 000
 }
 
-// maxFields and maxFieldName (in bytes) bound the context of an item.
+// Bounds of the context of one item, in fields and in bytes of a field's name.
 const (
-	maxFields    = 64
-	maxFieldName = 256
+	MaxFields    = 64
+	MaxFieldName = 256
 )
 
 func (l Limits) orDefault() Limits {
