@@ -113,7 +113,7 @@ func (d *Dataset) Conversation(turns []api.ChatMessage) ([]int32, error) {
 func Fields(fields []api.Field) []history.Field {
 	out := make([]history.Field, len(fields))
 	for i, f := range fields {
-		out[i] = history.Field{Name: f.Name, Value: f.Value}
+		out[i] = history.Field(f)
 	}
 	return out
 }
