@@ -280,7 +280,7 @@ export interface Phase {
   expert?: string | undefined;
   /**
    * This tells whether the phase starts from the adapter that the run continues, if there is one.
-   * The expert never does: it weighs the tokens of these texts, so it learns from them only.
+   * The expert never does: it weighs the tokens of these texts, so it trains on them only.
    */
   from?: boolean | undefined;
 }
@@ -358,7 +358,7 @@ export interface MemoryEvent {
   held: number;
   /** This is the largest number of bytes at once, including Held. */
   peak: number;
-  /** Loading.Memory */
+  /** Loading.MemoryLimit */
   cap: number;
   /**
    * This tells whether a training run recomputes activations. It is false for methods that
@@ -399,7 +399,7 @@ export interface AdapterEvent {
   /** in use */
   base: string;
   /**
-   * LearntTemplate and LearntBase are those of the training; "" if the adapter does not record
+   * TrainedTemplate and TrainedBase are those of the training; "" if the adapter does not record
    * them.
    */
   learntTemplate: string;
@@ -520,8 +520,8 @@ export interface LoadParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   model: string;
@@ -663,8 +663,8 @@ export interface PersonalizeParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** folder of the model */
@@ -750,8 +750,8 @@ export interface EvaluateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -842,8 +842,8 @@ export interface WriteParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -895,8 +895,8 @@ export interface ExplainParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -976,8 +976,8 @@ export interface EstimateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   model: string;

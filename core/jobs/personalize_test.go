@@ -437,8 +437,8 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 					Adapter:        "out/made",
 					Template:       "plain",
 					Base:           "q4",
-					LearntTemplate: "plain",
-					LearntBase:     "q8",
+					TrainedTemplate: "plain",
+					TrainedBase:     "q8",
 				},
 				told[0],
 			)
