@@ -433,10 +433,10 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 			require.Equal(
 				t,
 				api.AdapterEvent{
-					Event:          "adapter",
-					Adapter:        "out/made",
-					Template:       "plain",
-					Base:           "q4",
+					Event:           "adapter",
+					Adapter:         "out/made",
+					Template:        "plain",
+					Base:            "q4",
 					TrainedTemplate: "plain",
 					TrainedBase:     "q8",
 				},
