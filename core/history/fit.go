@@ -65,15 +65,6 @@ func (t Template) roughFit(e Encoder, items []Item, chosen []int, room int) int 
 	return len(chosen)
 }
 
-// Truncate truncates a text at a character so that its response has at most limit tokens.
-func (t Template) Truncate(e Encoder, text string, limit int) string {
-	fits := func(s string) bool { return len(e.Encode(t.Response(s))) <= limit }
-	if len(text) <= 64*limit && fits(text) {
-		return text
-	}
-	return cut(text, 64*max(limit, 0), fits)
-}
-
 // cut returns a long prefix of text, of at most the given bytes, that fits, or "". It encodes no
 // more than that of a text that may have megabytes.
 func cut(text string, limit int, fits func(string) bool) string {

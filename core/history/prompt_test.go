@@ -230,11 +230,16 @@ func TestFitAlwaysFits(t *testing.T) {
 			require.True(t, utf8.ValidString(s.History))
 			require.True(t, strings.HasSuffix(s.History, "\n\n"))
 			require.Equal(t, "Now:\nn: q\ntext:", s.Suffix)
-			cut := Plain.Truncate(e, items[0].Text, limit)
-			require.LessOrEqual(t, len(e.Encode(Plain.Response(cut))), max(limit, 1))
-			require.True(t, strings.HasPrefix(items[0].Text, cut))
+			text := cut(items[0].Text, 64*limit, fitsResponse(e, limit))
+			require.LessOrEqual(t, len(e.Encode(Plain.Response(text))), max(limit, 1))
+			require.True(t, strings.HasPrefix(items[0].Text, text))
 		}
 	}
+}
+
+// fitsResponse tells whether a text as a response has at most limit tokens.
+func fitsResponse(e Encoder, limit int) func(string) bool {
+	return func(s string) bool { return len(e.Encode(Plain.Response(s))) <= limit }
 }
 
 func TestFitEncodesLongTextsOnlyInPart(t *testing.T) {
@@ -243,6 +248,6 @@ func TestFitEncodesLongTextsOnlyInPart(t *testing.T) {
 	s, _, err := Plain.Fit(byteEncoder{}, items, []int{0}, nil, 1000)
 	require.NoError(t, err)
 	require.Greater(t, len(s.History), 900)
-	require.Len(t, Plain.Truncate(byteEncoder{}, items[0].Text, 10), 9)
+	require.Len(t, cut(items[0].Text, 640, fitsResponse(byteEncoder{}, 10)), 9)
 	require.Less(t, time.Since(start), 2*time.Second)
 }
