@@ -50,7 +50,8 @@ func fuzz(f *testing.F, name string, seeds ...string) {
 
 func FuzzText(f *testing.F) {
 	fuzz(f, "a.txt", "a\n\nb", "one\ntwo\r\n\r\n  \nthree\n\n", "\ufeffa\n\nb\xff",
-		"25/03/2024, 10:00 - A: x\n26/03/2024, 10:00 - B: y", "[3/25/24, 9:07:09 PM] A: \u200eimage omitted", "\xff\xfea\x00", "PK\x03\x04")
+		"25/03/2024, 10:00 - A: x\n26/03/2024, 10:00 - B: y",
+		"[3/25/24, 9:07:09 PM] A: \u200eimage omitted", "\xff\xfea\x00", "PK\x03\x04")
 }
 
 func FuzzTable(f *testing.F) {

@@ -49,8 +49,8 @@ func LossOf(s kernels.Sums, z [2]float64, alpha float64) Terms {
 }
 
 // Divisors returns Z of L_n and L_p for the batch, packed into these micro-batches. If Z is the sum
-// of the weights, the result depends on their number. With one, it is 0, which means that the device
-// sums the weights. With several, a pass over all of them sums the weights first, so that
+// of the weights, the result depends on their number. With one, it is 0, which means that the
+// device sums the weights. With several, a pass over all of them sums the weights first, so that
 // accumulation is exact. pass returns a step for that: only its forward part matters, and gradients
 // that it adds must be cleared. submitFlops is the work of one submit, see gpu.Plan.Run.
 func (b Batch) Divisors(
