@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -65,14 +66,7 @@ func documents(t *testing.T) []document {
 	return out
 }
 
-func skipped(segment string) bool {
-	for _, p := range produced {
-		if segment == p {
-			return true
-		}
-	}
-	return false
-}
+func skipped(segment string) bool { return slices.Contains(produced, segment) }
 
 func withoutFences(text string) string {
 	parts := strings.Split(text, "\n```")

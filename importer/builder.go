@@ -464,21 +464,18 @@ func (b *builder) newest(items []history.Item) []history.Item {
 	return sorted[len(sorted)-n:]
 }
 
-// Bounds of an item's context, as core/history checks them.
-const (
-	maxFields    = 64
-	maxFieldName = 256
-	maxValue     = 8 << 10
-)
+// maxValue is the number of bytes that are kept of a field's value.
+const maxValue = 8 << 10
 
-// contextOf drops empty fields, and makes the rest valid: names are unique and one line.
+// contextOf drops empty fields, and makes the rest valid for core/history: names are unique and one
+// line.
 func contextOf(fields []history.Field) []history.Field {
 	var out []history.Field
 	used := map[string]bool{}
 	for _, f := range fields {
-		name := prose.Cut(prose.OneLine(f.Name, maxFieldName), maxFieldName)
+		name := prose.Cut(prose.OneLine(f.Name, history.MaxFieldName), history.MaxFieldName)
 		value := clean(prose.Cut(f.Value, maxValue))
-		if name == "" || value == "" || used[name] || len(out) == maxFields {
+		if name == "" || value == "" || used[name] || len(out) == history.MaxFields {
 			continue
 		}
 		used[name] = true

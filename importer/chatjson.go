@@ -592,7 +592,7 @@ func fieldsOf(raw json.RawMessage, skip map[string]bool) []history.Field {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil
 	}
-	for d.More() && len(out) < maxFields {
+	for d.More() && len(out) < history.MaxFields {
 		t, err := d.Token()
 		key, ok := t.(string)
 		if err != nil || !ok {

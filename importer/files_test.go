@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +51,118 @@ func TestTables(t *testing.T) {
 	require.ErrorContains(t, err, "--text-column NAME; the columns are: a, b")
 	require.Equal(t, []string{"2"}, texts(read(t, "t.csv", "a,b\n1,2\n", Options{TextColumn: "B"})))
 	require.Equal(t, []string{"x"}, texts(read(t, "t.csv", "text,Text\nx,y\n", Options{})))
+}
+
+// TestTableCells: names of columns ignore case, empty cells are dropped, quotes keep line breaks.
+func TestTableCells(t *testing.T) {
+	for _, sep := range []string{",", ";", "\t"} {
+		in := "Subject,TEXT,Time,id,mood\n" + "lunch,\"a \"\"b\"\"\nc\",2024-05-17,7,\n" + ",\"x\",,,ok\n"
+		r := read(t, "f.csv", strings.ReplaceAll(in, ",", sep), Options{})
+		require.Equal(t, []history.Item{
+			{ID: "7", Context: []history.Field{{Name: "subject", Value: "lunch"}}, Text: "a \"b\"\nc",
+				Time: time.Date(2024, 5, 17, 0, 0, 0, 0, time.UTC)},
+			{ID: r.Items[1].ID, Context: []history.Field{{Name: "mood", Value: "ok"}}, Text: "x"},
+		}, r.Items)
+		require.NotEmpty(t, r.Items[1].ID)
+	}
+}
+
+// TestParagraphs: each paragraph of a plain text is an item of the file's modification time.
+func TestParagraphs(t *testing.T) {
+	r := read(t, "f.txt", "one\ntwo\r\n\r\n  \nthree\n\n", Options{})
+	require.Equal(t, []string{"one\ntwo", "three"}, texts(r))
+	require.Equal(t, when, r.Items[0].Time)
+	require.Equal(t, when, r.Items[1].Time)
+}
+
+// TestImperfectFiles: what a file lacks costs one row, time or field, not the import, and the
+// result names the place.
+func TestImperfectFiles(t *testing.T) {
+	const noTime = "the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z"
+	for _, c := range []struct {
+		name, file, content string
+		texts               []string
+		left, notes         []LeftOut
+	}{
+		{"row without text", "h.csv", "text,a\nx,1\n,1\n", []string{"x"},
+			[]LeftOut{{Reason: "has no text", Count: 1, Places: []string{"h.csv: line 3"}}}, nil},
+		{"short row without text", "h.csv", "a,text\n1,x\n2\n", []string{"x"},
+			[]LeftOut{{Reason: "has no text", Count: 1, Places: []string{"h.csv: line 3"}}}, nil},
+		{"open quote", "h.csv", "text,a\nx,1\n\"y\n\nz", []string{"x", "y\n\nz"}, nil, nil},
+		{"cell in windows-1252", "h.csv", "text,a\nx,1\ny,\"b\xff\"\n", []string{"x", "y"}, nil, nil},
+		{"time of a row", "h.csv", "text,time\nx,soon\n", []string{"x"}, nil,
+			[]LeftOut{{Reason: noTime, Count: 1, Places: []string{"h.csv: line 2"}}}},
+		{"long cell", "h.csv", "text\nx\n" + strings.Repeat("y", 2000), []string{"x"},
+			[]LeftOut{{Reason: "the text is too long; split it into several files", Count: 1,
+				Places: []string{"h.csv: line 3"}}}, nil},
+		{"long paragraph", "h.txt", "x\n\n" + strings.Repeat("ab\n", 400), []string{"x"},
+			[]LeftOut{{Reason: "the text is too long; split it into several files", Count: 1,
+				Places: []string{"h.txt"}}}, nil},
+		{"text in windows-1252", "h.txt", "a\n\xe9", []string{"a\né"}, nil, nil},
+		{"note in windows-1252", "b.md", "a\nb\xff", []string{"a\nbÿ"}, nil, nil},
+		{"time of a note", "b.md", "---\ndate: soon\n---\nx", []string{"x"}, nil,
+			[]LeftOut{{Reason: noTime, Count: 1, Places: []string{"b.md"}}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := read(t, c.file, c.content, Options{Limits: Limits{Text: 1000}})
+			require.Equal(t, c.texts, texts(r))
+			require.Equal(t, c.left, r.LeftOut)
+			require.Equal(t, c.notes, r.Notes)
+		})
+	}
+	r := read(t, "h.csv", "text,a,a\nx,1,2\n", Options{})
+	require.Equal(t, []history.Field{{Name: "a", Value: "1"}}, r.Items[0].Context, "the first of two columns counts")
+
+	for name, content := range map[string]string{
+		"empty.csv": "", "heading.csv": "text\n", "blank.txt": " \n", "blank.md": " ",
+	} {
+		_, err := Read(strings.NewReader(content), int64(len(content)), name, when, Options{})
+		require.ErrorIs(t, err, fault.Missing, name)
+		require.ErrorContains(t, err, name+": holds no text", name)
+	}
+	long := strings.Repeat("x", 2000)
+	_, err := Read(strings.NewReader(long), 2000, "b.md", when, Options{Limits: Limits{Text: 1000}})
+	require.ErrorIs(t, err, fault.TooLarge)
+	require.ErrorContains(t, err, "b.md: the text is too long (limit 1000 bytes)")
+}
+
+// broken is a file whose device fails.
+type broken struct{}
+
+func (broken) ReadAt([]byte, int64) (int, error) { return 0, errors.New("cable pulled") }
+
+func TestFailingDeviceIsReported(t *testing.T) {
+	for _, name := range []string{"h.csv", "h.txt", "h.md", "h.jsonl"} {
+		_, err := Read(broken{}, 10, name, when, Options{})
+		require.ErrorIs(t, err, fault.Storage, name)
+	}
+}
+
+// endless is a folder with one file that never ends, whatever size it declares.
+type endless struct{ fs.FS }
+
+type endlessFile struct{ fs.File }
+
+func (e endless) Open(name string) (fs.File, error) {
+	f, err := e.FS.Open(name)
+	if err == nil && name != "." {
+		f = endlessFile{f}
+	}
+	return f, err
+}
+
+func (endlessFile) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+func TestEndlessInputIsStopped(t *testing.T) {
+	for _, name := range []string{"h.csv", "h.txt", "h.md", "h.jsonl"} {
+		_, err := ReadFS(endless{folder(map[string]string{name: "x"})}, "f", Options{Limits: Limits{File: 1 << 20}})
+		require.ErrorIs(t, err, fault.TooLarge, name)
+	}
 }
 
 func TestTimes(t *testing.T) {
@@ -143,6 +257,27 @@ func TestMarkdownFolders(t *testing.T) {
 	require.Equal(t, 1, left(r)["PDF files are not read; save the document as .docx, .odt, .html or .txt"])
 }
 
+// TestFrontMatterLists: YAML of every style that notes use, and the fallbacks of the time.
+func TestFrontMatterLists(t *testing.T) {
+	r := readFolder(t, map[string]string{
+		"a.md": "---\ntitle: \"A day\"\ntags: [sea, 'salt']\nlist:\n  - x\n  - y\n" +
+			"long: >\n  one\n  two\nempty:\n# note\ndate: 2024-05-17\n---\n\nBody *text*.\n",
+		"sub/2023-01-02-b.markdown": "No front.\r\n\r\n---\r\nA rule.",
+		"sub/c.md":                  "---\nno end of it",
+		"sub/d.md":                  "---\n---\nempty front",
+		".hidden/x.md":              "hidden",
+		".x.md":                     "hidden",
+	}, Options{})
+	require.Equal(t, []string{"Body *text*.", "No front.\n\n---\nA rule.", "---\nno end of it", "empty front"},
+		texts(r))
+	require.Equal(t, []history.Field{{Name: "title", Value: "A day"}, {Name: "tags", Value: "sea, salt"},
+		{Name: "list", Value: "x, y"}, {Name: "long", Value: "one two"}}, r.Items[0].Context)
+	require.Equal(t, "2024-05-17", r.Items[0].Time.Format(time.DateOnly))
+	require.Equal(t, "2023-01-02", r.Items[1].Time.Format(time.DateOnly))
+	require.Equal(t, when, r.Items[2].Time)
+	require.Empty(t, r.LeftOut)
+}
+
 func TestObsidian(t *testing.T) {
 	in := "# Head\n[[Ana]] and [[a/b|the garden]] with [a link](https://x.org/(y)) ![[pic.png]] ![alt](p.png)\n" +
 		"- [ ] one\n- [x] two ^abc\n> [!note] Title\n> text\n%% hidden %%\n```dataview\nLIST\n```\n```go\n[[x]]\n```\n"
@@ -231,7 +366,7 @@ func TestLimits(t *testing.T) {
 		fields[i] = "c" + strings.Repeat("x", i)
 	}
 	r = read(t, "a.csv", "text,"+strings.Join(fields, ",")+"\nT"+strings.Repeat(",v", 100)+"\n", Options{})
-	require.Len(t, r.Items[0].Context, maxFields)
+	require.Len(t, r.Items[0].Context, history.MaxFields)
 }
 
 func TestSendersInTables(t *testing.T) {

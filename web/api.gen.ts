@@ -282,7 +282,7 @@ export interface Phase {
   expert?: string | undefined;
   /**
    * This tells whether the phase starts from the adapter that the run continues, if there is one.
-   * The expert never does: it weighs the tokens of these texts, so it learns from them only.
+   * The expert never does: it weighs the tokens of these texts, so it trains on them only.
    */
   from?: boolean | undefined;
 }
@@ -360,7 +360,7 @@ export interface MemoryEvent {
   held: number;
   /** This is the largest number of bytes at once, including Held. */
   peak: number;
-  /** Loading.Memory */
+  /** Loading.MemoryLimit */
   cap: number;
   /**
    * This tells whether a training run recomputes activations. It is false for methods that
@@ -401,7 +401,7 @@ export interface AdapterEvent {
   /** in use */
   base: string;
   /**
-   * LearntTemplate and LearntBase are those of the training; "" if the adapter does not record
+   * TrainedTemplate and TrainedBase are those of the training; "" if the adapter does not record
    * them.
    */
   learntTemplate: string;
@@ -522,8 +522,8 @@ export interface LoadParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   model: string;
@@ -665,8 +665,8 @@ export interface PersonalizeParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** folder of the model */
@@ -752,8 +752,8 @@ export interface EvaluateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -844,8 +844,8 @@ export interface WriteParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -897,8 +897,8 @@ export interface ExplainParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -978,8 +978,8 @@ export interface EstimateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no limit. A
-   * method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; 0 means no
+   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
    */
   memory?: number | undefined;
   model: string;

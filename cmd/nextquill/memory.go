@@ -43,7 +43,7 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 
 // loading returns the load options of the flags.
 func (g globals) loading() api.Loading {
-	return api.Loading{Base: g.Base, Memory: int64(g.Memory)}
+	return api.Loading{Base: g.Base, MemoryLimit: int64(g.Memory)}
 }
 
 // showMemory shows a call's GPU memory estimate if it exceeds the ones shown before.
@@ -75,11 +75,11 @@ func (j *job) warnAdapterMismatch(raw json.RawMessage) {
 		return
 	}
 	var parts []string
-	if e.LearntTemplate != "" && e.LearntTemplate != e.Template {
-		parts = append(parts, fmt.Sprintf("with the template %s instead of %s", e.LearntTemplate, e.Template))
+	if e.TrainedTemplate != "" && e.TrainedTemplate != e.Template {
+		parts = append(parts, fmt.Sprintf("with the template %s instead of %s", e.TrainedTemplate, e.Template))
 	}
-	if e.LearntBase != "" && e.LearntBase != e.Base {
-		parts = append(parts, fmt.Sprintf("on a %s base model instead of %s", e.LearntBase, e.Base))
+	if e.TrainedBase != "" && e.TrainedBase != e.Base {
+		parts = append(parts, fmt.Sprintf("on a %s base model instead of %s", e.TrainedBase, e.Base))
 	}
 	text := report.Clean(fmt.Sprintf("The adapter in %s was trained %s", j.table.Path(e.Adapter),
 		strings.Join(parts, ", and ")))
@@ -95,7 +95,7 @@ func recomputeReason(e api.MemoryEvent) string {
 		return ""
 	}
 	why := map[string]string{
-		api.WhyAsked: "requested", api.WhyCap: "to fit --memory", api.WhyDevice: "this GPU cannot hold them",
+		api.WhyAsked: "requested", api.WhyLimit: "to fit --memory", api.WhyDevice: "this GPU cannot hold them",
 		api.WhyDefault: "they need over 512 MiB; --no-recompute keeps them, which is faster",
 	}[e.Why]
 	return "; activations are recomputed: " + why

@@ -71,6 +71,6 @@ func Enums() []Enum {
 		}},
 		{"Stopped", []string{StoppedDone, StoppedEarly, StoppedEOS, StoppedLength}},
 		{"Template", []string{TemplatePlain, TemplateChat}},
-		{"Why", []string{WhyAsked, WhyCap, WhyDefault, WhyDevice}},
+		{"Why", []string{WhyAsked, WhyLimit, WhyDefault, WhyDevice}},
 	}
 }

@@ -78,8 +78,8 @@ type AdapterEvent struct {
 	Adapter  string `json:"adapter"`
 	Template string `json:"template"` // in use
 	Base     string `json:"base"`     // in use
-	// LearntTemplate and LearntBase are those of the training; "" if the adapter does not record
+	// TrainedTemplate and TrainedBase are those of the training; "" if the adapter does not record
 	// them.
-	LearntTemplate string `json:"learnt_template"`
-	LearntBase     string `json:"learnt_base"`
+	TrainedTemplate string `json:"learnt_template"`
+	TrainedBase     string `json:"learnt_base"`
 }

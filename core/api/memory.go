@@ -17,8 +17,8 @@ type MemoryEvent struct {
 	// Held is what is on the device already and stays there: a loaded model with its adapters.
 	Held int64 `json:"held,omitempty"`
 	// Peak is the largest number of bytes at once, including Held.
-	Peak int64 `json:"peak"`
-	Cap  int64 `json:"cap,omitempty"` // Loading.Memory
+	Peak  int64 `json:"peak"`
+	Limit int64 `json:"cap,omitempty"` // Loading.MemoryLimit
 	// Recompute tells whether a training run recomputes activations. It is false for methods that
 	// do not train.
 	Recompute bool `json:"recompute,omitempty"`
@@ -30,7 +30,7 @@ type MemoryEvent struct {
 // The reasons for recomputing activations or not.
 const (
 	WhyAsked   = "asked"   // the request says so
-	WhyCap     = "cap"     // decided by whether kept activations fit below Loading.Memory
+	WhyLimit   = "cap"     // decided by whether kept activations fit below Loading.MemoryLimit
 	WhyDefault = "default" // decided by whether kept activations fit the default budget
 	WhyDevice  = "device"  // the device cannot hold one of the buffers without recomputing
 )

@@ -11,7 +11,7 @@ type Phase struct {
 	// phase needs none.
 	Expert string `json:"expert,omitempty"`
 	// From tells whether the phase starts from the adapter that the run continues, if there is one.
-	// The expert never does: it weighs the tokens of these texts, so it learns from them only.
+	// The expert never does: it weighs the tokens of these texts, so it trains on them only.
 	From bool `json:"from,omitempty"`
 }
 

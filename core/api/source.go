@@ -5,9 +5,9 @@ type Loading struct {
 	// Base is the format of the frozen weight matrices, one of the Base constants. Empty means
 	// BaseAuto.
 	Base string `json:"base,omitempty"`
-	// Memory is the largest number of bytes that may be on the device at once; 0 means no limit. A
-	// method that would need more fails with fault.TooLarge before it loads anything.
-	Memory int64 `json:"memory,omitempty"`
+	// MemoryLimit is the largest number of bytes that may be on the device at once; 0 means no
+	// limit. A method that would need more fails with fault.TooLarge before it loads anything.
+	MemoryLimit int64 `json:"memory,omitempty"`
 }
 
 // The formats of a base model's frozen weight matrices on the device.

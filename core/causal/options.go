@@ -1,10 +1,10 @@
 package causal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
-	"strings"
 
 	"nextquill/core/fault"
 )
@@ -77,7 +77,7 @@ func (o Options) Frozen() bool { return o.Expert != Self }
 // unknown fields are a fault. name is the file in error messages.
 func ParseOptions(name string, data []byte) (Options, error) {
 	o, _ := Preset("nextquill-code")
-	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&o); err != nil {
 		return o, fault.New(fault.Malformed, name, "", "not a JSON object of options").WithCause(err)

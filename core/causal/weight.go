@@ -2,7 +2,7 @@ package causal
 
 import (
 	"math"
-	"sort"
+	"slices"
 )
 
 // DCE is the data-side causal effect of the history on a token: the difference of its probabilities
@@ -36,6 +36,6 @@ func QuantileDelta(records [][]float32, share float64) float64 {
 	if len(effects) == 0 {
 		return 0
 	}
-	sort.Float64s(effects)
+	slices.Sort(effects)
 	return effects[min(len(effects)-1, int((1-share)*float64(len(effects))))]
 }

@@ -1,8 +1,6 @@
 package dataset
 
 import (
-	"slices"
-
 	"nextquill/core/api"
 	"nextquill/core/chat"
 	"nextquill/core/fault"
@@ -29,8 +27,9 @@ func (d *Dataset) Prompt(items []history.Item, context []history.Field, chosen [
 	if err != nil {
 		return Prompt{}, err
 	}
+	encoder := plainLayout{tok: d.Tokenizer}
 	for limit := d.MaxPrompt - fixed; ; {
-		s, kept, err := d.fit(items, context, chosen, limit)
+		s, kept, err := d.Template.Fit(encoder, items, chosen, context, limit)
 		if err != nil {
 			return Prompt{}, err
 		}
@@ -57,25 +56,6 @@ func (d *Dataset) fixedTokens() (int, error) {
 		d.fixed = len(empty)
 	}
 	return d.fixed, nil
-}
-
-// fit lays out as many of the chosen items as limit tokens hold.
-func (d *Dataset) fit(items []history.Item, context []history.Field, chosen []int,
-	limit int) (history.Segments, []int, error) {
-	encoder := plainLayout{tok: d.Tokenizer}
-	for n := len(chosen); n > 1; n-- {
-		kept := slices.Sorted(slices.Values(chosen[:n]))
-		var picked []history.Item
-		for _, i := range kept {
-			picked = append(picked, items[i])
-		}
-		if s := d.Template.Prompt(picked, context); s.Encode(encoder).Len() <= limit {
-			return s, kept, nil
-		}
-	}
-	kept := chosen[:min(1, len(chosen))]
-	s, err := d.Template.Fit(encoder, items, kept, context, limit)
-	return s, kept, err
 }
 
 // Response encodes a text as the model should have written it, with its end token, cut at
@@ -113,7 +93,7 @@ func (d *Dataset) Conversation(turns []api.ChatMessage) ([]int32, error) {
 func Fields(fields []api.Field) []history.Field {
 	out := make([]history.Field, len(fields))
 	for i, f := range fields {
-		out[i] = history.Field{Name: f.Name, Value: f.Value}
+		out[i] = history.Field(f)
 	}
 	return out
 }

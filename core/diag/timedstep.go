@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sort"
 	"strings"
 
 	"nextquill/core/api"
@@ -174,6 +173,6 @@ func kernelRows(timings []gpu.Timing) []api.KernelBench {
 		r.Share = r.Seconds / total
 		out = append(out, *r)
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Seconds > out[j].Seconds })
+	slices.SortFunc(out, func(a, b api.KernelBench) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	return out
 }

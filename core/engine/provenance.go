@@ -38,6 +38,6 @@ func (env *Env) WarnAdapterMismatch(ctx context.Context, adapter, template, base
 	}
 	return env.Emit(api.AdapterEvent{
 		Event: api.EventAdapter, Adapter: adapter, Template: template, Base: base,
-		LearntTemplate: p.Template, LearntBase: p.Base,
+		TrainedTemplate: p.Template, TrainedBase: p.Base,
 	})
 }

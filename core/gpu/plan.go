@@ -293,7 +293,7 @@ func (p *Plan) Run(ctx context.Context, r *Replay, budget float64) error {
 			p.ctx.Copy(s.src.buffer, s.src.offset, s.dst.buffer, s.dst.offset, s.size)
 		case stepDispatch:
 			g := s.dispatch.Groups(r)
-			if g[0] == 0 || g[1] == 0 || g[2] == 0 {
+			if slices.Contains(g[:], 0) {
 				continue
 			}
 			p.ctx.batch.add(Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: s.group, Groups: g})

@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func (p *Plan) Profile(ctx context.Context, r *Replay, now func() time.Time) ([]
 			continue
 		}
 		groups := s.dispatch.Groups(r)
-		if groups[0]*groups[1]*groups[2] == 0 {
+		if slices.Contains(groups[:], 0) {
 			continue
 		}
 		command := Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: s.group, Groups: groups}

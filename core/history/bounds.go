@@ -13,5 +13,5 @@ type Bounds struct {
 // DefaultBounds returns the limits that apply where Limits sets none.
 func DefaultBounds() Bounds {
 	l := Limits{}.orDefault()
-	return Bounds{Text: l.Line, File: l.File, Items: l.Items, Fields: maxFields, FieldName: maxFieldName}
+	return Bounds{Text: l.Line, File: l.File, Items: l.Items, Fields: MaxFields, FieldName: MaxFieldName}
 }

@@ -6,7 +6,7 @@ import (
 	"nextquill/core/fault"
 )
 
-// collector gathers items and checks the rules that all formats share.
+// collector gathers items and checks their text, context fields and ids.
 type collector struct {
 	s     *source
 	items []Item
@@ -21,9 +21,9 @@ func (c *collector) add(it Item) error {
 	if strings.TrimSpace(it.Text) == "" {
 		return c.s.fault(fault.Missing, "the item has no text").WithRemedy("remove it, or give it a text")
 	}
-	if len(it.Context) > maxFields {
+	if len(it.Context) > MaxFields {
 		return c.s.fault(fault.TooLarge, "the item has %d context fields", len(it.Context)).
-			WithLimit("%d", maxFields).WithRemedy("leave some out, or join them into one")
+			WithLimit("%d", MaxFields).WithRemedy("leave some out, or join them into one")
 	}
 	names := map[string]bool{}
 	for _, f := range it.Context {
@@ -32,8 +32,8 @@ func (c *collector) add(it Item) error {
 		case f.Name == "" || strings.ContainsAny(f.Name, "\r\n"):
 			return c.s.fault(fault.Malformed, "a context field is named %s", name).
 				WithRemedy("use one line of text as its name")
-		case len(f.Name) > maxFieldName:
-			return c.s.fault(fault.TooLarge, "a context field is named %s", name).WithLimit("%d bytes", maxFieldName).
+		case len(f.Name) > MaxFieldName:
+			return c.s.fault(fault.TooLarge, "a context field is named %s", name).WithLimit("%d bytes", MaxFieldName).
 				WithRemedy("use a shorter name")
 		case names[f.Name]:
 			return c.s.fault(fault.Malformed, "the context field %s is given twice", name).

@@ -8,36 +8,36 @@ import (
 )
 
 // Fit lays out a request so that both of its prompts have at most limit tokens. chosen are indices
-// of items, best first, as a Retriever returns them; the prompt shows them oldest first. Items that
-// do not fit are dropped, worst first. When not even the best item fits, its text is truncated at a
-// character. A request whose own context does not fit is a fault.
-func (t Template) Fit(e Encoder, items []Item, chosen []int, context []Field, limit int) (Segments, error) {
+// of items, best first, as a Retriever returns them. kept are those that the prompt shows, oldest
+// first. Items that do not fit are dropped, worst first. When not even the best item fits, its text
+// is truncated at a character. A request whose own context does not fit is a fault.TooLarge.
+func (t Template) Fit(
+	e Encoder, items []Item, chosen []int, context []Field, limit int,
+) (s Segments, kept []int, err error) {
 	bare := t.Prompt(nil, context)
 	fixed := bare.Encode(e)
 	if fixed.Len() > limit {
 		detail := "needs %d tokens without any history"
-		return bare, fault.New(fault.TooLarge, "request", "context", detail, fixed.Len()).
+		return bare, nil, fault.New(fault.TooLarge, "request", "context", detail, fixed.Len()).
 			WithLimit("%d", limit).WithRemedy("shorten the context, or raise the prompt length")
 	}
 	room := limit - len(fixed.Prefix) - len(fixed.Suffix)
 	fits := func(items []Item) bool {
 		return len(e.Encode(t.Prompt(items, context).History)) <= room
 	}
-	pick := func(n int) []Item {
-		var out []Item
-		for _, i := range chronological(items, chosen[:n]) {
-			out = append(out, items[i])
-		}
-		return out
-	}
 	n := t.roughFit(e, items, chosen, room)
 	for ; n > 0; n-- { // joined blocks may have a token more than separate ones
-		if picked := pick(n); fits(picked) {
-			return t.Prompt(picked, context), nil
+		kept = chronological(items, chosen[:n])
+		picked := make([]Item, n)
+		for i, at := range kept {
+			picked[i] = items[at]
+		}
+		if fits(picked) {
+			return t.Prompt(picked, context), kept, nil
 		}
 	}
 	if len(chosen) == 0 {
-		return bare, nil
+		return bare, nil, nil
 	}
 	best := items[chosen[0]]
 	best.Text = cut(best.Text, 64*room, func(text string) bool {
@@ -46,9 +46,9 @@ func (t Template) Fit(e Encoder, items []Item, chosen []int, context []Field, li
 		return fits([]Item{shorter})
 	})
 	if best.Text == "" {
-		return bare, nil
+		return bare, nil, nil
 	}
-	return t.Prompt([]Item{best}, context), nil
+	return t.Prompt([]Item{best}, context), chosen[:1], nil
 }
 
 // roughFit counts how many of the chosen items fit when each block is encoded alone.
@@ -63,15 +63,6 @@ func (t Template) roughFit(e Encoder, items []Item, chosen []int, room int) int 
 		}
 	}
 	return len(chosen)
-}
-
-// Truncate truncates a text at a character so that its response has at most limit tokens.
-func (t Template) Truncate(e Encoder, text string, limit int) string {
-	fits := func(s string) bool { return len(e.Encode(t.Response(s))) <= limit }
-	if len(text) <= 64*limit && fits(text) {
-		return text
-	}
-	return cut(text, 64*max(limit, 0), fits)
 }
 
 // cut returns a long prefix of text, of at most the given bytes, that fits, or "". It encodes no

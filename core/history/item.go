@@ -1,9 +1,9 @@
 // Package history represents the texts that one person wrote, and makes prompts from them.
 //
-//	ReadJSONL, ReadCSV, ReadMarkdown, ReadText  import items from files
-//	Split, SplitFraction                        hold out the newest items for testing
-//	LatestK, BM25                               retrieve items for a request
-//	Template                                    lays out the prompts with and without history
+//	ReadJSONL, WriteJSONL  the exchange format; package importer reads the files that people have
+//	Split, SplitFraction   hold out the newest items for testing
+//	LatestK, BM25          retrieve items for a request
+//	Template               lays out the prompts with and without history
 package history
 
 import (

@@ -1,16 +1,16 @@
 package history
 
-// Limits bound what an import reads. A zero field means its default.
+// Limits bound what ReadJSONL reads. A zero field means its default.
 type Limits struct {
-	Line  int   // bytes of one line, row or item of a text file; default 4 MiB
-	File  int64 // bytes of one file, or of all files of a folder; default 64 MiB
+	Line  int   // bytes of one line; default 4 MiB
+	File  int64 // bytes of the file; default 64 MiB
 	Items int   // items; default 100 000
 }
 
-// maxFields and maxFieldName (in bytes) bound the context of an item.
+// Bounds of the context of one item, in fields and in bytes of a field's name.
 const (
-	maxFields    = 64
-	maxFieldName = 256
+	MaxFields    = 64
+	MaxFieldName = 256
 )
 
 func (l Limits) orDefault() Limits {

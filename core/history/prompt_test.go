@@ -179,25 +179,31 @@ func TestFit(t *testing.T) {
 	fixed := len(bare.Prefix) + len(bare.Suffix)
 	chosen := []int{1, 2, 0} // best first
 
-	s, err := Plain.Fit(byteEncoder{}, items, chosen, context, fixed+3*block)
+	s, kept, err := Plain.Fit(byteEncoder{}, items, chosen, context, fixed+3*block)
 	require.NoError(t, err)
 	require.Equal(t, Plain.Prompt(items, context), s, "oldest first")
-	s, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+3*block-1)
+	require.Equal(t, []int{0, 1, 2}, kept)
+	s, kept, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+3*block-1)
 	require.NoError(t, err)
 	require.Equal(t, Plain.Prompt(items[1:], context), s, "the worst item is dropped")
-	s, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+block)
+	require.Equal(t, []int{1, 2}, kept)
+	s, kept, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+block)
 	require.NoError(t, err)
 	require.Equal(t, Plain.Prompt(items[1:2], context), s)
-	s, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+block-2)
+	require.Equal(t, []int{1}, kept)
+	s, kept, err = Plain.Fit(byteEncoder{}, items, chosen, context, fixed+block-2)
 	require.NoError(t, err)
 	require.Equal(t, "text: midd\n\n", s.History)
-	s, err = Plain.Fit(byteEncoder{}, items, chosen, context, bare.Len())
+	require.Equal(t, []int{1}, kept)
+	s, kept, err = Plain.Fit(byteEncoder{}, items, chosen, context, bare.Len())
 	require.NoError(t, err)
 	require.Equal(t, Plain.Erased, s.History)
-	s, err = Plain.Fit(byteEncoder{}, items, nil, context, 1000)
+	require.Empty(t, kept)
+	s, kept, err = Plain.Fit(byteEncoder{}, items, nil, context, 1000)
 	require.NoError(t, err)
 	require.Equal(t, Plain.Erased, s.History)
-	_, err = Plain.Fit(byteEncoder{}, items, chosen, context, bare.Len()-1)
+	require.Empty(t, kept)
+	_, _, err = Plain.Fit(byteEncoder{}, items, chosen, context, bare.Len()-1)
 	require.ErrorIs(t, err, fault.TooLarge)
 }
 
@@ -215,7 +221,7 @@ func TestFitAlwaysFits(t *testing.T) {
 		chosen := LatestK{}.Select(all, query, 10)
 		limit := rng.IntN(400)
 		for _, e := range []Encoder{byteEncoder{}, unevenEncoder{}} {
-			s, err := Plain.Fit(e, all, chosen, all[query].Context, limit)
+			s, _, err := Plain.Fit(e, all, chosen, all[query].Context, limit)
 			if err != nil {
 				require.ErrorIs(t, err, fault.TooLarge)
 				continue
@@ -224,19 +230,24 @@ func TestFitAlwaysFits(t *testing.T) {
 			require.True(t, utf8.ValidString(s.History))
 			require.True(t, strings.HasSuffix(s.History, "\n\n"))
 			require.Equal(t, "Now:\nn: q\ntext:", s.Suffix)
-			cut := Plain.Truncate(e, items[0].Text, limit)
-			require.LessOrEqual(t, len(e.Encode(Plain.Response(cut))), max(limit, 1))
-			require.True(t, strings.HasPrefix(items[0].Text, cut))
+			text := cut(items[0].Text, 64*limit, fitsResponse(e, limit))
+			require.LessOrEqual(t, len(e.Encode(Plain.Response(text))), max(limit, 1))
+			require.True(t, strings.HasPrefix(items[0].Text, text))
 		}
 	}
+}
+
+// fitsResponse tells whether a text as a response has at most limit tokens.
+func fitsResponse(e Encoder, limit int) func(string) bool {
+	return func(s string) bool { return len(e.Encode(Plain.Response(s))) <= limit }
 }
 
 func TestFitEncodesLongTextsOnlyInPart(t *testing.T) {
 	items := []Item{{Text: strings.Repeat("漢字", 10<<20/6)}}
 	start := time.Now()
-	s, err := Plain.Fit(byteEncoder{}, items, []int{0}, nil, 1000)
+	s, _, err := Plain.Fit(byteEncoder{}, items, []int{0}, nil, 1000)
 	require.NoError(t, err)
 	require.Greater(t, len(s.History), 900)
-	require.Len(t, Plain.Truncate(byteEncoder{}, items[0].Text, 10), 9)
+	require.Len(t, cut(items[0].Text, 640, fitsResponse(byteEncoder{}, 10)), 9)
 	require.Less(t, time.Since(start), 2*time.Second)
 }

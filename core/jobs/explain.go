@@ -50,7 +50,7 @@ func explain(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	}
 	r := api.ExplainResult{Text: j.text.Text}
 	for _, f := range j.text.Context {
-		r.Context = append(r.Context, api.Field{Name: f.Name, Value: f.Value})
+		r.Context = append(r.Context, api.Field(f))
 	}
 	for _, i := range j.prompt.Items {
 		r.Items = append(r.Items, j.items[i].Text)

@@ -44,7 +44,7 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	require.Zero(t, told.Cache)
 
 	no := false // else the advice would be to recompute
-	p.Base, p.Memory, p.Out, p.Training.Recompute = "f32", told.Peak, "out/capped", &no
+	p.Base, p.MemoryLimit, p.Out, p.Training.Recompute = "f32", told.Peak, "out/capped", &no
 	err := j.client.Call(ctx, "personalize", p, nil, nil)
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.ErrorContains(t, err, "activations")
@@ -52,7 +52,7 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	p.Base = "q4"
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil), "the cap is its estimate")
 
-	p.Memory = 100_000
+	p.MemoryLimit = 100_000
 	require.ErrorContains(t, j.client.Call(ctx, "personalize", p, nil, nil), "smaller model")
 	require.Zero(t, j.gpu.LiveBuffers())
 }
@@ -131,12 +131,12 @@ func TestRecomputeByItself(t *testing.T) {
 	require.Equal(t, api.WhyAsked, asked.Why)
 	require.Less(t, asked.Activations, kept.Activations)
 
-	roomy, err := run("roomy", func(p *api.PersonalizeParams) { p.Memory = kept.Peak })
+	roomy, err := run("roomy", func(p *api.PersonalizeParams) { p.MemoryLimit = kept.Peak })
 	require.NoError(t, err)
 	require.False(t, roomy.Recompute)
-	require.Equal(t, api.WhyCap, roomy.Why)
+	require.Equal(t, api.WhyLimit, roomy.Why)
 
-	capped, err := run("capped", func(p *api.PersonalizeParams) { p.Memory = kept.Peak - 1 })
+	capped, err := run("capped", func(p *api.PersonalizeParams) { p.MemoryLimit = kept.Peak - 1 })
 	require.NoError(t, err)
 	require.True(t, capped.Recompute)
 	require.Equal(t, asked.Peak, capped.Peak)
@@ -146,12 +146,12 @@ func TestRecomputeByItself(t *testing.T) {
 	}
 
 	// Advice suggests recomputing if the request forbids it, and not if it is on already.
-	_, err = run("small", func(p *api.PersonalizeParams) { p.Memory = capped.Peak - 1 })
+	_, err = run("small", func(p *api.PersonalizeParams) { p.MemoryLimit = capped.Peak - 1 })
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.NotContains(t, err.Error(), "recomputed activations")
 	no := false
 	_, err = run("forbidden", func(p *api.PersonalizeParams) {
-		p.Memory, p.Training.Recompute, p.Base = asked.Peak, &no, "q4" // a base that no advice can make smaller
+		p.MemoryLimit, p.Training.Recompute, p.Base = asked.Peak, &no, "q4" // a base that no advice can make smaller
 	})
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.ErrorContains(t, err, "recomputed activations")

@@ -231,9 +231,12 @@ func (j *personalizeJob) attach(ctx context.Context) error {
 // frozen adapter, or if δ is a quantile of the effects under θ_D.
 func (j *personalizeJob) scoreExpert(ctx context.Context) (err error) {
 	o, samples := j.objective, j.samples.Samples
+	if !o.Dual() || !o.Frozen() && o.Weights != causal.Quantile { // as in needs
+		return nil
+	}
 	limits := scoreLimits(j.env, samples, true, j.config.TokenBudget)
 	progress := stageProgress(j.env, api.StageExpert, len(samples))
-	if o.Frozen() && o.Dual() {
+	if o.Frozen() {
 		if j.expert, err = expertRecords(ctx, j.model, o.Expert, samples, limits, progress); err != nil {
 			return err
 		}

@@ -433,12 +433,12 @@ func TestAdapterKnowsHowItWasMade(t *testing.T) {
 			require.Equal(
 				t,
 				api.AdapterEvent{
-					Event:          "adapter",
-					Adapter:        "out/made",
-					Template:       "plain",
-					Base:           "q4",
-					LearntTemplate: "plain",
-					LearntBase:     "q8",
+					Event:           "adapter",
+					Adapter:         "out/made",
+					Template:        "plain",
+					Base:            "q4",
+					TrainedTemplate: "plain",
+					TrainedBase:     "q8",
 				},
 				told[0],
 			)

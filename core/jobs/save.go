@@ -3,7 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
-	"sort"
+	"slices"
 
 	"nextquill/core/blob"
 	"nextquill/core/chat"
@@ -36,7 +36,7 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 	}
 	a.BaseModel = j.baseName
 	a.Provenance = weights.Provenance{Template: j.data.Template.Name, Base: j.model.Base()}
-	sort.Strings(a.Targets)
+	slices.Sort(a.Targets)
 	return weights.WriteAdapter(ctx, j.env.Blobs, j.request.Out, a)
 }
 

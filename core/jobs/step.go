@@ -143,40 +143,20 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 		return nil, err
 	}
 	defer s.Free()
-	expertOf := func(p *causal.Packed) []float32 {
-		if expert == nil {
-			return nil
-		}
-		var out []float32
-		for i := range p.Targets {
-			out = append(out, expert[p.Sample[i]][2*p.Index[i]:][:2]...)
-		}
-		return out
+	batch := train.Batch{Samples: j.samples, Expert: expert}
+	pass := func() (*model.Step, error) { return s, nil }
+	z, err := batch.Divisors(ctx, j.objective, packs, pass, j.limits.SubmitFlops)
+	if err != nil {
+		return nil, err
 	}
-	responses := 0
-	for _, s := range j.samples {
-		responses += len(s.Response)
-	}
-	z := train.Divisors(j.objective, responses, len(j.samples))
-	if len(packs) > 1 && (z[0] == 0 || z[1] == 0) {
-		sums, err := train.WeightSums(ctx, s, packs, expertOf, j.limits.SubmitFlops)
-		if err != nil {
-			return nil, err
-		}
-		for i := range z {
-			if z[i] == 0 {
-				z[i] = sums[i]
-			}
-		}
-	}
-	m.Params.ResetOptimizer()
+	m.Params.ResetOptimizer() // clears the gradients, also those of Divisors
 	result := &api.StepResult{}
 	for i, p := range packs {
 		d := kernels.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}
 		if i > 0 {
 			d.Accumulate = 1
 		}
-		if err := s.Run(ctx, p, expertOf(p), d, j.limits.SubmitFlops); err != nil {
+		if err := s.Run(ctx, p, batch.ExpertOf(p), d, j.limits.SubmitFlops); err != nil {
 			return nil, err
 		}
 		tokens, err := s.Tokens(ctx, p.Responses())

@@ -18,15 +18,15 @@ type AttentionSpec struct {
 	// slots of a cache. Mesa's CPU device stops an invocation after 65,535 iterations of its loops,
 	// so rows·Heads/KVHeads and the number of keys per query must stay below that.
 	Rows Rows
-	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most 128.
+	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most MaxHeadDim.
 	Heads, KVHeads, HeadDim int
 	// Queries is the number of queries of AttentionKeyGrad, whose Rows are keys. Only the estimate
 	// of work uses it.
 	Queries Rows
 }
 
-// maxHeadDim limits the registers of one query.
-const maxHeadDim = 128
+// MaxHeadDim is the largest AttentionSpec.HeadDim: the kernels hold a query in registers.
+const MaxHeadDim = 128
 
 // Group is the number of query heads that share a key head.
 func (s AttentionSpec) Group() int { return s.Heads / s.KVHeads }
@@ -38,9 +38,9 @@ func (s AttentionSpec) check() {
 	switch {
 	case s.KVHeads <= 0 || s.Heads <= 0 || s.Heads%s.KVHeads != 0:
 		panic(fmt.Sprintf("kernels: attention: Heads %d must be a multiple of KVHeads %d", s.Heads, s.KVHeads))
-	case s.HeadDim <= 0 || s.HeadDim%4 != 0 || s.HeadDim > maxHeadDim:
+	case s.HeadDim <= 0 || s.HeadDim%4 != 0 || s.HeadDim > MaxHeadDim:
 		panic(fmt.Sprintf("kernels: attention: HeadDim %d must be a positive multiple of 4, at most %d", s.HeadDim,
-			maxHeadDim))
+			MaxHeadDim))
 	}
 }
 

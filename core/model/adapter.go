@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"nextquill/core/fault"
+	"nextquill/core/kernels"
 	"nextquill/core/weights"
 )
 
@@ -54,7 +55,7 @@ func (m *Model) newAdapter(shape weights.Adapter, chosen []*linear, trains bool)
 	for _, l := range chosen {
 		// The rank is padded to a multiple of 4. The padding is zero in A and B, so its gradients
 		// are zero and it stays zero.
-		padded := (shape.RankOf(l.path) + 3) &^ 3
+		padded := kernels.RowStride(shape.RankOf(l.path))
 		entries = append(entries,
 			Param{Name: peftKey(l.path, "lora_A"), Rows: padded, Columns: l.in},
 			Param{Name: peftKey(l.path, "lora_B"), Rows: l.out, Columns: padded})

@@ -79,7 +79,7 @@ func (d *Decoder) branches() int {
 }
 
 // stride is the distance between the logits of the two branches, in values.
-func (d *Decoder) stride() int { return (d.m.Config.VocabSize + 3) &^ 3 }
+func (d *Decoder) stride() int { return kernels.RowStride(d.m.Config.VocabSize) }
 
 func (d *Decoder) tensor(name string, words int) *gpu.Tensor {
 	b := d.m.g.NewBuffer(name, int64(4*words), gpu.Storage)

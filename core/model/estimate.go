@@ -11,12 +11,12 @@ import (
 
 // Memory is the device memory of a model and the work on it, in bytes by kind.
 type Memory struct {
-	Base        int64 `json:"base"`        // the model's weights
-	Adapter     int64 `json:"adapter"`     // LoRA factors
-	Optimizer   int64 `json:"optimizer"`   // gradients and AdamW's moments
-	Activations int64 `json:"activations"` // of the steps at their token budgets, with their inputs
-	Cache       int64 `json:"cache"`       // KV cache and scratch of the decoder
-	Loading     int64 `json:"loading"`     // staging buffers, only while loading
+	Base        int64 // the model's weights
+	Adapter     int64 // LoRA factors
+	Optimizer   int64 // gradients and AdamW's moments
+	Activations int64 // of the steps at their token budgets, with their inputs
+	Cache       int64 // KV cache and scratch of the decoder
+	Loading     int64 // staging buffers, only while loading
 }
 
 // Peak is the most memory in use at once.

@@ -34,7 +34,7 @@ func (p *pass) chunks(f func(c0, cols int, w *gpu.Tensor)) {
 	}
 }
 
-func (p *pass) headStride() int { return (min(vocabChunk, p.m.Config.VocabSize) + 3) &^ 3 }
+func (p *pass) headStride() int { return kernels.RowStride(min(vocabChunk, p.m.Config.VocabSize)) }
 
 // logits records one chunk z [rows, stride] = hs·Wᵀ.
 func (p *pass) logits(cols int, hs, w *gpu.Tensor) *gpu.Tensor {

@@ -61,9 +61,6 @@ func prepare(
 	return m, pieces, err
 }
 
-// maxHeadDim is the number of values of one query that the attention kernels keep in registers.
-const maxHeadDim = 128
-
 // supported returns a fault for shapes that the kernels do not handle.
 func supported(c weights.Config, where string) error {
 	for _, f := range []struct {
@@ -75,8 +72,8 @@ func supported(c weights.Config, where string) error {
 				WithRemedy("use a model with other sizes: the kernels read four values at a time")
 		}
 	}
-	if c.HeadDim > maxHeadDim {
-		return fault.New(fault.Unsupported, where, "head_dim", "%d", c.HeadDim).WithLimit("%d", maxHeadDim).
+	if c.HeadDim > kernels.MaxHeadDim {
+		return fault.New(fault.Unsupported, where, "head_dim", "%d", c.HeadDim).WithLimit("%d", kernels.MaxHeadDim).
 			WithRemedy("use a model with a smaller head_dim")
 	}
 	return nil

@@ -33,9 +33,9 @@ type Param struct {
 
 // Segment is one set of flat buffers of Count float32 values.
 type Segment struct {
-	Count                   int
-	Value, Grad, Mean, Var  gpu.Buffer
-	ValueT, GradT, MeanT, V *gpu.Tensor
+	Count                      int
+	Value, Grad, Mean, Var     gpu.Buffer
+	ValueT, GradT, MeanT, VarT *gpu.Tensor
 }
 
 const paramAlign = 256
@@ -44,7 +44,7 @@ const paramAlign = 256
 // Without train they have values only: no gradients and no moments.
 func newParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 	p := &Params{g: g, Entries: shapes}
-	limit := int(min(g.Info().MaxBindingSize, g.Info().MaxBufferSize))
+	limit := int(bindingLimit(g.Info()))
 	used := 0
 	var sizes []int
 	for i := range p.Entries {
@@ -73,7 +73,7 @@ func newParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 		if train {
 			s.Grad, s.GradT = flat("grad")
 			s.Mean, s.MeanT = flat("mean")
-			s.Var, s.V = flat("var")
+			s.Var, s.VarT = flat("var")
 		}
 		p.Segments = append(p.Segments, s)
 	}

@@ -36,16 +36,14 @@ type node struct {
 }
 
 func single(s *set) node {
-	return node{size: 1, set: s, emit: func(p *program,
-		then int) int {
+	return node{size: 1, set: s, emit: func(p *program, then int) int {
 		return p.add(instruction{op: one, set: s, next: then})
 	}}
 }
 
 // assertion consumes no character.
 func assertion(o op, s *set) node {
-	return node{size: 1, empty: true, emit: func(p *program,
-		then int) int {
+	return node{size: 1, empty: true, emit: func(p *program, then int) int {
 		return p.add(instruction{op: o, set: s, next: then})
 	}}
 }

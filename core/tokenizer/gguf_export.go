@@ -83,8 +83,7 @@ func JSONOfGGUF(f *gguf.File) ([]byte, error) {
 		if id, ok := f.Metadata[ggufBOS].Int(); ok && id >= 0 && id < int64(len(tokens)) {
 			bos := object{"SpecialToken": object{"id": tokens[id], "type_id": 0}}
 			text := func(name string, kind int) object {
-				return object{"Sequence": object{"id": name,
-					"type_id": kind}}
+				return object{"Sequence": object{"id": name, "type_id": kind}}
 			}
 			post = object{"type": "TemplateProcessing", "single": []object{bos, text("A", 0)},
 				"pair": []object{bos, text("A", 0), bos, text("B", 1)},
@@ -96,10 +95,11 @@ func JSONOfGGUF(f *gguf.File) ([]byte, error) {
 		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": added,
 		"normalizer": named.normalizer, "pre_tokenizer": named.preTokenizer, "post_processor": post,
 		"decoder": byteLevelJSON(true),
-		"model": object{"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
-			"end_of_word_suffix": nil,
-			"fuse_unk":           false, "byte_fallback": false, "ignore_merges": named.ignoreMerges, "vocab": vocab,
-			"merges": merges},
+		"model": object{
+			"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
+			"end_of_word_suffix": nil, "fuse_unk": false, "byte_fallback": false,
+			"ignore_merges": named.ignoreMerges, "vocab": vocab, "merges": merges,
+		},
 	})
 }
 

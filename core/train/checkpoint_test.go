@@ -18,42 +18,42 @@ func sampleCheckpoint(step int) *Checkpoint {
 	}
 }
 
-// TestTruncatedSlotFallsBack truncates the newest slot at every byte. Load returns the checkpoint
+// TestTruncatedFileFallsBack truncates the newest file at every byte. Load returns the checkpoint
 // before it each time, and the newest one only at its full length.
-func TestTruncatedSlotFallsBack(t *testing.T) {
+func TestTruncatedFileFallsBack(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}
-	slots := Checkpoints{store, "d"}
-	require.NoError(t, slots.Save(ctx, sampleCheckpoint(1)))
-	require.NoError(t, slots.Save(ctx, sampleCheckpoint(2)))
-	name := slots.slots()[1]
+	saved := Checkpoints{store, "d"}
+	require.NoError(t, saved.Save(ctx, sampleCheckpoint(1)))
+	require.NoError(t, saved.Save(ctx, sampleCheckpoint(2)))
+	name := saved.files()[1]
 	data, err := blob.ReadAll(ctx, store, name, 1<<20)
 	require.NoError(t, err)
 	for n := range data {
 		require.NoError(t, store.Write(ctx, name, data[:n]))
-		c, err := slots.Load(ctx)
+		c, err := saved.Load(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 1, c.Step, "cut at %d", n)
 	}
 	require.NoError(t, store.Write(ctx, name, data))
-	c, err := slots.Load(ctx)
+	c, err := saved.Load(ctx)
 	require.NoError(t, err)
 	want := sampleCheckpoint(2)
 	want.Counts = []int{3}
 	require.Equal(t, want, c)
 }
 
-func TestSlotsAlternate(t *testing.T) {
+func TestFilesAlternate(t *testing.T) {
 	ctx := context.Background()
-	slots := Checkpoints{&blob.Mem{}, "d"}
+	saved := Checkpoints{&blob.Mem{}, "d"}
 	for step := range 7 {
-		require.NoError(t, slots.Save(ctx, sampleCheckpoint(step)))
-		c, err := slots.Load(ctx)
+		require.NoError(t, saved.Save(ctx, sampleCheckpoint(step)))
+		c, err := saved.Load(ctx)
 		require.NoError(t, err)
 		require.Equal(t, step, c.Step)
 	}
-	require.NoError(t, slots.Delete(ctx))
-	c, err := slots.Load(ctx)
+	require.NoError(t, saved.Delete(ctx))
+	c, err := saved.Load(ctx)
 	require.NoError(t, err)
 	require.Nil(t, c)
 }

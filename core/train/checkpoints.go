@@ -10,21 +10,21 @@ import (
 // maxCheckpoint bounds what is read: it fits full fine-tuning of a large model.
 const maxCheckpoint = 1 << 33
 
-// Checkpoints is the two storage slots in a folder that checkpoints alternate between. A kill
-// during a write leaves the other slot intact.
+// Checkpoints is the two files in a folder that checkpoints are written to in turn. A kill during a
+// write leaves the other file intact.
 type Checkpoints struct {
 	Store blob.Store
 	Dir   string
 }
 
-// folder is where the slots are.
+// folder is where the files are.
 func (s Checkpoints) folder() string { return blob.Join(s.Dir, "checkpoint") }
 
-func (s Checkpoints) slots() [2]string {
+func (s Checkpoints) files() [2]string {
 	return [2]string{blob.Join(s.folder(), "0.ckpt"), blob.Join(s.folder(), "1.ckpt")}
 }
 
-// Save writes c to the slot that does not hold the newest valid checkpoint.
+// Save writes c to the file that does not hold the newest valid checkpoint.
 func (s Checkpoints) Save(ctx context.Context, c *Checkpoint) error {
 	data, err := c.encode()
 	if err != nil {
@@ -34,21 +34,21 @@ func (s Checkpoints) Save(ctx context.Context, c *Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.Write(ctx, s.slots()[1-newest], data)
+	return s.Store.Write(ctx, s.files()[1-newest], data)
 }
 
-// Load returns the newest valid checkpoint, or nil when there is none. A damaged slot is skipped.
+// Load returns the newest valid checkpoint, or nil when there is none. A damaged file is skipped.
 func (s Checkpoints) Load(ctx context.Context) (*Checkpoint, error) {
 	c, _, err := s.newest(ctx)
 	return c, err
 }
 
-// newest returns the newest checkpoint and its slot. Without one the slot is 1, so that the first
-// checkpoint goes to slot 0.
+// newest returns the newest checkpoint and the index of its file. Without one the index is 1, so
+// that the first checkpoint goes to file 0.
 func (s Checkpoints) newest(ctx context.Context) (*Checkpoint, int, error) {
 	var newest *Checkpoint
-	slot := 1
-	for i, name := range s.slots() {
+	at := 1
+	for i, name := range s.files() {
 		data, err := blob.ReadAll(ctx, s.Store, name, maxCheckpoint)
 		if errors.Is(err, blob.ErrNotExist) {
 			continue
@@ -61,15 +61,15 @@ func (s Checkpoints) newest(ctx context.Context) (*Checkpoint, int, error) {
 			continue
 		}
 		if newest == nil || c.Step > newest.Step {
-			newest, slot = c, i
+			newest, at = c, i
 		}
 	}
-	return newest, slot, nil
+	return newest, at, nil
 }
 
-// Delete removes both slots.
+// Delete removes both files.
 func (s Checkpoints) Delete(ctx context.Context) error {
-	for _, name := range s.slots() {
+	for _, name := range s.files() {
 		if err := s.Store.Delete(ctx, name); err != nil && !errors.Is(err, blob.ErrNotExist) {
 			return err
 		}

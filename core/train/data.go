@@ -66,8 +66,9 @@ func (b Batch) responses() int {
 	return n
 }
 
-// expert gathers θ_D's log-probabilities in the order of a pack's response tokens, [responses, 2].
-func (b Batch) expert(p *causal.Packed) []float32 {
+// ExpertOf gathers θ_D's log-probabilities in the order of a pack's response tokens,
+// [responses, 2]; nil without Expert.
+func (b Batch) ExpertOf(p *causal.Packed) []float32 {
 	if b.Expert == nil {
 		return nil
 	}

@@ -7,7 +7,7 @@
 //	Optimizer    AdamW with gradient clipping and a learning-rate Schedule, on the device
 //	evaluator    held-out loss, early stopping, the best parameters
 //	progress     losses read back from the device and reported as Stats
-//	Checkpoints  the two storage slots that a Checkpoint of the run state is written to
+//	Checkpoints  the two files that a Checkpoint of the run state is written to in turn
 //
 // A run that is stopped and resumed gives the same parameters, bit for bit, as an unbroken one.
 package train

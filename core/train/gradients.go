@@ -13,7 +13,7 @@ import (
 type Gradients struct {
 	model       *model.Model
 	step        *model.Step
-	forward     *model.Step // a pass that only sums the weights, see divisors; compiled on first use
+	forward     *model.Step // a pass that only sums the weights, see Batch.Divisors; compiled on first use
 	submitFlops float64
 }
 
@@ -41,7 +41,7 @@ func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, er
 	if err != nil {
 		return Accumulated{}, err
 	}
-	z, err := g.divisors(ctx, b, packs)
+	z, err := b.Divisors(ctx, spec.Objective, packs, g.forwardStep, g.submitFlops)
 	if err != nil {
 		return Accumulated{}, err
 	}
@@ -51,7 +51,7 @@ func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, er
 		if i > 0 {
 			d.Accumulate = 1
 		}
-		if err := g.step.Run(ctx, p, b.expert(p), d, g.submitFlops); err != nil {
+		if err := g.step.Run(ctx, p, b.ExpertOf(p), d, g.submitFlops); err != nil {
 			return out, err
 		}
 		out.Tokens += p.Tokens()
@@ -59,32 +59,17 @@ func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, er
 	return out, nil
 }
 
-// divisors returns Z of L_n and L_p. If Z is the sum of the weights, the result depends on the
-// number of micro-batches. With one, it is 0, which means that the device sums the weights. With
-// several, a forward pass over all of them sums the weights first, so that accumulation is exact.
-func (g *Gradients) divisors(ctx context.Context, b Batch, packs []*causal.Packed) ([2]float64, error) {
-	z := Divisors(g.step.Spec.Objective, b.responses(), len(b.Samples))
-	if len(packs) == 1 || (z[0] > 0 && z[1] > 0) {
-		return z, nil
-	}
+// forwardStep returns the pass that only sums the weights.
+func (g *Gradients) forwardStep() (*model.Step, error) {
 	if g.forward == nil {
 		spec := g.step.Spec
 		spec.Backward = false
 		var err error
 		if g.forward, err = g.model.NewStep(spec); err != nil {
-			return z, err
+			return nil, err
 		}
 	}
-	sums, err := WeightSums(ctx, g.forward, packs, b.expert, g.submitFlops)
-	if err != nil {
-		return z, err
-	}
-	for i := range z {
-		if z[i] == 0 {
-			z[i] = sums[i]
-		}
-	}
-	return z, nil
+	return g.forward, nil
 }
 
 // Free destroys the passes' memory.

@@ -48,12 +48,38 @@ func LossOf(s kernels.Sums, z [2]float64, alpha float64) Terms {
 	return t
 }
 
-// WeightSums returns the sums of the weights in L_n and L_p over all micro-batches of a step. step
-// is a forward pass; expert gives a pack's log-probabilities under θ_D, or nil. budget is in flops,
-// see gpu.Plan.Run.
-func WeightSums(
-	ctx context.Context, step *model.Step, packs []*causal.Packed, expert func(*causal.Packed) []float32,
-	budget float64,
+// Divisors returns Z of L_n and L_p for the batch, packed into these micro-batches. If Z is the sum
+// of the weights, the result depends on their number. With one, it is 0, which means that the
+// device sums the weights. With several, a pass over all of them sums the weights first, so that
+// accumulation is exact. pass returns a step for that: only its forward part matters, and gradients
+// that it adds must be cleared. submitFlops is the work of one submit, see gpu.Plan.Run.
+func (b Batch) Divisors(
+	ctx context.Context, o causal.Options, packs []*causal.Packed, pass func() (*model.Step, error),
+	submitFlops float64,
+) ([2]float64, error) {
+	z := Divisors(o, b.responses(), len(b.Samples))
+	if len(packs) == 1 || (z[0] > 0 && z[1] > 0) {
+		return z, nil
+	}
+	step, err := pass()
+	if err != nil {
+		return z, err
+	}
+	sums, err := b.weightSums(ctx, step, packs, submitFlops)
+	if err != nil {
+		return z, err
+	}
+	for i := range z {
+		if z[i] == 0 {
+			z[i] = sums[i]
+		}
+	}
+	return z, nil
+}
+
+// weightSums returns the sums of the weights in L_n and L_p over all micro-batches of a step.
+func (b Batch) weightSums(
+	ctx context.Context, step *model.Step, packs []*causal.Packed, submitFlops float64,
 ) (sum [2]float64, err error) {
 	const slot = model.SumSlots - 1
 	for i, p := range packs {
@@ -61,7 +87,7 @@ func WeightSums(
 		if i > 0 {
 			d.Accumulate = 1
 		}
-		if err := step.Run(ctx, p, expert(p), d, budget); err != nil {
+		if err := step.Run(ctx, p, b.ExpertOf(p), d, submitFlops); err != nil {
 			return sum, err
 		}
 	}

@@ -53,7 +53,7 @@ func NewOptimizer(g *gpu.Context, params *model.Params, adamw AdamW, schedule Sc
 	o.plan.Add(kernels.ClipScale(parts, float32(adamw.Clip), partials, norm))
 	for _, s := range params.Segments {
 		o.plan.Add(kernels.AdamW(s.Count, float32(adamw.Beta1), float32(adamw.Beta2), float32(adamw.Epsilon),
-			float32(adamw.WeightDecay), s.GradT, norm, s.MeanT, s.V, s.ValueT))
+			float32(adamw.WeightDecay), s.GradT, norm, s.MeanT, s.VarT, s.ValueT))
 	}
 	if err := o.plan.Compile(); err != nil {
 		o.Free()
@@ -101,9 +101,8 @@ func (o *Optimizer) Norms(ctx context.Context) ([]Norm, error) {
 	}
 	out := make([]Norm, model.SumSlots)
 	for i := range out {
-		// The record is: norm, clip factor, 1 when the norm is not finite.
 		record := v[normBytes/4*i:]
-		out[i] = Norm{Value: float64(record[0]), Applied: record[2] == 0}
+		out[i] = Norm{Value: float64(record[kernels.NormValue]), Applied: record[kernels.NormNonFinite] == 0}
 	}
 	return out, nil
 }

@@ -93,10 +93,8 @@ func respondWith(response []byte) {
 	if s >= 0 {
 		return
 	}
-	short, err := json.Marshal(rpc.Response{Error: rpc.EncodeError(lastFault(s))})
-	if err == nil {
-		respond(pointer(short), uint32(len(short)))
-	}
+	short := rpc.EncodeResponse(nil, lastFault(s))
+	respond(pointer(short), uint32(len(short)))
 }
 
 // reply copies the n bytes of the host's reply.

@@ -3,6 +3,7 @@ package kerneltest
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 
@@ -22,11 +23,10 @@ type CaseResult struct {
 // RunCase runs one case on ctx's device.
 func RunCase(ctx context.Context, g *gpu.Context, spec CaseSpec) (res CaseResult, err error) {
 	res.Case = spec.String()
-	var seed uint64 = 14695981039346656037
-	for _, b := range []byte(res.Case) {
-		seed = (seed ^ uint64(b)) * 1099511628211
-	}
-	c := &Case{Spec: spec, Info: g.Info(), ctx: g, plan: g.NewPlan("case"), rng: rand.New(rand.NewPCG(seed, 1))}
+	seed := fnv.New64a()
+	seed.Write([]byte(res.Case))
+	rng := rand.New(rand.NewPCG(seed.Sum64(), 1))
+	c := &Case{Spec: spec, Info: g.Info(), ctx: g, plan: g.NewPlan("case"), rng: rng}
 	defer func() {
 		c.plan.Free()
 		for _, b := range c.bufs {

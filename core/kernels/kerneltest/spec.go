@@ -7,7 +7,8 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 )
 
 // caseFiles say which kernels run at which sizes.
@@ -25,10 +26,10 @@ type CaseSpec struct {
 // String names the case, sizes in order of name.
 func (s CaseSpec) String() string {
 	out := s.Kernel
-	for _, k := range sortedKeys(s.Sizes) {
+	for _, k := range slices.Sorted(maps.Keys(s.Sizes)) {
 		out += fmt.Sprintf(" %s=%d", k, s.Sizes[k])
 	}
-	for _, k := range sortedKeys(s.Params) {
+	for _, k := range slices.Sorted(maps.Keys(s.Params)) {
 		out += fmt.Sprintf(" %s=%g", k, s.Params[k])
 	}
 	return out
@@ -61,7 +62,7 @@ func Cases() ([]CaseSpec, error) {
 }
 
 // Runners returns the names of all kernels that have a runner.
-func Runners() []string { return sortedKeys(runners) }
+func Runners() []string { return slices.Sorted(maps.Keys(runners)) }
 
 // runners are the kernels that the case files can name. A runner prepares inputs with the methods
 // of Case, records dispatches, computes the reference on the CPU and says what to compare. The
@@ -97,13 +98,4 @@ var runners = map[string]func(*Case){
 	"unpack_blocks":      unpackBlocksCase,
 	"repack_blocks":      repackBlocksCase,
 	"unpack_rows":        unpackRowsCase,
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"testing/iotest"
 	"time"
 
@@ -62,74 +60,9 @@ type iotestErrWriter struct{}
 
 func (iotestErrWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
-func TestCSV(t *testing.T) {
-	for _, sep := range []string{",", ";", "\t"} {
-		in := "Subject,TEXT,Time,id,mood\n" + "lunch,\"a \"\"b\"\"\nc\",2024-05-17,7,\n" + ",\"x\",,,ok\n"
-		in = strings.ReplaceAll(in, ",", sep)
-		items, err := ReadCSV(strings.NewReader(in), "f.csv", Limits{})
-		require.NoError(t, err)
-		require.Equal(t, []Item{
-			{ID: "7", Context: []Field{{"Subject", "lunch"}}, Text: "a \"b\"\nc", Time: utc("2024-05-17")},
-			{ID: items[1].ID, Context: []Field{{"mood", "ok"}}, Text: "x"},
-		}, items)
-	}
-}
-
-func TestText(t *testing.T) {
-	in := "one\ntwo\r\n\r\n  \nthree\n\n"
-	when := utc("2024-01-01")
-	items, err := ReadText(strings.NewReader(in), "f.txt", false, when, Limits{})
-	require.NoError(t, err)
-	require.Len(t, items, 2)
-	require.Equal(t, "one\ntwo", items[0].Text)
-	require.Equal(t, "three", items[1].Text)
-	require.Equal(t, when, items[1].Time)
-	items, err = ReadText(strings.NewReader(in), "f.txt", true, when, Limits{})
-	require.NoError(t, err)
-	require.Len(t, items, 1)
-	require.Equal(t, "one\ntwo\n\n  \nthree", items[0].Text)
-}
-
-func TestMarkdownFolder(t *testing.T) {
-	changed := utc("2020-02-02T10:00:00Z")
-	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s), ModTime: changed} }
-	items, err := ReadMarkdown(fstest.MapFS{
-		"a.md": file("---\ntitle: \"A day\"\ntags: [sea, 'salt']\nlist:\n  - x\n  - y\n" +
-			"long: >\n  one\n  two\nempty:\n# note\ndate: 2024-05-17\n---\n\nBody *text*.\n"),
-		"sub/2023-01-02-b.markdown": file("No front.\r\n\r\n---\r\nA rule."),
-		"sub/c.md":                  file("---\nno end of it"),
-		"sub/d.md":                  file("---\n---\nempty front"),
-		".hidden/x.md":              file(""),
-		".x.md":                     file(""),
-		"notes.txt":                 file(""),
-	}, "folder", Limits{})
-	require.NoError(t, err)
-	require.Len(t, items, 4)
-	fields := []Field{{"title", "A day"}, {"tags", "sea, salt"}, {"list", "x, y"}, {"long", "one two"}}
-	require.Equal(t, fields, items[0].Context)
-	require.Equal(t, "Body *text*.", items[0].Text)
-	require.Equal(t, utc("2024-05-17"), items[0].Time)
-	require.Equal(t, "No front.\n\n---\nA rule.", items[1].Text)
-	require.Equal(t, utc("2023-01-02"), items[1].Time)
-	require.Equal(t, "---\nno end of it", items[2].Text)
-	require.Equal(t, changed, items[2].Time)
-	require.Equal(t, "empty front", items[3].Text)
-}
-
 func TestBadInputNamesFileAndLine(t *testing.T) {
 	jsonl := func(s string) func(Limits) ([]Item, error) {
 		return func(l Limits) ([]Item, error) { return ReadJSONL(strings.NewReader(s), "h.jsonl", l) }
-	}
-	table := func(s string) func(Limits) ([]Item, error) {
-		return func(l Limits) ([]Item, error) { return ReadCSV(strings.NewReader(s), "h.csv", l) }
-	}
-	text := func(s string) func(Limits) ([]Item, error) {
-		return func(l Limits) ([]Item, error) { return ReadText(strings.NewReader(s), "h.txt", false, time.Time{}, l) }
-	}
-	markdown := func(s string) func(Limits) ([]Item, error) {
-		return func(l Limits) ([]Item, error) {
-			return ReadMarkdown(fstest.MapFS{"a.md": {Data: []byte("fine")}, "b.md": {Data: []byte(s)}}, "h", l)
-		}
 	}
 	const good = `{"text":"good"}` + "\n"
 	for _, c := range []struct {
@@ -168,24 +101,6 @@ func TestBadInputNamesFileAndLine(t *testing.T) {
 		{"file long", jsonl(strings.Repeat(good, 1000)), fault.TooLarge,
 			"h.jsonl: the file is too large (limit 10000 bytes)"},
 		{"many items", jsonl(strings.Repeat(good, 21)), fault.TooLarge, "line 21: too many items (limit 20)"},
-		{"csv empty", table(""), fault.Missing, "h.csv: holds no item"},
-		{"csv header only", table("text\n"), fault.Missing, "h.csv: holds no item"},
-		{"csv no text", table("a,b\n1,2\n"), fault.Missing, "h.csv: line 1: no column is named text"},
-		{"csv short row", table("text,a\nx,1\ny\n"), fault.Malformed, "h.csv: line 3"},
-		{"csv quote", table("text,a\nx,1\n\"y\n\nz"), fault.Malformed, "h.csv: line"},
-		{"csv not utf-8", table("text,a\nx,1\ny,\"b\xff\"\n"), fault.Malformed,
-			"h.csv: line 3: byte 2 of the cell at byte 3: 0xff is not UTF-8"},
-		{"csv empty text", table("text,a\nx,1\n,1\n"), fault.Missing, "line 3: the item has no text"},
-		{"csv time", table("text,time\nx,soon\n"), fault.Malformed, `line 2: "soon" is not a time`},
-		{"csv long", table("text\n" + strings.Repeat("x", 2000)), fault.TooLarge, "line 2: the row is too long"},
-		{"csv field twice", table("text,a,a\nx,1,2\n"), fault.Malformed, `"a" is given twice`},
-		{"text empty", text(" \n"), fault.Missing, "h.txt: holds no item"},
-		{"text not utf-8", text("a\n\xc3"), fault.Malformed, "h.txt: line 2: byte 1: 0xc3"},
-		{"text long", text(strings.Repeat("ab\n", 400)), fault.TooLarge, "the item is too long"},
-		{"markdown empty", markdown(" "), fault.Missing, "h/b.md: line 1: the item has no text"},
-		{"markdown not utf-8", markdown("a\nb\xff"), fault.Malformed, "h/b.md: line 2: byte 2: 0xff"},
-		{"markdown time", markdown("---\ndate: soon\n---\nx"), fault.Malformed, `h/b.md: line 1: "soon" is not a time`},
-		{"markdown long", markdown(strings.Repeat("x", 2000)), fault.TooLarge, "h/b.md: line 1: the item is too long"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			items, err := c.read(Limits{Line: 1000, File: 10000, Items: 20})
@@ -194,11 +109,7 @@ func TestBadInputNamesFileAndLine(t *testing.T) {
 			require.Nil(t, items, "no partial import")
 		})
 	}
-	_, err := ReadMarkdown(fstest.MapFS{}, "h", Limits{})
-	require.ErrorIs(t, err, fault.Missing)
-	_, err = ReadJSONL(iotest.ErrReader(errors.New("cable pulled")), "h", Limits{})
-	require.ErrorIs(t, err, fault.Storage)
-	_, err = ReadCSV(iotest.ErrReader(errors.New("cable pulled")), "h", Limits{})
+	_, err := ReadJSONL(iotest.ErrReader(errors.New("cable pulled")), "h", Limits{})
 	require.ErrorIs(t, err, fault.Storage)
 }
 
@@ -208,13 +119,8 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestEndlessInputIsStopped(t *testing.T) {
-	for _, read := range []func(io.Reader) error{
-		func(r io.Reader) error { _, err := ReadJSONL(r, "f", Limits{}); return err },
-		func(r io.Reader) error { _, err := ReadCSV(r, "f", Limits{}); return err },
-		func(r io.Reader) error { _, err := ReadText(r, "f", true, time.Time{}, Limits{}); return err },
-	} {
-		require.ErrorIs(t, read(zeros{}), fault.TooLarge)
-	}
+	_, err := ReadJSONL(zeros{}, "f", Limits{})
+	require.ErrorIs(t, err, fault.TooLarge)
 }
 
 func TestFiftyMegabytesAreRead(t *testing.T) {
@@ -232,30 +138,6 @@ func FuzzJSONL(f *testing.F) {
 	f.Add([]byte("{\"text\":\"\xff\"}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		requireRoundTrip(t)(ReadJSONL(bytes.NewReader(data), "f", Limits{Line: 1 << 12, File: 1 << 14, Items: 100}))
-	})
-}
-
-func FuzzCSV(f *testing.F) {
-	f.Add([]byte("a,text,time,id\n1,\"x\ny\",2024-05-17,7\n"))
-	f.Add([]byte("text;b\nx;1\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		requireRoundTrip(t)(ReadCSV(bytes.NewReader(data), "f", Limits{Line: 1 << 12, File: 1 << 14, Items: 100}))
-	})
-}
-
-func FuzzText(f *testing.F) {
-	f.Add([]byte("one\ntwo\r\n\r\n  \nthree\n\n"), false)
-	f.Add([]byte("\ufeffa\n\nb\xff"), true)
-	f.Fuzz(func(t *testing.T, data []byte, single bool) {
-		lim := Limits{Line: 1 << 12, File: 1 << 14, Items: 100}
-		requireRoundTrip(t)(ReadText(bytes.NewReader(data), "f", single, utc("2024-05-17"), lim))
-	})
-}
-
-func FuzzMarkdown(f *testing.F) {
-	f.Add("---\ntitle: x\ntags: [a, b]\n---\nbody")
-	f.Fuzz(func(t *testing.T, data string) {
-		requireRoundTrip(t)(ReadMarkdown(fstest.MapFS{"a.md": {Data: []byte(data)}}, "f", Limits{Line: 1 << 12}))
 	})
 }
 
