@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -381,32 +382,31 @@ func (in *input) chatGPT(f file, o object, place string) {
 		Message object
 	}{}
 	_ = json.Unmarshal(o["mapping"], &mapping)
-	var path []object
+	var branch []object
 	seen := map[string]bool{}
 	for id := o.str("current_node"); id != "" && !seen[id]; id = mapping[id].Parent {
 		seen[id] = true
 		if m := mapping[id].Message; m != nil {
-			path = append(path, m)
+			branch = append(branch, m)
 		}
 	}
-	if len(path) == 0 { // no current node: all messages, by time
+	if len(branch) == 0 { // no current node: all messages, by time
 		for _, n := range mapping {
 			if n.Message != nil {
-				path = append(path, n.Message)
+				branch = append(branch, n.Message)
 			}
 		}
-		slices.SortFunc(path, func(a, b object) int {
+		slices.SortFunc(branch, func(a, b object) int {
 			x, _ := strconv.ParseFloat(b.str("create_time"), 64)
 			y, _ := strconv.ParseFloat(a.str("create_time"), 64)
 			return cmp.Or(cmp.Compare(x, y), strings.Compare(a.str("id"), b.str("id")))
 		})
 	}
-	slices.Reverse(path)
+	slices.Reverse(branch)
 	conversation := "chatgpt " + place + " " + o.str("id")
-	for _, m := range path {
+	for _, m := range branch {
 		role := m.object("author").str("role")
 		content := m.object("content")
-		at := place
 		switch {
 		case role != "user" && role != "assistant":
 			continue
@@ -419,7 +419,7 @@ func (in *input) chatGPT(f file, o object, place string) {
 		}
 		t, _ := prose.ParseTime(cmp.Or(m.str("create_time"), o.str("create_time")))
 		in.isMe(conversation, chatUser)
-		in.add(message{conversation: conversation, place: at, sender: person{name: role}, text: text, time: t,
+		in.add(message{conversation: conversation, place: place, sender: person{name: role}, text: text, time: t,
 			subject: o.str("title"), thread: true, id: m.str("id")})
 	}
 }
@@ -444,8 +444,8 @@ var (
 
 // slack imports a day of a channel.
 func (in *input) slack(f file, list []object) {
-	channel := pathBase(f.dir())
-	users := in.names[pathDir(f.dir())]
+	channel := path.Base(f.dir())
+	users := in.names[path.Dir(f.dir())]
 	if users == nil {
 		users = in.names[f.dir()]
 	}
@@ -487,13 +487,6 @@ func (in *input) slack(f file, list []object) {
 		in.add(message{conversation: conversation, place: place, sender: person{name: name}, text: text, time: t,
 			to: channel, id: m.str("ts"), parent: parent, thread: true})
 	}
-}
-
-func pathDir(p string) string {
-	if i := strings.LastIndexByte(p, '/'); i >= 0 {
-		return p[:i]
-	}
-	return "."
 }
 
 var discordMarks = regexp.MustCompile(`<(a?:\w+:)\d+>|<@[!&]?\d+>|<#\d+>`)

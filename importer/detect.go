@@ -52,7 +52,7 @@ func (in *input) file(f file) error {
 		return bad(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
 	}
 	if !in.single || f.archived {
-		if !textFormats[ext] && !mailbox(f) {
+		if !textFormats[ext] && !inMailFolder(f) {
 			in.leave("not a text format", f.name)
 			return nil
 		}
@@ -80,7 +80,7 @@ func (in *input) file(f file) error {
 		return err
 	}
 	switch {
-	case ext == ".eml" || ext == ".emlx", mailbox(f) && isMail(data):
+	case ext == ".eml" || ext == ".emlx", inMailFolder(f) && isMail(data):
 		return in.eml(f, data)
 	case ext == ".mbox" || ext == ".mbx":
 		return bad(fault.Malformed, f.name, "line 1", "is not a mailbox: a line such as "+
@@ -215,9 +215,9 @@ func firstLine(b []byte) []byte {
 	return bytes.TrimRight(line, "\r")
 }
 
-// mailbox recognizes the files of Thunderbird's .sbd folders, and those of a Maildir.
-func mailbox(f file) bool {
-	folder := pathBase(f.dir())
+// inMailFolder recognizes the files of Thunderbird's .sbd folders, and those of a Maildir.
+func inMailFolder(f file) bool {
+	folder := path.Base(f.dir())
 	return strings.Contains(f.dir(), ".sbd") || folder == "cur" || folder == "new"
 }
 
@@ -261,6 +261,3 @@ func (in *input) lookUp(list []file) {
 		}
 	}
 }
-
-// title is the name of a file without folder and extension, for the context of chats.
-func (f file) title() string { return strings.TrimSuffix(f.base(), path.Ext(f.base())) }

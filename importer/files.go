@@ -27,6 +27,9 @@ func (f file) base() string { return path.Base(strings.ReplaceAll(f.name, `\`, "
 func (f file) dir() string  { return path.Dir(strings.ReplaceAll(f.name, `\`, "/")) }
 func (f file) ext() string  { return strings.ToLower(path.Ext(f.base())) }
 
+// title is the name of a file without folder and extension, for the context of chats.
+func (f file) title() string { return strings.TrimSuffix(f.base(), path.Ext(f.base())) }
+
 // input is the state of one import.
 type input struct {
 	builder
