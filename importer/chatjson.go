@@ -72,7 +72,10 @@ func objects(raw json.RawMessage) []object {
 
 // json imports a JSON file of any supported kind.
 func (in *input) json(f file, text string) error {
-	data := []byte(strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")))
+	data := []byte(strings.TrimSpace(text))
+	if len(data) == 0 {
+		return bad(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
+	}
 	if !json.Valid(data) {
 		if first, rest, ok := strings.Cut(string(data), "\n"); ok && jsonValid(first) &&
 			strings.TrimSpace(rest) != "" {
@@ -87,9 +90,6 @@ func (in *input) json(f file, text string) error {
 		return bad(fault.Malformed, f.name, fmt.Sprintf("line %d", line), "is not valid JSON").WithCause(err).
 			WithRemedy("export the file again")
 	}
-	if len(data) == 0 {
-		return bad(fault.Missing, f.name, "", "holds no text")
-	}
 	switch data[0] {
 	case '{':
 		var o object
@@ -100,7 +100,7 @@ func (in *input) json(f file, text string) error {
 			return nil
 		}
 		if in.itemKey(o) != "" {
-			return in.jsonItem(f.name, f, data)
+			return in.jsonItem(f, f.name, o, data)
 		}
 	case '[':
 		return in.jsonList(f, data)
@@ -219,7 +219,7 @@ func (in *input) jsonList(f file, data []byte) error {
 				continue
 			}
 			found = true
-			if err := in.jsonItem(place, f, p); err != nil {
+			if err := in.jsonItem(f, place, list[i], p); err != nil {
 				in.leaveFault(err, place)
 			}
 		}

@@ -256,7 +256,7 @@ func (in *input) lookUp(list []file) {
 			}
 		case "account.js":
 			if data, err := in.readAll(f); err == nil {
-				in.twitterAccount(string(data))
+				in.twitterAccount(data)
 			}
 		}
 	}

@@ -18,7 +18,6 @@ var ytd = regexp.MustCompile(`\A\s*window\.YTD\.(\w+)\.part\d+\s*=\s*`)
 
 // twitter imports a file of a Twitter archive: tweets, notes and direct messages.
 func (in *input) twitter(f file, text string) error {
-	text = strings.TrimPrefix(text, "\ufeff")
 	m := ytd.FindStringSubmatch(text)
 	if m == nil {
 		return bad(fault.Malformed, f.name, "", "is not a file of a Twitter archive")
@@ -49,12 +48,9 @@ func (in *input) twitter(f file, text string) error {
 	return nil
 }
 
-func (in *input) twitterAccount(text string) {
-	m := ytd.FindString(strings.TrimPrefix(text, "\ufeff"))
-	if m == "" {
-		return
-	}
-	for _, o := range objects([]byte(strings.TrimPrefix(text, "\ufeff")[len(m):])) {
+func (in *input) twitterAccount(data []byte) {
+	text, _ := prose.Decode(data)
+	for _, o := range objects([]byte(strings.TrimPrefix(text, ytd.FindString(text)))) {
 		if id := o.object("account").str("accountId"); id != "" {
 			in.accounts[id] = true
 		}

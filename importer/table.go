@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"nextquill/core/fault"
@@ -23,12 +25,10 @@ var textNames = []string{"text", "body", "content", "contents", "message", "full
 var (
 	timeNames = set("time", "date", "timestamp", "created_at", "createdat", "created_utc", "created", "published",
 		"sent", "datum", "fecha", "data", "datetime", "дата", "日付", "日期", "creationdate")
-	idNames     = set("id")
 	senderNames = set("sender", "author", "from", "speaker", "username", "sender_name", "sender name", "from_name",
 		"author_name", "absender", "autor", "auteur", "autore", "remitente", "remetente", "mittente", "expéditeur",
 		"afzender", "отправитель", "автор", "送信者", "发件人")
-	subjectNames = map[string]string{"subject": "subject", "betreff": "subject", "asunto": "subject",
-		"assunto": "subject", "objet": "subject", "oggetto": "subject", "onderwerp": "subject"}
+	subjectNames = set("subject", "betreff", "asunto", "assunto", "objet", "oggetto", "onderwerp")
 )
 
 // pick returns the index of the text column, or -1. An exact name has precedence over one that
@@ -55,7 +55,6 @@ func pick(columns []string, wanted string) int {
 
 // table imports CSV or TSV whose first row names the columns.
 func (in *input) table(f file, text string) error {
-	text = strings.TrimPrefix(text, "\ufeff")
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n")
 	}
@@ -84,12 +83,7 @@ func (in *input) table(f file, text string) error {
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
 	}
-	authors := -1 // the column of the senders
-	for i, name := range header {
-		if authors < 0 && senderNames[strings.ToLower(name)] {
-			authors = i
-		}
-	}
+	chat := slices.ContainsFunc(header, func(name string) bool { return senderNames[strings.ToLower(name)] })
 	column := pick(header, in.o.TextColumn)
 	if column < 0 {
 		shown := prose.OneLine(strings.Join(header, ", "), 200)
@@ -131,11 +125,7 @@ func (in *input) table(f file, text string) error {
 			in.leave("has no text", place)
 			continue
 		}
-		if authors >= 0 && (authors >= len(row) || strings.TrimSpace(row[authors]) == "") {
-			in.leave("the message has no sender", place)
-			continue
-		}
-		m := message{conversation: "table " + f.name, place: place, text: row[column], thread: authors >= 0}
+		m := message{conversation: "table " + f.name, place: place, text: row[column], thread: chat}
 		for i, cell := range row {
 			if i != column {
 				in.cell(&m, header[i], cell)
@@ -154,7 +144,7 @@ func (in *input) cell(m *message, name, value string) {
 	case strings.TrimSpace(value) == "":
 	case senderNames[lower] && m.sender == (person{}):
 		m.sender = person{name: prose.OneLine(value, 200)}
-	case idNames[lower] && m.id == "":
+	case lower == "id" && m.id == "":
 		m.id = prose.OneLine(value, 200)
 	case timeNames[lower] && m.time.IsZero():
 		t, ok := prose.ParseTime(value)
@@ -164,9 +154,9 @@ func (in *input) cell(m *message, name, value string) {
 			return
 		}
 		m.time = t
-	case subjectNames[lower] != "" && m.subject == "":
+	case subjectNames[lower] && m.subject == "":
 		m.subject = value
-	case (lower == "to") && m.to == "":
+	case lower == "to" && m.to == "":
 		m.to = value
 	default:
 		m.fields = append(m.fields, history.Field{Name: name, Value: value})
@@ -238,7 +228,7 @@ func (in *input) jsonLine(f file, place string, number int, line string) error {
 		in.turns(f, o, place)
 	case in.bluesky(f, o, place):
 	default:
-		return in.jsonItem(place, f, []byte(line))
+		return in.jsonItem(f, place, o, []byte(line))
 	}
 	return nil
 }
@@ -257,21 +247,17 @@ func (in *input) itemKey(o object) string {
 	return ""
 }
 
-// jsonItem imports an item: a text with its context, as core/history writes it.
-func (in *input) jsonItem(place string, f file, raw []byte) error {
-	var o object
-	if err := json.Unmarshal(raw, &o); err != nil {
-		return bad(fault.Malformed, place, "", "is not an item in JSON").WithCause(err)
-	}
+// jsonItem imports an item: a text with its context, as core/history writes it. raw is the object
+// as it is written.
+func (in *input) jsonItem(f file, place string, o object, raw []byte) error {
 	key := in.itemKey(o)
 	if key == "" {
-		e := bad(fault.Missing, f.name, strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": "), "has no text").
+		return bad(fault.Missing, f.name, strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": "), "has no text").
 			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}, ` +
 				`or name the key of the texts with --text-column`)
-		return e
 	}
 	m := message{conversation: "items " + f.name, place: place, text: o.str(key)}
-	skip := set(key)
+	skip := map[string]bool{key: true}
 	if c := o["context"]; len(c) > 0 {
 		skip["context"] = true
 		if c[0] == '{' {
@@ -280,8 +266,8 @@ func (in *input) jsonItem(place string, f file, raw []byte) error {
 			m.fields = append(m.fields, history.Field{Name: "context", Value: scalar(c)})
 		}
 	}
-	for name := range o { // such as the creator of Google Chat
-		if who := o.object(name); who != nil &&
+	for _, name := range slices.Sorted(maps.Keys(o)) { // such as the creator of Google Chat
+		if who := o.object(name); who != nil && m.sender == (person{}) &&
 			(senderNames[strings.ToLower(name)] || name == "creator" || name == "user") {
 			m.sender = person{name: cmp.Or(who.str("name"), who.str("display_name"), who.str("username"),
 				who.str("email"), who.str("id"))}
