@@ -72,7 +72,7 @@ func (in *input) file(f file) error {
 	case ext == ".zip" || ext == ".docx" || ext == ".odt":
 		return bad(fault.Malformed, f.name, "", "is not a complete zip archive").
 			WithRemedy("download or export it again")
-	case fromLine.Match(firstLine(head)):
+	case isMailbox(head):
 		return in.mbox(f)
 	}
 	data, err := in.readAll(f)
@@ -207,12 +207,6 @@ func (in *input) head(f file) ([]byte, error) {
 		return nil, unreadable(f, err)
 	}
 	return head[:n], nil
-}
-
-func firstLine(b []byte) []byte {
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return bytes.TrimRight(line, "\r")
 }
 
 // inMailFolder recognizes the files of Thunderbird's .sbd folders, and those of a Maildir.

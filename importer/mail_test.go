@@ -172,3 +172,21 @@ func TestReceivedMailNeedsAChoice(t *testing.T) {
 	require.Equal(t, []string{"Hello"},
 		texts(read(t, "m.eml", mailOf("Hello", "Delivered-To: ana@a.example"), Options{})))
 }
+
+// TestFromLineAtBufferEnd: a line of a text that looks like the start of a message is kept, also
+// where the read buffer ends.
+func TestFromLineAtBufferEnd(t *testing.T) {
+	head := mailbox1[:strings.Index(mailbox1, "Mine.")]
+	line := "From ann on Mon, 25 March, 10:30"
+	for pad := 64<<10 - 150; pad < 64<<10; pad += 10 {
+		body := strings.Repeat("x", pad-len(head)-len(line)-2) + "\n\n" + line + "\n" + strings.Repeat("y", 70_000)
+		r := read(t, "a.mbox", head+body, Options{})
+		require.Equal(t, []string{body}, texts(r))
+	}
+}
+
+// TestNoMailbox: a text whose first line looks like the start of a message is a text.
+func TestNoMailbox(t *testing.T) {
+	text := "From a talk on Mon, 5th of May at 10:30\nI remember only one sentence."
+	require.Equal(t, []string{text}, texts(read(t, "a.txt", text, Options{})))
+}
