@@ -63,11 +63,48 @@ func (o object) list(key string) []object {
 func objects(raw json.RawMessage) []object {
 	var parts []json.RawMessage
 	_ = json.Unmarshal(raw, &parts)
+	return decodeAll(parts)
+}
+
+func decodeAll(parts []json.RawMessage) []object {
 	out := make([]object, len(parts))
 	for i, p := range parts {
 		_ = json.Unmarshal(p, &out[i])
 	}
 	return out
+}
+
+// maxElements bounds the elements of a list. A decoded element takes about 100 bytes, even if it is
+// empty.
+const maxElements = 2_000_000
+
+// checkLists fails if a list or an object of JSON has too many elements.
+func checkLists(f file, data []byte) error {
+	if len(data) < 2*maxElements {
+		return nil
+	}
+	var counts []int // of the open lists and objects
+	quoted := false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\':
+			i++
+		case quoted:
+		case c == '[' || c == '{':
+			counts = append(counts, 1)
+		case len(counts) == 0:
+		case c == ']' || c == '}':
+			counts = counts[:len(counts)-1]
+		case c == ',':
+			if counts[len(counts)-1]++; counts[len(counts)-1] > maxElements {
+				return bad(fault.TooLarge, f.name, "", "a list has too many elements").WithLimit("%d", maxElements).
+					WithRemedy("split the file into several files")
+			}
+		}
+	}
+	return nil
 }
 
 // json imports a JSON file of any supported kind.
@@ -89,6 +126,9 @@ func (in *input) json(f file, text string) error {
 		}
 		return bad(fault.Malformed, f.name, fmt.Sprintf("line %d", line), "is not valid JSON").WithCause(err).
 			WithRemedy("export the file again")
+	}
+	if err := checkLists(f, data); err != nil {
+		return err
 	}
 	switch data[0] {
 	case '{':
@@ -157,9 +197,9 @@ func (in *input) jsonObject(f file, o object) bool {
 
 // jsonList imports a file that is one list.
 func (in *input) jsonList(f file, data []byte) error {
-	list := objects(data)
 	var parts []json.RawMessage
 	_ = json.Unmarshal(data, &parts)
+	list := decodeAll(parts)
 	var sample object
 	for _, o := range list {
 		if o != nil {

@@ -174,19 +174,20 @@ func isUnknownChat(text string) bool {
 // plain imports a plain text: each paragraph is an item.
 func (in *input) plain(f file, text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	var paragraph []string
+	var paragraph strings.Builder
 	flush := func() {
-		if len(paragraph) > 0 {
-			in.add(message{place: f.name, text: strings.Join(paragraph, "\n"), time: f.modified})
+		if paragraph.Len() > 0 {
+			in.add(message{place: f.name, text: paragraph.String(), time: f.modified})
 		}
-		paragraph = paragraph[:0]
+		paragraph.Reset()
 	}
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.TrimSpace(line) == "" {
 			flush()
 			continue
 		}
-		paragraph = append(paragraph, line)
+		paragraph.WriteString(line)
+		paragraph.WriteByte('\n')
 	}
 	flush()
 }

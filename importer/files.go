@@ -68,7 +68,11 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 			}
 			return nil
 		}
+		if d.IsDir() {
+			return nil
+		}
 		if !d.Type().IsRegular() {
+			in.leave("a link or a special file", place)
 			return nil
 		}
 		info, err := d.Info()
@@ -192,6 +196,13 @@ func (in *input) archive(f file) error {
 			continue
 		}
 		inner := file{name: path.Join(f.name, z.Name), size: -1, modified: z.Modified, open: z.Open, archived: true}
+		if z.Modified.Year() < 1990 { // archives without times have one about 1980
+			inner.modified = time.Time{}
+		}
+		if !z.Mode().IsRegular() {
+			in.leave("a link or a special file", inner.name)
+			continue
+		}
 		if z.Flags&1 != 0 {
 			in.leave("the archive is encrypted", inner.name)
 			continue

@@ -86,8 +86,9 @@ func TestHTMLMail(t *testing.T) {
 			require.Equal(t, []string{"Mine"}, texts(read(t, "m.eml", content, Options{})))
 		})
 	}
-	require.Equal(t, "a\nb\n\nc  d\n1 < 2 é",
-		prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false))
+	text, complete := prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false)
+	require.True(t, complete)
+	require.Equal(t, "a\nb\n\nc  d\n1 < 2 é", text)
 }
 
 func TestFlowed(t *testing.T) {

@@ -137,6 +137,9 @@ func (in *input) mail(place string, data []byte) {
 	for _, c := range parsed.Charsets {
 		in.note("the charset "+c+" is unknown, the text is read as UTF-8 or windows-1252", place)
 	}
+	if parsed.Cut {
+		in.note("a tag of the message is too long; the text behind it was skipped", place)
+	}
 	switch {
 	case !parsed.HasText:
 		in.leave("the mail has no text part", place)

@@ -27,6 +27,9 @@ func (in *input) twitter(f file, text string) error {
 		return bad(fault.Malformed, f.name, "", "is not valid JSON behind window.YTD").
 			WithRemedy("download the archive again")
 	}
+	if err := checkLists(f, data); err != nil {
+		return err
+	}
 	list := objects(data)
 	switch kind := m[1]; {
 	case kind == "tweet" || kind == "tweets" || kind == "community_tweet":
@@ -139,7 +142,7 @@ func (in *input) mastodon(f file, o object) {
 			continue
 		}
 		note := a.object("object")
-		text := prose.HTMLText(note.str("content"), false)
+		text, _ := prose.HTMLText(note.str("content"), false)
 		m := message{place: place, id: note.str("id"), subject: note.str("summary")}
 		m.time, _ = prose.ParseTime(cmp.Or(note.str("published"), a.str("published")))
 		if to := mastodonMentions.FindString(text); to != "" && note.str("inReplyTo") != "" {

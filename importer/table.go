@@ -53,6 +53,9 @@ func pick(columns []string, wanted string) int {
 	return -1
 }
 
+// maxCells bounds the cells that begin in one line of a table.
+const maxCells = 100_000
+
 // table imports CSV or TSV whose first row names the columns.
 func (in *input) table(f file, text string) error {
 	if !strings.Contains(text, "\n") {
@@ -70,6 +73,13 @@ func (in *input) table(f file, text string) error {
 	}
 	if comma == '"' || comma == '\r' || comma == '\n' || comma == 0xfffd {
 		comma = ','
+	}
+	number := skipped
+	for line := range strings.SplitSeq(text, "\n") { // csv.Reader has no limit
+		if number++; strings.Count(line, string(comma)) > maxCells {
+			return bad(fault.TooLarge, f.name, fmt.Sprintf("line %d", number), "has too many cells").
+				WithLimit("%d", maxCells).WithRemedy("export a table with fewer columns")
+		}
 	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
@@ -209,6 +219,9 @@ func (in *input) jsonl(f file, text string) error {
 
 func (in *input) jsonLine(f file, place string, number int, line string) error {
 	field := fmt.Sprintf("line %d", number)
+	if err := checkLists(f, []byte(line)); err != nil {
+		return err
+	}
 	if line[0] == '[' && number == 1 && jsonValid(line) {
 		return in.jsonList(f, []byte(line))
 	}

@@ -227,12 +227,11 @@ type Entry struct {
 // complete is false if there are more messages.
 func Parse(text string, limit int) (entries []Entry, complete bool) {
 	var stamps []stamp
-	var more []string // lines that continue the last entry
+	var more strings.Builder // lines that continue the last entry
 	flush := func() {
-		if len(more) > 0 {
-			last := &entries[len(entries)-1]
-			last.Text += "\n" + strings.Join(more, "\n")
-			more = more[:0]
+		if more.Len() > 0 {
+			entries[len(entries)-1].Text += more.String()
+			more.Reset()
 		}
 	}
 	number := 0
@@ -242,7 +241,8 @@ func Parse(text string, limit int) (entries []Entry, complete bool) {
 		s, rest, ok := parseStamp(line)
 		if !ok {
 			if len(entries) > 0 {
-				more = append(more, line)
+				more.WriteByte('\n')
+				more.WriteString(line)
 			}
 			continue
 		}
