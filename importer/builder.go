@@ -154,7 +154,7 @@ func (b *builder) add(m message) {
 		b.leave("has no text", m.place)
 		return
 	case len(m.text) > b.lim.Text:
-		b.leaveFault(bad(fault.TooLarge, m.place, "", "the text is too long").WithLimit("%d bytes", b.lim.Text).
+		b.leaveFault(fault.New(fault.TooLarge, m.place, "", "the text is too long").WithLimit("%d bytes", b.lim.Text).
 			WithRemedy("split it into several files"), m.place)
 		return
 	case len(b.messages) >= b.lim.Messages || b.bytes+int64(len(m.text)) > allTexts:
@@ -208,7 +208,7 @@ func (b *builder) result(o Options, name string) (Result, error) {
 		if b.first != nil {
 			return r, b.first
 		}
-		f := bad(fault.Missing, name, "", "holds no text").WithRemedy("add at least one text")
+		f := fault.New(fault.Missing, name, "", "holds no text").WithRemedy("add at least one text")
 		if len(r.LeftOut) > 0 {
 			f.Detail = "holds no text that can be imported: " + r.LeftOut[0].Reason
 		}
@@ -250,7 +250,7 @@ func (b *builder) checkNames(senders []*known, me []string, place string) error 
 	if len(absent) == len(me) && slices.ContainsFunc(b.messages, func(m message) bool {
 		return m.sender != (person{}) && len(b.certain[m.conversation]) == 0
 	}) {
-		return bad(fault.Missing, place, "", "no sender is named %s", fault.Quote(strings.Join(me, ", "))).
+		return fault.New(fault.Missing, place, "", "no sender is named %s", fault.Quote(strings.Join(me, ", "))).
 			WithRemedy("use one of: %s", labels(list(senders)))
 	}
 	for _, name := range absent {

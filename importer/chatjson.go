@@ -99,7 +99,7 @@ func checkLists(f file, data []byte) error {
 			counts = counts[:len(counts)-1]
 		case c == ',':
 			if counts[len(counts)-1]++; counts[len(counts)-1] > maxElements {
-				return bad(fault.TooLarge, f.name, "", "a list has too many elements").WithLimit("%d", maxElements).
+				return fault.New(fault.TooLarge, f.name, "", "a list has too many elements").WithLimit("%d", maxElements).
 					WithRemedy("split the file into several files")
 			}
 		}
@@ -111,7 +111,7 @@ func checkLists(f file, data []byte) error {
 func (in *input) json(f file, text string) error {
 	data := []byte(strings.TrimSpace(text))
 	if len(data) == 0 {
-		return bad(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
+		return fault.New(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
 	}
 	if !json.Valid(data) {
 		if first, rest, ok := strings.Cut(string(data), "\n"); ok && jsonValid(first) &&
@@ -124,7 +124,7 @@ func (in *input) json(f file, text string) error {
 		if e, ok := err.(*json.SyntaxError); ok {
 			line += bytes.Count(data[:min(int(e.Offset), len(data))], []byte("\n"))
 		}
-		return bad(fault.Malformed, f.name, fmt.Sprintf("line %d", line), "is not valid JSON").WithCause(err).
+		return fault.New(fault.Malformed, f.name, fmt.Sprintf("line %d", line), "is not valid JSON").WithCause(err).
 			WithRemedy("export the file again")
 	}
 	if err := checkLists(f, data); err != nil {
@@ -153,7 +153,7 @@ func (in *input) unknownJSON(f file) error {
 		in.leave("not a known kind of JSON", f.name)
 		return nil
 	}
-	return bad(fault.Unsupported, f.name, "", "is not a known kind of JSON").
+	return fault.New(fault.Unsupported, f.name, "", "is not a known kind of JSON").
 		WithRemedy(`use a list of {"text": "…"}, or name the key of the texts with --text-column`)
 }
 

@@ -49,7 +49,7 @@ func (in *input) file(f file) error {
 	ext := f.ext()
 	if reason, ok := refused[ext]; ok {
 		what, remedy, _ := strings.Cut(reason, "; ")
-		return bad(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
+		return fault.New(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
 	}
 	if !in.single || f.archived {
 		if !textFormats[ext] && !inMailFolder(f) {
@@ -63,14 +63,14 @@ func (in *input) file(f file) error {
 	}
 	switch {
 	case len(head) == 0:
-		return bad(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
+		return fault.New(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
 	case bytes.HasPrefix(head, []byte("%PDF-")):
 		what, remedy, _ := strings.Cut(refused[".pdf"], "; ")
-		return bad(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
+		return fault.New(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return in.zipped(f)
 	case ext == ".zip" || ext == ".docx" || ext == ".odt":
-		return bad(fault.Malformed, f.name, "", "is not a complete zip archive").
+		return fault.New(fault.Malformed, f.name, "", "is not a complete zip archive").
 			WithRemedy("download or export it again")
 	case isMailbox(head):
 		return in.mbox(f)
@@ -83,7 +83,7 @@ func (in *input) file(f file) error {
 	case ext == ".eml" || ext == ".emlx", inMailFolder(f) && isMail(data):
 		return in.eml(f, data)
 	case ext == ".mbox" || ext == ".mbx":
-		return bad(fault.Malformed, f.name, "line 1", "is not a mailbox: a line such as "+
+		return fault.New(fault.Malformed, f.name, "line 1", "is not a mailbox: a line such as "+
 			`"From ann@example.org Fri May 17 12:00:00 2024" is expected`).WithRemedy("export the mailbox again")
 	}
 	text, ok := prose.Decode(data)
@@ -92,7 +92,7 @@ func (in *input) file(f file) error {
 			in.leave("not a text format", f.name)
 			return nil
 		}
-		return bad(fault.Unsupported, f.name, "", "the file is not a text").
+		return fault.New(fault.Unsupported, f.name, "", "the file is not a text").
 			WithRemedy("use a format of docs/texts.md, such as .txt, .csv, .jsonl, .mbox, .docx or .zip")
 	}
 	return in.text(f, data, text)
@@ -140,7 +140,7 @@ func (in *input) text(f file, data []byte, text string) error {
 		return in.html(f, data)
 	}
 	if isUnknownChat(text) {
-		return bad(fault.Unsupported, f.name, "", "looks like a chat of several people, in a format that is not read").
+		return fault.New(fault.Unsupported, f.name, "", "looks like a chat of several people, in a format that is not read").
 			WithRemedy("save it as CSV with the columns sender, time and text")
 	}
 	in.plain(f, text)

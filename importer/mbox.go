@@ -104,7 +104,7 @@ func (in *input) eml(f file, data []byte) error {
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if !mail.HeaderLine.Match(data) {
-		return bad(fault.Malformed, f.name, "line 1", "is not a mail: a header field is expected").
+		return fault.New(fault.Malformed, f.name, "line 1", "is not a mail: a header field is expected").
 			WithRemedy("save the message as .eml again")
 	}
 	in.mail(f.name, data)

@@ -28,7 +28,7 @@ func (in *input) zipped(f file) error {
 		}
 	}
 	if f.ext() == ".docx" || f.ext() == ".odt" {
-		return bad(fault.Malformed, f.name, "", "the document has no text part").
+		return fault.New(fault.Malformed, f.name, "", "the document has no text part").
 			WithRemedy("open it in a word processor and save it again")
 	}
 	return in.archive(f)
@@ -49,7 +49,7 @@ func (in *input) document(f file, z *zip.File, read func(*xmlReader, *strings.Bu
 		if fault.KindOf(err) != "" {
 			return err
 		}
-		return bad(fault.Malformed, f.name, "", "the document cannot be read").WithCause(err).
+		return fault.New(fault.Malformed, f.name, "", "the document cannot be read").WithCause(err).
 			WithRemedy("open it in a word processor and save it again")
 	}
 	in.add(message{place: f.name, text: prose.Squeeze(b.String()), time: f.modified})

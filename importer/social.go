@@ -20,11 +20,11 @@ var ytd = regexp.MustCompile(`\A\s*window\.YTD\.(\w+)\.part\d+\s*=\s*`)
 func (in *input) twitter(f file, text string) error {
 	m := ytd.FindStringSubmatch(text)
 	if m == nil {
-		return bad(fault.Malformed, f.name, "", "is not a file of a Twitter archive")
+		return fault.New(fault.Malformed, f.name, "", "is not a file of a Twitter archive")
 	}
 	data := []byte(strings.TrimRight(strings.TrimSpace(text[len(m[0]):]), ";"))
 	if !json.Valid(data) {
-		return bad(fault.Malformed, f.name, "", "is not valid JSON behind window.YTD").
+		return fault.New(fault.Malformed, f.name, "", "is not valid JSON behind window.YTD").
 			WithRemedy("download the archive again")
 	}
 	if err := checkLists(f, data); err != nil {

@@ -77,7 +77,7 @@ func (in *input) table(f file, text string) error {
 	number := skipped
 	for line := range strings.SplitSeq(text, "\n") { // csv.Reader has no limit
 		if number++; strings.Count(line, string(comma)) > maxCells {
-			return bad(fault.TooLarge, f.name, fmt.Sprintf("line %d", number), "has too many cells").
+			return fault.New(fault.TooLarge, f.name, fmt.Sprintf("line %d", number), "has too many cells").
 				WithLimit("%d", maxCells).WithRemedy("export a table with fewer columns")
 		}
 	}
@@ -85,10 +85,10 @@ func (in *input) table(f file, text string) error {
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
 	header, err := r.Read()
 	if err == io.EOF {
-		return bad(fault.Missing, f.name, "", "holds no row").WithRemedy("add a row with the names of the columns")
+		return fault.New(fault.Missing, f.name, "", "holds no row").WithRemedy("add a row with the names of the columns")
 	}
 	if err != nil {
-		return bad(fault.Malformed, f.name, "line 1", "cannot be read").WithCause(err)
+		return fault.New(fault.Malformed, f.name, "line 1", "cannot be read").WithCause(err)
 	}
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
@@ -98,10 +98,10 @@ func (in *input) table(f file, text string) error {
 	if column < 0 {
 		shown := prose.OneLine(strings.Join(header, ", "), 200)
 		if in.o.TextColumn != "" {
-			return bad(fault.Missing, f.name, "", "no column is named %s", fault.Quote(in.o.TextColumn)).
+			return fault.New(fault.Missing, f.name, "", "no column is named %s", fault.Quote(in.o.TextColumn)).
 				WithRemedy("use one of: %s", shown)
 		}
-		return bad(fault.Missing, f.name, "", "no column is named text").
+		return fault.New(fault.Missing, f.name, "", "no column is named text").
 			WithRemedy("name the column of the texts with --text-column NAME; the columns are: %s", shown)
 	}
 	rows := 0
@@ -124,7 +124,7 @@ func (in *input) table(f file, text string) error {
 		}
 		place := fmt.Sprintf("%s: line %d", f.name, line)
 		if rows++; rows > in.lim.Messages {
-			return bad(fault.TooLarge, f.name, "", "the table has too many rows").WithLimit("%d", in.lim.Messages).
+			return fault.New(fault.TooLarge, f.name, "", "the table has too many rows").WithLimit("%d", in.lim.Messages).
 				WithRemedy("split it into several files")
 		}
 		if len(row) > len(header) {
@@ -227,7 +227,7 @@ func (in *input) jsonLine(f file, place string, number int, line string) error {
 	}
 	var o object
 	if err := json.Unmarshal([]byte(line), &o); err != nil || o == nil {
-		f := bad(fault.Malformed, f.name, field, "is not an item in JSON").
+		f := fault.New(fault.Malformed, f.name, field, "is not an item in JSON").
 			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}`)
 		if err != nil {
 			f = f.WithCause(err)
@@ -265,7 +265,7 @@ func (in *input) itemKey(o object) string {
 func (in *input) jsonItem(f file, place string, o object, raw []byte) error {
 	key := in.itemKey(o)
 	if key == "" {
-		return bad(fault.Missing, f.name, strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": "), "has no text").
+		return fault.New(fault.Missing, f.name, strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": "), "has no text").
 			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}, ` +
 				`or name the key of the texts with --text-column`)
 	}

@@ -163,7 +163,7 @@ func (a *app) dryRun(path string, flags importFlags) error {
 	}
 	if a.JSON {
 		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "import", "method": "import",
-			"result": r})
+			"texts": len(r.Items), "result": r})
 	}
 	w := a.stdout
 	if len(r.Senders) > 0 {

@@ -5,6 +5,7 @@ package mail
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"mime"
 	"net/mail"
 	"regexp"
@@ -248,9 +249,8 @@ func looseQuoted(data []byte) []byte {
 				break
 			}
 			if i+2 < len(line) {
-				hi, lo := hexDigit(line[i+1]), hexDigit(line[i+2])
-				if hi >= 0 && lo >= 0 {
-					out = append(out, byte(hi<<4|lo))
+				if decoded, err := hex.AppendDecode(out, line[i+1:i+3]); err == nil {
+					out = decoded
 					i += 2
 					continue
 				}
@@ -263,18 +263,6 @@ func looseQuoted(data []byte) []byte {
 		data = rest
 	}
 	return out
-}
-
-func hexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	}
-	return -1
 }
 
 // mailReader reads the text of a mail.

@@ -2,6 +2,7 @@ package prose
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,8 @@ var (
 )
 
 // queries are the languages of code blocks that programs fill in: they are no words of the person.
-var queries = setOf("dataview", "dataviewjs", "query", "tasks", "templater", "button", "mermaid", "meta-bind", "chart",
-	"tracker", "excalidraw", "kanban")
+var queries = []string{"dataview", "dataviewjs", "query", "tasks", "templater", "button", "mermaid", "meta-bind", "chart",
+	"tracker", "excalidraw", "kanban"}
 
 // PlainMarkdown makes plain words of links, checkboxes and the marks of Obsidian. Other Markdown
 // stays as written. Code blocks are unchanged, except queries, which go.
@@ -60,7 +61,7 @@ func PlainMarkdown(s string) string {
 			fence = mark
 			language := strings.ToLower(strings.TrimSpace(strings.TrimLeft(trimmed, "`~")))
 			language, _, _ = strings.Cut(language, " ")
-			if drop = queries[language]; !drop {
+			if drop = slices.Contains(queries, language); !drop {
 				write(&out, line)
 			}
 		case fence != "":
@@ -145,12 +146,4 @@ func FrontMatter(s string) ([]history.Field, string) {
 		return fields, body
 	}
 	return nil, s
-}
-
-func setOf(words ...string) map[string]bool {
-	out := map[string]bool{}
-	for _, w := range words {
-		out[w] = true
-	}
-	return out
 }
