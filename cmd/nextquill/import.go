@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"nextquill/cmd/nextquill/internal/ui"
 	"nextquill/core/fault"
 	"nextquill/core/history"
 	"nextquill/importer"
@@ -29,6 +29,10 @@ func importFiles(path string, flags importFlags) (importer.Result, error) {
 	}
 	if info.IsDir() {
 		return importer.ReadFS(os.DirFS(path), path, options)
+	}
+	if !info.Mode().IsRegular() {
+		return importer.Result{}, fault.New(fault.Unsupported, path, "", "is not a file or a folder").
+			WithRemedy("save its content to a file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -158,7 +162,8 @@ func (a *app) dryRun(path string, flags importFlags) error {
 		return err
 	}
 	if a.JSON {
-		return json.NewEncoder(a.stdout).Encode(r)
+		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "import", "method": "import",
+			"texts": len(r.Items), "result": r})
 	}
 	w := a.stdout
 	if len(r.Senders) > 0 {
@@ -170,7 +175,7 @@ func (a *app) dryRun(path string, flags importFlags) error {
 	if len(r.Items) > 0 {
 		fmt.Fprintf(w, "Imported: %s%s\n", count(len(r.Items), "text"), period(r.From, r.To))
 	}
-	for _, i := range samples3(len(r.Items)) {
+	for _, i := range sampleIndices(len(r.Items)) {
 		it := r.Items[i]
 		fmt.Fprintf(w, "  %s%s\n", day(it.Time), oneSample(short(it.Text)))
 	}
@@ -196,8 +201,8 @@ func printLeftOut(w io.Writer, title string, list []importer.LeftOut) {
 	}
 }
 
-// samples3 are the indices of the first, the middle and the last of n texts.
-func samples3(n int) []int {
+// sampleIndices are the indices of the first, the middle and the last of n texts.
+func sampleIndices(n int) []int {
 	switch {
 	case n == 0:
 		return nil

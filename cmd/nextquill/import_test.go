@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,22 @@ func TestDryRun(t *testing.T) {
 	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", writeChat(t), "--dry-run")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	requireLines(t, r.stdout, "say which sender is you with --me")
+	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", writeChat(t), "--me", "Jan", "--dry-run",
+		"--json")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	var event struct {
+		Event  string
+		Texts  int
+		Result struct {
+			Senders []struct{ Name string }
+			LeftOut []struct{ Count int } `json:"left_out"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &event))
+	require.Equal(t, "result", event.Event)
+	require.Equal(t, 3, event.Texts)
+	require.Equal(t, "Jan", event.Result.Senders[0].Name)
+	require.Equal(t, 2, event.Result.LeftOut[0].Count)
 	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--dry-run")
 	require.Equal(t, exitFault, r.code)
 }

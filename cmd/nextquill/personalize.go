@@ -49,6 +49,7 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 			WithRemedy("set a file or folder, such as --history posts.jsonl; for the sample writer use `nextquill run`")
 	}
 	if c.DryRun {
+		a.globals = c.globals
 		return a.dryRun(c.History, c.importFlags)
 	}
 	items, err := a.readTexts(c.History, c.importFlags)

@@ -45,6 +45,7 @@ Without --history it uses the sample writer: Ambrose Bierce, The Devil's Diction
 
 func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.DryRun {
+		a.globals = c.globals
 		return a.dryRun(c.History, c.importFlags)
 	}
 	if c.Get {
