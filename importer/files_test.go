@@ -78,7 +78,7 @@ func TestParagraphs(t *testing.T) {
 // TestImperfectFiles: what a file lacks costs one row, time or field, not the import, and the
 // result names the place.
 func TestImperfectFiles(t *testing.T) {
-	const noTime = "the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z"
+	const noTime = "the time is not understood; the text is imported without it; write it as 2024-05-17T12:00:00Z"
 	for _, c := range []struct {
 		name, file, content string
 		texts               []string
