@@ -99,7 +99,8 @@ func checkLists(f file, data []byte) error {
 			counts = counts[:len(counts)-1]
 		case c == ',':
 			if counts[len(counts)-1]++; counts[len(counts)-1] > maxElements {
-				return fault.New(fault.TooLarge, f.name, "", "a list has too many elements").WithLimit("%d", maxElements).
+				return fault.New(fault.TooLarge, f.name, "", "a list has too many elements").
+					WithLimit("%d", maxElements).
 					WithRemedy("split the file into several files")
 			}
 		}

@@ -140,7 +140,8 @@ func (in *input) text(f file, data []byte, text string) error {
 		return in.html(f, data)
 	}
 	if isUnknownChat(text) {
-		return fault.New(fault.Unsupported, f.name, "", "looks like a chat of several people, in a format that is not read").
+		return fault.New(fault.Unsupported, f.name, "",
+			"looks like a chat of several people, in a format that is not read").
 			WithRemedy("save it as CSV with the columns sender, time and text")
 	}
 	in.plain(f, text)

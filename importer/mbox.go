@@ -20,7 +20,7 @@ var fromLine = regexp.MustCompile(
 	`^From (?:\S+ .*|- ?|\S+ ?)?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .*|\d{4}-\d\d-\d\d[ T])\d{1,2}:\d{2}`,
 )
 
-// isMailbox recognizes a mailbox by its first bytes: a line as before a message, and a header field.
+// isMailbox recognizes a mailbox by its first bytes: the line before a message, and a header field.
 func isMailbox(head []byte) bool {
 	line, next, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
 	return fromLine.Match(line) && (mail.HeaderLine.Match(next) || len(next) == 0)

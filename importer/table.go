@@ -85,7 +85,8 @@ func (in *input) table(f file, text string) error {
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
 	header, err := r.Read()
 	if err == io.EOF {
-		return fault.New(fault.Missing, f.name, "", "holds no row").WithRemedy("add a row with the names of the columns")
+		return fault.New(fault.Missing, f.name, "", "holds no row").
+			WithRemedy("add a row with the names of the columns")
 	}
 	if err != nil {
 		return fault.New(fault.Malformed, f.name, "line 1", "cannot be read").WithCause(err)
@@ -124,7 +125,8 @@ func (in *input) table(f file, text string) error {
 		}
 		place := fmt.Sprintf("%s: line %d", f.name, line)
 		if rows++; rows > in.lim.Messages {
-			return fault.New(fault.TooLarge, f.name, "", "the table has too many rows").WithLimit("%d", in.lim.Messages).
+			return fault.New(fault.TooLarge, f.name, "", "the table has too many rows").
+				WithLimit("%d", in.lim.Messages).
 				WithRemedy("split it into several files")
 		}
 		if len(row) > len(header) {
@@ -265,7 +267,8 @@ func (in *input) itemKey(o object) string {
 func (in *input) jsonItem(f file, place string, o object, raw []byte) error {
 	key := in.itemKey(o)
 	if key == "" {
-		return fault.New(fault.Missing, f.name, strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": "), "has no text").
+		where := strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": ")
+		return fault.New(fault.Missing, f.name, where, "has no text").
 			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}, ` +
 				`or name the key of the texts with --text-column`)
 	}

@@ -58,9 +58,11 @@ func dayFirst(s string) (time.Time, bool) {
 		m, _ := strconv.Atoi(month)
 		switch {
 		case d > 12:
-			layouts = []string{"2/1/2006 15:04:05", "2/1/2006 15:04", "2/1/2006 3:04:05 PM", "2/1/2006 3:04 PM", "2/1/2006"}
+			layouts = []string{"2/1/2006 15:04:05", "2/1/2006 15:04", "2/1/2006 3:04:05 PM", "2/1/2006 3:04 PM",
+				"2/1/2006"}
 		case m > 12 || d == m:
-			layouts = []string{"1/2/2006 15:04:05", "1/2/2006 15:04", "1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM", "1/2/2006"}
+			layouts = []string{"1/2/2006 15:04:05", "1/2/2006 15:04", "1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM",
+				"1/2/2006"}
 		default:
 			return time.Time{}, false // the order is unknown
 		}

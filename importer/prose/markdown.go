@@ -36,8 +36,8 @@ var (
 )
 
 // queries are the languages of code blocks that programs fill in: they are no words of the person.
-var queries = []string{"dataview", "dataviewjs", "query", "tasks", "templater", "button", "mermaid", "meta-bind", "chart",
-	"tracker", "excalidraw", "kanban"}
+var queries = []string{"dataview", "dataviewjs", "query", "tasks", "templater", "button", "mermaid", "meta-bind",
+	"chart", "tracker", "excalidraw", "kanban"}
 
 // PlainMarkdown makes plain words of links, checkboxes and the marks of Obsidian. Other Markdown
 // stays as written. Code blocks are unchanged, except queries, which go.

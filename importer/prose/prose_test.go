@@ -27,6 +27,8 @@ func TestDateInName(t *testing.T) {
 
 func TestFrontMatter(t *testing.T) {
 	title := []history.Field{{Name: "title", Value: "x"}}
+	long := "---\ntitle: x\n" + strings.Repeat("\n", maxHeadLines) + "---\n"
+	bomb := "+++\na = " + strings.Repeat("[", 100_000) + "\n+++\n"
 	for name, c := range map[string]struct {
 		in     string
 		fields []history.Field
@@ -42,9 +44,9 @@ func TestFrontMatter(t *testing.T) {
 		"rule":         {"---\nOne.\n---\nTwo.", nil, "---\nOne.\n---\nTwo."},
 		"no head":      {"Body.", nil, "Body."},
 		"nothing":      {"\n", nil, "\n"},
-		"too long":     {"---\ntitle: x\n" + strings.Repeat("\n", maxHeadLines) + "---\n", nil, "---\ntitle: x\n" + strings.Repeat("\n", maxHeadLines) + "---\n"},
+		"too long":     {long, nil, long},
 		"alias":        {"---\na: &x [b]\nc: *x\n---\n", []history.Field{{Name: "a", Value: "b"}, {Name: "c"}}, ""},
-		"bomb of TOML": {"+++\na = " + strings.Repeat("[", 100_000) + "\n+++\n", nil, "+++\na = " + strings.Repeat("[", 100_000) + "\n+++\n"},
+		"bomb of TOML": {bomb, nil, bomb},
 	} {
 		fields, body := FrontMatter(c.in)
 		require.Equal(t, c.fields, fields, name)
@@ -54,7 +56,8 @@ func TestFrontMatter(t *testing.T) {
 
 // TestLocalTimesInTOML: a time without a zone does not get that of the machine.
 func TestLocalTimesInTOML(t *testing.T) {
-	fields, _ := FrontMatter("+++\na = 2024-05-17T00:00:00\nb = 2024-05-17\nc = 2024-05-17T12:00:00+02:00\nd = 12:30:00\n+++\n")
+	fields, _ := FrontMatter("+++\na = 2024-05-17T00:00:00\nb = 2024-05-17\n" +
+		"c = 2024-05-17T12:00:00+02:00\nd = 12:30:00\n+++\n")
 	require.Equal(t, []history.Field{{Name: "a", Value: "2024-05-17T00:00:00"}, {Name: "b", Value: "2024-05-17"},
 		{Name: "c", Value: "2024-05-17T12:00:00+02:00"}, {Name: "d", Value: "12:30:00"}}, fields)
 }
