@@ -50,8 +50,10 @@ func TestEqualIDs(t *testing.T) {
 // TestRepliesAcrossFiles: the message before, in a file that is older, is not answered.
 func TestRepliesAcrossFiles(t *testing.T) {
 	r := readFolder(t, map[string]string{
-		"inbox/x/message_1.json": `{"participants":[],"messages":[{"sender_name":"B","timestamp_ms":1711360800000,"content":"new"}]}`,
-		"inbox/x/message_2.json": `{"participants":[],"messages":[{"sender_name":"A","timestamp_ms":1611360800000,"content":"old"}]}`,
+		"inbox/x/message_1.json": `{"participants":[],` +
+			`"messages":[{"sender_name":"B","timestamp_ms":1711360800000,"content":"new"}]}`,
+		"inbox/x/message_2.json": `{"participants":[],` +
+			`"messages":[{"sender_name":"A","timestamp_ms":1611360800000,"content":"old"}]}`,
 	}, me("A"))
 	require.Equal(t, []string{"old"}, texts(r))
 	require.Empty(t, field(r.Items[0], "in reply to"))

@@ -49,8 +49,8 @@ func (b *hostPage) cancel(t *testing.T) {
 	b.requireNothingLeft(t)
 }
 
-// lostDevice matches what Firefox prints if a pipeline is created on a lost device. The device can be
-// lost before the host is told.
+// lostDevice matches what Firefox prints if a pipeline is created on a lost device. The device can
+// be lost before the host is told.
 var lostDevice = regexp.MustCompile(`Parent device is lost`)
 
 func (b *hostPage) deviceLost(t *testing.T) {
