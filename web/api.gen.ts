@@ -13,9 +13,17 @@ export type Base = "auto" | "f32" | "f16" | "q8" | "q4";
 export type Decay = "cosine" | "linear" | "constant";
 
 /** The training objectives, the default first. */
-export type Preset = "nextquill" | "contextsft" | "dce" | "mce" | "mce-dce" | "nextquill-code" | "sft";
+export type Preset =
+  | "nextquill"
+  | "contextsft"
+  | "dce"
+  | "mce"
+  | "mce-dce"
+  | "nextquill-code"
+  | "quill"
+  | "sft";
 
-export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "sft"];
+export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "quill", "sft"];
 
 /** How the items of a prompt are retrieved. */
 export type RetrievalKind = "latest" | "bm25";
@@ -97,6 +105,13 @@ export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
   "nextquill-code": [
     {
       "preset": "nextquill-code",
+      "out": "adapter",
+      "from": true
+    }
+  ],
+  "quill": [
+    {
+      "preset": "quill",
       "out": "adapter",
       "from": true
     }
@@ -583,6 +598,11 @@ export interface ObjectiveOptions {
   epsilon: number;
   /** α, factor of L_p */
   alpha: number;
+  /**
+   * This is β, the share of the branch without history in L_n: the cross-entropy of a token is
+   * (1 − β)·CE(z^h, y) + β·CE(z^0, y). 0 trains the branch with history only, ½ both alike.
+   */
+  erased?: number | undefined;
   /** NTPWeighted and AlignWeighted weight L_n and L_p by ω; otherwise the weight is 1. */
   ntp_weighted: boolean;
   align_weighted: boolean;

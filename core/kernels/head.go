@@ -37,17 +37,26 @@ func HeadReduce(dual bool, c0, cols, stride int, z, targets, state *gpu.Tensor, 
 	}
 }
 
+// HeadGradSpec holds the parameters of HeadGrad.
+type HeadGradSpec struct {
+	Dual bool
+	// Counterfactual propagates the gradient of L_p to the rows without history.
+	Counterfactual bool
+	// Erased is β, the share of CE(z^0, y) in the cross-entropy of L_n. It needs Dual.
+	Erased float32
+}
+
 // HeadGrad records replacing the logits z [head rows, stride] of the columns c0 to c0+cols by the
 // gradient of the objective. coef [R, 2] holds the factors of CE(z^h, y) and CE(z^h−z^0, y).
-// Columns from cols up to the next multiple of 4 become 0. Without counterfactual the rows without
-// history become 0. state is complete.
-func HeadGrad(dual bool, c0, cols, stride int, counterfactual bool, z, targets, state, coef *gpu.Tensor) gpu.Dispatch {
+// Columns from cols up to the next multiple of 4 become 0. state is complete.
+func HeadGrad(s HeadGradSpec, c0, cols, stride int, z, targets, state, coef *gpu.Tensor) gpu.Dispatch {
 	checkHead(cols, stride)
 	quarter := ceilDiv(ceilDiv(cols, 4), 4)
 	return gpu.Dispatch{
-		Program: program("head_grad", wgsl.Values{"DUAL": wgsl.Bool(dual), "COUNTERFACTUAL": wgsl.Bool(counterfactual)},
-			gpu.WriteStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage),
-		Shape:  gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4)},
+		Program: program("head_grad", wgsl.Values{
+			"DUAL": wgsl.Bool(s.Dual), "COUNTERFACTUAL": wgsl.Bool(s.Counterfactual), "ERASED": wgsl.Bool(s.Erased != 0),
+		}, gpu.WriteStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage),
+		Shape:  gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4), gpu.F(s.Erased)},
 		Args:   []*gpu.Tensor{z, targets, state, coef},
 		Groups: func(r *gpu.Replay) [3]uint32 { return linearGroups(PerResponse.Count(r)*quarter, 64) },
 		Flops:  func(r *gpu.Replay) float64 { return 20 * float64(PerHeadRow.Count(r)*cols) },

@@ -58,7 +58,7 @@ func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossT
 	})
 	p.plan.Add(kernels.TokenStats(dual, t.state, t.tokens))
 	p.plan.Add(kernels.TokenWeights(weightSpec(o, dual), p.in.expert, t.tokens))
-	p.plan.Add(kernels.WeightSums(float32(o.Delta), t.tokens, t.sums))
+	p.plan.Add(kernels.WeightSums(float32(o.Delta), erasedShare(o, dual), t.tokens, t.sums))
 	p.plan.Add(kernels.LossCoefs(kernels.CoefSpec{Dual: dual, Alpha: float32(o.Alpha)}, t.tokens, t.sums, t.coef))
 }
 
@@ -72,8 +72,8 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 		if z == nil {
 			z = p.logits(cols, hs, w)
 		}
-		grad := o.CounterfactualGrad
-		p.plan.Add(kernels.HeadGrad(dual, c0, cols, p.headStride(), grad, z, p.in.targets, t.state, t.coef))
+		grad := kernels.HeadGradSpec{Dual: dual, Counterfactual: o.CounterfactualGrad, Erased: erasedShare(o, dual)}
+		p.plan.Add(kernels.HeadGrad(grad, c0, cols, p.headStride(), z, p.in.targets, t.state, t.coef))
 		spec := kernels.LinearSpec{
 			Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0,
 			Format: p.m.head.format,
@@ -86,6 +86,14 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 		}
 	})
 	return dhs
+}
+
+// erasedShare is β in the loss of a step with these branches.
+func erasedShare(o causal.Options, dual bool) float32 {
+	if !dual {
+		return 0
+	}
+	return float32(o.Erased)
 }
 
 // weightSpec translates the objective's token weights for the kernel.

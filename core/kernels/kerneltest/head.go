@@ -41,26 +41,32 @@ func HeadReduceRef(dual bool, vocab int, logits []float32, targets []uint32, sta
 
 // HeadGradRef is HeadGrad over the complete vocabulary on the CPU. It replaces logits [head rows,
 // vocab] by their gradient.
-func HeadGradRef(dual bool, vocab int, counterfactual bool, logits []float32, targets []uint32, coef []float32) {
-	n := len(targets)
+func HeadGradRef(s kernels.HeadGradSpec, vocab int, logits []float32, targets []uint32, coef []float32) {
+	n, dual, beta := len(targets), s.Dual, float64(s.Erased)
 	for r, y := range targets {
 		a, b, with := coef[2*r], coef[2*r+1], logits[r*vocab:(r+1)*vocab]
 		p := softmax64(with)
 		var without []float32
-		q := make([]float64, vocab)
+		q, p0 := make([]float64, vocab), make([]float64, vocab)
 		if dual {
 			without = logits[(r+n)*vocab : (r+n+1)*vocab]
+			p0 = softmax64(without)
+			p0[y]--
 			q = softmax64(minus(with, without))
 			q[y]--
 		}
 		p[y]--
 		for v := range vocab {
-			with[v] = float32(float64(a)*p[v] + float64(b)*q[v])
-			if dual {
-				without[v] = 0
+			with[v] = float32((1-beta)*float64(a)*p[v] + float64(b)*q[v])
+			if !dual {
+				continue
 			}
-			if dual && counterfactual {
-				without[v] = -float32(float64(b) * q[v])
+			without[v] = 0
+			if beta != 0 {
+				without[v] = float32(beta * float64(a) * p0[v])
+			}
+			if s.Counterfactual {
+				without[v] -= float32(float64(b) * q[v])
 			}
 		}
 	}
@@ -103,7 +109,7 @@ func softmax64(z []float32) []float64 {
 
 func headCase(c *Case) {
 	n, vocab, chunk, dual := c.Size("responses"), c.Size("vocab"), c.Size("chunk"), c.Flag("dual")
-	counterfactual := c.Flag("counterfactual")
+	spec := kernels.HeadGradSpec{Dual: dual, Counterfactual: c.Flag("counterfactual"), Erased: c.Param("erased")}
 	rows := n
 	if dual {
 		rows = 2 * n
@@ -122,7 +128,7 @@ func headCase(c *Case) {
 	state := c.Garbage("state", n*kernels.HeadStateWidth)
 	HeadReduceRef(dual, vocab, logits, ids, state.Host)
 	grad := append([]float32(nil), logits...)
-	HeadGradRef(dual, vocab, counterfactual, grad, ids, coef.Host)
+	HeadGradRef(spec, vocab, grad, ids, coef.Host)
 
 	stride := kernels.RowStride(min(chunk, vocab)) + 4 // more than the columns need
 	c.Record(kernels.HeadInit(dual, state.GPU))
@@ -138,8 +144,7 @@ func headCase(c *Case) {
 		b, _ := z.GPU.Handle()
 		c.ctx.WriteF32(b, 0, part)
 		c.Record(kernels.HeadReduce(dual, c0, cols, stride, z.GPU, targets, state.GPU, c.rowForm()))
-		grads = append(grads, kernels.HeadGrad(dual, c0, cols, stride, counterfactual, z.GPU, targets, state.GPU,
-			coef.GPU))
+		grads = append(grads, kernels.HeadGrad(spec, c0, cols, stride, z.GPU, targets, state.GPU, coef.GPU))
 		c.Expect(z, 5e-6)
 	}
 	c.Record(grads...)
