@@ -764,6 +764,16 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
   skipped: integer,
 });
 
+/**
+ * Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with history
+ * and z^0 those without. Steer 1 is the model as it is.
+ */
+export interface Point {
+  steer: number;
+  /** above 0 */
+  temperature: number;
+}
+
 /** EvaluateParams are the parameters of "evaluate": the loss on the held-out items. */
 export interface EvaluateParams {
   /**
@@ -789,7 +799,22 @@ export interface EvaluateParams {
   retrieval: Retrieval;
   /** This uses the prompts without history. */
   no_history?: boolean | undefined;
+  /** These are mixtures of the logits to score in the same pass, at most MaxPoints. */
+  points?: Point[] | undefined;
 }
+
+/** PointScore has the scores of one item's response at a Point. */
+export interface PointScore {
+  /** This is the log-probability of each token in nats, rounded to 1e-6. */
+  logp: number[];
+  /** This is the number of tokens that are the most likely ones. */
+  correct: number;
+}
+
+export const decodePointScore: Decoder<PointScore> = /* @__PURE__ */ record<PointScore>({
+  logp: /* @__PURE__ */ list(number),
+  correct: integer,
+});
 
 /** ItemLoss is the negative log-likelihood of one item's response. */
 export interface ItemLoss {
@@ -798,12 +823,15 @@ export interface ItemLoss {
   /** sum over its tokens */
   nats: number;
   tokens: number;
+  /** These are the scores at EvaluateParams.Points, in their order. */
+  points: PointScore[];
 }
 
 export const decodeItemLoss: Decoder<ItemLoss> = /* @__PURE__ */ record<ItemLoss>({
   item: integer,
   nats: number,
   tokens: integer,
+  points: /* @__PURE__ */ optional(/* @__PURE__ */ list(decodePointScore), []),
 });
 
 /** EvaluateResult is the loss on the held-out items. */

@@ -19,6 +19,10 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	if err := c.Decode(&p); err != nil {
 		return nil, err
 	}
+	points, err := newPointSpec(p.Points, p.NoHistory)
+	if err != nil {
+		return nil, err
+	}
 	var heldout dataset.Samples
 	prepare := func(d *dataset.Dataset, _ weights.Config) (n model.Needs, err error) {
 		if heldout, err = d.Samples(ctx, env.Pause, d.Train, len(d.Items), p.NoHistory); err != nil {
@@ -28,7 +32,7 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 			return n, fault.New(fault.Missing, "evaluate", "held-out items", "there are none").
 				WithRemedy("name a held-out file, or add more items")
 		}
-		return scoreNeeds(heldout.Samples, false), nil
+		return points.needs(heldout.Samples), nil
 	}
 	template := env.TrainedTemplate(ctx, p.Adapter, p.Template)
 	m, data, err := openInference(ctx, env, p.Inference, template, prepare)
@@ -36,14 +40,15 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return nil, err
 	}
 	defer m.Free()
-	records, err := score(ctx, env, m.Model, heldout.Samples, false, api.StageEvaluate)
+	records, err := points.score(ctx, env, m.Model, heldout.Samples, api.StageEvaluate)
 	if err != nil {
 		return nil, err
 	}
 	r := api.EvaluateResult{}
-	r.Loss, r.Tokens = train.Loss(records)
-	for i, tokens := range records {
-		one := api.ItemLoss{Item: heldout.Index[i] - data.Train, Tokens: len(tokens)}
+	r.Loss, r.Tokens = train.Loss(records.Tokens)
+	for i, tokens := range records.Tokens {
+		one := api.ItemLoss{Item: heldout.Index[i] - data.Train, Tokens: len(tokens),
+			Points: points.results(records.Points[i])}
 		for _, t := range tokens {
 			one.Nats -= float64(t.LogpWith)
 		}

@@ -120,9 +120,9 @@ func WeightSums(delta, erased float32, tokens, sums *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("weight_sums", wgsl.Values{"ERASED": wgsl.Bool(erased != 0)}, gpu.ReadStorage,
 			gpu.WriteStorage),
-		Shape: gpu.Shape{gpu.F(delta), gpu.F(erased)},
-		Args:    []*gpu.Tensor{tokens, sums},
-		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Shape:  gpu.Shape{gpu.F(delta), gpu.F(erased)},
+		Args:   []*gpu.Tensor{tokens, sums},
+		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
 	}
 }
 

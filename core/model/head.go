@@ -22,6 +22,8 @@ type lossTensors struct {
 	// logits are those of the forward pass when the vocabulary is one chunk: the backward pass
 	// reuses them. nil with more chunks.
 	logits *gpu.Tensor
+	// points and mixed are the mixtures of StepSpec.Points and their log-sum-exps; nil without.
+	points, mixed *gpu.Tensor
 }
 
 // chunks calls f for every chunk of the vocabulary: first column, columns, head weight.
@@ -47,11 +49,15 @@ func (p *pass) logits(cols int, hs, w *gpu.Tensor) *gpu.Tensor {
 
 // headForward records the head and the loss for the normalized hidden states hs [rows, hidden], in
 // the order of Packed.Order: token records, sums and the factors of the gradients.
-func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossTensors) {
+func (p *pass) headForward(spec StepSpec, hs *gpu.Tensor, t *lossTensors) {
+	o, dual := spec.Objective, spec.Dual
 	p.plan.Add(kernels.HeadInit(dual, t.state))
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
 		z := p.logits(cols, hs, w)
 		p.plan.Add(kernels.HeadReduce(dual, c0, cols, p.headStride(), z, p.in.targets, t.state, p.rowForm()))
+		if n := len(spec.Points); n > 0 {
+			p.plan.Add(kernels.HeadPoints(dual, n, c0, cols, p.headStride(), z, p.in.targets, t.points, t.mixed))
+		}
 		if cols == p.m.Config.VocabSize {
 			t.logits = z
 		}

@@ -72,6 +72,31 @@ func HeadGradRef(s kernels.HeadGradSpec, vocab int, logits []float32, targets []
 	}
 }
 
+// HeadPointsRef is HeadPoints over the complete vocabulary on the CPU.
+func HeadPointsRef(dual bool, vocab int, logits []float32, targets []uint32, points []kernels.Point, state []float32) {
+	n := len(targets)
+	for r, y := range targets {
+		with, without := logits[r*vocab:(r+1)*vocab], []float32(nil)
+		if dual {
+			without = logits[(r+n)*vocab : (r+n+1)*vocab]
+		}
+		for p, point := range points {
+			l := make([]float32, vocab)
+			for v := range l {
+				l[v] = with[v]
+				if dual {
+					s := float64(point.Steer)
+					l[v] = float32((1-s)*float64(without[v]) + s*float64(with[v]))
+				}
+				l[v] /= point.Temperature
+			}
+			at := state[(r*len(points)+p)*kernels.PointStateWidth:]
+			at[0], at[1] = peakAndSum(l)
+			at[2], at[3] = l[y], 0
+		}
+	}
+}
+
 func minus(a, b []float32) []float32 {
 	d := make([]float32, len(a))
 	for i := range d {
@@ -148,5 +173,39 @@ func headCase(c *Case) {
 		c.Expect(z, 5e-6)
 	}
 	c.Record(grads...)
+	c.Expect(state, 5e-6)
+}
+
+func headPointsCase(c *Case) {
+	n, vocab, chunk, dual := c.Size("responses"), c.Size("vocab"), c.Size("chunk"), c.Flag("dual")
+	points := []kernels.Point{
+		{Steer: 1, Temperature: 1}, {Steer: 0, Temperature: 1}, {Steer: .5, Temperature: .8},
+		{Steer: 2, Temperature: 1}, {Steer: -1, Temperature: 4},
+	}[:c.Size("points")]
+	rows := n
+	if dual {
+		rows = 2 * n
+	}
+	c.Dyn.Responses, c.Dyn.Rows = uint32(n), uint32(rows)
+	logits, ids := make([]float32, rows*vocab), make([]uint32, n)
+	for i := range logits {
+		logits[i] = float32(c.rng.NormFloat64()) * max(6, c.Param("scale"))
+	}
+	for i := range ids {
+		ids[i] = uint32(c.rng.IntN(vocab))
+	}
+	targets, spec := c.Words("targets", ids), c.Values("points", kernels.PointWords(points))
+	state := c.Garbage("state", n*len(points)*kernels.PointStateWidth)
+	HeadPointsRef(dual, vocab, logits, ids, points, state.Host)
+	stride := kernels.RowStride(min(chunk, vocab)) + 4 // more than the columns need
+	for c0 := 0; c0 < vocab; c0 += chunk {
+		cols := min(chunk, vocab-c0)
+		part := make([]float32, rows*stride)
+		for r := range rows {
+			copy(part[r*stride:r*stride+cols], logits[r*vocab+c0:])
+		}
+		z := c.Values("z", part)
+		c.Record(kernels.HeadPoints(dual, len(points), c0, cols, stride, z.GPU, targets, spec.GPU, state.GPU))
+	}
 	c.Expect(state, 5e-6)
 }
