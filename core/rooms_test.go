@@ -61,7 +61,7 @@ var layers = []struct{ name, imports string }{
 	// Methods.
 	{"dataset", "api blob causal chat fault history tokenizer weights"},
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
-	{"jobs", "api blob causal chat dataset engine fault generate history kernels model rpc tokenizer train weights"},
+	{"jobs", "api blob causal chat dataset engine fault generate gpu history kernels model rpc tokenizer train weights"},
 	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
 	{"method", "api blob causal fault history metric weights"},
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},

@@ -26,7 +26,7 @@ export type Preset =
 export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "quill", "sft"];
 
 /** How the items of a prompt are retrieved. */
-export type RetrievalKind = "latest" | "bm25";
+export type RetrievalKind = "latest" | "bm25" | "listed";
 
 /** How prompts are laid out. */
 export type Template = "plain" | "chat";
@@ -645,6 +645,12 @@ export interface Retrieval {
   /** This is the number of items in the prompt; 0 means 3. */
   k?: number | undefined;
   /**
+   * This is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best first.
+   * The query is the item that the prompt is for; "query" is that of "write" and of texts outside
+   * the history.
+   */
+  lists?: string | undefined;
+  /**
    * This limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
    * window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
    * tokens is shorter, down to half a window, and a text that does not fit after it continues in
@@ -759,6 +765,12 @@ export interface PersonalizeParams {
   /** folder of the model */
   model: string;
   source: Source;
+  /**
+   * These are blobs with the items of further writers to train on, at most MaxWriters, each with
+   * at least two items. The prompt for an item shows earlier items of the same writer only. The
+   * held-out items are those of Source.
+   */
+  writers?: string[] | undefined;
   /**
    * This is one of the Template constants. Empty means the template of the adapter in From,
    * else the model's chat template if it has one, else TemplatePlain. The adapter records it, and

@@ -29,6 +29,7 @@ const (
 	StageTrain    = "train"    // the steps follow, each with a StepEvent
 	StageEvaluate = "evaluate" // held-out items are scored
 	StageExplain  = "explain"  // the text is scored
+	StageEmbed    = "embed"    // texts are encoded
 	StageSteps    = "steps"    // bench: optimizer steps are timed
 	StageBases    = "bases"    // bench: base formats are timed
 	StageKernels  = "kernels"  // bench: kernels are timed

@@ -41,6 +41,10 @@ type Retrieval struct {
 	Kind string `json:"kind,omitempty"`
 	// K is the number of items in the prompt; 0 means 3.
 	K int `json:"k,omitempty"`
+	// Lists is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best first.
+	// The query is the item that the prompt is for; "query" is that of "write" and of texts outside
+	// the history.
+	Lists string `json:"lists,omitempty"`
 	// MaxPrompt limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
 	// window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
 	// tokens is shorter, down to half a window, and a text that does not fit after it continues in
@@ -54,6 +58,7 @@ type Retrieval struct {
 const (
 	RetrievalLatest = "latest" // the newest items
 	RetrievalBM25   = "bm25"   // the items that BM25 ranks highest for the context
+	RetrievalListed = "listed" // the items that Retrieval.Lists names
 )
 
 // The templates that lay out prompts.

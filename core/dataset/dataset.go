@@ -61,20 +61,14 @@ func Open(ctx context.Context, store blob.Store, m Model, src api.Source, templa
 	if d.k < 0 || d.k > 1000 {
 		return nil, fault.New(fault.OutOfRange, "retrieval", "k", "%d", r.K).WithLimit("0 to 1000")
 	}
-	switch r.Kind {
-	case "", api.RetrievalLatest:
-		d.retriever = history.LatestK{}
-	case api.RetrievalBM25:
-		d.retriever = &history.BM25{}
-	default:
-		return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).
-			WithRemedy("use latest or bm25")
+	var err error
+	if d.retriever, err = openRetriever(ctx, store, r); err != nil {
+		return nil, err
 	}
 	if d.Tokenizer.VocabSize() > m.Config.VocabSize {
 		return nil, fault.New(fault.Mismatch, m.Dir, "vocabulary", "has %d tokens, the model %d",
 			d.Tokenizer.VocabSize(), m.Config.VocabSize).WithRemedy("use the tokenizer that belongs to the model")
 	}
-	var err error
 	if d.Template, d.layout, err = openLayout(ctx, store, m, template); err != nil {
 		return nil, err
 	}
@@ -84,7 +78,35 @@ func Open(ctx context.Context, store blob.Store, m Model, src api.Source, templa
 	if src.History == "" {
 		return d, nil
 	}
-	return d, d.load(ctx, store, src)
+	if err := d.load(ctx, store, src); err != nil {
+		return nil, err
+	}
+	if l, ok := d.retriever.(history.Listed); ok {
+		return d, l.Check(r.Lists, d.Items)
+	}
+	return d, nil
+}
+
+// openRetriever returns the retriever of a request.
+func openRetriever(ctx context.Context, store blob.Store, r api.Retrieval) (history.Retriever, error) {
+	if (r.Kind == api.RetrievalListed) != (r.Lists != "") {
+		return nil, fault.New(fault.Mismatch, "retrieval", "lists", "%s with the kind %s", fault.Quote(r.Lists),
+			fault.Quote(r.Kind)).WithRemedy("set lists with the kind %s, and with no other", api.RetrievalListed)
+	}
+	switch r.Kind {
+	case "", api.RetrievalLatest:
+		return history.LatestK{}, nil
+	case api.RetrievalBM25:
+		return &history.BM25{}, nil
+	case api.RetrievalListed:
+		raw, err := blob.ReadAll(ctx, store, r.Lists, maxHistoryBlob)
+		if err != nil {
+			return nil, err
+		}
+		return history.ReadListed(r.Lists, raw)
+	}
+	return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).
+		WithRemedy("use latest, bm25 or listed")
 }
 
 // setLimits derives the limits of a sample from the request and the context length of the model.

@@ -96,6 +96,9 @@ func (j *personalizeJob) prepare(ctx context.Context) (err error) {
 		return fault.New(fault.TooLarge, p.Source.History, "", "none of %d items fits the prompt", d.Train).
 			WithLimit("%d tokens", d.MaxPrompt).WithRemedy("shorten the contexts, or use a model with a longer context")
 	}
+	if err := j.addWriters(ctx, cfg, template); err != nil {
+		return err
+	}
 	if j.heldout, err = heldoutSamples(ctx, env, d, noHistory); err != nil {
 		return err
 	}
