@@ -1,5 +1,7 @@
 package method
 
+import "nextquill/core/metric"
+
 // Cell is the result of one method on one user.
 type Cell struct {
 	Method string `json:"method"`
@@ -56,6 +58,8 @@ type Draft struct {
 	Text   string `json:"text"`
 	Tokens int    `json:"tokens"`
 	Ended  bool   `json:"ended"` // by an end token; otherwise cut at the limit
+	// Match compares it with the user's own text, see metric.HiddenMatch.
+	Match *metric.Match `json:"hidden_match"`
 }
 
 // Cost is what a cell cost.

@@ -32,7 +32,7 @@ func (r *run) drafts(ctx context.Context, steering float64) ([]Draft, error) {
 		r.cost.Written += d.Tokens
 		r.on(Progress{Stage: "write", Done: i + 1, Total: count})
 	}
-	return out, nil
+	return out, r.match(ctx, out)
 }
 
 // draft writes one text.
