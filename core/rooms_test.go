@@ -64,8 +64,10 @@ var layers = []struct{ name, imports string }{
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
 	{"jobs", "api blob causal chat dataset engine fault generate gpu history kernels model rpc tokenizer train weights"},
 	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
-	{"method", "api blob causal fault history metric modelfolder weights"},
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
+
+	// Callers of the core.
+	{"method", "api blob causal fault history metric modelfolder weights"},
 }
 
 // coreImports reads which packages of the core each package imports, tests aside. shaders counts as
