@@ -76,6 +76,10 @@ type Inference struct {
 	// Adapter is the folder of a LoRA adapter; empty means the base model alone.
 	Adapter string `json:"adapter,omitempty"`
 	Source  Source `json:"source"`
+	// Datastore is a blob with a datastore of the writer's tokens to predict with, see "remember".
+	// Empty means that in the folder of the adapter, if there is one; DatastoreNone uses none.
+	// "explain" uses none.
+	Datastore string `json:"datastore,omitempty"`
 	// Template is one of the Template constants. Empty means the template that the adapter was
 	// trained with, else the model's chat template if it has one, else TemplatePlain.
 	Template  string    `json:"template,omitempty"`

@@ -48,7 +48,9 @@ type Point struct {
 	Loss        float64 `json:"loss"`        // Σ −log p
 	Preferred   float64 `json:"preferred"`   // the same over preference tokens
 	Probability float64 `json:"probability"` // Σ p
-	Correct     int     `json:"correct"`     // tokens that are the most likely ones
+	// Correct is the number of tokens that are the most likely ones. A datastore is not counted in:
+	// it is the number under the model alone.
+	Correct int `json:"correct"`
 }
 
 // Draft is a text that the method wrote for the request of a test text.

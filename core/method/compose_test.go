@@ -31,6 +31,14 @@ type fake struct {
 	written  []api.WriteParams
 	heldout  [][]history.Item // of each evaluation
 	embedded []string
+
+	remembered []remembered
+}
+
+// remembered is a call of "remember" with the items of its history.
+type remembered struct {
+	api.RememberParams
+	items []history.Item
 }
 
 func (f *fake) Call(ctx context.Context, name string, params, result any, _ func(string, json.RawMessage)) error {
@@ -62,6 +70,9 @@ func (f *fake) Call(ctx context.Context, name string, params, result any, _ func
 		}
 		f.written = append(f.written, p)
 		return answer(result, api.WriteResult{Text: fmt.Sprintf("text %d", len(f.written)), Tokens: 2, Stopped: api.StoppedEOS})
+	case api.RememberParams:
+		f.remembered = append(f.remembered, remembered{p, f.items(ctx, p.Source.History)})
+		return nil
 	case api.EmbedParams:
 		f.embedded = append(f.embedded, p.Texts...)
 		var r api.EmbedResult
@@ -145,6 +156,7 @@ func TestPooled(t *testing.T) {
 	require.Equal(t, "dir/personal/adapter", c.Adapter)
 	last := f.trained[len(f.trained)-1]
 	require.Equal(t, shared, last.From)
+	require.Nil(t, last.Datastore)
 	require.Empty(t, last.LoRA, "the adapter that training starts from has its own shape")
 	require.Empty(t, last.Writers)
 	require.Empty(t, f.trained[len(f.trained)-2].From, "θ_D weighs this user's texts")
@@ -223,4 +235,29 @@ func TestForeignLists(t *testing.T) {
 		require.True(t, strings.HasPrefix(it.ID, "foreign-b"))
 	}
 	require.Equal(t, api.RetrievalLatest, f.scored[len(f.scored)-2].Retrieval.Kind, "validation shows the own history")
+}
+
+// TestDatastores: quill has a datastore of each user's own texts, also under a shared adapter.
+func TestDatastores(t *testing.T) {
+	f, e := newFake(t)
+	ctx, users := context.Background(), []method.User{writer("a", 8), writer("b", 9)}
+	m := named(t, "quill")
+	o := method.Options{Model: "model", Regime: method.Pooled}
+	shared, err := m.Share(ctx, e, users, o, nil)
+	require.NoError(t, err)
+	require.Nil(t, f.trained[0].Datastore)
+	o.Shared = shared
+	_, err = m.Run(ctx, e, users[1], o, nil)
+	require.NoError(t, err)
+	require.Len(t, f.remembered, 1)
+	require.Equal(t, shared, f.remembered[0].Adapter)
+	require.Len(t, f.remembered[0].items, 5, "training texts only")
+	require.Equal(t, f.remembered[0].Out, f.scored[len(f.scored)-1].Datastore)
+
+	o.Regime = method.Personal
+	_, err = m.Run(ctx, e, users[1], o, nil)
+	require.NoError(t, err)
+	require.Equal(t, api.DefaultDatastore(), *f.trained[len(f.trained)-1].Datastore)
+	require.Len(t, f.remembered, 1)
+	require.Empty(t, f.scored[len(f.scored)-1].Datastore, "that in the folder of the adapter")
 }

@@ -59,6 +59,13 @@ func (s *Datastore) tensor(name string, words int) *gpu.Tensor {
 	return gpu.Persistent(name, b, 0, int64(4*words))
 }
 
+// Mixed is the log-probability of a token with the datastore, given that of the model and the
+// probability that the datastore gives.
+func (s *Datastore) Mixed(logp float32, recalled float64) float32 {
+	share := float64(s.spec.Share)
+	return float32(math.Log((1-share)*math.Exp(float64(logp)) + share*recalled))
+}
+
 // Free destroys the datastore's memory.
 func (s *Datastore) Free() {
 	for _, b := range s.bufs {

@@ -17,6 +17,9 @@ const DatastoreName = "datastore.safetensors"
 // MaxDatastore is the largest number of entries of a datastore.
 const MaxDatastore = 1 << 15
 
+// MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not hold.
+const MaxShare = .9
+
 // MaxSharpness is the largest β of a datastore: e^(−2β) must be a normal f32.
 const MaxSharpness = 40
 
@@ -34,7 +37,7 @@ type Datastore struct {
 	Width  int
 	Keys   []float32 // [entries, Width], each of length 1, in the order of their tokens
 	Tokens []int32   // [entries], ascending
-	Share  float64   // λ, 0 to 1
+	Share  float64   // λ, 0 to MaxShare
 	// Sharpness is β, above 0 and at most MaxSharpness.
 	Sharpness float64
 	// Adapter is the digest of the adapter that the hidden states are of; "" is the base model.
@@ -101,7 +104,7 @@ func ReadDatastore(ctx context.Context, store blob.Store, name string, width, vo
 		name string
 		to   *float64
 		most float64
-	}{{"share", &d.Share, 1}, {"sharpness", &d.Sharpness, MaxSharpness}} {
+	}{{"share", &d.Share, MaxShare}, {"sharpness", &d.Sharpness, MaxSharpness}} {
 		n, err := strconv.ParseFloat(f.Metadata()[v.name], 64)
 		if err != nil || !(n >= 0 && n <= v.most) {
 			return nil, bad(fault.OutOfRange, v.name, "is %s", fault.Quote(f.Metadata()[v.name])).
