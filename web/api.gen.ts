@@ -137,6 +137,10 @@ export const defaults = {
     "top_p": 0.95,
     "repetition_penalty": 1.1,
     "max_tokens": 96
+  },
+  "datastore": {
+    "share": 0.1,
+    "sharpness": 20
   }
 } as const;
 

@@ -36,6 +36,8 @@ func presetTitle(preset string) string {
 		return "ContextSFT"
 	case "nextquill":
 		return "NextQuill"
+	case "quill":
+		return "Quill"
 	}
 	return preset
 }
@@ -68,6 +70,10 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 	params.Expert = s.expert // takes precedence over the expert of the recipe
 	if s.expert == "" && p.Expert != "" {
 		params.Expert = phaseOut(p.Expert)
+	}
+	if p.Datastore && override == nil && !s.full {
+		set := api.DefaultDatastore()
+		params.Datastore = &set
 	}
 	if p.From && s.from != "" {
 		params.From, params.LoRA = s.from, api.LoRA{}

@@ -51,7 +51,7 @@ func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg we
 		if err != nil {
 			return nil, err
 		}
-		digest = a.Digest()
+		digest = a.ValueDigest()
 	}
 	if d.Adapter != digest {
 		return nil, fault.New(fault.Mismatch, name, "adapter", "the datastore was made with another adapter").
@@ -162,7 +162,7 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		digest = a.Digest()
+		digest = a.ValueDigest()
 	}
 	d, err := rememberSamples(ctx, env, m.Model, samples, p.Set, digest)
 	if err != nil {

@@ -40,7 +40,7 @@ type Datastore struct {
 	Share  float64   // λ, 0 to MaxShare
 	// Sharpness is β, above 0 and at most MaxSharpness.
 	Sharpness float64
-	// Adapter is the digest of the adapter that the hidden states are of; "" is the base model.
+	// Adapter is the ValueDigest of the adapter that the hidden states are of; "" is the base model.
 	Adapter string
 }
 

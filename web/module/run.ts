@@ -52,6 +52,7 @@ interface Stage {
   out: string;
   expert: string | undefined;
   from: string | undefined;
+  datastore: boolean;
 }
 
 // The run fails after this many losses of the GPU without a checkpoint in between.
@@ -426,11 +427,12 @@ function stagesOf(model: Model, record: RunRecord): Stage[] {
   // The guest reports an unknown preset.
   const unknown: RecipePhase[] = [{ preset: record.preset as Preset, out: "adapter", from: true }];
   const all = (phases as Partial<Record<string, readonly RecipePhase[]>>)[record.preset] ?? unknown;
-  return all.map(({ preset, out, expert, from }) => ({
+  return all.map(({ preset, out, expert, from, datastore }) => ({
     preset,
     out: `${folder}/${out}`,
     expert: expert === undefined ? undefined : `${folder}/${expert}`,
     from: from && record.from ? `${folder}/from` : undefined,
+    datastore: datastore ?? false,
   }));
 }
 
@@ -445,6 +447,7 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
     preset: stage.preset,
     expert: stage.expert,
     from: stage.from,
+    datastore: stage.datastore ? defaults.datastore : undefined,
     lora: { rank: lora.rank ?? 0, alpha: lora.alpha ?? 0, targets: lora.targets },
     training: {
       epochs: record.epochs,
