@@ -23,7 +23,7 @@ import { type ModelSource, stopped } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
-import { lost, Run } from "./run.js";
+import { isTraining, lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
@@ -126,7 +126,8 @@ export class LossEvent extends Event {
  *
  * If the GPU is lost (driver reset, standby), the current or the next call opens it again: a run
  * resumes from its newest checkpoint, drafts and explanations are repeated. The events "lost" and
- * "reopened", which are LossEvents, report it.
+ * "reopened", which are LossEvents, report it. If another tab deletes everything, the instance is
+ * disposed, and the event "forgotten" reports that.
  */
 export class NextQuill extends EventTarget {
   /** The user's texts. openHistory gives access to them without a GPU. */
@@ -226,7 +227,8 @@ export class NextQuill extends EventTarget {
     const record = await this.history.record<RunRecord>(runKey(this.model));
     if (record === undefined) return undefined;
     const { preset, epochs, items, step, steps, phase, made } = record;
-    return { preset, epochs, items, step, steps, phase, made };
+    const active = await isTraining(this.model);
+    return { preset, epochs, items, step, steps, phase, made, active };
   }
 
   /**
@@ -384,6 +386,7 @@ export class NextQuill extends EventTarget {
       () => {},
     );
     void this.dispose();
+    this.dispatchEvent(new Event("forgotten"));
   }
 
   // Throws unless a call may start now. While a run is paused, some calls may.

@@ -1,4 +1,4 @@
-// A text with the shade of each word, and the earlier texts that influenced the word that the reader
+// A text with the shade of each word, and the earlier texts that influenced the word that the user
 // points at.
 
 import { shadeLevels } from "../api.gen.js";

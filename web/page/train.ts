@@ -64,6 +64,7 @@ class TrainPanel {
   #steps = 1;
   #run: Run | undefined;
   #unfinished = false;
+  #elsewhere = false; // another tab is training
   #announced = 0; // share of the run
 
   constructor(app: App) {
@@ -74,6 +75,8 @@ class TrainPanel {
     byId("epochs", HTMLInputElement).value = String(defaults.epochs);
     for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => this.#enable());
     app.addEventListener("ready", () => void app.watch(() => this.#findUnfinished()));
+    // Another tab may have started or ended a run meanwhile.
+    document.addEventListener("visibilitychange", () => void app.watch(() => this.#findUnfinished()));
     byId("train-form", HTMLFormElement).addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#start();
@@ -96,16 +99,23 @@ class TrainPanel {
   // Offers to resume the run of an earlier visit.
   async #findUnfinished(): Promise<void> {
     const left = await this.#app.model?.unfinished();
+    if (this.#run !== undefined) return;
+    this.#elsewhere = left?.active === true;
     this.#unfinished = left !== undefined;
-    this.#startButton.textContent = left === undefined ? "Personalize" : "Resume training";
+    this.#startButton.textContent = left === undefined || left.active ? "Personalize" : "Resume training";
     this.#enable();
-    if (left !== undefined) this.#note.textContent = `Training was interrupted at step ${left.step} of ${left.steps}.`;
+    if (left === undefined) return;
+    this.#note.textContent = left.active
+      ? "Another tab is training this model."
+      : left.step === 0
+        ? "Training was interrupted before its first checkpoint."
+        : `Training was interrupted at step ${left.step} of ${left.steps}.`;
   }
 
   #enable(): void {
     const { model, items, busy, noGPU } = this.#app;
     const enough = items.length >= minTexts;
-    this.#startButton.disabled = model === undefined || !enough || busy;
+    this.#startButton.disabled = model === undefined || !enough || busy || this.#elsewhere;
     if (busy || this.#unfinished || this.#run !== undefined) return;
     this.#note.textContent = noGPU
       ? "Needs a GPU."
