@@ -125,7 +125,7 @@ func TestPersonalizeTrainsWholeTexts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "windows of 512 tokens", c.Run.Windows)
 	now := *c.Run
-	c.Run.Windows = "" // as earlier versions wrote it
+	c.Run.Windows = ""                            // as earlier versions wrote it
 	require.NoError(t, saved.Delete(t.Context())) // both slots
 	require.NoError(t, saved.Save(t.Context(), c))
 	p.Resume = true
