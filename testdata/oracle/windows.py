@@ -1,9 +1,10 @@
-"""Writes windows/: texts of up to 1,500 tokens, and their log-probabilities under the embedded model of
-../../models/default, summed over windows.
+"""Writes windows/: texts that are longer than a model's context length, and what PyTorch computes for them in
+windows. The layout of the windows is written here a second time, from the rule in docs/texts.md.
 
-transformers computes in float32, one window at a time, in float64 where that matters (the sum). The layout
-of the windows is written here a second time, from the rule in docs/texts.md, on token ids of the `tokenizers`
-library. Each text is tested with the latest three earlier texts in its prompt, and without.
+texts  1,570 tokens and fewer, with the log-probability of each text under the embedded model of
+       ../../models/default: transformers in float32, one window at a time, on token ids of `tokenizers`. Each
+       text has the latest three earlier texts in its prompt, or none.
+step/  one forward and backward of the objective over two samples, the first in several windows, in float64.
 """
 
 import bisect
@@ -12,10 +13,11 @@ import os
 import random
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
 import reference as ref
-from jsonfiles import write_json
+from jsonfiles import read_json, write_json
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL = os.path.join(HERE, "../../models/default")
@@ -75,13 +77,18 @@ class Writer:
         w = self.window
         with_, without = self.prompts(earlier, item, min(w - w // 4, max(w - len(y), w // 2)))
         room = w - max(len(with_), len(without))
-        out, done = [(0, min(room, len(y)))], min(room, len(y))
-        while done < len(y):
-            to = min(len(y), done + room - room // 4)
-            out.append((done, to))
-            done = to
-        split = [(y[max(0, b - room) : a] if a else [], y[a:b]) for a, b in out]
-        return [(with_ + before, without + before, new) for before, new in split]
+        return [(with_ + before, without + before, new) for before, new in split(y, room)]
+
+
+def split(y, room):
+    """Pairs of preceding and new tokens. A window after the first has a quarter of its room for tokens that
+    were predicted before; the last one fills its room with them."""
+    out, done = [], 0
+    while done < len(y):
+        to = min(len(y), done + room - (room // 4 if done else 0))
+        out.append((y[max(0, to - room) : done], y[done:to]))
+        done = to
+    return out
 
 
 def log_probabilities(model, prompt, response):
@@ -91,7 +98,54 @@ def log_probabilities(model, prompt, response):
     return torch.log_softmax(logits, -1)[range(len(response)), response]
 
 
-def main():
+STEP_MODEL, STEP_ADAPTER = "models/odd", "cases/nextquill-code-lora/adapter"
+
+
+def step():
+    """Windows of one sample are samples of their own, with the numbers of the sample's tokens."""
+    options = {**read_json(os.path.join(HERE, STEP_ADAPTER, "../options.json")), "align_weighted": True}
+    options.update(normalize_ntp="samples", normalize_align="samples")
+    with open(os.path.join(HERE, STEP_MODEL, "config.json")) as f:
+        config = json.load(f)
+    with ref.float64_models():
+        model = ref.load(os.path.join(HERE, STEP_MODEL), os.path.join(HERE, STEP_ADAPTER), trainable=True)
+        for seed in range(1000):
+            rng = random.Random(f"step {seed}")
+            some = lambda n: [rng.randrange(config["vocab_size"]) for _ in range(n)]
+            head, tail = some(9), some(20)
+            batch = {"samples": [
+                {"with": head + some(40) + tail, "without": head + some(3) + tail, "response": some(460)},
+                {"with": some(12), "without": some(5), "response": some(6)},
+            ]}
+            windows, places = [], []
+            for i, s in enumerate(batch["samples"]):
+                room = config["max_position_embeddings"] + 1 - max(len(s["with"]), len(s["without"]))
+                for before, new in split(s["response"], room):
+                    windows.append({"with": s["with"] + before, "without": s["without"] + before, "response": new})
+                places += [(i, t) for t in range(len(s["response"]))]
+            with torch.no_grad():
+                result = ref.objective(model, None, {"samples": windows}, options)[1]
+            if ref.dce_margin(result, options["delta"]) > ref.DCE_MARGIN:
+                break
+        else:
+            raise RuntimeError("no batch found")
+        loss, result = ref.objective(model, None, {"samples": windows}, options)
+        loss.backward()
+    for token, (sample, t) in zip(result["tokens"], places, strict=True):
+        token.update(sample=sample, t=t)
+    out = os.path.join(HERE, "windows/step")
+    os.makedirs(out, exist_ok=True)
+    write_json(os.path.join(out, "case.json"), {"model": f"../../{STEP_MODEL}", "adapter": f"../../{STEP_ADAPTER}", "windows": len(windows)})
+    write_json(os.path.join(out, "batch.json"), batch)
+    write_json(os.path.join(out, "options.json"), options)
+    write_json(os.path.join(out, "result.json"), result)
+    grads = {n: p.grad.to(torch.float32).contiguous() for n, p in ref.trainable(model).items()}
+    save_file(grads, os.path.join(out, "grads.safetensors"))
+    above = sum(t["dce"] > options["delta"] for t in result["tokens"])
+    print(f"step: {len(windows)} windows, {above} of {len(places)} tokens above delta, loss {result['loss']:.4f}")
+
+
+def texts():
     rng = random.Random("windows")
     items = [
         {"id": f"text {i}", "context": {"subject": rng.choice(WORDS)}, "text": text(rng, n), "time": f"2024-01-{i + 1:02}"}
@@ -121,4 +175,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    texts()
+    step()
