@@ -246,8 +246,8 @@ func (a *app) split(items []history.Item, fraction float64) (training, heldout [
 	switch {
 	case copies == 0:
 	case len(unseen) == 0:
-		fmt.Fprintf(a.stderr, "All %d held-out texts are also training texts: they are left out, and nothing is tested.\n",
-			copies)
+		fmt.Fprintf(a.stderr,
+			"All %d held-out texts are also training texts: they are left out, and nothing is tested.\n", copies)
 		return training, heldout, nil
 	default:
 		fmt.Fprintf(a.stderr, "%d of %d held-out texts are left out: they are also training texts.\n", copies,

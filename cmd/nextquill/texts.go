@@ -25,7 +25,7 @@ func (j *job) showTexts(raw json.RawMessage) {
 // textNotes says how many texts of a kind are not used as they are, and why.
 func textNotes(kind string, n api.TextCounts) (lines []string) {
 	if n.Long > 0 {
-		lines = append(lines, fmt.Sprintf("%d of %d %s texts are longer than a window: split into %d windows in all",
+		lines = append(lines, fmt.Sprintf("%d of %d %s texts are longer than a window; the texts make %d windows",
 			n.Long, n.Texts, kind, n.Windows))
 	}
 	if n.Copies > 0 {

@@ -54,7 +54,8 @@ func TestLongTextsMatchTransformers(t *testing.T) {
 	for _, noHistory := range []bool{false, true} {
 		var r api.EvaluateResult
 		var said api.TextsEvent
-		err := j.client.Call(t.Context(), "evaluate", api.EvaluateParams{Inference: inference, NoHistory: noHistory}, &r,
+		p := api.EvaluateParams{Inference: inference, NoHistory: noHistory}
+		err := j.client.Call(t.Context(), "evaluate", p, &r,
 			func(name string, raw json.RawMessage) {
 				if name == api.EventTexts {
 					require.NoError(t, json.Unmarshal(raw, &said))
