@@ -45,6 +45,7 @@ export type {
   StageEvent,
   StateEvent,
   StepEvent,
+  TextsEvent,
 } from "./events.js";
 export type { ExplainOptions, Explanation, TokenCause } from "./explain.js";
 export { type Forgotten, forget } from "./forget.js";
@@ -289,8 +290,8 @@ export class NextQuill extends EventTarget {
 
   /**
    * Tests the model, with the current adapter and the history in the prompt, on texts that it was
-   * not trained on. Throws "busy" while a run is training in this instance, "missing" if no text
-   * fits the model's context length.
+   * not trained on. Texts that are in the history are left out. Throws "busy" while a run is
+   * training in this instance, "missing" if no text is left.
    */
   async evaluate(options: EvaluateOptions): Promise<Evaluation> {
     this.#checkIdle("evaluate");
@@ -299,16 +300,15 @@ export class NextQuill extends EventTarget {
     return await withTexts(await this.#open(), items, async (heldout) => {
       return evaluationOf(
         await this.#call("evaluate", signal, async (client) => {
-          const { items, params } = await promptSource(client, this.history, !plain);
-          // The guest requires a history. If the prompt has none, any will do.
-          const noHistory = plain || items.length === 0;
+          // The plain model gets the history too, so that the same texts are left out for both.
+          const { items, params } = await promptSource(client, this.history, true);
           return {
             base: this.#options.base,
             model: this.model.folder,
             adapter: plain ? "" : await this.adapter.folder(),
             retrieval: {},
-            no_history: noHistory,
-            source: noHistory ? { history: heldout, heldout } : { ...params.source, heldout },
+            no_history: plain || items.length === 0,
+            source: { ...params.source, heldout },
           };
         }),
       );

@@ -1,10 +1,11 @@
 // The section "Personalize": the training run, its progress, and the buttons to control it.
 
 import { defaults } from "../api.gen.js";
-import type { EvalEvent, Preset, Run, RunEvent, StepEvent } from "../module/nextquill.js";
+import type { EvalEvent, Preset, Run, RunEvent, StepEvent, TextsEvent } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
 import { duration, percent, plural } from "../ui/format.js";
 import { runProgress } from "../ui/progress.js";
+import { textsFact } from "../ui/texts.js";
 import type { App } from "./app.js";
 import { Chart } from "./chart.js";
 import { byId, facts } from "./dom.js";
@@ -35,7 +36,14 @@ const methods: readonly (readonly [preset: Preset, name: string])[] = [
   ["contextsft", "ContextSFT, ordinary fine-tuning"],
 ];
 
-const factNames = ["Loss", "Loss on held-out texts", "Tokens typical of you", "Tokens per second"] as const;
+const factNames = [
+  "Loss",
+  "Loss on held-out texts",
+  "Tokens typical of you",
+  "Tokens per second",
+  "Training texts",
+  "Held-out texts",
+] as const;
 type FactName = (typeof factNames)[number];
 
 export function trainPanel(app: App): void {
@@ -181,6 +189,9 @@ class TrainPanel {
       case "stage":
         this.#stage.textContent = stages[event.stage] ?? event.stage;
         break;
+      case "texts":
+        this.#showTexts(event);
+        break;
       case "step":
         this.#showStep(event, title, name);
         break;
@@ -191,6 +202,15 @@ class TrainPanel {
         this.#showState();
         break;
     }
+  }
+
+  // Says which texts are split or left out. Without any it says nothing.
+  #showTexts({ train, heldout }: TextsEvent): void {
+    const [learned, tested] = [textsFact(train), textsFact(heldout)];
+    this.#showFacts({
+      ...(learned !== undefined && { "Training texts": learned }),
+      ...(tested !== undefined && { "Held-out texts": tested }),
+    });
   }
 
   #showStep(e: StepEvent, title: string, name: string): void {
