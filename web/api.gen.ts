@@ -632,7 +632,10 @@ export const decodeLoadResult: Decoder<LoadResult> = /* @__PURE__ */ record<Load
 
 /** Source names the blobs with the writer's items, in JSON Lines as core/history exports them. */
 export interface Source {
-  /** This is the blob with the items to train on and to retrieve from. */
+  /**
+   * This is the blob with the items to train on and to retrieve from. It may be empty for
+   * methods that do not train.
+   */
   history: string;
   /**
    * This is a blob with the items to test on, all of them later than the items in History. If

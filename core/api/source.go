@@ -21,7 +21,8 @@ const (
 
 // Source names the blobs with the writer's items, in JSON Lines as core/history exports them.
 type Source struct {
-	// History is the blob with the items to train on and to retrieve from.
+	// History is the blob with the items to train on and to retrieve from. It may be empty for
+	// methods that do not train.
 	History string `json:"history"`
 	// Heldout is a blob with the items to test on, all of them later than the items in History. If
 	// it is empty, the newest items of History are held out, as many as HeldoutFraction says. In

@@ -27,7 +27,7 @@ func none(n api.TextCounts) string {
 	if n.Copies+n.Skipped == 0 {
 		return "there are none"
 	}
-	return fmt.Sprintf("there are none: %d are copies of training texts, and %d have a context that does not fit",
+	return fmt.Sprintf("there are none: left out are %d copies of training texts, and %d texts with a long context",
 		n.Copies, n.Skipped)
 }
 
