@@ -8,6 +8,7 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/causal"
 	"nextquill/core/dataset"
+	"nextquill/core/datastore"
 	"nextquill/core/engine"
 	"nextquill/core/fault"
 	"nextquill/core/model"
@@ -17,12 +18,12 @@ import (
 
 // checkDatastore checks the settings of a datastore.
 func checkDatastore(where string, d api.Datastore) error {
-	if !(d.Share >= 0 && d.Share <= weights.MaxShare) {
-		return fault.New(fault.OutOfRange, where, "share", "%g", d.Share).WithLimit("0 to %g", weights.MaxShare)
+	if !(d.Share >= 0 && d.Share <= datastore.MaxShare) {
+		return fault.New(fault.OutOfRange, where, "share", "%g", d.Share).WithLimit("0 to %g", datastore.MaxShare)
 	}
-	if !(d.Sharpness > 0 && d.Sharpness <= weights.MaxSharpness) {
+	if !(d.Sharpness > 0 && d.Sharpness <= datastore.MaxSharpness) {
 		return fault.New(fault.OutOfRange, where, "sharpness", "%g", d.Sharpness).
-			WithLimit("above 0, at most %d", weights.MaxSharpness)
+			WithLimit("above 0, at most %d", datastore.MaxSharpness)
 	}
 	return nil
 }
@@ -30,15 +31,15 @@ func checkDatastore(where string, d api.Datastore) error {
 // openDatastore reads the datastore that a request uses: the one it names, or that in the folder of
 // its adapter. It returns nil if there is none.
 func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg weights.Config) (
-	*weights.Datastore, error) {
+	*datastore.Datastore, error) {
 	name, own := p.Datastore, false
 	switch {
 	case name == api.DatastoreNone || name == "" && p.Adapter == "":
 		return nil, nil
 	case name == "":
-		name, own = blob.Join(p.Adapter, weights.DatastoreName), true
+		name, own = blob.Join(p.Adapter, datastore.FileName), true
 	}
-	d, err := weights.ReadDatastore(ctx, env.Blobs, name, cfg.HiddenSize, cfg.VocabSize)
+	d, err := datastore.Read(ctx, env.Blobs, name, cfg.HiddenSize, cfg.VocabSize)
 	if own && errors.Is(err, blob.ErrNotExist) {
 		return nil, nil
 	}
@@ -77,7 +78,7 @@ func rememberNeeds(samples []causal.Sample) int {
 func newest(samples []causal.Sample) (kept []causal.Sample, left int) {
 	tokens := 0
 	for i := len(samples) - 1; i >= 0; i-- {
-		if tokens += len(samples[i].Response); tokens > weights.MaxDatastore {
+		if tokens += len(samples[i].Response); tokens > datastore.MaxEntries {
 			for _, s := range samples[:i+1] {
 				left += len(s.Response)
 			}
@@ -89,7 +90,7 @@ func newest(samples []causal.Sample) (kept []causal.Sample, left int) {
 
 // remember computes a datastore of samples under m as it is, by the branch with history.
 func rememberSamples(ctx context.Context, env *engine.Env, m *model.Model, samples []causal.Sample, set api.Datastore,
-	digest string) (*weights.Datastore, error) {
+	digest string) (*datastore.Datastore, error) {
 	budget := rememberNeeds(samples)
 	packs, err := causal.MicroBatches(samples, false, budget, budget)
 	if err != nil {
@@ -119,7 +120,7 @@ func rememberSamples(ctx context.Context, env *engine.Env, m *model.Model, sampl
 		done += p.Samples
 		progress(done)
 	}
-	d := weights.NewDatastore(states, tokens, m.Config.HiddenSize)
+	d := datastore.New(states, tokens, m.Config.HiddenSize)
 	d.Share, d.Sharpness, d.Adapter = set.Share, set.Sharpness, digest
 	if len(d.Tokens) == 0 {
 		return nil, fault.New(fault.NaN, "datastore", "", "the model gives no hidden states").
@@ -169,5 +170,5 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return nil, err
 	}
 	r.Entries = len(d.Tokens)
-	return r, weights.WriteDatastore(ctx, env.Blobs, p.Out, d)
+	return r, datastore.Write(ctx, env.Blobs, p.Out, d)
 }

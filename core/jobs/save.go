@@ -8,6 +8,7 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/chat"
+	"nextquill/core/datastore"
 	"nextquill/core/fault"
 	"nextquill/core/tokenizer"
 	"nextquill/core/train"
@@ -48,7 +49,7 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 // adapter in the folder.
 func (j *personalizeJob) saveDatastore(ctx context.Context, digest string) error {
 	p := &j.request
-	name := blob.Join(p.Out, weights.DatastoreName)
+	name := blob.Join(p.Out, datastore.FileName)
 	if p.Datastore == nil {
 		return j.env.Blobs.Delete(ctx, name)
 	}
@@ -58,7 +59,7 @@ func (j *personalizeJob) saveDatastore(ctx context.Context, digest string) error
 		return err
 	}
 	j.remembered = &api.RememberResult{Entries: len(d.Tokens), Left: left}
-	return weights.WriteDatastore(ctx, j.env.Blobs, name, d)
+	return datastore.Write(ctx, j.env.Blobs, name, d)
 }
 
 // maxModelFile bounds each of the model files that are copied, in bytes.

@@ -3,10 +3,10 @@ package model
 import (
 	"math"
 
+	"nextquill/core/datastore"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
-	"nextquill/core/weights"
 )
 
 // Datastore is a datastore on the device, for the steps and decoders of one model.
@@ -20,7 +20,7 @@ type Datastore struct {
 }
 
 // NewDatastore uploads a datastore. Free releases it.
-func (m *Model) NewDatastore(d *weights.Datastore) (*Datastore, error) {
+func (m *Model) NewDatastore(d *datastore.Datastore) (*Datastore, error) {
 	n, hidden, vocab := len(d.Tokens), m.Config.HiddenSize, m.Config.VocabSize
 	if size, limit := int64(4*len(d.Keys)), bindingLimit(m.g.Info()); size > limit {
 		return nil, fault.New(fault.DeviceLimit, "datastore", "keys", "%d bytes", size).WithLimit("%d bytes", limit).

@@ -12,14 +12,14 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/causal"
+	"nextquill/core/datastore"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
-	"nextquill/core/weights"
 	"nextquill/native/nativetest"
 )
 
 // recall is p_d of a datastore in plain Go.
-func recall(d *weights.Datastore, state []float32, token int32) float64 {
+func recall(d *datastore.Datastore, state []float32, token int32) float64 {
 	norm := 0.
 	for _, v := range state {
 		norm += float64(v) * float64(v)
@@ -66,7 +66,7 @@ func TestDatastore(t *testing.T) {
 	require.NoError(t, err)
 	states, err := e.Run(ctx, packed, 0)
 	require.NoError(t, err)
-	d := weights.NewDatastore(states, tokens, width)
+	d := datastore.New(states, tokens, width)
 	d.Share, d.Sharpness = .3, 20
 	require.Greater(t, len(d.Tokens), 1024)
 

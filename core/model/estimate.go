@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"nextquill/core/blob"
+	"nextquill/core/datastore"
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/weights"
@@ -33,7 +34,7 @@ type Needs struct {
 	Decode *DecodeSpec
 	Encode int // tokens of an Encoder; 0 for none
 	// Datastore is used by Steps and Decode; nil for none.
-	Datastore *weights.Datastore
+	Datastore *datastore.Datastore
 }
 
 // Estimate returns the memory that a model needs on a device with these limits, in the phase that

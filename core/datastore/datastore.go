@@ -1,4 +1,6 @@
-package weights
+// Package datastore holds a writer's own tokens with the hidden states that predicted them, and the
+// file format of that.
+package datastore
 
 import (
 	"cmp"
@@ -9,13 +11,14 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/weights"
 )
 
-// DatastoreName is the file with the datastore in the folder of an adapter.
-const DatastoreName = "datastore.safetensors"
+// FileName is the file with the datastore in the folder of an adapter.
+const FileName = "datastore.safetensors"
 
-// MaxDatastore is the largest number of entries of a datastore.
-const MaxDatastore = 1 << 15
+// MaxEntries is the largest number of entries of a datastore.
+const MaxEntries = 1 << 15
 
 // MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not hold.
 const MaxShare = .9
@@ -23,8 +26,8 @@ const MaxShare = .9
 // MaxSharpness is the largest β of a datastore: e^(−2β) must be a normal f32.
 const MaxSharpness = 40
 
-// datastoreFormat marks the file in its metadata.
-const datastoreFormat = "nextquill-datastore-1"
+// format marks the file in its metadata.
+const format = "nextquill-datastore-1"
 
 // Datastore is the writer's own tokens with the hidden states that predicted them (kNN-LM,
 // Khandelwal et al. 2020). With a hidden state q, it predicts the token v with the probability
@@ -44,9 +47,9 @@ type Datastore struct {
 	Adapter string
 }
 
-// NewDatastore makes a datastore of hidden states [tokens, width] and the tokens that they predict.
+// New makes a datastore of hidden states [tokens, width] and the tokens that they predict.
 // States of length 0 are left out.
-func NewDatastore(states []float32, tokens []int32, width int) *Datastore {
+func New(states []float32, tokens []int32, width int) *Datastore {
 	d := &Datastore{Width: width}
 	order := make([]int, len(tokens))
 	for i := range order {
@@ -70,25 +73,25 @@ func NewDatastore(states []float32, tokens []int32, width int) *Datastore {
 	return d
 }
 
-// WriteDatastore writes a datastore as a safetensors file: keys [entries, width], tokens [entries]
+// Write writes a datastore as a safetensors file: keys [entries, width], tokens [entries]
 // as numbers in F32, and the rest in the metadata.
-func WriteDatastore(ctx context.Context, store blob.Store, name string, d *Datastore) error {
+func Write(ctx context.Context, store blob.Store, name string, d *Datastore) error {
 	ids := make([]float32, len(d.Tokens)) // exact: a vocabulary has fewer than 2^24 tokens
 	for i, id := range d.Tokens {
 		ids[i] = float32(id)
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	return Write(ctx, store, name, []Tensor{
+	return weights.Write(ctx, store, name, []weights.Tensor{
 		{Name: "keys", Shape: []int{len(ids), d.Width}, Data: d.Keys},
 		{Name: "tokens", Shape: []int{len(ids)}, Data: ids},
 	}, map[string]string{
-		"format": datastoreFormat, "share": number(d.Share), "sharpness": number(d.Sharpness), "adapter": d.Adapter,
+		"format": format, "share": number(d.Share), "sharpness": number(d.Sharpness), "adapter": d.Adapter,
 	})
 }
 
-// ReadDatastore reads a datastore for a model with this hidden size and vocabulary.
-func ReadDatastore(ctx context.Context, store blob.Store, name string, width, vocab int) (*Datastore, error) {
-	f, err := Open(ctx, store, name)
+// Read reads a datastore for a model with this hidden size and vocabulary.
+func Read(ctx context.Context, store blob.Store, name string, width, vocab int) (*Datastore, error) {
+	f, err := weights.Open(ctx, store, name)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +99,7 @@ func ReadDatastore(ctx context.Context, store blob.Store, name string, width, vo
 		return fault.New(kind, name, field, format, args...).
 			WithRemedy("train the adapter again, or delete the file to use the adapter without it")
 	}
-	if f.Metadata()["format"] != datastoreFormat {
+	if f.Metadata()["format"] != format {
 		return nil, bad(fault.Malformed, "format", "is not a datastore of this version")
 	}
 	d := &Datastore{Width: width, Adapter: f.Metadata()["adapter"]}
@@ -118,8 +121,8 @@ func ReadDatastore(ctx context.Context, store blob.Store, name string, width, vo
 		return nil, bad(fault.Malformed, "keys, tokens", "have the shapes %v and %v", keys.Shape, tokens.Shape)
 	}
 	n := tokens.Shape[0]
-	if n < 1 || n > MaxDatastore {
-		return nil, bad(fault.OutOfRange, "tokens", "%d entries", n).WithLimit("1 to %d", MaxDatastore)
+	if n < 1 || n > MaxEntries {
+		return nil, bad(fault.OutOfRange, "tokens", "%d entries", n).WithLimit("1 to %d", MaxEntries)
 	}
 	if keys.Shape[1] != width {
 		return nil, bad(fault.Mismatch, "keys", "have %d values, the model's hidden states %d", keys.Shape[1], width)
