@@ -149,12 +149,24 @@ func (s *experiment) evaluate(ctx context.Context, name, adapter string, noHisto
 // evaluateModel is evaluate for a model in any folder.
 func (s *experiment) evaluateModel(ctx context.Context, name, model, adapter string, noHistory bool) (evaluation,
 	error) {
+	p := s.evaluateParams(adapter, noHistory)
+	p.Model = model
+	return s.evaluateWith(ctx, name, p)
+}
+
+// evaluateParams are the parameters to evaluate an adapter with.
+func (s *experiment) evaluateParams(adapter string, noHistory bool) api.EvaluateParams {
+	return api.EvaluateParams{
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source,
+			Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
+	}
+}
+
+// evaluateWith evaluates with these parameters.
+func (s *experiment) evaluateWith(ctx context.Context, name string, p api.EvaluateParams) (evaluation, error) {
 	r := evaluation{name: name}
 	began := time.Now()
-	err := s.call(ctx, "eval: "+name, api.MethodEvaluate, api.EvaluateParams{
-		Inference: api.Inference{Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source,
-			Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
-	}, &r.result, func() string {
+	err := s.call(ctx, "eval: "+name, api.MethodEvaluate, p, &r.result, func() string {
 		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens,
 			float64(r.result.Tokens)/time.Since(began).Seconds())
 	}, nil)

@@ -143,7 +143,7 @@ func (s *fakeEngine) evaluate(ctx context.Context, params map[string]any, answer
 	}
 	mean := 4.5
 	switch {
-	case params["adapter"] == "out/contextsft":
+	case params["adapter"] == "out/contextsft", params["adapter"] == "out/nextquill", params["datastore"] == "none":
 		mean = 4.1
 	case params["adapter"] != nil:
 		mean = 4

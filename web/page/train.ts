@@ -18,6 +18,7 @@ const stages: Readonly<Record<string, string>> = {
   tune: "Measuring the GPU",
   expert: "Finding the words that are typical of you",
   train: "Training",
+  remember: "Noting which words follow which in your texts",
   evaluate: "Testing on texts that were held out",
   save: "Saving",
 };
@@ -25,12 +26,14 @@ const stages: Readonly<Record<string, string>> = {
 // What each phase trains, and the name of its method.
 const phases: Readonly<Partial<Record<string, { title: string; name: string }>>> = {
   contextsft: { title: "Learning how you write", name: "ContextSFT" },
+  quill: { title: "Learning how you write", name: "Quill" },
   nextquill: { title: "Learning what is typical of you", name: "NextQuill" },
   "nextquill-code": { title: "Learning what is typical of you", name: "NextQuill" },
 } satisfies Partial<Record<Preset, unknown>>;
 
 // The methods that the user can choose from.
 const methods: readonly (readonly [preset: Preset, name: string])[] = [
+  ["quill", "Quill: ContextSFT, with your own words at hand while writing"],
   ["nextquill", "NextQuill, as in the paper"],
   ["nextquill-code", "NextQuill, as in its released code"],
   ["contextsft", "ContextSFT, ordinary fine-tuning"],
@@ -226,7 +229,7 @@ class TrainPanel {
     this.#showFacts({
       Loss: `${e.loss.toFixed(3)} (${name})`,
       "Tokens per second": Math.round(e.tokensPerSecond).toLocaleString("en"),
-      ...(e.preset !== "contextsft" && { "Tokens typical of you": percent(e.causalShare) }),
+      ...(!["contextsft", "quill"].includes(e.preset) && { "Tokens typical of you": percent(e.causalShare) }),
     });
     if (done >= this.#announced + announceEvery) {
       this.#announced = Math.floor(done / announceEvery) * announceEvery;
