@@ -64,7 +64,8 @@ func TestRunOutput(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT", "NextQuill", "Quill",
+	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT",
+		"NextQuill", "Quill",
 		"4.016",
 		"A longing for what others", "[An +20]", "report.html", "happiness")
 	requireLines(t, r.stderr, "train: NextQuill", "held-out 3.900", "tok/s")

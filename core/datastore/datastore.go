@@ -20,7 +20,8 @@ const FileName = "datastore.safetensors"
 // MaxEntries is the largest number of entries of a datastore.
 const MaxEntries = 1 << 15
 
-// MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not hold.
+// MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not
+// hold.
 const MaxShare = .9
 
 // MaxSharpness is the largest β of a datastore: e^(−2β) must be a normal f32.
@@ -43,7 +44,8 @@ type Datastore struct {
 	Share  float64   // λ, 0 to MaxShare
 	// Sharpness is β, above 0 and at most MaxSharpness.
 	Sharpness float64
-	// Adapter is the ValueDigest of the adapter that the hidden states are of; "" is the base model.
+	// Adapter is the ValueDigest of the adapter that the hidden states are of; "" is the base
+	// model.
 	Adapter string
 }
 

@@ -39,8 +39,8 @@ func recall(d *datastore.Datastore, state []float32, token int32) float64 {
 	return same / all
 }
 
-// TestDatastore makes a datastore of more than one chunk from random samples. The probabilities of a
-// step, and the logits of a decoder, are those of plain Go with the hidden states of an Encoder.
+// TestDatastore makes a datastore of more than one chunk from random samples. The probabilities of
+// a step, and the logits of a decoder, are those of plain Go with the hidden states of an Encoder.
 func TestDatastore(t *testing.T) {
 	ctx := context.Background()
 	g := nativetest.Open(t, blob.FromFS(os.DirFS(oracle)))
