@@ -73,7 +73,7 @@ func TestRunOutput(t *testing.T) {
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
 	require.Equal(t, "quill", train[0]["preset"])
-	require.Equal(t, map[string]any{"share": .1, "sharpness": 20.}, train[0]["datastore"])
+	require.Equal(t, map[string]any{"share": .1, "sharpness": 20., "boost": 1.}, train[0]["datastore"])
 	require.Equal(t, "nextquill", train[1]["preset"])
 	require.Equal(t, "out/adapter", train[1]["expert"])
 	require.Equal(t, "out/nextquill", train[1]["out"])

@@ -28,6 +28,7 @@ func (m *Model) NewDatastore(d *datastore.Datastore) (*Datastore, error) {
 	}
 	s := &Datastore{m: m, spec: kernels.DatastoreSpec{
 		Keys: n, Sharpness: float32(d.Sharpness), Share: float32(d.Share),
+		Boost: float32(d.Boost),
 	}}
 	s.keys = s.tensor("datastore keys", n*hidden)
 	s.tokens = s.tensor("datastore tokens", kernels.RowStride(n))
