@@ -1,14 +1,15 @@
 // Mixes the next-token distribution of a datastore into logits, before a token is drawn:
 //   p(v) = (1 − λ) · softmax(z)(v) + λ · Σ_i w_i [token_i = v] / Σ_i w_i
-//   w_i = e^(β·(cos_i − 1))
-// The entries are those of the datastore, and the dyn.slot tokens that the decoder has written, with
-// the weights of datastore_own.wgsl. z becomes log p(v) + log Σ e^z, so that a token that is not in the datastore keeps its logit but
-// for log(1 − λ), and temperature, cuts and penalties work as without.
+// The entries are those of the datastore, with w_i = e^(β·(cos_i − 1)), and the dyn.slot tokens
+// that the decoder has written, with the weights of datastore_own.wgsl. z becomes log p(v) + log Σ
+// e^z, so that a token that is no entry keeps its logit but for log(1 − λ), and temperature, cuts
+// and penalties work as without.
 //
 // logits [vocab] is row 0 of the decoder's logits. scores [keys] are the cosines of the hidden
 // state with all keys, which are in the order of their tokens: those of token v are offsets[v] to
-// offsets[v+1]. own [slots] are the weights of written tokens, written [slots, 4] u32 their ids (out
-// of sample.wgsl). There is one workgroup and one summation tree, so results repeat bit for bit.
+// offsets[v+1]. own [slots] are the weights of written tokens, written [slots, 4] u32 their ids
+// (out of sample.wgsl). There is one workgroup and one summation tree, so results repeat bit for
+// bit.
 //#include common
 struct Shape {
     vocab: u32,

@@ -4,8 +4,8 @@
 // state [R] (vec2) becomes state + (Σ w_j [y_j = y_r], Σ w_j).
 //
 // queries [R, stride] are hidden states of length 1. targets [R] u32 are the tokens, starts [R] u32
-// the first response token of the sample of each. A workgroup shares a token: invocation t takes the
-// entries t, t+64, …; the parts are added in a fixed order.
+// the first response token of the sample of each. A workgroup shares a token: invocation t takes
+// the entries t, t+64, …; the parts are added in a fixed order.
 //#include common
 struct Shape {
     vecs: u32,      // row stride / 4

@@ -37,7 +37,9 @@ func cosineOf(a, b []float32) float32 {
 }
 
 // DatastoreTextRef is DatastoreText on the CPU.
-func DatastoreTextRef(s kernels.DatastoreSpec, stride int, queries []float32, targets, starts []uint32, state []float32) {
+func DatastoreTextRef(
+	s kernels.DatastoreSpec, stride int, queries []float32, targets, starts []uint32, state []float32,
+) {
 	for r, y := range targets {
 		same, all := float64(state[2*r]), float64(state[2*r+1])
 		for j := int(starts[r]); j < r; j++ {
