@@ -14,16 +14,16 @@ export type Decay = "cosine" | "linear" | "constant";
 
 /** The training objectives, the default first. */
 export type Preset =
-  | "nextquill"
+  | "quill"
   | "contextsft"
   | "dce"
   | "mce"
   | "mce-dce"
+  | "nextquill"
   | "nextquill-code"
-  | "quill"
   | "sft";
 
-export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "quill", "sft"];
+export const presets: readonly Preset[] = ["quill", "contextsft", "dce", "mce", "mce-dce", "nextquill", "nextquill-code", "sft"];
 
 /** How the items of a prompt are retrieved. */
 export type RetrievalKind = "latest" | "bm25" | "listed";
@@ -128,7 +128,7 @@ export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
 
 /** The defaults of the module; see core/api. */
 export const defaults = {
-  "preset": "nextquill",
+  "preset": "quill",
   "epochs": 3,
   "seed": 1,
   "sampling": {

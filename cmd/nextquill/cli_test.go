@@ -116,7 +116,8 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 	texts := filepath.Join(dir, "posts.txt")
 	require.NoError(t, os.WriteFile(texts, []byte("one\n\ntwo\n\nthree\n\nfour\n\nfive\n"), 0o644))
 	out := filepath.Join(dir, "out")
-	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out)
+	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--preset",
+		"nextquill")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
@@ -130,7 +131,7 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 	require.Equal(t, true, r.calls(t, "personalize")[0]["resume"])
 
 	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--expert",
-		filepath.Join(out, "adapter"))
+		filepath.Join(out, "adapter"), "--method", "nextquill")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Equal(t, "out/adapter", r.calls(t, "personalize")[0]["expert"])
 
@@ -341,7 +342,7 @@ func TestInterruptTellsHowToResume(t *testing.T) {
 	}
 	r := invoke(t, ctx, s, "run", "--out", t.TempDir())
 	require.Equal(t, exitInterrupted, r.code)
-	requireLines(t, r.stderr, "✗ train: ContextSFT", "nextquill: stopped", "Saved a checkpoint of step 1 in",
+	requireLines(t, r.stderr, "✗ train: Quill", "nextquill: stopped", "Saved a checkpoint of step 1 in",
 		"--resume")
 	require.True(t, s.closed)
 }

@@ -59,8 +59,8 @@ func DatastoreOwn(s DatastoreSpec, features int, query, states, weights *gpu.Ten
 
 // DatastoreMix records replacing the first vocab values of logits by those of the mixture with the
 // datastore. scores [keys] are the cosines of all keys, in the order of their tokens; offsets
-// [vocab+1] u32 are the first key of each token. own are the weights of DatastoreOwn, and written is
-// the out of Sample: rows before Dyn.Slot are the tokens written so far.
+// [vocab+1] u32 are the first key of each token. own are the weights of DatastoreOwn, and written
+// is the out of Sample: rows before Dyn.Slot are the tokens written so far.
 func DatastoreMix(s DatastoreSpec, vocab int, scores, offsets, own, written, logits *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("datastore_mix", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
