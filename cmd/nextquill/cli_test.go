@@ -151,7 +151,8 @@ func TestPersonalizeFromAnAdapter(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(texts, []byte(lines.String()), 0o644))
 	makeAdapter(t, from)
-	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from)
+	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from, "--preset",
+		"nextquill")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
@@ -326,7 +327,7 @@ func TestJSONIsOnlyJSON(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
 		events[e.Event]++
 	}
-	require.Equal(t, map[string]int{"begin": 16, "end": 16, "result": 16, "step": 4, "eval": 2, "checkpoint": 2,
+	require.Equal(t, map[string]int{"begin": 17, "end": 17, "result": 17, "step": 4, "eval": 2, "checkpoint": 2,
 		"token": 32}, events)
 }
 
