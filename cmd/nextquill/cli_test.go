@@ -151,8 +151,8 @@ func TestPersonalizeFromAnAdapter(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(texts, []byte(lines.String()), 0o644))
 	makeAdapter(t, from)
-	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from, "--preset",
-		"nextquill")
+	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from,
+		"--preset", "nextquill")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
