@@ -265,4 +265,13 @@ func TestDatastores(t *testing.T) {
 	require.Equal(t, api.DefaultDatastore(), *f.trained[len(f.trained)-1].Datastore)
 	require.Len(t, f.remembered, 1)
 	require.Empty(t, f.scored[len(f.scored)-1].Datastore, "that in the folder of the adapter")
+
+	o.Foreign = users[0].History()
+	_, err = m.Run(ctx, e, users[1], o, nil)
+	require.NoError(t, err)
+	require.Len(t, f.remembered, 2)
+	require.Equal(t, "foreign-a0", f.remembered[1].items[0].ID)
+	require.Equal(t, "dir/personal/adapter", f.remembered[1].Adapter)
+	require.Equal(t, f.remembered[1].Out, f.scored[len(f.scored)-1].Datastore)
+	require.Empty(t, f.scored[len(f.scored)-2].Datastore, "validation has the own one")
 }
