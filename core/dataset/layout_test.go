@@ -181,7 +181,7 @@ func TestAPromptFitsTheModel(t *testing.T) {
 	)
 	for _, positions := range []int{500, 800, 1300, 4000} {
 		cfg.MaxPositions = positions
-		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100})
+		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: new(100)})
 		require.NoError(t, err)
 		s, err := d.Sample(3, false)
 		require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestAPromptFitsTheModel(t *testing.T) {
 		require.Len(t, s.Response, 100)
 	}
 	cfg.MaxPositions = 130
-	d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100})
+	d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: new(100)})
 	require.NoError(t, err)
 	_, err = d.Sample(3, false)
 	require.Equal(t, fault.TooLarge, fault.KindOf(err))

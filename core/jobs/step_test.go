@@ -102,7 +102,7 @@ func checkCase(t *testing.T, client api.Client, store blob.Store, name string, b
 	readJSON(t, filepath.Join(oracle, dir, "case.json"), &c)
 	p := api.StepParams{
 		Model: path.Join(dir, c.Model), Batch: dir + "/batch.json", Options: dir + "/options.json", Full: c.Full,
-		Loading: api.Loading{Base: c.Base}, Out: "out/" + name, TokenBudget: budget, Recompute: recompute,
+		Loading: api.Loading{Base: c.Base}, Out: "out/" + name, TokenBudget: &budget, Recompute: recompute,
 	}
 	if !c.Full {
 		p.Adapter = dir + "/adapter"

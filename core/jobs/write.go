@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
@@ -34,7 +33,7 @@ func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 			return n, err
 		}
 		room := cfg.MaxPositions - max(len(prompt.With), len(prompt.Without))
-		length = min(cmp.Or(p.Sampling.MaxTokens, 64), room)
+		length = min(api.Or(p.Sampling.MaxTokens, 64), room)
 		n.Decode = generate.DecodeSpec(prompt.With, prompt.Without, max(1, length), p.Sampling.Steer != 0)
 		return n, nil
 	}
@@ -82,8 +81,8 @@ func writeOptions(env *engine.Env, d *dataset.Dataset, s api.Sampling, length in
 	}
 	o := generate.Options{
 		Sampling: kernels.SampleParams{
-			Temperature: float32(s.Temperature), TopK: uint32(max(0, s.TopK)), TopP: float32(cmp.Or(s.TopP, 1)),
-			RepetitionPenalty: float32(cmp.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: ends,
+			Temperature: float32(s.Temperature), TopK: uint32(s.TopK), TopP: float32(api.Or(s.TopP, 1)),
+			RepetitionPenalty: float32(api.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: ends,
 		},
 		Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
 	}
