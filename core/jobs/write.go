@@ -17,9 +17,6 @@ import (
 	"nextquill/core/weights"
 )
 
-// maxEnds is the number of end tokens that the sampler compares with.
-const maxEnds = 4
-
 // write generates a text.
 func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	var p api.WriteParams
@@ -75,16 +72,12 @@ func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 
 // writeOptions are the options of the generator.
 func writeOptions(env *engine.Env, d *dataset.Dataset, s api.Sampling, length int) generate.Options {
-	var ends []uint32
-	for _, id := range d.Ends()[:min(maxEnds, len(d.Ends()))] {
-		ends = append(ends, uint32(id))
-	}
 	o := generate.Options{
 		Sampling: kernels.SampleParams{
 			Temperature: float32(s.Temperature), TopK: uint32(s.TopK), TopP: float32(api.Or(s.TopP, 1)),
-			RepetitionPenalty: float32(api.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: ends,
+			RepetitionPenalty: float32(api.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer),
 		},
-		Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
+		Ends: d.Ends(), Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
 	}
 	if !env.GPU.Info().CPU {
 		o.ReadEvery = 4 // reading tokens waits for the device, which costs much on a real GPU
