@@ -32,7 +32,7 @@ func openLayout(ctx context.Context, store blob.Store, m Model, name string) (hi
 	if err != nil {
 		return history.Template{}, nil, err
 	}
-	plain := plainLayout{tok: tok, bos: cfg.BOS, end: ends}
+	plain := plainLayout{tok: tok, begin: tok.Begin(cfg.BOS), end: ends}
 	if name == history.Plain.Name {
 		return history.Plain, plain, plain.check(dir)
 	}
@@ -66,9 +66,9 @@ func openLayout(ctx context.Context, store blob.Store, m Model, name string) (hi
 
 // plainLayout is running text, for models that were not trained to chat.
 type plainLayout struct {
-	tok *tokenizer.Tokenizer
-	bos int32 // or -1
-	end []int32
+	tok   *tokenizer.Tokenizer
+	begin []int32 // before a prompt: the BOS token, or none
+	end   []int32
 }
 
 func (l plainLayout) check(dir string) error {
@@ -83,11 +83,7 @@ func (l plainLayout) Encode(text string) []int32 { return l.tok.EncodeNext(text)
 
 func (l plainLayout) prompts(s history.Segments) (with, without []int32, err error) {
 	e := s.Encode(l)
-	var start []int32
-	if l.bos >= 0 {
-		start = []int32{l.bos}
-	}
-	return slices.Concat(start, e.With()), slices.Concat(start, e.Without()), nil
+	return slices.Concat(l.begin, e.With()), slices.Concat(l.begin, e.Without()), nil
 }
 
 func (l plainLayout) response(text string) ([]int32, error) {

@@ -172,6 +172,24 @@ func TestWhichTemplate(t *testing.T) {
 	require.ErrorContains(t, err, "m: eos_token_id: there is none")
 }
 
+// TestPlainPromptsBeginAsTheTokenizerSays: the BOS token of the config alone is not put before a
+// prompt.
+func TestPlainPromptsBeginAsTheTokenizerSays(t *testing.T) {
+	for config, begins := range map[string]bool{
+		`{"add_bos_token":true,"bos_token":"<s>"}`: true, `{"add_bos_token":false,"bos_token":"<s>"}`: false,
+		`{"bos_token":"<s>"}`: false,
+	} {
+		store, cfg := chatStore(t, "llama2")
+		require.NoError(t, store.Write(t.Context(), "m/"+chat.ConfigName, []byte(config)))
+		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "plain", api.Retrieval{})
+		require.NoError(t, err)
+		s, err := d.Sample(3, false)
+		require.NoError(t, err)
+		require.Equal(t, begins, s.With[0] == cfg.BOS, config)
+		require.Equal(t, begins, s.Without[0] == cfg.BOS, config)
+	}
+}
+
 func TestAPromptFitsTheModel(t *testing.T) {
 	store, cfg := chatStore(t, "qwen3")
 	long := strings.Repeat("many words of no great use, ", 60)
