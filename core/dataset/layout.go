@@ -104,8 +104,18 @@ type chatLayout struct {
 
 // conversation encodes turns up to where the assistant's answer begins.
 func (l *chatLayout) conversation(turns []chat.Message) ([]int32, error) {
-	text, err := l.render(turns, true)
+	text, err := l.ask(turns)
 	return l.tok.EncodeEscaped(text, true), err
+}
+
+// ask renders turns up to where the assistant's answer begins, which is not inside a thought.
+func (l *chatLayout) ask(turns []chat.Message) (string, error) {
+	asked, err := l.render(turns, true)
+	if err != nil {
+		return "", err
+	}
+	before, err := l.render(turns, false)
+	return closeThought(asked, before), err
 }
 
 func (l *chatLayout) render(turns []chat.Message, prompt bool) (string, error) {
@@ -131,7 +141,7 @@ func (l *chatLayout) prompts(s history.Segments) (with, without []int32, err err
 // ends the turn.
 func (l *chatLayout) response(text string) ([]int32, error) {
 	turns := []chat.Message{{Role: chat.User, Content: "?"}}
-	asked, err := l.render(turns, true)
+	asked, err := l.ask(turns)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +152,9 @@ func (l *chatLayout) response(text string) ([]int32, error) {
 	answer, ok := strings.CutPrefix(whole, asked)
 	if !ok { // the template lays out the turns before a finished answer differently
 		answer = l.tok.Escape(text)
+		if at := strings.LastIndex(whole, answer); at >= 0 { // with what ends the turn
+			answer = whole[at:]
+		}
 	}
 	ids := l.tok.EncodeEscaped(answer, false)
 	for i, id := range ids {
