@@ -453,9 +453,24 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 	yes := true
 	for says, change := range map[string]func(*api.PersonalizeParams){
 		`base (saved "f32", now "q4")`: func(p *api.PersonalizeParams) { p.Base = "q4" },
-		"settings":                     func(p *api.PersonalizeParams) { p.Training.LR = new(3e-3) },
-		"training samples":             func(p *api.PersonalizeParams) { p.Source.MaxItems = new(2) },
-		"model":                        func(p *api.PersonalizeParams) { p.Model = "altered" },
+		"lr (saved 0.002, now 0.003)":  func(p *api.PersonalizeParams) { p.Training.LR = new(3e-3) },
+		"seed (saved 0, now 9)":        func(p *api.PersonalizeParams) { p.Training.Seed = 9 },
+		"alpha (saved 8, now 5)":       func(p *api.PersonalizeParams) { p.LoRA.Alpha = new(5.) },
+		"rank (saved 4, now 2)":        func(p *api.PersonalizeParams) { p.LoRA.Rank = new(2) },
+		"targets (saved down_proj,gate_proj,k_proj,o_proj,q_proj,up_proj,v_proj, now q_proj,v_proj)": func(
+			p *api.PersonalizeParams) {
+			p.LoRA.Targets = []string{"v_proj", "q_proj"}
+		},
+		"clip (saved 1, now 0)": func(p *api.PersonalizeParams) { p.Training.Clip = new(0.) },
+		"decay (saved cosine, now linear), warmup (saved 0.1, now 0)": func(p *api.PersonalizeParams) {
+			p.Training.Decay, p.Training.Warmup = api.DecayLinear, new(0.)
+		},
+		"objective.alpha (saved 0, now 0.1), objective.counterfactual_grad (saved false, now true)": func(
+			p *api.PersonalizeParams) {
+			p.Preset = "mce"
+		},
+		"training samples": func(p *api.PersonalizeParams) { p.Source.MaxItems = new(2) },
+		"model":            func(p *api.PersonalizeParams) { p.Model = "altered" },
 	} {
 		other := p
 		other.Resume = true
