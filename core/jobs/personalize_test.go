@@ -445,7 +445,7 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 
 	raw := plainWeights(t, j.store)
 	j.write("altered/model.safetensors", string(raw))
-	for _, name := range []string{"config.json", "tokenizer.json"} {
+	for _, name := range []string{"config.json", "tokenizer.json", "tokenizer_config.json"} {
 		file, err := blob.ReadAll(t.Context(), j.store, "model/"+name, 1<<24)
 		require.NoError(t, err)
 		j.write("altered/"+name, string(file))
