@@ -71,8 +71,8 @@ type adapterVerifyCmd struct {
 }
 
 func (adapterVerifyCmd) Help() string {
-	return `Reads every value and compares each module's name and shape with the model. Reports what is wrong, layers that the
-adapter should have but lacks, and a base model of another name.
+	return `Reads every value and compares each module's name and shape with the model. Reports what is wrong,
+layers that the adapter should have but lacks, and a base model of another name.
 
   nextquill adapter verify
   nextquill adapter verify ~/adapters/mine --model ~/models/SmolLM2-135M-Instruct`

@@ -63,8 +63,8 @@ func (a *Adapter) readPairs(ctx context.Context, f *File) error {
 			if p.In == 0 {
 				has, lacks = lacks, has
 			}
-			return fault.New(fault.Missing, f.Name(), "module "+fault.Quote(path), "has %s but no %s, or an empty one", has,
-				lacks).
+			return fault.New(fault.Missing, f.Name(), "module "+fault.Quote(path),
+				"has %s but no %s, or an empty one", has, lacks).
 				WithRemedy("save the adapter again with PEFT, or download both of its files again")
 		}
 	}
@@ -94,8 +94,8 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 			WithRemedy("save the adapter with PEFT")
 	}
 	if what := outsideBlocks(path); what != "" {
-		return "", false, fault.New(fault.Unsupported, file, t.Field(), "belongs to %s, which cannot have an adapter here",
-			what).WithRemedy(mergeWithPEFT)
+		return "", false, fault.New(fault.Unsupported, file, t.Field(),
+			"belongs to %s, which cannot have an adapter here", what).WithRemedy(mergeWithPEFT)
 	}
 	isA = strings.HasSuffix(path, suffixA)
 	if !isA && !strings.HasSuffix(path, suffixB) {
