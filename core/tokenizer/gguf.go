@@ -85,9 +85,10 @@ func words(pattern string) stage { return patternSplit{finder: scanners[pattern]
 // pipeline name, or SentencePiece BPE. Control tokens become special tokens. GGUF files do not keep
 // the other properties of added tokens (white space around them, whole words).
 func FromGGUF(f *gguf.File) (*Tokenizer, error) {
-	l := &loader{where: f.Name, t: &Tokenizer{}, fields: map[string]string{
+	l := &loader{where: f.Name, t: &Tokenizer{bos: -1}, fields: map[string]string{
 		"model.vocab": gguf.Field(ggufTokens), "added_tokens": gguf.Field(ggufTokens),
 		"model.merges": gguf.Field(ggufMerges)}}
+	l.t.addBOS = new(ggufAddsBOS(f))
 	if name, _ := f.Metadata[ggufModel].Text(); name == ggufSentencePiece {
 		return l.t, l.loadSentencePiece(f)
 	}
@@ -102,6 +103,17 @@ func FromGGUF(f *gguf.File) (*Tokenizer, error) {
 		}
 	}
 	return l.t, nil
+}
+
+// ggufAddsBOS tells whether a text begins with the BOS token. Files that do not say it have
+// llama.cpp's default: true for SentencePiece and Llama 3, false for other byte-level BPE.
+func ggufAddsBOS(f *gguf.File) bool {
+	if set, ok := f.Metadata[ggufAddBOS].Bool(); ok {
+		return set
+	}
+	model, _ := f.Metadata[ggufModel].Text()
+	pre, _ := f.Metadata[ggufPre].Text()
+	return model == ggufSentencePiece || pre == "llama-bpe"
 }
 
 func (l *loader) readPipeline(f *gguf.File) error {

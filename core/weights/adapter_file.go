@@ -59,9 +59,13 @@ func (a *Adapter) readPairs(ctx context.Context, f *File) error {
 	}
 	for _, path := range a.Paths() {
 		if p := a.Pairs[path]; p.In == 0 || p.Out == 0 {
+			has, lacks := "lora_A", "lora_B"
+			if p.In == 0 {
+				has, lacks = lacks, has
+			}
 			return fault.New(fault.Missing, f.Name(), "module "+fault.Quote(path),
-				"has only one of lora_A and lora_B, or an empty one").
-				WithRemedy(downloadAgain)
+				"has %s but no %s, or an empty one", has, lacks).
+				WithRemedy("save the adapter again with PEFT, or download both of its files again")
 		}
 	}
 	for _, t := range f.Tensors() {
@@ -89,6 +93,10 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 		return "", false, fault.New(fault.Unsupported, file, t.Field(), "does not start with %s", peftRoot).
 			WithRemedy("save the adapter with PEFT")
 	}
+	if what := outsideBlocks(path); what != "" {
+		return "", false, fault.New(fault.Unsupported, file, t.Field(),
+			"belongs to %s, which cannot have an adapter here", what).WithRemedy(mergeWithPEFT)
+	}
 	isA = strings.HasSuffix(path, suffixA)
 	if !isA && !strings.HasSuffix(path, suffixB) {
 		return "", false, fault.New(fault.Unsupported, file, t.Field(),
@@ -106,6 +114,21 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 			t.Shape, r).WithRemedy(sameSource)
 	}
 	return path, isA, nil
+}
+
+// outsideBlocks names the part of the model that a tensor belongs to if it is not a linear layer of
+// a block: the head or the embedding table, with LoRA or completely (modules_to_save).
+func outsideBlocks(path string) string {
+	parts := strings.Split(path, ".")
+	switch {
+	case slices.Contains(parts, "lm_head"):
+		return "the head, lm_head"
+	case slices.Contains(parts, "embed_tokens"):
+		return "the embedding table, embed_tokens"
+	case slices.Contains(parts, "modules_to_save"):
+		return "a complete layer of modules_to_save"
+	}
+	return ""
 }
 
 // targets follows PEFT's test of a module path against a list of target_modules. A pattern is not
@@ -142,6 +165,28 @@ func norm(v []float32) float64 {
 		sum += float64(x) * float64(x)
 	}
 	return math.Sqrt(sum)
+}
+
+// MissingModules lists the linear layers of a model that target_modules names and that have no
+// tensors in the adapter, in order. PEFT leaves them at their initial values and warns. A regular
+// expression in target_modules or exclude_modules is not interpreted; the list is empty then.
+func MissingModules(c Config, a *Adapter) (missing []string) {
+	const all = "all-linear"
+	if a.TargetPattern != "" && a.TargetPattern != all || a.ExcludeRegexp != "" {
+		return nil
+	}
+	for i := range c.Layers {
+		for _, part := range LinearParts {
+			path := LayerPath(i, part)
+			excluded := slices.ContainsFunc(a.Exclude, func(e string) bool {
+				return e == path || strings.HasSuffix(path, "."+e)
+			})
+			if _, there := a.Pairs[path]; !there && !excluded && a.targets(path) {
+				missing = append(missing, path)
+			}
+		}
+	}
+	return missing
 }
 
 // CheckAdapter checks that every module of an adapter exists in the model, with the same shape.

@@ -93,8 +93,8 @@ func LlamaTensors(c Config) []TensorShape {
 }
 
 // CheckLlama checks that a file has exactly the tensors that the config requires, with supported
-// shapes and types. It accepts redundant tensors: rotary tables of old checkpoints, and a head next
-// to tied embeddings.
+// shapes and types. It accepts redundant tensors: rotary tables of old checkpoints, and a head that
+// equals the tied embeddings.
 func CheckLlama(c Config, f *File) error {
 	const remedy = "download config.json and the weights from the same source"
 	expected := map[string]bool{}
