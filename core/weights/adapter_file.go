@@ -104,7 +104,7 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 			WithRemedy("train the adapter with plain LoRA on linear layers only")
 	}
 	path = path[:len(path)-len(suffixA)]
-	if !a.targets(path) {
+	if !a.TargetsModule(path) {
 		return "", false, fault.New(fault.Mismatch, file, t.Field(),
 			"belongs to a module that target_modules does not name").WithRemedy(sameSource)
 	}
@@ -119,22 +119,20 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 // outsideBlocks names the part of the model that a tensor belongs to if it is not a linear layer of
 // a block: the head or the embedding table, with LoRA or completely (modules_to_save).
 func outsideBlocks(path string) string {
-	parts := strings.Split(path, ".")
-	switch {
-	case slices.Contains(parts, "lm_head"):
-		return "the head, lm_head"
-	case slices.Contains(parts, "embed_tokens"):
-		return "the embedding table, embed_tokens"
-	case slices.Contains(parts, "modules_to_save"):
-		return "a complete layer of modules_to_save"
+	for _, part := range [][2]string{{"lm_head", "the head, lm_head"},
+		{"embed_tokens", "the embedding table, embed_tokens"},
+		{"modules_to_save", "a complete layer of modules_to_save"}} {
+		if strings.Contains("."+path+".", "."+part[0]+".") {
+			return part[1]
+		}
 	}
 	return ""
 }
 
-// targets follows PEFT's test of a module path against a list of target_modules. A pattern is not
-// interpreted, because a linear-time matcher cannot support all of Python's regular expressions:
-// every module with tensors counts as targeted.
-func (a *Adapter) targets(path string) bool {
+// TargetsModule follows PEFT's test of a module path against a list of target_modules. A pattern is
+// not interpreted, because a linear-time matcher cannot support all of Python's regular
+// expressions: every module with tensors counts as targeted.
+func (a *Adapter) TargetsModule(path string) bool {
 	if a.TargetPattern != "" || slices.Contains(a.Targets, path) {
 		return true
 	}
@@ -165,28 +163,6 @@ func norm(v []float32) float64 {
 		sum += float64(x) * float64(x)
 	}
 	return math.Sqrt(sum)
-}
-
-// MissingModules lists the linear layers of a model that target_modules names and that have no
-// tensors in the adapter, in order. PEFT leaves them at their initial values and warns. A regular
-// expression in target_modules or exclude_modules is not interpreted; the list is empty then.
-func MissingModules(c Config, a *Adapter) (missing []string) {
-	const all = "all-linear"
-	if a.TargetPattern != "" && a.TargetPattern != all || a.ExcludeRegexp != "" {
-		return nil
-	}
-	for i := range c.Layers {
-		for _, part := range LinearParts {
-			path := LayerPath(i, part)
-			excluded := slices.ContainsFunc(a.Exclude, func(e string) bool {
-				return e == path || strings.HasSuffix(path, "."+e)
-			})
-			if _, there := a.Pairs[path]; !there && !excluded && a.targets(path) {
-				missing = append(missing, path)
-			}
-		}
-	}
-	return missing
 }
 
 // CheckAdapter checks that every module of an adapter exists in the model, with the same shape.

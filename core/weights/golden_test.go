@@ -280,7 +280,7 @@ func TestAdapterTargets(t *testing.T) {
 	} {
 		a, err := ParseAdapterConfig("c", []byte(`{"peft_type":"LORA",`+config+`}`))
 		require.NoError(t, err)
-		require.Equal(t, want, a.targets(path), config)
+		require.Equal(t, want, a.TargetsModule(path), config)
 		again, err := ParseAdapterConfig("c", a.configJSON())
 		require.NoError(t, err)
 		require.Equal(t, a, again)

@@ -56,12 +56,9 @@ func (s *Source) untie(ctx context.Context) error {
 	if !s.Config.TieEmbeddings || !ok || !both || !head.DType.IsFloat() || !embed.DType.IsFloat() {
 		return nil
 	}
-	if !slices.Equal(head.Shape, embed.Shape) {
-		s.Config.TieEmbeddings = false // CheckLlama names the shape
-		return nil
-	}
+	same := slices.Equal(head.Shape, embed.Shape) // else CheckLlama names the shape
 	a, b := make([]float32, untieChunk), make([]float32, untieChunk)
-	for at, n := 0, embed.Elements(); at < n; at += untieChunk {
+	for at, n := 0, embed.Elements(); same && at < n; at += untieChunk {
 		if err := blob.Cancelled(ctx); err != nil {
 			return err
 		}
@@ -72,11 +69,9 @@ func (s *Source) untie(ctx context.Context) error {
 		if err := s.ReadF32At(ctx, embed, b, at); err != nil {
 			return err
 		}
-		if !slices.Equal(a, b) {
-			s.Config.TieEmbeddings = false
-			return nil
-		}
+		same = slices.Equal(a, b)
 	}
+	s.Config.TieEmbeddings = same
 	return nil
 }
 
