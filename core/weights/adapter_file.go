@@ -2,6 +2,7 @@ package weights
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -23,6 +24,10 @@ func ReadAdapter(ctx context.Context, store blob.Store, dir string) (*Adapter, e
 		return nil, err
 	}
 	f, err := Open(ctx, store, blob.Join(dir, AdapterWeightsName))
+	if errors.Is(err, blob.ErrNotExist) { // adapter_model.bin is a pickle, which can run code
+		err = fault.New(fault.Missing, dir, AdapterWeightsName, "is missing").WithCause(blob.ErrNotExist).
+			WithRemedy("save the adapter with PEFT's save_pretrained, which writes it; an adapter_model.bin is not read")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +104,14 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 	}
 	isA = strings.HasSuffix(path, suffixA)
 	if !isA && !strings.HasSuffix(path, suffixB) {
-		return "", false, fault.New(fault.Unsupported, file, t.Field(),
-			"is neither lora_A nor lora_B of a linear layer").
+		const detail = "is neither lora_A nor lora_B of a linear layer"
+		return "", false, fault.New(fault.Unsupported, file, t.Field(), detail).
 			WithRemedy("train the adapter with plain LoRA on linear layers only")
 	}
 	path = path[:len(path)-len(suffixA)]
 	if !a.TargetsModule(path) {
-		return "", false, fault.New(fault.Mismatch, file, t.Field(),
-			"belongs to a module that target_modules does not name").WithRemedy(sameSource)
+		const detail = "belongs to a module that target_modules does not name"
+		return "", false, fault.New(fault.Mismatch, file, t.Field(), detail).WithRemedy(sameSource)
 	}
 	r := a.RankOf(path)
 	if len(t.Shape) != 2 || isA && t.Shape[0] != r || !isA && t.Shape[1] != r {
@@ -180,13 +185,12 @@ func CheckAdapter(c Config, a *Adapter) error {
 		p := a.Pairs[path]
 		if !ok {
 			return fault.New(fault.Mismatch, AdapterWeightsName, "module "+fault.Quote(path),
-				"is not a linear layer of the base model").
-				WithRemedy(remedy)
+				"is not a linear layer of the base model").WithRemedy(remedy)
 		}
 		if p.Out != size[0] || p.In != size[1] {
 			return fault.New(fault.Mismatch, AdapterWeightsName, "module "+fault.Quote(path),
-				"is for a layer of shape %d×%d, but the base model's is %d×%d",
-				p.Out, p.In, size[0], size[1]).WithRemedy(remedy)
+				"is for a layer of shape %d×%d, but the base model's is %d×%d", p.Out, p.In, size[0], size[1]).
+				WithRemedy(remedy)
 		}
 	}
 	return nil

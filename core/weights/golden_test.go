@@ -190,6 +190,10 @@ func TestFamilies(t *testing.T) {
 		MaxPositions: 131072, RMSNormEps: 1e-6, RopeTheta: 10000, BOS: 1, EOS: []int32{2}}, c)
 	require.Equal(t, 32, parse(`{"model_type":"mistral","sliding_window":null,"num_key_value_heads":null}`).KVHeads)
 	parse(`{"model_type":"mistral","sliding_window":4096,"max_position_embeddings":4096}`)
+	parse(`{"model_type":"qwen2","use_sliding_window":true,"num_hidden_layers":4,"max_window_layers":4}`)
+	parse(`{"model_type":"qwen3","use_sliding_window":true,"num_hidden_layers":28}`)
+	parse(`{"model_type":"qwen3","use_sliding_window":true,"num_hidden_layers":1,"max_window_layers":0,` +
+		`"layer_types":["full_attention"]}`)
 	parse(`{"model_type":"qwen2","use_sliding_window":false,"sliding_window":4096,"layer_types":["full_attention"]}`)
 
 	// Qwen2 and Mistral have no attention_bias. In Llama and Qwen3 it also applies to o_proj.
@@ -264,6 +268,17 @@ func TestCheckLlama(t *testing.T) {
 	_, err = OpenDir(ctx, m, "elsewhere")
 	require.ErrorIs(t, err, fault.Missing)
 	require.ErrorContains(t, err, "holds neither model.safetensors nor model.safetensors.index.json")
+}
+
+// TestAdapterWithoutSafetensors: the remedy names the file that PEFT writes.
+func TestAdapterWithoutSafetensors(t *testing.T) {
+	config, err := os.ReadFile("testdata/peft/adapter_config.json")
+	require.NoError(t, err)
+	store := blob.NewMem(map[string][]byte{"a/adapter_config.json": config, "a/adapter_model.bin": nil})
+	_, err = ReadAdapter(t.Context(), store, "a")
+	require.ErrorIs(t, err, fault.Missing)
+	require.ErrorContains(t, err, "a: adapter_model.safetensors: is missing")
+	require.ErrorContains(t, err, "an adapter_model.bin is not read")
 }
 
 func TestAdapterTargets(t *testing.T) {
