@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nextquill/cmd/nextquill/internal/ui"
@@ -90,7 +91,7 @@ func (c adapterVerifyCmd) Run(ctx context.Context, a *app) error {
 	if err := weights.CheckAdapter(config, adapter); err != nil {
 		return err
 	}
-	missing := weights.MissingModules(config, adapter)
+	missing := missingModules(config, adapter)
 	another := otherBase(adapter.BaseModel, c.Model)
 	if a.JSON {
 		err := ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter verify",
@@ -109,6 +110,27 @@ func (c adapterVerifyCmd) Run(ctx context.Context, a *app) error {
 	fmt.Fprintf(a.stdout, "%s is complete and fits the model: rank %d on %d layers.\n", path, adapter.Rank,
 		len(adapter.Pairs))
 	return nil
+}
+
+// missingModules lists the linear layers of a model that target_modules names and that have no
+// tensors in the adapter, in order. PEFT leaves them at their initial values and warns. A regular
+// expression in target_modules or exclude_modules is not interpreted; the list is empty then.
+func missingModules(c weights.Config, a *weights.Adapter) (missing []string) {
+	if a.TargetPattern != "" && a.TargetPattern != "all-linear" || a.ExcludeRegexp != "" {
+		return nil
+	}
+	for i := range c.Layers {
+		for _, part := range weights.LinearParts {
+			path := weights.LayerPath(i, part)
+			excluded := slices.ContainsFunc(a.Exclude, func(e string) bool {
+				return e == path || strings.HasSuffix(path, "."+e)
+			})
+			if _, there := a.Pairs[path]; !there && !excluded && a.TargetsModule(path) {
+				missing = append(missing, path)
+			}
+		}
+	}
+	return missing
 }
 
 // incomplete returns a fault if layers that target_modules names have no tensors.

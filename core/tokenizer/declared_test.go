@@ -145,6 +145,19 @@ func TestDeclaredTokensWeRefuse(t *testing.T) {
 	}
 }
 
+// TestOlderTokenizerFiles: a folder without tokenizer.json is refused with what makes one.
+func TestOlderTokenizerFiles(t *testing.T) {
+	for file, says := range map[string]string{
+		"tokenizer.model": "convert tokenizer.model to it with transformers", "vocab.json": "convert vocab.json",
+		"README.md": "download the model's tokenizer.json",
+	} {
+		_, err := LoadModel(t.Context(), blob.NewMem(map[string][]byte{"m/" + file: {}}), "m")
+		require.ErrorIs(t, err, blob.ErrNotExist)
+		require.ErrorContains(t, err, "m: tokenizer.json: is missing")
+		require.ErrorContains(t, err, says)
+	}
+}
+
 // TestAddBOSOfGGUF: a GGUF file that does not say it has llama.cpp's default.
 func TestAddBOSOfGGUF(t *testing.T) {
 	yes, no := true, false

@@ -32,10 +32,18 @@ func LoadModel(ctx context.Context, store blob.Store, path string) (*Tokenizer, 
 	if findErr != nil {
 		return nil, findErr
 	}
-	if name == "" {
-		return nil, err
+	if name != "" {
+		return LoadGGUF(ctx, store, name)
 	}
-	return LoadGGUF(ctx, store, name)
+	missing := fault.New(fault.Missing, path, FileName, "is missing").WithCause(blob.ErrNotExist).
+		WithRemedy("download the model's %s", FileName)
+	for _, other := range []string{"tokenizer.model", "vocab.json"} { // forms of older models
+		if _, err := store.Size(ctx, blob.Join(path, other)); err == nil {
+			return nil, missing.WithRemedy("convert %s to it with transformers: "+
+				"AutoTokenizer.from_pretrained(folder).save_pretrained(folder)", other)
+		}
+	}
+	return nil, missing
 }
 
 // LoadGGUF reads the tokenizer in a GGUF file's metadata.

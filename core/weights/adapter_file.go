@@ -2,6 +2,7 @@ package weights
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -23,6 +24,10 @@ func ReadAdapter(ctx context.Context, store blob.Store, dir string) (*Adapter, e
 		return nil, err
 	}
 	f, err := Open(ctx, store, blob.Join(dir, AdapterWeightsName))
+	if errors.Is(err, blob.ErrNotExist) { // adapter_model.bin is a pickle, which can run code
+		err = fault.New(fault.Missing, dir, AdapterWeightsName, "is missing").WithCause(blob.ErrNotExist).
+			WithRemedy("save the adapter with PEFT's save_pretrained, which writes it; an adapter_model.bin is not read")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +104,14 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 	}
 	isA = strings.HasSuffix(path, suffixA)
 	if !isA && !strings.HasSuffix(path, suffixB) {
-		return "", false, fault.New(fault.Unsupported, file, t.Field(),
-			"is neither lora_A nor lora_B of a linear layer").
+		const detail = "is neither lora_A nor lora_B of a linear layer"
+		return "", false, fault.New(fault.Unsupported, file, t.Field(), detail).
 			WithRemedy("train the adapter with plain LoRA on linear layers only")
 	}
 	path = path[:len(path)-len(suffixA)]
-	if !a.targets(path) {
-		return "", false, fault.New(fault.Mismatch, file, t.Field(),
-			"belongs to a module that target_modules does not name").WithRemedy(sameSource)
+	if !a.TargetsModule(path) {
+		const detail = "belongs to a module that target_modules does not name"
+		return "", false, fault.New(fault.Mismatch, file, t.Field(), detail).WithRemedy(sameSource)
 	}
 	r := a.RankOf(path)
 	if len(t.Shape) != 2 || isA && t.Shape[0] != r || !isA && t.Shape[1] != r {
@@ -119,22 +124,20 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 // outsideBlocks names the part of the model that a tensor belongs to if it is not a linear layer of
 // a block: the head or the embedding table, with LoRA or completely (modules_to_save).
 func outsideBlocks(path string) string {
-	parts := strings.Split(path, ".")
-	switch {
-	case slices.Contains(parts, "lm_head"):
-		return "the head, lm_head"
-	case slices.Contains(parts, "embed_tokens"):
-		return "the embedding table, embed_tokens"
-	case slices.Contains(parts, "modules_to_save"):
-		return "a complete layer of modules_to_save"
+	for _, part := range [][2]string{{"lm_head", "the head, lm_head"},
+		{"embed_tokens", "the embedding table, embed_tokens"},
+		{"modules_to_save", "a complete layer of modules_to_save"}} {
+		if strings.Contains("."+path+".", "."+part[0]+".") {
+			return part[1]
+		}
 	}
 	return ""
 }
 
-// targets follows PEFT's test of a module path against a list of target_modules. A pattern is not
-// interpreted, because a linear-time matcher cannot support all of Python's regular expressions:
-// every module with tensors counts as targeted.
-func (a *Adapter) targets(path string) bool {
+// TargetsModule follows PEFT's test of a module path against a list of target_modules. A pattern is
+// not interpreted, because a linear-time matcher cannot support all of Python's regular
+// expressions: every module with tensors counts as targeted.
+func (a *Adapter) TargetsModule(path string) bool {
 	if a.TargetPattern != "" || slices.Contains(a.Targets, path) {
 		return true
 	}
@@ -167,28 +170,6 @@ func norm(v []float32) float64 {
 	return math.Sqrt(sum)
 }
 
-// MissingModules lists the linear layers of a model that target_modules names and that have no
-// tensors in the adapter, in order. PEFT leaves them at their initial values and warns. A regular
-// expression in target_modules or exclude_modules is not interpreted; the list is empty then.
-func MissingModules(c Config, a *Adapter) (missing []string) {
-	const all = "all-linear"
-	if a.TargetPattern != "" && a.TargetPattern != all || a.ExcludeRegexp != "" {
-		return nil
-	}
-	for i := range c.Layers {
-		for _, part := range LinearParts {
-			path := LayerPath(i, part)
-			excluded := slices.ContainsFunc(a.Exclude, func(e string) bool {
-				return e == path || strings.HasSuffix(path, "."+e)
-			})
-			if _, there := a.Pairs[path]; !there && !excluded && a.targets(path) {
-				missing = append(missing, path)
-			}
-		}
-	}
-	return missing
-}
-
 // CheckAdapter checks that every module of an adapter exists in the model, with the same shape.
 func CheckAdapter(c Config, a *Adapter) error {
 	const remedy = "use the base model the adapter was trained on"
@@ -204,13 +185,12 @@ func CheckAdapter(c Config, a *Adapter) error {
 		p := a.Pairs[path]
 		if !ok {
 			return fault.New(fault.Mismatch, AdapterWeightsName, "module "+fault.Quote(path),
-				"is not a linear layer of the base model").
-				WithRemedy(remedy)
+				"is not a linear layer of the base model").WithRemedy(remedy)
 		}
 		if p.Out != size[0] || p.In != size[1] {
 			return fault.New(fault.Mismatch, AdapterWeightsName, "module "+fault.Quote(path),
-				"is for a layer of shape %d×%d, but the base model's is %d×%d",
-				p.Out, p.In, size[0], size[1]).WithRemedy(remedy)
+				"is for a layer of shape %d×%d, but the base model's is %d×%d", p.Out, p.In, size[0], size[1]).
+				WithRemedy(remedy)
 		}
 	}
 	return nil

@@ -44,9 +44,6 @@ func OpenModel(ctx context.Context, store blob.Store, path string) (Source, erro
 	return s, CheckLlama(s.Config, s.File)
 }
 
-// untieChunk is the number of values that untie compares at a time.
-const untieChunk = 1 << 16
-
 // untie clears Config.TieEmbeddings if the file has a head of its own that differs from the
 // embedding table, as transformers does. It compares all values: a head that was trained with a
 // frozen table may differ in a few rows.
@@ -56,27 +53,22 @@ func (s *Source) untie(ctx context.Context) error {
 	if !s.Config.TieEmbeddings || !ok || !both || !head.DType.IsFloat() || !embed.DType.IsFloat() {
 		return nil
 	}
-	if !slices.Equal(head.Shape, embed.Shape) {
-		s.Config.TieEmbeddings = false // CheckLlama names the shape
-		return nil
-	}
-	a, b := make([]float32, untieChunk), make([]float32, untieChunk)
-	for at, n := 0, embed.Elements(); at < n; at += untieChunk {
+	same := slices.Equal(head.Shape, embed.Shape) // else CheckLlama names the shape
+	a, b := make([]float32, mergeChunk), make([]float32, mergeChunk)
+	for at, n := 0, embed.Elements(); same && at < n; at += mergeChunk {
 		if err := blob.Cancelled(ctx); err != nil {
 			return err
 		}
-		a, b = a[:min(untieChunk, n-at)], b[:min(untieChunk, n-at)]
+		a, b = a[:min(mergeChunk, n-at)], b[:min(mergeChunk, n-at)]
 		if err := s.ReadF32At(ctx, head, a, at); err != nil {
 			return err
 		}
 		if err := s.ReadF32At(ctx, embed, b, at); err != nil {
 			return err
 		}
-		if !slices.Equal(a, b) {
-			s.Config.TieEmbeddings = false
-			return nil
-		}
+		same = slices.Equal(a, b)
 	}
+	s.Config.TieEmbeddings = same
 	return nil
 }
 
