@@ -148,7 +148,8 @@ func TestPersonalizeTrainsWholeTexts(t *testing.T) {
 	require.Equal(t, tokens, r.Train.Tokens)
 	// With one earlier text instead of three, the last texts need no more windows.
 	require.InDelta(t, windows, r.Train.Windows, 2)
-	require.Equal(t, (r.Train.Windows+p.Training.BatchSize-1)/p.Training.BatchSize, r.Steps)
+	size := *p.Training.BatchSize
+	require.Equal(t, (r.Train.Windows+size-1)/size, r.Steps)
 	require.Equal(t, 2, r.Tested.Texts)
 	require.NotZero(t, r.Resumed)
 	require.Zero(t, j.gpu.LiveBuffers())
