@@ -57,8 +57,9 @@ func newLab(t *testing.T) *lab {
 		})
 	}
 	l.o = method.Options{
-		Model: "model", Retrieval: api.Retrieval{K: 2}, LoRA: api.LoRA{Rank: 4, Alpha: 8}, Drafts: 1,
-		Training: api.Training{Epochs: 1, BatchSize: 4, LR: 2e-3}, Sampling: api.Sampling{MaxTokens: 6},
+		Model: "model", Retrieval: api.Retrieval{K: new(2)}, LoRA: api.LoRA{Rank: new(4), Alpha: new(8.)}, Drafts: 1,
+		Training: api.Training{Epochs: new(1.), BatchSize: new(4), LR: new(2e-3)},
+		Sampling: api.Sampling{MaxTokens: new(6)},
 	}
 	require.NoError(t, l.e.Call(context.Background(), api.MethodLoad, api.LoadParams{Model: "model"}, nil, nil))
 	t.Cleanup(func() { require.NoError(t, l.e.Call(context.Background(), api.MethodUnload, nil, nil, nil)) })
@@ -154,7 +155,7 @@ func TestLosses(t *testing.T) {
 	l, ctx := newLab(t), context.Background()
 	m, err := method.ByName("contextsft")
 	require.NoError(t, err)
-	l.o.Drafts, l.o.Training.Epochs = 0, 2
+	l.o.Drafts, l.o.Training.Epochs = 0, new(2.)
 	u := l.users[0]
 	c, err := m.Run(ctx, l.e, u, l.o, nil)
 	require.NoError(t, err)
