@@ -164,7 +164,7 @@ func ReadFS(fsys fs.FS, name string, o Options) (Result, error) {
 // File is a file that a person has chosen, or that is in a folder of theirs.
 type File struct {
 	// Name has a slash if the file is in a folder; files in folders that have no text format are
-	// left out without an error. Names that start with a dot are skipped, the folder's own excepted.
+	// left out without an error. Names that start with a dot are skipped, but not the folder's own.
 	Name     string
 	Size     int64
 	Modified time.Time
@@ -177,8 +177,8 @@ type Import struct {
 	name string
 }
 
-// ReadFiles reads files together, such as those that a person drops on a page. A file that cannot be
-// imported does not stop the others; see Result.Failed. An error means that nothing was read.
+// ReadFiles reads files together, such as those that a person drops on a page. A file that cannot
+// be imported does not stop the others; see Result.Failed. An error means that nothing was read.
 func ReadFiles(list []File, o Options) (*Import, error) {
 	in := newInput(o)
 	in.collect = true

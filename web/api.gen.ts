@@ -1080,14 +1080,14 @@ export interface FileColumn {
 }
 
 /**
- * ImportRequest asks for texts. The answer is any number of messages with items and then one with a
+ * ImportRequest asks for texts. The answer is any number of messages with items, then one with a
  * result.
  */
 export interface ImportRequest {
   method: string;
   /** These are those to read; the position is the number of a file in the import read. */
   files: FileInfo[];
-  /** These are the ids of the senders that are the person; none if the module is to say who is likely. */
+  /** These are the ids of the senders that are the person; none to be told who is likely. */
   me: string[];
   /** This is the column with the text where no column has a usual name; "" if unknown. */
   text_column: string;

@@ -57,13 +57,13 @@ const (
 	MethodChoose = "choose" // chooses the texts of the person in what was read
 )
 
-// ImportRequest asks for texts. The answer is any number of messages with items and then one with a
+// ImportRequest asks for texts. The answer is any number of messages with items, then one with a
 // result.
 type ImportRequest struct {
 	Method string `json:"method"`
 	// Files are those to read; the position is the number of a file in the import read.
 	Files []FileInfo `json:"files"`
-	// Me are the ids of the senders that are the person; none if the module is to say who is likely.
+	// Me are the ids of the senders that are the person; none to be told who is likely.
 	Me []string `json:"me"`
 	// TextColumn is the column with the text where no column has a usual name; "" if unknown.
 	TextColumn string `json:"text_column"`

@@ -31,6 +31,9 @@ func NewSession(host Host, limits importer.Limits) *Session {
 	return &Session{host: host, limits: limits}
 }
 
+// oneBuild is the remedy for a request that no host of this version makes.
+const oneBuild = "serve the module and the scripts of one build"
+
 // batch is the approximate size of a message with items, in bytes of text.
 const batch = 1 << 20
 
@@ -71,8 +74,8 @@ func (s *Session) serve(raw []byte) (ImportResult, []ImportedItem, error) {
 			WithLimit("%d bytes", MaxRequest).WithRemedy("import fewer files at a time")
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return ImportResult{}, nil, fault.New(fault.Malformed, "request", "", "is not a request in JSON").WithCause(err).
-			WithRemedy("serve the module and the scripts of one build")
+		return ImportResult{}, nil, fault.New(fault.Malformed, "request", "", "is not a request in JSON").
+			WithCause(err).WithRemedy(oneBuild)
 	}
 	switch r.Method {
 	case MethodRead:
@@ -85,8 +88,8 @@ func (s *Session) serve(raw []byte) (ImportResult, []ImportedItem, error) {
 				WithRemedy("read files first")
 		}
 	default:
-		return ImportResult{}, nil, fault.New(fault.Unsupported, "request", "method", "%s is unknown", fault.Quote(r.Method)).
-			WithRemedy("serve the module and the scripts of one build")
+		return ImportResult{}, nil, fault.New(fault.Unsupported, "request", "method", "%s is unknown",
+			fault.Quote(r.Method)).WithRemedy(oneBuild)
 	}
 	result, err := s.read.Result(r.Me)
 	found, items := resultOf(result)
@@ -107,7 +110,7 @@ func (s *Session) readFiles(r ImportRequest) error {
 	for i, f := range r.Files {
 		if f.Size < 0 || f.Name == "" {
 			return fault.New(fault.Malformed, "request", "files", "file %d has no name or a negative size", i).
-				WithRemedy("serve the module and the scripts of one build")
+				WithRemedy(oneBuild)
 		}
 		one := importer.File{Name: f.Name, Size: f.Size, At: pageReader{pages, i, f.Name, f.Size}}
 		if f.Modified != 0 {

@@ -15,7 +15,8 @@ import (
 	"nextquill/wasm/importabi"
 )
 
-const chat = "25/03/2024, 10:00 - Ana: ¿vienes?\n25/03/2024, 10:01 - Leo: sí, ahora voy\n25/03/2024, 10:02 - Ana: bien\n"
+const chat = "25/03/2024, 10:00 - Ana: ¿vienes?\n25/03/2024, 10:01 - Leo: sí, ahora voy\n" +
+	"25/03/2024, 10:02 - Ana: bien\n"
 
 func text(name, data string) content { return content{name, []byte(data)} }
 

@@ -67,7 +67,10 @@ input[type="file"]::file-selector-button {
 button:hover:not(:disabled) { border-color: var(--nq-accent); }
 button:disabled, input:disabled, textarea:disabled { opacity: 0.55; cursor: default; }
 button.main { background: var(--nq-accent); border-color: var(--nq-accent); color: var(--nq-paper); }
-:is(button, input, select, textarea, summary, h3, .t):focus-visible { outline: 2px solid var(--nq-accent); outline-offset: 2px; }
+:is(button, input, select, textarea, summary, h3, .t):focus-visible {
+  outline: 2px solid var(--nq-accent);
+  outline-offset: 2px;
+}
 input[type="range"] { inline-size: 100%; accent-color: var(--nq-accent); }
 progress { inline-size: 100%; block-size: 0.5rem; accent-color: var(--nq-accent); }
 .status { min-block-size: 1.5em; margin: 0; font-size: 0.875rem; color: var(--nq-muted); }
@@ -102,6 +105,8 @@ li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
 .import .wrong { color: var(--nq-error); font-size: 0.875rem; }
 .import .text { white-space: pre-line; font-family: var(--nq-font-draft); }
 .who { min-inline-size: 0; border: 0; }
+.who > .quiet { margin-block-end: 0.375rem; }
+.import span.quiet { unicode-bidi: plaintext; }
 .who legend { padding: 0; }
 .sender {
   display: grid;
@@ -114,7 +119,13 @@ li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
 }
 .sender input { inline-size: 1.125rem; block-size: 1.125rem; margin: 0.125rem 0 0; accent-color: var(--nq-accent); }
 .sender .quiet bdi { font-weight: 400; }
-.sender .said { display: block; overflow: hidden; color: var(--nq-muted); text-overflow: ellipsis; white-space: nowrap; }
+.sender .said {
+  display: block;
+  overflow: hidden;
+  color: var(--nq-muted);
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
 .reasons .quiet { display: block; }
 select {
   padding: 0.5rem 0.625rem;

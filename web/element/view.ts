@@ -25,8 +25,8 @@ export function button(part: string, text: string, press: () => void): HTMLButto
 }
 
 /**
- * Creates the controls. Parts: box, texts, items, item, text, file, import, about, steer, amount, draft,
- * explained, token, effect, progress, status, button, and one per button.
+ * Creates the controls. Parts: box, texts, items, item, text, file, import, about, steer, amount,
+ * draft, explained, token, effect, progress, status, button, and one per button.
  */
 export function makeView(s: Strings, on: Actions) {
   const summary = h("summary", { part: "summary" }, s.texts(0));

@@ -16,7 +16,7 @@ interface Exports {
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads a part of a file of the current request. Returns fewer bytes only at the end of the file. */
+/** Reads a part of a file of the request. Returns fewer bytes only at the end of the file. */
 export type ReadFile = (file: number, offset: number, size: number) => Uint8Array;
 
 export class ImportModule {

@@ -65,6 +65,11 @@ export interface FoundTexts {
   fault: Fault | undefined;
 }
 
+interface Pending {
+  resolve(result: ImportResult | undefined): void;
+  reject(fault: Fault): void;
+}
+
 /**
  * Files that are being read, in a worker. Choose senders and columns until the texts are right, add
  * found.items to the history, and close.
@@ -78,7 +83,7 @@ export class FileImport {
   #columns: readonly FileColumn[];
   #me: readonly string[];
   #items: Item[] = [];
-  #pending: { resolve(result: ImportResult | undefined): void; reject(fault: Fault): void } | undefined;
+  #pending: Pending | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #closed: Fault | undefined;
   #found!: FoundTexts;

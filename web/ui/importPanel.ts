@@ -132,11 +132,13 @@ export class ImportPanel {
     const { items } = files.found;
     if (this.#adding || items.length === 0 || view === undefined) return;
     this.#adding = true; // a second press adds nothing
+    const hadFocus = this.#hasFocus(); // a disabled button loses it
     view.busy(this.#strings.adding);
     try {
       const { added, skipped } = await this.#host.addAll(items);
       this.#adding = false;
-      this.close();
+      this.#end();
+      this.#hide(hadFocus);
       this.#host.say(this.#strings.added(added, skipped));
     } catch (thrown) {
       this.#adding = false;
@@ -165,9 +167,11 @@ export class ImportPanel {
     this.#root.hidden = false;
   }
 
-  #hide(): void {
-    const root = this.#root.getRootNode() as Document | ShadowRoot;
-    const hadFocus = this.#root.contains(root.activeElement);
+  #hasFocus(): boolean {
+    return this.#root.contains((this.#root.getRootNode() as Document | ShadowRoot).activeElement);
+  }
+
+  #hide(hadFocus = this.#hasFocus()): void {
     this.#root.hidden = true;
     this.#root.replaceChildren();
     this.#host.closed(hadFocus);

@@ -1,6 +1,6 @@
-// Package guesttest provides the guests and the import module to tests. If an environment variable names a file, that
-// file is the guest. Otherwise the guest is built from this source, once per process, so a test
-// never runs an outdated guest.
+// Package guesttest provides the guests and the import module to tests. If an environment variable
+// names a file, that file is used. Otherwise the module is built from this source, once per
+// process, so a test never runs an outdated one.
 package guesttest
 
 import (
