@@ -88,7 +88,7 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 			return fault.New(fault.TooLarge, name, "", "the folder has too many files").WithLimit("%d", in.lim.Files).
 				WithRemedy("import a subfolder")
 		}
-		f := file{name: place, size: info.Size(), modified: info.ModTime(),
+		f := file{name: place, size: info.Size(), modified: fileTime(info.ModTime()),
 			open: func() (io.ReadCloser, error) { return fsys.Open(p) }}
 		out = append(out, f)
 		return nil
@@ -102,6 +102,10 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 	}
 	return out, err
 }
+
+// fileTime rounds a modification time to milliseconds. Browsers know no more, and the id of a text
+// depends on its time.
+func fileTime(t time.Time) time.Time { return t.Truncate(time.Millisecond) }
 
 // files imports a list of files. Archives are imported in place.
 func (in *input) files(list []file) error {

@@ -137,7 +137,7 @@ type LeftOut struct {
 // recognize the format; modified is the time of a plain text.
 func Read(r io.ReaderAt, size int64, name string, modified time.Time, o Options) (Result, error) {
 	in := newInput(o)
-	f := file{name: name, size: size, modified: modified, open: func() (io.ReadCloser, error) {
+	f := file{name: name, size: size, modified: fileTime(modified), open: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(r, 0, size)), nil
 	}, at: r}
 	f.named = true
@@ -192,7 +192,7 @@ func ReadFiles(list []File, o Options) (*Import, error) {
 		if inFolder && hidden(inner) {
 			continue
 		}
-		files = append(files, file{name: one.Name, size: one.Size, modified: one.Modified, at: one.At,
+		files = append(files, file{name: one.Name, size: one.Size, modified: fileTime(one.Modified), at: one.At,
 			named: !inFolder, open: func() (io.ReadCloser, error) {
 				return io.NopCloser(io.NewSectionReader(one.At, 0, one.Size)), nil
 			}})
