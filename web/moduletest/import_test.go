@@ -53,12 +53,14 @@ func peoplesFiles(t *testing.T) (files map[string]string, want map[string][]stri
 		"chat.txt": "[25.03.24, 10:00:00] Ana Ruiz: ¿Vienes?\n[25.03.24, 10:01:00] Leo: Ahora voy,\nespera\n" +
 			"[25.03.24, 10:02:00] Ana Ruiz: \u200eimagen omitida\n[25.03.24, 10:03:00] Leo: Ya estoy\n",
 		"inbox.mbox": "From 1@xxx Mon Mar 25 10:00:00 +0000 2024\nX-Gmail-Labels: Inbox\n" +
-			"From: Ann <ann@example.org>\nTo: Kim <kim@example.org>\nSubject: Lunch\nDate: Mon, 25 Mar 2024 10:00:00 +0000\n\nNoon?\n\n" +
+			"From: Ann <ann@example.org>\nTo: Kim <kim@example.org>\nSubject: Lunch\n" +
+			"Date: Mon, 25 Mar 2024 10:00:00 +0000\n\nNoon?\n\n" +
 			"From 2@xxx Mon Mar 25 11:00:00 +0000 2024\nX-Gmail-Labels: Sent\nFrom: Kim <kim@example.org>\n" +
 			"To: Ann <ann@example.org>\nSubject: Re: Lunch\nDate: Mon, 25 Mar 2024 11:00:00 +0000\n\n" +
 			"Noon is fine.\n\nOn Mon, Mar 25, 2024 at 10:00 AM Ann <ann@example.org> wrote:\n> Noon?\n-- \nKim\n",
 		"letter.eml": "From: Kim <kim@example.org>\nTo: Ann <ann@example.org>\n" +
-			"Subject: =?utf-8?Q?Gr=C3=BC?= =?utf-8?Q?=C3=9Fe?=\nDate: Mon, 25 Mar 2024 10:00:00 +0100\nContent-Type: text/html; charset=utf-8\n\n" +
+			"Subject: =?utf-8?Q?Gr=C3=BC?= =?utf-8?Q?=C3=9Fe?=\nDate: Mon, 25 Mar 2024 10:00:00 +0100\n" +
+			"Content-Type: text/html; charset=utf-8\n\n" +
 			"<p>Sch&ouml;n, 2 &lt; 3.</p><blockquote>You wrote</blockquote>\n",
 		"posts.csv":  "id;date;text\n1;2024-05-17;\"First; post\"\n2;20240518;Second\n2;20240519;Third\n",
 		"tabs.tsv":   "text\tto\nHello\tAnn\n",
@@ -73,7 +75,8 @@ func peoplesFiles(t *testing.T) (files map[string]string, want map[string][]stri
 			`"text":["see ",{"type":"link","text":"example.org"}]},` +
 			`{"id":3,"type":"message","date":"2024-03-25T10:02:00","from":"Kim","from_id":"user2","text":"ok?"}]}`,
 		"tweets.js": `window.YTD.tweets.part0 = [{"tweet":{"id_str":"1",` +
-			`"created_at":"Wed Oct 10 20:19:24 +0000 2018","full_text":"A post of mine"}},{"tweet":{"id_str":"2","full_text":"RT @a: theirs"}}]`,
+			`"created_at":"Wed Oct 10 20:19:24 +0000 2018","full_text":"A post of mine"}},` +
+			`{"tweet":{"id_str":"2","full_text":"RT @a: theirs"}}]`,
 		"dayone.zip": archive(map[string]string{"Journal.json": journal, "photos/a.jpeg": "\xff\xd8"}),
 		"essay.docx": archive(map[string]string{"word/document.xml": `<w:document xmlns:w="http://schemas.` +
 			`openxmlformats.org/wordprocessingml/2006/main"><w:body><w:p><w:r><w:t>An essay.</w:t></w:r></w:p>` +
