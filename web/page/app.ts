@@ -9,7 +9,7 @@ import { byId } from "./dom.js";
 
 /**
  * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
- * starts, pauses or ends.
+ * starts, pauses or ends, "closing" before everything may be deleted.
  */
 export class App extends EventTarget {
   history: History = openHistory(importSource);
@@ -80,6 +80,7 @@ export class App extends EventTarget {
   async whileClosed(task: () => Promise<void>): Promise<void> {
     const model = this.model;
     this.model = undefined;
+    this.dispatchEvent(new Event("closing"));
     this.dispatchEvent(new Event("ready"));
     await model?.dispose();
     this.history.close();

@@ -42,6 +42,7 @@ class HistoryPanel {
       fail: (thrown) => app.showError(thrown),
       closed: (hadFocus) => hadFocus && byId("files", HTMLElement).focus({ preventScroll: true }),
     });
+    app.addEventListener("closing", () => this.#panel.close());
     app.addEventListener("items", () => this.#draw());
     this.#form.addEventListener("submit", (e) => {
       e.preventDefault();
