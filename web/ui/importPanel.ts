@@ -64,6 +64,7 @@ export class ImportPanel {
     const stop = new AbortController();
     this.#stop = stop;
     const bar = this.#showProgress(files.length);
+    this.#host.say(this.#strings.reading(files.length));
     try {
       const opened = await this.#host.openFiles(files, {
         signal: stop.signal,
@@ -80,6 +81,7 @@ export class ImportPanel {
     } catch (thrown) {
       if (this.#stop !== stop) return;
       this.#hide();
+      this.#host.say("");
       if (!(thrown instanceof Fault && thrown.kind === "cancelled")) this.#host.fail(thrown);
     }
   }
@@ -124,6 +126,7 @@ export class ImportPanel {
     });
     this.#show(...this.#view.parts);
     this.#host.changed?.();
+    this.#host.say("");
     this.#root.querySelector("h3")?.focus();
   }
 
