@@ -131,18 +131,18 @@ func objective(p *api.PersonalizeParams) (causal.Options, error) {
 func trainConfig(t api.Training, o causal.Options) train.Config {
 	c := train.Config{
 		Objective:   o,
-		Epochs:      cmp.Or(t.Epochs, 3),
-		BatchSize:   cmp.Or(t.BatchSize, 8),
-		LR:          cmp.Or(t.LR, 1e-3),
-		Warmup:      cmp.Or(t.Warmup, .1),
+		Epochs:      api.Or(t.Epochs, 3),
+		BatchSize:   api.Or(t.BatchSize, 8),
+		LR:          api.Or(t.LR, 1e-3),
+		Warmup:      api.Or(t.Warmup, .1),
 		Decay:       cmp.Or(t.Decay, api.DecayCosine),
 		AdamW:       train.DefaultAdamW(),
 		Seed:        t.Seed,
-		TokenBudget: cmp.Or(t.TokenBudget, api.DefaultTokenBudget),
+		TokenBudget: api.Or(t.TokenBudget, api.DefaultTokenBudget),
 		EvalEvery:   t.EvalEvery,
 		Patience:    t.Patience,
 	}
-	c.AdamW.Clip = cmp.Or(t.Clip, c.AdamW.Clip)
+	c.AdamW.Clip = api.Or(t.Clip, c.AdamW.Clip)
 	c.AdamW.WeightDecay = t.WeightDecay
 	return c
 }
@@ -218,7 +218,7 @@ func (j *personalizeJob) attach(ctx context.Context) error {
 			"names an adapter, but all weights are to be trained").
 			WithRemedy("merge the adapter into the model and train that, or train the adapter alone")
 	}
-	if p.LoRA.Rank != 0 || p.LoRA.Alpha != 0 || len(p.LoRA.Targets) > 0 {
+	if p.LoRA.Rank != nil || p.LoRA.Alpha != nil || len(p.LoRA.Targets) > 0 {
 		return fault.New(fault.Mismatch, "personalize", "lora",
 			"cannot be set: the adapter to start from has its own rank, alpha and targets").
 			WithRemedy("leave rank, alpha and targets out")
@@ -278,7 +278,7 @@ func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 		},
 		Saving: train.Saving{
 			Checkpoints: train.Checkpoints{Store: env.Blobs, Dir: p.Out},
-			Every:       cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
+			Every:       api.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
 		},
 		SubmitFlops: env.SubmitFlops(), Now: env.Now, Events: trainEvents(env),
 	})

@@ -453,7 +453,7 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
     preset: stage.preset,
     expert: stage.expert,
     from: stage.from,
-    lora: { rank: lora.rank ?? 0, alpha: lora.alpha ?? 0, targets: lora.targets },
+    lora,
     training: {
       epochs: record.epochs,
       batch_size: batchSize,
