@@ -50,9 +50,9 @@ func DatastoreText(s DatastoreSpec, features int, queries, targets, starts, stat
 func DatastoreMix(s DatastoreSpec, vocab int, scores, offsets, logits *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("datastore_mix", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
-		Shape:  gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)},
-		Args:   []*gpu.Tensor{scores, offsets, logits},
-		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
-		Flops:  func(*gpu.Replay) float64 { return 20 * float64(vocab+s.Keys) },
+		Shape:   gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)},
+		Args:    []*gpu.Tensor{scores, offsets, logits},
+		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Flops:   func(*gpu.Replay) float64 { return 20 * float64(vocab+s.Keys) },
 	}
 }
