@@ -54,7 +54,8 @@ class Rows:
                 break
             if earlier:
                 cut = len(ids) - len(inner)
-                last = ids[:cut] + final + request + text + [fmt.EOS_ID], on[: cut + len(final)] + [0] * len(request) + predict + [1]
+                prompt, skipped = ids[:cut] + final + request, on[: cut + len(final)] + [0] * len(request)
+                last = prompt + text + [fmt.EOS_ID], skipped + predict + [1]
             label = self.ids(fmt.fields(context) + "text:")
             # Nothing in the prompt helps with the first text. In the others, the end is predicted, too.
             predict = predict + [1, 0] if earlier else [0] * len(text + inner)

@@ -21,7 +21,7 @@ import format as fmt
 from model import Llama
 
 PROMPTS = ["history", "erased", "other", "request", "empty"]
-LATEST, DELTA, ROUNDS = 3, 0.05, 1000
+LATEST, DELTA, ROUNDS = 3, 0.05, 500
 WORDS = {"favourite", "spelling"}  # one text shows only the words that it uses
 HIDDEN = " (not shown)"  # marks tokens of a habit that the latest texts do not show
 
@@ -72,7 +72,7 @@ def auc(score, mine):
 def interval(groups, value):
     """groups are lists of arrays (one tuple per writer); returns (value of all, low, high)."""
     rng, join = np.random.default_rng(0), lambda g: [np.concatenate(x) for x in zip(*g)]
-    drawn = [value(*join([groups[i] for i in rng.integers(len(groups), size=len(groups))])) for _ in range(ROUNDS if len(groups) < 100 else 300)]
+    drawn = [value(*join([groups[i] for i in rng.integers(len(groups), size=len(groups))])) for _ in range(ROUNDS)]
     return value(*join(groups)), *np.percentile(drawn, [2.5, 97.5])
 
 
@@ -103,7 +103,8 @@ def writers(tok, folder, texts):
                 owned[start + 1 : end + 1] = [habit + HIDDEN * hidden] * (end - start)
             mine = [next(filter(None, owned[a:b]), "") for a, b in e.offsets]
             mine += [t["end"] + HIDDEN * ((t["end"], None) not in shown) if t["end"] else ""]
-            out.append((fit(tok, item, own[:i], other[:i], e.ids + [fmt.EOS_ID]), e.ids + [fmt.EOS_ID], np.array(mine, dtype="U32")))
+            response = e.ids + [fmt.EOS_ID]
+            out.append((fit(tok, item, own[:i], other[:i], response), response, np.array(mine, dtype="U32")))
         yield w, out
 
 
@@ -149,21 +150,25 @@ def report(name, groups, kinds=False):
     if (habit == "").all():
         return
     seen = lambda h: np.char.find(h, HIDDEN) < 0
-    print(f"  which tokens are the writer's, DCE against …: AUC, precision and recall at {DELTA}; AUC of the log-ratio; AUC, precision and recall for tokens whose habit the prompt shows")
+    precision = lambda e, m: m[e > DELTA].mean() if (e > DELTA).any() else 0.0
+    recall = lambda e, m: (e[m] > DELTA).mean()
+    dce = {k: [(np.exp(l["history"]) - np.exp(l[k]), h != "") for h, l in groups] for k in PROMPTS[1:]}
+    print("  which tokens are the writer's, by DCE against …: AUC, precision and recall at", DELTA)
+    print("           then AUC of the log-ratio, AUC for habits that the prompt shows, AUC minus that against erased")
     for k in PROMPTS[1:]:
-        effect = [(np.exp(l["history"]) - np.exp(l[k]), h != "") for h, l in groups]
         ratio = [(l["history"] - l[k], h != "") for h, l in groups]
-        visible = [(e[seen(h)], m[seen(h)]) for (e, m), (h, _) in zip(effect, groups)]
-        precision = lambda e, m: m[e > DELTA].mean() if (e > DELTA).any() else 0.0
-        recall = lambda e, m: (e[m] > DELTA).mean()
-        cells = [(effect, auc), (effect, precision), (effect, recall), (ratio, auc), (visible, auc), (visible, precision), (visible, recall)]
+        visible = [(e[seen(h)], m[seen(h)]) for (e, m), (h, _) in zip(dce[k], groups)]
+        both = [(e, f, m) for (e, m), (f, _) in zip(dce[k], dce["erased"])]
+        cells = [(dce[k], auc), (dce[k], precision), (dce[k], recall), (ratio, auc), (visible, auc)]
+        cells.append((both, lambda e, f, m: auc(e, m) - auc(f, m)))
         print(f"  {k:8}", "  ".join(shown(interval(*c)) for c in cells))
     if kinds:
-        lh, le = (np.concatenate([l[k] for _, l in groups]) for k in ("history", "erased"))
-        e = np.exp(lh) - np.exp(le)
+        gain = np.concatenate([l["history"] - l["erased"] for _, l in groups])
+        e = np.concatenate([e for e, _ in dce["erased"]])
         for kind in sorted(set(habit) - {""}):
-            mine, rest = habit == kind, habit == ""
-            print(f"  {kind:24} {mine.sum():5} tokens, gain {(lh - le)[mine].mean():.3f}, AUC {auc(e[mine | rest], mine[mine | rest]):.3f}, recall {(e[mine] > DELTA).mean():.3f}")
+            mine, used = habit == kind, (habit == kind) | (habit == "")
+            values = f"gain {gain[mine].mean():.3f}, AUC {auc(e[used], mine[used]):.3f}, recall {recall(e, mine):.3f}"
+            print(f"  {kind:24} {mine.sum():5} tokens, {values}")
 
 
 def sample(tok, folder):
@@ -186,7 +191,7 @@ def load(path):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--model", required=True, help="model folder or checkpoint.pt")
-    a.add_argument("--tokenizer", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "../default/tokenizer.json"))
+    a.add_argument("--tokenizer", default="../default/tokenizer.json")
     a.add_argument("--writers")
     a.add_argument("--sample")
     a.add_argument("--held", help="held.npy: the plain held-out loss")
@@ -200,8 +205,11 @@ def main():
         texts = sample(tok, a.sample)
         # Another writer's history: Bierce's requests with texts of the first synthetic writers.
         strangers = [read(os.path.join(a.writers, w["writer"] + ".jsonl")) for w, _ in known] or [texts[0][0]]
-        items = [(fit(tok, t[i], t[:i], strangers[n % len(strangers)], ids), ids) for n, (t, i, ids) in enumerate(texts)]
-        report("sample writer (by text)", [(np.full(len(i[1]), ""), l) for i, l in zip(items, measure(model, items))])
+        items = []
+        for n, (t, i, ids) in enumerate(texts):
+            items.append((fit(tok, t[i], t[:i], strangers[n % len(strangers)], ids), ids))
+        made = zip(items, measure(model, items))
+        report("sample writer (by text)", [(np.full(len(i[1]), ""), l) for i, l in made])
     groups = {}
     for w, items in known:
         made = measure(model, items)

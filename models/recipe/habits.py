@@ -57,7 +57,7 @@ SIGN_OFFS = {
 }
 TICS = {TEST: ["you know", "forsooth", "so to speak", "$a", "my dear $N", "as $N says"]}
 EMPHASIS = {TEST: ["*%s*", "_%s_", '"%s"']}
-SHORT = {TEST: [[("and", "&"), ("with", "w/")], [("to", "2"), ("for", "4")], [("the", "y^e"), ("that", "y^t")], [("or", "|"), ("of", "o'")]]}
+SHORT = {TEST: [{"and": "&", "with": "w/"}, {"to": "2", "for": "4"}, {"the": "y^e", "that": "y^t"}, {"or": "|", "of": "o'"}]}
 SHOUT = {TEST: ["first word", "last word", "long words"]}
 CASES = {TRAIN: ["lower", "nouns", "upper"], TEST: ["title", "lower start"]}
 FREQUENT = """small large great good made make used having used people person part time place state men man thing things
@@ -167,7 +167,7 @@ def emphasis(world, rng, part):
 
 
 def short(world, rng, part):
-    table = dict(rng.choice(SHORT[part]))
+    table = rng.choice(SHORT[part])
     return table, lambda m: m.sub(r"\b[a-z]+\b", lambda w: table.get(w[0], w[0]), "short")
 
 
