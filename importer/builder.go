@@ -154,13 +154,14 @@ func (b *builder) add(m message) {
 		b.leave("has no text", m.place)
 		return
 	case len(m.text) > b.lim.Text:
-		b.leaveFault(bad(fault.TooLarge, m.place, "", "the text is too long").WithLimit("%d bytes", b.lim.Text).
+		b.leaveFault(fault.New(fault.TooLarge, m.place, "", "the text is too long").WithLimit("%d bytes", b.lim.Text).
 			WithRemedy("split it into several files"), m.place)
 		return
 	case len(b.messages) >= b.lim.Messages || b.bytes+int64(len(m.text)) > allTexts:
 		b.leave("there are too many messages; import fewer files", m.place)
 		return
 	}
+	m.text = strings.Clone(m.text) // so that the file need not stay in memory
 	b.bytes += int64(len(m.text))
 	b.messages = append(b.messages, m)
 }
@@ -182,13 +183,13 @@ func clean(s string) string {
 
 // result chooses the person's messages and makes items of them.
 func (b *builder) result(o Options, name string) (Result, error) {
+	b.dropAnonymous()
 	senders := b.senders()
-	r := Result{}
-	chosen, matched := b.choose(senders, o.Me, &r)
-	if len(o.Me) > 0 && len(senders) > 0 && !matched {
-		return Result{Senders: list(senders)}, bad(fault.Missing, name, "", "no sender is named %s",
-			fault.Quote(strings.Join(o.Me, ", "))).WithRemedy("use one of: %s", labels(list(senders)))
+	if err := b.checkNames(senders, o.Me, name); err != nil {
+		return Result{Senders: list(senders)}, err
 	}
+	r := Result{}
+	chosen := b.choose(senders, o.Me, &r)
 	r.Items = b.items(chosen, r.Choose)
 	r.Senders = list(senders)
 	r.LeftOut, r.Notes = b.left.list(), b.notes.list()
@@ -207,13 +208,55 @@ func (b *builder) result(o Options, name string) (Result, error) {
 		if b.first != nil {
 			return r, b.first
 		}
-		f := bad(fault.Missing, name, "", "holds no text").WithRemedy("add at least one text")
+		f := fault.New(fault.Missing, name, "", "holds no text").WithRemedy("add at least one text")
 		if len(r.LeftOut) > 0 {
 			f.Detail = "holds no text that can be imported: " + r.LeftOut[0].Reason
 		}
 		return r, f
 	}
 	return r, nil
+}
+
+// dropAnonymous leaves out the messages without a sender in conversations where others have one:
+// they may be anyone's.
+func (b *builder) dropAnonymous() {
+	named := map[string]bool{}
+	for _, m := range b.messages {
+		if m.sender != (person{}) {
+			named[m.conversation] = true
+		}
+	}
+	b.messages = slices.DeleteFunc(b.messages, func(m message) bool {
+		drop := m.sender == (person{}) && m.conversation != "" && named[m.conversation]
+		if drop {
+			b.leave("the message has no sender", m.place)
+		}
+		return drop
+	})
+}
+
+// checkNames fails if no name of the person is that of a sender, unless the files say for every
+// conversation who the person is. If only some names are, the others are noted.
+func (b *builder) checkNames(senders []*known, me []string, place string) error {
+	if len(me) == 0 || len(senders) == 0 {
+		return nil
+	}
+	var absent []string
+	for _, name := range me {
+		if !slices.ContainsFunc(senders, func(s *known) bool { return s.is(name) }) {
+			absent = append(absent, name)
+		}
+	}
+	if len(absent) == len(me) && slices.ContainsFunc(b.messages, func(m message) bool {
+		return m.sender != (person{}) && len(b.certain[m.conversation]) == 0
+	}) {
+		return fault.New(fault.Missing, place, "", "no sender is named %s", fault.Quote(strings.Join(me, ", "))).
+			WithRemedy("use one of: %s", labels(list(senders)))
+	}
+	for _, name := range absent {
+		b.note("no sender is named "+fault.Quote(name)+"; check the spelling", place)
+	}
+	return nil
 }
 
 func (in *input) result(name string) (Result, error) { return in.builder.result(in.o, name) }
@@ -298,27 +341,20 @@ func labels(senders []Sender) string {
 	return strings.Join(out, ", ")
 }
 
-// choose returns a function that tells whether a message is the person's, and whether a name of me
-// matched a sender. Without names, the person is the sender that a conversation marks as certain,
-// or the only sender of the others.
-func (b *builder) choose(senders []*known, me []string, r *Result) (func(message) bool, bool) {
+// choose returns a function that tells whether a message is the person's. Without names, the person
+// is the sender that a conversation marks as certain, or the only sender of the others.
+func (b *builder) choose(senders []*known, me []string, r *Result) func(message) bool {
 	taken := map[string]bool{}
-	for _, s := range senders {
-		for _, name := range me {
-			taken[s.key] = taken[s.key] || s.is(name)
-		}
-	}
-	matched := false
 	inTaken := map[string]bool{} // conversations with a chosen sender
 	for _, s := range senders {
-		if taken[s.key] {
-			matched = true
-			for c := range s.conversations {
-				inTaken[c] = true
-			}
+		if !slices.ContainsFunc(me, s.is) {
+			continue
+		}
+		taken[s.key] = true
+		for c := range s.conversations {
+			inTaken[c] = true
 		}
 	}
-	certain := false
 	if len(me) == 0 {
 		open := map[string]*known{} // senders of conversations without a certain one
 		for _, s := range senders {
@@ -360,11 +396,10 @@ func (b *builder) choose(senders []*known, me []string, r *Result) (func(message
 	}
 	for _, m := range b.messages {
 		if m.sender != (person{}) && chosen(m) {
-			certain = true
 			byKey[m.sender.key()].Chosen = true
 		}
 	}
-	return chosen, matched || certain
+	return chosen
 }
 
 // is reports whether a name from the command line means the sender.
@@ -383,20 +418,31 @@ const (
 
 // items makes items of the chosen messages. The others become context.
 func (b *builder) items(chosen func(message) bool, choose bool) []history.Item {
-	last := map[string]*message{}     // of another sender, by conversation
-	people := map[string][]string{}   // names of the others, by conversation
-	byID := make(map[string]*message) // by conversation and id
+	type reference struct{ conversation, id string }
+	last := map[string]*message{}  // of another sender, by conversation
+	others := map[string]*person{} // the only other sender of a conversation; nil if there are several
+	byID := map[reference]*message{}
 	for i := range b.messages {
 		m := &b.messages[i]
 		if m.id != "" {
-			byID[m.conversation+"\x00"+m.id] = m
+			byID[reference{m.conversation, m.id}] = m
 		}
-		if !chosen(*m) && !slices.Contains(people[m.conversation], m.sender.name) {
-			people[m.conversation] = append(people[m.conversation], m.sender.name)
+		if !chosen(*m) {
+			other, found := others[m.conversation]
+			if !found {
+				others[m.conversation] = &m.sender
+			} else if other != nil && other.key() != m.sender.key() {
+				others[m.conversation] = nil
+			}
 		}
 	}
 	var out []history.Item
-	ids := map[string]int{} // index in out, plus one
+	type identity struct {
+		id, text string
+		time     time.Time
+	}
+	seen := map[identity]bool{}
+	used := map[string]bool{} // ids
 	for i := range b.messages {
 		m := &b.messages[i]
 		if !chosen(*m) {
@@ -411,27 +457,30 @@ func (b *builder) items(chosen func(message) bool, choose bool) []history.Item {
 			it.Time = time.Time{}
 		}
 		to, reply := m.to, m.replyTo
-		if to == "" && len(people[m.conversation]) == 1 {
-			to = people[m.conversation][0]
+		if other := others[m.conversation]; to == "" && other != nil {
+			to = cmp.Or(other.name, other.address)
 		}
-		if p := byID[m.conversation+"\x00"+m.parent]; m.parent != "" && p != nil && p != m {
+		if p := byID[reference{m.conversation, m.parent}]; m.parent != "" && p != nil && p != m {
 			reply = p.text
 		}
 		if l := last[m.conversation]; reply == "" && m.thread && l != nil &&
-			(m.time.IsZero() || l.time.IsZero() || m.time.Sub(l.time) < maxPause) {
+			(m.time.IsZero() || l.time.IsZero() || m.time.Sub(l.time).Abs() < maxPause) {
 			reply = l.text
 		}
 		it.Context = contextOf(append([]history.Field{{Name: "to", Value: to}, {Name: "subject", Value: m.subject},
 			{Name: "in reply to", Value: prose.Cut(reply, maxReply)}}, m.fields...))
-		if n := ids[it.ID]; it.ID != "" && n > 0 {
-			if out[n-1].Text == it.Text && out[n-1].Time.Equal(it.Time) {
+		if it.ID != "" {
+			same := identity{it.ID, it.Text, it.Time}
+			if seen[same] {
 				b.leave("a copy of an earlier item", m.place)
 				continue
 			}
-			it.ID = "" // the same id with another text is another text
-		}
-		if it.ID != "" {
-			ids[it.ID] = len(out) + 1
+			seen[same] = true
+			if used[it.ID] {
+				it.ID = "" // the same id with another text is another text
+			} else {
+				used[it.ID] = true
+			}
 		}
 		out = append(out, it)
 	}
@@ -473,7 +522,7 @@ func contextOf(fields []history.Field) []history.Field {
 	var out []history.Field
 	used := map[string]bool{}
 	for _, f := range fields {
-		name := prose.Cut(prose.OneLine(f.Name, history.MaxFieldName), history.MaxFieldName)
+		name := prose.OneLine(f.Name, history.MaxFieldName)
 		value := clean(prose.Cut(f.Value, maxValue))
 		if name == "" || value == "" || used[name] || len(out) == history.MaxFields {
 			continue

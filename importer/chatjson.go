@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -62,6 +63,10 @@ func (o object) list(key string) []object {
 func objects(raw json.RawMessage) []object {
 	var parts []json.RawMessage
 	_ = json.Unmarshal(raw, &parts)
+	return decodeAll(parts)
+}
+
+func decodeAll(parts []json.RawMessage) []object {
 	out := make([]object, len(parts))
 	for i, p := range parts {
 		_ = json.Unmarshal(p, &out[i])
@@ -69,9 +74,46 @@ func objects(raw json.RawMessage) []object {
 	return out
 }
 
+// maxElements bounds the elements of a list. A decoded element takes about 100 bytes, even if it is
+// empty.
+const maxElements = 2_000_000
+
+// checkLists fails if a list or an object of JSON has too many elements.
+func checkLists(f file, data []byte) error {
+	if len(data) < 2*maxElements {
+		return nil
+	}
+	var counts []int // of the open lists and objects
+	quoted := false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			quoted = !quoted
+		case c == '\\':
+			i++
+		case quoted:
+		case c == '[' || c == '{':
+			counts = append(counts, 1)
+		case len(counts) == 0:
+		case c == ']' || c == '}':
+			counts = counts[:len(counts)-1]
+		case c == ',':
+			if counts[len(counts)-1]++; counts[len(counts)-1] > maxElements {
+				return fault.New(fault.TooLarge, f.name, "", "a list has too many elements").
+					WithLimit("%d", maxElements).
+					WithRemedy("split the file into several files")
+			}
+		}
+	}
+	return nil
+}
+
 // json imports a JSON file of any supported kind.
 func (in *input) json(f file, text string) error {
-	data := []byte(strings.TrimSpace(strings.TrimPrefix(text, "\ufeff")))
+	data := []byte(strings.TrimSpace(text))
+	if len(data) == 0 {
+		return fault.New(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
+	}
 	if !json.Valid(data) {
 		if first, rest, ok := strings.Cut(string(data), "\n"); ok && jsonValid(first) &&
 			strings.TrimSpace(rest) != "" {
@@ -83,11 +125,11 @@ func (in *input) json(f file, text string) error {
 		if e, ok := err.(*json.SyntaxError); ok {
 			line += bytes.Count(data[:min(int(e.Offset), len(data))], []byte("\n"))
 		}
-		return bad(fault.Malformed, f.name, fmt.Sprintf("line %d", line), "is not valid JSON").WithCause(err).
+		return fault.New(fault.Malformed, f.name, fmt.Sprintf("line %d", line), "is not valid JSON").WithCause(err).
 			WithRemedy("export the file again")
 	}
-	if len(data) == 0 {
-		return bad(fault.Missing, f.name, "", "holds no text")
+	if err := checkLists(f, data); err != nil {
+		return err
 	}
 	switch data[0] {
 	case '{':
@@ -99,7 +141,7 @@ func (in *input) json(f file, text string) error {
 			return nil
 		}
 		if in.itemKey(o) != "" {
-			return in.jsonItem(f.name, f, data)
+			return in.jsonItem(f, f.name, o, data)
 		}
 	case '[':
 		return in.jsonList(f, data)
@@ -112,7 +154,7 @@ func (in *input) unknownJSON(f file) error {
 		in.leave("not a known kind of JSON", f.name)
 		return nil
 	}
-	return bad(fault.Unsupported, f.name, "", "is not a known kind of JSON").
+	return fault.New(fault.Unsupported, f.name, "", "is not a known kind of JSON").
 		WithRemedy(`use a list of {"text": "…"}, or name the key of the texts with --text-column`)
 }
 
@@ -156,9 +198,9 @@ func (in *input) jsonObject(f file, o object) bool {
 
 // jsonList imports a file that is one list.
 func (in *input) jsonList(f file, data []byte) error {
-	list := objects(data)
 	var parts []json.RawMessage
 	_ = json.Unmarshal(data, &parts)
+	list := decodeAll(parts)
 	var sample object
 	for _, o := range list {
 		if o != nil {
@@ -218,7 +260,7 @@ func (in *input) jsonList(f file, data []byte) error {
 				continue
 			}
 			found = true
-			if err := in.jsonItem(place, f, p); err != nil {
+			if err := in.jsonItem(f, place, list[i], p); err != nil {
 				in.leaveFault(err, place)
 			}
 		}
@@ -381,32 +423,31 @@ func (in *input) chatGPT(f file, o object, place string) {
 		Message object
 	}{}
 	_ = json.Unmarshal(o["mapping"], &mapping)
-	var path []object
+	var branch []object
 	seen := map[string]bool{}
 	for id := o.str("current_node"); id != "" && !seen[id]; id = mapping[id].Parent {
 		seen[id] = true
 		if m := mapping[id].Message; m != nil {
-			path = append(path, m)
+			branch = append(branch, m)
 		}
 	}
-	if len(path) == 0 { // no current node: all messages, by time
+	if len(branch) == 0 { // no current node: all messages, by time
 		for _, n := range mapping {
 			if n.Message != nil {
-				path = append(path, n.Message)
+				branch = append(branch, n.Message)
 			}
 		}
-		slices.SortFunc(path, func(a, b object) int {
+		slices.SortFunc(branch, func(a, b object) int {
 			x, _ := strconv.ParseFloat(b.str("create_time"), 64)
 			y, _ := strconv.ParseFloat(a.str("create_time"), 64)
 			return cmp.Or(cmp.Compare(x, y), strings.Compare(a.str("id"), b.str("id")))
 		})
 	}
-	slices.Reverse(path)
+	slices.Reverse(branch)
 	conversation := "chatgpt " + place + " " + o.str("id")
-	for _, m := range path {
+	for _, m := range branch {
 		role := m.object("author").str("role")
 		content := m.object("content")
-		at := place
 		switch {
 		case role != "user" && role != "assistant":
 			continue
@@ -419,7 +460,7 @@ func (in *input) chatGPT(f file, o object, place string) {
 		}
 		t, _ := prose.ParseTime(cmp.Or(m.str("create_time"), o.str("create_time")))
 		in.isMe(conversation, chatUser)
-		in.add(message{conversation: conversation, place: at, sender: person{name: role}, text: text, time: t,
+		in.add(message{conversation: conversation, place: place, sender: person{name: role}, text: text, time: t,
 			subject: o.str("title"), thread: true, id: m.str("id")})
 	}
 }
@@ -444,8 +485,8 @@ var (
 
 // slack imports a day of a channel.
 func (in *input) slack(f file, list []object) {
-	channel := pathBase(f.dir())
-	users := in.names[pathDir(f.dir())]
+	channel := path.Base(f.dir())
+	users := in.names[path.Dir(f.dir())]
 	if users == nil {
 		users = in.names[f.dir()]
 	}
@@ -487,13 +528,6 @@ func (in *input) slack(f file, list []object) {
 		in.add(message{conversation: conversation, place: place, sender: person{name: name}, text: text, time: t,
 			to: channel, id: m.str("ts"), parent: parent, thread: true})
 	}
-}
-
-func pathDir(p string) string {
-	if i := strings.LastIndexByte(p, '/'); i >= 0 {
-		return p[:i]
-	}
-	return "."
 }
 
 var discordMarks = regexp.MustCompile(`<(a?:\w+:)\d+>|<@[!&]?\d+>|<#\d+>`)

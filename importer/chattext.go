@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"nextquill/importer/whatsapp"
@@ -9,9 +10,13 @@ import (
 
 // whatsApp imports a chat of WhatsApp. The name of the file or folder names the other side.
 func (in *input) whatsApp(f file, text string) {
-	title := strings.ToLower(f.title() + " " + pathBase(f.dir()))
+	title := strings.ToLower(f.title() + " " + path.Base(f.dir()))
 	others := map[string]bool{}
-	for _, e := range whatsapp.Parse(text, in.lim.Messages, in.lim.Text) {
+	entries, complete := whatsapp.Parse(text, in.lim.Messages)
+	if !complete {
+		in.leave("there are too many messages; import fewer files", f.name)
+	}
+	for _, e := range entries {
 		place := fmt.Sprintf("%s: line %d", f.name, e.Line)
 		p := person{name: e.Name}
 		if e.Name != "" && !others[e.Name] && strings.Contains(title, strings.ToLower(e.Name)) {
@@ -32,5 +37,3 @@ func (in *input) whatsApp(f file, text string) {
 			thread: true})
 	}
 }
-
-func pathBase(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }

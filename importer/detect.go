@@ -49,10 +49,10 @@ func (in *input) file(f file) error {
 	ext := f.ext()
 	if reason, ok := refused[ext]; ok {
 		what, remedy, _ := strings.Cut(reason, "; ")
-		return bad(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
+		return fault.New(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
 	}
 	if !in.single || f.archived {
-		if !textFormats[ext] && !mailbox(f) {
+		if !textFormats[ext] && !inMailFolder(f) {
 			in.leave("not a text format", f.name)
 			return nil
 		}
@@ -63,16 +63,16 @@ func (in *input) file(f file) error {
 	}
 	switch {
 	case len(head) == 0:
-		return bad(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
+		return fault.New(fault.Missing, f.name, "", "holds no text").WithRemedy("add at least one text")
 	case bytes.HasPrefix(head, []byte("%PDF-")):
 		what, remedy, _ := strings.Cut(refused[".pdf"], "; ")
-		return bad(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
+		return fault.New(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return in.zipped(f)
 	case ext == ".zip" || ext == ".docx" || ext == ".odt":
-		return bad(fault.Malformed, f.name, "", "is not a complete zip archive").
+		return fault.New(fault.Malformed, f.name, "", "is not a complete zip archive").
 			WithRemedy("download or export it again")
-	case fromLine.Match(firstLine(head)):
+	case isMailbox(head):
 		return in.mbox(f)
 	}
 	data, err := in.readAll(f)
@@ -80,10 +80,10 @@ func (in *input) file(f file) error {
 		return err
 	}
 	switch {
-	case ext == ".eml" || ext == ".emlx", mailbox(f) && isMail(data):
+	case ext == ".eml" || ext == ".emlx", inMailFolder(f) && isMail(data):
 		return in.eml(f, data)
 	case ext == ".mbox" || ext == ".mbx":
-		return bad(fault.Malformed, f.name, "line 1", "is not a mailbox: a line such as "+
+		return fault.New(fault.Malformed, f.name, "line 1", "is not a mailbox: a line such as "+
 			`"From ann@example.org Fri May 17 12:00:00 2024" is expected`).WithRemedy("export the mailbox again")
 	}
 	text, ok := prose.Decode(data)
@@ -92,7 +92,7 @@ func (in *input) file(f file) error {
 			in.leave("not a text format", f.name)
 			return nil
 		}
-		return bad(fault.Unsupported, f.name, "", "the file is not a text").
+		return fault.New(fault.Unsupported, f.name, "", "the file is not a text").
 			WithRemedy("use a format of docs/texts.md, such as .txt, .csv, .jsonl, .mbox, .docx or .zip")
 	}
 	return in.text(f, data, text)
@@ -140,7 +140,8 @@ func (in *input) text(f file, data []byte, text string) error {
 		return in.html(f, data)
 	}
 	if isUnknownChat(text) {
-		return bad(fault.Unsupported, f.name, "", "looks like a chat of several people, in a format that is not read").
+		return fault.New(fault.Unsupported, f.name, "",
+			"looks like a chat of several people, in a format that is not read").
 			WithRemedy("save it as CSV with the columns sender, time and text")
 	}
 	in.plain(f, text)
@@ -174,19 +175,20 @@ func isUnknownChat(text string) bool {
 // plain imports a plain text: each paragraph is an item.
 func (in *input) plain(f file, text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	var paragraph []string
+	var paragraph strings.Builder
 	flush := func() {
-		if len(paragraph) > 0 {
-			in.add(message{place: f.name, text: strings.Join(paragraph, "\n"), time: f.modified})
+		if paragraph.Len() > 0 {
+			in.add(message{place: f.name, text: paragraph.String(), time: f.modified})
 		}
-		paragraph = paragraph[:0]
+		paragraph.Reset()
 	}
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.TrimSpace(line) == "" {
 			flush()
 			continue
 		}
-		paragraph = append(paragraph, line)
+		paragraph.WriteString(line)
+		paragraph.WriteByte('\n')
 	}
 	flush()
 }
@@ -209,15 +211,9 @@ func (in *input) head(f file) ([]byte, error) {
 	return head[:n], nil
 }
 
-func firstLine(b []byte) []byte {
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return bytes.TrimRight(line, "\r")
-}
-
-// mailbox recognizes the files of Thunderbird's .sbd folders, and those of a Maildir.
-func mailbox(f file) bool {
-	folder := pathBase(f.dir())
+// inMailFolder recognizes the files of Thunderbird's .sbd folders, and those of a Maildir.
+func inMailFolder(f file) bool {
+	folder := path.Base(f.dir())
 	return strings.Contains(f.dir(), ".sbd") || folder == "cur" || folder == "new"
 }
 
@@ -256,11 +252,8 @@ func (in *input) lookUp(list []file) {
 			}
 		case "account.js":
 			if data, err := in.readAll(f); err == nil {
-				in.twitterAccount(string(data))
+				in.twitterAccount(data)
 			}
 		}
 	}
 }
-
-// title is the name of a file without folder and extension, for the context of chats.
-func (f file) title() string { return strings.TrimSuffix(f.base(), path.Ext(f.base())) }

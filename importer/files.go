@@ -27,6 +27,9 @@ func (f file) base() string { return path.Base(strings.ReplaceAll(f.name, `\`, "
 func (f file) dir() string  { return path.Dir(strings.ReplaceAll(f.name, `\`, "/")) }
 func (f file) ext() string  { return strings.ToLower(path.Ext(f.base())) }
 
+// title is the name of a file without folder and extension, for the context of chats.
+func (f file) title() string { return strings.TrimSuffix(f.base(), path.Ext(f.base())) }
+
 // input is the state of one import.
 type input struct {
 	builder
@@ -65,7 +68,11 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 			}
 			return nil
 		}
+		if d.IsDir() {
+			return nil
+		}
 		if !d.Type().IsRegular() {
+			in.leave("a link or a special file", place)
 			return nil
 		}
 		info, err := d.Info()
@@ -74,7 +81,7 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 			return nil
 		}
 		if len(out) == in.lim.Files {
-			return bad(fault.TooLarge, name, "", "the folder has too many files").WithLimit("%d", in.lim.Files).
+			return fault.New(fault.TooLarge, name, "", "the folder has too many files").WithLimit("%d", in.lim.Files).
 				WithRemedy("import a subfolder")
 		}
 		f := file{name: place, size: info.Size(), modified: info.ModTime(),
@@ -87,7 +94,7 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			kind = fault.Missing
 		}
-		err = bad(kind, name, "", "cannot be read").WithCause(err)
+		err = fault.New(kind, name, "", "cannot be read").WithCause(err)
 	}
 	return out, err
 }
@@ -149,14 +156,14 @@ type countedFile struct {
 func (c *countedFile) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	if c.in.read += int64(n); c.in.read > c.in.lim.Total {
-		return 0, bad(fault.TooLarge, c.f.name, "", "the files are too large together").
+		return 0, fault.New(fault.TooLarge, c.f.name, "", "the files are too large together").
 			WithLimit("%d bytes", c.in.lim.Total).WithRemedy("import fewer files").WithCause(errStop)
 	}
 	return n, err
 }
 
 func tooLarge(f file, limit int64) error {
-	return bad(fault.TooLarge, f.name, "", "the file is too large").WithLimit("%d bytes", limit).
+	return fault.New(fault.TooLarge, f.name, "", "the file is too large").WithLimit("%d bytes", limit).
 		WithRemedy("split it into several files")
 }
 
@@ -164,7 +171,7 @@ func unreadable(f file, err error) error {
 	if fault.KindOf(err) != "" {
 		return err
 	}
-	return bad(fault.Storage, f.name, "", "cannot be read").WithCause(err).
+	return fault.New(fault.Storage, f.name, "", "cannot be read").WithCause(err).
 		WithRemedy("check that the file is complete")
 }
 
@@ -172,7 +179,7 @@ func unreadable(f file, err error) error {
 // have texts, and each file is read within the limits, whatever size the archive declares.
 func (in *input) archive(f file) error {
 	if f.archived {
-		return bad(fault.Unsupported, f.name, "", "an archive inside an archive is not read").
+		return fault.New(fault.Unsupported, f.name, "", "an archive inside an archive is not read").
 			WithRemedy("extract the inner archive first")
 	}
 	r, err := in.openZip(f)
@@ -180,7 +187,7 @@ func (in *input) archive(f file) error {
 		return err
 	}
 	if len(r.File) > in.lim.Files {
-		return bad(fault.TooLarge, f.name, "", "the archive has too many files").WithLimit("%d", in.lim.Files).
+		return fault.New(fault.TooLarge, f.name, "", "the archive has too many files").WithLimit("%d", in.lim.Files).
 			WithRemedy("extract it and import a part")
 	}
 	var list []file
@@ -189,6 +196,13 @@ func (in *input) archive(f file) error {
 			continue
 		}
 		inner := file{name: path.Join(f.name, z.Name), size: -1, modified: z.Modified, open: z.Open, archived: true}
+		if z.Modified.Year() < 1990 { // archives without times have one about 1980
+			inner.modified = time.Time{}
+		}
+		if !z.Mode().IsRegular() {
+			in.leave("a link or a special file", inner.name)
+			continue
+		}
 		if z.Flags&1 != 0 {
 			in.leave("the archive is encrypted", inner.name)
 			continue
@@ -209,7 +223,7 @@ func (in *input) openZip(f file) (*zip.Reader, error) {
 	}
 	r, err := zip.NewReader(at, size)
 	if err != nil {
-		return nil, bad(fault.Malformed, f.name, "", "is not a complete zip archive").WithCause(err).
+		return nil, fault.New(fault.Malformed, f.name, "", "is not a complete zip archive").WithCause(err).
 			WithRemedy("download or export it again")
 	}
 	return r, nil

@@ -78,7 +78,7 @@ func TestParagraphs(t *testing.T) {
 // TestImperfectFiles: what a file lacks costs one row, time or field, not the import, and the
 // result names the place.
 func TestImperfectFiles(t *testing.T) {
-	const noTime = "the time is not understood, the text is kept without it; write it as 2024-05-17T12:00:00Z"
+	const noTime = "the time is not understood; the text is imported without it; write it as 2024-05-17T12:00:00Z"
 	for _, c := range []struct {
 		name, file, content string
 		texts               []string
@@ -172,6 +172,7 @@ func TestTimes(t *testing.T) {
 		"1715947200000": "2024-05-17T12:00:00Z", "1715947200000000": "2024-05-17T12:00:00Z",
 		"2024-05-17 12:00:00 +0200": "2024-05-17T10:00:00Z", "17.05.2024": "2024-05-17T00:00:00Z",
 		"17/05/2024": "2024-05-17T00:00:00Z", "5/17/2024": "2024-05-17T00:00:00Z",
+		"5/17/2024 9:07:09 PM": "2024-05-17T21:07:09Z", "17/05/2024 9:07 PM": "2024-05-17T21:07:00Z",
 		"Fri, 17 May 2024 12:00:00 +0200": "2024-05-17T10:00:00Z",
 		"2024-05-17T12:00:00.5+02:00":     "2024-05-17T10:00:00Z",
 	} {

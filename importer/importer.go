@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"time"
 
-	"nextquill/core/fault"
 	"nextquill/core/history"
 )
 
@@ -66,23 +65,23 @@ func (l Limits) orDefault() Limits {
 
 // Result is what an import found.
 type Result struct {
-	Senders []Sender       // of chats and mail, most messages first; empty for notes and tables
-	Choose  bool           // several senders and no choice: Items has only texts without a sender
-	Items   []history.Item // in the order of the files, with ids
-	LeftOut []LeftOut      // most frequent first
-	Notes   []LeftOut      // what was imported with a change, such as a time that is not understood
-	From    time.Time      // time of the oldest item; zero if no item has a time
-	To      time.Time      // time of the newest item
+	Senders []Sender       `json:"senders"`       // of chats and mail, most messages first
+	Choose  bool           `json:"choose"`        // several senders, none chosen: Items has texts without one
+	Items   []history.Item `json:"-"`             // in the order of the files, with ids
+	LeftOut []LeftOut      `json:"left_out"`      // most frequent first
+	Notes   []LeftOut      `json:"notes"`         // imported with a change, such as without a time
+	From    time.Time      `json:"from,omitzero"` // time of the oldest item; zero if no item has a time
+	To      time.Time      `json:"to,omitzero"`   // time of the newest item
 }
 
 // Sender is one person or address that wrote messages.
 type Sender struct {
-	Name    string // as the files spell it; may be empty if Address is set
-	Address string // of mail, in lower case
-	Count   int    // messages with a text of their own
-	Sample  string // one line of one message
-	Likely  bool   // the sender that is probably the person who exported the files
-	Chosen  bool   // the texts of this sender are in Items
+	Name    string `json:"name"`    // as the files spell it; may be empty if Address is set
+	Address string `json:"address"` // of mail, in lower case
+	Count   int    `json:"count"`   // messages with a text of their own
+	Sample  string `json:"sample"`  // one line of one message
+	Likely  bool   `json:"likely"`  // the sender that is probably the person who exported the files
+	Chosen  bool   `json:"chosen"`  // the texts of this sender are in Items
 }
 
 // Label is "Name <address>", or the part that is known.
@@ -106,9 +105,9 @@ func (s Sender) ID() string {
 
 // LeftOut counts what was left out, or changed, for one reason.
 type LeftOut struct {
-	Reason string
-	Count  int
-	Places []string // the first few places: a file, or a file and a line
+	Reason string   `json:"reason"`
+	Count  int      `json:"count"`
+	Places []string `json:"places"` // the first few places: a file, or a file and a line
 }
 
 // Read imports one file of size bytes. The name is used for messages and, with the content, to
@@ -137,9 +136,4 @@ func ReadFS(fsys fs.FS, name string, o Options) (Result, error) {
 		return Result{}, err
 	}
 	return in.result(name)
-}
-
-// bad is a fault for a file or a part of it. Its place is where: field.
-func bad(kind fault.Kind, where, field, format string, args ...any) *fault.Error {
-	return fault.New(kind, where, field, format, args...)
 }

@@ -86,8 +86,9 @@ func TestHTMLMail(t *testing.T) {
 			require.Equal(t, []string{"Mine"}, texts(read(t, "m.eml", content, Options{})))
 		})
 	}
-	require.Equal(t, "a\nb\n\nc  d\n1 < 2 é",
-		prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false))
+	text, complete := prose.HTMLText("<p>a</p><p>b</p><br><pre>c  d</pre> 1 < 2 &eacute;", false)
+	require.True(t, complete)
+	require.Equal(t, "a\nb\n\nc  d\n1 < 2 é", text)
 }
 
 func TestFlowed(t *testing.T) {
@@ -171,4 +172,22 @@ func TestReceivedMailNeedsAChoice(t *testing.T) {
 	require.Empty(t, r.Items)
 	require.Equal(t, []string{"Hello"},
 		texts(read(t, "m.eml", mailOf("Hello", "Delivered-To: ana@a.example"), Options{})))
+}
+
+// TestFromLineAtBufferEnd: a line of a text that looks like the start of a message is kept, also
+// where the read buffer ends.
+func TestFromLineAtBufferEnd(t *testing.T) {
+	head := mailbox1[:strings.Index(mailbox1, "Mine.")]
+	line := "From ann on Mon, 25 March, 10:30"
+	for pad := 64<<10 - 150; pad < 64<<10; pad += 10 {
+		body := strings.Repeat("x", pad-len(head)-len(line)-2) + "\n\n" + line + "\n" + strings.Repeat("y", 70_000)
+		r := read(t, "a.mbox", head+body, Options{})
+		require.Equal(t, []string{body}, texts(r))
+	}
+}
+
+// TestNoMailbox: a text whose first line looks like the start of a message is a text.
+func TestNoMailbox(t *testing.T) {
+	text := "From a talk on Mon, 5th of May at 10:30\nI remember only one sentence."
+	require.Equal(t, []string{text}, texts(read(t, "a.txt", text, Options{})))
 }

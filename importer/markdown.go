@@ -9,7 +9,7 @@ import (
 // markdown imports a note as one item. The keys of the front matter are context. The time is the
 // date of the front matter, or a date at the start of the file name, or the modification time.
 func (in *input) markdown(f file, text string) {
-	text = strings.ReplaceAll(strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n"), "\r", "\n")
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	front, body := prose.FrontMatter(text)
 	m := message{place: f.name, text: prose.PlainMarkdown(body)}
 	for _, field := range front {

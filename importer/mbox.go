@@ -20,6 +20,12 @@ var fromLine = regexp.MustCompile(
 	`^From (?:\S+ .*|- ?|\S+ ?)?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .*|\d{4}-\d\d-\d\d[ T])\d{1,2}:\d{2}`,
 )
 
+// isMailbox recognizes a mailbox by its first bytes: the line before a message, and a header field.
+func isMailbox(head []byte) bool {
+	line, next, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
+	return fromLine.Match(line) && (mail.HeaderLine.Match(next) || len(next) == 0)
+}
+
 // mbox imports a mailbox, one message at a time. It has no limit of its own on the size, only on a
 // message.
 func (in *input) mbox(f file) error {
@@ -50,6 +56,7 @@ func (in *input) mbox(f file) error {
 	for {
 		line, err := b.ReadSlice('\n')
 		if whole && bytes.HasPrefix(line, []byte("From ")) && blank && fromLine.Match(line) {
+			line = bytes.Clone(line) // Peek may overwrite the buffer
 			next, _ := b.Peek(200)
 			if mail.HeaderLine.Match(next) || len(next) == 0 {
 				flush()
@@ -97,7 +104,7 @@ func (in *input) eml(f file, data []byte) error {
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if !mail.HeaderLine.Match(data) {
-		return bad(fault.Malformed, f.name, "line 1", "is not a mail: a header field is expected").
+		return fault.New(fault.Malformed, f.name, "line 1", "is not a mail: a header field is expected").
 			WithRemedy("save the message as .eml again")
 	}
 	in.mail(f.name, data)
@@ -129,6 +136,9 @@ func (in *input) mail(place string, data []byte) {
 	}
 	for _, c := range parsed.Charsets {
 		in.note("the charset "+c+" is unknown; the text is read as UTF-8 or windows-1252", place)
+	}
+	if parsed.Cut {
+		in.note("a tag of the message is too long; the text behind it was skipped", place)
 	}
 	switch {
 	case !parsed.HasText:

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"io"
 	"strings"
-	"time"
 
 	"nextquill/core/fault"
 	"nextquill/importer/prose"
@@ -29,14 +28,14 @@ func (in *input) zipped(f file) error {
 		}
 	}
 	if f.ext() == ".docx" || f.ext() == ".odt" {
-		return bad(fault.Malformed, f.name, "", "the document has no text part").
+		return fault.New(fault.Malformed, f.name, "", "the document has no text part").
 			WithRemedy("open it in a word processor and save it again")
 	}
 	return in.archive(f)
 }
 
 // document imports the text of a document as one item.
-func (in *input) document(f file, z *zip.File, read func(*xml.Decoder, *strings.Builder, int) error) error {
+func (in *input) document(f file, z *zip.File, read func(*xmlReader, *strings.Builder, int) error) error {
 	part := f
 	part.open, part.size = z.Open, -1
 	data, err := in.reader(part)
@@ -44,30 +43,22 @@ func (in *input) document(f file, z *zip.File, read func(*xml.Decoder, *strings.
 		return err
 	}
 	defer data.Close()
-	d := xml.NewDecoder(io.LimitReader(data, in.lim.File))
-	d.Strict = false
+	d := newXMLReader(io.LimitReader(data, in.lim.File))
 	var b strings.Builder
 	if err := read(d, &b, in.lim.Text); err != nil && err != io.EOF {
 		if fault.KindOf(err) != "" {
 			return err
 		}
-		return bad(fault.Malformed, f.name, "", "the document cannot be read").WithCause(err).
+		return fault.New(fault.Malformed, f.name, "", "the document cannot be read").WithCause(err).
 			WithRemedy("open it in a word processor and save it again")
 	}
-	when := z.Modified
-	if !f.modified.IsZero() {
-		when = f.modified
-	}
-	if when.Year() < 1990 {
-		when = time.Time{}
-	}
-	in.add(message{place: f.name, text: prose.Squeeze(b.String()), time: when})
+	in.add(message{place: f.name, text: prose.Squeeze(b.String()), time: f.modified})
 	return nil
 }
 
 // docxText reads the paragraphs of a Word document. Deleted text, fields' instructions and notes
 // go.
-func docxText(d *xml.Decoder, b *strings.Builder, limit int) error {
+func docxText(d *xmlReader, b *strings.Builder, limit int) error {
 	text, skip := false, 0
 	for b.Len() <= limit {
 		t, err := d.Token()
@@ -84,9 +75,13 @@ func docxText(d *xml.Decoder, b *strings.Builder, limit int) error {
 					b.WriteByte('\t')
 				}
 			case "br", "cr":
-				b.WriteByte('\n')
+				if skip == 0 {
+					b.WriteByte('\n')
+				}
 			case "noBreakHyphen":
-				b.WriteByte('-')
+				if skip == 0 {
+					b.WriteByte('-')
+				}
 			case "del", "moveFrom", "txbxContent", "Fallback":
 				skip++
 			}
@@ -111,7 +106,7 @@ func docxText(d *xml.Decoder, b *strings.Builder, limit int) error {
 }
 
 // odtText reads the paragraphs and headings of an OpenDocument text.
-func odtText(d *xml.Decoder, b *strings.Builder, limit int) error {
+func odtText(d *xmlReader, b *strings.Builder, limit int) error {
 	depth, skip := 0, 0
 	space := false
 	for b.Len() <= limit {
@@ -121,6 +116,12 @@ func odtText(d *xml.Decoder, b *strings.Builder, limit int) error {
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
+			if writing := depth > 0 && skip == 0; !writing {
+				switch t.Name.Local {
+				case "s", "tab", "line-break":
+					continue
+				}
+			}
 			switch t.Name.Local {
 			case "p", "h":
 				depth++

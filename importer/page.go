@@ -14,7 +14,7 @@ func (in *input) html(f file, data []byte) error {
 	text, ok := prose.Decode(data)
 	for _, mark := range chatPages {
 		if strings.Contains(text, mark) {
-			return bad(fault.Unsupported, f.name, "", "the page is a chat of several people").
+			return fault.New(fault.Unsupported, f.name, "", "the page is a chat of several people").
 				WithRemedy("export the chat as JSON")
 		}
 	}
@@ -23,7 +23,12 @@ func (in *input) html(f file, data []byte) error {
 		!bytes.HasPrefix(data, []byte("\xfe")) {
 		text, _ = prose.DecodeCharset(data, string(m[1]))
 	}
-	in.add(message{place: f.name, text: prose.HTMLText(text, false), time: f.modified})
+	text, complete := prose.HTMLText(text, false)
+	if !complete {
+		return fault.New(fault.TooLarge, f.name, "", "a tag of the page is too long").WithLimit("16 MiB").
+			WithRemedy("save the page without its pictures")
+	}
+	in.add(message{place: f.name, text: text, time: f.modified})
 	return nil
 }
 

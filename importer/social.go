@@ -18,15 +18,17 @@ var ytd = regexp.MustCompile(`\A\s*window\.YTD\.(\w+)\.part\d+\s*=\s*`)
 
 // twitter imports a file of a Twitter archive: tweets, notes and direct messages.
 func (in *input) twitter(f file, text string) error {
-	text = strings.TrimPrefix(text, "\ufeff")
 	m := ytd.FindStringSubmatch(text)
 	if m == nil {
-		return bad(fault.Malformed, f.name, "", "is not a file of a Twitter archive")
+		return fault.New(fault.Malformed, f.name, "", "is not a file of a Twitter archive")
 	}
 	data := []byte(strings.TrimRight(strings.TrimSpace(text[len(m[0]):]), ";"))
 	if !json.Valid(data) {
-		return bad(fault.Malformed, f.name, "", "is not valid JSON after window.YTD").
+		return fault.New(fault.Malformed, f.name, "", "is not valid JSON after window.YTD").
 			WithRemedy("download the archive again")
+	}
+	if err := checkLists(f, data); err != nil {
+		return err
 	}
 	list := objects(data)
 	switch kind := m[1]; {
@@ -49,12 +51,9 @@ func (in *input) twitter(f file, text string) error {
 	return nil
 }
 
-func (in *input) twitterAccount(text string) {
-	m := ytd.FindString(strings.TrimPrefix(text, "\ufeff"))
-	if m == "" {
-		return
-	}
-	for _, o := range objects([]byte(strings.TrimPrefix(text, "\ufeff")[len(m):])) {
+func (in *input) twitterAccount(data []byte) {
+	text, _ := prose.Decode(data)
+	for _, o := range objects([]byte(strings.TrimPrefix(text, ytd.FindString(text)))) {
 		if id := o.object("account").str("accountId"); id != "" {
 			in.accounts[id] = true
 		}
@@ -143,7 +142,7 @@ func (in *input) mastodon(f file, o object) {
 			continue
 		}
 		note := a.object("object")
-		text := prose.HTMLText(note.str("content"), false)
+		text, _ := prose.HTMLText(note.str("content"), false)
 		m := message{place: place, id: note.str("id"), subject: note.str("summary")}
 		m.time, _ = prose.ParseTime(cmp.Or(note.str("published"), a.str("published")))
 		if to := mastodonMentions.FindString(text); to != "" && note.str("inReplyTo") != "" {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"nextquill/core/fault"
@@ -23,12 +25,10 @@ var textNames = []string{"text", "body", "content", "contents", "message", "full
 var (
 	timeNames = set("time", "date", "timestamp", "created_at", "createdat", "created_utc", "created", "published",
 		"sent", "datum", "fecha", "data", "datetime", "дата", "日付", "日期", "creationdate")
-	idNames     = set("id")
 	senderNames = set("sender", "author", "from", "speaker", "username", "sender_name", "sender name", "from_name",
 		"author_name", "absender", "autor", "auteur", "autore", "remitente", "remetente", "mittente", "expéditeur",
 		"afzender", "отправитель", "автор", "送信者", "发件人")
-	subjectNames = map[string]string{"subject": "subject", "betreff": "subject", "asunto": "subject",
-		"assunto": "subject", "objet": "subject", "oggetto": "subject", "onderwerp": "subject"}
+	subjectNames = set("subject", "betreff", "asunto", "assunto", "objet", "oggetto", "onderwerp")
 )
 
 // pick returns the index of the text column, or -1. An exact name has precedence over one that
@@ -53,9 +53,11 @@ func pick(columns []string, wanted string) int {
 	return -1
 }
 
+// maxCells bounds the cells that begin in one line of a table.
+const maxCells = 100_000
+
 // table imports CSV or TSV whose first row names the columns.
 func (in *input) table(f file, text string) error {
-	text = strings.TrimPrefix(text, "\ufeff")
 	if !strings.Contains(text, "\n") {
 		text = strings.ReplaceAll(text, "\r", "\n")
 	}
@@ -72,32 +74,35 @@ func (in *input) table(f file, text string) error {
 	if comma == '"' || comma == '\r' || comma == '\n' || comma == 0xfffd {
 		comma = ','
 	}
+	number := skipped
+	for line := range strings.SplitSeq(text, "\n") { // csv.Reader has no limit
+		if number++; strings.Count(line, string(comma)) > maxCells {
+			return fault.New(fault.TooLarge, f.name, fmt.Sprintf("line %d", number), "has too many cells").
+				WithLimit("%d", maxCells).WithRemedy("export a table with fewer columns")
+		}
+	}
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.LazyQuotes = comma, -1, true
 	header, err := r.Read()
 	if err == io.EOF {
-		return bad(fault.Missing, f.name, "", "holds no row").WithRemedy("add a row with the names of the columns")
+		return fault.New(fault.Missing, f.name, "", "holds no row").
+			WithRemedy("add a row with the names of the columns")
 	}
 	if err != nil {
-		return bad(fault.Malformed, f.name, "line 1", "cannot be read").WithCause(err)
+		return fault.New(fault.Malformed, f.name, "line 1", "cannot be read").WithCause(err)
 	}
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
 	}
-	authors := -1 // the column of the senders
-	for i, name := range header {
-		if authors < 0 && senderNames[strings.ToLower(name)] {
-			authors = i
-		}
-	}
+	chat := slices.ContainsFunc(header, func(name string) bool { return senderNames[strings.ToLower(name)] })
 	column := pick(header, in.o.TextColumn)
 	if column < 0 {
 		shown := prose.OneLine(strings.Join(header, ", "), 200)
 		if in.o.TextColumn != "" {
-			return bad(fault.Missing, f.name, "", "no column is named %s", fault.Quote(in.o.TextColumn)).
+			return fault.New(fault.Missing, f.name, "", "no column is named %s", fault.Quote(in.o.TextColumn)).
 				WithRemedy("use one of: %s", shown)
 		}
-		return bad(fault.Missing, f.name, "", "no column is named text").
+		return fault.New(fault.Missing, f.name, "", "no column is named text").
 			WithRemedy("name the column of the texts with --text-column NAME; the columns are: %s", shown)
 	}
 	rows := 0
@@ -120,7 +125,8 @@ func (in *input) table(f file, text string) error {
 		}
 		place := fmt.Sprintf("%s: line %d", f.name, line)
 		if rows++; rows > in.lim.Messages {
-			return bad(fault.TooLarge, f.name, "", "the table has too many rows").WithLimit("%d", in.lim.Messages).
+			return fault.New(fault.TooLarge, f.name, "", "the table has too many rows").
+				WithLimit("%d", in.lim.Messages).
 				WithRemedy("split it into several files")
 		}
 		if len(row) > len(header) {
@@ -131,11 +137,7 @@ func (in *input) table(f file, text string) error {
 			in.leave("has no text", place)
 			continue
 		}
-		if authors >= 0 && (authors >= len(row) || strings.TrimSpace(row[authors]) == "") {
-			in.leave("the message has no sender", place)
-			continue
-		}
-		m := message{conversation: "table " + f.name, place: place, text: row[column], thread: authors >= 0}
+		m := message{conversation: "table " + f.name, place: place, text: row[column], thread: chat}
 		for i, cell := range row {
 			if i != column {
 				in.cell(&m, header[i], cell)
@@ -154,7 +156,7 @@ func (in *input) cell(m *message, name, value string) {
 	case strings.TrimSpace(value) == "":
 	case senderNames[lower] && m.sender == (person{}):
 		m.sender = person{name: prose.OneLine(value, 200)}
-	case idNames[lower] && m.id == "":
+	case lower == "id" && m.id == "":
 		m.id = prose.OneLine(value, 200)
 	case timeNames[lower] && m.time.IsZero():
 		t, ok := prose.ParseTime(value)
@@ -164,9 +166,9 @@ func (in *input) cell(m *message, name, value string) {
 			return
 		}
 		m.time = t
-	case subjectNames[lower] != "" && m.subject == "":
+	case subjectNames[lower] && m.subject == "":
 		m.subject = value
-	case (lower == "to") && m.to == "":
+	case lower == "to" && m.to == "":
 		m.to = value
 	default:
 		m.fields = append(m.fields, history.Field{Name: name, Value: value})
@@ -219,12 +221,15 @@ func (in *input) jsonl(f file, text string) error {
 
 func (in *input) jsonLine(f file, place string, number int, line string) error {
 	field := fmt.Sprintf("line %d", number)
+	if err := checkLists(f, []byte(line)); err != nil {
+		return err
+	}
 	if line[0] == '[' && number == 1 && jsonValid(line) {
 		return in.jsonList(f, []byte(line))
 	}
 	var o object
 	if err := json.Unmarshal([]byte(line), &o); err != nil || o == nil {
-		f := bad(fault.Malformed, f.name, field, "is not an item in JSON").
+		f := fault.New(fault.Malformed, f.name, field, "is not an item in JSON").
 			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}`)
 		if err != nil {
 			f = f.WithCause(err)
@@ -238,7 +243,7 @@ func (in *input) jsonLine(f file, place string, number int, line string) error {
 		in.turns(f, o, place)
 	case in.bluesky(f, o, place):
 	default:
-		return in.jsonItem(place, f, []byte(line))
+		return in.jsonItem(f, place, o, []byte(line))
 	}
 	return nil
 }
@@ -257,21 +262,18 @@ func (in *input) itemKey(o object) string {
 	return ""
 }
 
-// jsonItem imports an item: a text with its context, as core/history writes it.
-func (in *input) jsonItem(place string, f file, raw []byte) error {
-	var o object
-	if err := json.Unmarshal(raw, &o); err != nil {
-		return bad(fault.Malformed, place, "", "is not an item in JSON").WithCause(err)
-	}
+// jsonItem imports an item: a text with its context, as core/history writes it. raw is the object
+// as it is written.
+func (in *input) jsonItem(f file, place string, o object, raw []byte) error {
 	key := in.itemKey(o)
 	if key == "" {
-		e := bad(fault.Missing, f.name, strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": "), "has no text").
+		where := strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": ")
+		return fault.New(fault.Missing, f.name, where, "has no text").
 			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}, ` +
 				`or name the key of the texts with --text-column`)
-		return e
 	}
 	m := message{conversation: "items " + f.name, place: place, text: o.str(key)}
-	skip := set(key)
+	skip := map[string]bool{key: true}
 	if c := o["context"]; len(c) > 0 {
 		skip["context"] = true
 		if c[0] == '{' {
@@ -280,8 +282,8 @@ func (in *input) jsonItem(place string, f file, raw []byte) error {
 			m.fields = append(m.fields, history.Field{Name: "context", Value: scalar(c)})
 		}
 	}
-	for name := range o { // such as the creator of Google Chat
-		if who := o.object(name); who != nil &&
+	for _, name := range slices.Sorted(maps.Keys(o)) { // such as the creator of Google Chat
+		if who := o.object(name); who != nil && m.sender == (person{}) &&
 			(senderNames[strings.ToLower(name)] || name == "creator" || name == "user") {
 			m.sender = person{name: cmp.Or(who.str("name"), who.str("display_name"), who.str("username"),
 				who.str("email"), who.str("id"))}

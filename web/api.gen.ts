@@ -124,6 +124,113 @@ export const defaults = {
   }
 } as const;
 
+/** What numbers of requests may be, by Go type and JSON name; see core/api. */
+export const ranges = {
+  "LoRA": {
+    "alpha": {
+      "min": 0.000001,
+      "max": 1000000
+    },
+    "rank": {
+      "min": 1,
+      "max": 512,
+      "int": true
+    }
+  },
+  "Sampling": {
+    "max_tokens": {
+      "min": 1,
+      "max": 1048576,
+      "int": true
+    },
+    "repetition_penalty": {
+      "min": 0.01,
+      "max": 100
+    },
+    "steer": {
+      "min": -10,
+      "max": 10
+    },
+    "temperature": {
+      "min": 0,
+      "max": 100
+    },
+    "top_k": {
+      "min": 0,
+      "max": 2147483647,
+      "int": true
+    },
+    "top_p": {
+      "min": 0,
+      "max": 1
+    }
+  },
+  "Source": {
+    "heldout_fraction": {
+      "min": 0,
+      "max": 1,
+      "open": true
+    },
+    "max_heldout": {
+      "min": 1,
+      "max": 2147483647,
+      "int": true
+    },
+    "max_items": {
+      "min": 1,
+      "max": 2147483647,
+      "int": true
+    }
+  },
+  "Training": {
+    "batch_size": {
+      "min": 1,
+      "max": 4096,
+      "int": true
+    },
+    "checkpoint_every": {
+      "min": 1,
+      "max": 1000000000,
+      "int": true
+    },
+    "clip": {
+      "min": 0,
+      "max": 3e+38
+    },
+    "epochs": {
+      "min": 0.000001,
+      "max": 10000
+    },
+    "eval_every": {
+      "min": 0,
+      "max": 1000000000,
+      "int": true
+    },
+    "lr": {
+      "min": 0,
+      "max": 10
+    },
+    "patience": {
+      "min": 0,
+      "max": 1000000000,
+      "int": true
+    },
+    "token_budget": {
+      "min": 1,
+      "max": 1048576,
+      "int": true
+    },
+    "warmup": {
+      "min": 0,
+      "max": 1
+    },
+    "weight_decay": {
+      "min": 0,
+      "max": 1
+    }
+  }
+} as const;
+
 /** The longest name of a blob, in bytes of UTF-8. */
 export const maxBlobName = 255 as const;
 
@@ -330,7 +437,7 @@ export interface StageEvent {
   /** one of the Stage constants */
   stage: string;
   done: number;
-  /** 0 if unknown */
+  /** 0 if unknown; texts are counted by windows, see TextCounts */
   total: number;
 }
 
@@ -339,6 +446,68 @@ export const decodeStageEvent: Decoder<StageEvent> = /* @__PURE__ */ record<Stag
   stage: string,
   done: integer,
   total: integer,
+});
+
+/** SkippedItem names a text that is left out. */
+export interface SkippedItem {
+  id: string;
+  reason: string;
+}
+
+export const decodeSkippedItem: Decoder<SkippedItem> = /* @__PURE__ */ record<SkippedItem>({
+  id: string,
+  reason: string,
+});
+
+/**
+ * TextCounts counts texts and the windows that they are split into. A text is one window if it fits
+ * into the model's context length with its prompt. A longer text is predicted in several windows,
+ * each from its prompt and the part of the text before it, so that no text is cut.
+ */
+export interface TextCounts {
+  /** in use */
+  texts: number;
+  /** sequences, at least one for each text */
+  windows: number;
+  /** texts of more than one window */
+  long: number;
+  /** of the texts, with their end tokens; each is predicted once */
+  tokens: number;
+  /**
+   * This is the number of held-out texts that are left out because a training text is equal, up
+   * to white space.
+   */
+  copies: number;
+  /**
+   * This is the number of texts that are left out because their own context fields do not fit
+   * the prompt. SkippedItems names the first of them.
+   */
+  skipped: number;
+  skippedItems: SkippedItem[];
+}
+
+export const decodeTextCounts: Decoder<TextCounts> = /* @__PURE__ */ record<TextCounts>({
+  texts: integer,
+  windows: integer,
+  long: integer,
+  tokens: integer,
+  copies: integer,
+  skipped: integer,
+  skippedItems: /* @__PURE__ */ optional(/* @__PURE__ */ list(decodeSkippedItem), []),
+});
+
+/** TextsEvent says which of the writer's texts a method uses, before it loads the model. */
+export interface TextsEvent {
+  event: "texts";
+  /** all 0 if the method does not train */
+  train: TextCounts;
+  heldout: TextCounts;
+}
+
+export const decodeTextsEvent: Decoder<TextsEvent> = /* @__PURE__ */ record<TextsEvent>({
+  event: /* @__PURE__ */ literal("texts"),
+  train: decodeTextCounts,
+  heldout: decodeTextCounts,
 });
 
 /** MemoryEvent estimates the device memory of a method, before it loads anything. */
@@ -360,7 +529,7 @@ export interface MemoryEvent {
   held: number;
   /** This is the largest number of bytes at once, including Held. */
   peak: number;
-  /** Loading.MemoryLimit */
+  /** Loading.MemoryLimit, 0 if it is not set */
   cap: number;
   /**
    * This tells whether a training run recomputes activations. It is false for methods that
@@ -501,6 +670,7 @@ export const decodeTokenEvent: Decoder<TokenEvent> = /* @__PURE__ */ record<Toke
 /** The decoders of the events, by name. */
 export const decodeEvent = {
   stage: decodeStageEvent,
+  texts: decodeTextsEvent,
   memory: decodeMemoryEvent,
   adapter: decodeAdapterEvent,
   step: decodeStepEvent,
@@ -522,8 +692,9 @@ export interface LoadParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   model: string;
@@ -544,18 +715,22 @@ export const decodeLoadResult: Decoder<LoadResult> = /* @__PURE__ */ record<Load
 
 /** Source names the blobs with the writer's items, in JSON Lines as core/history exports them. */
 export interface Source {
-  /** This is the blob with the items to train on and to retrieve from. */
+  /**
+   * This is the blob with the items to train on and to retrieve from. It may be empty for
+   * methods that do not train.
+   */
   history: string;
   /**
    * This is a blob with the items to test on, all of them later than the items in History. If
-   * it is empty, the newest items of History are held out, as many as HeldoutFraction says.
+   * it is empty, the newest items of History are held out, as many as HeldoutFraction says. In
+   * both cases, held-out items with the text of a training item are left out.
    */
   heldout?: string | undefined;
-  /** This is the share of the newest items to test on if Heldout is empty; 0 means 0.2. */
+  /** This is the share of the newest items to test on if Heldout is empty, 0.2. */
   heldout_fraction?: number | undefined;
-  /** This limits the items to train on to the newest ones; 0 means all. */
+  /** This limits the items to train on to the newest ones. If it is not set, all count. */
   max_items?: number | undefined;
-  /** This limits the items to test on to the oldest ones; 0 means all. */
+  /** This limits the items to test on to the oldest ones. If it is not set, all count. */
   max_heldout?: number | undefined;
 }
 
@@ -563,11 +738,14 @@ export interface Source {
 export interface Retrieval {
   /** This is one of the Retrieval constants. Empty means RetrievalLatest. */
   kind?: RetrievalKind | undefined;
-  /** This is the number of items in the prompt; 0 means 3. */
+  /** This is the number of items in the prompt, 3. */
   k?: number | undefined;
   /**
-   * MaxPrompt and MaxResponse limit the tokens of a sample. 0 derives them from the model's
-   * context length: a quarter of it for the response, the rest for the prompt.
+   * This limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
+   * window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
+   * tokens is shorter, down to half a window, and a text that does not fit after it continues in
+   * further windows. If they are not set, both are derived from the model's context length: a
+   * quarter of it for MaxResponse, the rest for MaxPrompt.
    */
   max_prompt?: number | undefined;
   max_response?: number | undefined;
@@ -607,21 +785,24 @@ export interface ObjectiveOptions {
   no_history?: boolean | undefined;
 }
 
-/** LoRA is the shape of a new adapter. */
+/** LoRA is the shape of a new adapter. A field that is not set takes the default in its comment. */
 export interface LoRA {
-  /** 0 means 16 */
-  rank: number;
-  /** 0 means 32 */
-  alpha: number;
+  /** 16 */
+  rank?: number | undefined;
+  /** 32 */
+  alpha?: number | undefined;
   /** These are the names of linear layers ("q_proj", …); empty means all. */
   targets?: string[] | undefined;
 }
 
-/** Training sets the optimizer and its schedule. A field that is 0 takes the default in its comment. */
+/**
+ * Training sets the optimizer and its schedule. A field that is not set takes the default in its
+ * comment.
+ */
 export interface Training {
   /** 3 */
   epochs?: number | undefined;
-  /** samples of a step, 8 */
+  /** windows of a step, 8; see TextCounts */
   batch_size?: number | undefined;
   /** 1e-3 */
   lr?: number | undefined;
@@ -631,8 +812,9 @@ export interface Training {
   decay?: Decay | undefined;
   /** 0 */
   weight_decay?: number | undefined;
-  /** global norm of the gradients, 1 */
+  /** global norm of the gradients, 1; 0 is off */
   clip?: number | undefined;
+  /** 0 */
   seed?: number | undefined;
   /** DefaultTokenBudget */
   token_budget?: number | undefined;
@@ -649,7 +831,7 @@ export interface Training {
    */
   eval_every?: number | undefined;
   patience?: number | undefined;
-  /** This is the number of steps between checkpoints; 0 means 10. */
+  /** This is the number of steps between checkpoints, 10. */
   checkpoint_every?: number | undefined;
 }
 
@@ -665,8 +847,9 @@ export interface PersonalizeParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** folder of the model */
@@ -721,15 +904,18 @@ export interface PersonalizeResult {
   seconds: number;
   /** of the last steps */
   loss: number;
-  /** nats per response token, the best seen */
+  /** nats per response token, the best seen; 0 without held-out texts */
   heldout: number;
   /** StoppedDone or StoppedEarly */
   stopped: string;
   peakBytes: number;
   /** step that the run continued from, else 0 */
   resumed: number;
-  /** items that do not fit the prompt */
+  /** items that do not fit the prompt, as in Train */
   skipped: number;
+  /** Train and Tested count the texts to train on and the held-out ones. */
+  train: TextCounts;
+  tested: TextCounts;
 }
 
 export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ */ record<PersonalizeResult>({
@@ -742,6 +928,8 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
   peakBytes: integer,
   resumed: integer,
   skipped: integer,
+  train: decodeTextCounts,
+  tested: decodeTextCounts,
 });
 
 /** EvaluateParams are the parameters of "evaluate": the loss on the held-out items. */
@@ -752,8 +940,9 @@ export interface EvaluateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -792,12 +981,14 @@ export interface EvaluateResult {
   loss: number;
   /** response tokens */
   tokens: number;
+  texts: TextCounts;
   items: ItemLoss[];
 }
 
 export const decodeEvaluateResult: Decoder<EvaluateResult> = /* @__PURE__ */ record<EvaluateResult>({
   loss: number,
   tokens: integer,
+  texts: decodeTextCounts,
   items: /* @__PURE__ */ list(decodeItemLoss),
 });
 
@@ -814,22 +1005,30 @@ export interface ChatMessage {
   content: string;
 }
 
-/** Sampling says how a token is drawn from the logits. */
+/**
+ * Sampling says how a token is drawn from the logits. A field that is not set takes the default in
+ * its comment.
+ */
 export interface Sampling {
-  /** 0 is greedy */
+  /** 0, which is greedy */
   temperature?: number | undefined;
-  /** 0 is off */
+  /** This keeps this many most likely tokens; 0, the default, is off. */
   top_k?: number | undefined;
-  /** 0 or 1 is off */
+  /**
+   * This keeps the fewest tokens whose total probability reaches it: 1, the default, is off, and
+   * 0 keeps the most likely token alone.
+   */
   top_p?: number | undefined;
+  /** 1, which is off */
   repetition_penalty?: number | undefined;
   /**
    * This adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
    * without; 0 is off.
    */
   steer?: number | undefined;
+  /** 0 */
   seed?: number | undefined;
-  /** 0 means 64 */
+  /** 64 */
   max_tokens?: number | undefined;
 }
 
@@ -844,8 +1043,9 @@ export interface WriteParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -897,8 +1097,9 @@ export interface ExplainParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -978,8 +1179,9 @@ export interface EstimateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   model: string;

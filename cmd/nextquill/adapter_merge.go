@@ -133,7 +133,8 @@ func (j *job) sideFiles(ctx context.Context, base weights.Source, dtype weights.
 		return nil, err
 	}
 	if data != nil {
-		texts[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(modelDir, weights.ConfigName), data, dtype)
+		texts[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(modelDir, weights.ConfigName), data,
+			base.Config, dtype)
 		if texts[tokenizer.FileName] == nil && err == nil {
 			err = fault.New(fault.Unsupported, modelDir, tokenizer.FileName,
 				"is missing, but a model folder requires it").

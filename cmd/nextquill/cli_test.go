@@ -138,7 +138,11 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 func TestPersonalizeFromAnAdapter(t *testing.T) {
 	dir := t.TempDir()
 	texts, out, from := filepath.Join(dir, "mine.txt"), filepath.Join(dir, "out"), filepath.Join(dir, "earlier")
-	require.NoError(t, os.WriteFile(texts, []byte(strings.Repeat("a text of mine\n\n", 20)), 0o644))
+	var lines strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&lines, "text %d of mine\n\n", i)
+	}
+	require.NoError(t, os.WriteFile(texts, []byte(lines.String()), 0o644))
 	makeAdapter(t, from)
 	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from)
 	require.Equal(t, exitOK, r.code, r.stderr)
@@ -213,6 +217,10 @@ func TestFaultMessages(t *testing.T) {
 			[]string{"is not NAME=VALUE"}},
 		{[]string{"write", "x", "--model", filepath.Join(dir, "no-model")},
 			[]string{"no-model: the folder does not exist"}},
+		{[]string{"write", "x", "--history", file("h.txt", "a\n"), "--adapter", file("lora.gguf", "GGUF")},
+			[]string{"lora.gguf: is a GGUF file, not an adapter", "→ use the folder with adapter_config.json"}},
+		{[]string{"write", "x", "--history", file("h.txt", "a\n"), "--adapter", file("lora.bin", "")},
+			[]string{"lora.bin: is a file, not a folder", "→ use the folder of an adapter"}},
 		{[]string{"explain"}, []string{"needs either a text or --item"}},
 		{[]string{"step", "--batch", "absent", "--options", "absent"}, []string{"absent: the file does not exist"}},
 		{[]string{"step", "--batch", file("b.json", "{}"), "--options", file("o.json", "{\"delt\": 1}")},

@@ -62,7 +62,7 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 	params := api.PersonalizeParams{
 		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template,
 		Preset: p.Preset, Override: override,
-		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: phaseOut(p.Out),
+		BaseName: cmp.Or(s.Model, defaultBase), LoRA: s.lora, Training: s.training, Out: phaseOut(p.Out),
 		Resume: s.resume, Full: s.full,
 	}
 	params.Expert = s.expert // takes precedence over the expert of the recipe
@@ -76,14 +76,14 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 	err = s.call(ctx, "train: "+name, api.MethodPersonalize, params, &t.Result, func() string {
 		r := t.Result
 		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
+		if r.Tested.Texts == 0 {
+			line = fmt.Sprintf("not tested  %d steps  %d tokens", r.Steps, r.Tokens)
+		}
 		if r.Seconds > 0 && r.Resumed == 0 { // after a resume, tokens and seconds cover different steps
 			line += fmt.Sprintf("  %.0f tok/s", float64(r.Tokens)/r.Seconds)
 		}
 		if r.Resumed > 0 {
 			line += fmt.Sprintf("  (resumed from step %d)", r.Resumed)
-		}
-		if r.Skipped > 0 {
-			line += fmt.Sprintf("  (%d texts skipped: too long)", r.Skipped)
 		}
 		return line
 	}, func(event string, raw json.RawMessage) {

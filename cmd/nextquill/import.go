@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"nextquill/cmd/nextquill/internal/ui"
 	"nextquill/core/fault"
 	"nextquill/core/history"
 	"nextquill/importer"
@@ -29,6 +29,10 @@ func importFiles(path string, flags importFlags) (importer.Result, error) {
 	}
 	if info.IsDir() {
 		return importer.ReadFS(os.DirFS(path), path, options)
+	}
+	if !info.Mode().IsRegular() {
+		return importer.Result{}, fault.New(fault.Unsupported, path, "", "is not a file or a folder").
+			WithRemedy("save its content to a file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -158,7 +162,8 @@ func (a *app) dryRun(path string, flags importFlags) error {
 		return err
 	}
 	if a.JSON {
-		return json.NewEncoder(a.stdout).Encode(r)
+		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "import", "method": "import",
+			"texts": len(r.Items), "result": r})
 	}
 	w := a.stdout
 	if len(r.Senders) > 0 {
@@ -170,7 +175,7 @@ func (a *app) dryRun(path string, flags importFlags) error {
 	if len(r.Items) > 0 {
 		fmt.Fprintf(w, "Imported: %s%s\n", count(len(r.Items), "text"), period(r.From, r.To))
 	}
-	for _, i := range samples3(len(r.Items)) {
+	for _, i := range sampleIndices(len(r.Items)) {
 		it := r.Items[i]
 		fmt.Fprintf(w, "  %s%s\n", day(it.Time), oneSample(short(it.Text)))
 	}
@@ -196,8 +201,8 @@ func printLeftOut(w io.Writer, title string, list []importer.LeftOut) {
 	}
 }
 
-// samples3 are the indices of the first, the middle and the last of n texts.
-func samples3(n int) []int {
+// sampleIndices are the indices of the first, the middle and the last of n texts.
+func sampleIndices(n int) []int {
 	switch {
 	case n == 0:
 		return nil
@@ -229,31 +234,23 @@ func day(t time.Time) string {
 	return t.Format("2006-01-02 ")
 }
 
-// split holds out the newest texts for testing. Test texts that are equal to a training text are
-// left out, because the model has seen them.
+// split holds out the newest texts for testing. Those that are copies of a training text are left
+// out, because the model has seen them. If none remain, it returns all of them, and the core leaves
+// them out: then nothing is tested.
 func (a *app) split(items []history.Item, fraction float64) (training, heldout []history.Item, err error) {
 	training, heldout, err = history.SplitFraction(items, fraction)
 	if err != nil {
 		return nil, nil, err
 	}
-	seen := map[string]bool{}
-	for _, it := range training {
-		seen[it.Text] = true
-	}
-	var unseen []history.Item
-	for _, it := range heldout {
-		if !seen[it.Text] {
-			unseen = append(unseen, it)
-		}
-	}
-	switch equal := len(heldout) - len(unseen); {
-	case equal == 0:
+	unseen, copies := history.Unseen(training, heldout)
+	switch {
+	case copies == 0:
 	case len(unseen) == 0:
-		fmt.Fprintf(a.stderr, "All %d held-out texts are also training texts: the loss is not that of unseen texts.\n",
-			equal)
+		fmt.Fprintf(a.stderr,
+			"All %d held-out texts are also training texts: they are left out, and nothing is tested.\n", copies)
 		return training, heldout, nil
 	default:
-		fmt.Fprintf(a.stderr, "%d of %d held-out texts are left out: they are also training texts.\n", equal,
+		fmt.Fprintf(a.stderr, "%d of %d held-out texts are left out: they are also training texts.\n", copies,
 			len(heldout))
 	}
 	return training, unseen, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,22 @@ func TestDryRun(t *testing.T) {
 	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", writeChat(t), "--dry-run")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	requireLines(t, r.stdout, "say which sender is you with --me")
+	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", writeChat(t), "--me", "Jan", "--dry-run",
+		"--json")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	var event struct {
+		Event  string
+		Texts  int
+		Result struct {
+			Senders []struct{ Name string }
+			LeftOut []struct{ Count int } `json:"left_out"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &event))
+	require.Equal(t, "result", event.Event)
+	require.Equal(t, 3, event.Texts)
+	require.Equal(t, "Jan", event.Result.Senders[0].Name)
+	require.Equal(t, 2, event.Result.LeftOut[0].Count)
 	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--dry-run")
 	require.Equal(t, exitFault, r.code)
 }
@@ -92,7 +109,14 @@ func TestEqualTextsAreNotHeldOut(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(same), 0o644))
 	out := filepath.Join(t.TempDir(), "out")
 	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", path, "--out", out)
-	requireLines(t, r.stderr, "All 2 held-out texts are also training texts")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	requireLines(t, r.stderr, "All 2 held-out texts are also training texts: they are left out, and nothing is tested")
+	requireLines(t, r.stdout, "Adapter: ")
+	require.NotContains(t, r.stdout, "Held-out loss")
+	require.Empty(t, r.calls(t, "evaluate"))
+	r = invoke(t, t.Context(), &fakeEngine{}, "run", "--history", path, "--out", out)
+	require.Equal(t, exitFault, r.code)
+	requireLines(t, r.stderr, "held-out texts: all are copies of training texts", "→ add other texts")
 	require.NoError(t, os.WriteFile(path, []byte(same+"{\"text\": \"New.\"}\n{\"text\": \"Same.\"}\n"), 0o644))
 	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", path, "--out", out)
 	requireLines(t, r.stderr, "1 of 2 held-out texts are left out")

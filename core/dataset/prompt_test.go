@@ -33,11 +33,7 @@ func TestFixedTokensAreCountedOnce(t *testing.T) {
 		l := &countingLayout{layout: d.layout}
 		d.layout = l
 		for i := range d.Items {
-			got, err := d.Sample(i, false)
-			require.NoError(t, err)
-			want, err := openChat(t, family).Sample(i, false)
-			require.NoError(t, err)
-			require.Equal(t, want, got, "%s %d", family, i)
+			require.Equal(t, whole(t, openChat(t, family), i), whole(t, d, i), "%s %d", family, i)
 		}
 		require.Equal(t, 1, l.empty)
 	}
@@ -49,7 +45,7 @@ func TestPromptItems(t *testing.T) {
 	store, cfg := chatStore(t, "qwen3")
 	most := 0
 	for limit := 2; limit < 400; limit++ {
-		r := api.Retrieval{MaxPrompt: limit, MaxResponse: 10}
+		r := api.Retrieval{MaxPrompt: &limit, MaxResponse: new(10)}
 		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "plain", r)
 		require.NoError(t, err)
 		last := len(d.Items) - 1

@@ -92,6 +92,11 @@ func (j *personalizeJob) saveModel(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if f.name == weights.ConfigName && !j.model.Config.TieEmbeddings {
+			if raw, err = weights.ConfigWithDType(blob.Join(p.Model, f.name), raw, j.model.Config, ""); err != nil {
+				return err
+			}
+		}
 		if err := store.Write(ctx, blob.Join(p.Out, f.name), raw); err != nil {
 			return err
 		}

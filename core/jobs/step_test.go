@@ -77,9 +77,9 @@ func TestStepMatchesPyTorch(t *testing.T) {
 			var kept []byte // gradients of the variant that keeps activations
 			for _, variant := range []struct {
 				name      string
-				budget    int
+				budget    *int
 				recompute bool
-			}{{"one batch", 0, false}, {"micro-batches", 64, false}, {"recompute", 0, true}} {
+			}{{"one batch", nil, false}, {"micro-batches", new(64), false}, {"recompute", nil, true}} {
 				t.Run(variant.name, func(t *testing.T) {
 					checkCase(t, client, store, name, variant.budget, &variant.recompute)
 					grads, err := blob.ReadAll(t.Context(), store, "out/"+name+"/grads.safetensors", 1<<30)
@@ -96,7 +96,7 @@ func TestStepMatchesPyTorch(t *testing.T) {
 	}
 }
 
-func checkCase(t *testing.T, client api.Client, store blob.Store, name string, budget int, recompute *bool) {
+func checkCase(t *testing.T, client api.Client, store blob.Store, name string, budget *int, recompute *bool) {
 	dir := "cases/" + name
 	var c goldenCase
 	readJSON(t, filepath.Join(oracle, dir, "case.json"), &c)
@@ -107,6 +107,25 @@ func checkCase(t *testing.T, client api.Client, store blob.Store, name string, b
 	if !c.Full {
 		p.Adapter = dir + "/adapter"
 	}
+	checkStep(t, client, store, dir, p)
+}
+
+// TestStepSplitsALongSample compares a step over a sample of 460 response tokens, in a model with
+// 256 positions, with PyTorch on its windows.
+func TestStepSplitsALongSample(t *testing.T) {
+	client, store := open(t, oracle)
+	const dir = "windows/step"
+	var c struct{ Model, Adapter string }
+	readJSON(t, filepath.Join(oracle, dir, "case.json"), &c)
+	checkStep(t, client, store, dir, api.StepParams{
+		Model: path.Join(dir, c.Model), Adapter: path.Join(dir, c.Adapter), Batch: dir + "/batch.json",
+		Options: dir + "/options.json", Out: "out/long",
+	})
+}
+
+// checkStep runs a step and compares it with the golden files in dir.
+func checkStep(t *testing.T, client api.Client, store blob.Store, dir string, p api.StepParams) {
+	t.Helper()
 	var got, want api.StepResult
 	require.NoError(t, client.Call(context.Background(), "step", p, &got, nil))
 	readJSON(t, filepath.Join(oracle, dir, "result.json"), &want)

@@ -5,6 +5,7 @@ package mail
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"mime"
 	"net/mail"
 	"regexp"
@@ -24,7 +25,14 @@ type header map[string]string
 // splitHeader separates header and body. Folded lines are joined.
 func splitHeader(data []byte) (header, []byte) {
 	h := header{}
-	last := ""
+	name, value := "", []byte(nil) // the field that is read
+	flush := func() {
+		if name != "" {
+			h[name] = string(bytes.TrimSpace(value))
+		}
+		name = ""
+	}
+	defer flush()
 	for len(data) > 0 {
 		line, rest, _ := bytes.Cut(data, []byte("\n"))
 		line = bytes.TrimRight(line, "\r")
@@ -32,16 +40,14 @@ func splitHeader(data []byte) (header, []byte) {
 			return h, rest
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if last != "" && len(h[last])+len(line) < 64<<10 {
-				h[last] += "\n" + string(line)
+			if name != "" && len(value)+len(line) < 64<<10 {
+				value = append(append(value, '\n'), line...)
 			}
 		} else if i := bytes.IndexByte(line, ':'); i > 0 && HeaderLine.Match(line) {
-			name := strings.ToLower(string(line[:i]))
-			if _, twice := h[name]; !twice && len(h) < 1000 {
-				h[name] = strings.TrimSpace(string(line[i+1:]))
-				last = name
-			} else {
-				last = ""
+			flush()
+			next := strings.ToLower(string(line[:i]))
+			if _, twice := h[next]; !twice && len(h) < 1000 {
+				name, value = next, append(value[:0], line[i+1:]...)
 			}
 		} else if !bytes.HasPrefix(line, []byte(">From ")) {
 			return h, data // a body without an empty line before it
@@ -77,6 +83,7 @@ type Message struct {
 	Text        string   // what the sender wrote
 	HasText     bool     // the mail has a text part
 	Charsets    []string // that are unknown
+	Cut         bool     // the HTML has a tag longer than 16 MiB, where the text ends
 }
 
 // Parse reads a mail.
@@ -91,7 +98,7 @@ func Parse(data []byte) Message {
 	m.Time, _ = mailTime(h.unfolded("date"))
 	d := &mailReader{}
 	m.Text = d.part(h, body, 0)
-	m.HasText, m.Charsets = d.leaves > 0, d.charsets
+	m.HasText, m.Charsets, m.Cut = d.leaves > 0, d.charsets, d.cut
 	return m
 }
 
@@ -242,9 +249,8 @@ func looseQuoted(data []byte) []byte {
 				break
 			}
 			if i+2 < len(line) {
-				hi, lo := hexDigit(line[i+1]), hexDigit(line[i+2])
-				if hi >= 0 && lo >= 0 {
-					out = append(out, byte(hi<<4|lo))
+				if decoded, err := hex.AppendDecode(out, line[i+1:i+3]); err == nil {
+					out = decoded
 					i += 2
 					continue
 				}
@@ -259,23 +265,12 @@ func looseQuoted(data []byte) []byte {
 	return out
 }
 
-func hexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	}
-	return -1
-}
-
 // mailReader reads the text of a mail.
 type mailReader struct {
 	leaves   int // text parts
 	parts    int
 	charsets []string // that are unknown
+	cut      bool     // HTML was not read to its end
 }
 
 // Bounds on the structure of a mail.
@@ -304,7 +299,9 @@ func (d *mailReader) part(h header, body []byte, depth int) string {
 		d.leaves++
 		text := d.decode(h, body, params["charset"])
 		if kind == "text/html" {
-			return ownText(htmlLines(text))
+			lines, complete := htmlLines(text)
+			d.cut = d.cut || !complete
+			return ownText(lines)
 		}
 		return ownText(plainLines(text, params))
 	}

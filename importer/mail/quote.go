@@ -56,11 +56,12 @@ func plainLines(text string, params map[string]string) (out []line) {
 	return out
 }
 
-func htmlLines(text string) (out []line) {
-	for s := range strings.SplitSeq(prose.HTMLText(text, true), "\n") {
+func htmlLines(html string) (out []line, complete bool) {
+	text, complete := prose.HTMLText(html, true)
+	for s := range strings.SplitSeq(text, "\n") {
 		out = append(out, line{s, strings.HasPrefix(s, ">") || s == prose.QuoteMark})
 	}
-	return out
+	return out, complete
 }
 
 // ownText returns the lines that the sender wrote: no quotation with its introduction, no forwarded
@@ -73,6 +74,10 @@ func ownText(lines []line) string {
 			continue
 		}
 		trimmed := strings.TrimSpace(l.text)
+		if trimmed == "" {
+			out = append(out, "")
+			continue
+		}
 		if l.text == "-- " || l.text == "--\u00a0" || separators.MatchString(trimmed) || isFooter(lines, i) ||
 			isHeaderBlock(lines, i) {
 			break

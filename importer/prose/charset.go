@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -78,18 +79,14 @@ func DecodeCharset(data []byte, charset string) (text string, known bool) {
 	switch name {
 	case "", "us-ascii", "ascii", "utf-8", "utf8", "unknown-8bit", "8bit", "x-unknown", "default", "ansi_x3.4-1968":
 		return UTF8Or1252(data), true
-	case "cp850", "ibm850":
-		return with(charmap.CodePage850, data), true
-	case "cp437", "ibm437":
-		return with(charmap.CodePage437, data), true
 	case "utf-7", "unicode-1-1-utf-7":
 		return UTF8Or1252(data), false
 	}
-	if n, ok := strings.CutPrefix(name, "cp125"); ok {
-		name = "windows-125" + n
-	}
 	e, err := htmlindex.Get(name)
 	if err != nil {
+		e, err = ianaindex.IANA.Encoding(name) // such as IBM850
+	}
+	if err != nil || e == nil {
 		return UTF8Or1252(data), false
 	}
 	return with(e, data), true

@@ -12,8 +12,11 @@ import (
 	"nextquill/core/history"
 )
 
-// maxHead bounds the front matter that is parsed, in bytes.
-const maxHead = 256 << 10
+// Bounds of the front matter that is parsed.
+const (
+	maxHead      = 256 << 10 // bytes
+	maxHeadLines = 2000
+)
 
 var keyLine = regexp.MustCompile(`^["']?[\p{L}\p{N}_][^:\n]{0,100}:(?:\s|$)`)
 
@@ -33,11 +36,15 @@ func yamlFields(head string) (fields []history.Field, ok bool) {
 	}
 	// The nodes are read as they are written: aliases are not expanded, numbers and dates keep
 	// their spelling.
+	var loose []history.Field
 	top := doc.Content[0].Content
 	for i := 0; i+1 < len(top); i += 2 {
 		value := yamlValue(top[i+1])
 		if top[i+1].Kind == yaml.MappingNode { // a template's {{date}} is a mapping in YAML
-			for _, f := range looseFields(head) {
+			if loose == nil {
+				loose = looseFields(head)
+			}
+			for _, f := range loose {
 				if f.Name == top[i].Value && strings.HasPrefix(f.Value, "{{") {
 					value = f.Value
 				}
@@ -100,8 +107,13 @@ func tomlFields(head string) (fields []history.Field, ok bool) {
 func tomlValue(v any) string {
 	switch v := v.(type) {
 	case time.Time:
-		if v.Hour() == 0 && v.Minute() == 0 && v.Second() == 0 {
-			return v.Format("2006-01-02")
+		switch v.Location().String() { // toml gives local times the zone of this machine
+		case "date-local":
+			return v.Format(time.DateOnly)
+		case "datetime-local":
+			return v.Format("2006-01-02T15:04:05.999999999")
+		case "time-local":
+			return v.Format("15:04:05.999999999")
 		}
 		return v.Format(time.RFC3339Nano)
 	case []any:

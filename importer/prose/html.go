@@ -38,8 +38,9 @@ var signatureIDs = regexp.MustCompile(
 )
 
 // HTMLText returns the text of HTML. With mail it drops quotations and signatures by the marks of
-// mail programs. A block is a line; an empty line is one that the page shows.
-func HTMLText(s string, mail bool) string {
+// mail programs. A block is a line; an empty line is one that the page shows. complete is false if
+// the text ends at a tag or text that is longer than 16 MiB.
+func HTMLText(s string, mail bool) (text string, complete bool) {
 	z := html.NewTokenizer(strings.NewReader(s))
 	z.SetMaxBuf(16 << 20)
 	w := &lineWriter{}
@@ -53,7 +54,7 @@ func HTMLText(s string, mail bool) string {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			return w.String()
+			return w.String(), z.Err() != html.ErrBufferExceeded
 		case html.TextToken:
 			if dropping == 0 {
 				w.text(string(z.Text()), pre > 0)
@@ -67,7 +68,7 @@ func HTMLText(s string, mail bool) string {
 				quoted, rest := mailQuote(t)
 				if rest && dropping == 0 {
 					w.line()
-					return w.String()
+					return w.String(), true
 				}
 				drop = quoted
 			}

@@ -2,6 +2,7 @@ package prose
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,18 +36,20 @@ var (
 )
 
 // queries are the languages of code blocks that programs fill in: they are no words of the person.
-var queries = setOf("dataview", "dataviewjs", "query", "tasks", "templater", "button", "mermaid", "meta-bind", "chart",
-	"tracker", "excalidraw", "kanban")
+var queries = []string{"dataview", "dataviewjs", "query", "tasks", "templater", "button", "mermaid", "meta-bind",
+	"chart", "tracker", "excalidraw", "kanban"}
 
 // PlainMarkdown makes plain words of links, checkboxes and the marks of Obsidian. Other Markdown
 // stays as written. Code blocks are unchanged, except queries, which go.
 func PlainMarkdown(s string) string {
-	var out, prose []string
+	var out, prose strings.Builder
+	write := func(b *strings.Builder, line string) {
+		b.WriteString(line)
+		b.WriteByte('\n')
+	}
 	flush := func() {
-		if len(prose) > 0 {
-			out = append(out, plainProse(strings.Join(prose, "\n")))
-		}
-		prose = nil
+		out.WriteString(plainProse(prose.String()))
+		prose.Reset()
 	}
 	fence, drop := "", false
 	for line := range strings.SplitSeq(s, "\n") {
@@ -58,22 +61,22 @@ func PlainMarkdown(s string) string {
 			fence = mark
 			language := strings.ToLower(strings.TrimSpace(strings.TrimLeft(trimmed, "`~")))
 			language, _, _ = strings.Cut(language, " ")
-			if drop = queries[language]; !drop {
-				out = append(out, line)
+			if drop = slices.Contains(queries, language); !drop {
+				write(&out, line)
 			}
 		case fence != "":
 			if !drop {
-				out = append(out, line)
+				write(&out, line)
 			}
 			if strings.HasPrefix(mark, fence) && strings.Trim(trimmed, "`~ \t") == "" {
 				fence = ""
 			}
 		default:
-			prose = append(prose, line)
+			write(&prose, line)
 		}
 	}
 	flush()
-	return blankLines.ReplaceAllString(strings.TrimSpace(strings.Join(out, "\n")), "\n\n")
+	return blankLines.ReplaceAllString(strings.TrimSpace(out.String()), "\n\n")
 }
 
 // fenceOf returns the run of backquotes or tildes that starts a line, if it is a fence.
@@ -107,25 +110,27 @@ func plainProse(s string) string {
 // two lines +++, or a JSON object. White space behind the marks and blank lines before the head are
 // allowed. A head without any key is text.
 func FrontMatter(s string) ([]history.Field, string) {
-	lines := strings.SplitAfter(s, "\n")
-	first := 0
-	for first < len(lines) && strings.TrimSpace(lines[first]) == "" {
-		first++
+	rest := s
+	for rest != "" {
+		line, more, _ := strings.Cut(rest, "\n")
+		if strings.TrimSpace(line) != "" {
+			break
+		}
+		rest = more
 	}
-	if first == len(lines) {
-		return nil, s
-	}
-	mark := strings.TrimRight(lines[first], " \t\n")
+	lines := strings.SplitAfterN(rest, "\n", maxHeadLines)
+	mark := strings.TrimRight(lines[0], " \t\n")
 	if mark != "---" && mark != "+++" {
 		return nil, s
 	}
-	for i := first + 1; i < len(lines) && i < first+2000; i++ {
-		end := strings.TrimRight(lines[i], " \t\n")
+	for i := 1; i < len(lines); i++ {
+		line, _, _ := strings.Cut(lines[i], "\n") // the last one has the rest of the text
+		end := strings.TrimRight(line, " \t")
 		if end != mark && (mark != "---" || end != "...") {
 			continue
 		}
-		head, body := strings.Join(lines[first+1:i], ""), strings.Join(lines[i+1:], "")
-		if strings.TrimSpace(head) == "" && i == first+1 {
+		head, body := strings.Join(lines[1:i], ""), strings.Join(lines[i+1:], "")
+		if strings.TrimSpace(head) == "" && i == 1 {
 			return nil, body
 		}
 		var fields []history.Field
@@ -141,12 +146,4 @@ func FrontMatter(s string) ([]history.Field, string) {
 		return fields, body
 	}
 	return nil, s
-}
-
-func setOf(words ...string) map[string]bool {
-	out := map[string]bool{}
-	for _, w := range words {
-		out[w] = true
-	}
-	return out
 }

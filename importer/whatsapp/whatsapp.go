@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// whatsAppHead is the head of a message, after normalHead. Android writes "12/05/2023, 09:14 - ",
+// headPattern is the head of a message, after normalHead. Android writes "12/05/2023, 09:14 - ",
 // iOS writes "[12/05/2023, 09:14:05] ". The order of the date and the time of day follow the
 // phone's language; some write the half of the day before the time.
-var whatsAppHead = regexp.MustCompile(
+var headPattern = regexp.MustCompile(
 	`^(\[)?(\d{1,4})([./-]|년 |年)\s?(\d{1,2})([./-]|월 |月)\s?(\d{1,4})(?:\.|日|일)?,?\s+` +
 		`(?:(?:de|um|kl\.?|alle|à|às|a las|o|om|godz\.)\s)?` +
 		`(\p{L}[\p{L}.]{0,8}\s?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\s?(\p{L}[\p{L}. ]{0,8}?))?` +
@@ -76,7 +76,7 @@ func parseStamp(line string) (s stamp, rest string, ok bool) {
 		return s, "", false
 	}
 	line = normalHead(line)
-	m := whatsAppHead.FindStringSubmatchIndex(line)
+	m := headPattern.FindStringSubmatchIndex(line)
 	if m == nil {
 		return s, "", false
 	}
@@ -223,25 +223,32 @@ type Entry struct {
 	Time time.Time // zero for a date that does not exist
 }
 
-// Parse reads a chat. A line without a head continues the message before. Messages after the first
-// limit ones are not read, and a text does not grow beyond maxText bytes.
-func Parse(text string, limit, maxText int) []Entry {
-	var entries []Entry
+// Parse reads a chat of at most limit messages. A line without a head continues the message before.
+// complete is false if there are more messages.
+func Parse(text string, limit int) (entries []Entry, complete bool) {
 	var stamps []stamp
+	var more strings.Builder // lines that continue the last entry
+	flush := func() {
+		if more.Len() > 0 {
+			entries[len(entries)-1].Text += more.String()
+			more.Reset()
+		}
+	}
 	number := 0
+	complete = true
 	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
 		number++
 		s, rest, ok := parseStamp(line)
 		if !ok {
 			if len(entries) > 0 {
-				last := &entries[len(entries)-1]
-				if len(last.Text)+len(line) <= maxText {
-					last.Text += "\n" + line
-				}
+				more.WriteByte('\n')
+				more.WriteString(line)
 			}
 			continue
 		}
+		flush()
 		if len(entries) >= limit {
+			complete = false
 			break
 		}
 		name, body, has := strings.Cut(rest, ": ")
@@ -257,6 +264,7 @@ func Parse(text string, limit, maxText int) []Entry {
 		entries = append(entries, Entry{Line: number, Name: name, Text: body})
 		stamps = append(stamps, s)
 	}
+	flush()
 	o := dateOrder(stamps)
 	for i := range entries {
 		e := &entries[i]
@@ -274,7 +282,7 @@ func Parse(text string, limit, maxText int) []Entry {
 			e.Note = "has no text"
 		}
 	}
-	return entries
+	return entries, complete
 }
 
 var (

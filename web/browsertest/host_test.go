@@ -193,15 +193,18 @@ func (b *hostPage) kernels(t *testing.T) {
 }
 
 // requireNothingLeft releases the session's caches and checks that nothing is leaked, printed or
-// blocked.
-func (b *hostPage) requireNothingLeft(t *testing.T) {
+// blocked. The browser may print messages that match also.
+func (b *hostPage) requireNothingLeft(t *testing.T, also ...*regexp.Regexp) {
 	t.Helper()
+	expected := slices.DeleteFunc(append(also, b.usual), func(r *regexp.Regexp) bool { return r == nil })
 	var left api.ReleaseResult
 	require.NoError(t, b.Call(context.Background(), "release", nil, &left, nil))
 	require.Empty(t, left.Leaked)
 	said := slices.DeleteFunc(
 		b.TakeMessages(),
-		func(line string) bool { return b.usual != nil && b.usual.MatchString(line) },
+		func(line string) bool {
+			return slices.ContainsFunc(expected, func(r *regexp.Regexp) bool { return r.MatchString(line) })
+		},
 	)
 	require.Empty(t, said)
 }

@@ -13,8 +13,9 @@ import { openDevice, unnamed } from "../host/device.js";
 import { forgetMessage, storeName } from "../store/db.js";
 import { type History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
+import { checkExplain, checkPersonalize, checkWrite } from "./check.js";
 import { fetchModel, lookUp, type Model } from "./download.js";
-import { Draft, ResumableText, samplingOf, seedOf, type WriteOptions } from "./draft.js";
+import { Draft, ResumableText, randomSeed, samplingOf, type WriteOptions } from "./draft.js";
 import { type Estimate, estimate as estimateOf } from "./estimate.js";
 import { type EvaluateOptions, type Evaluation, evaluationOf, itemsOf, withTexts } from "./evaluate.js";
 import { type ExplainOptions, type Explanation, explanationOf } from "./explain.js";
@@ -23,7 +24,7 @@ import { type ModelSource, stopped } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
-import { lost, Run } from "./run.js";
+import { isTraining, lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
@@ -45,6 +46,7 @@ export type {
   StageEvent,
   StateEvent,
   StepEvent,
+  TextsEvent,
 } from "./events.js";
 export type { ExplainOptions, Explanation, TokenCause } from "./explain.js";
 export { type Forgotten, forget } from "./forget.js";
@@ -126,7 +128,8 @@ export class LossEvent extends Event {
  *
  * If the GPU is lost (driver reset, standby), the current or the next call opens it again: a run
  * resumes from its newest checkpoint, drafts and explanations are repeated. The events "lost" and
- * "reopened", which are LossEvents, report it.
+ * "reopened", which are LossEvents, report it. If another tab deletes everything, the instance is
+ * disposed, and the event "forgotten" reports that.
  */
 export class NextQuill extends EventTarget {
   /** The user's texts. openHistory gives access to them without a GPU. */
@@ -204,6 +207,7 @@ export class NextQuill extends EventTarget {
    * the training diverges, "storage" if the storage is full.
    */
   personalize(options: PersonalizeOptions = {}): Run {
+    checkPersonalize(options);
     this.#checkIdle("personalize");
     void persist();
     const run = new Run(
@@ -226,7 +230,8 @@ export class NextQuill extends EventTarget {
     const record = await this.history.record<RunRecord>(runKey(this.model));
     if (record === undefined) return undefined;
     const { preset, epochs, items, step, steps, phase, made } = record;
-    return { preset, epochs, items, step, steps, phase, made };
+    const active = await isTraining(this.model);
+    return { preset, epochs, items, step, steps, phase, made, active };
   }
 
   /**
@@ -235,10 +240,11 @@ export class NextQuill extends EventTarget {
    * instance.
    */
   write(options: WriteOptions = {}): Draft {
+    checkWrite(options);
     const { plain = false, context, signal } = options;
     return new Draft(async (onText, stop) => {
       this.#checkIdle("write");
-      const seed = seedOf(options.seed);
+      const seed = options.seed ?? randomSeed();
       const text = new ResumableText(onText);
       const onEvent = (event: GuestEvent) => {
         if (event.event === "token") text.take(decodeEvent.token(event, "event token", "").text);
@@ -266,6 +272,7 @@ export class NextQuill extends EventTarget {
    * the history caused it. Throws "busy" while a run is training in this instance.
    */
   async explain(options: ExplainOptions): Promise<Explanation> {
+    checkExplain(options);
     this.#checkIdle("explain");
     let history: Parameters<typeof explanationOf>[1] = [];
     const result = await this.#call("explain", options.signal, async (client) => {
@@ -287,8 +294,8 @@ export class NextQuill extends EventTarget {
 
   /**
    * Tests the model, with the current adapter and the history in the prompt, on texts that it was
-   * not trained on. Throws "busy" while a run is training in this instance, "missing" if no text
-   * fits the model's context length.
+   * not trained on. Texts that are in the history are left out. Throws "busy" while a run is
+   * training in this instance, "missing" if no text is left.
    */
   async evaluate(options: EvaluateOptions): Promise<Evaluation> {
     this.#checkIdle("evaluate");
@@ -297,16 +304,15 @@ export class NextQuill extends EventTarget {
     return await withTexts(await this.#open(), items, async (heldout) => {
       return evaluationOf(
         await this.#call("evaluate", signal, async (client) => {
-          const { items, params } = await promptSource(client, this.history, !plain);
-          // The guest requires a history. If the prompt has none, any will do.
-          const noHistory = plain || items.length === 0;
+          // The plain model gets the history too, so that the same texts are left out for both.
+          const { items, params } = await promptSource(client, this.history, true);
           return {
             base: this.#options.base,
             model: this.model.folder,
             adapter: plain ? "" : await this.adapter.folder(),
             retrieval: {},
-            no_history: noHistory,
-            source: noHistory ? { history: heldout, heldout } : { ...params.source, heldout },
+            no_history: plain || items.length === 0,
+            source: { ...params.source, heldout },
           };
         }),
       );
@@ -342,7 +348,7 @@ export class NextQuill extends EventTarget {
     const gpu = await this.#call("estimate", undefined, async () => ({
       base: this.#options.base,
       model: this.model.folder,
-      lora: { rank: 0, alpha: 0 },
+      lora: {},
       training: {},
     }));
     return { ...estimate, gpu: { write: gpu.write.peak, train: gpu.train.peak } };
@@ -384,6 +390,7 @@ export class NextQuill extends EventTarget {
       () => {},
     );
     void this.dispose();
+    this.dispatchEvent(new Event("forgotten"));
   }
 
   // Throws unless a call may start now. While a run is paused, some calls may.

@@ -29,7 +29,7 @@ import (
 // TestModule runs the test files of what the module does on a device where nothing fails, and of
 // broken downloads. The pages print nothing, and their policy blocks nothing.
 func TestModule(t *testing.T) {
-	for _, name := range []string{"decode", "import", "history", "download", "lifecycle"} {
+	for _, name := range []string{"decode", "words", "import", "history", "download", "lifecycle", "longtexts"} {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, name+".test").openTab()
 			defer p.Close()
@@ -107,7 +107,8 @@ func writeNative(ctx context.Context, m manifest.Manifest, dir string) (string, 
 	e := engine.New(engine.Host{GPU: gpu.NewContext(device), Blobs: store})
 	var r api.WriteResult
 	err = rpc.Local(e.NewServer(jobs.Methods(e))).Call(ctx, "write", api.WriteParams{
-		Context: []api.Field{{Name: "word", Value: "ambition"}}, NoHistory: true, Sampling: api.Sampling{MaxTokens: 12},
+		Context: []api.Field{{Name: "word", Value: "ambition"}}, NoHistory: true,
+		Sampling: api.Sampling{MaxTokens: new(12)},
 	}, &r, nil)
 	return strings.TrimSpace(r.Text), err
 }
