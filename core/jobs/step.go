@@ -145,7 +145,7 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 	defer s.Free()
 	batch := train.Batch{Samples: j.samples, Expert: expert}
 	pass := func() (*model.Step, error) { return s, nil }
-	z, err := batch.Divisors(ctx, j.objective, packs, pass, j.limits.SubmitFlops)
+	z, err := batch.Divisors(ctx, j.objective, packs, pass, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 		if i > 0 {
 			d.Accumulate = 1
 		}
-		if err := s.Run(ctx, p, batch.ExpertOf(p), d, j.limits.SubmitFlops); err != nil {
+		if err := s.Run(ctx, p, batch.ExpertOf(p), d, nil); err != nil {
 			return nil, err
 		}
 		tokens, err := s.Tokens(ctx, p.Responses())

@@ -4,6 +4,7 @@ import {
   decodeEvent,
   type CheckpointEvent as GuestCheckpointEvent,
   type EvalEvent as GuestEvalEvent,
+  type ProgressEvent as GuestProgressEvent,
   type StageEvent as GuestStageEvent,
   type StepEvent as GuestStepEvent,
 } from "../api.gen.js";
@@ -22,6 +23,9 @@ export interface Phase {
 
 /** What the run is doing. `total` is 0 if the length is unknown. */
 export interface StageEvent extends GuestStageEvent, Phase {}
+
+/** How far a stage is while one of its items or steps takes long: every second or more often. */
+export interface ProgressEvent extends GuestProgressEvent, Phase {}
 
 /**
  * One optimizer step. Losses are in nats per token. `seconds` and `remaining` count within the
@@ -46,7 +50,7 @@ export interface StateEvent extends Phase {
   fault?: Fault;
 }
 
-export type RunEvent = StageEvent | StepEvent | EvalEvent | CheckpointEvent | StateEvent;
+export type RunEvent = StageEvent | ProgressEvent | StepEvent | EvalEvent | CheckpointEvent | StateEvent;
 
 /**
  * Decodes an event of "personalize". Returns undefined for events that the module does not pass on.
@@ -54,6 +58,7 @@ export type RunEvent = StageEvent | StepEvent | EvalEvent | CheckpointEvent | St
 export function runEvent(event: Event, phase: Phase): RunEvent | undefined {
   switch (event.event) {
     case "stage":
+    case "progress":
     case "step":
     case "eval":
     case "checkpoint":

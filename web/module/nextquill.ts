@@ -39,6 +39,7 @@ export type { EvaluateOptions, Evaluation } from "./evaluate.js";
 export type {
   CheckpointEvent,
   EvalEvent,
+  ProgressEvent,
   Phase,
   RunEvent,
   RunState,

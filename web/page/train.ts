@@ -1,7 +1,7 @@
 // The section "Personalize": the training run, its progress, and the buttons to control it.
 
 import { defaults } from "../api.gen.js";
-import type { EvalEvent, Preset, Run, RunEvent, StepEvent } from "../module/nextquill.js";
+import type { EvalEvent, Preset, ProgressEvent, Run, RunEvent, StepEvent } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
 import { duration, percent, plural } from "../ui/format.js";
 import { runProgress } from "../ui/progress.js";
@@ -16,6 +16,7 @@ const stages: Readonly<Record<string, string>> = {
   load: "Loading the model",
   tune: "Measuring the GPU",
   expert: "Finding the words that are typical of you",
+  compile: "Preparing the GPU",
   train: "Training",
   evaluate: "Testing on texts that were held out",
   save: "Saving",
@@ -171,6 +172,9 @@ class TrainPanel {
       case "stage":
         this.#stage.textContent = stages[event.stage] ?? event.stage;
         break;
+      case "progress":
+        this.#showProgress(event);
+        break;
       case "step":
         this.#showStep(event, title, name);
         break;
@@ -181,6 +185,13 @@ class TrainPanel {
         this.#showState();
         break;
     }
+  }
+
+  // How far the step is that runs, or another stage.
+  #showProgress(e: ProgressEvent): void {
+    const share = e.done / e.total;
+    if (e.stage === "train") this.#bar.value = (e.phase - 1 + share) / e.phases;
+    else this.#stage.textContent = `${stages[e.stage] ?? e.stage}: ${percent(share)}`;
   }
 
   #showStep(e: StepEvent, title: string, name: string): void {
