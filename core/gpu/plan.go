@@ -202,7 +202,7 @@ func (p *Plan) part(s *step, first uint32) BindGroup {
 	g, ok := s.parts[first]
 	if !ok {
 		shape := s.dispatch.Shape
-		shape[s.dispatch.First] = first
+		shape[s.dispatch.First] += first
 		g = p.bind(s, shape)
 		if s.parts == nil {
 			s.parts = map[uint32]BindGroup{}

@@ -152,7 +152,7 @@ var gpuCases = []testCase{
 		t.must(p.Run(t, &gpu.Replay{}, nil))
 		t.must(dev.Wait(t, 1<<31-1))
 		t.must(dev.Wait(t, 0))
-		got := t.words(b, 1000, 1)
+		got := t.words(b, 4*1000, 1)
 		v := binary.LittleEndian.Uint32(got)
 		t.check(v == 1000<<12, "the word is %d, not %d", v, 1000<<12)
 	}},
