@@ -89,8 +89,8 @@ func (p *pacer) seconds(c *cost, flops float64) float64 {
 	return s
 }
 
-// part returns how many of a dispatch's workgroups one submit may have, a power of two or all. Powers
-// of two keep the number of different parts small.
+// part returns how many of a dispatch's workgroups one submit may have, a power of two or all.
+// Powers of two keep the number of different parts small.
 func (p *pacer) part(c *cost, flops float64, groups uint32) uint32 {
 	seconds := c.perFlop * flops
 	if seconds <= submitSpan.Seconds() {
@@ -198,7 +198,7 @@ func (p *pacer) learn(done []submitted, seconds, waited float64) {
 	}
 	ratio := min(max(seconds/estimate, 1./8), 64)
 	// The multiplicative algebraic reconstruction technique (Gordon et al. 1970): a pipeline is
-	// corrected by its share of the time, and the costs converge over submits with different shares.
+	// corrected by its share of the time; the costs converge over submits with different shares.
 	for c, w := range sums {
 		if w.flops > 0 {
 			c.perFlop = max(1e-16, w.seconds/w.flops*math.Pow(ratio, w.seconds/largest))

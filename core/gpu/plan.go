@@ -78,8 +78,8 @@ type step struct {
 }
 
 // Plan is a recorded sequence of dispatches, clears and copies. It is recorded once, compiled once,
-// and replayed with different Replay values and data. Replays allocate nothing on the device but the
-// Shapes of divided dispatches, once.
+// and replayed with different Replay values and data. Replays allocate nothing on the device but
+// the Shapes of divided dispatches, once.
 type Plan struct {
 	ctx     *Context
 	name    string
@@ -305,8 +305,9 @@ func (p *Plan) Flops(r *Replay) float64 {
 }
 
 // Run submits a replay with r, in parts of about 50 ms. It waits while more than about two of them
-// are unfinished, so that cancelling ctx takes effect soon; the fault is then of kind Cancelled, and
-// some of the dispatches have run. progress, which may be nil, receives the share that is submitted.
+// are unfinished, so that cancelling ctx takes effect soon; the fault is then of kind Cancelled,
+// and some of the dispatches have run. progress, which may be nil, receives the share that is
+// submitted.
 func (p *Plan) Run(ctx context.Context, r *Replay, progress func(share float64)) error {
 	if !p.done {
 		panic("gpu: plan " + p.name + " is not compiled")
@@ -340,7 +341,8 @@ func (p *Plan) Run(ctx context.Context, r *Replay, progress func(share float64))
 	return p.ctx.flush(ctx)
 }
 
-// dispatch queues a dispatch, in parts if it would take long. submitted is called after each submit.
+// dispatch queues a dispatch, in parts if it would take long. submitted is called after each
+// submit.
 func (p *Plan) dispatch(ctx context.Context, s *step, r *Replay, submitted func()) error {
 	groups := s.dispatch.Groups(r)
 	if slices.Contains(groups[:], 0) {

@@ -70,8 +70,8 @@ func pairRecords(ctx context.Context, m *model.Model, samples []causal.Sample, l
 }
 
 // stageProgress reports the progress of a stage: each item, and in between at most every
-// progressSpan. It ignores errors of Emit: a caller that is gone also cancels the method, which ends
-// at its next pause.
+// progressSpan. It ignores errors of Emit: a caller that is gone also cancels the method, which
+// ends at its next pause.
 func stageProgress(env *engine.Env, stage string, total int) func(done float64) {
 	between := progressEvents(env, stage)
 	return func(done float64) {

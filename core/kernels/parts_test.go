@@ -49,7 +49,8 @@ func TestPartsOfDispatches(t *testing.T) {
 		ranges = append(ranges, 0, 0, 0, r+1)
 		keyRanges = append(keyRanges, r, rows)
 	}
-	x, w, y, dy := tensor(rows*in), tensor(out*in), tensor(rows*out), tensor(rows*out)
+	x, w, y := tensor(rows*in), tensor(out*in), tensor(rows*out)
+	dx, dw, dy := tensor(rows*in), tensor(out*in), tensor(rows*out)
 	q, k, v := tensor(rows*heads*dim), tensor(rows*kv*dim), tensor(rows*kv*dim)
 	o, do, dq, dk, dv := tensor(rows*heads*dim), tensor(rows*heads*dim), tensor(rows*heads*dim),
 		tensor(rows*kv*dim), tensor(rows*kv*dim)
@@ -65,10 +66,11 @@ func TestPartsOfDispatches(t *testing.T) {
 	for _, variant := range kernels.LinearVariants(g.Info()) {
 		tune := kernels.DefaultTune(g.Info())
 		tune.Linear = variant
+		name := variant.String()
 		all = append(all,
-			kernel{variant.String() + " forward", kernels.LinearForward(&tune, linear, x, w, y, nil, nil), []*gpu.Tensor{y}},
-			kernel{variant.String() + " input", kernels.LinearInputGrad(&tune, linear, dy, w, x, nil, nil), []*gpu.Tensor{x}},
-			kernel{variant.String() + " weight", kernels.LinearWeightGrad(&tune, linear, dy, x, w), []*gpu.Tensor{w}})
+			kernel{name + " forward", kernels.LinearForward(&tune, linear, x, w, y, nil, nil), []*gpu.Tensor{y}},
+			kernel{name + " input", kernels.LinearInputGrad(&tune, linear, dy, w, dx, nil, nil), []*gpu.Tensor{dx}},
+			kernel{name + " weight", kernels.LinearWeightGrad(&tune, linear, dy, x, dw), []*gpu.Tensor{dw}})
 	}
 	attention := kernels.AttentionSpec{Rows: kernels.FixedRows(rows), Heads: heads, KVHeads: kv, HeadDim: dim}
 	for _, tile := range []bool{false, true} {

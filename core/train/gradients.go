@@ -32,7 +32,8 @@ type Accumulated struct {
 }
 
 // Add queues the passes over a batch. They add to the model's gradients, and write the loss terms
-// to a slot of the step's ring of sums. progress receives the share of the passes that was submitted.
+// to a slot of the step's ring of sums. progress receives the share of the passes that was
+// submitted.
 func (g *Gradients) Add(ctx context.Context, b Batch, slot int, progress func(share float64)) (Accumulated, error) {
 	spec := g.step.Spec
 	packs, err := causal.MicroBatches(b.Samples, spec.Dual, spec.MaxTokens, spec.MaxResponses)

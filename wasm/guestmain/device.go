@@ -61,8 +61,8 @@ func (d *device) Wait(ctx context.Context, unfinished int) error {
 	return persist(ctx, func(token uint32) abi.Status { return abi.Status(gpuWait(uint32(unfinished), token)) })
 }
 
-// persist awaits an operation. A host that cancels the call also aborts the operation. If ctx is not
-// cancelled by that, because the caller must finish its work, the operation starts once more.
+// persist awaits an operation. A host that cancels the call also aborts the operation. If ctx is
+// not cancelled by that, because the caller must finish its work, the operation starts once more.
 func persist(ctx context.Context, start func(token uint32) abi.Status) error {
 	if err := blob.Cancelled(ctx); err != nil {
 		return err

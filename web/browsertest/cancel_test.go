@@ -34,8 +34,9 @@ func (s served) Open(name string) (fs.File, error) {
 
 var servedFiles = served{os.DirFS(oracle)}
 
-// cancelTraining cancels a run of the embedded model five times at random moments, and resumes it:
-// each cancellation is answered within 2 s, and the adapter is that of an unbroken run, bit for bit.
+// cancelTraining cancels a run of the embedded model five times at random moments, and resumes it.
+// Each cancellation is answered within 2 s, and the adapter is that of an unbroken run, bit for
+// bit.
 func (b *hostPage) cancelTraining(t *testing.T) {
 	b.open(t, nil)
 	names := []string{"sample/history.jsonl"}

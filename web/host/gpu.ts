@@ -2,7 +2,8 @@
 //
 // A batch runs when it is submitted, up to the first dispatch whose pipeline is still compiling.
 // The rest waits in a queue. Pipelines compile in the background, many at a time. WebGPU reports
-// some errors later; they are stored and thrown by the next operation that waits (wait, read, load).
+// some errors later; they are stored and thrown by the next operation that waits (wait, read,
+// load).
 
 import { Access, type DeviceInfo } from "../api.gen.js";
 import { cancelled, describe, Fault } from "../fault.js";
@@ -60,7 +61,8 @@ export class Device {
   #pass: GPUComputePassEncoder | undefined;
   #current: Pipeline | undefined; // set in the pass
 
-  #queue: Queued[] = []; // batches that wait for a pipeline, the first without its executed commands
+  // Batches that wait for a pipeline, the first without its executed commands.
+  #queue: Queued[] = [];
   #unfinished: Promise<void>[] = []; // for each batch that the GPU has not done, the oldest first
   #pump: Promise<void> | undefined; // works through #queue
   #scopes: Promise<void>[] = []; // pending error scopes and compilations
