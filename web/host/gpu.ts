@@ -32,6 +32,12 @@ interface Queued {
   readonly executed: () => void;
 }
 
+/** The rest of a batch, and the promise of the pipeline that it waits for. */
+interface Blocked {
+  readonly rest: Bytes;
+  readonly until: Promise<void>;
+}
+
 type Of<Op extends Command["op"]> = Extract<Command, { op: Op }>;
 
 // GPUBufferUsage and GPUMapMode. The specification fixes the values.
@@ -194,7 +200,7 @@ export class Device {
 
   // Executes a batch. If it reaches a pipeline that is compiling, it returns the rest of the batch
   // and the promise to wait for.
-  #run(bytes: Bytes): { rest: Bytes; until: Promise<void> } | undefined {
+  #run(bytes: Bytes): Blocked | undefined {
     return this.#scoped("command batch", () => {
       try {
         const reader = new BatchReader(bytes);
@@ -237,7 +243,7 @@ export class Device {
     await until;
     for (let next: Queued | undefined = rest; next !== undefined; next = this.#queue.shift()) {
       while (this.#lost === undefined) {
-        let blocked: ReturnType<Device["#run"]>;
+        let blocked: Blocked | undefined;
         try {
           blocked = this.#run(next.bytes);
         } catch (thrown) {

@@ -39,8 +39,8 @@ export type { EvaluateOptions, Evaluation } from "./evaluate.js";
 export type {
   CheckpointEvent,
   EvalEvent,
-  ProgressEvent,
   Phase,
+  ProgressEvent,
   RunEvent,
   RunState,
   StageEvent,
