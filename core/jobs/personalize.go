@@ -234,7 +234,7 @@ func (j *personalizeJob) scoreExpert(ctx context.Context) (err error) {
 	if !o.Dual() || !o.Frozen() && o.Weights != causal.Quantile { // as in needs
 		return nil
 	}
-	limits := scoreLimits(j.env, samples, true, j.config.TokenBudget)
+	limits := train.Fit(samples, true, j.config.TokenBudget, len(samples))
 	progress := stageProgress(j.env, api.StageExpert, len(samples))
 	if o.Frozen() {
 		if j.expert, err = expertRecords(ctx, j.model, o.Expert, samples, limits, progress); err != nil {

@@ -13,12 +13,6 @@ import (
 	"nextquill/core/train"
 )
 
-// scoreLimits are the limits of a forward pass over samples. dual also runs the branch without
-// history.
-func scoreLimits(env *engine.Env, samples []causal.Sample, dual bool, tokenBudget int) train.Limits {
-	return train.Fit(samples, dual, tokenBudget, len(samples))
-}
-
 // scoreNeeds is the memory that score needs.
 func scoreNeeds(samples []causal.Sample, dual bool) model.Needs {
 	limits := train.Fit(samples, dual, api.DefaultTokenBudget, len(samples))
@@ -28,7 +22,7 @@ func scoreNeeds(samples []causal.Sample, dual bool) model.Needs {
 // score runs samples forward and returns a record per response token.
 func score(ctx context.Context, env *engine.Env, m *model.Model, samples []causal.Sample, dual bool,
 	stage string) ([][]kernels.Token, error) {
-	s, err := train.NewScorer(m, scoreLimits(env, samples, dual, api.DefaultTokenBudget), dual)
+	s, err := train.NewScorer(m, train.Fit(samples, dual, api.DefaultTokenBudget, len(samples)), dual)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (j *stepJob) prepare(ctx context.Context) error {
 		return fault.New(fault.Missing, "step", "adapter", "there is no adapter to compute gradients for").
 			WithRemedy("name an adapter, or take the gradients of all weights with --full")
 	}
-	j.limits = scoreLimits(j.env, j.samples, true, cmp.Or(p.TokenBudget, api.DefaultTokenBudget))
+	j.limits = train.Fit(j.samples, true, cmp.Or(p.TokenBudget, api.DefaultTokenBudget), len(j.samples))
 	return nil
 }
 
