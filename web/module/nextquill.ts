@@ -55,6 +55,7 @@ export type {
   CheckpointEvent,
   EvalEvent,
   Phase,
+  ProgressEvent,
   RunEvent,
   RunState,
   StageEvent,

@@ -101,8 +101,8 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 
   /**
-   * Pauses after the current step, with a checkpoint. Resolves when that is stored, or when the run
-   * has ended.
+   * Pauses within 2 seconds. A checkpoint has all complete steps; resuming repeats the step that
+   * was running. Resolves when the checkpoint is stored, or when the run has ended.
    */
   async pause(): Promise<void> {
     if (this.#ended || this.#intent !== "run") return;
