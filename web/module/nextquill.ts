@@ -7,7 +7,7 @@
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
 import { type Base, type DeviceInfo, decodeEvent, decodeResult, type LoadParams, type Methods } from "../api.gen.js";
-import { Fault } from "../fault.js";
+import { aborted, Fault } from "../fault.js";
 import { GuestClient, type Event as GuestEvent } from "../host/client.js";
 import { openDevice, unnamed } from "../host/device.js";
 import { forgetMessage, storeName } from "../store/db.js";
@@ -20,7 +20,7 @@ import { type Estimate, estimate as estimateOf } from "./estimate.js";
 import { type EvaluateOptions, type Evaluation, evaluationOf, itemsOf, withTexts } from "./evaluate.js";
 import { type ExplainOptions, type Explanation, explanationOf } from "./explain.js";
 import { type Forgotten, forget } from "./forget.js";
-import { type ModelSource, stopped } from "./manifest.js";
+import type { ModelSource } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
@@ -105,6 +105,8 @@ export async function estimate(model: ModelSource, signal?: AbortSignal): Promis
   try {
     const { plan, kept } = await lookUp(model, history, signal);
     return await estimateOf(plan, kept !== undefined);
+  } catch (thrown) {
+    throw aborted(signal, thrown);
   } finally {
     history.close();
   }
@@ -169,7 +171,8 @@ export class NextQuill extends EventTarget {
   /**
    * Opens a model: starts the worker and the GPU, downloads missing files, and verifies the
    * checksum of every file. Throws "no-adapter" without WebGPU, "missing" if a download fails,
-   * "mismatch" for a wrong checksum, "storage" if the storage is full, or "cancelled".
+   * "mismatch" for a wrong checksum, "storage" if the storage is full. If the signal aborts, throws
+   * its reason, or "cancelled" if it has none.
    */
   static async open(options: OpenOptions): Promise<NextQuill> {
     const history = openHistory();
@@ -188,7 +191,7 @@ export class NextQuill extends EventTarget {
         (s) => s.close(),
         () => {},
       );
-      throw options.signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : Fault.from(thrown, "internal");
+      throw aborted(options.signal, options.signal?.aborted ? thrown : Fault.from(thrown, "internal"));
     }
   }
 
@@ -237,9 +240,9 @@ export class NextQuill extends EventTarget {
    * instance.
    */
   write(options: WriteOptions = {}): Draft {
-    checkWrite(options);
     const { plain = false, context, signal } = options;
     return new Draft(async (onText, stop) => {
+      checkWrite(options);
       this.#checkIdle("write");
       const seed = options.seed ?? randomSeed();
       const text = new ResumableText(onText);
@@ -477,7 +480,7 @@ export class NextQuill extends EventTarget {
     try {
       return await attempt();
     } catch (thrown) {
-      if (!(thrown instanceof Fault) || stop.signal.aborted) throw thrown;
+      if (!(thrown instanceof Fault) || stop.signal.aborted) throw aborted(signal, thrown);
       if (lost(thrown)) await this.#reopen(client, thrown);
       else if (thrown.kind !== "missing") throw thrown; // another tab may have replaced a file
       onRepeat();
