@@ -437,7 +437,7 @@ export interface StageEvent {
   /** one of the Stage constants */
   stage: string;
   done: number;
-  /** 0 if unknown */
+  /** 0 if unknown; texts are counted by windows, see TextCounts */
   total: number;
 }
 
@@ -446,6 +446,68 @@ export const decodeStageEvent: Decoder<StageEvent> = /* @__PURE__ */ record<Stag
   stage: string,
   done: integer,
   total: integer,
+});
+
+/** SkippedItem names a text that is left out. */
+export interface SkippedItem {
+  id: string;
+  reason: string;
+}
+
+export const decodeSkippedItem: Decoder<SkippedItem> = /* @__PURE__ */ record<SkippedItem>({
+  id: string,
+  reason: string,
+});
+
+/**
+ * TextCounts counts texts and the windows that they are split into. A text is one window if it fits
+ * into the model's context length with its prompt. A longer text is predicted in several windows,
+ * each from its prompt and the part of the text before it, so that no text is cut.
+ */
+export interface TextCounts {
+  /** in use */
+  texts: number;
+  /** sequences, at least one for each text */
+  windows: number;
+  /** texts of more than one window */
+  long: number;
+  /** of the texts, with their end tokens; each is predicted once */
+  tokens: number;
+  /**
+   * This is the number of held-out texts that are left out because a training text is equal, up
+   * to white space.
+   */
+  copies: number;
+  /**
+   * This is the number of texts that are left out because their own context fields do not fit
+   * the prompt. SkippedItems names the first of them.
+   */
+  skipped: number;
+  skippedItems: SkippedItem[];
+}
+
+export const decodeTextCounts: Decoder<TextCounts> = /* @__PURE__ */ record<TextCounts>({
+  texts: integer,
+  windows: integer,
+  long: integer,
+  tokens: integer,
+  copies: integer,
+  skipped: integer,
+  skippedItems: /* @__PURE__ */ optional(/* @__PURE__ */ list(decodeSkippedItem), []),
+});
+
+/** TextsEvent says which of the writer's texts a method uses, before it loads the model. */
+export interface TextsEvent {
+  event: "texts";
+  /** all 0 if the method does not train */
+  train: TextCounts;
+  heldout: TextCounts;
+}
+
+export const decodeTextsEvent: Decoder<TextsEvent> = /* @__PURE__ */ record<TextsEvent>({
+  event: /* @__PURE__ */ literal("texts"),
+  train: decodeTextCounts,
+  heldout: decodeTextCounts,
 });
 
 /** MemoryEvent estimates the device memory of a method, before it loads anything. */
@@ -608,6 +670,7 @@ export const decodeTokenEvent: Decoder<TokenEvent> = /* @__PURE__ */ record<Toke
 /** The decoders of the events, by name. */
 export const decodeEvent = {
   stage: decodeStageEvent,
+  texts: decodeTextsEvent,
   memory: decodeMemoryEvent,
   adapter: decodeAdapterEvent,
   step: decodeStepEvent,
@@ -652,11 +715,15 @@ export const decodeLoadResult: Decoder<LoadResult> = /* @__PURE__ */ record<Load
 
 /** Source names the blobs with the writer's items, in JSON Lines as core/history exports them. */
 export interface Source {
-  /** This is the blob with the items to train on and to retrieve from. */
+  /**
+   * This is the blob with the items to train on and to retrieve from. It may be empty for
+   * methods that do not train.
+   */
   history: string;
   /**
    * This is a blob with the items to test on, all of them later than the items in History. If
-   * it is empty, the newest items of History are held out, as many as HeldoutFraction says.
+   * it is empty, the newest items of History are held out, as many as HeldoutFraction says. In
+   * both cases, held-out items with the text of a training item are left out.
    */
   heldout?: string | undefined;
   /** This is the share of the newest items to test on if Heldout is empty, 0.2. */
@@ -674,8 +741,11 @@ export interface Retrieval {
   /** This is the number of items in the prompt, 3. */
   k?: number | undefined;
   /**
-   * MaxPrompt and MaxResponse limit the tokens of a sample. If they are not set, they are derived
-   * from the model's context length: a quarter of it for the response, the rest for the prompt.
+   * This limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
+   * window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
+   * tokens is shorter, down to half a window, and a text that does not fit after it continues in
+   * further windows. If they are not set, both are derived from the model's context length: a
+   * quarter of it for MaxResponse, the rest for MaxPrompt.
    */
   max_prompt?: number | undefined;
   max_response?: number | undefined;
@@ -732,7 +802,7 @@ export interface LoRA {
 export interface Training {
   /** 3 */
   epochs?: number | undefined;
-  /** samples of a step, 8 */
+  /** windows of a step, 8; see TextCounts */
   batch_size?: number | undefined;
   /** 1e-3 */
   lr?: number | undefined;
@@ -834,15 +904,18 @@ export interface PersonalizeResult {
   seconds: number;
   /** of the last steps */
   loss: number;
-  /** nats per response token, the best seen */
+  /** nats per response token, the best seen; 0 without held-out texts */
   heldout: number;
   /** StoppedDone or StoppedEarly */
   stopped: string;
   peakBytes: number;
   /** step that the run continued from, else 0 */
   resumed: number;
-  /** items that do not fit the prompt */
+  /** items that do not fit the prompt, as in Train */
   skipped: number;
+  /** Train and Tested count the texts to train on and the held-out ones. */
+  train: TextCounts;
+  tested: TextCounts;
 }
 
 export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ */ record<PersonalizeResult>({
@@ -855,6 +928,8 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
   peakBytes: integer,
   resumed: integer,
   skipped: integer,
+  train: decodeTextCounts,
+  tested: decodeTextCounts,
 });
 
 /** EvaluateParams are the parameters of "evaluate": the loss on the held-out items. */
@@ -906,12 +981,14 @@ export interface EvaluateResult {
   loss: number;
   /** response tokens */
   tokens: number;
+  texts: TextCounts;
   items: ItemLoss[];
 }
 
 export const decodeEvaluateResult: Decoder<EvaluateResult> = /* @__PURE__ */ record<EvaluateResult>({
   loss: number,
   tokens: integer,
+  texts: decodeTextCounts,
   items: /* @__PURE__ */ list(decodeItemLoss),
 });
 

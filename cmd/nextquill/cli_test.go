@@ -138,7 +138,11 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 func TestPersonalizeFromAnAdapter(t *testing.T) {
 	dir := t.TempDir()
 	texts, out, from := filepath.Join(dir, "mine.txt"), filepath.Join(dir, "out"), filepath.Join(dir, "earlier")
-	require.NoError(t, os.WriteFile(texts, []byte(strings.Repeat("a text of mine\n\n", 20)), 0o644))
+	var lines strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&lines, "text %d of mine\n\n", i)
+	}
+	require.NoError(t, os.WriteFile(texts, []byte(lines.String()), 0o644))
 	makeAdapter(t, from)
 	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from)
 	require.Equal(t, exitOK, r.code, r.stderr)

@@ -76,14 +76,14 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 	err = s.call(ctx, "train: "+name, api.MethodPersonalize, params, &t.Result, func() string {
 		r := t.Result
 		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
+		if r.Tested.Texts == 0 {
+			line = fmt.Sprintf("not tested  %d steps  %d tokens", r.Steps, r.Tokens)
+		}
 		if r.Seconds > 0 && r.Resumed == 0 { // after a resume, tokens and seconds cover different steps
 			line += fmt.Sprintf("  %.0f tok/s", float64(r.Tokens)/r.Seconds)
 		}
 		if r.Resumed > 0 {
 			line += fmt.Sprintf("  (resumed from step %d)", r.Resumed)
-		}
-		if r.Skipped > 0 {
-			line += fmt.Sprintf("  (%d texts skipped: too long)", r.Skipped)
 		}
 		return line
 	}, func(event string, raw json.RawMessage) {

@@ -11,6 +11,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/causal"
+	"nextquill/core/fault"
 	"nextquill/core/history"
 	"nextquill/report"
 )
@@ -96,7 +97,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	r.Facts = c.facts(s, after)
+	r.Facts = c.facts(s, r.Trainings[len(r.Trainings)-1].Result, after)
 	page := filepath.Join(a.Out, "report.html")
 	if err := writePage(ctx, page, r); err != nil {
 		return err
@@ -201,6 +202,11 @@ func (c runCmd) texts(ctx context.Context, j *job) (corpus, error) {
 	if err != nil {
 		return corpus{}, err
 	}
+	texts := corpus{train: training, heldout: heldout}
+	if texts.untested() {
+		return corpus{}, fault.New(fault.Missing, c.History, "held-out texts", "all are copies of training texts").
+			WithRemedy("add other texts, or train without a test: nextquill personalize")
+	}
 	return j.putCorpus(ctx, training, heldout, c.History, true)
 }
 
@@ -274,7 +280,7 @@ func (c runCmd) command(a *app) string {
 }
 
 // facts are the parameters of the run for the report.
-func (c runCmd) facts(s *experiment, info api.InfoResult) []report.Facts {
+func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.InfoResult) []report.Facts {
 	options, _ := causal.Preset(runPreset)
 	model := s.Model
 	if model == "" {
@@ -290,8 +296,8 @@ func (c runCmd) facts(s *experiment, info api.InfoResult) []report.Facts {
 	}
 	return []report.Facts{
 		{Title: "Texts", Items: []report.Fact{
-			{Name: "Training texts", Value: fmt.Sprintf("%d, the newest", min(len(s.train), *s.source.MaxItems))},
-			{Name: "Held-out texts", Value: fmt.Sprintf("%d, newer", min(len(s.heldout), *s.source.MaxHeldout))},
+			{Name: "Training texts", Value: textsFact("the newest", counts.Train)},
+			{Name: "Held-out texts", Value: textsFact("newer", counts.Tested)},
 			{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", *s.retrieval.K, s.retrieval.Kind)},
 		}},
 		{Title: "Learning", Items: []report.Fact{

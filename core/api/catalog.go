@@ -29,8 +29,8 @@ func Methods() []Method {
 		{MethodLoad, LoadParams{}, LoadResult{}, loads},
 		{MethodUnload, nil, LoadResult{}, nil},
 		{MethodPersonalize, PersonalizeParams{}, PersonalizeResult{}, append(loads,
-			EventStep, EventEval, EventCheckpoint)},
-		{MethodEvaluate, EvaluateParams{}, EvaluateResult{}, append(loads, EventAdapter)},
+			EventTexts, EventStep, EventEval, EventCheckpoint)},
+		{MethodEvaluate, EvaluateParams{}, EvaluateResult{}, append(loads, EventTexts, EventAdapter)},
 		{MethodWrite, WriteParams{}, WriteResult{}, append(loads, EventAdapter, EventToken)},
 		{MethodExplain, ExplainParams{}, ExplainResult{}, append(loads, EventAdapter)},
 		{MethodEstimate, EstimateParams{}, EstimateResult{}, nil},
@@ -47,6 +47,7 @@ func Methods() []Method {
 func Events() []Event {
 	return []Event{
 		{EventStage, StageEvent{}},
+		{EventTexts, TextsEvent{}},
 		{EventMemory, MemoryEvent{}},
 		{EventAdapter, AdapterEvent{}},
 		{EventStep, StepEvent{}},

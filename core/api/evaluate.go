@@ -11,6 +11,7 @@ type EvaluateParams struct {
 type EvaluateResult struct {
 	Loss   float64    `json:"loss"`   // nats per response token
 	Tokens int        `json:"tokens"` // response tokens
+	Texts  TextCounts `json:"texts"`
 	Items  []ItemLoss `json:"items"`
 }
 

@@ -3,6 +3,7 @@ package api
 // The events that methods emit, by the value of their field "event".
 const (
 	EventStage      = "stage"       // StageEvent
+	EventTexts      = "texts"       // TextsEvent
 	EventMemory     = "memory"      // MemoryEvent
 	EventAdapter    = "adapter"     // AdapterEvent
 	EventStep       = "step"        // StepEvent
@@ -17,7 +18,7 @@ type StageEvent struct {
 	Event string `json:"event"` // EventStage
 	Stage string `json:"stage"` // one of the Stage constants
 	Done  int    `json:"done"`
-	Total int    `json:"total"` // 0 if unknown
+	Total int    `json:"total"` // 0 if unknown; texts are counted by windows, see TextCounts
 }
 
 // The stages of a method.

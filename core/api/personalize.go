@@ -18,7 +18,7 @@ const DefaultTokenBudget = 4096
 // comment.
 type Training struct {
 	Epochs      *float64 `json:"epochs,omitempty" range:"1e-6 1e4"`        // 3
-	BatchSize   *int     `json:"batch_size,omitempty" range:"1 4096"`      // samples of a step, 8
+	BatchSize   *int     `json:"batch_size,omitempty" range:"1 4096"`      // windows of a step, 8; see TextCounts
 	LR          *float64 `json:"lr,omitempty" range:"0 10"`                // 1e-3
 	Warmup      *float64 `json:"warmup,omitempty" range:"0 1"`             // share of the steps, 0.1
 	Decay       string   `json:"decay,omitempty"`                          // one of the Decay constants, DecayCosine
@@ -89,11 +89,14 @@ type PersonalizeResult struct {
 	Tokens    int64   `json:"tokens"` // packed tokens
 	Seconds   float64 `json:"seconds"`
 	Loss      float64 `json:"loss"`    // of the last steps
-	Heldout   float64 `json:"heldout"` // nats per response token, the best seen
+	Heldout   float64 `json:"heldout"` // nats per response token, the best seen; 0 without held-out texts
 	Stopped   string  `json:"stopped"` // StoppedDone or StoppedEarly
 	PeakBytes int64   `json:"peak_bytes"`
 	Resumed   int     `json:"resumed"` // step that the run continued from, else 0
-	Skipped   int     `json:"skipped"` // items that do not fit the prompt
+	Skipped   int     `json:"skipped"` // items that do not fit the prompt, as in Train
+	// Train and Tested count the texts to train on and the held-out ones.
+	Train  TextCounts `json:"train"`
+	Tested TextCounts `json:"tested"`
 }
 
 // The reasons why training ended.

@@ -22,10 +22,12 @@ const (
 
 // Source names the blobs with the writer's items, in JSON Lines as core/history exports them.
 type Source struct {
-	// History is the blob with the items to train on and to retrieve from.
+	// History is the blob with the items to train on and to retrieve from. It may be empty for
+	// methods that do not train.
 	History string `json:"history"`
 	// Heldout is a blob with the items to test on, all of them later than the items in History. If
-	// it is empty, the newest items of History are held out, as many as HeldoutFraction says.
+	// it is empty, the newest items of History are held out, as many as HeldoutFraction says. In
+	// both cases, held-out items with the text of a training item are left out.
 	Heldout string `json:"heldout,omitempty"`
 	// HeldoutFraction is the share of the newest items to test on if Heldout is empty, 0.2.
 	HeldoutFraction *float64 `json:"heldout_fraction,omitempty" range:"(0 1)"`
@@ -41,8 +43,11 @@ type Retrieval struct {
 	Kind string `json:"kind,omitempty"`
 	// K is the number of items in the prompt, 3.
 	K *int `json:"k,omitempty" range:"0 1000"`
-	// MaxPrompt and MaxResponse limit the tokens of a sample. If they are not set, they are derived
-	// from the model's context length: a quarter of it for the response, the rest for the prompt.
+	// MaxPrompt limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
+	// window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
+	// tokens is shorter, down to half a window, and a text that does not fit after it continues in
+	// further windows. If they are not set, both are derived from the model's context length: a
+	// quarter of it for MaxResponse, the rest for MaxPrompt.
 	MaxPrompt   *int `json:"max_prompt,omitempty" range:"2 2147483647"`
 	MaxResponse *int `json:"max_response,omitempty" range:"1 2147483647"`
 }

@@ -6,7 +6,6 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/blob"
-	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
 	"nextquill/core/tokenizer"
@@ -19,13 +18,18 @@ type Dataset struct {
 	Train     int            // Items[:Train] are trained on
 	Template  history.Template
 	Tokenizer *tokenizer.Tokenizer
-	// MaxPrompt and MaxResponse limit the tokens of a sample.
+	// MaxPrompt is the largest prompt, in tokens, and MaxResponse what remains after it. Together
+	// they are the window: the length of the longest sequence.
 	MaxPrompt, MaxResponse int
+	// Copies is the number of held-out items that were left out because a training item has the
+	// same text.
+	Copies int
 
 	layout    layout
 	retriever history.Retriever
-	k         int // items in a prompt
-	fixed     int // tokens of the prompt without any text, 0 before fixedTokens
+	k         int                    // items in a prompt
+	fixed     int                    // tokens of the prompt without any text, 0 before fixedTokens
+	equal     map[history.Digest]int // number of Items with a text
 }
 
 // Model is what a data set has to know of a model.
@@ -47,7 +51,8 @@ func readItems(ctx context.Context, store blob.Store, name string) ([]history.It
 }
 
 // Open reads the items of a source, splits them by time, and prepares the layout of prompts.
-// A source without a History gives a data set without items, for conversations and single requests.
+// A source without files gives a data set without items, for conversations and single requests; one
+// with held-out items only is for testing without history.
 func Open(ctx context.Context, store blob.Store, m Model, src api.Source, template string,
 	r api.Retrieval) (*Dataset, error) {
 	d := &Dataset{k: api.Or(r.K, 3), Tokenizer: m.Tokenizer}
@@ -71,7 +76,7 @@ func Open(ctx context.Context, store blob.Store, m Model, src api.Source, templa
 	if err := d.setLimits(r, m.Config); err != nil {
 		return nil, err
 	}
-	if src.History == "" {
+	if src.History == "" && src.Heldout == "" {
 		return d, nil
 	}
 	return d, d.load(ctx, store, src)
@@ -88,82 +93,46 @@ func (d *Dataset) setLimits(r api.Retrieval, cfg weights.Config) error {
 	return nil
 }
 
-// load reads and splits the items.
+// read reads the training and the held-out items of a source, oldest first.
+func read(ctx context.Context, store blob.Store, src api.Source) (items, heldout []history.Item, err error) {
+	if src.History != "" {
+		if items, err = readItems(ctx, store, src.History); err != nil {
+			return nil, nil, err
+		}
+	}
+	if src.Heldout == "" {
+		return history.SplitFraction(items, api.Or(src.HeldoutFraction, .2))
+	}
+	heldout, err = readItems(ctx, store, src.Heldout)
+	return history.Sorted(items), history.Sorted(heldout), err
+}
+
+// load reads and splits the items. A held-out item with the text of a training item is left out:
+// the model would be tested on what it was trained on.
 func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) error {
-	items, err := readItems(ctx, store, src.History)
+	items, heldout, err := read(ctx, store, src)
 	if err != nil {
 		return err
-	}
-	var heldout []history.Item
-	if src.Heldout != "" {
-		if heldout, err = readItems(ctx, store, src.Heldout); err != nil {
-			return err
-		}
-		items, heldout = history.Sorted(items), history.Sorted(heldout)
-	} else {
-		if items, heldout, err = history.SplitFraction(items, api.Or(src.HeldoutFraction, .2)); err != nil {
-			return err
-		}
 	}
 	if n := api.Or(src.MaxItems, len(items)); len(items) > n {
 		items = items[len(items)-n:]
 	}
+	heldout, d.Copies = history.Unseen(items, heldout)
 	if n := api.Or(src.MaxHeldout, len(heldout)); len(heldout) > n {
 		heldout = heldout[:n]
 	}
-	if len(items) == 0 {
+	if len(items) == 0 && src.History != "" {
 		return fault.New(fault.Missing, src.History, "", "no item to train on").
 			WithRemedy("add at least one text of the writer")
 	}
 	d.Train = len(items)
 	d.Items = append(append([]history.Item{}, items...), heldout...)
+	d.equal = make(map[history.Digest]int, len(d.Items))
+	for _, it := range d.Items {
+		d.equal[history.TextDigest(it.Text)]++
+	}
 	return nil
 }
 
 // Heldout is the number of held-out items.
 func (d *Dataset) Heldout() int { return len(d.Items) - d.Train }
-
-// Sample encodes item i as one training example. A response is cut at MaxResponse tokens, and then
-// has no end token.
-func (d *Dataset) Sample(i int, noHistory bool) (causal.Sample, error) {
-	var chosen []int
-	if !noHistory {
-		chosen = d.Select(d.Items, i)
-	}
-	p, err := d.Prompt(d.Items, d.Items[i].Context, chosen)
-	if err != nil {
-		return causal.Sample{}, err
-	}
-	y, err := d.Response(d.Items[i].Text)
-	return causal.Sample{With: p.With, Without: p.Without, Response: y}, err
-}
-
-// Samples are encoded items, with the index of each in Dataset.Items.
-type Samples struct {
-	Samples []causal.Sample
-	Index   []int
-	Skipped int // items whose context does not fit
-}
-
-// Samples encodes the items from..to. Items whose context does not fit are skipped and counted.
-// pause is called between items; its error ends the work.
-func (d *Dataset) Samples(ctx context.Context, pause func(context.Context) error, from, to int,
-	noHistory bool) (Samples, error) {
-	var out Samples
-	for i := from; i < to; i++ {
-		if err := pause(ctx); err != nil {
-			return Samples{}, err
-		}
-		s, err := d.Sample(i, noHistory)
-		if fault.KindOf(err) == fault.TooLarge {
-			out.Skipped++
-			continue
-		}
-		if err != nil {
-			return Samples{}, err
-		}
-		out.Samples = append(out.Samples, s)
-		out.Index = append(out.Index, i)
-	}
-	return out, nil
-}

@@ -58,7 +58,7 @@ func TestThoughtsAreClosed(t *testing.T) {
 			ids, err := d.Conversation([]api.ChatMessage{{Role: "user", Content: "?"}})
 			require.NoError(t, err)
 			require.Equal(t, c.prompt, d.Tokenizer.Decode(ids))
-			y, err := d.Response("Hello.")
+			y, err := d.layout.response("Hello.")
 			require.NoError(t, err)
 			require.Equal(t, "Hello.<|im_end|>", d.Tokenizer.Decode(y))
 

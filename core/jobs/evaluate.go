@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 
 	"nextquill/core/api"
 	"nextquill/core/dataset"
@@ -13,6 +14,23 @@ import (
 	"nextquill/core/weights"
 )
 
+// heldoutSamples encodes the held-out items.
+func heldoutSamples(ctx context.Context, env *engine.Env, d *dataset.Dataset, noHistory bool) (dataset.Samples,
+	error) {
+	s, err := d.Samples(ctx, env.Pause, d.Train, len(d.Items), noHistory)
+	s.Counts.Copies = d.Copies
+	return s, err
+}
+
+// none says why no text is left.
+func none(n api.TextCounts) string {
+	if n.Copies+n.Skipped == 0 {
+		return "there are none"
+	}
+	return fmt.Sprintf("there are none: left out are %d copies of training texts, and %d texts with a long context",
+		n.Copies, n.Skipped)
+}
+
 // evaluate computes the loss on the held-out items.
 func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	var p api.EvaluateParams
@@ -21,14 +39,15 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	}
 	var heldout dataset.Samples
 	prepare := func(d *dataset.Dataset, _ weights.Config) (n model.Needs, err error) {
-		if heldout, err = d.Samples(ctx, env.Pause, d.Train, len(d.Items), p.NoHistory); err != nil {
+		if heldout, err = heldoutSamples(ctx, env, d, p.NoHistory); err != nil {
 			return n, err
 		}
 		if len(heldout.Samples) == 0 {
-			return n, fault.New(fault.Missing, "evaluate", "held-out items", "there are none").
-				WithRemedy("name a held-out file, or add more items")
+			return n, fault.New(fault.Missing, "evaluate", "held-out items", "%s", none(heldout.Counts)).
+				WithRemedy("name a held-out file, or add other items")
 		}
-		return scoreNeeds(heldout.Samples, false), nil
+		return scoreNeeds(heldout.Samples, false), env.Emit(
+			api.TextsEvent{Event: api.EventTexts, Heldout: heldout.Counts})
 	}
 	template := env.TrainedTemplate(ctx, p.Adapter, p.Template)
 	m, data, err := openInference(ctx, env, p.Inference, template, prepare)
@@ -40,10 +59,11 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := api.EvaluateResult{}
+	r := api.EvaluateResult{Texts: heldout.Counts}
 	r.Loss, r.Tokens = train.Loss(records)
-	for i, tokens := range records {
-		one := api.ItemLoss{Item: heldout.Index[i] - data.Train, Tokens: len(tokens)}
+	texts := heldout.Texts()
+	for i, tokens := range dataset.Join(heldout.Index, records) {
+		one := api.ItemLoss{Item: texts[i] - data.Train, Tokens: len(tokens)}
 		for _, t := range tokens {
 			one.Nats -= float64(t.LogpWith)
 		}

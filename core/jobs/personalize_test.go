@@ -65,10 +65,14 @@ func newJob(t *testing.T) *job {
 	return j
 }
 
+// copy copies the files of a folder, without its subfolders.
 func (j *job) copy(dir string, f fs.FS) {
 	names, err := fs.Glob(f, "*")
 	require.NoError(j.t, err)
 	for _, n := range names {
+		if info, err := fs.Stat(f, n); err == nil && info.IsDir() {
+			continue
+		}
 		b, err := fs.ReadFile(f, n)
 		require.NoError(j.t, err)
 		require.NoError(j.t, j.store.Write(context.Background(), dir+"/"+n, b))

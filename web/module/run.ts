@@ -410,9 +410,17 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 }
 
+const lockName = (model: Pick<Model, "id">): string => `nextquill-train-${model.id}`;
+
+/** Whether a tab trains this model now. */
+export async function isTraining(model: Pick<Model, "id">): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.some(({ name }) => name === lockName(model));
+}
+
 // Holds the lock of the model, so that only one tab trains it.
 async function withLock<T>(model: Model, train: () => Promise<T>): Promise<T> {
-  return await navigator.locks.request(`nextquill-train-${model.id}`, { ifAvailable: true }, async (lock) => {
+  return await navigator.locks.request(lockName(model), { ifAvailable: true }, async (lock) => {
     if (lock === null) {
       throw new Fault("busy", {
         where: "personalize",
