@@ -13,7 +13,7 @@ import { openDevice, unnamed } from "../host/device.js";
 import { forgetMessage, storeName } from "../store/db.js";
 import { type History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
-import { checkExplain, checkPersonalize, checkWrite } from "./check.js";
+import { checkEvaluate, checkExplain, checkOpen, checkPersonalize, checkWrite } from "./check.js";
 import { fetchModel, lookUp, type Model } from "./download.js";
 import { Draft, ResumableText, randomSeed, samplingOf, type WriteOptions } from "./draft.js";
 import { type Estimate, estimate as estimateOf } from "./estimate.js";
@@ -177,6 +177,7 @@ export class NextQuill extends EventTarget {
    * its reason, or "cancelled" if it has none.
    */
   static async open(options: OpenOptions): Promise<NextQuill> {
+    checkOpen(options);
     const history = openHistory();
     let created: NextQuill | undefined;
     const client = openClient(options, options.signal, (why) => {
@@ -243,31 +244,34 @@ export class NextQuill extends EventTarget {
    * instance.
    */
   write(options: WriteOptions = {}): Draft {
-    const { plain = false, context, signal } = options;
-    return new Draft(async (onText, stop) => {
-      checkWrite(options);
-      this.#checkIdle("write");
-      const seed = options.seed ?? randomSeed();
-      const text = new ResumableText(onText);
-      const onEvent = (event: GuestEvent) => {
-        if (event.event === "token") text.take(decodeEvent.token(event, "event token", "").text);
-      };
-      const params = async (client: GuestClient) => {
-        const { items, params } = await promptSource(client, this.history, !plain);
-        return {
-          base: this.#options.base,
-          model: this.model.folder,
-          adapter: plain ? "" : await this.adapter.folder(options.adapter),
-          ...params,
-          no_history: plain,
-          context: aboutFields(context, items),
-          sampling: samplingOf(options, seed),
+    const { plain = false, context, signal } = Object(options) as WriteOptions;
+    return new Draft(
+      async (onText, stop) => {
+        checkWrite(options);
+        this.#checkIdle("write");
+        const seed = options.seed ?? randomSeed();
+        const text = new ResumableText(onText);
+        const onEvent = (event: GuestEvent) => {
+          if (event.event === "token") text.take(decodeEvent.token(event, "event token", "").text);
         };
-      };
-      const result = await this.#call("write", stop, params, onEvent, () => text.again());
-      if (text.broken !== undefined) throw text.broken;
-      return { ...result, seed };
-    }, signal);
+        const params = async (client: GuestClient) => {
+          const { items, params } = await promptSource(client, this.history, !plain);
+          return {
+            base: this.#options.base,
+            model: this.model.folder,
+            adapter: plain ? "" : await this.adapter.folder(options.adapter),
+            ...params,
+            no_history: plain,
+            context: aboutFields(context, items),
+            sampling: samplingOf(options, seed),
+          };
+        };
+        const result = await this.#call("write", stop, params, onEvent, () => text.again());
+        if (text.broken !== undefined) throw text.broken;
+        return { ...result, seed };
+      },
+      typeof signal?.addEventListener === "function" ? signal : undefined,
+    );
   }
 
   /**
@@ -301,6 +305,7 @@ export class NextQuill extends EventTarget {
    * training in this instance, "missing" if no text is left.
    */
   async evaluate(options: EvaluateOptions): Promise<Evaluation> {
+    checkEvaluate(options);
     this.#checkIdle("evaluate");
     const { plain = false, signal } = options;
     const items = await itemsOf(options.texts);

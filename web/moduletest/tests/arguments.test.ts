@@ -60,6 +60,12 @@ test("arguments of another type are refused by name", async () => {
   await refuses(() => nq.personalize(any({ lora: 8 })), "malformed", "lora: 8 is not an object");
   await refuses(() => nq.personalize(any({ preset: 1 })), "malformed", "preset: 1 is not text");
   await refuses(() => nq.explain(any({}) as never), "missing", "text: is not given");
+  await refuses(() => nq.write(any({ signal: 5 })), "malformed", "signal: 5 is not an AbortSignal");
+  await refuses(() => nq.write(null as never), "malformed", "null is not an object of options");
+  await refuses(() => nq.evaluate({} as never), "missing", "texts: is not given");
+  await refuses(() => nq.evaluate({ texts: "a" as never }), "malformed", `texts: "a" is not a list of texts`);
+  await refuses(() => NextQuill.open({} as never), "missing", "open: model: is not given");
+  await refuses(() => NextQuill.open({ model: "tiny/", dtype: "q4" } as never), "unsupported", "dtype: there is no");
   await refuses(() => nq.explain({ text: null as never }), "malformed", "text: null is not text");
 });
 
