@@ -77,8 +77,10 @@ func writeOptions(env *engine.Env, d *dataset.Dataset, s api.Sampling, length in
 			Temperature: float32(s.Temperature), TopK: uint32(s.TopK), TopP: float32(api.Or(s.TopP, 1)),
 			RepetitionPenalty: float32(api.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer),
 		},
-		Ends: d.Ends(), Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
+		Ends: d.Ends(), Seed: s.Seed, MaxTokens: length,
 	}
+	progress := progressEvents(env, api.StageWrite)
+	o.Progress = func(share float64) { progress(share, 1) }
 	if !env.GPU.Info().CPU {
 		o.ReadEvery = 4 // reading tokens waits for the device, which costs much on a real GPU
 	}

@@ -28,21 +28,25 @@ func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
 }
 
 // Score returns the records of each sample, [samples][responses]. progress, which may be nil,
-// receives the number of samples done.
+// receives the number of samples done, and between submits the number with a fraction.
 func (s *Scorer) Score(
-	ctx context.Context, samples []causal.Sample, progress func(done int),
+	ctx context.Context, samples []causal.Sample, progress func(done float64),
 ) ([][]kernels.Token, error) {
 	packs, err := causal.MicroBatches(samples, s.step.Spec.Dual, s.limits.Tokens, s.limits.Responses)
 	if err != nil {
 		return nil, err
 	}
 	out := make([][]kernels.Token, len(samples))
-	done := 0
+	done := 0.
+	if progress == nil {
+		progress = func(float64) {}
+	}
 	for _, p := range packs {
 		if err := ctx.Err(); err != nil {
 			return nil, fault.New(fault.Cancelled, "score", "", "stopped").WithCause(err)
 		}
-		if err := s.step.Run(ctx, p, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, s.limits.SubmitFlops); err != nil {
+		part := func(share float64) { progress(done + share*float64(p.Samples)) }
+		if err := s.step.Run(ctx, p, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, part); err != nil {
 			return nil, err
 		}
 		tokens, err := s.step.Tokens(ctx, p.Responses())
@@ -57,10 +61,8 @@ func (s *Scorer) Score(
 			}
 			out[p.Sample[i]] = append(out[p.Sample[i]], t)
 		}
-		done += p.Samples
-		if progress != nil {
-			progress(done)
-		}
+		done += float64(p.Samples)
+		progress(done)
 	}
 	return out, nil
 }
