@@ -68,6 +68,9 @@ const open: Checks<OpenOptions> = {
   worker: url,
   guest: url,
   guestSHA256: text,
+  importModule: url,
+  importWorker: url,
+  importSHA256: text,
 };
 
 const training: Checks<Required<PersonalizeOptions>["training"]> = {
