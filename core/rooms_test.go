@@ -63,6 +63,7 @@ var layers = []struct{ name, imports string }{
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
 	{"jobs", "api blob causal chat dataset engine fault generate history kernels model rpc tokenizer train weights"},
 	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
+	{"method", "api blob causal fault history metric weights"},
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
 }
 
