@@ -138,7 +138,7 @@ func (b *builder) add(e entry) error {
 		return drop(missing)
 	case len(e.text) > b.Limits.Text:
 		return drop(longText)
-	case len(e.context) > history.MaxFields:
+	case b.Fields == nil && len(e.context) > history.MaxFields:
 		return drop(tooMany)
 	}
 	it := history.Item{Text: e.text}
@@ -148,7 +148,7 @@ func (b *builder) add(e entry) error {
 			return drop(wrongDate)
 		}
 	}
-	for _, f := range e.context {
+	for _, f := range b.choose(e.context) {
 		if f.Value = strings.Join(strings.Fields(f.Value), " "); f.Value == "" {
 			continue
 		}
@@ -158,7 +158,6 @@ func (b *builder) add(e entry) error {
 		}
 		it.Context = append(it.Context, f)
 	}
-	it.Context = b.choose(it.Context)
 	if b.texts++; b.texts > b.Limits.Texts {
 		return fault.New(fault.TooLarge, e.where, "", "too many texts").WithLimit("%d", b.Limits.Texts).
 			WithRemedy("use a part of the data set")

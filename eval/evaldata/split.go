@@ -91,6 +91,10 @@ func (s Split) split(w Writer, t *tally) (u User, ok bool) {
 		items = items[len(items)-s.Train:]
 	}
 	u.Train = items
+	all := slices.Concat(u.Train, u.Validation, u.Test)
+	history.AssignIDs(all)
+	a, b := len(u.Train), len(u.Train)+len(u.Validation)
+	u.Train, u.Validation, u.Test = all[:a:a], all[a:b:b], all[b:]
 	enough := len(u.Test) == s.Test || len(w.Fixed) > 0
 	return u, enough && len(u.Validation) == s.Validation && len(u.Train) >= s.MinTrain
 }
