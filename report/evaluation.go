@@ -1,0 +1,243 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"nextquill/core/metric"
+)
+
+// Evaluation is the content of the report of `nextquill eval`. Its texts are treated as hostile, as
+// those of a Run.
+type Evaluation struct {
+	Data     string // name of the data set
+	When     time.Time
+	Seconds  float64 // of all cells, over all runs
+	Device   string
+	Model    string
+	Command  string
+	Findings []string // sentences, the most important first
+	Scope    string   // "20 users, 200 texts, 8,412 tokens; intervals resample users"
+	Tables   []Comparison
+	Plots    []Differences
+	Quality  []Priced // cost and quality of each method
+	Written  []Written
+	LeftOut  []LeftOut
+	Facts    []Facts
+}
+
+// Comparison is a table of methods.
+type Comparison struct {
+	Title   string
+	Note    string
+	Columns []Measure
+	Rows    []Compared
+}
+
+// Measure is a column of a Comparison.
+type Measure struct {
+	Name   string
+	Digits int // after the decimal point
+	Better int // −1 if lower values are better, 1 if higher ones are, 0 if neither
+}
+
+// Compared is a row of a Comparison.
+type Compared struct {
+	Name  string
+	Note  string // such as the regime
+	Kind  RowKind
+	Cells []Measured
+}
+
+// RowKind marks rows.
+type RowKind int
+
+// The kinds of rows.
+const (
+	OrdinaryRow RowKind = iota
+	BaselineRow         // what the others are compared with
+	DefaultRow          // NextQuill's default method
+)
+
+// Measured is a value with its interval and its paired difference to the baseline; or a text.
+type Measured struct {
+	Value   *metric.Interval
+	Against *metric.Interval
+	Text    string
+}
+
+// Differences is a plot of differences to the baseline with their intervals.
+type Differences struct {
+	Title   string
+	Note    string
+	Measure Measure
+	Rows    []Difference
+}
+
+// Difference is a row of a plot.
+type Difference struct {
+	Name    string
+	Against metric.Interval
+}
+
+// Priced is a point in the plot of cost and quality.
+type Priced struct {
+	Name    string
+	Kind    RowKind
+	Seconds float64 // per user
+	Loss    float64 // nats per token
+}
+
+// LeftOut counts what was not used for one reason.
+type LeftOut struct {
+	Reason string
+	Count  int
+	First  string // where it was first
+	Change bool   // it was used, with a change
+}
+
+// verdict is "better", "worse" or "" by whether the interval of a difference excludes 0.
+func verdict(better int, d *metric.Interval) string {
+	switch {
+	case d == nil || better == 0 || !d.Excludes(0):
+		return ""
+	case (d.Point > 0) == (better > 0):
+		return "better"
+	}
+	return "worse"
+}
+
+// span is an interval without a sign: "3.80–4.04".
+func bounds(i metric.Interval, digits int) string {
+	return decimals(i.Low, digits) + "–" + decimals(i.High, digits)
+}
+
+// signedBounds is an interval of a difference: "−0.25 to −0.18".
+func signedBounds(i metric.Interval, digits int) string {
+	return signed(i.Low, digits) + " to " + signed(i.High, digits)
+}
+
+// value formats a cell without its difference.
+func (m Measured) value(c Measure) string {
+	switch {
+	case m.Text != "":
+		return m.Text
+	case m.Value == nil || math.IsNaN(m.Value.Point):
+		return "–"
+	}
+	return decimals(m.Value.Point, c.Digits)
+}
+
+// marked is a difference with a mark if its interval excludes 0: ▲ for better, ▼ for worse.
+func marked(c Measure, d *metric.Interval) string {
+	mark := map[string]string{"better": " ▲", "worse": " ▼"}[verdict(c.Better, d)]
+	return signed(d.Point, c.Digits) + mark
+}
+
+// Markdown writes the tables in Markdown.
+func (e Evaluation) Markdown(w io.Writer) error {
+	var b strings.Builder
+	cell := func(s string) string { return strings.ReplaceAll(Clean(strings.ReplaceAll(s, "\n", " ")), "|", `\|`) }
+	fmt.Fprintf(&b, "# Evaluation: %s\n", cell(e.Data))
+	for _, s := range e.Findings {
+		fmt.Fprintf(&b, "\n%s\n", cell(s))
+	}
+	fmt.Fprintf(&b, "\n%s\n", cell(e.Scope))
+	for _, t := range e.Tables {
+		fmt.Fprintf(&b, "\n## %s\n\n", cell(t.Title))
+		if t.Note != "" {
+			fmt.Fprintf(&b, "%s\n\n", cell(t.Note))
+		}
+		b.WriteString("| method |")
+		for _, c := range t.Columns {
+			fmt.Fprintf(&b, " %s |", cell(c.Name))
+		}
+		b.WriteString("\n|---|" + strings.Repeat("---:|", len(t.Columns)) + "\n")
+		for _, r := range t.Rows {
+			name := r.Name
+			if r.Note != "" {
+				name += ", " + r.Note
+			}
+			if r.Kind == DefaultRow {
+				name = "**" + name + "**"
+			}
+			fmt.Fprintf(&b, "| %s |", cell(name))
+			for i, m := range r.Cells {
+				c := t.Columns[i]
+				text := m.value(c)
+				if m.Value != nil && m.Text == "" {
+					text += " (" + bounds(*m.Value, c.Digits) + ")"
+				}
+				if m.Against != nil {
+					text += "; " + marked(c, m.Against) + " (" + signedBounds(*m.Against, c.Digits) + ")"
+				}
+				fmt.Fprintf(&b, " %s |", cell(text))
+			}
+			b.WriteByte('\n')
+		}
+	}
+	if len(e.LeftOut) > 0 {
+		b.WriteString("\n## Left out\n\n| reason | number | first |\n|---|---:|---|\n")
+		for _, l := range e.LeftOut {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(l.Reason), count(l.Count), cell(l.First))
+		}
+	}
+	if e.Command != "" {
+		fmt.Fprintf(&b, "\n`%s`\n", strings.ReplaceAll(cell(e.Command), "`", ""))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Evaluation writes the findings and the tables of an evaluation, without the drafts.
+func (t Terminal) Evaluation(e Evaluation) {
+	for _, s := range e.Findings {
+		t.Text(s)
+	}
+	t.Text(e.Scope)
+	for _, table := range e.Tables {
+		t.Title(table.Title)
+		columns := []Column{{Name: "method"}}
+		for _, c := range table.Columns {
+			columns = append(columns, Column{Name: c.Name, Right: true})
+			if differs(table, len(columns)-2) {
+				columns = append(columns, Column{Name: "difference", Right: true})
+			}
+		}
+		var rows [][]string
+		for _, r := range table.Rows {
+			name := r.Name
+			if r.Note != "" {
+				name += ", " + r.Note
+			}
+			row := []string{Clean(name)}
+			for i, m := range r.Cells {
+				row = append(row, m.value(table.Columns[i]))
+				if !differs(table, i) {
+					continue
+				}
+				diff := ""
+				if m.Against != nil {
+					diff = marked(table.Columns[i], m.Against)
+				}
+				row = append(row, diff)
+			}
+			rows = append(rows, row)
+		}
+		t.Table(columns, rows)
+	}
+	fmt.Fprintln(t.Out)
+}
+
+// differs reports whether a column has differences.
+func differs(t Comparison, column int) bool {
+	for _, r := range t.Rows {
+		if column < len(r.Cells) && r.Cells[column].Against != nil {
+			return true
+		}
+	}
+	return false
+}
