@@ -31,8 +31,7 @@ type Settings struct {
 var flags = map[string]string{"model": "--model", "weights": "--model", "base": "--base", "template": "--template",
 	"retrieval.kind": "--retrieve", "retrieval.k": "--k", "lora.rank": "--rank", "lora.alpha": "--alpha",
 	"training.epochs": "--epochs", "training.batch_size": "--batch-size", "training.lr": "--lr",
-	"training.decay": "--decay", "sampling.temperature": "--temperature", "sampling.max_tokens": "--max-tokens",
-	"drafts": "--drafts", "delta": "--delta", "seed": "--seed"}
+	"training.decay": "--decay", "drafts": "--drafts", "seed": "--seed"}
 
 // difference describes the first setting that differs; "" if all are equal.
 func difference(old, now Settings) string {

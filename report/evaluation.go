@@ -102,7 +102,7 @@ type LeftOut struct {
 // verdict is "better", "worse" or "" by whether the interval of a difference excludes 0.
 func verdict(better int, d *metric.Interval) string {
 	switch {
-	case d == nil || better == 0 || !d.Excludes(0):
+	case d == nil || better == 0 || !d.Excludes(0), math.Abs(d.Point) < 1e-6: // equal, but for rounding
 		return ""
 	case (d.Point > 0) == (better > 0):
 		return "better"

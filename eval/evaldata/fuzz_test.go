@@ -42,14 +42,14 @@ func FuzzRead(f *testing.F) {
 				}
 				continue
 			}
-			users, _, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1})
+			chosen, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1})
 			if err != nil {
 				if fault.KindOf(err) != fault.Missing {
 					t.Fatalf("unexpected: %v", err)
 				}
 				continue
 			}
-			for _, u := range users {
+			for _, u := range chosen.Users {
 				check(t, u, limits)
 			}
 		}

@@ -120,8 +120,9 @@ func TestAmazonWithProfiles(t *testing.T) {
 	set, err := Read([]string{write(t, "d.jsonl", row)}, Options{})
 	require.NoError(t, err)
 	require.Len(t, set.Writers[0].Fixed, 1)
-	users, dropped, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1})
+	chosen, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1})
 	require.NoError(t, err)
+	users, dropped := chosen.Users, chosen.Dropped
 	require.Equal(t, "Three.", users[0].Test[0].Text)
 	require.Equal(t, "Two.", users[0].Validation[0].Text)
 	require.Equal(t, "One.", users[0].Train[0].Text)

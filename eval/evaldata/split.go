@@ -27,7 +27,15 @@ type Split struct {
 	Train      int // at most so many before these, the newest; 0 means all
 	MinTrain   int // a writer with fewer is left out
 	Users      int // so many writers are drawn; 0 means all
+	Pool       int // and so many others, for methods that first train on other writers
 	Seed       uint64
+}
+
+// Chosen is the result of Choose.
+type Chosen struct {
+	Users   []User // in the order of the data set
+	Others  []User // writers that were not drawn, at most Split.Pool
+	Dropped []Dropped
 }
 
 func (s Split) check() error {
@@ -35,7 +43,7 @@ func (s Split) check() error {
 		name     string
 		v, least int
 	}{{"test", s.Test, 1}, {"validation", s.Validation, 0}, {"train", s.Train, 0}, {"min-train", s.MinTrain, 1},
-		{"users", s.Users, 0}} {
+		{"users", s.Users, 0}, {"pool", s.Pool, 0}} {
 		if f.v < f.least {
 			return fault.New(fault.OutOfRange, "--"+f.name, "", "is %d", f.v).WithLimit("at least %d", f.least)
 		}
@@ -44,32 +52,40 @@ func (s Split) check() error {
 }
 
 // Choose draws writers and splits their texts. The draw depends on the writers' ids and the seed,
-// not on their order or number. The result has the order of the data set. The list of what was left
-// out continues that of the set. Without a writer that has enough texts the error is of kind
-// Missing.
-func Choose(set Set, s Split) ([]User, []Dropped, error) {
+// not on their order or number. The list of what was left out continues that of the set. Without a
+// writer that has enough texts the error is of kind Missing.
+func Choose(set Set, s Split) (Chosen, error) {
 	if err := s.check(); err != nil {
-		return nil, nil, err
+		return Chosen{}, err
 	}
 	t := tally{list: slices.Clone(set.Dropped), index: map[string]int{}}
 	for i, d := range t.list {
 		t.index[d.Reason] = i
 	}
 	var users []User
+	own := map[string]tally{} // what is left out of a writer's texts, if it is drawn
 	for _, w := range set.Writers {
-		u, ok := s.split(w, &t)
-		if ok {
+		var of tally
+		if u, ok := s.split(w, &of); ok {
 			users = append(users, u)
+			own[u.ID] = of
 		} else {
 			t.add(fewTexts, "writer "+fault.Quote(w.ID), false, true)
 		}
 	}
-	if users = s.draw(users, &t); len(users) == 0 {
-		return nil, nil, fault.New(fault.Missing, "data set", "", "no writer has enough texts").
+	users, others := s.draw(users, &t)
+	for _, u := range slices.Concat(users, others) {
+		for _, d := range own[u.ID].list {
+			t.addN(d.Count, d.Reason, d.First, d.Kept, d.Writer)
+		}
+	}
+	users, others = s.apart(users, others, &t)
+	if len(users) == 0 {
+		return Chosen{}, fault.New(fault.Missing, "data set", "", "no writer has enough texts").
 			WithLimit("%d to train on, %d for validation, %d to test", s.MinTrain, s.Validation, s.Test).
 			WithRemedy("lower --min-train, --validation or --test")
 	}
-	return s.apart(users, &t)
+	return Chosen{users, others, t.list}, nil
 }
 
 // split divides the texts of one writer. ok is false if there are too few.
@@ -116,72 +132,78 @@ func earlier(items []history.Item, u User, t *tally) []history.Item {
 	return kept
 }
 
-// draw takes the writers whose hash with the seed is smallest.
-func (s Split) draw(users []User, t *tally) []User {
+// draw takes the writers whose hash with the seed is smallest, and as others those that follow.
+func (s Split) draw(users []User, t *tally) (drawn, others []User) {
 	if s.Users == 0 || len(users) <= s.Users {
-		return users
-	}
-	rank := func(id string) uint64 {
-		h := fnv.New64a()
-		h.Write([]byte(id))
-		h.Write(binary.LittleEndian.AppendUint64(nil, s.Seed))
-		x := h.Sum64() // FNV mixes its last bytes little, so finish as in MurmurHash3
-		x ^= x >> 33
-		x *= 0xff51afd7ed558ccd
-		x ^= x >> 33
-		x *= 0xc4ceb9fe1a85ec53
-		return x ^ x>>33
+		return users, nil
 	}
 	order := make([]int, len(users))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(rank(users[a].ID), rank(users[b].ID)), cmp.Compare(users[a].ID, users[b].ID))
+		x, y := users[a].ID, users[b].ID
+		return cmp.Or(cmp.Compare(rank(x, s.Seed), rank(y, s.Seed)), cmp.Compare(x, y))
 	})
-	t.addN(len(users)-s.Users, notChosen, "writer "+fault.Quote(users[order[s.Users]].ID), false, true)
-	order = order[:s.Users]
-	slices.Sort(order)
-	out := make([]User, 0, s.Users)
-	for _, i := range order {
-		out = append(out, users[i])
+	pool := min(len(users), s.Users+s.Pool)
+	if rest := order[pool:]; len(rest) > 0 {
+		t.addN(len(rest), notChosen, "writer "+fault.Quote(users[rest[0]].ID), false, true)
 	}
-	return out
+	inOrder := func(chosen []int) []User {
+		slices.Sort(chosen)
+		var out []User
+		for _, i := range chosen {
+			out = append(out, users[i])
+		}
+		return out
+	}
+	return inOrder(slices.Clone(order[:s.Users])), inOrder(slices.Clone(order[s.Users:pool]))
+}
+
+// rank orders writers at random: a hash of the id and the seed.
+func rank(id string, seed uint64) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	h.Write(binary.LittleEndian.AppendUint64(nil, seed))
+	x := h.Sum64() // FNV mixes its last bytes little, so finish as in MurmurHash3
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
 }
 
 // apart removes texts from training and validation that any writer has as a test text: methods that
-// train on several writers would see it. A writer that then has too few texts is left out, which
-// never adds a test text.
-func (s Split) apart(users []User, t *tally) ([]User, []Dropped, error) {
+// train on several writers would see it. A writer that then has too few texts is left out.
+func (s Split) apart(users, others []User, t *tally) (keptUsers, keptOthers []User) {
 	test := map[string]bool{}
 	for _, u := range users {
 		for _, it := range u.Test {
 			test[normal(it.Text)] = true
 		}
 	}
-	kept := users[:0]
-	for _, u := range users {
-		filter := func(items []history.Item) []history.Item {
-			out := items[:0:0]
-			for _, it := range items {
-				if test[normal(it.Text)] {
-					t.add(atTest, "writer "+fault.Quote(u.ID), false, false)
-					continue
+	keep := func(all []User) []User {
+		var kept []User
+		for _, u := range all {
+			filter := func(items []history.Item) []history.Item {
+				out := items[:0:0]
+				for _, it := range items {
+					if test[normal(it.Text)] {
+						t.add(atTest, "writer "+fault.Quote(u.ID), false, false)
+						continue
+					}
+					out = append(out, it)
 				}
-				out = append(out, it)
+				return out
 			}
-			return out
+			u.Train, u.Validation = filter(u.Train), filter(u.Validation)
+			if len(u.Train) < s.MinTrain || s.Validation > 0 && len(u.Validation) == 0 {
+				t.add(fewTexts, "writer "+fault.Quote(u.ID), false, true)
+				continue
+			}
+			kept = append(kept, u)
 		}
-		u.Train, u.Validation = filter(u.Train), filter(u.Validation)
-		if len(u.Train) < s.MinTrain || s.Validation > 0 && len(u.Validation) == 0 {
-			t.add(fewTexts, "writer "+fault.Quote(u.ID), false, true)
-			continue
-		}
-		kept = append(kept, u)
+		return kept
 	}
-	if len(kept) == 0 {
-		return nil, nil, fault.New(fault.Missing, "data set", "", "no writer has enough texts of its own").
-			WithRemedy("lower --min-train or --test")
-	}
-	return kept, t.list, nil
+	return keep(users), keep(others)
 }

@@ -26,8 +26,9 @@ func writers(n ...int) Set {
 }
 
 func TestSplitIsByTime(t *testing.T) {
-	users, dropped, err := Choose(writers(12, 5, 7), Split{Test: 2, Validation: 3, Train: 4, MinTrain: 2})
+	chosen, err := Choose(writers(12, 5, 7), Split{Test: 2, Validation: 3, Train: 4, MinTrain: 2})
 	require.NoError(t, err)
+	users, dropped := chosen.Users, chosen.Dropped
 	require.Len(t, users, 2)
 	require.Equal(t, map[string]int{moreThanUsed: 3, fewTexts: 1}, reasons(dropped))
 	u := users[0]
@@ -49,8 +50,9 @@ func TestDraw(t *testing.T) {
 	}
 	set := writers(sizes...)
 	ids := func(set Set, n int, seed uint64) map[string]bool {
-		users, dropped, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1, Users: n, Seed: seed})
+		chosen, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1, Users: n, Seed: seed})
 		require.NoError(t, err)
+		users, dropped := chosen.Users, chosen.Dropped
 		require.Equal(t, 40-n, reasons(dropped)[notChosen])
 		out := map[string]bool{}
 		for _, u := range users {
@@ -75,8 +77,9 @@ func TestDraw(t *testing.T) {
 func TestEqualTextsAreApart(t *testing.T) {
 	set := writers(6, 6)
 	set.Writers[1].Items[0].Text, set.Writers[1].Items[0].Time = "TEXT 5  of 0", day(2000, 1, 1)
-	users, dropped, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1})
+	chosen, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1})
 	require.NoError(t, err)
+	users, dropped := chosen.Users, chosen.Dropped
 	require.Equal(t, map[string]int{atTest: 1}, reasons(dropped))
 	test, other := map[string]bool{}, map[string]bool{}
 	for _, u := range users {
@@ -93,10 +96,10 @@ func TestEqualTextsAreApart(t *testing.T) {
 }
 
 func TestSplitRefusals(t *testing.T) {
-	_, _, err := Choose(writers(3), Split{Test: 2, Validation: 2, MinTrain: 1})
+	_, err := Choose(writers(3), Split{Test: 2, Validation: 2, MinTrain: 1})
 	require.ErrorIs(t, err, fault.Missing)
 	for _, s := range []Split{{}, {Test: 1}, {Test: 1, MinTrain: 1, Validation: -1}, {Test: 1, MinTrain: 1, Users: -2}} {
-		_, _, err := Choose(writers(9), s)
+		_, err := Choose(writers(9), s)
 		require.ErrorIs(t, err, fault.OutOfRange)
 	}
 }
