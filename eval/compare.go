@@ -237,8 +237,8 @@ func interval(n int, value func(draw []int) float64) *metric.Interval {
 	return &i
 }
 
-// match compares x with y at the temperature at which y has the mean probability of x. It returns nil
-// if y was not measured at such a temperature.
+// match compares x with y at the temperature at which y has the mean probability of x. It
+// returns nil if y was not measured at such a temperature.
 func match(x, y []text, points map[key]curve, byUser bool) *Matched {
 	want, tokens := 0., 0.
 	for i := range x {
@@ -269,7 +269,8 @@ func match(x, y []text, points map[key]curve, byUser bool) *Matched {
 		}
 		at[i].key = t.key
 		at[i].parts[Loss] = part{interpolate(temperatures, loss, temperature), t.parts[Loss].den}
-		at[i].parts[PreferenceLoss] = part{interpolate(temperatures, preferred, temperature), t.parts[PreferenceLoss].den}
+		at[i].parts[PreferenceLoss] = part{interpolate(temperatures, preferred, temperature),
+			t.parts[PreferenceLoss].den}
 	}
 	gx, gy := group(x, byUser), group(at, byUser)
 	compare := func(f Figure) (float64, *metric.Interval) {

@@ -120,7 +120,8 @@ func TestReport(t *testing.T) {
 	var page, text bytes.Buffer
 	require.NoError(t, report.EvaluationHTML(&page, e))
 	require.NoError(t, e.Markdown(&text))
-	for _, part := range []string{"ContextSFT", "Retrieval (BM25)", "At the same confidence", "What the history is worth", "<svg",
+	for _, part := range []string{"ContextSFT", "Retrieval (BM25)", "At the same confidence",
+		"What the history is worth", "<svg",
 		"&lt;b&gt;&amp; more", "better →"} {
 		require.Contains(t, page.String(), part)
 	}

@@ -91,7 +91,8 @@ func TestRefusedResults(t *testing.T) {
 
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for _, damaged := range []string{"x\n" + string(raw), strings.Replace(string(raw), `"kind":"cell"`, `"kind":"cell`, 1),
+	for _, damaged := range []string{"x\n" + string(raw), strings.Replace(string(raw), `"kind":"cell"`,
+		`"kind":"cell`, 1),
 		strings.SplitAfter(string(raw), "\n")[1], "{}\n"} {
 		require.NoError(t, os.WriteFile(path, []byte(damaged), 0o644))
 		_, err = OpenResults(path, testSettings())
@@ -106,7 +107,8 @@ func TestSharedPartsAreTrainedOnce(t *testing.T) {
 	f := newFake(t)
 	path := filepath.Join(t.TempDir(), "results.jsonl")
 	users := testUsers(5, 3)
-	entries, err := Entries([]string{"contextsft", "base", "oppu"}, []method.Regime{method.Pooled, method.PooledPersonal}, false)
+	entries, err := Entries([]string{"contextsft", "base", "oppu"}, []method.Regime{method.Pooled,
+		method.PooledPersonal}, false)
 	require.NoError(t, err)
 	require.Len(t, entries, 4) // base and oppu have the personal regime only
 	r := f.runner(path, users[:3], false, "base")

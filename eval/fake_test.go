@@ -52,7 +52,7 @@ func seedOf(parts ...any) uint64 {
 
 func (f *fake) steps() Steps {
 	return Steps{
-		Run: func(ctx context.Context, e Entry, u method.User, o method.Options, on func(method.Progress)) (method.Cell, error) {
+		Run: func(ctx context.Context, e Entry, u method.User, o method.Options, on progress) (method.Cell, error) {
 			if err := ctx.Err(); err != nil {
 				return method.Cell{}, err
 			}
@@ -68,12 +68,13 @@ func (f *fake) steps() Steps {
 			require.NotNil(f.t, o.Preference)
 			return f.cell(e, u, o), nil
 		},
-		Share: func(_ context.Context, e Entry, users []method.User, o method.Options, on func(method.Progress)) (string, error) {
+		Share: func(_ context.Context, e Entry, users []method.User, o method.Options, on progress) (string, error) {
 			f.shares++
 			require.NotEmpty(f.t, users)
 			return "shared/" + e.folder(), nil
 		},
-		Losses: func(_ context.Context, e Entry, u method.User, model, adapter string, o method.Options) ([]float64, error) {
+		Losses: func(_ context.Context, e Entry, u method.User, model, adapter string, o method.Options) ([]float64,
+			error) {
 			out := make([]float64, len(u.Test))
 			for i := range out {
 				out[i] = 5
@@ -84,15 +85,17 @@ func (f *fake) steps() Steps {
 			out[len(out)-1] = math.NaN()
 			return out, nil
 		},
-		Preferences: func(context.Context, method.User, method.Options, func(method.Progress)) (*method.Preference, error) {
+		Preferences: func(context.Context, method.User, method.Options, progress) (*method.Preference,
+			error) {
 			return &method.Preference{}, nil
 		},
 	}
 }
 
 func (f *fake) cell(e Entry, u method.User, o method.Options) method.Cell {
-	c := method.Cell{Method: e.Name, User: u.ID, Regime: e.Regime, Temperatures: temperatures, Temperature: .9, Steering: 1,
-		Cost: method.Cost{Seconds: 9, TrainSeconds: 6, Steps: 20, Trained: 1000, PeakBytes: 1 << 20}}
+	c := method.Cell{Method: e.Name, User: u.ID, Regime: e.Regime, Temperatures: temperatures, Temperature: .9,
+		Steering: 1,
+		Cost:     method.Cost{Seconds: 9, TrainSeconds: 6, Steps: 20, Trained: 1000, PeakBytes: 1 << 20}}
 	if e.Trains() {
 		c.Adapter = "adapter/" + u.ID
 	}
@@ -124,7 +127,8 @@ func (f *fake) cell(e Entry, u method.User, o method.Options) method.Cell {
 		}
 		c.Texts = append(c.Texts, s)
 		if i < 2 {
-			c.Drafts = append(c.Drafts, method.Draft{Index: i, Text: it.Text + " <b>& more</b>", Tokens: 5, Ended: i == 0})
+			c.Drafts = append(c.Drafts, method.Draft{Index: i, Text: it.Text + " <b>& more</b>", Tokens: 5,
+				Ended: i == 0})
 		}
 	}
 	return c
@@ -135,7 +139,8 @@ func testUsers(n, texts int) []method.User {
 	for i := range n {
 		u := method.User{ID: fmt.Sprintf("user %d", i)}
 		item := func(kind string, j int) history.Item {
-			return history.Item{ID: fmt.Sprintf("%s%d", kind, j), Text: fmt.Sprintf("The %s text %d of writer %d.", kind, j, i),
+			return history.Item{ID: fmt.Sprintf("%s%d", kind, j), Text: fmt.Sprintf("The %s text %d of writer %d.",
+				kind, j, i),
 				Context: []history.Field{{Name: "about", Value: fmt.Sprint("subject ", j)}}}
 		}
 		for j := range texts {

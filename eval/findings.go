@@ -98,7 +98,8 @@ func (c Comparison) sharpened(rows []Row, base string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("The lower loss on preference tokens of %s is sharpening: %s at a lower temperature has it, too.",
+	return fmt.Sprintf("The lower loss on preference tokens of %s is sharpening: %s at a lower temperature has it, "+
+		"too.",
 		strings.Join(names, ", "), base)
 }
 

@@ -28,15 +28,17 @@ var measures = [figures]report.Measure{
 	Author:         {Name: "author found", Digits: 2, Better: 1},
 }
 
-// Report describes the comparison for a page, a Markdown file or a terminal. The caller adds what it
-// knows about the run.
+// Report describes the comparison for a page, a Markdown file or a terminal. The caller adds
+// what it knows about the run.
 func (r *Runner) Report(c Comparison) report.Evaluation {
 	e := report.Evaluation{Findings: c.findings(), Scope: r.scope(c)}
 	own, controls := c.parts()
 	base := c.baseTitle()
 	e.Tables = append(e.Tables, c.table("Held-out loss",
-		"Loss on the writers’ own test texts in nats per token; lower is better. Preference tokens are those that the base "+
-			"model finds more likely with the history by more than δ; they are the same for every method. Fitted T: at the "+
+		"Loss on the writers’ own test texts in nats per token; lower is better. Preference tokens are those that "+
+			"the base "+
+			"model finds more likely with the history by more than δ; they are the same for every method. Fitted T: "+
+			"at the "+
 			"temperature that the user’s validation texts prefer."+differencesNote(base), own,
 		Loss, PreferenceLoss, FittedLoss, FittedPrefLoss, Probability, Accuracy))
 	if t, ok := c.matched(own); ok {
@@ -44,14 +46,17 @@ func (r *Runner) Report(c Comparison) report.Evaluation {
 	}
 	if c.any(own, RougeL) {
 		e.Tables = append(e.Tables, c.table("Drafts",
-			"Drafts compared with the writer’s own text for the same request. ROUGE, METEOR: 0 to 1; BLEU: of the corpus, 0 to "+
-				"100. The length ratio is the words of the drafts by those of the writer’s texts; the stop rate is the share of "+
+			"Drafts compared with the writer’s own text for the same request. ROUGE, METEOR: 0 to 1; BLEU: of the "+
+				"corpus, 0 to "+
+				"100. The length ratio is the words of the drafts by those of the writer’s texts; the stop rate is "+
+				"the share of "+
 				"drafts that the model ended itself. METEOR is without synonyms."+differencesNote(base), own,
 			Rouge1, Rouge2, RougeL, Bleu, Meteor, LengthRatio, StopRate))
 	}
 	if c.any(own, Author) {
 		e.Tables = append(e.Tables, c.table("Author identification",
-			fmt.Sprintf("The share of test texts to which the adapter of their author gives the lowest loss, among the adapters "+
+			fmt.Sprintf("The share of test texts to which the adapter of their author gives the lowest loss, among "+
+				"the adapters "+
 				"of %d users.", min(r.Identify, len(r.Users)))+differencesNote(base), having(own, Author), Author))
 	}
 	if c.any(own, HistoryGain) || len(controls) > 0 {
@@ -162,8 +167,10 @@ func (c Comparison) table(title, note string, rows []Row, which ...Figure) repor
 func (c Comparison) matched(rows []Row) (report.Comparison, bool) {
 	base := c.baseTitle()
 	t := report.Comparison{Title: "At the same confidence",
-		Note: fmt.Sprintf("%s at the temperature at which it gives the writer’s tokens the same mean probability as the method "+
-			"does, and the difference of the method to it. A gain on %s that vanishes here comes from sharpening alone. The "+
+		Note: fmt.Sprintf("%s at the temperature at which it gives the writer’s tokens the same mean probability as "+
+			"the method "+
+			"does, and the difference of the method to it. A gain on %s that vanishes here comes from sharpening "+
+			"alone. The "+
 			"intervals take the temperature as given.", base, base),
 		Columns: []report.Measure{{Name: "T of " + base, Digits: 3}, {Name: base + " there", Digits: 3},
 			{Name: "difference of loss", Digits: 3}, {Name: base + " there, preference tokens", Digits: 3},
@@ -200,11 +207,14 @@ func (c Comparison) matched(rows []Row) (report.Comparison, bool) {
 // history compares what the user's own history and another user's are worth.
 func (c Comparison) history(own, controls []Row) report.Comparison {
 	t := report.Comparison{Title: "What the history is worth",
-		Note: "The loss with the history in the prompt erased, minus the loss with it, in nats per token of the same model. With " +
-			"another writer’s history the gain must vanish. Steering is the strength s of z⁰ + s·(zʰ − z⁰) that validation " +
+		Note: "The loss with the history in the prompt erased, minus the loss with it, in nats per token of the " +
+			"same model. With " +
+			"another writer’s history the gain must vanish. Steering is the strength s of z⁰ + s·(zʰ − z⁰) that " +
+			"validation " +
 			"texts prefer; T is their temperature (both means over users).",
 		Columns: []report.Measure{{Name: "own history", Digits: 3}, {Name: "another writer’s", Digits: 3},
-			{Name: "loss with another writer’s", Digits: 3, Better: -1}, {Name: "steering", Digits: 2}, {Name: "T", Digits: 2}}}
+			{Name: "loss with another writer’s", Digits: 3, Better: -1}, {Name: "steering", Digits: 2}, {Name: "T",
+				Digits: 2}}}
 	for _, row := range own {
 		if row.NoHistory {
 			continue
@@ -224,7 +234,8 @@ func (c Comparison) history(own, controls []Row) report.Comparison {
 
 // cost puts the cost beside the quality.
 func (c Comparison) cost(rows []Row) report.Comparison {
-	t := report.Comparison{Title: "Cost", Note: "Per user: mean time of the complete cell and of its training, tokens trained on, and " +
+	t := report.Comparison{Title: "Cost", Note: "Per user: mean time of the complete cell and of its training, " +
+		"tokens trained on, and " +
 		"the largest use of GPU memory. Shared: training on other users, once.",
 		Columns: []report.Measure{measures[Loss], {Name: "time"}, {Name: "training"}, {Name: "steps"}, {Name: "tokens"},
 			{Name: "memory"}, {Name: "shared"}, {Name: "users"}, {Name: "texts"}}}
@@ -243,7 +254,8 @@ func (c Comparison) cost(rows []Row) report.Comparison {
 		k := row.Cost
 		t.Rows = append(t.Rows, report.Compared{Name: row.Title, Note: row.regime(), Kind: c.kind(row),
 			Cells: []report.Measured{{Value: row.Values[Loss]}, text(report.Duration(k.Seconds)),
-				none(k.TrainSeconds > 0, report.Duration(k.TrainSeconds)), none(k.Steps > 0, fmt.Sprintf("%.0f", k.Steps)),
+				none(k.TrainSeconds > 0, report.Duration(k.TrainSeconds)), none(k.Steps > 0, fmt.Sprintf("%.0f",
+					k.Steps)),
 				none(k.Trained > 0, fmt.Sprintf("%.0f", k.Trained)), none(k.PeakBytes > 0, report.Bytes(k.PeakBytes)),
 				none(k.Shared > 0, report.Duration(k.Shared)), text(fmt.Sprint(row.Users)), text(texts)}})
 	}
@@ -252,7 +264,8 @@ func (c Comparison) cost(rows []Row) report.Comparison {
 
 func (c Comparison) plot(rows []Row, f Figure) (report.Differences, bool) {
 	m := measures[f]
-	d := report.Differences{Title: strings.ToUpper(m.Name[:1]) + m.Name[1:], Note: "difference to " + c.baseTitle(), Measure: m}
+	d := report.Differences{Title: strings.ToUpper(m.Name[:1]) + m.Name[1:], Note: "difference to " + c.baseTitle(),
+		Measure: m}
 	if f == Loss || f == PreferenceLoss {
 		d.Note += ", nats per token"
 	}

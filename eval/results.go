@@ -134,7 +134,8 @@ func (r *Results) read() (settings *Settings, end int64, err error) {
 		err = json.Unmarshal(bytes.TrimSpace(raw), &l)
 		switch {
 		case err != nil || (n == 1) != (l.Kind == "settings") || l.Kind == "settings" && l.Settings == nil,
-			l.Kind == "cell" && (l.Cell == nil || l.ID == nil), l.Kind == "identify" && (l.Identify == nil || l.ID == nil),
+			l.Kind == "cell" && (l.Cell == nil || l.ID == nil), l.Kind == "identify" && (l.Identify == nil ||
+				l.ID == nil),
 			l.Kind == "shared" && l.ID == nil:
 			return nil, 0, fault.New(fault.Malformed, r.path, where, "is not a result").WithCause(err).
 				WithRemedy("give another folder with --out, or delete the file")

@@ -60,12 +60,16 @@ func Entries(methods []string, regimes []method.Regime, shuffled bool) ([]Entry,
 	return out, nil
 }
 
+// progress receives what a step is doing.
+type progress = func(method.Progress)
+
 // Steps are what a Runner calls of package method.
 type Steps struct {
-	Run         func(context.Context, Entry, method.User, method.Options, func(method.Progress)) (method.Cell, error)
-	Share       func(context.Context, Entry, []method.User, method.Options, func(method.Progress)) (string, error)
-	Losses      func(ctx context.Context, e Entry, u method.User, model, adapter string, o method.Options) ([]float64, error)
-	Preferences func(context.Context, method.User, method.Options, func(method.Progress)) (*method.Preference, error)
+	Run    func(context.Context, Entry, method.User, method.Options, progress) (method.Cell, error)
+	Share  func(context.Context, Entry, []method.User, method.Options, progress) (string, error)
+	Losses func(ctx context.Context, e Entry, u method.User, model, adapter string,
+		o method.Options) ([]float64, error)
+	Preferences func(context.Context, method.User, method.Options, progress) (*method.Preference, error)
 }
 
 // StepsOf runs the methods on an engine. Each cell has a folder of its own below engine.Dir.
@@ -78,16 +82,18 @@ func StepsOf(engine method.Engine) Steps {
 		return e
 	}
 	return Steps{
-		Run: func(ctx context.Context, e Entry, u method.User, o method.Options, on func(method.Progress)) (method.Cell, error) {
+		Run: func(ctx context.Context, e Entry, u method.User, o method.Options, on progress) (method.Cell, error) {
 			return e.Method.Run(ctx, in("cells", e.folder(), folder(u.ID)), u, o, on)
 		},
-		Share: func(ctx context.Context, e Entry, users []method.User, o method.Options, on func(method.Progress)) (string, error) {
+		Share: func(ctx context.Context, e Entry, users []method.User, o method.Options, on progress) (string, error) {
 			return e.Method.Share(ctx, in("shared", e.folder()), users, o, on)
 		},
-		Losses: func(ctx context.Context, e Entry, u method.User, model, adapter string, o method.Options) ([]float64, error) {
+		Losses: func(ctx context.Context, e Entry, u method.User, model, adapter string,
+			o method.Options) ([]float64, error) {
 			return e.Method.Losses(ctx, in("identify"), u, model, adapter, o)
 		},
-		Preferences: func(ctx context.Context, u method.User, o method.Options, on func(method.Progress)) (*method.Preference, error) {
+		Preferences: func(ctx context.Context, u method.User, o method.Options, on progress) (*method.Preference,
+			error) {
 			return method.Preferences(ctx, in("preference"), u, o, on)
 		},
 	}
@@ -132,8 +138,8 @@ type Runner struct {
 	Results *Results
 	Entries []Entry
 	Users   []method.User
-	// Others are users that are not evaluated. Methods with a task adapter train it on them; without
-	// any, on the other evaluated users.
+	// Others are users that are not evaluated. Methods with a task adapter train it on them;
+	// without any, on the other evaluated users.
 	Others []method.User
 	// Identify is the number of users among which a text's author is to be found; below 2 is off.
 	Identify int
@@ -167,8 +173,8 @@ type step struct {
 	kind  string // steps of one kind take about as long
 }
 
-// Todo returns the number of cells, and how many of them are finished. The error is of kind Mismatch
-// if a finished cell has other texts.
+// Todo returns the number of cells, and how many of them are finished. The error is of kind
+// Mismatch if a finished cell has other texts.
 func (r *Runner) Todo() (cells, finished int, err error) {
 	steps, err := r.steps()
 	if err != nil {
@@ -315,7 +321,8 @@ func (r *Runner) took(kind string, seconds float64) {
 	s.count++
 }
 
-// left estimates the seconds of the given steps from the mean of their kind so far, or of all kinds.
+// left estimates the seconds of the given steps from the mean of their kind so far, or of all
+// kinds.
 func (r *Runner) left(steps []step) float64 {
 	var all spent
 	for _, s := range r.spent {
@@ -414,7 +421,7 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 }
 
 // share sets what users share. It is trained once and recorded, unless it differs for each user.
-func (r *Runner) share(ctx context.Context, s step, o *method.Options, on func(method.Progress)) error {
+func (r *Runner) share(ctx context.Context, s step, o *method.Options, on progress) error {
 	users := r.sharing(s.entry, s.user)
 	if users == nil {
 		return nil
@@ -447,7 +454,7 @@ type preferences struct {
 }
 
 // preference marks the preference tokens of a user's texts, once for all its cells.
-func (r *Runner) preference(ctx context.Context, u method.User, on func(method.Progress)) (*method.Preference, error) {
+func (r *Runner) preference(ctx context.Context, u method.User, on progress) (*method.Preference, error) {
 	if r.marks.user == u.ID && r.marks.marks != nil {
 		return r.marks.marks, nil
 	}
@@ -540,7 +547,8 @@ func (r *Runner) identifyUser(ctx context.Context, s step, n int, left []step) (
 	seconds := r.Now().Sub(began).Seconds()
 	r.took("identify", seconds)
 	r.done++
-	return r.Results.append(line{Kind: "identify", ID: &s.id, Others: r.candidates(n), Seconds: seconds, Identify: &out})
+	return r.Results.append(line{Kind: "identify", ID: &s.id, Others: r.candidates(n), Seconds: seconds,
+		Identify: &out})
 }
 
 // compareEntries orders entries as the methods are in tables.

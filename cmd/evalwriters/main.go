@@ -41,7 +41,8 @@ var books = []book{
 	{"Isaac Newton", "Opticks", "github.com/andybalholm/brotli@v1.2.0", "testdata/Isaac.Newton-Opticks.txt",
 		"d4a9ac22462b35e7821a4f2706c211093da678620a8f9997989ee7cf8d507bbd", "My Design in this Book", ""},
 	{"Mark Twain", "The Adventures of Tom Sawyer", "github.com/dsnet/compress@v0.0.1", "testdata/twain.txt",
-		"b55ba30f33a37191ce2778b8b60c205abf50b07232e551b59000bb38c7b8f5a6", "The old lady pulled her spectacles", "So endeth this chronicle"},
+		"b55ba30f33a37191ce2778b8b60c205abf50b07232e551b59000bb38c7b8f5a6", "The old lady pulled her spectacles",
+		"So endeth this chronicle"},
 }
 
 func main() {
@@ -163,7 +164,8 @@ var (
 	complete = regexp.MustCompile(`[.!?]["')]*$`)
 )
 
-// pieces divides a paragraph at the ends of sentences, so that each has at most maxWords if possible.
+// pieces divides a paragraph at the ends of sentences, so that each has at most maxWords if
+// possible.
 func pieces(p string) []string {
 	var out []string
 	start, words := 0, 0
@@ -181,8 +183,8 @@ func pieces(p string) []string {
 	return append(out, strings.TrimSpace(p[start:]))
 }
 
-// items are paragraphs of running text, or parts of long ones, in the order of the book. The context
-// is the work and the sentence before.
+// items are paragraphs of running text, or parts of long ones, in the order of the book. The
+// context is the work and the sentence before.
 func (b book) items(text string) []line {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	var out []line

@@ -17,7 +17,8 @@ func TestItems(t *testing.T) {
 		"Too short.\n\n" +
 		sentence + sentence + sentence + "\n \n" +
 		"A table | of numbers | is left out as well here.\n\n" +
-		"The last text of the book has eight words.\n\nTHE END comes here, and nothing after it is.\n\nAfter the end there are more words here."
+		"The last text of the book has eight words.\n\nTHE END comes here, and nothing after it is.\n\nAfter the " +
+		"end there are more words here."
 	b := book{writer: "W", work: "B", start: "It starts", end: "THE END"}
 	var got, before []string
 	for _, it := range b.items(text) {

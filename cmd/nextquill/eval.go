@@ -47,8 +47,8 @@ type evalCmd struct {
 var defaultMethods = []string{"base", "latestk", "contextsft", "nextquill", method.Default}
 
 func (evalCmd) Help() string {
-	return `Runs each method on each writer: trains, measures the loss on the writer's newest texts, and writes drafts for
-their requests. Compares the methods with intervals.
+	return `Runs each method on each writer: trains, measures the loss on the writer's newest texts, and writes drafts
+for their requests. Compares the methods with intervals.
 
 Writes OUT/results.jsonl, OUT/table.md and OUT/report.html, a self-contained page for any browser. A run that was
 stopped continues where it was: give the same command again. More methods and writers can be added.
@@ -287,8 +287,9 @@ func (c evalCmd) show(ctx context.Context, j *job, r *eval.Runner, chosen evalda
 	}
 	fmt.Fprintln(j.stdout)
 	j.terminal().Evaluation(e)
+	file := func(name string) string { return filepath.Join(j.Out, name) }
 	fmt.Fprintf(j.stdout, "  %s in total.  Report: %s   Table: %s   Results: %s\n", report.Duration(e.Seconds),
-		filepath.Join(j.Out, eval.PageFile), filepath.Join(j.Out, eval.TableFile), filepath.Join(j.Out, eval.ResultsFile))
+		file(eval.PageFile), file(eval.TableFile), file(eval.ResultsFile))
 	return nil
 }
 
@@ -339,9 +340,10 @@ func (c evalCmd) facts(j *job, r *eval.Runner) []report.Facts {
 			{Name: "Seed", Value: fmt.Sprint(o.Training.Seed)}}},
 		{Title: "Drafts", Items: []report.Fact{
 			{Name: "Per writer", Value: fmt.Sprint(o.Drafts)},
-			{Name: "Temperature, top-k, top-p", Value: fmt.Sprintf("%g, %d, %g", o.Sampling.Temperature, o.Sampling.TopK,
-				o.Sampling.TopP)},
+			{Name: "Temperature, top-k, top-p", Value: fmt.Sprintf("%g, %d, %g", o.Sampling.Temperature,
+				o.Sampling.TopK, o.Sampling.TopP)},
 			{Name: "At most", Value: fmt.Sprintf("%d tokens", o.Sampling.MaxTokens)}}},
-		{Title: "Machine", Items: []report.Fact{{Name: "Engine", Value: j.Engine}, {Name: "Version", Value: api.Version}}},
+		{Title: "Machine", Items: []report.Fact{
+			{Name: "Engine", Value: j.Engine}, {Name: "Version", Value: api.Version}}},
 	}
 }

@@ -110,10 +110,10 @@ func (b Bootstrap) interval(items []Item) (Interval, error) {
 }
 
 // Statistic returns the percentile interval of any statistic of n independent units, such as a
-// corpus score or a difference of two. value computes it from a sample: indices from 0 to n−1, drawn
-// with replacement, or each once for the estimate itself. It must not keep the slice. A sample
-// without a finite value, such as a ratio with an empty denominator, is left out; without any, or
-// with n = 0, the interval is NaN.
+// corpus score or a difference of two. value computes it from a sample: indices from 0 to n−1,
+// drawn with replacement, or each once for the estimate itself. It must not keep the slice. A
+// sample without a finite value, such as a ratio with an empty denominator, is left out;
+// without any, or with n = 0, the interval is NaN.
 func (b Bootstrap) Statistic(n int, value func(draw []int) float64) Interval {
 	b = b.withDefaults()
 	nan := math.NaN()

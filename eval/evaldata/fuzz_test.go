@@ -19,7 +19,8 @@ func FuzzRead(f *testing.F) {
 		`{"reviewerID": "A", "asin": "1", "reviewText": "a<br>b", "overall": 5, "unixReviewTime": 1e9}`,
 		`{"user_id": "A", "data": {"text": "x"}, "profile": [{"text": "x"}, {"text": "y"}]}`,
 		`[{"id": 1, "input": "Generate a headline for the following article: x", "profile": [{"title": "a"}]}]`,
-		`[{"id": 1, "input": "Generate the content for a reddit post x", "output": "y", "profile": [{"content": "a", "summary": []}]}]`,
+		`[{"id": 1, "input": "Generate the content for a reddit post x", "output": "y", "profile": [{"content": ` +
+			`"a", "summary": []}]}]`,
 		"\x1f\x8b\x08\x00", "\ufeff[]", `[1]`, `{"user": {}}`, `{"user":"a","items":[{"item":"1","text":3}]}`,
 	} {
 		f.Add(s, "auto")
@@ -68,7 +69,8 @@ func check(t *testing.T, u User, limits Limits) {
 		}
 	}
 	for _, it := range append(earlier, u.Test...) {
-		if it.Text == "" || len(it.Text) > limits.Text || !utf8.ValidString(it.Text) || len(it.Context) > history.MaxFields {
+		if it.Text == "" || len(it.Text) > limits.Text || !utf8.ValidString(it.Text) ||
+			len(it.Context) > history.MaxFields {
 			t.Fatalf("text of %d bytes, %d fields", len(it.Text), len(it.Context))
 		}
 		if timed(it.Time) && timed(u.Test[0].Time) && it.Time.After(u.Test[len(u.Test)-1].Time) {

@@ -88,10 +88,12 @@ func TestFieldsAreChosenInOrder(t *testing.T) {
 // The field names are those of the public dumps of 2018 and 2023.
 func TestAmazon(t *testing.T) {
 	reviews := write(t, "Books.jsonl.gz", compressed(t,
-		`{"rating": 5.0, "title": "Great", "text": "Loved it.<br />Twice.", "images": [], "asin": "B1", "parent_asin": "P1", `+
+		`{"rating": 5.0, "title": "Great", "text": "Loved it.<br />Twice.", "images": [], "asin": "B1", `+
+			`"parent_asin": "P1", `+
 			`"user_id": "AE", "timestamp": 1588687728923, "helpful_vote": 0, "verified_purchase": true}
 {"overall": 2.0, "verified": true, "reviewTime": "05 5, 2020", "reviewerID": "A2", "asin": "P1", `+
-			`"style": {"Format:": "Paperback"}, "reviewerName": "x", "reviewText": "Dull.", "summary": "No", "unixReviewTime": 1588636800}
+			`"style": {"Format:": "Paperback"}, "reviewerName": "x", "reviewText": "Dull.", "summary": "No", `+
+			`"unixReviewTime": 1588636800}
 `))
 	meta := write(t, "meta.jsonl", `{"main_category": "Books", "title": "A Book", "parent_asin": "P1", `+
 		`"description": ["First.", "Second."], "details": {"a": 1}}`)
@@ -135,7 +137,8 @@ func TestLaMP(t *testing.T) {
 	require.NoError(t, os.WriteFile(questions, []byte(`[
 {"id": "10", "input": "Generate a headline for the following article: Rain fell.",
  "profile": [{"text": "Snow fell.", "title": "Snow", "id": "1"}, {"text": "It froze.", "title": "Ice", "id": "2"}]},
-{"id": "11", "input": "Generate a headline for the following article: Wind.", "profile": [{"text": "a", "title": "b", "id": "1"}]},
+{"id": "11", "input": "Generate a headline for the following article: Wind.", "profile": [{"text": "a",
+	"title": "b", "id": "1"}]},
 {"id": "12", "input": "Generate a headline for the following article: Sun.", "profile": []}]`), 0o644))
 	outputs := `{"task": "LaMP_4", "golds": [{"id": "10", "output": "Rain"}, {"id": 11, "output": " "}]}`
 	_, err := Read([]string{questions}, Options{})
@@ -154,9 +157,12 @@ func TestLaMP(t *testing.T) {
 
 func TestLongLaMP(t *testing.T) {
 	set, err := Read([]string{write(t, "reviews.jsonl",
-		`{"reviewerId": "R", "input": "Generate the review text written by a reviewer who has a given an overall rating of `+
-			`\"5.0\" for a product with description \"A \"big\" box.\". The summary of the review text is \"Good box\".", `+
-			`"output": "It holds things.", "profile": [{"overall": "4.0", "summary": "ok", "description": ["A", "cup."], `+
+		`{"reviewerId": "R", "input": "Generate the review text written by a reviewer who has a given an overall `+
+			`rating of `+
+			`\"5.0\" for a product with description \"A \"big\" box.\". The summary of the review text is \"Good `+
+			`box\".", `+
+			`"output": "It holds things.", "profile": [{"overall": "4.0", "summary": "ok", "description": ["A", `+
+			`"cup."], `+
 			`"reviewText": "It holds tea."}]}`)}, Options{})
 	require.NoError(t, err)
 	require.Equal(t, LongLaMP, set.Format)
@@ -187,14 +193,21 @@ func TestRefusals(t *testing.T) {
 		"no format":      {`{"text": "x"}`, fault.Unsupported, Options{}},
 		"unknown format": {`{"user": "a", "text": "x"}`, fault.Unsupported, Options{Format: "parquet"}},
 		"Python":         {"{'reviewerID': 'A', 'asin': 'B'}", fault.Unsupported, Options{}},
-		"class":          {`{"id": "1", "output": "4", "profile": [], "input": "What is the score of the following review on a scale"}`, fault.Unsupported, Options{}},
-		"unknown task":   {`{"id": "1", "input": "Sing", "output": "x", "profile": []}`, fault.Unsupported, Options{}},
-		"profile":        {`{"id": "1", "input": "Generate the content for a reddit post x", "output": "x", "profile": 3}`, fault.Malformed, Options{}},
-		"long record":    {`{"user": "a", "text": "` + strings.Repeat("x", 300) + `"}`, fault.TooLarge, Options{Limits: Limits{Record: 200}}},
-		"long entry":     {`[{"user": "a", "text": "` + strings.Repeat("x", 1<<20) + `"}]`, fault.TooLarge, Options{Limits: Limits{Record: 200}}},
-		"long file":      {strings.Repeat(`{"user": "a", "text": "x"}`+"\n", 9000), fault.TooLarge, Options{Limits: Limits{File: 100000}}},
-		"many texts":     {`{"user": "a", "items": [{"text": "x"}, {"text": "y"}, {"text": "z"}]}`, fault.TooLarge, Options{Limits: Limits{Texts: 2}}},
-		"many writers":   {"{\"user\": \"a\", \"text\": \"x\"}\n{\"user\": \"b\", \"text\": \"y\"}", fault.TooLarge, Options{Limits: Limits{Writers: 1}}},
+		"class": {`{"id": "1", "output": "4", "profile": [], "input": "What is the score of the following ` +
+			`review on a scale"}`, fault.Unsupported, Options{}},
+		"unknown task": {`{"id": "1", "input": "Sing", "output": "x", "profile": []}`, fault.Unsupported, Options{}},
+		"profile": {`{"id": "1", "input": "Generate the content for a reddit post x", "output": "x", ` +
+			`"profile": 3}`, fault.Malformed, Options{}},
+		"long record": {`{"user": "a", "text": "` + strings.Repeat("x", 300) + `"}`, fault.TooLarge,
+			Options{Limits: Limits{Record: 200}}},
+		"long entry": {`[{"user": "a", "text": "` + strings.Repeat("x", 1<<20) + `"}]`, fault.TooLarge,
+			Options{Limits: Limits{Record: 200}}},
+		"long file": {strings.Repeat(`{"user": "a", "text": "x"}`+"\n", 9000), fault.TooLarge,
+			Options{Limits: Limits{File: 100000}}},
+		"many texts": {`{"user": "a", "items": [{"text": "x"}, {"text": "y"}, {"text": "z"}]}`, fault.TooLarge,
+			Options{Limits: Limits{Texts: 2}}},
+		"many writers": {"{\"user\": \"a\", \"text\": \"x\"}\n{\"user\": \"b\", \"text\": \"y\"}", fault.TooLarge,
+			Options{Limits: Limits{Writers: 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read([]string{write(t, "a.jsonl", c.content)}, c.options)

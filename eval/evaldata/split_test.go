@@ -41,8 +41,8 @@ func TestSplitIsByTime(t *testing.T) {
 	}
 }
 
-// The draw depends on the seed and not on the order of the file, and a larger draw keeps the writers
-// of a smaller one.
+// The draw depends on the seed and not on the order of the file, and a larger draw keeps the
+// writers of a smaller one.
 func TestDraw(t *testing.T) {
 	sizes := make([]int, 40)
 	for i := range sizes {
@@ -98,7 +98,8 @@ func TestEqualTextsAreApart(t *testing.T) {
 func TestSplitRefusals(t *testing.T) {
 	_, err := Choose(writers(3), Split{Test: 2, Validation: 2, MinTrain: 1})
 	require.ErrorIs(t, err, fault.Missing)
-	for _, s := range []Split{{}, {Test: 1}, {Test: 1, MinTrain: 1, Validation: -1}, {Test: 1, MinTrain: 1, Users: -2}} {
+	for _, s := range []Split{{}, {Test: 1}, {Test: 1, MinTrain: 1, Validation: -1}, {Test: 1, MinTrain: 1,
+		Users: -2}} {
 		_, err := Choose(writers(9), s)
 		require.ErrorIs(t, err, fault.OutOfRange)
 	}
