@@ -38,6 +38,7 @@ var layers = []struct{ name, imports string }{
 	{"tokenizer", "blob fault internal/jsonx regex weights/gguf"},
 	{"chat", "blob fault jinja weights/gguf"},
 	{"history", "fault internal/jsonx"},
+	{"modelfolder", "blob fault tokenizer weights weights/gguf"},
 
 	// The objective.
 	{"causal", "fault"},
@@ -61,9 +62,9 @@ var layers = []struct{ name, imports string }{
 	// Methods.
 	{"dataset", "api blob causal chat fault history tokenizer weights"},
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
-	{"jobs", "api blob causal chat dataset engine fault generate history kernels model rpc tokenizer train weights"},
+	{"jobs", "api blob causal chat dataset engine fault generate gpu history kernels model rpc tokenizer train weights"},
 	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
-	{"method", "api blob causal fault history metric weights"},
+	{"method", "api blob causal fault history modelfolder weights"},
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
 }
 

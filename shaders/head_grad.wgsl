@@ -3,7 +3,8 @@
 // softmax(z^h) and q = softmax(z^h − z^0):
 //   dz^h = a · (p − e_y) + b · (q − e_y)     a = coef[r].x, the factor of CE(z^h, y)
 //   dz^0 = −b · (q − e_y)                    b = coef[r].y, the factor of CE(z^h − z^0, y)
-// Without DUAL: dz = a · (p − e_y). Without COUNTERFACTUAL: dz^0 = 0.
+// Without DUAL: dz = a · (p − e_y). Without COUNTERFACTUAL, b = 0 in dz^0. With ERASED and r =
+// softmax(z^0), the factor of CE(z^h, y) is (1 − β) · a, and β · a · (r − e_y) is added to dz^0.
 //
 // z is [rows, stride]: row r with history, row r+R without. state [R, 16] is complete, from
 // head_reduce.wgsl. targets is [R] u32, coef is [R, 2]. Padding columns up to a vec4 become 0, as
@@ -15,6 +16,7 @@ struct Shape {
     c0: u32,
     cols: u32,
     vecs: u32,      // row stride / 4
+    erased: f32,    // β, with ERASED
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
@@ -30,12 +32,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if (i >= dyn.responses * quarter) { return; }
     let r = i / quarter;
     let with_history = state[r * 4u];
-    let c = coef[r];
+    var c = coef[r];
     let scale = 1.0 / with_history.y;
     let label = targets[r] - shape.c0;
 //#if DUAL
     let difference = state[r * 4u + 1u];
     let scale_q = 1.0 / difference.y;
+//#if ERASED
+    let scale_r = 1.0 / with_history.w;
+    let factor_r = shape.erased * c.x;
+    c.x = (1.0 - shape.erased) * c.x;
+//#endif
 //#endif
     for (var vec = i - r * quarter; vec < used; vec += quarter) {
         let column = vec4<u32>(0u, 1u, 2u, 3u) + 4u * vec;
@@ -46,12 +53,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         var dz = c.x * (exp(min(a - with_history.x, vec4<f32>(0.0))) * scale - e);
 //#if DUAL
         let other = (r + dyn.responses) * shape.vecs + vec;
+//#if ERASED
+        let b = z[other];
+        let q = c.y * (exp(min(a - b - difference.x, vec4<f32>(0.0))) * scale_q - e);
+        dz += q;
+        var db = factor_r * (exp(min(b - with_history.z, vec4<f32>(0.0))) * scale_r - e);
+//#if COUNTERFACTUAL
+        db -= q;
+//#endif
+        z[other] = select(vec4<f32>(0.0), db, inside);
+//#else
         let q = c.y * (exp(min(a - z[other] - difference.x, vec4<f32>(0.0))) * scale_q - e);
         dz += q;
 //#if COUNTERFACTUAL
         z[other] = select(vec4<f32>(0.0), -q, inside);
 //#else
         z[other] = vec4<f32>(0.0);
+//#endif
 //#endif
 //#endif
         z[at] = select(vec4<f32>(0.0), dz, inside);

@@ -1,4 +1,4 @@
-// The factors of each token's cross-entropies in the loss L = (1/Z_n) Σ w_n CE(z^h, y) + α (1/Z_p)
+// The factors of each token's cross-entropies in the loss L = (1/Z_n) Σ w_n CE_n + α (1/Z_p)
 // Σ w_p CE(z^h − z^0, y): coef[r] = (w_n / Z_n, α · w_p / Z_p).
 //
 // Z_n and Z_p are dyn.norm_ntp and dyn.norm_align. Where those are 0, they are the sums of w_n and

@@ -1,11 +1,14 @@
 // Sums over the response tokens of a micro-batch, written to row dyn.slot of sums [slots, 16], or
 // added to it when dyn.accumulate is 1. core/kernels/loss.go describes the sums and tokens [R, 12].
 //
+// With ERASED the loss of L_n is (1 − β) · CE(z^h, y) + β · CE(z^0, y).
+//
 // There is one workgroup: invocation t adds rows t, t+64, …; then one invocation for each group of
 // four sums adds the 64 parts in order. The order is fixed, so sums repeat bit for bit.
 //#include common
 struct Shape {
     delta: f32,
+    erased: f32,    // β, with ERASED
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> tokens: array<vec4<f32>>;
@@ -23,7 +26,11 @@ fn main(@builtin(local_invocation_index) t: u32) {
         let causal = tokens[r * 3u];
         let losses = tokens[r * 3u + 1u];
         let weights = tokens[r * 3u + 2u];
-        a += vec4<f32>(weights.x * losses.x, weights.y * losses.y, weights.x, weights.y);
+        var ntp = losses.x;
+//#if ERASED
+        ntp = (1.0 - shape.erased) * ntp - shape.erased * causal.y;
+//#endif
+        a += vec4<f32>(weights.x * ntp, weights.y * losses.y, weights.x, weights.y);
         b += vec4<f32>(1.0, select(0.0, 1.0, causal.z > shape.delta), causal.z, causal.w);
         c += vec4<f32>(losses.x, -causal.y, losses.y, 0.0);
     }

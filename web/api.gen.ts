@@ -13,12 +13,20 @@ export type Base = "auto" | "f32" | "f16" | "q8" | "q4";
 export type Decay = "cosine" | "linear" | "constant";
 
 /** The training objectives, the default first. */
-export type Preset = "nextquill" | "contextsft" | "dce" | "mce" | "mce-dce" | "nextquill-code" | "sft";
+export type Preset =
+  | "nextquill"
+  | "contextsft"
+  | "dce"
+  | "mce"
+  | "mce-dce"
+  | "nextquill-code"
+  | "quill"
+  | "sft";
 
-export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "sft"];
+export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "quill", "sft"];
 
 /** How the items of a prompt are retrieved. */
-export type RetrievalKind = "latest" | "bm25";
+export type RetrievalKind = "latest" | "bm25" | "listed";
 
 /** How prompts are laid out. */
 export type Template = "plain" | "chat";
@@ -97,6 +105,13 @@ export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
   "nextquill-code": [
     {
       "preset": "nextquill-code",
+      "out": "adapter",
+      "from": true
+    }
+  ],
+  "quill": [
+    {
+      "preset": "quill",
       "out": "adapter",
       "from": true
     }
@@ -330,7 +345,7 @@ export interface StageEvent {
   /** one of the Stage constants */
   stage: string;
   done: number;
-  /** 0 if unknown */
+  /** 0 if unknown; texts are counted by windows, see TextCounts */
   total: number;
 }
 
@@ -339,6 +354,68 @@ export const decodeStageEvent: Decoder<StageEvent> = /* @__PURE__ */ record<Stag
   stage: string,
   done: integer,
   total: integer,
+});
+
+/** SkippedItem names a text that is left out. */
+export interface SkippedItem {
+  id: string;
+  reason: string;
+}
+
+export const decodeSkippedItem: Decoder<SkippedItem> = /* @__PURE__ */ record<SkippedItem>({
+  id: string,
+  reason: string,
+});
+
+/**
+ * TextCounts counts texts and the windows that they are split into. A text is one window if it fits
+ * into the model's context length with its prompt. A longer text is predicted in several windows,
+ * each from its prompt and the part of the text before it, so that no text is cut.
+ */
+export interface TextCounts {
+  /** in use */
+  texts: number;
+  /** sequences, at least one for each text */
+  windows: number;
+  /** texts of more than one window */
+  long: number;
+  /** of the texts, with their end tokens; each is predicted once */
+  tokens: number;
+  /**
+   * This is the number of held-out texts that are left out because a training text is equal, up
+   * to white space.
+   */
+  copies: number;
+  /**
+   * This is the number of texts that are left out because their own context fields do not fit
+   * the prompt. SkippedItems names the first of them.
+   */
+  skipped: number;
+  skippedItems: SkippedItem[];
+}
+
+export const decodeTextCounts: Decoder<TextCounts> = /* @__PURE__ */ record<TextCounts>({
+  texts: integer,
+  windows: integer,
+  long: integer,
+  tokens: integer,
+  copies: integer,
+  skipped: integer,
+  skippedItems: /* @__PURE__ */ optional(/* @__PURE__ */ list(decodeSkippedItem), []),
+});
+
+/** TextsEvent says which of the writer's texts a method uses, before it loads the model. */
+export interface TextsEvent {
+  event: "texts";
+  /** all 0 if the method does not train */
+  train: TextCounts;
+  heldout: TextCounts;
+}
+
+export const decodeTextsEvent: Decoder<TextsEvent> = /* @__PURE__ */ record<TextsEvent>({
+  event: /* @__PURE__ */ literal("texts"),
+  train: decodeTextCounts,
+  heldout: decodeTextCounts,
 });
 
 /** MemoryEvent estimates the device memory of a method, before it loads anything. */
@@ -501,6 +578,7 @@ export const decodeTokenEvent: Decoder<TokenEvent> = /* @__PURE__ */ record<Toke
 /** The decoders of the events, by name. */
 export const decodeEvent = {
   stage: decodeStageEvent,
+  texts: decodeTextsEvent,
   memory: decodeMemoryEvent,
   adapter: decodeAdapterEvent,
   step: decodeStepEvent,
@@ -548,7 +626,8 @@ export interface Source {
   history: string;
   /**
    * This is a blob with the items to test on, all of them later than the items in History. If
-   * it is empty, the newest items of History are held out, as many as HeldoutFraction says.
+   * it is empty, the newest items of History are held out, as many as HeldoutFraction says. In
+   * both cases, held-out items with the text of a training item are left out.
    */
   heldout?: string | undefined;
   /** This is the share of the newest items to test on if Heldout is empty; 0 means 0.2. */
@@ -566,8 +645,17 @@ export interface Retrieval {
   /** This is the number of items in the prompt; 0 means 3. */
   k?: number | undefined;
   /**
-   * MaxPrompt and MaxResponse limit the tokens of a sample. 0 derives them from the model's
-   * context length: a quarter of it for the response, the rest for the prompt.
+   * This is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best first.
+   * The query is the item that the prompt is for; "query" is that of "write" and of texts outside
+   * the history.
+   */
+  lists?: string | undefined;
+  /**
+   * This limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
+   * window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
+   * tokens is shorter, down to half a window, and a text that does not fit after it continues in
+   * further windows. 0 derives both from the model's context length: a quarter of it for
+   * MaxResponse, the rest for MaxPrompt.
    */
   max_prompt?: number | undefined;
   max_response?: number | undefined;
@@ -583,6 +671,11 @@ export interface ObjectiveOptions {
   epsilon: number;
   /** α, factor of L_p */
   alpha: number;
+  /**
+   * This is β, the share of the branch without history in L_n: the cross-entropy of a token is
+   * (1 − β)·CE(z^h, y) + β·CE(z^0, y). 0 trains the branch with history only, ½ both alike.
+   */
+  erased?: number | undefined;
   /** NTPWeighted and AlignWeighted weight L_n and L_p by ω; otherwise the weight is 1. */
   ntp_weighted: boolean;
   align_weighted: boolean;
@@ -621,7 +714,7 @@ export interface LoRA {
 export interface Training {
   /** 3 */
   epochs?: number | undefined;
-  /** samples of a step, 8 */
+  /** windows of a step, 8; see TextCounts */
   batch_size?: number | undefined;
   /** 1e-3 */
   lr?: number | undefined;
@@ -673,6 +766,12 @@ export interface PersonalizeParams {
   model: string;
   source: Source;
   /**
+   * These are blobs with the items of further writers to train on, at most MaxWriters, each with
+   * at least two items. The prompt for an item shows earlier items of the same writer only. The
+   * held-out items are those of Source.
+   */
+  writers?: string[] | undefined;
+  /**
    * This is one of the Template constants. Empty means the template of the adapter in From,
    * else the model's chat template if it has one, else TemplatePlain. The adapter records it, and
    * methods that use the adapter take it as their default.
@@ -721,15 +820,18 @@ export interface PersonalizeResult {
   seconds: number;
   /** of the last steps */
   loss: number;
-  /** nats per response token, the best seen */
+  /** nats per response token, the best seen; 0 without held-out texts */
   heldout: number;
   /** StoppedDone or StoppedEarly */
   stopped: string;
   peakBytes: number;
   /** step that the run continued from, else 0 */
   resumed: number;
-  /** items that do not fit the prompt */
+  /** items that do not fit the prompt, as in Train */
   skipped: number;
+  /** Train and Tested count the texts to train on and the held-out ones. */
+  train: TextCounts;
+  tested: TextCounts;
 }
 
 export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ */ record<PersonalizeResult>({
@@ -742,7 +844,19 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
   peakBytes: integer,
   resumed: integer,
   skipped: integer,
+  train: decodeTextCounts,
+  tested: decodeTextCounts,
 });
+
+/**
+ * Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with history
+ * and z^0 those without. Steer 1 is the model as it is.
+ */
+export interface Point {
+  steer: number;
+  /** above 0 */
+  temperature: number;
+}
 
 /** EvaluateParams are the parameters of "evaluate": the loss on the held-out items. */
 export interface EvaluateParams {
@@ -769,7 +883,22 @@ export interface EvaluateParams {
   retrieval: Retrieval;
   /** This uses the prompts without history. */
   no_history?: boolean | undefined;
+  /** These are mixtures of the logits to score in the same pass, at most MaxPoints. */
+  points?: Point[] | undefined;
 }
+
+/** PointScore has the scores of one item's response at a Point. */
+export interface PointScore {
+  /** This is the log-probability of each token in nats, rounded to 1e-6. */
+  logp: number[];
+  /** This is the number of tokens that are the most likely ones. */
+  correct: number;
+}
+
+export const decodePointScore: Decoder<PointScore> = /* @__PURE__ */ record<PointScore>({
+  logp: /* @__PURE__ */ list(number),
+  correct: integer,
+});
 
 /** ItemLoss is the negative log-likelihood of one item's response. */
 export interface ItemLoss {
@@ -778,12 +907,15 @@ export interface ItemLoss {
   /** sum over its tokens */
   nats: number;
   tokens: number;
+  /** These are the scores at EvaluateParams.Points, in their order. */
+  points: PointScore[];
 }
 
 export const decodeItemLoss: Decoder<ItemLoss> = /* @__PURE__ */ record<ItemLoss>({
   item: integer,
   nats: number,
   tokens: integer,
+  points: /* @__PURE__ */ optional(/* @__PURE__ */ list(decodePointScore), []),
 });
 
 /** EvaluateResult is the loss on the held-out items. */
@@ -792,12 +924,14 @@ export interface EvaluateResult {
   loss: number;
   /** response tokens */
   tokens: number;
+  texts: TextCounts;
   items: ItemLoss[];
 }
 
 export const decodeEvaluateResult: Decoder<EvaluateResult> = /* @__PURE__ */ record<EvaluateResult>({
   loss: number,
   tokens: integer,
+  texts: decodeTextCounts,
   items: /* @__PURE__ */ list(decodeItemLoss),
 });
 

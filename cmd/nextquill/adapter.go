@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"nextquill/cmd/nextquill/internal/ui"
-	"nextquill/core/blob"
 	"nextquill/core/weights"
 	"nextquill/report"
 )
@@ -211,12 +210,4 @@ func lastBlock(modules []moduleInfo) int {
 		}
 	}
 	return last
-}
-
-// readSideFile reads a text file of a model's folder, or returns nil if there is none.
-func (j *job) readSideFile(ctx context.Context, name string) ([]byte, error) {
-	if _, err := j.table.Size(ctx, name); err != nil {
-		return nil, nil
-	}
-	return blob.ReadAll(ctx, j.table, name, maxInput)
 }

@@ -8,11 +8,9 @@ import (
 
 	"nextquill/cmd/nextquill/internal/atomicdir"
 	"nextquill/cmd/nextquill/internal/ui"
-	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/tokenizer"
+	"nextquill/core/modelfolder"
 	"nextquill/core/weights"
-	"nextquill/core/weights/gguf"
 	"nextquill/models/store"
 )
 
@@ -33,13 +31,6 @@ depend on the size of the model, and no GPU is needed.
   nextquill adapter merge --model ~/models/SmolLM2-135M-Instruct --adapter out/adapter --dtype f16 --out mine
   nextquill write "ambition" --model mine --adapter none`
 }
-
-const tokenizerConfig = "tokenizer_config.json"
-
-// sideFileNames are the files of a model folder that are copied with its weights.
-var sideFileNames = []string{tokenizer.FileName, tokenizerConfig, "special_tokens_map.json", "added_tokens.json",
-	"generation_config.json",
-	"chat_template.jinja", "vocab.json", "merges.txt"}
 
 func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.Adapter == "" {
@@ -70,7 +61,7 @@ func (c adapterMergeCmd) Run(ctx context.Context, a *app) (err error) {
 	if c.DType != "keep" {
 		dtype = weights.DType(strings.ToUpper(c.DType))
 	}
-	texts, err := j.sideFiles(ctx, base, dtype)
+	texts, err := modelfolder.SideFiles(ctx, j.table, modelDir, base, dtype)
 	if err != nil {
 		return err
 	}
@@ -114,54 +105,4 @@ func (c adapterMergeCmd) fill(ctx context.Context, dir *atomicdir.Dir, base weig
 		err = dir.Write(name, func(w io.Writer) error { _, err := w.Write(data); return err })
 	}
 	return written, err
-}
-
-// sideFiles returns the other files of a model folder.
-func (j *job) sideFiles(ctx context.Context, base weights.Source, dtype weights.DType) (map[string][]byte, error) {
-	texts := map[string][]byte{}
-	for _, name := range sideFileNames {
-		data, err := j.readSideFile(ctx, blob.Join(modelDir, name))
-		if err != nil {
-			return nil, err
-		}
-		if data != nil {
-			texts[name] = data
-		}
-	}
-	data, err := j.readSideFile(ctx, blob.Join(modelDir, weights.ConfigName))
-	if err != nil {
-		return nil, err
-	}
-	if data != nil {
-		texts[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(modelDir, weights.ConfigName), data, dtype)
-		if texts[tokenizer.FileName] == nil && err == nil {
-			err = fault.New(fault.Unsupported, modelDir, tokenizer.FileName,
-				"is missing, but a model folder requires it").
-				WithRemedy("download the model's tokenizer.json")
-		}
-		return texts, err
-	}
-	return texts, j.sideFilesOfGGUF(ctx, base, dtype, texts)
-}
-
-// sideFilesOfGGUF converts the metadata of a GGUF file to the files of a model folder. Files next
-// to the GGUF file take precedence.
-func (j *job) sideFilesOfGGUF(ctx context.Context, base weights.Source, dtype weights.DType,
-	texts map[string][]byte) (err error) {
-	if dtype == "" {
-		dtype = weights.F16
-	}
-	if texts[weights.ConfigName], err = weights.ConfigJSON(base.Config, dtype); err != nil ||
-		texts[tokenizer.FileName] != nil {
-		return err
-	}
-	f, err := gguf.Open(ctx, j.table, base.Where)
-	if err != nil {
-		return err
-	}
-	if texts[tokenizer.FileName], err = tokenizer.JSONOfGGUF(f); err != nil || texts[tokenizerConfig] != nil {
-		return err
-	}
-	texts[tokenizerConfig], err = tokenizer.ConfigJSONOfGGUF(f)
-	return err
 }

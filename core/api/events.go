@@ -3,6 +3,7 @@ package api
 // The events that methods emit, by the value of their field "event".
 const (
 	EventStage      = "stage"       // StageEvent
+	EventTexts      = "texts"       // TextsEvent
 	EventMemory     = "memory"      // MemoryEvent
 	EventAdapter    = "adapter"     // AdapterEvent
 	EventStep       = "step"        // StepEvent
@@ -17,7 +18,7 @@ type StageEvent struct {
 	Event string `json:"event"` // EventStage
 	Stage string `json:"stage"` // one of the Stage constants
 	Done  int    `json:"done"`
-	Total int    `json:"total"` // 0 if unknown
+	Total int    `json:"total"` // 0 if unknown; texts are counted by windows, see TextCounts
 }
 
 // The stages of a method.
@@ -28,6 +29,7 @@ const (
 	StageTrain    = "train"    // the steps follow, each with a StepEvent
 	StageEvaluate = "evaluate" // held-out items are scored
 	StageExplain  = "explain"  // the text is scored
+	StageEmbed    = "embed"    // texts are encoded
 	StageSteps    = "steps"    // bench: optimizer steps are timed
 	StageBases    = "bases"    // bench: base formats are timed
 	StageKernels  = "kernels"  // bench: kernels are timed

@@ -8,6 +8,7 @@ const (
 	MethodEvaluate    = "evaluate"     // EvaluateParams, EvaluateResult
 	MethodWrite       = "write"        // WriteParams, WriteResult
 	MethodExplain     = "explain"      // ExplainParams, ExplainResult
+	MethodEmbed       = "embed"        // EmbedParams, EmbedResult
 	MethodEstimate    = "estimate"     // EstimateParams, EstimateResult
 	MethodStep        = "step"         // StepParams, StepResult
 	MethodInfo        = "info"         // no parameters, InfoResult

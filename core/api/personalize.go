@@ -16,7 +16,7 @@ const DefaultTokenBudget = 4096
 // Training sets the optimizer and its schedule. A field that is 0 takes the default in its comment.
 type Training struct {
 	Epochs      float64 `json:"epochs,omitempty"`       // 3
-	BatchSize   int     `json:"batch_size,omitempty"`   // samples of a step, 8
+	BatchSize   int     `json:"batch_size,omitempty"`   // windows of a step, 8; see TextCounts
 	LR          float64 `json:"lr,omitempty"`           // 1e-3
 	Warmup      float64 `json:"warmup,omitempty"`       // share of the steps, 0.1
 	Decay       string  `json:"decay,omitempty"`        // one of the Decay constants, DecayCosine
@@ -44,6 +44,9 @@ const (
 	DecayConstant = "constant"
 )
 
+// MaxWriters bounds PersonalizeParams.Writers.
+const MaxWriters = 10_000
+
 // PersonalizeParams are the parameters of "personalize": train on the items of Source, and write
 // the adapter to Out+"/adapter_config.json" and Out+"/adapter_model.safetensors". Checkpoints are
 // kept under Out+"/checkpoint" until the end.
@@ -51,6 +54,10 @@ type PersonalizeParams struct {
 	Loading
 	Model  string `json:"model"` // folder of the model
 	Source Source `json:"source"`
+	// Writers are blobs with the items of further writers to train on, at most MaxWriters, each with
+	// at least two items. The prompt for an item shows earlier items of the same writer only. The
+	// held-out items are those of Source.
+	Writers []string `json:"writers,omitempty"`
 	// Template is one of the Template constants. Empty means the template of the adapter in From,
 	// else the model's chat template if it has one, else TemplatePlain. The adapter records it, and
 	// methods that use the adapter take it as their default.
@@ -87,11 +94,14 @@ type PersonalizeResult struct {
 	Tokens    int64   `json:"tokens"` // packed tokens
 	Seconds   float64 `json:"seconds"`
 	Loss      float64 `json:"loss"`    // of the last steps
-	Heldout   float64 `json:"heldout"` // nats per response token, the best seen
+	Heldout   float64 `json:"heldout"` // nats per response token, the best seen; 0 without held-out texts
 	Stopped   string  `json:"stopped"` // StoppedDone or StoppedEarly
 	PeakBytes int64   `json:"peak_bytes"`
 	Resumed   int     `json:"resumed"` // step that the run continued from, else 0
-	Skipped   int     `json:"skipped"` // items that do not fit the prompt
+	Skipped   int     `json:"skipped"` // items that do not fit the prompt, as in Train
+	// Train and Tested count the texts to train on and the held-out ones.
+	Train  TextCounts `json:"train"`
+	Tested TextCounts `json:"tested"`
 }
 
 // The reasons why training ended.

@@ -24,7 +24,8 @@ type Source struct {
 	// History is the blob with the items to train on and to retrieve from.
 	History string `json:"history"`
 	// Heldout is a blob with the items to test on, all of them later than the items in History. If
-	// it is empty, the newest items of History are held out, as many as HeldoutFraction says.
+	// it is empty, the newest items of History are held out, as many as HeldoutFraction says. In
+	// both cases, held-out items with the text of a training item are left out.
 	Heldout string `json:"heldout,omitempty"`
 	// HeldoutFraction is the share of the newest items to test on if Heldout is empty; 0 means 0.2.
 	HeldoutFraction float64 `json:"heldout_fraction,omitempty"`
@@ -40,8 +41,15 @@ type Retrieval struct {
 	Kind string `json:"kind,omitempty"`
 	// K is the number of items in the prompt; 0 means 3.
 	K int `json:"k,omitempty"`
-	// MaxPrompt and MaxResponse limit the tokens of a sample. 0 derives them from the model's
-	// context length: a quarter of it for the response, the rest for the prompt.
+	// Lists is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best first.
+	// The query is the item that the prompt is for; "query" is that of "write" and of texts outside
+	// the history.
+	Lists string `json:"lists,omitempty"`
+	// MaxPrompt limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
+	// window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
+	// tokens is shorter, down to half a window, and a text that does not fit after it continues in
+	// further windows. 0 derives both from the model's context length: a quarter of it for
+	// MaxResponse, the rest for MaxPrompt.
 	MaxPrompt   int `json:"max_prompt,omitempty"`
 	MaxResponse int `json:"max_response,omitempty"`
 }
@@ -50,6 +58,7 @@ type Retrieval struct {
 const (
 	RetrievalLatest = "latest" // the newest items
 	RetrievalBM25   = "bm25"   // the items that BM25 ranks highest for the context
+	RetrievalListed = "listed" // the items that Retrieval.Lists names
 )
 
 // The templates that lay out prompts.

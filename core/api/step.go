@@ -23,7 +23,9 @@ type StepResult struct {
 	Tokens    []StepToken `json:"tokens"`
 }
 
-// StepToken is one response token. Sample and T count from 0. The log-probabilities and CEMCE are
+// StepToken is one response token. Sample and T count from 0, in the batch as it was given: a sample
+// that is longer than the model's context length is computed in several windows, see TextCounts, and
+// the options' normalization by samples counts each window. The log-probabilities and CEMCE are
 // those of the trained model, DCE is that of θ_D.
 type StepToken struct {
 	Sample      int     `json:"sample"`

@@ -8,9 +8,12 @@
 //	DCE_t = softmax(z^h_t)[y_t] − softmax(z^0_t)[y_t]   under θ_D: the data-side causal effect
 //	MCE_t = z^h_t − z^0_t                               the model-side causal effect, in logits
 //	ω_t   = λ if DCE_t > δ else ε                       no gradient
-//	L_n   = (1/Z_n) Σ ω_t · CE(z^h_t, y_t)              next-token prediction
+//	L_n   = (1/Z_n) Σ ω_t · CE_t                        next-token prediction
+//	CE_t  = (1 − β) · CE(z^h_t, y_t) + β · CE(z^0_t, y_t)
 //	L_p   = (1/Z_p) Σ ω_t · CE(MCE_t, y_t)              alignment of MCE with DCE
 //	L     = L_n + α · L_p
+//
+// The paper has β = 0. With β above 0 the model also trains on the prompt without history.
 //
 // The kernels compute the loss on the device. This package holds the options, the presets, the
 // token weights, and the packing of both branches into one token stream. Package reference computes

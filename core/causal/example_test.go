@@ -44,7 +44,7 @@ func ExamplePreset() {
 
 func ExamplePresets() {
 	fmt.Println(strings.Join(causal.Presets(), " "))
-	// Output: contextsft dce mce mce-dce nextquill nextquill-code sft
+	// Output: contextsft dce mce mce-dce nextquill nextquill-code quill sft
 }
 
 // Both branches share the tokens before the history, so a pack is shorter than two prompts.

@@ -45,6 +45,9 @@ type Options struct {
 	Lambda  float64 `json:"lambda"`  // λ, weight of tokens with DCE above δ
 	Epsilon float64 `json:"epsilon"` // ε, weight of the other tokens
 	Alpha   float64 `json:"alpha"`   // α, factor of L_p
+	// Erased is β, the share of the branch without history in L_n: the cross-entropy of a token is
+	// (1 − β)·CE(z^h, y) + β·CE(z^0, y). 0 trains the branch with history only, ½ both alike.
+	Erased float64 `json:"erased,omitempty"`
 	// NTPWeighted and AlignWeighted weight L_n and L_p by ω; otherwise the weight is 1.
 	NTPWeighted    bool `json:"ntp_weighted"`
 	AlignWeighted  bool `json:"align_weighted"`
@@ -67,7 +70,7 @@ type Options struct {
 
 // Dual reports whether the branch without history is needed.
 func (o Options) Dual() bool {
-	return !o.NoHistory && (o.Alpha != 0 || o.NTPWeighted)
+	return !o.NoHistory && (o.Alpha != 0 || o.NTPWeighted || o.Erased != 0)
 }
 
 // Frozen reports whether θ_D is a frozen adapter; then ω is a constant of the data.
@@ -96,6 +99,7 @@ func (o Options) Check(where string) error {
 		{"lambda", o.Lambda, 0, 1e6},
 		{"epsilon", o.Epsilon, 0, 1e6},
 		{"alpha", o.Alpha, 0, 1e6},
+		{"erased", o.Erased, 0, 1},
 		{"quantile_share", o.QuantileShare, 0, 1},
 		{"plausibility", o.Plausibility, 0, 1},
 	} {

@@ -36,6 +36,10 @@ var presets = map[string]Options{
 		Alpha: .1, NTPWeighted: true, NormalizeNTP: ByWeights, NormalizeAlign: ByTokens,
 		Expert: Self, CounterfactualGrad: true,
 	},
+	// Not in the paper: both branches train by likelihood.
+	"quill": {
+		Erased: .5, NormalizeNTP: ByTokens, NormalizeAlign: ByTokens, Expert: Self,
+	},
 }
 
 // Presets lists the names of the presets in alphabetical order.

@@ -6,7 +6,6 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/blob"
-	"nextquill/core/causal"
 	"nextquill/core/fault"
 	"nextquill/core/history"
 	"nextquill/core/tokenizer"
@@ -19,13 +18,18 @@ type Dataset struct {
 	Train     int            // Items[:Train] are trained on
 	Template  history.Template
 	Tokenizer *tokenizer.Tokenizer
-	// MaxPrompt and MaxResponse limit the tokens of a sample.
+	// MaxPrompt is the largest prompt, in tokens, and MaxResponse what remains after it. Together
+	// they are the window: the length of the longest sequence.
 	MaxPrompt, MaxResponse int
+	// Copies is the number of held-out items that were left out because a training item has the
+	// same text.
+	Copies int
 
 	layout    layout
 	retriever history.Retriever
-	k         int // items in a prompt
-	fixed     int // tokens of the prompt without any text, 0 before fixedTokens
+	k         int                    // items in a prompt
+	fixed     int                    // tokens of the prompt without any text, 0 before fixedTokens
+	equal     map[history.Digest]int // number of Items with a text
 }
 
 // Model is what a data set has to know of a model.
@@ -57,20 +61,14 @@ func Open(ctx context.Context, store blob.Store, m Model, src api.Source, templa
 	if d.k < 0 || d.k > 1000 {
 		return nil, fault.New(fault.OutOfRange, "retrieval", "k", "%d", r.K).WithLimit("0 to 1000")
 	}
-	switch r.Kind {
-	case "", api.RetrievalLatest:
-		d.retriever = history.LatestK{}
-	case api.RetrievalBM25:
-		d.retriever = &history.BM25{}
-	default:
-		return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).
-			WithRemedy("use latest or bm25")
+	var err error
+	if d.retriever, err = openRetriever(ctx, store, r); err != nil {
+		return nil, err
 	}
 	if d.Tokenizer.VocabSize() > m.Config.VocabSize {
 		return nil, fault.New(fault.Mismatch, m.Dir, "vocabulary", "has %d tokens, the model %d",
 			d.Tokenizer.VocabSize(), m.Config.VocabSize).WithRemedy("use the tokenizer that belongs to the model")
 	}
-	var err error
 	if d.Template, d.layout, err = openLayout(ctx, store, m, template); err != nil {
 		return nil, err
 	}
@@ -80,7 +78,35 @@ func Open(ctx context.Context, store blob.Store, m Model, src api.Source, templa
 	if src.History == "" {
 		return d, nil
 	}
-	return d, d.load(ctx, store, src)
+	if err := d.load(ctx, store, src); err != nil {
+		return nil, err
+	}
+	if l, ok := d.retriever.(history.Listed); ok {
+		return d, l.Check(r.Lists, d.Items)
+	}
+	return d, nil
+}
+
+// openRetriever returns the retriever of a request.
+func openRetriever(ctx context.Context, store blob.Store, r api.Retrieval) (history.Retriever, error) {
+	if (r.Kind == api.RetrievalListed) != (r.Lists != "") {
+		return nil, fault.New(fault.Mismatch, "retrieval", "lists", "%s with the kind %s", fault.Quote(r.Lists),
+			fault.Quote(r.Kind)).WithRemedy("set lists with the kind %s, and with no other", api.RetrievalListed)
+	}
+	switch r.Kind {
+	case "", api.RetrievalLatest:
+		return history.LatestK{}, nil
+	case api.RetrievalBM25:
+		return &history.BM25{}, nil
+	case api.RetrievalListed:
+		raw, err := blob.ReadAll(ctx, store, r.Lists, maxHistoryBlob)
+		if err != nil {
+			return nil, err
+		}
+		return history.ReadListed(r.Lists, raw)
+	}
+	return nil, fault.New(fault.Unsupported, "retrieval", "kind", "%s", fault.Quote(r.Kind)).
+		WithRemedy("use latest, bm25 or listed")
 }
 
 // setLimits derives the limits of a sample from the request and the context length of the model.
@@ -99,7 +125,8 @@ func (d *Dataset) setLimits(r api.Retrieval, cfg weights.Config) error {
 	return nil
 }
 
-// load reads and splits the items.
+// load reads and splits the items. A held-out item with the text of a training item is left out:
+// the model would be tested on what it was trained on.
 func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) error {
 	items, err := readItems(ctx, store, src.History)
 	if err != nil {
@@ -123,6 +150,7 @@ func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) er
 	if n := src.MaxItems; n > 0 && len(items) > n {
 		items = items[len(items)-n:]
 	}
+	heldout, d.Copies = history.Unseen(items, heldout)
 	if n := src.MaxHeldout; n > 0 && len(heldout) > n {
 		heldout = heldout[:n]
 	}
@@ -132,53 +160,12 @@ func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) er
 	}
 	d.Train = len(items)
 	d.Items = append(append([]history.Item{}, items...), heldout...)
+	d.equal = make(map[history.Digest]int, len(d.Items))
+	for _, it := range d.Items {
+		d.equal[history.TextDigest(it.Text)]++
+	}
 	return nil
 }
 
 // Heldout is the number of held-out items.
 func (d *Dataset) Heldout() int { return len(d.Items) - d.Train }
-
-// Sample encodes item i as one training example. A response is cut at MaxResponse tokens, and then
-// has no end token.
-func (d *Dataset) Sample(i int, noHistory bool) (causal.Sample, error) {
-	var chosen []int
-	if !noHistory {
-		chosen = d.Select(d.Items, i)
-	}
-	p, err := d.Prompt(d.Items, d.Items[i].Context, chosen)
-	if err != nil {
-		return causal.Sample{}, err
-	}
-	y, err := d.Response(d.Items[i].Text)
-	return causal.Sample{With: p.With, Without: p.Without, Response: y}, err
-}
-
-// Samples are encoded items, with the index of each in Dataset.Items.
-type Samples struct {
-	Samples []causal.Sample
-	Index   []int
-	Skipped int // items whose context does not fit
-}
-
-// Samples encodes the items from..to. Items whose context does not fit are skipped and counted.
-// pause is called between items; its error ends the work.
-func (d *Dataset) Samples(ctx context.Context, pause func(context.Context) error, from, to int,
-	noHistory bool) (Samples, error) {
-	var out Samples
-	for i := from; i < to; i++ {
-		if err := pause(ctx); err != nil {
-			return Samples{}, err
-		}
-		s, err := d.Sample(i, noHistory)
-		if fault.KindOf(err) == fault.TooLarge {
-			out.Skipped++
-			continue
-		}
-		if err != nil {
-			return Samples{}, err
-		}
-		out.Samples = append(out.Samples, s)
-		out.Index = append(out.Index, i)
-	}
-	return out, nil
-}

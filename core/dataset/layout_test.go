@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/blob"
+	"nextquill/core/causal"
 	"nextquill/core/chat"
 	"nextquill/core/fault"
 	"nextquill/core/history"
@@ -87,8 +89,7 @@ func TestChatPromptsAreTheModelsConversation(t *testing.T) {
 			require.True(t, ok)
 			require.Contains(t, d.layout.ends(), end)
 			for i, item := range d.Items {
-				s, err := d.Sample(i, false)
-				require.NoError(t, err)
+				s := whole(t, d, i)
 				require.Equal(t, end, s.Response[len(s.Response)-1])
 				require.Equal(t, 1, count(s.Response, end), "user text cannot end a turn")
 
@@ -120,6 +121,17 @@ func TestChatPromptsAreTheModelsConversation(t *testing.T) {
 			}
 		})
 	}
+}
+
+func noPause(context.Context) error { return nil }
+
+// whole returns the sample of an item that is one window.
+func whole(t *testing.T, d *Dataset, i int) causal.Sample {
+	t.Helper()
+	windows, err := d.Item(i, false)
+	require.NoError(t, err)
+	require.Len(t, windows, 1)
+	return windows[0]
 }
 
 func count(ids []int32, id int32) (n int) {
@@ -175,26 +187,29 @@ func TestWhichTemplate(t *testing.T) {
 func TestAPromptFitsTheModel(t *testing.T) {
 	store, cfg := chatStore(t, "qwen3")
 	long := strings.Repeat("many words of no great use, ", 60)
-	require.NoError(
-		t,
-		store.Write(t.Context(), "h.jsonl", []byte(strings.Repeat(`{"context":{"a":"b"},"text":"`+long+`"}`+"\n", 4))),
-	)
+	var lines strings.Builder
+	for i := range 4 {
+		fmt.Fprintf(&lines, `{"context":{"a":"b"},"text":"%d %s"}`+"\n", i, long)
+	}
+	require.NoError(t, store.Write(t.Context(), "h.jsonl", []byte(lines.String())))
 	for _, positions := range []int{500, 800, 1300, 4000} {
 		cfg.MaxPositions = positions
 		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100})
 		require.NoError(t, err)
-		s, err := d.Sample(3, false)
+		p, err := d.Prompt(d.Items, d.Items[3].Context, d.Select(d.Items, 3))
 		require.NoError(t, err)
-		require.LessOrEqual(t, len(s.With), positions-100)
-		require.Greater(t, len(s.With), min(positions-180, 1000))
-		require.Len(t, s.Response, 100)
+		require.LessOrEqual(t, len(p.With), positions-100)
+		require.Greater(t, len(p.With), min(positions-180, 1000))
 	}
 	cfg.MaxPositions = 130
 	d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100})
 	require.NoError(t, err)
-	_, err = d.Sample(3, false)
+	_, err = d.Item(3, false)
 	require.Equal(t, fault.TooLarge, fault.KindOf(err))
-	samples, err := d.Samples(t.Context(), func(context.Context) error { return nil }, 0, 3, false)
+	samples, err := d.Samples(t.Context(), noPause, 0, 3, false)
 	require.NoError(t, err)
-	require.Equal(t, 3, samples.Skipped)
+	require.Empty(t, samples.Samples)
+	require.Equal(t, 3, samples.Counts.Skipped)
+	require.Equal(t, d.Items[0].ID, samples.Counts.SkippedItems[0].ID)
+	require.Contains(t, samples.Counts.SkippedItems[0].Reason, "request: context: needs ")
 }

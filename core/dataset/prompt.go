@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"slices"
+
 	"nextquill/core/api"
 	"nextquill/core/chat"
 	"nextquill/core/fault"
@@ -14,21 +16,35 @@ type Prompt struct {
 	Items   []int   // places of the retrieved items, oldest first
 }
 
-// Select returns the places of the items to put into the prompt of items[query], the best first.
+// Select returns the places of the items to put into the prompt of items[query], the best first. It
+// leaves out copies of the query's text: they would show the text that is to be predicted. items
+// are those of the data set, and may have the query after them.
 func (d *Dataset) Select(items []history.Item, query int) []int {
-	return d.retriever.Select(items, query, d.k)
+	text := history.TextDigest(items[query].Text)
+	copies := d.equal[text]
+	chosen := d.retriever.Select(items, query, d.k+copies)
+	if copies > 0 {
+		chosen = slices.DeleteFunc(chosen, func(i int) bool { return history.TextDigest(items[i].Text) == text })
+	}
+	return chosen[:min(len(chosen), d.k)]
 }
 
 // Prompt lays out the prompts for a context. chosen are places in items, the best first. Items that
 // do not fit into MaxPrompt tokens are left out, the worst first; a single item that is longer is
 // cut. A context that does not fit by itself gives fault.TooLarge.
 func (d *Dataset) Prompt(items []history.Item, context []history.Field, chosen []int) (Prompt, error) {
+	return d.promptWithin(d.MaxPrompt, items, context, chosen)
+}
+
+// promptWithin is Prompt for at most most tokens.
+func (d *Dataset) promptWithin(most int, items []history.Item, context []history.Field, chosen []int) (Prompt,
+	error) {
 	fixed, err := d.fixedTokens()
 	if err != nil {
 		return Prompt{}, err
 	}
 	encoder := plainLayout{tok: d.Tokenizer}
-	for limit := d.MaxPrompt - fixed; ; {
+	for limit := most - fixed; ; {
 		s, kept, err := d.Template.Fit(encoder, items, chosen, context, limit)
 		if err != nil {
 			return Prompt{}, err
@@ -37,7 +53,7 @@ func (d *Dataset) Prompt(items []history.Item, context []history.Field, chosen [
 		if p.With, p.Without, err = d.layout.prompts(s); err != nil {
 			return Prompt{}, err
 		}
-		over := max(len(p.With), len(p.Without)) - d.MaxPrompt
+		over := max(len(p.With), len(p.Without)) - most
 		if over <= 0 {
 			return p, nil
 		}
@@ -56,13 +72,6 @@ func (d *Dataset) fixedTokens() (int, error) {
 		d.fixed = len(empty)
 	}
 	return d.fixed, nil
-}
-
-// Response encodes a text as the model should have written it, with its end token, cut at
-// MaxResponse tokens.
-func (d *Dataset) Response(text string) ([]int32, error) {
-	ids, err := d.layout.response(text)
-	return ids[:min(len(ids), d.MaxResponse)], err
 }
 
 // Ends are the tokens that end a response, the usual one first.

@@ -130,7 +130,8 @@ func (j *benchJob) samples(ctx context.Context, vocab, positions int) ([]causal.
 	if j.request.Batch == "" {
 		return []causal.Sample{j.randomSample(vocab)}, nil
 	}
-	return dataset.ReadBatch(ctx, j.Blobs, j.request.Batch, vocab, positions)
+	batch, err := dataset.ReadBatch(ctx, j.Blobs, j.request.Batch, vocab, positions)
+	return batch.Windows, err
 }
 
 // randomSample has random tokens of the requested lengths. The erased history has four tokens, as a

@@ -110,12 +110,10 @@ func (e *effectsOf) effects(t *testing.T, history func(i int) []int) (share, gai
 	t.Helper()
 	var samples []causal.Sample
 	n := e.data.Train
-	for i, it := range e.data.Items[n : n+effectTexts] {
-		p, err := e.data.Prompt(e.data.Items, it.Context, history(i))
+	for i := range effectTexts {
+		text, err := e.data.Text(e.data.Items, n+i, history(i))
 		require.NoError(t, err)
-		y, err := e.data.Response(it.Text)
-		require.NoError(t, err)
-		samples = append(samples, causal.Sample{With: p.With, Without: p.Without, Response: y})
+		samples = append(samples, text.Windows(text.Prompt)...)
 	}
 	records, err := score(t.Context(), e.env, e.model, samples, true, "test")
 	require.NoError(t, err)

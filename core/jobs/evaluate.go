@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"fmt"
 
 	"nextquill/core/api"
 	"nextquill/core/dataset"
@@ -13,22 +14,44 @@ import (
 	"nextquill/core/weights"
 )
 
+// heldoutSamples encodes the held-out items.
+func heldoutSamples(ctx context.Context, env *engine.Env, d *dataset.Dataset, noHistory bool) (dataset.Samples,
+	error) {
+	s, err := d.Samples(ctx, env.Pause, d.Train, len(d.Items), noHistory)
+	s.Counts.Copies = d.Copies
+	return s, err
+}
+
+// none says why no text is left.
+func none(n api.TextCounts) string {
+	if n.Copies+n.Skipped == 0 {
+		return "there are none"
+	}
+	return fmt.Sprintf("there are none: %d are copies of training texts, and %d have a context that does not fit",
+		n.Copies, n.Skipped)
+}
+
 // evaluate computes the loss on the held-out items.
 func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	var p api.EvaluateParams
 	if err := c.Decode(&p); err != nil {
 		return nil, err
 	}
+	points, err := newPointSpec(p.Points, p.NoHistory)
+	if err != nil {
+		return nil, err
+	}
 	var heldout dataset.Samples
 	prepare := func(d *dataset.Dataset, _ weights.Config) (n model.Needs, err error) {
-		if heldout, err = d.Samples(ctx, env.Pause, d.Train, len(d.Items), p.NoHistory); err != nil {
+		if heldout, err = heldoutSamples(ctx, env, d, p.NoHistory); err != nil {
 			return n, err
 		}
 		if len(heldout.Samples) == 0 {
-			return n, fault.New(fault.Missing, "evaluate", "held-out items", "there are none").
-				WithRemedy("name a held-out file, or add more items")
+			return n, fault.New(fault.Missing, "evaluate", "held-out items", "%s", none(heldout.Counts)).
+				WithRemedy("name a held-out file, or add other items")
 		}
-		return scoreNeeds(heldout.Samples, false), nil
+		return points.needs(heldout.Samples), env.Emit(
+			api.TextsEvent{Event: api.EventTexts, Heldout: heldout.Counts})
 	}
 	template := env.TrainedTemplate(ctx, p.Adapter, p.Template)
 	m, data, err := openInference(ctx, env, p.Inference, template, prepare)
@@ -36,14 +59,15 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return nil, err
 	}
 	defer m.Free()
-	records, err := score(ctx, env, m.Model, heldout.Samples, false, api.StageEvaluate)
+	records, err := points.score(ctx, env, m.Model, heldout.Samples, api.StageEvaluate)
 	if err != nil {
 		return nil, err
 	}
-	r := api.EvaluateResult{}
-	r.Loss, r.Tokens = train.Loss(records)
-	for i, tokens := range records {
-		one := api.ItemLoss{Item: heldout.Index[i] - data.Train, Tokens: len(tokens)}
+	r := api.EvaluateResult{Texts: heldout.Counts}
+	r.Loss, r.Tokens = train.Loss(records.Tokens)
+	texts, scores := heldout.Texts(), dataset.Join(heldout.Index, records.Points)
+	for i, tokens := range dataset.Join(heldout.Index, records.Tokens) {
+		one := api.ItemLoss{Item: texts[i] - data.Train, Tokens: len(tokens), Points: points.results(scores[i])}
 		for _, t := range tokens {
 			one.Nats -= float64(t.LogpWith)
 		}

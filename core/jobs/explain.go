@@ -17,13 +17,14 @@ import (
 
 // explainJob is a request of "explain" with what is derived from it.
 type explainJob struct {
-	request  api.ExplainParams
-	items    []history.Item // including the text to explain
-	text     history.Item
-	prompt   dataset.Prompt
-	response []int32
-	// samples are the text with all retrieved items, then with each of them left out.
+	request api.ExplainParams
+	items   []history.Item // including the text to explain
+	text    history.Item
+	encoded dataset.Text
+	// samples are the windows of the text with all retrieved items, then with each of them left
+	// out. index numbers these versions of the text.
 	samples []causal.Sample
+	index   []int
 }
 
 // explain computes the data-side causal effect of each token of a text.
@@ -52,12 +53,13 @@ func explain(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	for _, f := range j.text.Context {
 		r.Context = append(r.Context, api.Field(f))
 	}
-	for _, i := range j.prompt.Items {
+	for _, i := range j.encoded.Prompt.Items {
 		r.Items = append(r.Items, j.items[i].Text)
 	}
+	versions := dataset.Join(j.index, records)
 	stream := data.Tokenizer.Stream()
-	for t, id := range j.response {
-		rec := records[0][t]
+	for t, id := range j.encoded.Response {
+		rec := versions[0][t]
 		c := api.TokenCause{
 			ID: id, Text: stream.Push(id),
 			LogpWith: float64(rec.LogpWith), LogpWithout: float64(rec.LogpWithout), DCE: float64(rec.DCE),
@@ -65,8 +67,8 @@ func explain(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		if slices.Contains(data.Ends(), id) {
 			c.Text = "⏎"
 		}
-		for i := range j.samples[1:] {
-			c.Influence = append(c.Influence, float64(rec.LogpWith-records[1+i][t].LogpWith))
+		for _, other := range versions[1:] {
+			c.Influence = append(c.Influence, float64(rec.LogpWith-other[t].LogpWith))
 		}
 		r.Tokens = append(r.Tokens, c)
 	}
@@ -80,18 +82,15 @@ func (j *explainJob) prepare(d *dataset.Dataset) error {
 		return err
 	}
 	j.items, j.text = items, items[at]
-	if j.prompt, err = d.Prompt(items, j.text.Context, d.Select(items, at)); err != nil {
+	if j.encoded, err = d.Text(items, at, d.Select(items, at)); err != nil {
 		return err
 	}
-	if j.response, err = d.Response(j.text.Text); err != nil {
-		return err
-	}
-	j.add(j.prompt)
+	j.add(j.encoded.Prompt)
 	if !j.request.Influence {
 		return nil
 	}
-	for i := range j.prompt.Items {
-		rest := slices.Delete(slices.Clone(j.prompt.Items), i, i+1)
+	for i := range j.encoded.Prompt.Items {
+		rest := slices.Delete(slices.Clone(j.encoded.Prompt.Items), i, i+1)
 		p, err := d.Prompt(items, j.text.Context, rest)
 		if err != nil {
 			return err
@@ -101,8 +100,16 @@ func (j *explainJob) prepare(d *dataset.Dataset) error {
 	return nil
 }
 
+// add adds the windows of the text after a prompt.
 func (j *explainJob) add(p dataset.Prompt) {
-	j.samples = append(j.samples, causal.Sample{With: p.With, Without: p.Without, Response: j.response})
+	version := 0
+	if n := len(j.index); n > 0 {
+		version = j.index[n-1] + 1
+	}
+	for _, s := range j.encoded.Windows(p) {
+		j.samples = append(j.samples, s)
+		j.index = append(j.index, version)
+	}
 }
 
 // find returns the items, and the place among them of the text to explain.

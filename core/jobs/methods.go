@@ -19,6 +19,7 @@ func Methods(e *engine.Engine) []rpc.Method {
 		e.Method(api.MethodEvaluate, evaluate),
 		e.Method(api.MethodWrite, write),
 		e.Method(api.MethodExplain, explain),
+		e.Method(api.MethodEmbed, embed),
 		e.Method(api.MethodStep, step),
 	}
 }

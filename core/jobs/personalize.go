@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"nextquill/core/api"
 	"nextquill/core/causal"
@@ -59,7 +60,8 @@ func personalize(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 	}
 	out := api.PersonalizeResult{
 		Steps: r.Steps, Tokens: r.Tokens, Seconds: r.Elapsed.Seconds(), Loss: r.Loss, Heldout: r.Heldout,
-		Stopped: api.StoppedDone, PeakBytes: env.GPU.PeakBytes(), Resumed: r.Resumed, Skipped: j.samples.Skipped,
+		Stopped: api.StoppedDone, PeakBytes: env.GPU.PeakBytes(), Resumed: r.Resumed,
+		Skipped: j.samples.Counts.Skipped, Train: j.samples.Counts, Tested: j.heldout.Counts,
 	}
 	if r.Early {
 		out.Stopped = api.StoppedEarly
@@ -94,11 +96,17 @@ func (j *personalizeJob) prepare(ctx context.Context) (err error) {
 		return fault.New(fault.TooLarge, p.Source.History, "", "none of %d items fits the prompt", d.Train).
 			WithLimit("%d tokens", d.MaxPrompt).WithRemedy("shorten the contexts, or use a model with a longer context")
 	}
-	if j.heldout, err = d.Samples(ctx, env.Pause, d.Train, len(d.Items), noHistory); err != nil {
+	if err := j.addWriters(ctx, cfg, template); err != nil {
+		return err
+	}
+	if j.heldout, err = heldoutSamples(ctx, env, d, noHistory); err != nil {
 		return err
 	}
 	j.config = trainConfig(p.Training, j.objective)
-	return j.config.Check()
+	if err := j.config.Check(); err != nil {
+		return err
+	}
+	return env.Emit(api.TextsEvent{Event: api.EventTexts, Train: j.samples.Counts, Heldout: j.heldout.Counts})
 }
 
 // objective is the objective that a request selects.
@@ -267,8 +275,10 @@ func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 	}
 	t, err := train.New(train.Setup{
 		Model: j.model.Model, GPU: env.GPU, Config: j.config,
-		Data:   train.Data{Train: j.samples.Samples, Heldout: j.heldout.Samples, Expert: j.expert},
-		Source: train.Source{Weights: sample, Template: j.data.Template.Name, Adapter: j.origin},
+		Data: train.Data{Train: j.samples.Samples, Heldout: j.heldout.Samples, Expert: j.expert},
+		Source: train.Source{
+			Weights: sample, Template: j.data.Template.Name, Adapter: j.origin, Windows: j.windows(),
+		},
 		Saving: train.Saving{
 			Checkpoints: train.Checkpoints{Store: env.Blobs, Dir: p.Out},
 			Every:       cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
@@ -283,6 +293,15 @@ func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 		return train.Result{}, err
 	}
 	return t.Run(ctx)
+}
+
+// windows describes how texts are split, if one is. A checkpoint of an earlier version, which cut
+// such texts, has no description.
+func (j *personalizeJob) windows() string {
+	if j.samples.Counts.Long+j.heldout.Counts.Long == 0 {
+		return ""
+	}
+	return fmt.Sprintf("windows of %d tokens", j.data.MaxPrompt+j.data.MaxResponse)
 }
 
 // trainEvents passes the events of training on to the caller. It ignores errors of Emit, as

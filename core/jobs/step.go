@@ -24,7 +24,7 @@ type stepJob struct {
 	env       *engine.Env
 	request   api.StepParams
 	objective causal.Options
-	samples   []causal.Sample
+	batch     dataset.Batch
 	limits    train.Limits
 	recompute bool
 }
@@ -55,7 +55,7 @@ func step(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	}
 	var expert [][]float32
 	if j.objective.Frozen() {
-		if expert, err = expertRecords(ctx, m, j.objective.Expert, j.samples, j.limits, nil); err != nil {
+		if expert, err = expertRecords(ctx, m, j.objective.Expert, j.batch.Windows, j.limits, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -83,14 +83,14 @@ func (j *stepJob) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if j.samples, err = dataset.ReadBatch(ctx, store, p.Batch, cfg.VocabSize, cfg.MaxPositions); err != nil {
+	if j.batch, err = dataset.ReadBatch(ctx, store, p.Batch, cfg.VocabSize, cfg.MaxPositions); err != nil {
 		return err
 	}
 	if p.Adapter == "" && !p.Full {
 		return fault.New(fault.Missing, "step", "adapter", "there is no adapter to compute gradients for").
 			WithRemedy("name an adapter, or take the gradients of all weights with --full")
 	}
-	j.limits = scoreLimits(j.env, j.samples, true, cmp.Or(p.TokenBudget, api.DefaultTokenBudget))
+	j.limits = scoreLimits(j.env, j.batch.Windows, true, cmp.Or(p.TokenBudget, api.DefaultTokenBudget))
 	return nil
 }
 
@@ -131,10 +131,10 @@ func (j *stepJob) spec(recompute bool) model.StepSpec {
 	}
 }
 
-// run does one forward and backward pass over all samples as one batch. The gradients stay in
+// run does one forward and backward pass over all windows as one batch. The gradients stay in
 // m.Params. expert has the records of θ_D, if it is frozen.
 func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (*api.StepResult, error) {
-	packs, err := causal.MicroBatches(j.samples, true, j.limits.Tokens, j.limits.Responses)
+	packs, err := causal.MicroBatches(j.batch.Windows, true, j.limits.Tokens, j.limits.Responses)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 		return nil, err
 	}
 	defer s.Free()
-	batch := train.Batch{Samples: j.samples, Expert: expert}
+	batch := train.Batch{Samples: j.batch.Windows, Expert: expert}
 	pass := func() (*model.Step, error) { return s, nil }
 	z, err := batch.Divisors(ctx, j.objective, packs, pass, j.limits.SubmitFlops)
 	if err != nil {
@@ -165,7 +165,7 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 		}
 		for k, t := range tokens {
 			result.Tokens = append(result.Tokens, api.StepToken{
-				Sample: p.Sample[k], T: p.Index[k], ID: int32(p.Targets[k]),
+				Sample: j.batch.Sample[p.Sample[k]], T: j.batch.First[p.Sample[k]] + p.Index[k], ID: int32(p.Targets[k]),
 				LogpWith: float64(t.LogpWith), LogpWithout: float64(t.LogpWithout),
 				DCE: float64(t.DCE), Omega: float64(t.Omega), CEMCE: float64(t.CEMCE),
 			})

@@ -32,7 +32,7 @@ const SumsWidth = 16
 
 // The values in a slot of the ring of sums.
 const (
-	SumNTP         = 0  // Σ w_n · CE(z^h, y)
+	SumNTP         = 0  // Σ w_n · ((1 − β)·CE(z^h, y) + β·CE(z^0, y))
 	SumAlign       = 1  // Σ w_p · CE(z^h−z^0, y)
 	SumWeightNTP   = 2  // Σ w_n
 	SumWeightAlign = 3  // Σ w_p
@@ -114,13 +114,15 @@ func TokenWeights(s WeightSpec, expert, tokens *gpu.Tensor) gpu.Dispatch {
 }
 
 // WeightSums records summing tokens [R, TokenWidth] into slot Dyn.Slot of sums [slots, SumsWidth],
-// or adding to that slot when Dyn.Accumulate is 1. delta is the threshold of SumAbove.
-func WeightSums(delta float32, tokens, sums *gpu.Tensor) gpu.Dispatch {
+// or adding to that slot when Dyn.Accumulate is 1. delta is the threshold of SumAbove, erased is β,
+// the share of CE(z^0, y) in SumNTP.
+func WeightSums(delta, erased float32, tokens, sums *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("weight_sums", nil, gpu.ReadStorage, gpu.WriteStorage),
-		Shape:   gpu.Shape{gpu.F(delta)},
-		Args:    []*gpu.Tensor{tokens, sums},
-		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Program: program("weight_sums", wgsl.Values{"ERASED": wgsl.Bool(erased != 0)}, gpu.ReadStorage,
+			gpu.WriteStorage),
+		Shape:  gpu.Shape{gpu.F(delta), gpu.F(erased)},
+		Args:   []*gpu.Tensor{tokens, sums},
+		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
 	}
 }
 

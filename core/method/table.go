@@ -58,7 +58,7 @@ func Methods() []Method {
 			Name: "nextquill-code", Title: "NextQuill (code)", Regimes: trained, Preset: "nextquill-code",
 			Summary: "the method of the paper's released code",
 		}, {
-			Name: "quill", Title: "Quill", Regimes: trained, Preset: "contextsft", Steering: steering,
+			Name: "quill", Title: "Quill", Regimes: trained, Preset: "quill", Steering: steering,
 			Summary: "both branches trained by likelihood, steering chosen on validation texts",
 		},
 	}

@@ -21,10 +21,12 @@ func (u User) History() []history.Item {
 	return append(append([]history.Item{}, u.Train...), u.Validation...)
 }
 
-// Check returns a fault if a part is empty, or if a text stands in two parts.
+// Check returns a fault if a part is empty, if a text stands in two parts, if an item has no id of
+// its own, or if the items are not in the order of time.
 func (u User) Check() error {
 	where := "user " + fault.Quote(u.ID)
-	seen := map[string]string{}
+	seen, ids := map[history.Digest]string{}, map[string]bool{}
+	var last history.Item
 	for _, part := range []struct {
 		name  string
 		items []history.Item
@@ -34,14 +36,26 @@ func (u User) Check() error {
 				WithRemedy("leave the user out, or give more items")
 		}
 		for i, it := range part.items {
+			field := fmt.Sprintf("%s text %d", part.name, i)
 			if it.Text == "" {
-				return fault.New(fault.Missing, where, fmt.Sprintf("%s text %d", part.name, i), "is empty")
+				return fault.New(fault.Missing, where, field, "is empty").WithRemedy("leave empty texts out")
 			}
-			if other, ok := seen[it.Text]; ok && other != part.name {
-				return fault.New(fault.Mismatch, where, fmt.Sprintf("%s text %d", part.name, i),
-					"is also among the %s texts", other).WithRemedy("keep equal texts on one side of the split")
+			if it.ID == "" || ids[it.ID] {
+				return fault.New(fault.Mismatch, where, field, "has no id of its own: %s", fault.Quote(it.ID)).
+					WithRemedy("give every item another id")
 			}
-			seen[it.Text] = part.name
+			ids[it.ID] = true
+			text := history.TextDigest(it.Text)
+			if other, ok := seen[text]; ok && other != part.name {
+				return fault.New(fault.Mismatch, where, field, "is also among the %s texts", other).
+					WithRemedy("keep equal texts on one side of the split")
+			}
+			seen[text] = part.name
+			if it.Time.Before(last.Time) {
+				return fault.New(fault.Mismatch, where, field, "is earlier than the text before it").
+					WithRemedy("sort the items by time")
+			}
+			last = it
 		}
 	}
 	return nil

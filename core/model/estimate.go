@@ -31,6 +31,7 @@ type Needs struct {
 	Frozen *weights.Adapter // an existing adapter that does not train
 	Steps  []StepSpec
 	Decode *DecodeSpec
+	Encode int // tokens of an Encoder; 0 for none
 }
 
 // Estimate returns the memory that a model needs on a device with these limits, in the phase that
@@ -117,6 +118,15 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 		}
 		free = append(free, d.Free)
 		out.Cache = cache()
+	}
+	if n.Encode > 0 {
+		encoder := grown()
+		e, err := m.NewEncoder(n.Encode)
+		if err != nil {
+			return out, err
+		}
+		free = append(free, e.Free)
+		out.Activations += encoder()
 	}
 	return out, nil
 }

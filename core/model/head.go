@@ -22,6 +22,8 @@ type lossTensors struct {
 	// logits are those of the forward pass when the vocabulary is one chunk: the backward pass
 	// reuses them. nil with more chunks.
 	logits *gpu.Tensor
+	// points and mixed are the mixtures of StepSpec.Points and their log-sum-exps; nil without.
+	points, mixed *gpu.Tensor
 }
 
 // chunks calls f for every chunk of the vocabulary: first column, columns, head weight.
@@ -47,18 +49,22 @@ func (p *pass) logits(cols int, hs, w *gpu.Tensor) *gpu.Tensor {
 
 // headForward records the head and the loss for the normalized hidden states hs [rows, hidden], in
 // the order of Packed.Order: token records, sums and the factors of the gradients.
-func (p *pass) headForward(o causal.Options, dual bool, hs *gpu.Tensor, t *lossTensors) {
+func (p *pass) headForward(spec StepSpec, hs *gpu.Tensor, t *lossTensors) {
+	o, dual := spec.Objective, spec.Dual
 	p.plan.Add(kernels.HeadInit(dual, t.state))
 	p.chunks(func(c0, cols int, w *gpu.Tensor) {
 		z := p.logits(cols, hs, w)
 		p.plan.Add(kernels.HeadReduce(dual, c0, cols, p.headStride(), z, p.in.targets, t.state, p.rowForm()))
+		if n := len(spec.Points); n > 0 {
+			p.plan.Add(kernels.HeadPoints(dual, n, c0, cols, p.headStride(), z, p.in.targets, t.points, t.mixed))
+		}
 		if cols == p.m.Config.VocabSize {
 			t.logits = z
 		}
 	})
 	p.plan.Add(kernels.TokenStats(dual, t.state, t.tokens))
 	p.plan.Add(kernels.TokenWeights(weightSpec(o, dual), p.in.expert, t.tokens))
-	p.plan.Add(kernels.WeightSums(float32(o.Delta), t.tokens, t.sums))
+	p.plan.Add(kernels.WeightSums(float32(o.Delta), erasedShare(o, dual), t.tokens, t.sums))
 	p.plan.Add(kernels.LossCoefs(kernels.CoefSpec{Dual: dual, Alpha: float32(o.Alpha)}, t.tokens, t.sums, t.coef))
 }
 
@@ -72,8 +78,8 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 		if z == nil {
 			z = p.logits(cols, hs, w)
 		}
-		grad := o.CounterfactualGrad
-		p.plan.Add(kernels.HeadGrad(dual, c0, cols, p.headStride(), grad, z, p.in.targets, t.state, t.coef))
+		grad := kernels.HeadGradSpec{Dual: dual, Counterfactual: o.CounterfactualGrad, Erased: erasedShare(o, dual)}
+		p.plan.Add(kernels.HeadGrad(grad, c0, cols, p.headStride(), z, p.in.targets, t.state, t.coef))
 		spec := kernels.LinearSpec{
 			Rows: p.queries.rows, In: hidden, Out: cols, OutStride: p.headStride(), Accumulate: c0 > 0,
 			Format: p.m.head.format,
@@ -86,6 +92,14 @@ func (p *pass) headBackward(o causal.Options, dual bool, hs *gpu.Tensor, t *loss
 		}
 	})
 	return dhs
+}
+
+// erasedShare is β in the loss of a step with these branches.
+func erasedShare(o causal.Options, dual bool) float32 {
+	if !dual {
+		return 0
+	}
+	return float32(o.Erased)
 }
 
 // weightSpec translates the objective's token weights for the kernel.

@@ -25,6 +25,8 @@ type StepSpec struct {
 	// Recompute keeps only each layer's input and repeats its forward pass in the backward pass:
 	// less memory for a third more work, and the same bits.
 	Recompute bool
+	// Points are mixtures of the branches that are scored too; see Step.Points.
+	Points []kernels.Point
 }
 
 // Step is a compiled plan over one micro-batch: forward pass, loss and optionally backward pass. It
@@ -57,6 +59,12 @@ func (m *Model) NewStep(spec StepSpec) (*Step, error) {
 		coef:   s.tensor("loss factors", spec.MaxResponses*2),
 		sums:   s.tensor("loss sums", SumSlots*kernels.SumsWidth),
 	}
+	if n := len(spec.Points); n > 0 {
+		s.loss.points = s.tensor("points", 2*n)
+		s.loss.mixed = s.tensor("mixtures", spec.MaxResponses*n*kernels.PointStateWidth)
+		b, _ := s.loss.points.Handle()
+		m.g.WriteF32(b, 0, kernels.PointWords(spec.Points))
+	}
 	p.recordStep(spec, s.loss)
 	if err := s.plan.Compile(); err != nil {
 		s.Free()
@@ -85,7 +93,7 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 	}
 	ordered := p.gather(p.queries, p.in.order, x)
 	hs, rstd := p.rmsNorm(m.norm, p.queries, ordered)
-	p.headForward(spec.Objective, spec.Dual, hs, loss)
+	p.headForward(spec, hs, loss)
 	if !spec.Backward {
 		return
 	}
@@ -145,6 +153,26 @@ func (s *Step) Tokens(ctx context.Context, n int) ([]kernels.Token, error) {
 	out := make([]kernels.Token, n)
 	for i := range out {
 		out[i] = kernels.TokenAt(v[i*kernels.TokenWidth:])
+	}
+	return out, nil
+}
+
+// Points reads the scores of the first n response tokens of the last Run, [tokens][Spec.Points].
+func (s *Step) Points(ctx context.Context, n int) ([][]kernels.PointScore, error) {
+	count := len(s.Spec.Points)
+	if count == 0 {
+		return make([][]kernels.PointScore, n), nil
+	}
+	b, _ := s.loss.mixed.Handle()
+	v, err := s.m.g.ReadF32(ctx, b, 0, n*count*kernels.PointStateWidth)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]kernels.PointScore, n)
+	for i := range out {
+		for p := range count {
+			out[i] = append(out[i], kernels.PointScoreAt(v[(i*count+p)*kernels.PointStateWidth:]))
+		}
 	}
 	return out, nil
 }

@@ -20,6 +20,7 @@ type Identity struct {
 	Model    string `json:"model"`
 	Base     string `json:"base"`     // format of the weights on the device, such as "q8"
 	Template string `json:"template"` // name of the prompt template
+	Windows  string `json:"windows"`  // how long texts are split; empty without any
 	Adapter  string `json:"adapter to start from"`
 }
 
@@ -28,7 +29,7 @@ func newIdentity(s Setup) Identity {
 		Settings: fingerprint(s.Config),
 		Train:    fingerprint(s.Data.Train), Heldout: fingerprint(s.Data.Heldout), Expert: fingerprint(s.Data.Expert),
 		Model: fingerprint(s.Model.Config, s.Source.Weights), Base: s.Model.Base(),
-		Template: s.Source.Template, Adapter: s.Source.Adapter,
+		Template: s.Source.Template, Windows: s.Source.Windows, Adapter: s.Source.Adapter,
 	}
 }
 
@@ -48,10 +49,11 @@ func (id Identity) match(saved *Identity, where string) error {
 		{"model", saved.Model, id.Model},
 		{"settings", saved.Settings, id.Settings},
 		{"template", saved.Template, id.Template},
+		{"layout of long texts", saved.Windows, id.Windows},
 		{"training samples", saved.Train, id.Train},
 		{"held-out samples", saved.Heldout, id.Heldout},
 	} {
-		readable := part.name == "base" || part.name == "template"
+		readable := part.name == "base" || part.name == "template" || part.name == "layout of long texts"
 		switch {
 		case part.saved == part.now:
 		case readable && len(part.saved) < 40:

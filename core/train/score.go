@@ -20,7 +20,15 @@ type Scorer struct {
 // NewScorer compiles a forward pass for the adapter that the model uses now. dual also scores the
 // branch without history.
 func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
-	step, err := m.NewStep(ScoreSpec(limits, dual))
+	return NewPointScorer(m, limits, dual, nil)
+}
+
+// NewPointScorer is NewScorer for a scorer that also scores mixtures of the branches. Without dual,
+// the mixtures differ in temperature only.
+func NewPointScorer(m *model.Model, limits Limits, dual bool, points []kernels.Point) (*Scorer, error) {
+	spec := ScoreSpec(limits, dual)
+	spec.Points = points
+	step, err := m.NewStep(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -32,30 +40,38 @@ func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
 func (s *Scorer) Score(
 	ctx context.Context, samples []causal.Sample, progress func(done int),
 ) ([][]kernels.Token, error) {
+	r, err := s.ScorePoints(ctx, samples, progress)
+	return r.Tokens, err
+}
+
+// Scores are the records of samples.
+type Scores struct {
+	Tokens [][]kernels.Token // [samples][responses]
+	// Points is [samples][responses][points], in the order of NewPointScorer.
+	Points [][][]kernels.PointScore
+}
+
+// ScorePoints is Score with the scores of the mixtures.
+func (s *Scorer) ScorePoints(
+	ctx context.Context, samples []causal.Sample, progress func(done int),
+) (Scores, error) {
 	packs, err := causal.MicroBatches(samples, s.step.Spec.Dual, s.limits.Tokens, s.limits.Responses)
 	if err != nil {
-		return nil, err
+		return Scores{}, err
 	}
-	out := make([][]kernels.Token, len(samples))
+	out := Scores{
+		Tokens: make([][]kernels.Token, len(samples)), Points: make([][][]kernels.PointScore, len(samples)),
+	}
 	done := 0
 	for _, p := range packs {
 		if err := ctx.Err(); err != nil {
-			return nil, fault.New(fault.Cancelled, "score", "", "stopped").WithCause(err)
+			return Scores{}, fault.New(fault.Cancelled, "score", "", "stopped").WithCause(err)
 		}
 		if err := s.step.Run(ctx, p, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, s.limits.SubmitFlops); err != nil {
-			return nil, err
+			return Scores{}, err
 		}
-		tokens, err := s.step.Tokens(ctx, p.Responses())
-		if err != nil {
-			return nil, err
-		}
-		for i, t := range tokens {
-			if !(t.LogpWith <= 0) {
-				where, field := fmt.Sprintf("sample %d", p.Sample[i]), fmt.Sprintf("response token %d", p.Index[i])
-				return nil, fault.New(fault.NaN, where, field, "the model gives log-probability %g", t.LogpWith).
-					WithRemedy("the model or its adapter is damaged: use another one")
-			}
-			out[p.Sample[i]] = append(out[p.Sample[i]], t)
+		if err := s.read(ctx, p, out); err != nil {
+			return Scores{}, err
 		}
 		done += p.Samples
 		if progress != nil {
@@ -63,6 +79,42 @@ func (s *Scorer) Score(
 		}
 	}
 	return out, nil
+}
+
+// read appends the records of the micro-batch that ran last to out.
+func (s *Scorer) read(ctx context.Context, p *causal.Packed, out Scores) error {
+	tokens, err := s.step.Tokens(ctx, p.Responses())
+	if err != nil {
+		return err
+	}
+	points, err := s.step.Points(ctx, p.Responses())
+	if err != nil {
+		return err
+	}
+	for i, t := range tokens {
+		if err := checkLogp(t.LogpWith, p, i); err != nil {
+			return err
+		}
+		for _, score := range points[i] {
+			if err := checkLogp(score.Logp, p, i); err != nil {
+				return err
+			}
+		}
+		at := p.Sample[i]
+		out.Tokens[at] = append(out.Tokens[at], t)
+		out.Points[at] = append(out.Points[at], points[i])
+	}
+	return nil
+}
+
+// checkLogp returns a fault of kind NaN if logp is no log-probability. i is the response token.
+func checkLogp(logp float32, p *causal.Packed, i int) error {
+	if logp <= 0 {
+		return nil
+	}
+	where, field := fmt.Sprintf("sample %d", p.Sample[i]), fmt.Sprintf("response token %d", p.Index[i])
+	return fault.New(fault.NaN, where, field, "the model gives log-probability %g", logp).
+		WithRemedy("the model or its adapter is damaged: use another one")
 }
 
 // Loss is the mean of −log p over all response tokens with history, in nats, and the number of

@@ -28,6 +28,7 @@ type Setup struct {
 type Source struct {
 	Weights  string // sample of the base model's weights
 	Template string // prompt template of the samples
+	Windows  string // how texts longer than a window are split; empty if there are none
 	Adapter  string // digest of the adapter that training starts from; empty for a new one
 }
 

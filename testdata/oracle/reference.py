@@ -145,6 +145,7 @@ def objective(student, expert, batch, options):
             dce.append(probability(judge[0], targets[-1]) - probability(judge[1], targets[-1]))
         index += [(i, t) for t in range(len(y))]
     zh, z0, dce, y = torch.cat(zh), torch.cat(z0), torch.cat(dce), torch.cat(targets)
+    ce_0 = cross_entropy(z0, y)
     if not options["counterfactual_grad"]:
         z0 = z0.detach()
 
@@ -154,8 +155,8 @@ def objective(student, expert, batch, options):
     w_ntp = omega if options["ntp_weighted"] else ones
     w_align = omega if options["align_weighted"] else ones
 
-    ce_h, ce_0, ce_mce = cross_entropy(zh, y), cross_entropy(z0, y), cross_entropy(zh - z0, y)
-    ntp = (w_ntp * ce_h).sum() / normalizer(options["normalize_ntp"], w_ntp, len(samples))
+    ce_h, ce_mce, erased = cross_entropy(zh, y), cross_entropy(zh - z0, y), options.get("erased", 0.0)
+    ntp = (w_ntp * ((1 - erased) * ce_h + erased * ce_0)).sum() / normalizer(options["normalize_ntp"], w_ntp, len(samples))
     align = (w_align * ce_mce).sum() / normalizer(options["normalize_align"], w_align, len(samples))
     loss = ntp + options["alpha"] * align
 

@@ -26,6 +26,7 @@ type Options struct {
 	Lambda             float64   `json:"lambda"`              // ω of tokens with DCE above δ
 	Epsilon            float64   `json:"epsilon"`             // ω of all others
 	Alpha              float64   `json:"alpha"`               // factor of L_p
+	Erased             float64   `json:"erased"`              // β: share of CE(z^0, y) in L_n
 	NTPWeighted        bool      `json:"ntp_weighted"`        // weight L_n by ω, otherwise by 1
 	AlignWeighted      bool      `json:"align_weighted"`      // weight L_p by ω, otherwise by 1
 	NormalizeNTP       Normalize `json:"normalize_ntp"`       // Z of L_n
@@ -70,7 +71,8 @@ type Token struct {
 //
 //	DCE_t = softmax(z^h_t)[y_t] − softmax(z^0_t)[y_t]        under θ_D
 //	ω_t   = λ if DCE_t > δ else ε                             a constant to the gradient
-//	L_n   = 1/Z_n Σ w_n · CE(z^h_t, y_t)                      w_n = ω or 1
+//	L_n   = 1/Z_n Σ w_n · CE_t                                w_n = ω or 1
+//	CE_t  = (1 − β)·CE(z^h_t, y_t) + β·CE(z^0_t, y_t)
 //	L_p   = 1/Z_p Σ w_p · CE(z^h_t − z^0_t, y_t)              w_p = ω or 1
 //	L     = L_n + α·L_p
 //
@@ -90,7 +92,7 @@ func Step(m *Model, batch Batch, o Options) (Result, map[string][]float64, error
 	wn, zn := weights(result.Tokens, o.NTPWeighted, o.NormalizeNTP, len(batch.Samples))
 	wp, zp := weights(result.Tokens, o.AlignWeighted, o.NormalizeAlign, len(batch.Samples))
 	for k, t := range result.Tokens {
-		result.NTPLoss += wn[k] / zn * -t.LogpWith
+		result.NTPLoss += wn[k] / zn * -((1-o.Erased)*t.LogpWith + o.Erased*t.LogpWithout)
 		result.AlignLoss += wp[k] / zp * t.CEMCE
 	}
 	result.Loss = result.NTPLoss + o.Alpha*result.AlignLoss
@@ -103,16 +105,18 @@ func Step(m *Model, batch Batch, o Options) (Result, map[string][]float64, error
 		for t, y := range s.Response {
 			zh, z0 := b.with.logits[t], b.without.logits[t]
 			// With p = softmax(z^h) and q = softmax(z^h − z^0):
-			//   ∂L_n/∂z^h = (p − e_y)·w_n/Z_n      ∂αL_p/∂z^h = −∂αL_p/∂z^0 = (q − e_y)·α·w_p/Z_p
+			//   ∂L_n/∂z^h = (1−β)·(p − e_y)·w_n/Z_n      ∂L_n/∂z^0 = β·(softmax(z^0) − e_y)·w_n/Z_n
+			//   ∂αL_p/∂z^h = −∂αL_p/∂z^0 = (q − e_y)·α·w_p/Z_p
 			align := scaled(o.Alpha*wp[k]/zp, minusOneHot(softmax(difference(zh, z0)), y))
-			dzh[t] = sum(scaled(wn[k]/zn, minusOneHot(softmax(zh), y)), align)
+			dzh[t] = sum(scaled((1-o.Erased)*wn[k]/zn, minusOneHot(softmax(zh), y)), align)
+			dz0[t] = scaled(o.Erased*wn[k]/zn, minusOneHot(softmax(z0), y))
 			if o.CounterfactualGrad {
-				dz0[t] = scaled(-1, align)
+				dz0[t] = difference(dz0[t], align)
 			}
 			k++
 		}
 		b.with.backward(dzh, grads)
-		if o.CounterfactualGrad {
+		if o.CounterfactualGrad || o.Erased != 0 {
 			b.without.backward(dz0, grads)
 		}
 	}

@@ -58,11 +58,13 @@ func TokenWeightsRef(s kernels.WeightSpec, expert, tokens []float32) {
 }
 
 // WeightSumsRef is WeightSums on the CPU for one slot.
-func WeightSumsRef(delta float32, accumulate bool, tokens, slot []float32) {
+func WeightSumsRef(delta, erased float32, accumulate bool, tokens, slot []float32) {
 	var sums [kernels.SumsWidth]float64
 	for r := range len(tokens) / kernels.TokenWidth {
 		t := tokens[r*kernels.TokenWidth:]
-		sums[kernels.SumNTP] += float64(t[kernels.TokenWeightNTP]) * float64(t[kernels.TokenCENTP])
+		ntp, beta := float64(t[kernels.TokenCENTP]), float64(erased)
+		ntp = (1-beta)*ntp - beta*float64(t[kernels.TokenLogpWithout])
+		sums[kernels.SumNTP] += float64(t[kernels.TokenWeightNTP]) * ntp
 		sums[kernels.SumAlign] += float64(t[kernels.TokenWeightAlign]) * float64(t[kernels.TokenCEMCE])
 		sums[kernels.SumWeightNTP] += float64(t[kernels.TokenWeightNTP])
 		sums[kernels.SumWeightAlign] += float64(t[kernels.TokenWeightAlign])
@@ -145,7 +147,8 @@ func lossCase(c *Case) {
 	coefs := kernels.CoefSpec{Dual: dual, Alpha: .3}
 	c.Record(
 		kernels.ExpertStats(frozen.GPU, judge.GPU), kernels.TokenStats(dual, state.GPU, tokens.GPU),
-		kernels.TokenWeights(spec, judge.GPU, tokens.GPU), kernels.WeightSums(spec.Delta, tokens.GPU, sums.GPU),
+		kernels.TokenWeights(spec, judge.GPU, tokens.GPU),
+		kernels.WeightSums(spec.Delta, c.Param("erased"), tokens.GPU, sums.GPU),
 		kernels.LossCoefs(coefs, tokens.GPU, sums.GPU, coef.GPU))
 
 	slot := sums.Host[kernels.SumsWidth : 2*kernels.SumsWidth]
@@ -156,7 +159,7 @@ func lossCase(c *Case) {
 	}
 	TokenStatsRef(dual, state.Host, tokens.Host)
 	TokenWeightsRef(spec, judge.Host, tokens.Host)
-	WeightSumsRef(spec.Delta, c.Dyn.Accumulate == 1, tokens.Host, slot)
+	WeightSumsRef(spec.Delta, c.Param("erased"), c.Dyn.Accumulate == 1, tokens.Host, slot)
 	LossCoefsRef(coefs, c.Dyn.NormNTP, c.Dyn.NormAlign, tokens.Host, slot, coef.Host)
 	c.Expect(judge, 1e-6)
 	c.Expect(tokens, 1e-6)

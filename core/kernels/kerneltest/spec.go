@@ -79,6 +79,7 @@ var runners = map[string]func(*Case){
 	"embedding_grad":     embeddingGradCase,
 	"gradnorm":           gradnormCase,
 	"head":               headCase,
+	"head_points":        headPointsCase,
 	"store-rows":         storeRowsCase,
 	"linear_forward":     linearForwardCase,
 	"linear_input":       linearInputCase,

@@ -1,0 +1,186 @@
+//go:build !wasm
+
+package method_test
+
+import (
+	"context"
+	"io/fs"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/api"
+	"nextquill/core/blob"
+	"nextquill/core/engine"
+	"nextquill/core/fault"
+	"nextquill/core/history"
+	"nextquill/core/jobs"
+	"nextquill/core/method"
+	"nextquill/core/rpc"
+	"nextquill/models"
+	"nextquill/native/nativetest"
+	"nextquill/samples"
+)
+
+// lab is a core on this machine's device with the embedded model, and users made of the sample
+// writer's texts.
+type lab struct {
+	t     *testing.T
+	e     method.Engine
+	users []method.User
+	o     method.Options
+}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	store := &blob.Mem{}
+	names, err := fs.Glob(models.DefaultFS(), "*")
+	require.NoError(t, err)
+	for _, name := range names {
+		raw, err := fs.ReadFile(models.DefaultFS(), name)
+		require.NoError(t, err)
+		require.NoError(t, store.Write(context.Background(), "model/"+name, raw))
+	}
+	g := nativetest.Open(t, store)
+	e := engine.New(engine.Host{GPU: g, Blobs: store})
+	l := &lab{t: t, e: method.Engine{Client: rpc.Local(e.NewServer(jobs.Methods(e))), Blobs: store, Dir: "run"}}
+	f, err := samples.Bierce().Open("history.jsonl")
+	require.NoError(t, err)
+	defer f.Close()
+	items, err := history.ReadJSONL(f, "history.jsonl", history.Limits{})
+	require.NoError(t, err)
+	for i := range 3 {
+		part := items[9*i:]
+		l.users = append(l.users, method.User{ID: string(rune('a' + i)), Train: part[:4], Validation: part[4:6], Test: part[6:8]})
+	}
+	l.o = method.Options{
+		Model: "model", Retrieval: api.Retrieval{K: 2}, LoRA: api.LoRA{Rank: 4, Alpha: 8}, Drafts: 1,
+		Training: api.Training{Epochs: 1, BatchSize: 4, LR: 2e-3}, Sampling: api.Sampling{MaxTokens: 6},
+	}
+	require.NoError(t, l.e.Call(context.Background(), api.MethodLoad, api.LoadParams{Model: "model"}, nil, nil))
+	t.Cleanup(func() { require.NoError(t, l.e.Call(context.Background(), api.MethodUnload, nil, nil, nil)) })
+	return l
+}
+
+// TestEveryMethod runs every method, and two of them in every regime. All score the same tokens and the
+// same preference tokens, validation cannot lose by its choices, and what a method says of its
+// adapter is true.
+func TestEveryMethod(t *testing.T) {
+	l, ctx := newLab(t), context.Background()
+	u := l.users[0]
+	marks, err := method.Preferences(ctx, l.e, u, l.o, nil)
+	require.NoError(t, err)
+	require.Len(t, marks.Marks, 4)
+	l.o.Preference, l.o.Others = marks, l.users[1:]
+	losses := map[string]float64{}
+	for _, m := range method.Methods() {
+		for _, regime := range m.Regimes {
+			if regime != method.Personal && m.Name != "sft" && m.Name != method.Default {
+				continue // they differ in the objective only
+			}
+			name := m.Name + " " + string(regime)
+			o := l.o
+			o.Regime = regime
+			c, err := m.Run(ctx, l.e, u, o, nil)
+			require.NoError(t, err, name)
+			require.Len(t, c.Texts, 2, name)
+			require.Len(t, c.Validation, 2, name)
+			require.Len(t, c.Drafts, 1, name)
+			require.Zero(t, c.Skipped)
+			require.Equal(t, regime, c.Regime)
+			require.Equal(t, m.Trains(), c.Adapter != "", name)
+			require.Equal(t, m.TaskAdapter, c.Model != "model", name)
+			if m.Trains() && regime != method.Pooled {
+				require.Positive(t, c.Cost.Steps, name)
+			}
+			if m.Steering == nil {
+				require.Equal(t, 1., c.Steering)
+			}
+			require.Contains(t, c.Temperatures, c.Temperature)
+			sum, fitted := 0., 0.
+			for _, s := range c.Validation {
+				sum, fitted = sum+s.Loss, fitted+s.Fitted.Loss
+			}
+			require.LessOrEqual(t, fitted, sum, name)
+			for i, s := range c.Texts {
+				require.Equal(t, i, s.Index)
+				require.Equal(t, u.Test[i].ID, s.ID)
+				require.Len(t, marks.Marks[s.ID], s.Tokens, name)
+				require.Len(t, s.Curve, len(c.Temperatures))
+				require.InDelta(t, s.Loss, s.Curve[10].Loss, 1e-3, "temperature 1")
+				require.LessOrEqual(t, s.Preferred, s.Loss)
+				require.Equal(t, m.NoHistory, s.Erased == 0, name)
+				losses[name] += s.Loss
+			}
+		}
+	}
+	require.Less(t, losses["sft personal"], losses["base personal"])
+	require.Less(t, losses["contextsft personal"], losses["latestk personal"])
+	require.NotEqual(t, losses["quill personal"], losses["quill pooled-personal"])
+	require.NotEqual(t, losses["retrieval personal"], losses["retrieval-dense personal"])
+}
+
+// TestForeignHistory scores with another user's texts in the prompts: the losses of a method
+// without history do not change, those of one with history do.
+func TestForeignHistory(t *testing.T) {
+	l, ctx := newLab(t), context.Background()
+	l.o.Drafts = 0
+	for _, name := range []string{"base", "latestk", "retrieval", "retrieval-dense"} {
+		m, err := method.ByName(name)
+		require.NoError(t, err)
+		own, err := m.Run(ctx, l.e, l.users[0], l.o, nil)
+		require.NoError(t, err)
+		o := l.o
+		o.Foreign = l.users[2].History()
+		foreign, err := m.Run(ctx, l.e, l.users[0], o, nil)
+		require.NoError(t, err)
+		require.Equal(t, own.Validation, foreign.Validation)
+		for i := range own.Texts {
+			require.Equal(t, m.NoHistory, own.Texts[i].Loss == foreign.Texts[i].Loss, name)
+		}
+	}
+}
+
+// TestLosses scores a user's texts under the adapters of two users: those of the own one are lower.
+func TestLosses(t *testing.T) {
+	l, ctx := newLab(t), context.Background()
+	m, err := method.ByName("contextsft")
+	require.NoError(t, err)
+	l.o.Drafts, l.o.Training.Epochs = 0, 2
+	u := l.users[0]
+	c, err := m.Run(ctx, l.e, u, l.o, nil)
+	require.NoError(t, err)
+	own, err := m.Losses(ctx, l.e, u, c.Model, c.Adapter, l.o)
+	require.NoError(t, err)
+	for i, s := range c.Texts {
+		require.InDelta(t, s.Loss, own[i], 1e-3)
+	}
+	base, err := m.Losses(ctx, l.e, u, "", "", l.o)
+	require.NoError(t, err)
+	require.NotEqual(t, own, base)
+}
+
+func TestUserCheck(t *testing.T) {
+	item := func(id, text string) []history.Item { return []history.Item{{ID: id, Text: text}} }
+	good := method.User{ID: "a", Train: item("1", "x"), Validation: item("2", "y"), Test: item("3", "z")}
+	require.NoError(t, good.Check())
+	for name, c := range map[string]struct {
+		change func(*method.User)
+		kind   fault.Kind
+	}{
+		"no test text":  {func(u *method.User) { u.Test = nil }, fault.Missing},
+		"an empty text": {func(u *method.User) { u.Train = item("1", "") }, fault.Missing},
+		"a copy":        {func(u *method.User) { u.Test = item("3", " x\n") }, fault.Mismatch},
+		"a copied id":   {func(u *method.User) { u.Test = item("1", "z") }, fault.Mismatch},
+		"a missing id":  {func(u *method.User) { u.Test = item("", "z") }, fault.Mismatch},
+		"not in order":  {func(u *method.User) { u.Train[0].Time = u.Train[0].Time.AddDate(1, 0, 0) }, fault.Mismatch},
+	} {
+		u := good
+		u.Train = item("1", "x")
+		c.change(&u)
+		require.ErrorIs(t, u.Check(), c.kind, name)
+	}
+	_, err := method.ByName("nothing")
+	require.ErrorIs(t, err, fault.Unsupported)
+	require.Contains(t, err.Error(), "contextsft")
+}
