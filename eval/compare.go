@@ -144,7 +144,8 @@ func (g collected) row(r *Runner, byUser bool) Row {
 	row.Cost.Shared = r.Results.shared[ID{Method: g.Name, Regime: g.Regime}].Seconds
 	groups := group(g.texts, byUser)
 	for f := range Figure(figures) {
-		row.Values[f] = interval(len(groups), statistic(groups, f))
+		units := both(groups, groups, f)
+		row.Values[f] = interval(len(units), statistic(pick(groups, units), f))
 	}
 	return row
 }
@@ -166,8 +167,7 @@ func against(row *Row, own, base collected, byUser bool) {
 	}
 	gx, gy := group(x, byUser), group(y, byUser)
 	for f := range Figure(figures) {
-		a, b := statistic(gx, f), statistic(gy, f)
-		row.Against[f] = interval(len(gx), func(draw []int) float64 { return a(draw) - b(draw) })
+		row.Against[f] = paired(gx, gy, f)
 	}
 	row.Same = match(x, y, base.points, byUser)
 }
@@ -193,6 +193,32 @@ func group(all []text, byUser bool) []text {
 		out[i].bleu.Add(t.bleu)
 	}
 	return out
+}
+
+// both are the units that have a figure in x and in y: a draft may be missing.
+func both(x, y []text, f Figure) []int {
+	var out []int
+	for i := range x {
+		if x[i].parts[f].den > 0 && y[i].parts[f].den > 0 {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func pick(units []text, which []int) []text {
+	out := make([]text, len(which))
+	for i, j := range which {
+		out[i] = units[j]
+	}
+	return out
+}
+
+// paired is the difference of a figure of x to that of y.
+func paired(x, y []text, f Figure) *metric.Interval {
+	units := both(x, y, f)
+	a, b := statistic(pick(x, units), f), statistic(pick(y, units), f)
+	return interval(len(units), func(draw []int) float64 { return a(draw) - b(draw) })
 }
 
 // statistic is a figure of a sample of units.
@@ -221,18 +247,17 @@ func statistic(units []text, f Figure) func(draw []int) float64 {
 	}
 }
 
-// interval is nil if the statistic has no value.
+// interval is nil if the statistic has no value. Of a single unit nothing is known but the value.
 func interval(n int, value func(draw []int) float64) *metric.Interval {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	if n == 0 || math.IsNaN(value(all)) {
+	if n == 0 {
 		return nil
 	}
 	i := metric.Bootstrap{Seed: 1}.Statistic(n, value)
-	if math.IsNaN(i.Low) {
-		i.Low, i.High = i.Point, i.Point
+	if math.IsNaN(i.Point) {
+		return nil
+	}
+	if n == 1 || math.IsNaN(i.Low) {
+		i.Low, i.High = math.Inf(-1), math.Inf(1)
 	}
 	return &i
 }
@@ -274,12 +299,12 @@ func match(x, y []text, points map[key]curve, byUser bool) *Matched {
 	}
 	gx, gy := group(x, byUser), group(at, byUser)
 	compare := func(f Figure) (float64, *metric.Interval) {
-		a, b := statistic(gx, f), statistic(gy, f)
-		value := interval(len(gy), b)
+		units := both(gx, gy, f)
+		value := interval(len(units), statistic(pick(gy, units), f))
 		if value == nil {
 			return 0, nil
 		}
-		return value.Point, interval(len(gx), func(draw []int) float64 { return a(draw) - b(draw) })
+		return value.Point, paired(gx, gy, f)
 	}
 	m.Loss, m.Against = compare(Loss)
 	m.PreferenceLoss, m.AgainstPreference = compare(PreferenceLoss)

@@ -15,7 +15,7 @@ import (
 
 func TestEveryCellRunsOnce(t *testing.T) {
 	f := newFake(t)
-	path := filepath.Join(t.TempDir(), "results.jsonl")
+	path := filepath.Join(t.TempDir(), "new", "results.jsonl")
 	users := testUsers(4, 3)
 	for stopped := range 3 { // three runs are stopped, after 1, 2 and 3 cells
 		r := f.runner(path, users, false, "base", "contextsft", "quill")
@@ -153,7 +153,8 @@ func TestTimeLeft(t *testing.T) {
 	}
 	r.Identify = 0
 	require.NoError(t, r.Run(t.Context()))
-	require.Equal(t, []float64{-1, 50, 40, 30, 20, 10}, left)
+	// After one cell without training, one with training is expected to take three times as long.
+	require.Equal(t, []float64{-1, 10 * (2 + 3*3), 40, 30, 20, 10}, left)
 }
 
 func TestFoldersOfUsers(t *testing.T) {

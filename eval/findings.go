@@ -79,6 +79,9 @@ func sentence(f Figure) string {
 }
 
 func shown(i *metric.Interval) string {
+	if math.IsInf(i.High-i.Low, 0) {
+		return "interval unknown"
+	}
 	return strings.ReplaceAll(fmt.Sprintf("95 %% interval %+.3f to %+.3f", i.Low, i.High), "-", "−")
 }
 

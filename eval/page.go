@@ -182,7 +182,7 @@ func (c Comparison) matched(rows []Row) (report.Comparison, bool) {
 		if i == nil {
 			return report.Measured{Text: "–"}
 		}
-		return report.Measured{Text: " ", Against: i}
+		return report.Measured{Against: i}
 	}
 	t.Columns[2].Better, t.Columns[4].Better = -1, -1
 	any := false

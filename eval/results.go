@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"nextquill/core/fault"
 	"nextquill/core/history"
@@ -61,6 +62,9 @@ type Results struct {
 // if the file is damaged, or Storage.
 func OpenResults(path string, s Settings) (*Results, error) {
 	r := &Results{path: path, cells: map[ID]line{}, shared: map[ID]line{}, identify: map[ID]line{}}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, storage(path, err)
+	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, storage(path, err)

@@ -149,6 +149,7 @@ type Runner struct {
 
 	total, done int
 	spent       map[string]*spent // by kind of step
+	weights     map[string]float64
 	marks       preferences
 }
 
@@ -263,7 +264,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	if r.Now == nil {
 		r.Now = time.Now
 	}
-	r.spent = map[string]*spent{}
+	r.spent, r.weights = map[string]*spent{}, map[string]float64{"identify": 1}
+	for _, e := range r.Entries {
+		r.weights[e.folder()] = e.weight()
+	}
 	steps, err := r.steps()
 	if err != nil {
 		return err
@@ -321,26 +325,42 @@ func (r *Runner) took(kind string, seconds float64) {
 	s.count++
 }
 
-// left estimates the seconds of the given steps from the mean of their kind so far, or of all
-// kinds.
-func (r *Runner) left(steps []step) float64 {
-	var all spent
-	for _, s := range r.spent {
-		all.seconds += s.seconds
-		all.count += s.count
+// left estimates the seconds of the given steps, of which the first has run for some seconds. A
+// step takes as long as those of its kind so far; without any, as long as others by its weight.
+func (r *Runner) left(steps []step, running float64) float64 {
+	seconds, weight := 0., 0.
+	for kind, s := range r.spent {
+		seconds += s.seconds
+		weight += float64(s.count) * r.weights[kind]
 	}
-	if all.count == 0 {
+	if weight == 0 {
 		return -1
 	}
 	sum := 0.
-	for _, s := range steps {
+	for i, s := range steps {
+		expected := seconds / weight * r.weights[s.kind]
 		if own := r.spent[s.kind]; own != nil {
-			sum += own.seconds / float64(own.count)
-		} else {
-			sum += all.seconds / float64(all.count)
+			expected = own.seconds / float64(own.count)
 		}
+		if i == 0 {
+			expected = max(expected-running, running/10)
+		}
+		sum += expected
 	}
 	return sum
+}
+
+// weight is roughly how long a cell takes, relative to one of a method that does not train.
+func (e Entry) weight() float64 {
+	switch {
+	case e.TaskAdapter:
+		return 8
+	case e.Preset == "nextquill":
+		return 6 // it also trains the frozen adapter that determines the DCE
+	case e.Trains():
+		return 3
+	}
+	return 1
 }
 
 func (e Entry) label() string {
@@ -359,13 +379,7 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 	u := r.Users[s.user]
 	began := r.Now()
 	label := s.entry.label() + ": " + u.ID
-	remaining := func() float64 {
-		all := r.left(left)
-		if all < 0 {
-			return all
-		}
-		return max(0, all-r.Now().Sub(began).Seconds())
-	}
+	remaining := func() float64 { return r.left(left, r.Now().Sub(began).Seconds()) }
 	r.event(Event{Kind: "begin", Label: label, Left: remaining()})
 	on := func(p method.Progress) {
 		r.event(Event{Kind: "progress", Label: label, Left: remaining(), Progress: p})
@@ -379,7 +393,7 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 				summary = "stopped"
 			}
 		}
-		r.event(Event{Kind: "end", Label: label, Left: r.left(left[1:]), Summary: summary, Failed: failed})
+		r.event(Event{Kind: "end", Label: label, Left: r.left(left[1:], 0), Summary: summary, Failed: failed})
 	}()
 	if err := ctx.Err(); err != nil {
 		return fault.New(fault.Cancelled, "", "", "the run was stopped").WithCause(err)
@@ -506,14 +520,14 @@ func (r *Runner) identifyUser(ctx context.Context, s step, n int, left []step) (
 	u := r.Users[s.user]
 	began := r.Now()
 	label := s.entry.label() + ": author of " + u.ID
-	r.event(Event{Kind: "begin", Label: label, Left: r.left(left)})
+	r.event(Event{Kind: "begin", Label: label, Left: r.left(left, 0)})
 	out := Identify{}
 	defer func() {
 		summary := fmt.Sprintf("%d candidates", len(out.Candidates))
 		if err != nil {
 			summary = "failed"
 		}
-		r.event(Event{Kind: "end", Label: label, Left: r.left(left[1:]), Summary: summary, Failed: err != nil})
+		r.event(Event{Kind: "end", Label: label, Left: r.left(left[1:], 0), Summary: summary, Failed: err != nil})
 	}()
 	o := r.Options
 	o.Regime = s.entry.Regime
@@ -525,7 +539,7 @@ func (r *Runner) identifyUser(ctx context.Context, s step, n int, left []step) (
 			return fault.New(fault.Cancelled, "", "", "the run was stopped").WithCause(err)
 		}
 		candidate := r.Users[i].ID
-		r.event(Event{Kind: "progress", Label: label, Left: max(0, r.left(left)-r.Now().Sub(began).Seconds()),
+		r.event(Event{Kind: "progress", Label: label, Left: r.left(left, r.Now().Sub(began).Seconds()),
 			Progress: method.Progress{Stage: "identify", Done: i, Total: n}})
 		cell := r.Results.cells[ID{s.entry.Name, s.entry.Regime, s.entry.Control, candidate}].Cell
 		if cell.Adapter == "" {

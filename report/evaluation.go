@@ -62,7 +62,8 @@ const (
 	DefaultRow          // NextQuill's default method
 )
 
-// Measured is a value with its interval and its paired difference to the baseline; or a text.
+// Measured is a value with its interval and its paired difference to the baseline; a difference
+// alone; or a text. Ends of an interval that are infinite are not known.
 type Measured struct {
 	Value   *metric.Interval
 	Against *metric.Interval
@@ -110,13 +111,22 @@ func verdict(better int, d *metric.Interval) string {
 	return "worse"
 }
 
-// span is an interval without a sign: "3.80–4.04".
+// unknown stands for an interval that is not known, since there are too few texts.
+const unknown = "interval unknown"
+
+// bounds is an interval without a sign: "3.80–4.04".
 func bounds(i metric.Interval, digits int) string {
+	if math.IsInf(i.High-i.Low, 0) {
+		return unknown
+	}
 	return decimals(i.Low, digits) + "–" + decimals(i.High, digits)
 }
 
 // signedBounds is an interval of a difference: "−0.25 to −0.18".
 func signedBounds(i metric.Interval, digits int) string {
+	if math.IsInf(i.High-i.Low, 0) {
+		return unknown
+	}
 	return signed(i.Low, digits) + " to " + signed(i.High, digits)
 }
 
@@ -125,6 +135,8 @@ func (m Measured) value(c Measure) string {
 	switch {
 	case m.Text != "":
 		return m.Text
+	case m.Value == nil && m.Against != nil:
+		return marked(c, m.Against)
 	case m.Value == nil || math.IsNaN(m.Value.Point):
 		return "–"
 	}
@@ -168,10 +180,12 @@ func (e Evaluation) Markdown(w io.Writer) error {
 			for i, m := range r.Cells {
 				c := t.Columns[i]
 				text := m.value(c)
-				if m.Value != nil && m.Text == "" {
+				if m.Value != nil {
 					text += " (" + bounds(*m.Value, c.Digits) + ")"
 				}
-				if m.Against != nil {
+				if m.Value == nil && m.Against != nil {
+					text += " (" + signedBounds(*m.Against, c.Digits) + ")"
+				} else if m.Against != nil {
 					text += "; " + marked(c, m.Against) + " (" + signedBounds(*m.Against, c.Digits) + ")"
 				}
 				fmt.Fprintf(&b, " %s |", cell(text))
@@ -201,9 +215,9 @@ func (t Terminal) Evaluation(e Evaluation) {
 	for _, table := range e.Tables {
 		t.Title(table.Title)
 		columns := []Column{{Name: "method"}}
-		for _, c := range table.Columns {
+		for i, c := range table.Columns {
 			columns = append(columns, Column{Name: c.Name, Right: true})
-			if differs(table, len(columns)-2) {
+			if differs(table, i) {
 				columns = append(columns, Column{Name: "difference", Right: true})
 			}
 		}
@@ -220,7 +234,7 @@ func (t Terminal) Evaluation(e Evaluation) {
 					continue
 				}
 				diff := ""
-				if m.Against != nil {
+				if m.Value != nil && m.Against != nil {
 					diff = marked(table.Columns[i], m.Against)
 				}
 				row = append(row, diff)
@@ -232,10 +246,10 @@ func (t Terminal) Evaluation(e Evaluation) {
 	fmt.Fprintln(t.Out)
 }
 
-// differs reports whether a column has differences.
+// differs reports whether a column has differences beside its values.
 func differs(t Comparison, column int) bool {
 	for _, r := range t.Rows {
-		if column < len(r.Cells) && r.Cells[column].Against != nil {
+		if column < len(r.Cells) && r.Cells[column].Value != nil && r.Cells[column].Against != nil {
 			return true
 		}
 	}
