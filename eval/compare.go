@@ -55,12 +55,19 @@ type Comparison struct {
 	Pref     int  // preference tokens among them
 }
 
+// manyUsers is the number of users from which intervals resample users. Intervals from fewer would
+// be far too narrow; those over texts hold for these users only, and the report says so.
+const manyUsers = 10
+
+// fewUnits is the number of units below which no interval is given.
+const fewUnits = 5
+
 // Baseline is the method that differences refer to.
 const Baseline = "contextsft"
 
 // Compare computes the figures of all entries that have results.
 func (r *Runner) Compare() Comparison {
-	c := Comparison{Baseline: -1, ByUser: len(r.Users) > 1, Units: len(r.Users)}
+	c := Comparison{Baseline: -1, ByUser: len(r.Users) >= manyUsers, Units: len(r.Users)}
 	entries := slices.Clone(r.Entries)
 	slices.SortStableFunc(entries, compareEntries)
 	var all []collected
@@ -76,7 +83,7 @@ func (r *Runner) Compare() Comparison {
 		all = append(all, got)
 	}
 	if !c.ByUser && len(all) > 0 {
-		c.Units = len(all[0].texts)
+		c.Units = len(all[max(0, c.Baseline)].texts)
 	}
 	for i, got := range all {
 		row := got.row(r, c.ByUser)
@@ -247,7 +254,7 @@ func statistic(units []text, f Figure) func(draw []int) float64 {
 	}
 }
 
-// interval is nil if the statistic has no value. Of a single unit nothing is known but the value.
+// interval is nil if the statistic has no value. Of few units nothing is known but the value.
 func interval(n int, value func(draw []int) float64) *metric.Interval {
 	if n == 0 {
 		return nil
@@ -256,7 +263,7 @@ func interval(n int, value func(draw []int) float64) *metric.Interval {
 	if math.IsNaN(i.Point) {
 		return nil
 	}
-	if n == 1 || math.IsNaN(i.Low) {
+	if n < fewUnits || math.IsNaN(i.Low) {
 		i.Low, i.High = math.Inf(-1), math.Inf(1)
 	}
 	return &i

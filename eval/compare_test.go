@@ -81,7 +81,7 @@ func TestOneUser(t *testing.T) {
 	r, c := compared(t, testUsers(1, 30), false, "contextsft", "quill")
 	require.False(t, c.ByUser)
 	require.Equal(t, 30, c.Units)
-	require.Contains(t, r.Report(c).Scope, "the intervals resample 30 texts")
+	require.Contains(t, r.Report(c).Scope, "the intervals resample 30 texts, so they hold for these users")
 	require.Nil(t, c.row(t, "quill", "").Values[Author])
 }
 

@@ -289,8 +289,11 @@ func (r *Runner) scope(c Comparison) string {
 	}
 	s := fmt.Sprintf("%s, %s, %d tokens, %d of them preference tokens; the intervals resample %d %s",
 		plural(len(r.Users), "user"), plural(texts, "test text"), c.Tokens, c.Pref, c.Units, unit)
-	if c.Units < 10 {
+	switch {
+	case c.Units < 2*fewUnits:
 		s += ", which is too few: they are narrower than they should be"
+	case !c.ByUser:
+		s += ", so they hold for these users, not for others"
 	}
 	if c.Missing > 0 {
 		s += fmt.Sprintf("; %s not finished", plural(c.Missing, "cell"))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -214,36 +215,79 @@ func (t Terminal) Evaluation(e Evaluation) {
 	t.Text(e.Scope)
 	for _, table := range e.Tables {
 		t.Title(table.Title)
-		columns := []Column{{Name: "method"}}
-		for i, c := range table.Columns {
-			columns = append(columns, Column{Name: c.Name, Right: true})
-			if differs(table, i) {
-				columns = append(columns, Column{Name: "difference", Right: true})
-			}
+		for _, part := range t.parts(table) {
+			t.Table(part.columns, part.rows)
 		}
-		var rows [][]string
-		for _, r := range table.Rows {
-			name := r.Name
-			if r.Note != "" {
-				name += ", " + r.Note
-			}
-			row := []string{Clean(name)}
-			for i, m := range r.Cells {
-				row = append(row, m.value(table.Columns[i]))
-				if !differs(table, i) {
-					continue
-				}
-				diff := ""
-				if m.Value != nil && m.Against != nil {
-					diff = marked(table.Columns[i], m.Against)
-				}
-				row = append(row, diff)
-			}
-			rows = append(rows, row)
-		}
-		t.Table(columns, rows)
 	}
 	fmt.Fprintln(t.Out)
+}
+
+// cells is a table for the terminal.
+type cells struct {
+	columns []Column
+	rows    [][]string
+}
+
+// parts divides a table into tables that fit the terminal, each with the names of the methods.
+func (t Terminal) parts(table Comparison) []cells {
+	names := cells{columns: []Column{{Name: "method"}}}
+	for _, r := range table.Rows {
+		name := r.Name
+		if r.Note != "" {
+			name += ", " + r.Note
+		}
+		names.rows = append(names.rows, []string{Clean(name)})
+	}
+	fresh := func() cells {
+		c := cells{columns: slices.Clone(names.columns)}
+		for _, r := range names.rows {
+			c.rows = append(c.rows, slices.Clone(r))
+		}
+		return c
+	}
+	part := fresh()
+	var out []cells
+	for i, c := range table.Columns {
+		add := func() {
+			part.columns = append(part.columns, Column{Name: c.Name, Right: true})
+			for j, r := range table.Rows {
+				part.rows[j] = append(part.rows[j], r.Cells[i].value(c))
+			}
+			if !differs(table, i) {
+				return
+			}
+			part.columns = append(part.columns, Column{Name: "difference", Right: true})
+			for j, r := range table.Rows {
+				diff := ""
+				if m := r.Cells[i]; m.Value != nil && m.Against != nil {
+					diff = marked(c, m.Against)
+				}
+				part.rows[j] = append(part.rows[j], diff)
+			}
+		}
+		before := part
+		before.rows = slices.Clone(part.rows)
+		add()
+		if part.width() > t.Width && len(before.columns) > 1 {
+			out = append(out, before)
+			part = fresh()
+			add()
+		}
+	}
+	return append(out, part)
+}
+
+// width is the number of terminal columns of a table.
+func (c cells) width() int {
+	sum := 0
+	for i, column := range c.columns {
+		w := Width(column.Name)
+		for _, r := range c.rows {
+			w = max(w, Width(r[i]))
+		}
+		sum += 2 + w
+	}
+	return sum
 }
 
 // differs reports whether a column has differences beside its values.
