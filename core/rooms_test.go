@@ -38,6 +38,7 @@ var layers = []struct{ name, imports string }{
 	{"tokenizer", "blob fault internal/jsonx regex weights/gguf"},
 	{"chat", "blob fault jinja weights/gguf"},
 	{"history", "fault internal/jsonx"},
+	{"datastore", "blob fault weights"},
 	{"modelfolder", "blob fault tokenizer weights weights/gguf"},
 
 	// The objective.
@@ -51,7 +52,7 @@ var layers = []struct{ name, imports string }{
 	{"kernels/kerneltest", "gpu kernels weights/gguf"},
 
 	// The model on the device.
-	{"model", "blob causal fault gpu kernels weights"},
+	{"model", "blob causal datastore fault gpu kernels weights"},
 	{"train", "blob causal fault gpu kernels model"},
 	{"generate", "fault kernels model tokenizer"},
 
@@ -62,10 +63,12 @@ var layers = []struct{ name, imports string }{
 	// Methods.
 	{"dataset", "api blob causal chat fault history tokenizer weights"},
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
-	{"jobs", "api blob causal chat dataset engine fault generate gpu history kernels model rpc tokenizer train weights"},
+	{"jobs", "api blob causal chat dataset datastore engine fault generate gpu history kernels model rpc tokenizer train weights"},
 	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
-	{"method", "api blob causal fault history modelfolder weights"},
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
+
+	// Callers of the core.
+	{"method", "api blob causal fault history metric modelfolder weights"},
 }
 
 // coreImports reads which packages of the core each package imports, tests aside. shaders counts as

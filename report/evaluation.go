@@ -215,7 +215,10 @@ func (t Terminal) Evaluation(e Evaluation) {
 	t.Text(e.Scope)
 	for _, table := range e.Tables {
 		t.Title(table.Title)
-		for _, part := range t.parts(table) {
+		for i, part := range t.parts(table) {
+			if i > 0 {
+				fmt.Fprintln(t.Out)
+			}
 			t.Table(part.columns, part.rows)
 		}
 	}

@@ -113,7 +113,8 @@ export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
     {
       "preset": "quill",
       "out": "adapter",
-      "from": true
+      "from": true,
+      "datastore": true
     }
   ],
   "sft": [
@@ -136,6 +137,10 @@ export const defaults = {
     "top_p": 0.95,
     "repetition_penalty": 1.1,
     "max_tokens": 96
+  },
+  "datastore": {
+    "share": 0.1,
+    "sharpness": 20
   }
 } as const;
 
@@ -300,6 +305,11 @@ export interface Phase {
    * The expert never does: it weighs the tokens of these texts, so it trains on them only.
    */
   from?: boolean | undefined;
+  /**
+   * This tells whether the phase also writes a datastore, for PersonalizeParams.Datastore
+   * with the values of DefaultDatastore.
+   */
+  datastore?: boolean | undefined;
 }
 
 /** Info describes a device. Sizes are in bytes. */
@@ -622,7 +632,10 @@ export const decodeLoadResult: Decoder<LoadResult> = /* @__PURE__ */ record<Load
 
 /** Source names the blobs with the writer's items, in JSON Lines as core/history exports them. */
 export interface Source {
-  /** This is the blob with the items to train on and to retrieve from. */
+  /**
+   * This is the blob with the items to train on and to retrieve from. It may be empty for
+   * methods that do not train.
+   */
   history: string;
   /**
    * This is a blob with the items to test on, all of them later than the items in History. If
@@ -708,6 +721,18 @@ export interface LoRA {
   alpha: number;
   /** These are the names of linear layers ("q_proj", …); empty means all. */
   targets?: string[] | undefined;
+}
+
+/**
+ * Datastore sets how the datastore of a writer's tokens is used: the model predicts a token v with
+ * the probability (1 − Share)·p(v) + Share·p_d(v), where p_d is given by the hidden states of the
+ * writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020).
+ */
+export interface Datastore {
+  /** λ, 0 to 0.9 */
+  share: number;
+  /** β of the weights e^(β·cos), above 0 and at most 40 */
+  sharpness: number;
 }
 
 /** Training sets the optimizer and its schedule. A field that is 0 takes the default in its comment. */
@@ -796,6 +821,12 @@ export interface PersonalizeParams {
    */
   base_name?: string | undefined;
   /**
+   * This also writes a datastore of the training items of Source next to the adapter, with
+   * the hidden states of the trained model. Methods that use the adapter then use it as well. nil
+   * writes none. With Full it is refused.
+   */
+  datastore?: Datastore | undefined;
+  /**
    * This trains all weights instead of an adapter. Out then becomes the folder of a model:
    * config.json, tokenizer.json and model.safetensors in F32.
    */
@@ -811,6 +842,22 @@ export interface PersonalizeParams {
    */
   keep_checkpoint?: boolean | undefined;
 }
+
+/** RememberResult counts the entries of a datastore. */
+export interface RememberResult {
+  /** tokens with their hidden states */
+  entries: number;
+  /**
+   * This is the number of tokens of the oldest texts that are left out, because a datastore is
+   * limited.
+   */
+  left: number;
+}
+
+export const decodeRememberResult: Decoder<RememberResult> = /* @__PURE__ */ record<RememberResult>({
+  entries: integer,
+  left: integer,
+});
 
 /** PersonalizeResult summarizes a run. */
 export interface PersonalizeResult {
@@ -831,6 +878,8 @@ export interface PersonalizeResult {
   skipped: number;
   /** Train and Tested count the texts to train on and the held-out ones. */
   train: TextCounts;
+  /** This counts the datastore; nil without one. */
+  remembered: RememberResult | undefined;
   tested: TextCounts;
 }
 
@@ -845,12 +894,14 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
   resumed: integer,
   skipped: integer,
   train: decodeTextCounts,
+  remembered: /* @__PURE__ */ optional(decodeRememberResult, undefined),
   tested: decodeTextCounts,
 });
 
 /**
  * Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with history
- * and z^0 those without. Steer 1 is the model as it is.
+ * and z^0 those without. Steer 1 is the model as it is; only there a datastore is mixed in, after the
+ * temperature.
  */
 export interface Point {
   steer: number;
@@ -876,6 +927,12 @@ export interface EvaluateParams {
   adapter?: string | undefined;
   source: Source;
   /**
+   * This is a blob with a datastore of the writer's tokens to predict with, see "remember".
+   * Empty means that in the folder of the adapter, if there is one; DatastoreNone uses none.
+   * "explain" uses none.
+   */
+  datastore?: string | undefined;
+  /**
    * This is one of the Template constants. Empty means the template that the adapter was
    * trained with, else the model's chat template if it has one, else TemplatePlain.
    */
@@ -891,7 +948,7 @@ export interface EvaluateParams {
 export interface PointScore {
   /** This is the log-probability of each token in nats, rounded to 1e-6. */
   logp: number[];
-  /** This is the number of tokens that are the most likely ones. */
+  /** This is the number of tokens that are the most likely ones, without a datastore. */
   correct: number;
 }
 
@@ -988,6 +1045,12 @@ export interface WriteParams {
   adapter?: string | undefined;
   source: Source;
   /**
+   * This is a blob with a datastore of the writer's tokens to predict with, see "remember".
+   * Empty means that in the folder of the adapter, if there is one; DatastoreNone uses none.
+   * "explain" uses none.
+   */
+  datastore?: string | undefined;
+  /**
    * This is one of the Template constants. Empty means the template that the adapter was
    * trained with, else the model's chat template if it has one, else TemplatePlain.
    */
@@ -1040,6 +1103,12 @@ export interface ExplainParams {
   /** This is the folder of a LoRA adapter; empty means the base model alone. */
   adapter?: string | undefined;
   source: Source;
+  /**
+   * This is a blob with a datastore of the writer's tokens to predict with, see "remember".
+   * Empty means that in the folder of the adapter, if there is one; DatastoreNone uses none.
+   * "explain" uses none.
+   */
+  datastore?: string | undefined;
   /**
    * This is one of the Template constants. Empty means the template that the adapter was
    * trained with, else the model's chat template if it has one, else TemplatePlain.

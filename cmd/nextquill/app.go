@@ -82,6 +82,7 @@ type job struct {
 	progress ui.Progress
 	peak     int64    // the largest GPU memory estimate shown so far
 	warned   []string // adapters with a shown warning
+	said     []string // lines about texts that were shown
 	base     baseModel
 }
 
@@ -176,6 +177,8 @@ func (j *job) call(ctx context.Context, label, method string, params, result any
 		switch name {
 		case api.EventMemory:
 			j.showMemory(raw)
+		case api.EventTexts:
+			j.showTexts(raw)
 		case api.EventAdapter:
 			j.warnAdapterMismatch(raw)
 		}

@@ -64,18 +64,23 @@ func TestRunOutput(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT", "NextQuill",
+	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT", "NextQuill", "Quill",
 		"4.016",
 		"A longing for what others", "[An +20]", "report.html", "happiness")
 	requireLines(t, r.stderr, "train: NextQuill", "held-out 3.900", "tok/s")
 
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
-	require.Equal(t, "contextsft", train[0]["preset"])
+	require.Equal(t, "quill", train[0]["preset"])
+	require.Equal(t, map[string]any{"share": .1, "sharpness": 20.}, train[0]["datastore"])
 	require.Equal(t, "nextquill", train[1]["preset"])
-	require.Equal(t, "out/contextsft", train[1]["expert"])
-	require.Equal(t, "out/adapter", train[1]["out"])
-	require.Len(t, r.calls(t, "evaluate"), 4)
+	require.Equal(t, "out/adapter", train[1]["expert"])
+	require.Equal(t, "out/nextquill", train[1]["out"])
+	require.NotContains(t, train[1], "datastore")
+	evaluated := r.calls(t, "evaluate")
+	require.Len(t, evaluated, 5)
+	require.Equal(t, "none", evaluated[3]["datastore"], "ContextSFT")
+	require.NotContains(t, evaluated[4], "datastore", "Quill")
 	require.Len(t, r.calls(t, "write"), 8)
 
 	for _, name := range []string{"report.html", "history.jsonl", "heldout.jsonl",
@@ -138,7 +143,11 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 func TestPersonalizeFromAnAdapter(t *testing.T) {
 	dir := t.TempDir()
 	texts, out, from := filepath.Join(dir, "mine.txt"), filepath.Join(dir, "out"), filepath.Join(dir, "earlier")
-	require.NoError(t, os.WriteFile(texts, []byte(strings.Repeat("a text of mine\n\n", 20)), 0o644))
+	var lines strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&lines, "text %d of mine\n\n", i)
+	}
+	require.NoError(t, os.WriteFile(texts, []byte(lines.String()), 0o644))
 	makeAdapter(t, from)
 	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from)
 	require.Equal(t, exitOK, r.code, r.stderr)

@@ -52,6 +52,13 @@ type corpus struct {
 	train, heldout []history.Item // heldout is nil if the core splits it off
 }
 
+// untested reports whether every held-out text is a copy of a training text. The core leaves those
+// out, so nothing is tested.
+func (c corpus) untested() bool {
+	unseen, copies := history.Unseen(c.train, c.heldout)
+	return copies > 0 && len(unseen) == 0
+}
+
 // putCorpus stores texts as inputs. With keep it also saves a copy in the output folder.
 func (j *job) putCorpus(ctx context.Context, training, heldout []history.Item, source string, keep bool) (corpus,
 	error) {

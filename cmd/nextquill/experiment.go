@@ -36,6 +36,8 @@ func presetTitle(preset string) string {
 		return "ContextSFT"
 	case "nextquill":
 		return "NextQuill"
+	case "quill":
+		return "Quill"
 	}
 	return preset
 }
@@ -69,6 +71,10 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 	if s.expert == "" && p.Expert != "" {
 		params.Expert = phaseOut(p.Expert)
 	}
+	if p.Datastore && override == nil && !s.full {
+		set := api.DefaultDatastore()
+		params.Datastore = &set
+	}
 	if p.From && s.from != "" {
 		params.From, params.LoRA = s.from, api.LoRA{}
 	}
@@ -76,14 +82,14 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 	err = s.call(ctx, "train: "+name, api.MethodPersonalize, params, &t.Result, func() string {
 		r := t.Result
 		line := fmt.Sprintf("held-out %.3f  %d steps  %d tokens", r.Heldout, r.Steps, r.Tokens)
+		if r.Tested.Texts == 0 {
+			line = fmt.Sprintf("not tested  %d steps  %d tokens", r.Steps, r.Tokens)
+		}
 		if r.Seconds > 0 && r.Resumed == 0 { // after a resume, tokens and seconds cover different steps
 			line += fmt.Sprintf("  %.0f tok/s", float64(r.Tokens)/r.Seconds)
 		}
 		if r.Resumed > 0 {
 			line += fmt.Sprintf("  (resumed from step %d)", r.Resumed)
-		}
-		if r.Skipped > 0 {
-			line += fmt.Sprintf("  (%d texts skipped: too long)", r.Skipped)
 		}
 		return line
 	}, func(event string, raw json.RawMessage) {
@@ -143,12 +149,24 @@ func (s *experiment) evaluate(ctx context.Context, name, adapter string, noHisto
 // evaluateModel is evaluate for a model in any folder.
 func (s *experiment) evaluateModel(ctx context.Context, name, model, adapter string, noHistory bool) (evaluation,
 	error) {
+	p := s.evaluateParams(adapter, noHistory)
+	p.Model = model
+	return s.evaluateWith(ctx, name, p)
+}
+
+// evaluateParams are the parameters to evaluate an adapter with.
+func (s *experiment) evaluateParams(adapter string, noHistory bool) api.EvaluateParams {
+	return api.EvaluateParams{
+		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: adapter, Source: s.source,
+			Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
+	}
+}
+
+// evaluateWith evaluates with these parameters.
+func (s *experiment) evaluateWith(ctx context.Context, name string, p api.EvaluateParams) (evaluation, error) {
 	r := evaluation{name: name}
 	began := time.Now()
-	err := s.call(ctx, "eval: "+name, api.MethodEvaluate, api.EvaluateParams{
-		Inference: api.Inference{Loading: s.loading(), Model: model, Adapter: adapter, Source: s.source,
-			Retrieval: s.retrieval, Template: s.template}, NoHistory: noHistory,
-	}, &r.result, func() string {
+	err := s.call(ctx, "eval: "+name, api.MethodEvaluate, p, &r.result, func() string {
 		return fmt.Sprintf("%.3f nats per token  %d tokens  %.0f tok/s", r.result.Loss, r.result.Tokens,
 			float64(r.result.Tokens)/time.Since(began).Seconds())
 	}, nil)

@@ -234,31 +234,23 @@ func day(t time.Time) string {
 	return t.Format("2006-01-02 ")
 }
 
-// split holds out the newest texts for testing. Test texts that are equal to a training text are
-// left out, because the model has seen them.
+// split holds out the newest texts for testing. Those that are copies of a training text are left
+// out, because the model has seen them. If none remain, it returns all of them, and the core leaves
+// them out: then nothing is tested.
 func (a *app) split(items []history.Item, fraction float64) (training, heldout []history.Item, err error) {
 	training, heldout, err = history.SplitFraction(items, fraction)
 	if err != nil {
 		return nil, nil, err
 	}
-	seen := map[string]bool{}
-	for _, it := range training {
-		seen[it.Text] = true
-	}
-	var unseen []history.Item
-	for _, it := range heldout {
-		if !seen[it.Text] {
-			unseen = append(unseen, it)
-		}
-	}
-	switch equal := len(heldout) - len(unseen); {
-	case equal == 0:
+	unseen, copies := history.Unseen(training, heldout)
+	switch {
+	case copies == 0:
 	case len(unseen) == 0:
-		fmt.Fprintf(a.stderr, "All %d held-out texts are also training texts: the loss is not that of unseen texts.\n",
-			equal)
+		fmt.Fprintf(a.stderr,
+			"All %d held-out texts are also training texts: they are left out, and nothing is tested.\n", copies)
 		return training, heldout, nil
 	default:
-		fmt.Fprintf(a.stderr, "%d of %d held-out texts are left out: they are also training texts.\n", equal,
+		fmt.Fprintf(a.stderr, "%d of %d held-out texts are left out: they are also training texts.\n", copies,
 			len(heldout))
 	}
 	return training, unseen, nil

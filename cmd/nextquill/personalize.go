@@ -19,7 +19,7 @@ type personalizeCmd struct {
 	trainingFlags
 	MaxItems int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
 	Heldout  float64 `group:"texts" default:"0.2" help:"Fraction of the texts, the newest, to hold out for testing."`
-	Preset   string  `group:"training" default:"nextquill" help:"Objective: ${presets}."`
+	Preset   string  `group:"training" aliases:"method" default:"nextquill" help:"Method to train with, also as --method: ${presets}."`
 	Options  string  `group:"training" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset."`
 	Full     bool    `group:"training" help:"Train all weights instead of an adapter; writes a model to OUT/model. Needs a lower --lr, such as 2e-4."`
 	From     string  `group:"training" placeholder:"DIR" help:"Start from this adapter, which may come from an earlier run or from PEFT. It keeps its rank, alpha and layers."`
@@ -101,19 +101,11 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 			return err
 		}
 	}
-	base, err := s.evaluate(ctx, "Base with history", "", false)
+	s.from = from
+	models, err := c.baselines(ctx, s, options)
 	if err != nil {
 		return err
 	}
-	models := []evaluation{base}
-	if from != "" {
-		start, err := s.evaluate(ctx, "From", from, options.NoHistory)
-		if err != nil {
-			return err
-		}
-		models = append(models, start)
-	}
-	s.from = from
 	phases := api.Phases(c.Preset, options)
 	last := len(phases) - 1
 	if s.expert == "" {
@@ -127,6 +119,10 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil || a.JSON {
 		return err
 	}
+	if s.untested() {
+		fmt.Fprintln(a.stdout, message)
+		return nil
+	}
 	table, err := compare(append(models, after), 0, len(models))
 	if err != nil {
 		return err
@@ -134,6 +130,21 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	a.terminal().Heldout(table)
 	fmt.Fprintln(a.stdout, message)
 	return nil
+}
+
+// baselines evaluates what training starts from: the base model, and the adapter of --from.
+func (c personalizeCmd) baselines(ctx context.Context, s *experiment, o causal.Options) ([]evaluation, error) {
+	if s.untested() {
+		return nil, nil
+	}
+	base, err := s.evaluate(ctx, "Base with history", "", false)
+	models := []evaluation{base}
+	if err == nil && s.from != "" {
+		var start evaluation
+		start, err = s.evaluate(ctx, "From", s.from, o.NoHistory)
+		models = append(models, start)
+	}
+	return models, err
 }
 
 // train trains and evaluates. The returned text says what was written and how to try it.
@@ -145,14 +156,18 @@ func (c personalizeCmd) train(ctx context.Context, s *experiment, phase api.Phas
 	if _, err := s.trainPhase(ctx, c.Preset, phase, override); err != nil {
 		return evaluation{}, "", err
 	}
-	path := s.table.Path(phaseOut(phase.Out))
+	path, model, adapter := s.table.Path(phaseOut(phase.Out)), modelDir, phaseOut(phase.Out)
+	message := fmt.Sprintf("Adapter: %s. Try: nextquill write \"…\" --out %s", path, s.Out)
 	if c.Full {
-		after, err := s.evaluateModel(ctx, c.Preset, phaseOut(phase.Out), "", o.NoHistory)
-		return after, fmt.Sprintf("Model: %s. Try: nextquill write \"…\" --model %s --adapter none --out %s", path,
-			path, s.Out), err
+		model, adapter = adapter, ""
+		message = fmt.Sprintf("Model: %s. Try: nextquill write \"…\" --model %s --adapter none --out %s", path, path,
+			s.Out)
 	}
-	after, err := s.evaluate(ctx, c.Preset, phaseOut(phase.Out), o.NoHistory)
-	return after, fmt.Sprintf("Adapter: %s. Try: nextquill write \"…\" --out %s", path, s.Out), err
+	if s.untested() {
+		return evaluation{}, message, nil
+	}
+	after, err := s.evaluateModel(ctx, c.Preset, model, adapter, o.NoHistory)
+	return after, message, err
 }
 
 // objective returns the options in effect, and the override to send if they come from a file.

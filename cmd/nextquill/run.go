@@ -11,6 +11,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/causal"
+	"nextquill/core/fault"
 	"nextquill/core/history"
 	"nextquill/report"
 )
@@ -30,9 +31,9 @@ type runCmd struct {
 }
 
 func (runCmd) Help() string {
-	return `Evaluates the base model, trains on a writer's texts with ContextSFT and NextQuill, evaluates both on
-held-out texts, writes about unseen subjects before and after training, and shows which words of a text depend on the
-history.
+	return `Evaluates the base model, trains on a writer's texts, and evaluates ContextSFT, NextQuill and Quill on
+held-out texts. Then it writes about unseen subjects before and after training with Quill, and shows which words of a
+text depend on the history. Quill is ContextSFT with a datastore of the writer's own tokens.
 
 Writes OUT/adapter (PEFT's format) and OUT/report.html, a self-contained page for any browser.
 Without --history it uses the sample writer: Ambrose Bierce, The Devil's Dictionary.
@@ -96,7 +97,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	r.Facts = c.facts(s, after)
+	r.Facts = c.facts(s, r.Trainings[len(r.Trainings)-1].Result, after)
 	page := filepath.Join(a.Out, "report.html")
 	if err := writePage(ctx, page, r); err != nil {
 		return err
@@ -117,28 +118,39 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// runPreset is the objective of a run.
-const runPreset = "nextquill"
+// runPreset is the method of a run: its adapter is the result. For comparison a run also trains
+// comparedPreset.
+const (
+	runPreset      = "quill"
+	comparedPreset = "nextquill"
+)
+
+// runPhases are the phases of a run. The adapter of the first is that of Quill, and without its
+// datastore that of ContextSFT, which is also the frozen θ_D of the second.
+func runPhases() []api.Phase {
+	return []api.Phase{
+		{Preset: runPreset, Out: api.AdapterFolder, From: true, Datastore: true},
+		{Preset: comparedPreset, Out: comparedPreset, Expert: api.AdapterFolder},
+	}
+}
 
 // train trains and evaluates.
 func (c runCmd) train(ctx context.Context, s *experiment, r *report.Run) error {
 	var models []evaluation
-	evaluate := func(name, adapter string, noHistory bool) error {
-		m, err := s.evaluate(ctx, name, adapter, noHistory)
+	evaluate := func(name string, p api.EvaluateParams) error {
+		m, err := s.evaluateWith(ctx, name, p)
 		models = append(models, m)
 		return err
 	}
-	if err := evaluate("Base, no history", "", true); err != nil {
+	base := s.evaluateParams("", true)
+	if err := evaluate("Base, no history", base); err != nil {
 		return err
 	}
-	if err := evaluate("Base with history", "", false); err != nil {
+	base.NoHistory = false
+	if err := evaluate("Base with history", base); err != nil {
 		return err
 	}
-	options, err := causal.Preset(runPreset)
-	if err != nil {
-		return err
-	}
-	for _, phase := range api.Phases(runPreset, options) {
+	for _, phase := range runPhases() {
 		name := presetTitle(phase.Preset)
 		t, err := s.trainPhase(ctx, name, phase, nil)
 		t.Start = models[1].result.Loss
@@ -146,10 +158,23 @@ func (c runCmd) train(ctx context.Context, s *experiment, r *report.Run) error {
 		if err != nil {
 			return err
 		}
-		if err := evaluate(name, phaseOut(phase.Out), false); err != nil {
+		if phase.Preset == runPreset {
+			continue
+		}
+		if err := evaluate(name, s.evaluateParams(phaseOut(phase.Out), false)); err != nil {
 			return err
 		}
 	}
+	own := s.evaluateParams(phaseOut(api.AdapterFolder), false)
+	own.Datastore = api.DatastoreNone
+	if err := evaluate(presetTitle("contextsft"), own); err != nil {
+		return err
+	}
+	own.Datastore = ""
+	if err := evaluate(presetTitle(runPreset), own); err != nil {
+		return err
+	}
+	var err error
 	r.Heldout, err = compare(models, 1, len(models)-1)
 	return err
 }
@@ -200,6 +225,11 @@ func (c runCmd) texts(ctx context.Context, j *job) (corpus, error) {
 	training, heldout, err := j.split(items, c.Heldout)
 	if err != nil {
 		return corpus{}, err
+	}
+	texts := corpus{train: training, heldout: heldout}
+	if texts.untested() {
+		return corpus{}, fault.New(fault.Missing, c.History, "held-out texts", "all are copies of training texts").
+			WithRemedy("add other texts, or train without a test: nextquill personalize")
 	}
 	return j.putCorpus(ctx, training, heldout, c.History, true)
 }
@@ -274,8 +304,9 @@ func (c runCmd) command(a *app) string {
 }
 
 // facts are the parameters of the run for the report.
-func (c runCmd) facts(s *experiment, info api.InfoResult) []report.Facts {
-	options, _ := causal.Preset(runPreset)
+func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.InfoResult) []report.Facts {
+	options, _ := causal.Preset(comparedPreset)
+	set := api.DefaultDatastore()
 	model := s.Model
 	if model == "" {
 		model = "embedded"
@@ -290,8 +321,8 @@ func (c runCmd) facts(s *experiment, info api.InfoResult) []report.Facts {
 	}
 	return []report.Facts{
 		{Title: "Texts", Items: []report.Fact{
-			{Name: "Training texts", Value: fmt.Sprintf("%d, the newest", min(len(s.train), s.source.MaxItems))},
-			{Name: "Held-out texts", Value: fmt.Sprintf("%d, newer", min(len(s.heldout), s.source.MaxHeldout))},
+			{Name: "Training texts", Value: textsFact("the newest", counts.Train)},
+			{Name: "Held-out texts", Value: textsFact("newer", counts.Tested)},
 			{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", s.retrieval.K, s.retrieval.Kind)},
 		}},
 		{Title: "Learning", Items: []report.Fact{
@@ -299,6 +330,11 @@ func (c runCmd) facts(s *experiment, info api.InfoResult) []report.Facts {
 			{Name: "Texts per step", Value: fmt.Sprint(s.training.BatchSize)},
 			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", s.training.LR, s.training.Decay)},
 			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
+		}},
+		{Title: "Datastore (Quill)", Items: []report.Fact{
+			{Name: "Share λ", Value: fmt.Sprint(set.Share)},
+			{Name: "Sharpness β", Value: fmt.Sprint(set.Sharpness)},
+			{Name: "Entries", Value: "every token of the training texts"},
 		}},
 		{Title: "Objective (NextQuill)", Items: []report.Fact{
 			{Name: "δ, λ, ε, α", Value: fmt.Sprintf("%g, %g, %g, %g", options.Delta, options.Lambda, options.Epsilon,

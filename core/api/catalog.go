@@ -34,6 +34,7 @@ func Methods() []Method {
 		{MethodWrite, WriteParams{}, WriteResult{}, append(loads, EventAdapter, EventToken)},
 		{MethodExplain, ExplainParams{}, ExplainResult{}, append(loads, EventAdapter)},
 		{MethodEmbed, EmbedParams{}, EmbedResult{}, loads},
+		{MethodRemember, RememberParams{}, RememberResult{}, append(loads, EventAdapter)},
 		{MethodEstimate, EstimateParams{}, EstimateResult{}, nil},
 		{MethodStep, StepParams{}, StepResult{}, loads},
 		{MethodInfo, nil, InfoResult{}, nil},
@@ -68,7 +69,7 @@ func Enums() []Enum {
 		{"Retrieval", []string{RetrievalLatest, RetrievalBM25, RetrievalListed}},
 		{"Role", []string{RoleSystem, RoleUser, RoleAssistant}},
 		{"Stage", []string{
-			StageTune, StageLoad, StageExpert, StageTrain, StageEvaluate, StageExplain, StageEmbed,
+			StageTune, StageLoad, StageExpert, StageTrain, StageEvaluate, StageExplain, StageEmbed, StageRemember,
 			StageSteps, StageBases, StageKernels,
 		}},
 		{"Stopped", []string{StoppedDone, StoppedEarly, StoppedEOS, StoppedLength}},

@@ -7,12 +7,15 @@ type Defaults struct {
 	Epochs   float64  `json:"epochs"` // of each phase
 	Seed     uint64   `json:"seed"`   // of training
 	Sampling Sampling `json:"sampling"`
+	// Datastore is that of phases with a datastore.
+	Datastore Datastore `json:"datastore"`
 }
 
 // ModuleDefaults returns the defaults of the browser module.
 func ModuleDefaults() Defaults {
 	return Defaults{
 		Preset: "nextquill", Epochs: 3, Seed: 1,
-		Sampling: Sampling{Temperature: .7, TopK: 40, TopP: .95, RepetitionPenalty: 1.1, MaxTokens: 96},
+		Sampling:  Sampling{Temperature: .7, TopK: 40, TopP: .95, RepetitionPenalty: 1.1, MaxTokens: 96},
+		Datastore: DefaultDatastore(),
 	}
 }

@@ -13,7 +13,8 @@ type EvaluateParams struct {
 const MaxPoints = 64
 
 // Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with history
-// and z^0 those without. Steer 1 is the model as it is.
+// and z^0 those without. Steer 1 is the model as it is; only there a datastore is mixed in, after the
+// temperature.
 type Point struct {
 	Steer       float64 `json:"steer"`
 	Temperature float64 `json:"temperature"` // above 0
@@ -40,6 +41,6 @@ type ItemLoss struct {
 type PointScore struct {
 	// Logp is the log-probability of each token in nats, rounded to 1e-6.
 	Logp []float64 `json:"logp"`
-	// Correct is the number of tokens that are the most likely ones.
+	// Correct is the number of tokens that are the most likely ones, without a datastore.
 	Correct int `json:"correct"`
 }

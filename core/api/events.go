@@ -30,6 +30,7 @@ const (
 	StageEvaluate = "evaluate" // held-out items are scored
 	StageExplain  = "explain"  // the text is scored
 	StageEmbed    = "embed"    // texts are encoded
+	StageRemember = "remember" // the datastore is made
 	StageSteps    = "steps"    // bench: optimizer steps are timed
 	StageBases    = "bases"    // bench: base formats are timed
 	StageKernels  = "kernels"  // bench: kernels are timed

@@ -9,6 +9,7 @@ const (
 	MethodWrite       = "write"        // WriteParams, WriteResult
 	MethodExplain     = "explain"      // ExplainParams, ExplainResult
 	MethodEmbed       = "embed"        // EmbedParams, EmbedResult
+	MethodRemember    = "remember"     // RememberParams, RememberResult
 	MethodEstimate    = "estimate"     // EstimateParams, EstimateResult
 	MethodStep        = "step"         // StepParams, StepResult
 	MethodInfo        = "info"         // no parameters, InfoResult

@@ -75,6 +75,10 @@ type PersonalizeParams struct {
 	// BaseName is the name of the base model that a new adapter records; empty means Model. An
 	// adapter that starts From another one keeps the name recorded there.
 	BaseName string `json:"base_name,omitempty"`
+	// Datastore also writes a datastore of the training items of Source next to the adapter, with
+	// the hidden states of the trained model. Methods that use the adapter then use it as well. nil
+	// writes none. With Full it is refused.
+	Datastore *Datastore `json:"datastore,omitempty"`
 	// Full trains all weights instead of an adapter. Out then becomes the folder of a model:
 	// config.json, tokenizer.json and model.safetensors in F32.
 	Full     bool     `json:"full,omitempty"`
@@ -100,8 +104,10 @@ type PersonalizeResult struct {
 	Resumed   int     `json:"resumed"` // step that the run continued from, else 0
 	Skipped   int     `json:"skipped"` // items that do not fit the prompt, as in Train
 	// Train and Tested count the texts to train on and the held-out ones.
-	Train  TextCounts `json:"train"`
-	Tested TextCounts `json:"tested"`
+	Train TextCounts `json:"train"`
+	// Remembered counts the datastore; nil without one.
+	Remembered *RememberResult `json:"remembered,omitempty"`
+	Tested     TextCounts      `json:"tested"`
 }
 
 // The reasons why training ended.

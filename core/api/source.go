@@ -21,7 +21,8 @@ const (
 
 // Source names the blobs with the writer's items, in JSON Lines as core/history exports them.
 type Source struct {
-	// History is the blob with the items to train on and to retrieve from.
+	// History is the blob with the items to train on and to retrieve from. It may be empty for
+	// methods that do not train.
 	History string `json:"history"`
 	// Heldout is a blob with the items to test on, all of them later than the items in History. If
 	// it is empty, the newest items of History are held out, as many as HeldoutFraction says. In
@@ -76,6 +77,10 @@ type Inference struct {
 	// Adapter is the folder of a LoRA adapter; empty means the base model alone.
 	Adapter string `json:"adapter,omitempty"`
 	Source  Source `json:"source"`
+	// Datastore is a blob with a datastore of the writer's tokens to predict with, see "remember".
+	// Empty means that in the folder of the adapter, if there is one; DatastoreNone uses none.
+	// "explain" uses none.
+	Datastore string `json:"datastore,omitempty"`
 	// Template is one of the Template constants. Empty means the template that the adapter was
 	// trained with, else the model's chat template if it has one, else TemplatePlain.
 	Template  string    `json:"template,omitempty"`

@@ -23,10 +23,10 @@ type StepResult struct {
 	Tokens    []StepToken `json:"tokens"`
 }
 
-// StepToken is one response token. Sample and T count from 0, in the batch as it was given: a sample
-// that is longer than the model's context length is computed in several windows, see TextCounts, and
-// the options' normalization by samples counts each window. The log-probabilities and CEMCE are
-// those of the trained model, DCE is that of θ_D.
+// StepToken is one response token. Sample and T count from 0, in the batch as it was given. (A
+// sample that is longer than the model's context length is computed in several windows, see
+// TextCounts, and normalization by samples counts each of them.) The log-probabilities and CEMCE
+// are those of the trained model, DCE is that of θ_D.
 type StepToken struct {
 	Sample      int     `json:"sample"`
 	T           int     `json:"t"`

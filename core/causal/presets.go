@@ -36,9 +36,10 @@ var presets = map[string]Options{
 		Alpha: .1, NTPWeighted: true, NormalizeNTP: ByWeights, NormalizeAlign: ByTokens,
 		Expert: Self, CounterfactualGrad: true,
 	},
-	// Not in the paper: both branches train by likelihood.
+	// Not in the paper. It trains as contextsft does, and predicts with a datastore of the writer's
+	// tokens besides (package api).
 	"quill": {
-		Erased: .5, NormalizeNTP: ByTokens, NormalizeAlign: ByTokens, Expert: Self,
+		NormalizeNTP: ByTokens, NormalizeAlign: ByTokens, Expert: Self,
 	},
 }
 

@@ -10,9 +10,9 @@ import "slices"
 //
 // The first window has room new tokens. Each further one has the ⌊room/4⌋ tokens before its new
 // tokens; the last has fewer new tokens, and as many more before them. (More than a quarter costs
-// time and does not lower the loss, see RATIONALE.md.) The new tokens of all windows, joined, are the response: each token, including the end token, is
-// predicted once. Both branches of a window have the same preceding tokens, so they still differ in
-// the history only.
+// time and does not lower the loss, see RATIONALE.md.) The new tokens of all windows, joined, are
+// the response: each token, including the end token, is predicted once. Both branches of a window
+// have the same preceding tokens, so they still differ in the history only.
 //
 // A response of at most room tokens, and any response if room is below 1, gives the sample itself.
 func (s Sample) Windows(room int) []Sample {

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"nextquill/core/api"
@@ -51,7 +52,8 @@ func readItems(ctx context.Context, store blob.Store, name string) ([]history.It
 }
 
 // Open reads the items of a source, splits them by time, and prepares the layout of prompts.
-// A source without a History gives a data set without items, for conversations and single requests.
+// A source without files gives a data set without items, for conversations and single requests; one
+// with held-out items only is for testing without history.
 func Open(ctx context.Context, store blob.Store, m Model, src api.Source, template string,
 	r api.Retrieval) (*Dataset, error) {
 	d := &Dataset{k: r.K, Tokenizer: m.Tokenizer}
@@ -75,7 +77,7 @@ func Open(ctx context.Context, store blob.Store, m Model, src api.Source, templa
 	if err := d.setLimits(r, m.Config); err != nil {
 		return nil, err
 	}
-	if src.History == "" {
+	if src.History == "" && src.Heldout == "" {
 		return d, nil
 	}
 	if err := d.load(ctx, store, src); err != nil {
@@ -125,27 +127,26 @@ func (d *Dataset) setLimits(r api.Retrieval, cfg weights.Config) error {
 	return nil
 }
 
+// read reads the training and the held-out items of a source, oldest first.
+func read(ctx context.Context, store blob.Store, src api.Source) (items, heldout []history.Item, err error) {
+	if src.History != "" {
+		if items, err = readItems(ctx, store, src.History); err != nil {
+			return nil, nil, err
+		}
+	}
+	if src.Heldout == "" {
+		return history.SplitFraction(items, cmp.Or(src.HeldoutFraction, .2))
+	}
+	heldout, err = readItems(ctx, store, src.Heldout)
+	return history.Sorted(items), history.Sorted(heldout), err
+}
+
 // load reads and splits the items. A held-out item with the text of a training item is left out:
 // the model would be tested on what it was trained on.
 func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) error {
-	items, err := readItems(ctx, store, src.History)
+	items, heldout, err := read(ctx, store, src)
 	if err != nil {
 		return err
-	}
-	var heldout []history.Item
-	if src.Heldout != "" {
-		if heldout, err = readItems(ctx, store, src.Heldout); err != nil {
-			return err
-		}
-		items, heldout = history.Sorted(items), history.Sorted(heldout)
-	} else {
-		f := src.HeldoutFraction
-		if f == 0 {
-			f = .2
-		}
-		if items, heldout, err = history.SplitFraction(items, f); err != nil {
-			return err
-		}
 	}
 	if n := src.MaxItems; n > 0 && len(items) > n {
 		items = items[len(items)-n:]
@@ -154,7 +155,7 @@ func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) er
 	if n := src.MaxHeldout; n > 0 && len(heldout) > n {
 		heldout = heldout[:n]
 	}
-	if len(items) == 0 {
+	if len(items) == 0 && src.History != "" {
 		return fault.New(fault.Missing, src.History, "", "no item to train on").
 			WithRemedy("add at least one text of the writer")
 	}

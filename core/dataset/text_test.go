@@ -170,4 +170,8 @@ func TestCopiesAreOnOneSide(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, d.Heldout())
 	require.Equal(t, 7, d.Copies)
+	src.History = "" // for a test without history
+	d, err = openData(t, store, cfg, src, "plain", api.Retrieval{K: 4})
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 7, 0}, []int{d.Train, d.Heldout(), d.Copies})
 }

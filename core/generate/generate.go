@@ -22,6 +22,8 @@ type Options struct {
 	ReadEvery int
 	// SubmitFlops is the work of one submit, see gpu.Plan.Run.
 	SubmitFlops float64
+	// Datastore, if not nil, is mixed into the distribution of every token.
+	Datastore *model.Datastore
 }
 
 // Result is a finished text.
@@ -72,7 +74,9 @@ func Stream(
 	if err := o.Check(); err != nil {
 		return Result{}, err
 	}
-	d, err := m.NewDecoder(*DecodeSpec(with, without, o.MaxTokens, o.Sampling.Steer != 0))
+	spec := DecodeSpec(with, without, o.MaxTokens, o.Sampling.Steer != 0)
+	spec.Datastore = o.Datastore
+	d, err := m.NewDecoder(*spec)
 	if err != nil {
 		return Result{}, err
 	}

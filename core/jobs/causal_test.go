@@ -89,7 +89,7 @@ func openEffects(t *testing.T) *effectsOf {
 	}
 	env := engine.New(engine.Host{GPU: nativetest.Open(t, store), Blobs: store}).Env(func(any) error { return nil })
 	p := api.Inference{Model: "model", Source: api.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl"}}
-	m, data, err := openInference(
+	m, err := openInference(
 		t.Context(),
 		env,
 		p,
@@ -100,7 +100,7 @@ func openEffects(t *testing.T) *effectsOf {
 	t.Cleanup(m.Free)
 	o, err := causal.Preset("nextquill")
 	require.NoError(t, err)
-	return &effectsOf{env, m.Model, data, o.Delta}
+	return &effectsOf{env, m.Model, m.data, o.Delta}
 }
 
 // effects returns the share of response tokens above δ, and the mean gain of a token's

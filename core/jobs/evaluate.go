@@ -27,7 +27,7 @@ func none(n api.TextCounts) string {
 	if n.Copies+n.Skipped == 0 {
 		return "there are none"
 	}
-	return fmt.Sprintf("there are none: %d are copies of training texts, and %d have a context that does not fit",
+	return fmt.Sprintf("there are none: left out are %d copies of training texts, and %d texts with a long context",
 		n.Copies, n.Skipped)
 }
 
@@ -54,12 +54,12 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 			api.TextsEvent{Event: api.EventTexts, Heldout: heldout.Counts})
 	}
 	template := env.TrainedTemplate(ctx, p.Adapter, p.Template)
-	m, data, err := openInference(ctx, env, p.Inference, template, prepare)
+	m, err := openInference(ctx, env, p.Inference, template, prepare)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	records, err := points.score(ctx, env, m.Model, heldout.Samples, api.StageEvaluate)
+	records, err := points.score(ctx, env, m, heldout.Samples, api.StageEvaluate)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	r.Loss, r.Tokens = train.Loss(records.Tokens)
 	texts, scores := heldout.Texts(), dataset.Join(heldout.Index, records.Points)
 	for i, tokens := range dataset.Join(heldout.Index, records.Tokens) {
-		one := api.ItemLoss{Item: texts[i] - data.Train, Tokens: len(tokens), Points: points.results(scores[i])}
+		one := api.ItemLoss{Item: texts[i] - m.data.Train, Tokens: len(tokens), Points: points.results(scores[i])}
 		for _, t := range tokens {
 			one.Nats -= float64(t.LogpWith)
 		}

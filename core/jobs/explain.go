@@ -40,7 +40,8 @@ func explain(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return scoreNeeds(j.samples, true), nil
 	}
 	p := j.request.Inference
-	m, data, err := openInference(ctx, env, p, env.TrainedTemplate(ctx, p.Adapter, p.Template), prepare)
+	p.Datastore = api.DatastoreNone // the effects are those of the history in the prompt
+	m, err := openInference(ctx, env, p, env.TrainedTemplate(ctx, p.Adapter, p.Template), prepare)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +58,14 @@ func explain(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		r.Items = append(r.Items, j.items[i].Text)
 	}
 	versions := dataset.Join(j.index, records)
-	stream := data.Tokenizer.Stream()
+	stream := m.data.Tokenizer.Stream()
 	for t, id := range j.encoded.Response {
 		rec := versions[0][t]
 		c := api.TokenCause{
 			ID: id, Text: stream.Push(id),
 			LogpWith: float64(rec.LogpWith), LogpWithout: float64(rec.LogpWithout), DCE: float64(rec.DCE),
 		}
-		if slices.Contains(data.Ends(), id) {
+		if slices.Contains(m.data.Ends(), id) {
 			c.Text = "⏎"
 		}
 		for _, other := range versions[1:] {

@@ -20,6 +20,7 @@ func Methods(e *engine.Engine) []rpc.Method {
 		e.Method(api.MethodWrite, write),
 		e.Method(api.MethodExplain, explain),
 		e.Method(api.MethodEmbed, embed),
+		e.Method(api.MethodRemember, remember),
 		e.Method(api.MethodStep, step),
 	}
 }

@@ -23,13 +23,16 @@ type personalizeJob struct {
 	objective causal.Options
 	data      *dataset.Dataset
 	samples   dataset.Samples // to train on
+	own       int             // samples of Source; those of further writers follow
 	heldout   dataset.Samples
 	config    train.Config
 	model     *engine.ModelRef
 
-	baseName string      // name of the base model that the adapter records
-	origin   string      // digest of the adapter that training starts from, else ""
-	expert   [][]float32 // records of the samples under a frozen θ_D, else nil
+	baseName string // name of the base model that the adapter records
+	origin   string // digest of the adapter that training starts from, else ""
+	// remembered counts the datastore; nil without one.
+	remembered *api.RememberResult
+	expert     [][]float32 // records of the samples under a frozen θ_D, else nil
 }
 
 // personalize trains an adapter, or all weights.
@@ -63,6 +66,7 @@ func personalize(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 		Stopped: api.StoppedDone, PeakBytes: env.GPU.PeakBytes(), Resumed: r.Resumed,
 		Skipped: j.samples.Counts.Skipped, Train: j.samples.Counts, Tested: j.heldout.Counts,
 	}
+	out.Remembered = j.remembered
 	if r.Early {
 		out.Stopped = api.StoppedEarly
 	}
@@ -96,11 +100,21 @@ func (j *personalizeJob) prepare(ctx context.Context) (err error) {
 		return fault.New(fault.TooLarge, p.Source.History, "", "none of %d items fits the prompt", d.Train).
 			WithLimit("%d tokens", d.MaxPrompt).WithRemedy("shorten the contexts, or use a model with a longer context")
 	}
+	j.own = len(j.samples.Samples)
 	if err := j.addWriters(ctx, cfg, template); err != nil {
 		return err
 	}
 	if j.heldout, err = heldoutSamples(ctx, env, d, noHistory); err != nil {
 		return err
+	}
+	if p.Datastore != nil {
+		if p.Full {
+			return fault.New(fault.Unsupported, "personalize", "datastore", "cannot be combined with full fine-tuning").
+				WithRemedy("train an adapter, or leave the datastore out")
+		}
+		if err := checkDatastore("personalize", *p.Datastore); err != nil {
+			return err
+		}
 	}
 	j.config = trainConfig(p.Training, j.objective)
 	if err := j.config.Check(); err != nil {
@@ -201,6 +215,11 @@ func (j *personalizeJob) needs(ctx context.Context) (func(bool, int) []model.Nee
 			limits := train.Fit(samples, true, tokenBudget, len(samples))
 			expert.Steps = []model.StepSpec{train.ScoreSpec(limits, true)}
 			out = append(out, expert)
+		}
+		if p.Datastore != nil {
+			remember := steps
+			remember.Steps, remember.Encode = nil, rememberNeeds(samples)
+			out = append(out, remember)
 		}
 		return out
 	}, nil

@@ -53,16 +53,34 @@ func (s pointSpec) needs(samples []causal.Sample) model.Needs {
 	return n
 }
 
-// score runs samples forward and returns the records of each response token.
-func (s pointSpec) score(ctx context.Context, env *engine.Env, m *model.Model, samples []causal.Sample,
+// score runs samples forward and returns the records of each response token. A datastore is mixed
+// into the log-probabilities of the branch with history: those of the model as it is, and those at
+// points that do not steer, after their temperature.
+func (s pointSpec) score(ctx context.Context, env *engine.Env, m *inference, samples []causal.Sample,
 	stage string) (train.Scores, error) {
 	limits := scoreLimits(env, samples, s.dual, api.DefaultTokenBudget)
-	scorer, err := train.NewPointScorer(m, limits, s.dual, s.points)
+	scorer, err := train.NewPointScorer(m.Model, limits, s.dual, s.points, m.datastore)
 	if err != nil {
 		return train.Scores{}, err
 	}
 	defer scorer.Free()
-	return scorer.ScorePoints(ctx, samples, stageProgress(env, stage, len(samples)))
+	r, err := scorer.ScorePoints(ctx, samples, stageProgress(env, stage, len(samples)))
+	for i, recalled := range r.Recalled {
+		for t, p := range recalled {
+			if !(p >= 0 && p <= 1.0001) {
+				return r, fault.New(fault.NaN, "datastore", "", "gives a probability of %g", p).
+					WithRemedy("the datastore or the model is damaged: train again")
+			}
+			token := &r.Tokens[i][t]
+			token.LogpWith = m.datastore.Mixed(token.LogpWith, p)
+			for k := range s.points {
+				if point := &r.Points[i][t][k]; s.points[k].Steer == 1 {
+					point.Logp = m.datastore.Mixed(point.Logp, p)
+				}
+			}
+		}
+	}
+	return r, err
 }
 
 // results gathers the scores of a response, [tokens][points], by point.

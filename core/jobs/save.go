@@ -5,8 +5,10 @@ import (
 	"errors"
 	"slices"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/chat"
+	"nextquill/core/datastore"
 	"nextquill/core/fault"
 	"nextquill/core/tokenizer"
 	"nextquill/core/train"
@@ -37,7 +39,27 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 	a.BaseModel = j.baseName
 	a.Provenance = weights.Provenance{Template: j.data.Template.Name, Base: j.model.Base()}
 	slices.Sort(a.Targets)
+	if err := j.saveDatastore(ctx, a.ValueDigest()); err != nil {
+		return err
+	}
 	return weights.WriteAdapter(ctx, j.env.Blobs, j.request.Out, a)
+}
+
+// saveDatastore writes the datastore of the writer's own samples, or removes that of an earlier
+// adapter in the folder.
+func (j *personalizeJob) saveDatastore(ctx context.Context, digest string) error {
+	p := &j.request
+	name := blob.Join(p.Out, datastore.FileName)
+	if p.Datastore == nil {
+		return j.env.Blobs.Delete(ctx, name)
+	}
+	samples, left := newest(j.samples.Samples[:j.own])
+	d, err := rememberSamples(ctx, j.env, j.model.Model, samples, *p.Datastore, digest)
+	if err != nil {
+		return err
+	}
+	j.remembered = &api.RememberResult{Entries: len(d.Tokens), Left: left}
+	return datastore.Write(ctx, j.env.Blobs, name, d)
 }
 
 // maxModelFile bounds each of the model files that are copied, in bytes.

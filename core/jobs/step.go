@@ -165,7 +165,8 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 		}
 		for k, t := range tokens {
 			result.Tokens = append(result.Tokens, api.StepToken{
-				Sample: j.batch.Sample[p.Sample[k]], T: j.batch.First[p.Sample[k]] + p.Index[k], ID: int32(p.Targets[k]),
+				Sample: j.batch.Sample[p.Sample[k]], T: j.batch.First[p.Sample[k]] + p.Index[k],
+				ID:       int32(p.Targets[k]),
 				LogpWith: float64(t.LogpWith), LogpWithout: float64(t.LogpWithout),
 				DCE: float64(t.DCE), Omega: float64(t.Omega), CEMCE: float64(t.CEMCE),
 			})

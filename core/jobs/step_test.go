@@ -107,6 +107,25 @@ func checkCase(t *testing.T, client api.Client, store blob.Store, name string, b
 	if !c.Full {
 		p.Adapter = dir + "/adapter"
 	}
+	checkStep(t, client, store, dir, p)
+}
+
+// TestStepSplitsALongSample compares a step over a sample of 460 response tokens, in a model with
+// 256 positions, with PyTorch on its windows.
+func TestStepSplitsALongSample(t *testing.T) {
+	client, store := open(t, oracle)
+	const dir = "windows/step"
+	var c struct{ Model, Adapter string }
+	readJSON(t, filepath.Join(oracle, dir, "case.json"), &c)
+	checkStep(t, client, store, dir, api.StepParams{
+		Model: path.Join(dir, c.Model), Adapter: path.Join(dir, c.Adapter), Batch: dir + "/batch.json",
+		Options: dir + "/options.json", Out: "out/long",
+	})
+}
+
+// checkStep runs a step and compares it with the golden files in dir.
+func checkStep(t *testing.T, client api.Client, store blob.Store, dir string, p api.StepParams) {
+	t.Helper()
 	var got, want api.StepResult
 	require.NoError(t, client.Call(context.Background(), "step", p, &got, nil))
 	readJSON(t, filepath.Join(oracle, dir, "result.json"), &want)

@@ -42,7 +42,7 @@ func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	if len(p.Messages) == 0 { // a conversation has a layout of its own
 		template = env.TrainedTemplate(ctx, p.Adapter, template)
 	}
-	m, data, err := openInference(ctx, env, p.Inference, template, prepare)
+	m, err := openInference(ctx, env, p.Inference, template, prepare)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	begun := env.Now()
 	first := true
 	// The space between the prompt and the first word is not part of the text.
-	r, err := generate.Stream(ctx, m.Model, data.Tokenizer, prompt.With, prompt.Without,
-		writeOptions(env, data, p.Sampling, length), func(text string) error {
+	r, err := generate.Stream(ctx, m.Model, m.data.Tokenizer, prompt.With, prompt.Without,
+		writeOptions(env, m, p.Sampling, length), func(text string) error {
 			if first {
 				text = strings.TrimPrefix(text, " ")
 				first = false
@@ -75,7 +75,8 @@ func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 }
 
 // writeOptions are the options of the generator.
-func writeOptions(env *engine.Env, d *dataset.Dataset, s api.Sampling, length int) generate.Options {
+func writeOptions(env *engine.Env, m *inference, s api.Sampling, length int) generate.Options {
+	d := m.data
 	var ends []uint32
 	for _, id := range d.Ends()[:min(maxEnds, len(d.Ends()))] {
 		ends = append(ends, uint32(id))
@@ -86,6 +87,7 @@ func writeOptions(env *engine.Env, d *dataset.Dataset, s api.Sampling, length in
 			RepetitionPenalty: float32(cmp.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: ends,
 		},
 		Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
+		Datastore: m.datastore,
 	}
 	if !env.GPU.Info().CPU {
 		o.ReadEvery = 4 // reading tokens waits for the device, which costs much on a real GPU

@@ -1,5 +1,7 @@
 package method
 
+import "nextquill/core/metric"
+
 // Cell is the result of one method on one user.
 type Cell struct {
 	Method string `json:"method"`
@@ -46,7 +48,9 @@ type Point struct {
 	Loss        float64 `json:"loss"`        // Σ −log p
 	Preferred   float64 `json:"preferred"`   // the same over preference tokens
 	Probability float64 `json:"probability"` // Σ p
-	Correct     int     `json:"correct"`     // tokens that are the most likely ones
+	// Correct is the number of tokens that are the most likely ones. A datastore is not counted in:
+	// it is the number under the model alone.
+	Correct int `json:"correct"`
 }
 
 // Draft is a text that the method wrote for the request of a test text.
@@ -56,6 +60,8 @@ type Draft struct {
 	Text   string `json:"text"`
 	Tokens int    `json:"tokens"`
 	Ended  bool   `json:"ended"` // by an end token; otherwise cut at the limit
+	// Match compares it with the user's own text, see metric.HiddenMatch.
+	Match *metric.Match `json:"hidden_match"`
 }
 
 // Cost is what a cell cost.

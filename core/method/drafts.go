@@ -32,7 +32,7 @@ func (r *run) drafts(ctx context.Context, steering float64) ([]Draft, error) {
 		r.cost.Written += d.Tokens
 		r.on(Progress{Stage: "write", Done: i + 1, Total: count})
 	}
-	return out, nil
+	return out, r.match(ctx, out)
 }
 
 // draft writes one text.
@@ -56,7 +56,7 @@ func (r *run) draft(ctx context.Context, earlier []history.Item, it history.Item
 	p := api.WriteParams{
 		Inference: api.Inference{
 			Loading: r.o.Loading, Model: r.model, Adapter: r.adapter, Source: api.Source{History: name},
-			Template: r.o.Template, Retrieval: retrieval,
+			Template: r.o.Template, Retrieval: retrieval, Datastore: r.datastore,
 		},
 		NoHistory: r.NoHistory, Context: fields(it.Context), Sampling: r.o.Sampling,
 	}

@@ -38,6 +38,8 @@ type Method struct {
 	// Steering are the strengths s of z^0 + s·(z^h − z^0) that validation chooses from; nil scores
 	// and writes with z^h, which is s = 1.
 	Steering []float64 `json:"steering,omitempty"`
+	// Datastore predicts with a datastore of the writer's tokens besides; see api.Datastore.
+	Datastore bool `json:"datastore,omitempty"`
 	// Summarized puts a summary of the history into the request, written by the model itself.
 	Summarized bool `json:"summarized,omitempty"`
 	// TaskAdapter merges an adapter that was trained on other users into the model first.

@@ -3,14 +3,11 @@ package method
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"encoding/json"
-	"math"
 	"slices"
 	"strings"
 
 	"nextquill/core/api"
-	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/history"
 )
@@ -126,26 +123,14 @@ func (r *run) embed(ctx context.Context) (*vectors, error) {
 	for _, it := range slices.Concat(r.u.Validation, r.u.Test) {
 		add(v.queries, it.ID, request(it))
 	}
-	p := api.EmbedParams{Loading: r.o.Loading, Model: r.model, Texts: texts, Out: r.folder("vectors.f32")}
-	var out api.EmbedResult
-	if err := r.call(ctx, "embed", api.MethodEmbed, p, &out); err != nil {
-		return nil, err
-	}
-	raw, err := blob.ReadAll(ctx, r.e.Blobs, p.Out, 1<<30)
+	s, err := r.states(ctx, r.model, texts, false)
 	if err != nil {
 		return nil, err
 	}
-	if len(raw) != 4*out.Width*len(texts) {
-		return nil, fault.New(fault.Internal, p.Out, "", "%d bytes for %d vectors", len(raw), len(texts))
-	}
 	for i, id := range ids {
-		row := make([]float32, out.Width)
-		for k := range row {
-			row[k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*(i*out.Width+k):]))
-		}
-		into[i][id] = row
+		into[i][id] = s.texts[i]
 	}
-	return v, r.e.Blobs.Delete(ctx, p.Out)
+	return v, nil
 }
 
 // request is the context of an item as one text.

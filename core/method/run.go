@@ -25,6 +25,8 @@ type run struct {
 
 	model   string // folder of the model below the adapter
 	adapter string // folder of the adapter, or ""
+	// datastore is the user's datastore if it is not in the folder of the adapter.
+	datastore string
 	// summary is a field with the summary of the history for each validation text and each test
 	// text; nil without one.
 	summary [2]*history.Field

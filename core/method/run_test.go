@@ -87,6 +87,8 @@ func TestEveryMethod(t *testing.T) {
 			require.Len(t, c.Validation, 2, name)
 			require.Len(t, c.Drafts, 1, name)
 			require.Zero(t, c.Skipped)
+			require.LessOrEqual(t, c.Drafts[0].Match.F1, 1.)
+			require.Positive(t, c.Drafts[0].Match.F1, name)
 			require.Equal(t, regime, c.Regime)
 			require.Equal(t, m.Trains(), c.Adapter != "", name)
 			require.Equal(t, m.TaskAdapter, c.Model != "model", name)

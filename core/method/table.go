@@ -58,8 +58,8 @@ func Methods() []Method {
 			Name: "nextquill-code", Title: "NextQuill (code)", Regimes: trained, Preset: "nextquill-code",
 			Summary: "the method of the paper's released code",
 		}, {
-			Name: "quill", Title: "Quill", Regimes: trained, Preset: "quill", Steering: steering,
-			Summary: "both branches trained by likelihood, steering chosen on validation texts",
+			Name: "quill", Title: "Quill", Regimes: trained, Preset: "quill", Datastore: true,
+			Summary: "ContextSFT, with a datastore of the writer's own tokens mixed into every prediction",
 		},
 	}
 }

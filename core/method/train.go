@@ -66,14 +66,38 @@ func (r *run) fit(ctx context.Context) error {
 		return nil
 	case r.TaskAdapter:
 		r.model = shared
-		return r.train(ctx, "personal", "", nil)
+		return r.train(ctx, personal, "", nil)
 	case r.o.Regime == Pooled:
 		r.adapter = shared
-		return nil
+		return r.remember(ctx)
 	case r.o.Regime == PooledPersonal:
-		return r.train(ctx, "personal", shared, nil)
+		return r.train(ctx, personal, shared, nil)
 	}
-	return r.train(ctx, "personal", "", nil)
+	return r.train(ctx, personal, "", nil)
+}
+
+// personal is the folder of what is trained for the user.
+const personal = "personal"
+
+// remember writes the datastore of the user's training texts under the shared adapter, which has
+// none of its own.
+func (r *run) remember(ctx context.Context) error {
+	if !r.Datastore {
+		return nil
+	}
+	source, err := r.source(ctx, r.u.Train, r.u.Validation)
+	if err != nil {
+		return err
+	}
+	r.datastore = r.folder("datastore.safetensors")
+	p := api.RememberParams{
+		Inference: api.Inference{
+			Loading: r.o.Loading, Model: r.model, Adapter: r.adapter, Source: source, Template: r.o.Template,
+			Retrieval: r.retrieval(),
+		},
+		NoHistory: r.NoHistory, Set: api.DefaultDatastore(), Out: r.datastore,
+	}
+	return r.call(ctx, "remember", api.MethodRemember, p, nil)
 }
 
 // never is a number of steps after which a run without early stopping tests its held-out texts. The
@@ -100,6 +124,10 @@ func (r *run) train(ctx context.Context, folder, from string, writers []string) 
 			Loading: r.o.Loading, Model: r.model, Source: source, Writers: writers, Template: r.o.Template,
 			Retrieval: r.retrieval(), Preset: phase.Preset, LoRA: r.o.LoRA, Training: training,
 			Out: r.folder(folder + "/" + phase.Out),
+		}
+		if phase.Datastore && folder == personal {
+			set := api.DefaultDatastore()
+			p.Datastore = &set
 		}
 		if phase.Expert != "" {
 			p.Expert = r.folder(folder + "/" + phase.Expert)

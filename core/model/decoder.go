@@ -14,6 +14,8 @@ type DecodeSpec struct {
 	MaxNew    int // tokens to generate
 	// Dual also runs the branch without history, for steering.
 	Dual bool
+	// Datastore, if not nil, is mixed into the logits of the branch with history.
+	Datastore *Datastore
 }
 
 // Decoder generates tokens one by one with a KV cache. The sampled token stays on the device and
@@ -29,6 +31,7 @@ type Decoder struct {
 	tokenIn       *inputs
 
 	logits, params, seen, scratch, out, next *gpu.Tensor
+	cosines                                  *gpu.Tensor // of the datastore; nil without
 
 	lengths [2]int // positions used by each branch
 	starts  [2]int // first cache slot of each branch
@@ -64,6 +67,9 @@ func (m *Model) NewDecoder(spec DecodeSpec) (*Decoder, error) {
 	d.scratch = d.tensor("sampling scratch", c.VocabSize)
 	d.out = d.tensor("sampled", kernels.SampledWords*spec.MaxNew)
 	d.next = d.tensor("next", 1)
+	if s := spec.Datastore; s != nil {
+		d.cosines = d.tensor("cosines", kernels.RowStride(s.spec.Keys))
+	}
 	if err := d.record(); err != nil {
 		d.Free()
 		return nil, err
@@ -135,6 +141,11 @@ func (d *Decoder) recordLogits(p *pass, x *gpu.Tensor) {
 			Format: p.m.head.format,
 		}, hs, w, d.logits.Slice(int64(4*c0), d.logits.Bytes-int64(4*c0)), nil, nil))
 	})
+	if s := d.Spec.Datastore; s != nil {
+		first := dim{kernels.FixedRows(1), 1} // the row with history
+		p.cosines(s, first, p.normalized(s, first, hs), d.cosines, nil)
+		p.plan.Add(kernels.DatastoreMix(s.spec, p.m.Config.VocabSize, d.cosines, s.offsets, d.logits))
+	}
 	p.plan.Add(kernels.Sample(
 		p.m.Config.VocabSize, stride, d.Spec.Dual, d.logits, d.params, d.seen, d.scratch, d.out, d.next))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"nextquill/core/blob"
+	"nextquill/core/datastore"
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/weights"
@@ -32,6 +33,8 @@ type Needs struct {
 	Steps  []StepSpec
 	Decode *DecodeSpec
 	Encode int // tokens of an Encoder; 0 for none
+	// Datastore is used by Steps and Decode; nil for none.
+	Datastore *datastore.Datastore
 }
 
 // Estimate returns the memory that a model needs on a device with these limits, in the phase that
@@ -102,7 +105,15 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 	}
 	out.Adapter = adapters() - (out.Optimizer - base.Optimizer)
 	steps := grown()
+	var datastore *Datastore
+	if n.Datastore != nil {
+		if datastore, err = m.NewDatastore(n.Datastore); err != nil {
+			return out, err
+		}
+		free = append(free, datastore.Free)
+	}
 	for _, spec := range n.Steps {
+		spec.Datastore = datastore
 		s, err := m.NewStep(spec)
 		if err != nil {
 			return out, err
@@ -112,7 +123,9 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 	out.Activations = steps()
 	if n.Decode != nil {
 		cache := grown()
-		d, err := m.NewDecoder(*n.Decode)
+		spec := *n.Decode
+		spec.Datastore = datastore
+		d, err := m.NewDecoder(spec)
 		if err != nil {
 			return out, err
 		}

@@ -24,6 +24,7 @@ type lossTensors struct {
 	logits *gpu.Tensor
 	// points and mixed are the mixtures of StepSpec.Points and their log-sum-exps; nil without.
 	points, mixed *gpu.Tensor
+	recalled      *gpu.Tensor // sums of the datastore; nil without
 }
 
 // chunks calls f for every chunk of the vocabulary: first column, columns, head weight.

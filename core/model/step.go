@@ -27,6 +27,9 @@ type StepSpec struct {
 	Recompute bool
 	// Points are mixtures of the branches that are scored too; see Step.Points.
 	Points []kernels.Point
+	// Datastore, if not nil, scores each response token by the branch with history; see
+	// Step.Recalled.
+	Datastore *Datastore
 }
 
 // Step is a compiled plan over one micro-batch: forward pass, loss and optionally backward pass. It
@@ -65,6 +68,9 @@ func (m *Model) NewStep(spec StepSpec) (*Step, error) {
 		b, _ := s.loss.points.Handle()
 		m.g.WriteF32(b, 0, kernels.PointWords(spec.Points))
 	}
+	if spec.Datastore != nil {
+		s.loss.recalled = s.tensor("datastore sums", 2*spec.MaxResponses)
+	}
 	p.recordStep(spec, s.loss)
 	if err := s.plan.Compile(); err != nil {
 		s.Free()
@@ -94,6 +100,12 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 	ordered := p.gather(p.queries, p.in.order, x)
 	hs, rstd := p.rmsNorm(m.norm, p.queries, ordered)
 	p.headForward(spec, hs, loss)
+	if s := spec.Datastore; s != nil {
+		with := dim{kernels.PerResponse, spec.MaxResponses} // the first rows are those with history
+		p.cosines(s, with, p.normalized(s, with, hs), nil, func(c0, cols, stride int, z *gpu.Tensor) {
+			p.plan.Add(kernels.DatastoreReduce(s.spec, c0, cols, stride, z, s.tokens, p.in.targets, loss.recalled))
+		})
+	}
 	if !spec.Backward {
 		return
 	}
@@ -173,6 +185,24 @@ func (s *Step) Points(ctx context.Context, n int) ([][]kernels.PointScore, error
 		for p := range count {
 			out[i] = append(out[i], kernels.PointScoreAt(v[(i*count+p)*kernels.PointStateWidth:]))
 		}
+	}
+	return out, nil
+}
+
+// Recalled reads what the datastore gives the first n response tokens of the last Run: the
+// probability of each token. Without a datastore it returns nil.
+func (s *Step) Recalled(ctx context.Context, n int) ([]float64, error) {
+	if s.Spec.Datastore == nil {
+		return nil, nil
+	}
+	b, _ := s.loss.recalled.Handle()
+	v, err := s.m.g.ReadF32(ctx, b, 0, 2*n)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = float64(v[2*i]) / float64(v[2*i+1])
 	}
 	return out, nil
 }

@@ -20,14 +20,15 @@ type Scorer struct {
 // NewScorer compiles a forward pass for the adapter that the model uses now. dual also scores the
 // branch without history.
 func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
-	return NewPointScorer(m, limits, dual, nil)
+	return NewPointScorer(m, limits, dual, nil, nil)
 }
 
-// NewPointScorer is NewScorer for a scorer that also scores mixtures of the branches. Without dual,
-// the mixtures differ in temperature only.
-func NewPointScorer(m *model.Model, limits Limits, dual bool, points []kernels.Point) (*Scorer, error) {
+// NewPointScorer is NewScorer for a scorer that also scores mixtures of the branches, and tokens by a
+// datastore, which may be nil. Without dual, the mixtures differ in temperature only.
+func NewPointScorer(m *model.Model, limits Limits, dual bool, points []kernels.Point, d *model.Datastore) (*Scorer,
+	error) {
 	spec := ScoreSpec(limits, dual)
-	spec.Points = points
+	spec.Points, spec.Datastore = points, d
 	step, err := m.NewStep(spec)
 	if err != nil {
 		return nil, err
@@ -49,6 +50,8 @@ type Scores struct {
 	Tokens [][]kernels.Token // [samples][responses]
 	// Points is [samples][responses][points], in the order of NewPointScorer.
 	Points [][][]kernels.PointScore
+	// Recalled are the probabilities that the datastore gives, [samples][responses]; nil without.
+	Recalled [][]float64
 }
 
 // ScorePoints is Score with the scores of the mixtures.
@@ -61,6 +64,9 @@ func (s *Scorer) ScorePoints(
 	}
 	out := Scores{
 		Tokens: make([][]kernels.Token, len(samples)), Points: make([][][]kernels.PointScore, len(samples)),
+	}
+	if s.step.Spec.Datastore != nil {
+		out.Recalled = make([][]float64, len(samples))
 	}
 	done := 0
 	for _, p := range packs {
@@ -91,6 +97,10 @@ func (s *Scorer) read(ctx context.Context, p *causal.Packed, out Scores) error {
 	if err != nil {
 		return err
 	}
+	recalled, err := s.step.Recalled(ctx, p.Responses())
+	if err != nil {
+		return err
+	}
 	for i, t := range tokens {
 		if err := checkLogp(t.LogpWith, p, i); err != nil {
 			return err
@@ -103,6 +113,9 @@ func (s *Scorer) read(ctx context.Context, p *causal.Packed, out Scores) error {
 		at := p.Sample[i]
 		out.Tokens[at] = append(out.Tokens[at], t)
 		out.Points[at] = append(out.Points[at], points[i])
+		if recalled != nil {
+			out.Recalled[at] = append(out.Recalled[at], recalled[i])
+		}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ OPTIONS = {
 PRESETS = {
     "sft": {"alpha": 0.0},
     "contextsft": {"alpha": 0.0},
-    "quill": {"alpha": 0.0, "erased": 0.5},
+    "erased": {"alpha": 0.0, "erased": 0.5},
     "mce": {"alpha": 0.3},
     "mce-dce": {"delta": 0.02, "alpha": 0.3, "align_weighted": True, "normalize_align": "weights"},
     "dce": {"alpha": 0.0, "ntp_weighted": True, "normalize_ntp": "weights", "delta": 0.01},
@@ -119,8 +119,8 @@ CASES = {
     "q8-qwen3-lora": ("nextquill-code", "qwen3", "plain", "all", {}),
     "q4-qwen3-lora": ("nextquill-code", "qwen3", "mixed", "all", {}),
     "q4-odd-lora": ("mce-dce", "odd", "noprefix", "all", {"delta": 0.0}),
-    "quill-lora": ("quill", "gqa", "mixed", "all", {}),
-    "quill-full": ("quill", "tied", "edges", None, {}),
+    "erased-lora": ("erased", "gqa", "mixed", "all", {}),
+    "erased-full": ("erased", "tied", "edges", None, {}),
     "erased-dce-lora": ("dce", "odd", "mixed", "all", {"erased": 0.25, "delta": 0.02}),
     "erased-mce-full": ("nextquill-code", "odd", "plain", None, {"erased": 0.4, "alpha": 0.5}),
 }

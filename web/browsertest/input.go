@@ -72,3 +72,22 @@ func (b *Browser) SetDownloadDir(dir string) error {
 		return err
 	}))
 }
+
+// DoubleClick clicks twice with the mouse at a position in the window, in CSS pixels.
+func (b *Browser) DoubleClick(x, y float64) error {
+	return chromedp.Do(b.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for count := range int64(2) {
+			for _, kind := range []input.DispatchMouseEventType{
+				input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased,
+			} {
+				p := input.DispatchMouseEventParams{
+					Type: kind, X: x, Y: y, Button: input.MouseButtonLeft, ClickCount: count + 1,
+				}
+				if _, err := cdp.Call(ctx, t, input.DispatchMouseEvent, p); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+}

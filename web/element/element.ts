@@ -17,6 +17,7 @@ import {
   type Run,
   type StepEvent,
 } from "../module/nextquill.js";
+import { ignoreDoubleClicks } from "../ui/clicks.js";
 import { h } from "../ui/dom.js";
 import { runProgress } from "../ui/progress.js";
 import { explainedView } from "./explained.js";
@@ -75,6 +76,7 @@ export class NextQuillElement extends Base {
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
     root.adoptedStyleSheets = [styles()];
     root.append(this.#view.box);
+    ignoreDoubleClicks(root);
     this.#internals.role = "group";
     this.#validate();
   }

@@ -3,17 +3,19 @@
 import type { TokenCause } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
 import { explainedText } from "../ui/explained.js";
+import { words } from "../ui/words.js";
 import type { Strings } from "./strings.js";
 
-/** Creates the draft's tokens and a line about the chosen one. */
+/** Creates the draft's words and a line about the chosen one. */
 export function explainedView(s: Strings, tokens: readonly TokenCause[]): HTMLElement[] {
+  const all = words(tokens);
   const about = h("p", { part: "effect", class: "status" }, s.chooseToken);
-  const describe = (token: TokenCause) => s.effect(token.text.trim(), 100 * token.dce);
-  const list = explainedText(tokens, {
-    list: { class: "tokens", "aria-label": s.explain },
+  const describe = (word: TokenCause) => s.effect(word.text.trim(), 100 * word.dce);
+  const list = explainedText(all, {
+    list: { class: "tokens", "aria-label": s.explain, dir: "auto" },
     token: { part: "token" },
     name: describe,
-    choose: (i) => (about.textContent = describe(tokens[i]!)),
+    choose: (i) => (about.textContent = describe(all[i]!)),
   });
   return [list, about];
 }

@@ -23,7 +23,7 @@ export const english = {
   amount: (steer: number) => (steer === 0 ? "off" : steer.toFixed(1)),
   draft: "Draft",
   explain: "Show what is typical of you",
-  chooseToken: shared.chooseToken as string,
+  chooseToken: shared.chooseWord as string,
   effect: (token: string, points: number) => {
     const name = token || shared.space;
     if (Math.abs(points) < 1) return `${name}: not changed by your texts`;

@@ -28,14 +28,14 @@ export function button(part: string, text: string, press: () => void): HTMLButto
  */
 export function makeView(s: Strings, accept: string, on: Actions) {
   const summary = h("summary", { part: "summary" }, s.texts(0));
-  const text = h("textarea", { id: "text", part: "text", rows: "3" });
+  const text = h("textarea", { id: "text", part: "text", rows: "3", dir: "auto" });
   const file = h("input", { id: "file", part: "file", type: "file", multiple: true, accept });
   const items = h("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });
-  const about = h("input", { id: "about", part: "about", type: "text", autocomplete: "off" });
+  const about = h("input", { id: "about", part: "about", type: "text", autocomplete: "off", dir: "auto" });
   const steer = h("input", { id: "steer", part: "steer", type: "range", min: "0", max: "2", step: "0.1", value: "0" });
   const amount = h("output", { part: "amount", for: "steer" }, s.amount(0));
   steer.addEventListener("input", () => (amount.value = s.amount(steer.valueAsNumber)));
-  const draft = h("textarea", { id: "draft", part: "draft", class: "draft", rows: "4" });
+  const draft = h("textarea", { id: "draft", part: "draft", class: "draft", rows: "4", dir: "auto" });
   const explained = h("div", { part: "explained", class: "explained", hidden: true });
   const progress = h("progress", { part: "progress", max: "1", value: "0", hidden: true, "aria-label": s.personalize });
   const status = h("p", { part: "status", class: "status", role: "status" }, s.idle);

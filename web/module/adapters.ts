@@ -24,11 +24,13 @@ export interface KeptAdapter extends AdapterInfo {
 
 const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
-/** The two files of an adapter. @internal */
+// The datastore of the writer's tokens, which an adapter may have.
+const datastoreName = "datastore.safetensors";
+/** The two files that every adapter has. @internal */
 export const adapterFiles = [configName, weightsName] as const;
 const maxName = 100;
 const maxZip = 1 << 30;
-const maxFile: Record<string, number> = { [configName]: 1 << 20, [weightsName]: 1 << 30 };
+const maxFile: Record<string, number> = { [configName]: 1 << 20, [weightsName]: 1 << 30, [datastoreName]: 1 << 30 };
 
 /** What the adapters need from the module. @internal */
 export interface AdapterContext {
@@ -98,7 +100,8 @@ export class Adapters {
 
   /**
    * The current adapter as an uncompressed zip of adapter_config.json and
-   * adapter_model.safetensors. Throws "missing" without one.
+   * adapter_model.safetensors. If it has a datastore, datastore.safetensors is in it as well: that
+   * file contains the texts that it was trained on. Throws "missing" without an adapter.
    */
   async export(): Promise<Blob> {
     const record = await this.#record();
@@ -109,10 +112,12 @@ export class Adapters {
       unknown
     >;
     config.base_model_name_or_path = this.#context.model.name; // instead of the blob folder
-    const files = {
+    const files: Record<string, Uint8Array> = {
       [configName]: new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`),
       [weightsName]: await blobs.read(`${record.folder}/${weightsName}`),
     };
+    const datastore = `${record.folder}/${datastoreName}`;
+    if ((await blobs.list(datastore)).includes(datastore)) files[datastoreName] = await blobs.read(datastore);
     // Weights cannot be compressed.
     const zip = zipSync(files, { level: 0, mtime: new Date(record.made) });
     return new Blob([zip as Bytes], { type: "application/zip" });
@@ -130,7 +135,10 @@ export class Adapters {
     const { blobs } = await this.#context.client();
     const folder = `adapters/${crypto.randomUUID().slice(0, 8)}`;
     try {
-      for (const name of [weightsName, configName] as const) await blobs.write(`${folder}/${name}`, files[name]!);
+      for (const name of [datastoreName, weightsName, configName] as const) {
+        const data = files[name];
+        if (data !== undefined) await blobs.write(`${folder}/${name}`, data);
+      }
       await this.#context.check(folder);
     } catch (thrown) {
       await removeAll(blobs, folder);
@@ -203,7 +211,9 @@ export class Adapters {
   async #describe({ folder, preset, epochs, items, heldout, made }: AdapterRecord): Promise<AdapterInfo> {
     const { blobs } = await this.#context.client();
     let bytes = 0;
-    for (const name of adapterFiles) bytes += await blobs.size(`${folder}/${name}`);
+    for (const name of await blobs.list(`${folder}/`)) {
+      if (name.slice(folder.length + 1) in maxFile) bytes += await blobs.size(name);
+    }
     return { preset, epochs, items, heldout, made, bytes };
   }
 

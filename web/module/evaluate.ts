@@ -1,6 +1,6 @@
 // Testing the model on texts that it was not trained on.
 
-import type { EvaluateResult } from "../api.gen.js";
+import type { EvaluateResult, TextCounts } from "../api.gen.js";
 import { Fault } from "../fault.js";
 import type { GuestClient } from "../host/client.js";
 import { assignIDs, type Item, limits, type NewItem, normalize, toLine } from "../store/item.js";
@@ -22,10 +22,12 @@ export interface Evaluation {
   loss: number;
   tokens: number;
   /**
-   * The texts by time, each with its loss summed over its tokens. Texts that exceed the context
-   * length are left out.
+   * The texts by time, without those that are left out, each with its loss summed over its tokens.
+   * `index` counts texts by time, without the copies.
    */
   texts: { index: number; nats: number; tokens: number }[];
+  /** How many texts are tested, and how many are left out and why. */
+  counts: TextCounts;
 }
 
 /** Checks the texts and gives them ids of their content. Ids that they have are ignored. */
@@ -55,6 +57,6 @@ export async function withTexts<T>(
   }
 }
 
-export function evaluationOf({ loss, tokens, items }: EvaluateResult): Evaluation {
-  return { loss, tokens, texts: items.map(({ item, ...rest }) => ({ index: item, ...rest })) };
+export function evaluationOf({ loss, tokens, items, texts }: EvaluateResult): Evaluation {
+  return { loss, tokens, texts: items.map(({ item, ...rest }) => ({ index: item, ...rest })), counts: texts };
 }

@@ -6,6 +6,7 @@ import {
   type EvalEvent as GuestEvalEvent,
   type StageEvent as GuestStageEvent,
   type StepEvent as GuestStepEvent,
+  type TextsEvent as GuestTextsEvent,
 } from "../api.gen.js";
 import type { Fault } from "../fault.js";
 import type { Event } from "../host/client.js";
@@ -22,6 +23,9 @@ export interface Phase {
 
 /** What the run is doing. `total` is 0 if the length is unknown. */
 export interface StageEvent extends GuestStageEvent, Phase {}
+
+/** The texts that the phase trains on and tests on, and those that are left out. */
+export interface TextsEvent extends GuestTextsEvent, Phase {}
 
 /**
  * One optimizer step. Losses are in nats per token. `seconds` and `remaining` count within the
@@ -46,7 +50,7 @@ export interface StateEvent extends Phase {
   fault?: Fault;
 }
 
-export type RunEvent = StageEvent | StepEvent | EvalEvent | CheckpointEvent | StateEvent;
+export type RunEvent = StageEvent | TextsEvent | StepEvent | EvalEvent | CheckpointEvent | StateEvent;
 
 /**
  * Decodes an event of "personalize". Returns undefined for events that the module does not pass on.
@@ -54,6 +58,7 @@ export type RunEvent = StageEvent | StepEvent | EvalEvent | CheckpointEvent | St
 export function runEvent(event: Event, phase: Phase): RunEvent | undefined {
   switch (event.event) {
     case "stage":
+    case "texts":
     case "step":
     case "eval":
     case "checkpoint":

@@ -23,7 +23,7 @@ import { type ModelSource, stopped } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
-import { lost, Run } from "./run.js";
+import { isTraining, lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
@@ -45,6 +45,7 @@ export type {
   StageEvent,
   StateEvent,
   StepEvent,
+  TextsEvent,
 } from "./events.js";
 export type { ExplainOptions, Explanation, TokenCause } from "./explain.js";
 export { type Forgotten, forget } from "./forget.js";
@@ -126,7 +127,8 @@ export class LossEvent extends Event {
  *
  * If the GPU is lost (driver reset, standby), the current or the next call opens it again: a run
  * resumes from its newest checkpoint, drafts and explanations are repeated. The events "lost" and
- * "reopened", which are LossEvents, report it.
+ * "reopened", which are LossEvents, report it. If another tab deletes everything, the instance is
+ * disposed, and the event "forgotten" reports that.
  */
 export class NextQuill extends EventTarget {
   /** The user's texts. openHistory gives access to them without a GPU. */
@@ -226,7 +228,8 @@ export class NextQuill extends EventTarget {
     const record = await this.history.record<RunRecord>(runKey(this.model));
     if (record === undefined) return undefined;
     const { preset, epochs, items, step, steps, phase, made } = record;
-    return { preset, epochs, items, step, steps, phase, made };
+    const active = await isTraining(this.model);
+    return { preset, epochs, items, step, steps, phase, made, active };
   }
 
   /**
@@ -287,8 +290,8 @@ export class NextQuill extends EventTarget {
 
   /**
    * Tests the model, with the current adapter and the history in the prompt, on texts that it was
-   * not trained on. Throws "busy" while a run is training in this instance, "missing" if no text
-   * fits the model's context length.
+   * not trained on. Texts that are in the history are left out. Throws "busy" while a run is
+   * training in this instance, "missing" if no text is left.
    */
   async evaluate(options: EvaluateOptions): Promise<Evaluation> {
     this.#checkIdle("evaluate");
@@ -297,16 +300,15 @@ export class NextQuill extends EventTarget {
     return await withTexts(await this.#open(), items, async (heldout) => {
       return evaluationOf(
         await this.#call("evaluate", signal, async (client) => {
-          const { items, params } = await promptSource(client, this.history, !plain);
-          // The guest requires a history. If the prompt has none, any will do.
-          const noHistory = plain || items.length === 0;
+          // The plain model gets the history too, so that the same texts are left out for both.
+          const { items, params } = await promptSource(client, this.history, true);
           return {
             base: this.#options.base,
             model: this.model.folder,
             adapter: plain ? "" : await this.adapter.folder(),
             retrieval: {},
-            no_history: noHistory,
-            source: noHistory ? { history: heldout, heldout } : { ...params.source, heldout },
+            no_history: plain || items.length === 0,
+            source: { ...params.source, heldout },
           };
         }),
       );
@@ -384,6 +386,7 @@ export class NextQuill extends EventTarget {
       () => {},
     );
     void this.dispose();
+    this.dispatchEvent(new Event("forgotten"));
   }
 
   // Throws unless a call may start now. While a run is paused, some calls may.

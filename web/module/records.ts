@@ -50,10 +50,12 @@ export interface Unfinished {
   phase: number;
   /** When it was started, ISO 8601. */
   made: string;
+  /** Whether it is training now, in this tab or another. */
+  active: boolean;
 }
 
 /** The record of an unfinished run. */
-export interface RunRecord extends Unfinished {
+export interface RunRecord extends Omit<Unfinished, "active"> {
   id: string;
   lora: LoRAOptions | undefined;
   training: TrainingOptions | undefined;

@@ -52,6 +52,7 @@ interface Stage {
   out: string;
   expert: string | undefined;
   from: string | undefined;
+  datastore: boolean;
 }
 
 // The run fails after this many losses of the GPU without a checkpoint in between.
@@ -406,9 +407,17 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 }
 
+const lockName = (model: Pick<Model, "id">): string => `nextquill-train-${model.id}`;
+
+/** Whether a tab trains this model now. */
+export async function isTraining(model: Pick<Model, "id">): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.some(({ name }) => name === lockName(model));
+}
+
 // Holds the lock of the model, so that only one tab trains it.
 async function withLock<T>(model: Model, train: () => Promise<T>): Promise<T> {
-  return await navigator.locks.request(`nextquill-train-${model.id}`, { ifAvailable: true }, async (lock) => {
+  return await navigator.locks.request(lockName(model), { ifAvailable: true }, async (lock) => {
     if (lock === null) {
       throw new Fault("busy", {
         where: "personalize",
@@ -426,11 +435,12 @@ function stagesOf(model: Model, record: RunRecord): Stage[] {
   // The guest reports an unknown preset.
   const unknown: RecipePhase[] = [{ preset: record.preset as Preset, out: "adapter", from: true }];
   const all = (phases as Partial<Record<string, readonly RecipePhase[]>>)[record.preset] ?? unknown;
-  return all.map(({ preset, out, expert, from }) => ({
+  return all.map(({ preset, out, expert, from, datastore }) => ({
     preset,
     out: `${folder}/${out}`,
     expert: expert === undefined ? undefined : `${folder}/${expert}`,
     from: from && record.from ? `${folder}/from` : undefined,
+    datastore: datastore ?? false,
   }));
 }
 
@@ -445,6 +455,7 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
     preset: stage.preset,
     expert: stage.expert,
     from: stage.from,
+    datastore: stage.datastore ? defaults.datastore : undefined,
     lora: { rank: lora.rank ?? 0, alpha: lora.alpha ?? 0, targets: lora.targets },
     training: {
       epochs: record.epochs,

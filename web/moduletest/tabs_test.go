@@ -22,7 +22,7 @@ func TestTabs(t *testing.T) {
 	var r struct {
 		Busy           []string
 		Draft, Adapter string
-		Left           bool
+		Active         bool
 	}
 	second.call(&r, "useMeanwhile")
 	require.Len(t, r.Busy, 2)
@@ -37,7 +37,7 @@ func TestTabs(t *testing.T) {
 	t.Log(r.Busy[0])
 	require.NotEmpty(t, r.Draft)
 	require.Equal(t, adapter, r.Adapter, "the old adapter stays until the run is done")
-	require.True(t, r.Left)
+	require.True(t, r.Active)
 	var state string
 	first.call(&state, "runState")
 	require.Equal(t, "running", state)

@@ -62,8 +62,17 @@ export class App extends EventTarget {
   /** Downloads the missing files of the model and opens it. */
   async open(onProgress: (event: Progress) => void): Promise<void> {
     const { model, worker, guest } = urls;
-    this.model = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress });
+    const opened = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress });
+    opened.addEventListener("forgotten", () => void this.#forgotten(opened));
+    this.model = opened;
     this.dispatchEvent(new Event("ready"));
+  }
+
+  // Another tab has deleted everything: shows what is left, which is nothing.
+  async #forgotten(model: NextQuill): Promise<void> {
+    if (this.model !== model) return;
+    await this.whileClosed(async () => {});
+    this.showError(new Error("Another tab of this page has deleted everything."));
   }
 
   /** Closes the model and the history, runs a task, and opens the history again. */

@@ -49,7 +49,7 @@ export class Fields {
     for (const { name, value } of values) last.set(name, value);
     this.#root.replaceChildren(
       ...[...last].map(([name, value]) => {
-        const input = h("input", { type: "text" });
+        const input = h("input", { type: "text", dir: "auto" });
         input.value = value;
         return h("label", { class: "field" }, h("span", {}, name), input);
       }),
@@ -62,10 +62,15 @@ export class Fields {
 
   /** Adds a field whose name the user types. */
   extend(): void {
-    const name = h("input", { type: "text", class: "name", "aria-label": "Name of the detail" });
+    const name = h("input", { type: "text", class: "name", dir: "auto", "aria-label": "Name of the detail" });
     name.placeholder = "to, place, product…";
     this.#root.append(
-      h("div", { class: "field" }, name, h("input", { type: "text", "aria-label": "Value of the detail" })),
+      h(
+        "div",
+        { class: "field" },
+        name,
+        h("input", { type: "text", dir: "auto", "aria-label": "Value of the detail" }),
+      ),
     );
     name.focus();
   }

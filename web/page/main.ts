@@ -1,5 +1,6 @@
 // The page. index.html has the structure; each module below controls one section.
 
+import { ignoreDoubleClicks } from "../ui/clicks.js";
 import { App } from "./app.js";
 import { dataPanel } from "./data.js";
 import { byId } from "./dom.js";
@@ -11,6 +12,7 @@ import { start } from "./start.js";
 import { trainPanel } from "./train.js";
 import { writePanel } from "./write.js";
 
+for (const form of document.forms) ignoreDoubleClicks(form);
 const app = new App();
 const requests = new Requests(byId("requests", HTMLElement));
 historyPanel(app);

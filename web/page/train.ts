@@ -1,10 +1,11 @@
 // The section "Personalize": the training run, its progress, and the buttons to control it.
 
 import { defaults } from "../api.gen.js";
-import type { EvalEvent, Preset, Run, RunEvent, StepEvent } from "../module/nextquill.js";
+import type { EvalEvent, Preset, Run, RunEvent, StepEvent, TextsEvent } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
 import { duration, percent, plural } from "../ui/format.js";
 import { runProgress } from "../ui/progress.js";
+import { textsFact } from "../ui/texts.js";
 import type { App } from "./app.js";
 import { Chart } from "./chart.js";
 import { byId, facts } from "./dom.js";
@@ -17,6 +18,7 @@ const stages: Readonly<Record<string, string>> = {
   tune: "Measuring the GPU",
   expert: "Finding the words that are typical of you",
   train: "Training",
+  remember: "Noting which words follow which in your texts",
   evaluate: "Testing on texts that were held out",
   save: "Saving",
 };
@@ -24,18 +26,27 @@ const stages: Readonly<Record<string, string>> = {
 // What each phase trains, and the name of its method.
 const phases: Readonly<Partial<Record<string, { title: string; name: string }>>> = {
   contextsft: { title: "Learning how you write", name: "ContextSFT" },
+  quill: { title: "Learning how you write", name: "Quill" },
   nextquill: { title: "Learning what is typical of you", name: "NextQuill" },
   "nextquill-code": { title: "Learning what is typical of you", name: "NextQuill" },
 } satisfies Partial<Record<Preset, unknown>>;
 
 // The methods that the user can choose from.
 const methods: readonly (readonly [preset: Preset, name: string])[] = [
+  ["quill", "Quill: ContextSFT, with your own words at hand while writing"],
   ["nextquill", "NextQuill, as in the paper"],
   ["nextquill-code", "NextQuill, as in its released code"],
   ["contextsft", "ContextSFT, ordinary fine-tuning"],
 ];
 
-const factNames = ["Loss", "Loss on held-out texts", "Tokens typical of you", "Tokens per second"] as const;
+const factNames = [
+  "Loss",
+  "Loss on held-out texts",
+  "Tokens typical of you",
+  "Tokens per second",
+  "Training texts",
+  "Held-out texts",
+] as const;
 type FactName = (typeof factNames)[number];
 
 export function trainPanel(app: App): void {
@@ -64,6 +75,7 @@ class TrainPanel {
   #steps = 1;
   #run: Run | undefined;
   #unfinished = false;
+  #elsewhere = false; // another tab is training
   #announced = 0; // share of the run
 
   constructor(app: App) {
@@ -74,6 +86,8 @@ class TrainPanel {
     byId("epochs", HTMLInputElement).value = String(defaults.epochs);
     for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => this.#enable());
     app.addEventListener("ready", () => void app.watch(() => this.#findUnfinished()));
+    // Another tab may have started or ended a run meanwhile.
+    document.addEventListener("visibilitychange", () => void app.watch(() => this.#findUnfinished()));
     byId("train-form", HTMLFormElement).addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#start();
@@ -96,16 +110,23 @@ class TrainPanel {
   // Offers to resume the run of an earlier visit.
   async #findUnfinished(): Promise<void> {
     const left = await this.#app.model?.unfinished();
+    if (this.#run !== undefined) return;
+    this.#elsewhere = left?.active === true;
     this.#unfinished = left !== undefined;
-    this.#startButton.textContent = left === undefined ? "Personalize" : "Resume training";
+    this.#startButton.textContent = left === undefined || left.active ? "Personalize" : "Resume training";
     this.#enable();
-    if (left !== undefined) this.#note.textContent = `Training was interrupted at step ${left.step} of ${left.steps}.`;
+    if (left === undefined) return;
+    this.#note.textContent = left.active
+      ? "Another tab is training this model."
+      : left.step === 0
+        ? "Training was interrupted before its first checkpoint."
+        : `Training was interrupted at step ${left.step} of ${left.steps}.`;
   }
 
   #enable(): void {
     const { model, items, busy, noGPU } = this.#app;
     const enough = items.length >= minTexts;
-    this.#startButton.disabled = model === undefined || !enough || busy;
+    this.#startButton.disabled = model === undefined || !enough || busy || this.#elsewhere;
     if (busy || this.#unfinished || this.#run !== undefined) return;
     this.#note.textContent = noGPU
       ? "Needs a GPU."
@@ -171,6 +192,9 @@ class TrainPanel {
       case "stage":
         this.#stage.textContent = stages[event.stage] ?? event.stage;
         break;
+      case "texts":
+        this.#showTexts(event);
+        break;
       case "step":
         this.#showStep(event, title, name);
         break;
@@ -181,6 +205,15 @@ class TrainPanel {
         this.#showState();
         break;
     }
+  }
+
+  // Says which texts are split or left out. Without any it says nothing.
+  #showTexts({ train, heldout }: TextsEvent): void {
+    const [learned, tested] = [textsFact(train), textsFact(heldout)];
+    this.#showFacts({
+      ...(learned !== undefined && { "Training texts": learned }),
+      ...(tested !== undefined && { "Held-out texts": tested }),
+    });
   }
 
   #showStep(e: StepEvent, title: string, name: string): void {
@@ -196,7 +229,7 @@ class TrainPanel {
     this.#showFacts({
       Loss: `${e.loss.toFixed(3)} (${name})`,
       "Tokens per second": Math.round(e.tokensPerSecond).toLocaleString("en"),
-      ...(e.preset !== "contextsft" && { "Tokens typical of you": percent(e.causalShare) }),
+      ...(!["contextsft", "quill"].includes(e.preset) && { "Tokens typical of you": percent(e.causalShare) }),
     });
     if (done >= this.#announced + announceEvery) {
       this.#announced = Math.floor(done / announceEvery) * announceEvery;

@@ -2,6 +2,6 @@
 
 export const shared = {
   noText: "Type or paste a text first.",
-  chooseToken: "Point at a token, tap it, or move with the arrow keys.",
+  chooseWord: "Point at a word, tap it, or move with the arrow keys.",
   space: "space",
 } as const;

@@ -75,6 +75,7 @@ var runners = map[string]func(*Case){
 	"attention-backward": attentionBackwardCase,
 	"attention-decode":   attentionDecodeCase,
 	"bias":               biasCase,
+	"datastore":          datastoreCase,
 	"embedding":          embeddingCase,
 	"embedding_grad":     embeddingGradCase,
 	"gradnorm":           gradnormCase,

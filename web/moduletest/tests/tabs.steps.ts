@@ -10,6 +10,7 @@ let run: Run;
 let added: string;
 let changed: Promise<string | undefined>;
 let history: History;
+let forgotten: Promise<void>;
 
 steps({
   /** Trains an adapter, and starts a run that writes a checkpoint at every step. */
@@ -38,7 +39,7 @@ steps({
       busy.push((await rejects(nq.personalize(options).result, "busy")).message);
     const draft = (await nq.write({ context: ambition, maxTokens: 8, seed: 1 }).result).text;
     for (let i = 0; i < 20; i++) await nq.adapter.info();
-    return { busy, draft, adapter: await adapterHash(nq), left: (await nq.unfinished()) !== undefined };
+    return { busy, draft, adapter: await adapterHash(nq), active: (await nq.unfinished())?.active };
   },
 
   runState: () => run.state,
@@ -73,6 +74,7 @@ steps({
 
   /** Resumes the run of a tab that is gone, and returns its first step. */
   async takeOver() {
+    while ((await nq.unfinished())?.active !== false) await later(50);
     for (;;) {
       const next = nq.personalize({ resume: true });
       try {
@@ -92,6 +94,7 @@ steps({
     await firstEvent(run, "checkpoint");
     history = openHistory();
     await history.count();
+    forgotten = new Promise((resolve) => nq.addEventListener("forgotten", () => resolve(), { once: true }));
   },
 
   async forgetAll() {
@@ -101,6 +104,7 @@ steps({
 
   /** Waits for the end of the run whose storage another tab has removed. */
   async afterForgetting() {
+    await forgotten;
     await rejects(run.result, "cancelled");
     equal(await history.count(), 0, "texts are left");
     history.close();

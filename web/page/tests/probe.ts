@@ -61,7 +61,7 @@ const probe = {
   noteCountsPassage(): boolean {
     const strong = document.querySelectorAll("#passage .passage :is(.w2, .w3, .w4)").length;
     const all = document.querySelectorAll("#passage .passage .t").length;
-    return find("#explain-note").textContent.startsWith(`${strong} of ${all} tokens`);
+    return find("#explain-note").textContent.startsWith(`${strong} of ${all} words`);
   },
 
   /**

@@ -1,0 +1,35 @@
+package api
+
+// Datastore sets how the datastore of a writer's tokens is used: the model predicts a token v with
+// the probability (1 − Share)·p(v) + Share·p_d(v), where p_d is given by the hidden states of the
+// writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020).
+type Datastore struct {
+	Share     float64 `json:"share"`     // λ, 0 to 0.9
+	Sharpness float64 `json:"sharpness"` // β of the weights e^(β·cos), above 0 and at most 40
+}
+
+// DefaultDatastore is the datastore of the preset "quill".
+func DefaultDatastore() Datastore { return Datastore{Share: .1, Sharpness: 20} }
+
+// DatastoreNone as Inference.Datastore uses no datastore.
+const DatastoreNone = "none"
+
+// RememberParams are the parameters of "remember": write the datastore of the training items of
+// Source, with the hidden states of the model and its adapter, to the blob Out. Training does the
+// same for an adapter, see PersonalizeParams.Datastore.
+type RememberParams struct {
+	Inference
+	// NoHistory uses the prompts without history.
+	NoHistory bool `json:"no_history,omitempty"`
+	// Set is how the datastore is used.
+	Set Datastore `json:"set"`
+	Out string    `json:"out"`
+}
+
+// RememberResult counts the entries of a datastore.
+type RememberResult struct {
+	Entries int `json:"entries"` // tokens with their hidden states
+	// Left is the number of tokens of the oldest texts that are left out, because a datastore is
+	// limited.
+	Left int `json:"left"`
+}

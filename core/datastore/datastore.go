@@ -1,0 +1,150 @@
+// Package datastore holds a writer's own tokens with the hidden states that predicted them, and the
+// file format of that.
+package datastore
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strconv"
+
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/weights"
+)
+
+// FileName is the file with the datastore in the folder of an adapter.
+const FileName = "datastore.safetensors"
+
+// MaxEntries is the largest number of entries of a datastore.
+const MaxEntries = 1 << 15
+
+// MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not hold.
+const MaxShare = .9
+
+// MaxSharpness is the largest β of a datastore: e^(−2β) must be a normal f32.
+const MaxSharpness = 40
+
+// format marks the file in its metadata.
+const format = "nextquill-datastore-1"
+
+// Datastore is the writer's own tokens with the hidden states that predicted them (kNN-LM,
+// Khandelwal et al. 2020). With a hidden state q, it predicts the token v with the probability
+//
+//	p_d(v) = Σ_i w_i [token_i = v] / Σ_i w_i     w_i = e^(β·(cos(q, key_i) − 1))
+//
+// and the model with the datastore predicts (1 − λ)·p(v) + λ·p_d(v). It holds the writer's texts in
+// a form from which they can be read.
+type Datastore struct {
+	Width  int
+	Keys   []float32 // [entries, Width], each of length 1, in the order of their tokens
+	Tokens []int32   // [entries], ascending
+	Share  float64   // λ, 0 to MaxShare
+	// Sharpness is β, above 0 and at most MaxSharpness.
+	Sharpness float64
+	// Adapter is the ValueDigest of the adapter that the hidden states are of; "" is the base model.
+	Adapter string
+}
+
+// New makes a datastore of hidden states [tokens, width] and the tokens that they predict.
+// States of length 0 are left out.
+func New(states []float32, tokens []int32, width int) *Datastore {
+	d := &Datastore{Width: width}
+	order := make([]int, len(tokens))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(tokens[i], tokens[j]) })
+	for _, i := range order {
+		state := states[i*width : (i+1)*width]
+		sum := 0.
+		for _, v := range state {
+			sum += float64(v) * float64(v)
+		}
+		if sum == 0 {
+			continue
+		}
+		for _, v := range state {
+			d.Keys = append(d.Keys, float32(float64(v)/math.Sqrt(sum)))
+		}
+		d.Tokens = append(d.Tokens, tokens[i])
+	}
+	return d
+}
+
+// Write writes a datastore as a safetensors file: keys [entries, width], tokens [entries]
+// as numbers in F32, and the rest in the metadata.
+func Write(ctx context.Context, store blob.Store, name string, d *Datastore) error {
+	ids := make([]float32, len(d.Tokens)) // exact: a vocabulary has fewer than 2^24 tokens
+	for i, id := range d.Tokens {
+		ids[i] = float32(id)
+	}
+	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	return weights.Write(ctx, store, name, []weights.Tensor{
+		{Name: "keys", Shape: []int{len(ids), d.Width}, Data: d.Keys},
+		{Name: "tokens", Shape: []int{len(ids)}, Data: ids},
+	}, map[string]string{
+		"format": format, "share": number(d.Share), "sharpness": number(d.Sharpness), "adapter": d.Adapter,
+	})
+}
+
+// Read reads a datastore for a model with this hidden size and vocabulary.
+func Read(ctx context.Context, store blob.Store, name string, width, vocab int) (*Datastore, error) {
+	f, err := weights.Open(ctx, store, name)
+	if err != nil {
+		return nil, err
+	}
+	bad := func(kind fault.Kind, field, format string, args ...any) *fault.Error {
+		return fault.New(kind, name, field, format, args...).
+			WithRemedy("train the adapter again, or delete the file to use the adapter without it")
+	}
+	if f.Metadata()["format"] != format {
+		return nil, bad(fault.Malformed, "format", "is not a datastore of this version")
+	}
+	d := &Datastore{Width: width, Adapter: f.Metadata()["adapter"]}
+	for _, v := range []struct {
+		name string
+		to   *float64
+		most float64
+	}{{"share", &d.Share, MaxShare}, {"sharpness", &d.Sharpness, MaxSharpness}} {
+		n, err := strconv.ParseFloat(f.Metadata()[v.name], 64)
+		if err != nil || !(n >= 0 && n <= v.most) {
+			return nil, bad(fault.OutOfRange, v.name, "is %s", fault.Quote(f.Metadata()[v.name])).
+				WithLimit("0 to %g", v.most)
+		}
+		*v.to = n
+	}
+	keys, _ := f.Tensor("keys")
+	tokens, ok := f.Tensor("tokens")
+	if !ok || len(keys.Shape) != 2 || len(tokens.Shape) != 1 || keys.Shape[0] != tokens.Shape[0] {
+		return nil, bad(fault.Malformed, "keys, tokens", "have the shapes %v and %v", keys.Shape, tokens.Shape)
+	}
+	n := tokens.Shape[0]
+	if n < 1 || n > MaxEntries {
+		return nil, bad(fault.OutOfRange, "tokens", "%d entries", n).WithLimit("1 to %d", MaxEntries)
+	}
+	if keys.Shape[1] != width {
+		return nil, bad(fault.Mismatch, "keys", "have %d values, the model's hidden states %d", keys.Shape[1], width)
+	}
+	if d.Keys, err = f.ReadF32(ctx, "keys"); err != nil {
+		return nil, err
+	}
+	ids, err := f.ReadF32(ctx, "tokens")
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range ids {
+		if !(v >= 0 && v < float32(vocab)) || v != float32(int32(v)) || i > 0 && v < ids[i-1] {
+			return nil, bad(fault.OutOfRange, "tokens", "entry %d is %g", i, v).
+				WithLimit("0 to %d, ascending", vocab-1)
+		}
+		d.Tokens = append(d.Tokens, int32(v))
+	}
+	for i, v := range d.Keys {
+		if !(v >= -1.001 && v <= 1.001) {
+			return nil, bad(fault.OutOfRange, "keys", "value %d is %g", i, v).WithLimit("-1 to 1")
+		}
+	}
+	return d, nil
+}

@@ -1,0 +1,263 @@
+package method_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"nextquill/core/api"
+	"nextquill/core/blob"
+	"nextquill/core/fault"
+	"nextquill/core/history"
+	"nextquill/core/method"
+)
+
+// fake is a core that records the calls and answers with losses that follow from the request. A
+// token is a word.
+type fake struct {
+	t     *testing.T
+	store *blob.Mem
+	chat  bool    // whether the model has a chat template
+	best  float64 // the steering with the lowest loss
+
+	trained  []api.PersonalizeParams
+	scored   []api.EvaluateParams
+	written  []api.WriteParams
+	heldout  [][]history.Item // of each evaluation
+	embedded []string
+
+	remembered []remembered
+}
+
+// remembered is a call of "remember" with the items of its history.
+type remembered struct {
+	api.RememberParams
+	items []history.Item
+}
+
+func (f *fake) Call(ctx context.Context, name string, params, result any, _ func(string, json.RawMessage)) error {
+	switch p := params.(type) {
+	case api.PersonalizeParams:
+		f.trained = append(f.trained, p)
+		return answer(result, api.PersonalizeResult{Steps: 3, Tokens: 100, Seconds: 2, PeakBytes: 7})
+	case api.EvaluateParams:
+		f.scored = append(f.scored, p)
+		var r api.EvaluateResult
+		items := f.items(ctx, p.Source.Heldout)
+		f.heldout = append(f.heldout, items)
+		for i, it := range items {
+			one := api.ItemLoss{Item: i, Tokens: len(strings.Fields(it.Text))}
+			for _, point := range p.Points {
+				loss := 1 + (point.Steer-f.best)*(point.Steer-f.best) + (point.Temperature-.9)*(point.Temperature-.9)
+				s := api.PointScore{Correct: 1}
+				for range one.Tokens {
+					s.Logp = append(s.Logp, -loss)
+				}
+				one.Points = append(one.Points, s)
+			}
+			r.Items = append(r.Items, one)
+		}
+		return answer(result, r)
+	case api.WriteParams:
+		if len(p.Messages) > 0 && !f.chat {
+			return fault.New(fault.Missing, "model", "chat template", "there is none")
+		}
+		f.written = append(f.written, p)
+		return answer(result, api.WriteResult{Text: fmt.Sprintf("text %d", len(f.written)), Tokens: 2, Stopped: api.StoppedEOS})
+	case api.RememberParams:
+		f.remembered = append(f.remembered, remembered{p, f.items(ctx, p.Source.History)})
+		return nil
+	case api.EmbedParams:
+		f.embedded = append(f.embedded, p.Texts...)
+		var r api.EmbedResult
+		var b bytes.Buffer
+		r.Width = 1
+		for range p.Texts {
+			r.Rows = append(r.Rows, 1)
+			b.Write([]byte{0, 0, 0x80, 0x3f}) // 1
+		}
+		require.NoError(f.t, f.store.Write(ctx, p.Out, b.Bytes()))
+		return answer(result, r)
+	}
+	return fault.New(fault.Unsupported, name, "", "not expected")
+}
+
+func answer(result, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, result)
+}
+
+func (f *fake) items(ctx context.Context, name string) []history.Item {
+	raw, err := blob.ReadAll(ctx, f.store, name, 1<<20)
+	require.NoError(f.t, err)
+	items, err := history.ReadJSONL(bytes.NewReader(raw), name, history.Limits{})
+	require.NoError(f.t, err)
+	return items
+}
+
+// writer has n items in order of time, split into training texts, two validation and two test texts.
+func writer(id string, n int) method.User {
+	var items []history.Item
+	for i := range n {
+		items = append(items, history.Item{
+			ID: fmt.Sprint(id, i), Text: fmt.Sprintf("text %s %d", id, i), Context: []history.Field{{Name: "about", Value: fmt.Sprint(i)}},
+			Time: time.Date(2024, 1, 1+i, 0, 0, 0, 0, time.UTC),
+		})
+	}
+	return method.User{ID: id, Train: items[:n-4], Validation: items[n-4 : n-2], Test: items[n-2:]}
+}
+
+func newFake(t *testing.T) (*fake, method.Engine) {
+	f := &fake{t: t, store: &blob.Mem{}, best: 1}
+	return f, method.Engine{Client: f, Blobs: f.store, Dir: "dir"}
+}
+
+func named(t *testing.T, name string) method.Method {
+	m, err := method.ByName(name)
+	require.NoError(t, err)
+	return m
+}
+
+// TestPooled trains on all users once, then each user's adapter starts from that one.
+func TestPooled(t *testing.T) {
+	f, e := newFake(t)
+	ctx, users := context.Background(), []method.User{writer("a", 8), writer("b", 9), writer("c", 10)}
+	m := named(t, "nextquill")
+	o := method.Options{Model: "model", Regime: method.Pooled, LoRA: api.LoRA{Rank: 3}}
+	shared, err := m.Share(ctx, e, users, o, nil)
+	require.NoError(t, err)
+	require.Equal(t, "dir/shared/adapter", shared)
+	require.Len(t, f.trained, 2, "ContextSFT for θ_D, then the objective")
+	require.Equal(t, []string{"contextsft", "nextquill"}, []string{f.trained[0].Preset, f.trained[1].Preset})
+	require.Equal(t, "dir/shared/contextsft", f.trained[1].Expert)
+	for _, p := range f.trained {
+		require.Len(t, p.Writers, 2)
+		require.Len(t, f.items(ctx, p.Writers[0]), 5)
+		require.Len(t, f.items(ctx, p.Writers[1]), 6, "training texts only")
+	}
+
+	o.Shared = shared
+	c, err := m.Run(ctx, e, users[0], o, nil)
+	require.NoError(t, err)
+	require.Equal(t, shared, c.Adapter)
+	require.Len(t, f.trained, 2, "pooled: nothing more is trained")
+	o.Regime = method.PooledPersonal
+	c, err = m.Run(ctx, e, users[0], o, nil)
+	require.NoError(t, err)
+	require.Equal(t, "dir/personal/adapter", c.Adapter)
+	last := f.trained[len(f.trained)-1]
+	require.Equal(t, shared, last.From)
+	require.Nil(t, last.Datastore)
+	require.Empty(t, last.LoRA, "the adapter that training starts from has its own shape")
+	require.Empty(t, last.Writers)
+	require.Empty(t, f.trained[len(f.trained)-2].From, "θ_D weighs this user's texts")
+	require.Equal(t, int64(200), c.Cost.Trained)
+	require.Equal(t, 6, c.Cost.Steps)
+
+	_, err = named(t, "base").Run(ctx, e, users[0], o, nil)
+	require.ErrorIs(t, err, fault.Unsupported, "base has no pooled regime")
+}
+
+// TestValidationChooses steering and temperature; test texts do not.
+func TestValidationChooses(t *testing.T) {
+	f, e := newFake(t)
+	f.best = .5
+	c, err := named(t, "cos").Run(context.Background(), e, writer("a", 9), method.Options{Model: "model", Drafts: 1}, nil)
+	require.NoError(t, err)
+	require.Equal(t, .5, c.Steering)
+	require.Equal(t, .9, c.Temperature)
+	require.Empty(t, f.trained)
+	require.Len(t, f.written, 1)
+	require.Equal(t, -.5, f.written[0].Sampling.Steer, "z^h + (s−1)·(z^h − z^0)")
+	require.Less(t, c.Texts[0].Fitted.Loss, c.Texts[0].Loss)
+	require.Equal(t, c.Texts[0].Fitted, c.Texts[0].Curve[8])
+
+	// The retrieval is the same for every text, and the draft's prompt shows no later text.
+	before := f.items(context.Background(), f.written[0].Source.History)
+	require.Len(t, before, 7)
+	for _, it := range before {
+		require.NotEqual(t, "a7", it.ID)
+	}
+}
+
+// TestSummaries summarizes blocks of five in turn: 1–5, 6–7 for validation, then the two validation
+// texts for test. The summary is a field of each request.
+func TestSummaries(t *testing.T) {
+	for _, chat := range []bool{true, false} {
+		f, e := newFake(t)
+		f.chat = chat
+		_, err := named(t, "llm-trsr").Run(context.Background(), e, writer("a", 11), method.Options{Model: "model"}, nil)
+		require.NoError(t, err)
+		require.Len(t, f.written, 3)
+		asked := func(i int) string {
+			if chat {
+				return f.written[i].Messages[0].Content
+			}
+			require.True(t, f.written[i].NoHistory)
+			return fmt.Sprint(f.written[i].Context)
+		}
+		require.Contains(t, asked(0), "text a 4")
+		require.NotContains(t, asked(0), "text a 5")
+		require.Contains(t, asked(1), "text 1", "the summary so far")
+		require.Contains(t, asked(1), "text a 6")
+		require.Contains(t, asked(2), "text 2")
+		require.Contains(t, asked(2), "text a 8")
+		last := f.heldout[len(f.heldout)-1]
+		require.Equal(t, "text 3", last[0].Context[0].Value)
+		require.Equal(t, 5, f.scored[len(f.scored)-1].Retrieval.K)
+	}
+}
+
+// TestForeignLists: prompts for test texts list another user's items only.
+func TestForeignLists(t *testing.T) {
+	f, e := newFake(t)
+	o := method.Options{Model: "model", Retrieval: api.Retrieval{K: 2}, Foreign: writer("b", 8).History()}
+	_, err := named(t, "latestk").Run(context.Background(), e, writer("a", 9), o, nil)
+	require.NoError(t, err)
+	last := f.scored[len(f.scored)-1]
+	require.Equal(t, api.RetrievalListed, last.Retrieval.Kind)
+	raw, err := blob.ReadAll(context.Background(), f.store, last.Retrieval.Lists, 1<<20)
+	require.NoError(t, err)
+	var lists map[string][]string
+	require.NoError(t, json.Unmarshal(raw, &lists))
+	require.Equal(t, []string{"foreign-b5", "foreign-b4"}, lists["a7"][:2], "the newest first")
+	require.Len(t, lists, 2)
+	for _, it := range f.items(context.Background(), last.Source.History) {
+		require.True(t, strings.HasPrefix(it.ID, "foreign-b"))
+	}
+	require.Equal(t, api.RetrievalLatest, f.scored[len(f.scored)-2].Retrieval.Kind, "validation shows the own history")
+}
+
+// TestDatastores: quill has a datastore of each user's own texts, also under a shared adapter.
+func TestDatastores(t *testing.T) {
+	f, e := newFake(t)
+	ctx, users := context.Background(), []method.User{writer("a", 8), writer("b", 9)}
+	m := named(t, "quill")
+	o := method.Options{Model: "model", Regime: method.Pooled}
+	shared, err := m.Share(ctx, e, users, o, nil)
+	require.NoError(t, err)
+	require.Nil(t, f.trained[0].Datastore)
+	o.Shared = shared
+	_, err = m.Run(ctx, e, users[1], o, nil)
+	require.NoError(t, err)
+	require.Len(t, f.remembered, 1)
+	require.Equal(t, shared, f.remembered[0].Adapter)
+	require.Len(t, f.remembered[0].items, 5, "training texts only")
+	require.Equal(t, f.remembered[0].Out, f.scored[len(f.scored)-1].Datastore)
+
+	o.Regime = method.Personal
+	_, err = m.Run(ctx, e, users[1], o, nil)
+	require.NoError(t, err)
+	require.Equal(t, api.DefaultDatastore(), *f.trained[len(f.trained)-1].Datastore)
+	require.Len(t, f.remembered, 1)
+	require.Empty(t, f.scored[len(f.scored)-1].Datastore, "that in the folder of the adapter")
+}
