@@ -69,6 +69,7 @@ func TestFigures(t *testing.T) {
 	// Of four texts, the first is a tie of three, the last has no loss: (1/3 + 1 + 1) / 3.
 	require.InDelta(t, (1./3+2)/3, sft.Values[Author].Point, 1e-12)
 	require.InDelta(t, .5, sft.Values[StopRate].Point, 1e-12)
+	require.InDelta(t, .625, sft.Values[HiddenMatch].Point, 1e-12)
 	require.InDelta(t, 10./7, sft.Values[LengthRatio].Point, .2)
 	require.Nil(t, sft.Against[Loss])
 	require.InDelta(t, base.Values[Loss].Point-sft.Values[Loss].Point, base.Against[Loss].Point, 1e-12)

@@ -14,6 +14,7 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/history"
 	"nextquill/core/method"
+	"nextquill/core/metric"
 )
 
 // fake has methods whose tokens have a known distribution: each token is one of two, with a gap g
@@ -128,7 +129,8 @@ func (f *fake) cell(e Entry, u method.User, o method.Options) method.Cell {
 		c.Texts = append(c.Texts, s)
 		if i < 2 {
 			c.Drafts = append(c.Drafts, method.Draft{Index: i, Text: it.Text + " <b>& more</b>", Tokens: 5,
-				Ended: i == 0})
+				Ended: i == 0,
+				Match: &metric.Match{F1: .5 + .25*float64(i)}})
 		}
 	}
 	return c

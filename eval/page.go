@@ -23,6 +23,7 @@ var measures = [figures]report.Measure{
 	RougeL:         {Name: "ROUGE-L", Digits: 3, Better: 1},
 	Bleu:           {Name: "BLEU", Digits: 2, Better: 1},
 	Meteor:         {Name: "METEOR", Digits: 3, Better: 1},
+	HiddenMatch:    {Name: "hidden match", Digits: 3, Better: 1},
 	LengthRatio:    {Name: "length ratio", Digits: 2},
 	StopRate:       {Name: "stop rate", Digits: 2, Better: 1},
 	Author:         {Name: "author found", Digits: 2, Better: 1},
@@ -50,8 +51,11 @@ func (r *Runner) Report(c Comparison) report.Evaluation {
 				"corpus, 0 to "+
 				"100. The length ratio is the words of the drafts by those of the writer’s texts; the stop rate is "+
 				"the share of "+
-				"drafts that the model ended itself. METEOR is without synonyms."+differencesNote(base), own,
-			Rouge1, Rouge2, RougeL, Bleu, Meteor, LengthRatio, StopRate))
+				"drafts that the model ended itself. METEOR is without synonyms. Hidden match is BERTScore’s "+
+				"matching of tokens on the hidden states "+
+				"of the model in use; it is not BERTScore, and only values of one model can be "+
+				"compared."+differencesNote(base), own,
+			Rouge1, Rouge2, RougeL, Bleu, Meteor, HiddenMatch, LengthRatio, StopRate))
 	}
 	if c.any(own, Author) {
 		e.Tables = append(e.Tables, c.table("Author identification",

@@ -25,6 +25,7 @@ const (
 	RougeL                       //
 	Bleu                         // of the corpus, 0 to 100
 	Meteor                       // mean over texts
+	HiddenMatch                  // F1 of metric.HiddenMatch, mean over texts
 	LengthRatio                  // words of the drafts / words of the writer's texts
 	StopRate                     // share of drafts that an end token ended
 	Author                       // share of texts whose author's adapter has the lowest loss
@@ -78,6 +79,9 @@ func texts(u method.User, c method.Cell, author *Identify) []text {
 		t.parts[Rouge2] = part{rouge.Two.F1, 1}
 		t.parts[RougeL] = part{rouge.L.F1, 1}
 		t.parts[Meteor] = part{overlap.METEOR(d.Text, own), 1}
+		if d.Match != nil {
+			t.parts[HiddenMatch] = part{d.Match.F1, 1}
+		}
 		t.parts[LengthRatio] = part{float64(len(strings.Fields(d.Text))), float64(len(strings.Fields(own)))}
 		t.parts[StopRate] = part{flag(d.Ended), 1}
 		t.bleu = overlap.NewBLEU(d.Text, own)

@@ -153,7 +153,8 @@ func marked(c Measure, d *metric.Interval) string {
 // Markdown writes the tables in Markdown.
 func (e Evaluation) Markdown(w io.Writer) error {
 	var b strings.Builder
-	cell := func(s string) string { return strings.ReplaceAll(Clean(strings.ReplaceAll(s, "\n", " ")), "|", `\|`) }
+	escape := strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ")
+	cell := func(s string) string { return escape.Replace(Clean(s)) }
 	fmt.Fprintf(&b, "# Evaluation: %s\n", cell(e.Data))
 	for _, s := range e.Findings {
 		fmt.Fprintf(&b, "\n%s\n", cell(s))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,46 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+// A run on this machine's device: a second one computes nothing again, and one with other
+// settings is refused. Everything that does not need the device is tested in package eval.
+func TestEval(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	eval := func(args ...string) (code int, stdout, stderr string) {
+		var b, e bytes.Buffer
+		a := &app{stdout: &b, stderr: &e, getenv: func(string) string { return "" }, open: openEngine}
+		code = run(t.Context(), append([]string{"eval", "--engine", "native", "--out", out, "--train", "4",
+			"--min-train",
+			"4", "--validation", "1", "--test", "2", "--methods", "base", "--drafts", "1"}, args...), a)
+		return code, b.String(), e.String()
+	}
+	code, stdout, stderr := eval()
+	require.Equal(t, exitOK, code, stderr)
+	requireLines(t, stdout, "Comparing 1 method on the texts of 1 writer", "Held-out loss", "Base", "report.html")
+	requireLines(t, stderr, "base: Ambrose Bierce", "0 of 1 done", "loss ")
+	read := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join(out, name))
+		require.NoError(t, err)
+		return string(raw)
+	}
+	results := read("results.jsonl")
+	require.Equal(t, 2, strings.Count(results, "\n"))
+	requireLines(t, read("table.md"), "| Base |")
+	requireLines(t, read("report.html"), "The sample writer: Ambrose Bierce", "The writer")
+
+	code, _, stderr = eval()
+	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, results, read("results.jsonl"))
+	require.NotContains(t, stderr, "score")
+
+	code, _, stderr = eval("--epochs", "2")
+	require.Equal(t, exitFault, code)
+	requireLines(t, stderr, "results of other settings: --epochs: 3 there, 2 now")
+	code, _, stderr = eval("--test", "3")
+	require.Equal(t, exitFault, code)
+	requireLines(t, stderr, "has results on other texts")
+	require.Equal(t, results, read("results.jsonl"))
+}
 
 func TestEvalDryRun(t *testing.T) {
 	dir := t.TempDir()
