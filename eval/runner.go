@@ -406,10 +406,10 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 	if s.entry.Control == Shuffled {
 		o.Foreign = r.foreign(s.user)
 	}
+	unshared := r.Now()
 	if o.Preference, err = r.preference(ctx, u, on); err != nil {
 		return err
 	}
-	began2 := r.Now()
 	c, err := r.Steps.Run(ctx, s.entry, u, o, on)
 	if err != nil {
 		return err
@@ -418,7 +418,7 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 		return fault.New(fault.Missing, "user "+fault.Quote(u.ID), "", "no test text fits the model's context").
 			WithRemedy("select fewer context fields with --fields")
 	}
-	seconds := r.Now().Sub(began2).Seconds()
+	seconds := r.Now().Sub(unshared).Seconds()
 	err = r.Results.append(line{Kind: "cell", ID: &s.id, Texts: digest(u), Others: r.others(s.entry, s.user),
 		Seconds: seconds, Cell: &c})
 	if err != nil {

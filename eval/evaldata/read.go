@@ -1,6 +1,7 @@
 package evaldata
 
 import (
+	"crypto/sha256"
 	"strings"
 
 	"nextquill/core/fault"
@@ -12,7 +13,7 @@ import (
 // Unsupported (another format or a task without a text), or Mismatch (questions and outputs).
 func Read(paths []string, o Options) (Set, error) {
 	o.Limits = o.Limits.orDefault()
-	b := &builder{Options: o, index: map[string]int{}, have: map[string]bool{}}
+	b := &builder{Options: o, index: map[string]int{}, have: map[[sha256.Size]byte]bool{}}
 	if o.Facts != "" {
 		if err := b.readFacts(o.Facts); err != nil {
 			return Set{}, err
@@ -38,10 +39,10 @@ func Read(paths []string, o Options) (Set, error) {
 type builder struct {
 	Options
 	writers []Writer
-	index   map[string]int    // position of a writer by id
-	facts   map[string]record // facts by the id of the subject
-	golds   map[string]string // LaMP's outputs by question
-	have    map[string]bool   // which writer has which text
+	index   map[string]int             // position of a writer by id
+	facts   map[string]record          // facts by the id of the subject
+	golds   map[string]string          // LaMP's outputs by question
+	have    map[[sha256.Size]byte]bool // which writer has which text, by a digest
 	texts   int
 	tally   tally
 }
@@ -171,10 +172,11 @@ func (b *builder) add(e entry) error {
 	if e.fixed {
 		key += "\x00fixed" // atTest handles equal texts in the profile
 	}
-	if b.have[key] {
+	sum := sha256.Sum256([]byte(key))
+	if b.have[sum] {
 		return drop(duplicate)
 	}
-	b.have[key] = true
+	b.have[sum] = true
 	if e.fixed {
 		b.writers[w].Fixed = append(b.writers[w].Fixed, it)
 	} else {
