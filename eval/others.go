@@ -14,7 +14,7 @@ func (r *Runner) sameTexts(l line, e Entry, user int) error {
 	u := r.Users[user]
 	if l.Texts != digest(u) {
 		return fault.New(fault.Mismatch, r.Results.path, "user "+fault.Quote(u.ID), "has results on other texts").
-			WithRemedy("give the same data and the same --test, --validation and --train, or another folder with --out")
+			WithRemedy("give the same data, --fields, --test, --validation and --train, or another folder with --out")
 	}
 	if l.Others != r.others(e, user) {
 		return fault.New(fault.Mismatch, r.Results.path, e.Title, "has results with other users' texts").

@@ -1,7 +1,5 @@
 package eval
 
-import ()
-
 // spent is the time that steps of one kind took.
 type spent struct {
 	seconds float64
