@@ -63,7 +63,8 @@ var layers = []struct{ name, imports string }{
 	// Methods.
 	{"dataset", "api blob causal chat fault history tokenizer weights"},
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
-	{"jobs", "api blob causal chat dataset datastore engine fault generate gpu history kernels model rpc tokenizer train weights"},
+	{"jobs", "api blob causal chat dataset datastore engine fault generate gpu history kernels model rpc " +
+		"tokenizer train weights"},
 	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
 

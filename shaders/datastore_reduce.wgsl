@@ -1,11 +1,12 @@
 // The probability that a datastore gives the label of each response token (kNN-LM, Khandelwal et
-// al. 2020, with a kernel over all keys): p[y] = Σ_i w_i [token_i = y] / Σ_i w_i with w_i = e^(β·(cos_i
-// − 1)), where cos_i is the cosine of the token's hidden state and key i. Folds the keys c0 to
-// c0+cols into state [R] (vec2): Σ w_i [token_i = y], Σ w_i.
+// al. 2020, with a kernel over all keys):
+//   p[y] = Σ_i w_i [token_i = y] / Σ_i w_i
+//   w_i = e^(β·(cos_i − 1))                  cos_i: cosine of the token's hidden state and key i
+// Folds the keys c0 to c0+cols into state [R] (vec2): Σ w_i [token_i = y], Σ w_i.
 //
 // scores [R, stride] are the cosines of these keys. tokens [keys] u32 are the tokens of all keys;
-// targets [R] u32 are the labels. The chunk with c0 = 0 is the first one. Chunks start at a multiple
-// of 4. Each invocation owns a response token.
+// targets [R] u32 are the labels. The chunk with c0 = 0 is the first one. Chunks start at a
+// multiple of 4. Each invocation owns a response token.
 //#include common
 struct Shape {
     c0: u32,

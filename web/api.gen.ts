@@ -14,16 +14,16 @@ export type Decay = "cosine" | "linear" | "constant";
 
 /** The training objectives, the default first. */
 export type Preset =
-  | "nextquill"
+  | "quill"
   | "contextsft"
   | "dce"
   | "mce"
   | "mce-dce"
+  | "nextquill"
   | "nextquill-code"
-  | "quill"
   | "sft";
 
-export const presets: readonly Preset[] = ["nextquill", "contextsft", "dce", "mce", "mce-dce", "nextquill-code", "quill", "sft"];
+export const presets: readonly Preset[] = ["quill", "contextsft", "dce", "mce", "mce-dce", "nextquill", "nextquill-code", "sft"];
 
 /** How the items of a prompt are retrieved. */
 export type RetrievalKind = "latest" | "bm25" | "listed";
@@ -128,7 +128,7 @@ export const phases: Readonly<Record<Preset, readonly Phase[]>> = {
 
 /** The defaults of the module; see core/api. */
 export const defaults = {
-  "preset": "nextquill",
+  "preset": "quill",
   "epochs": 3,
   "seed": 1,
   "sampling": {
@@ -140,7 +140,8 @@ export const defaults = {
   },
   "datastore": {
     "share": 0.1,
-    "sharpness": 20
+    "sharpness": 20,
+    "boost": 1
   }
 } as const;
 
@@ -658,9 +659,9 @@ export interface Retrieval {
   /** This is the number of items in the prompt; 0 means 3. */
   k?: number | undefined;
   /**
-   * This is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best first.
-   * The query is the item that the prompt is for; "query" is that of "write" and of texts outside
-   * the history.
+   * This is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best
+   * first. The query is the item that the prompt is for; "query" is that of "write" and of texts
+   * outside the history.
    */
   lists?: string | undefined;
   /**
@@ -726,13 +727,19 @@ export interface LoRA {
 /**
  * Datastore sets how the datastore of a writer's tokens is used: the model predicts a token v with
  * the probability (1 − Share)·p(v) + Share·p_d(v), where p_d is given by the hidden states of the
- * writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020).
+ * writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020), and by
+ * the text itself so far.
  */
 export interface Datastore {
   /** λ, 0 to 0.9 */
   share: number;
   /** β of the weights e^(β·cos), above 0 and at most 40 */
   sharpness: number;
+  /**
+   * This is g: the tokens of the text itself, before the present one, are entries with the
+   * weights e^(β·cos + g). -50 to 10; at -50 they have practically none.
+   */
+  boost: number;
 }
 
 /** Training sets the optimizer and its schedule. A field that is 0 takes the default in its comment. */
@@ -791,9 +798,9 @@ export interface PersonalizeParams {
   model: string;
   source: Source;
   /**
-   * These are blobs with the items of further writers to train on, at most MaxWriters, each with
-   * at least two items. The prompt for an item shows earlier items of the same writer only. The
-   * held-out items are those of Source.
+   * These are blobs with the items of further writers to train on, at most MaxWriters, each
+   * with at least two items. The prompt for an item shows earlier items of the same writer only.
+   * The held-out items are those of Source.
    */
   writers?: string[] | undefined;
   /**
@@ -899,9 +906,9 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
 });
 
 /**
- * Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with history
- * and z^0 those without. Steer 1 is the model as it is; only there a datastore is mixed in, after the
- * temperature.
+ * Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with
+ * history and z^0 those without. Steer 1 is the model as it is; only there a datastore is mixed in,
+ * after the temperature.
  */
 export interface Point {
   steer: number;

@@ -424,7 +424,7 @@ func (j *journey) compare() {
 	require.Contains(j, browser.History, canary)
 
 	files := j.adapter()
-	require.Len(j, files, 2)
+	require.Len(j, files, 3, "PEFT's two files and the datastore")
 	files["history.jsonl"], files["tested.jsonl"] = []byte(browser.History), []byte(tested)
 	require.NoError(j, fs.WalkDir(models.DefaultFS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {

@@ -64,7 +64,8 @@ func TestRunOutput(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	r := invoke(t, t.Context(), &fakeEngine{}, "run", "--out", out)
 	require.Equal(t, exitOK, r.code, r.stderr)
-	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT", "NextQuill", "Quill",
+	requireLines(t, r.stdout, "Ambrose Bierce", "Base, no history", "Base with history", "ContextSFT",
+		"NextQuill", "Quill",
 		"4.016",
 		"A longing for what others", "[An +20]", "report.html", "happiness")
 	requireLines(t, r.stderr, "train: NextQuill", "held-out 3.900", "tok/s")
@@ -72,7 +73,7 @@ func TestRunOutput(t *testing.T) {
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
 	require.Equal(t, "quill", train[0]["preset"])
-	require.Equal(t, map[string]any{"share": .1, "sharpness": 20.}, train[0]["datastore"])
+	require.Equal(t, map[string]any{"share": .1, "sharpness": 20., "boost": 1.}, train[0]["datastore"])
 	require.Equal(t, "nextquill", train[1]["preset"])
 	require.Equal(t, "out/adapter", train[1]["expert"])
 	require.Equal(t, "out/nextquill", train[1]["out"])
@@ -115,7 +116,8 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 	texts := filepath.Join(dir, "posts.txt")
 	require.NoError(t, os.WriteFile(texts, []byte("one\n\ntwo\n\nthree\n\nfour\n\nfive\n"), 0o644))
 	out := filepath.Join(dir, "out")
-	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out)
+	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--preset",
+		"nextquill")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
@@ -129,7 +131,7 @@ func TestPersonalizeTrainsAnExpertFirst(t *testing.T) {
 	require.Equal(t, true, r.calls(t, "personalize")[0]["resume"])
 
 	r = invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--expert",
-		filepath.Join(out, "adapter"))
+		filepath.Join(out, "adapter"), "--method", "nextquill")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Equal(t, "out/adapter", r.calls(t, "personalize")[0]["expert"])
 
@@ -149,7 +151,8 @@ func TestPersonalizeFromAnAdapter(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(texts, []byte(lines.String()), 0o644))
 	makeAdapter(t, from)
-	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from)
+	r := invoke(t, t.Context(), &fakeEngine{}, "personalize", "--history", texts, "--out", out, "--from", from,
+		"--preset", "nextquill")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
@@ -324,7 +327,7 @@ func TestJSONIsOnlyJSON(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(line), &e), line)
 		events[e.Event]++
 	}
-	require.Equal(t, map[string]int{"begin": 16, "end": 16, "result": 16, "step": 4, "eval": 2, "checkpoint": 2,
+	require.Equal(t, map[string]int{"begin": 17, "end": 17, "result": 17, "step": 4, "eval": 2, "checkpoint": 2,
 		"token": 32}, events)
 }
 
@@ -340,7 +343,7 @@ func TestInterruptTellsHowToResume(t *testing.T) {
 	}
 	r := invoke(t, ctx, s, "run", "--out", t.TempDir())
 	require.Equal(t, exitInterrupted, r.code)
-	requireLines(t, r.stderr, "✗ train: ContextSFT", "nextquill: stopped", "Saved a checkpoint of step 1 in",
+	requireLines(t, r.stderr, "✗ train: Quill", "nextquill: stopped", "Saved a checkpoint of step 1 in",
 		"--resume")
 	require.True(t, s.closed)
 }

@@ -19,7 +19,7 @@ type personalizeCmd struct {
 	trainingFlags
 	MaxItems int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
 	Heldout  float64 `group:"texts" default:"0.2" help:"Fraction of the texts, the newest, to hold out for testing."`
-	Preset   string  `group:"training" aliases:"method" default:"nextquill" help:"Method to train with, also as --method: ${presets}."`
+	Preset   string  `group:"training" aliases:"method" default:"quill" help:"Method to train with, also as --method: ${presets}."`
 	Options  string  `group:"training" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset."`
 	Full     bool    `group:"training" help:"Train all weights instead of an adapter; writes a model to OUT/model. Needs a lower --lr, such as 2e-4."`
 	From     string  `group:"training" placeholder:"DIR" help:"Start from this adapter, which may come from an earlier run or from PEFT. It keeps its rank, alpha and layers."`
@@ -37,7 +37,7 @@ Ctrl-C stops after the current training step and writes a checkpoint. The same c
   nextquill personalize --history posts.jsonl
   nextquill personalize --history notes/ --epochs 5 --rank 16
   nextquill personalize --history mail.mbox --me ann@example.org
-  nextquill personalize --history posts.jsonl --preset contextsft --out out/plain
+  nextquill personalize --history posts.jsonl --method nextquill --out out/paper
   nextquill personalize --history newer.jsonl --from out/adapter --out out/further
 
 A line of posts.jsonl: {"context": {"subject": "lunch"}, "text": "Let's meet at noon.", "time": "2024-05-17"}`

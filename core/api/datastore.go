@@ -2,14 +2,18 @@ package api
 
 // Datastore sets how the datastore of a writer's tokens is used: the model predicts a token v with
 // the probability (1 − Share)·p(v) + Share·p_d(v), where p_d is given by the hidden states of the
-// writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020).
+// writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020), and by
+// the text itself so far.
 type Datastore struct {
 	Share     float64 `json:"share"`     // λ, 0 to 0.9
 	Sharpness float64 `json:"sharpness"` // β of the weights e^(β·cos), above 0 and at most 40
+	// Boost is g: the tokens of the text itself, before the present one, are entries with the
+	// weights e^(β·cos + g). -50 to 10; at -50 they have practically none.
+	Boost float64 `json:"boost"`
 }
 
 // DefaultDatastore is the datastore of the preset "quill".
-func DefaultDatastore() Datastore { return Datastore{Share: .1, Sharpness: 20} }
+func DefaultDatastore() Datastore { return Datastore{Share: .1, Sharpness: 20, Boost: 1} }
 
 // DatastoreNone as Inference.Datastore uses no datastore.
 const DatastoreNone = "none"

@@ -14,7 +14,7 @@ type Defaults struct {
 // ModuleDefaults returns the defaults of the browser module.
 func ModuleDefaults() Defaults {
 	return Defaults{
-		Preset: "nextquill", Epochs: 3, Seed: 1,
+		Preset: "quill", Epochs: 3, Seed: 1,
 		Sampling:  Sampling{Temperature: .7, TopK: 40, TopP: .95, RepetitionPenalty: 1.1, MaxTokens: 96},
 		Datastore: DefaultDatastore(),
 	}

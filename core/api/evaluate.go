@@ -12,9 +12,9 @@ type EvaluateParams struct {
 // MaxPoints bounds EvaluateParams.Points.
 const MaxPoints = 64
 
-// Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with history
-// and z^0 those without. Steer 1 is the model as it is; only there a datastore is mixed in, after the
-// temperature.
+// Point selects the logits (z^0 + Steer·(z^h − z^0)) / Temperature, where z^h are those with
+// history and z^0 those without. Steer 1 is the model as it is; only there a datastore is mixed in,
+// after the temperature.
 type Point struct {
 	Steer       float64 `json:"steer"`
 	Temperature float64 `json:"temperature"` // above 0

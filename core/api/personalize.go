@@ -54,9 +54,9 @@ type PersonalizeParams struct {
 	Loading
 	Model  string `json:"model"` // folder of the model
 	Source Source `json:"source"`
-	// Writers are blobs with the items of further writers to train on, at most MaxWriters, each with
-	// at least two items. The prompt for an item shows earlier items of the same writer only. The
-	// held-out items are those of Source.
+	// Writers are blobs with the items of further writers to train on, at most MaxWriters, each
+	// with at least two items. The prompt for an item shows earlier items of the same writer only.
+	// The held-out items are those of Source.
 	Writers []string `json:"writers,omitempty"`
 	// Template is one of the Template constants. Empty means the template of the adapter in From,
 	// else the model's chat template if it has one, else TemplatePlain. The adapter records it, and

@@ -42,9 +42,9 @@ type Retrieval struct {
 	Kind string `json:"kind,omitempty"`
 	// K is the number of items in the prompt; 0 means 3.
 	K int `json:"k,omitempty"`
-	// Lists is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best first.
-	// The query is the item that the prompt is for; "query" is that of "write" and of texts outside
-	// the history.
+	// Lists is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best
+	// first. The query is the item that the prompt is for; "query" is that of "write" and of texts
+	// outside the history.
 	Lists string `json:"lists,omitempty"`
 	// MaxPrompt limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
 	// window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse

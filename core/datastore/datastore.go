@@ -20,11 +20,18 @@ const FileName = "datastore.safetensors"
 // MaxEntries is the largest number of entries of a datastore.
 const MaxEntries = 1 << 15
 
-// MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not hold.
+// MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not
+// hold.
 const MaxShare = .9
 
 // MaxSharpness is the largest β of a datastore: e^(−2β) must be a normal f32.
 const MaxSharpness = 40
+
+// MinBoost and MaxBoost are the limits of g.
+const (
+	MinBoost = -50
+	MaxBoost = 10
+)
 
 // format marks the file in its metadata.
 const format = "nextquill-datastore-1"
@@ -43,7 +50,11 @@ type Datastore struct {
 	Share  float64   // λ, 0 to MaxShare
 	// Sharpness is β, above 0 and at most MaxSharpness.
 	Sharpness float64
-	// Adapter is the ValueDigest of the adapter that the hidden states are of; "" is the base model.
+	// Boost is g: the tokens of the text itself, before the present one, are entries with the
+	// weights e^(β·(cos − 1) + g). At MinBoost they have practically none.
+	Boost float64
+	// Adapter is the ValueDigest of the adapter that the hidden states are of; "" is the base
+	// model.
 	Adapter string
 }
 
@@ -85,7 +96,8 @@ func Write(ctx context.Context, store blob.Store, name string, d *Datastore) err
 		{Name: "keys", Shape: []int{len(ids), d.Width}, Data: d.Keys},
 		{Name: "tokens", Shape: []int{len(ids)}, Data: ids},
 	}, map[string]string{
-		"format": format, "share": number(d.Share), "sharpness": number(d.Sharpness), "adapter": d.Adapter,
+		"format": format, "share": number(d.Share), "sharpness": number(d.Sharpness),
+		"boost": number(d.Boost), "adapter": d.Adapter,
 	})
 }
 
@@ -104,14 +116,17 @@ func Read(ctx context.Context, store blob.Store, name string, width, vocab int) 
 	}
 	d := &Datastore{Width: width, Adapter: f.Metadata()["adapter"]}
 	for _, v := range []struct {
-		name string
-		to   *float64
-		most float64
-	}{{"share", &d.Share, MaxShare}, {"sharpness", &d.Sharpness, MaxSharpness}} {
+		name        string
+		to          *float64
+		least, most float64
+	}{
+		{"share", &d.Share, 0, MaxShare}, {"sharpness", &d.Sharpness, 0, MaxSharpness},
+		{"boost", &d.Boost, MinBoost, MaxBoost},
+	} {
 		n, err := strconv.ParseFloat(f.Metadata()[v.name], 64)
-		if err != nil || !(n >= 0 && n <= v.most) {
+		if err != nil || !(n >= v.least && n <= v.most) {
 			return nil, bad(fault.OutOfRange, v.name, "is %s", fault.Quote(f.Metadata()[v.name])).
-				WithLimit("0 to %g", v.most)
+				WithLimit("%g to %g", v.least, v.most)
 		}
 		*v.to = n
 	}

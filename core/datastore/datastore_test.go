@@ -16,7 +16,7 @@ func TestRoundTrip(t *testing.T) {
 	d := New([]float32{3, 4, 0, 2, 0, 0, -1, 0}, []int32{7, 2, 5, 2}, 2)
 	require.Equal(t, []int32{2, 2, 7}, d.Tokens, "in the order of tokens, without a state of length 0")
 	require.Equal(t, []float32{0, 1, -1, 0, .6, .8}, d.Keys)
-	d.Share, d.Sharpness, d.Adapter = .1, 20, "abc"
+	d.Share, d.Sharpness, d.Boost, d.Adapter = .1, 20, 1, "abc"
 	require.NoError(t, Write(ctx, store, "d", d))
 	got, err := Read(ctx, store, "d", 2, 8)
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func TestRoundTrip(t *testing.T) {
 // TestRefuses reads altered files: each would give wrong predictions or read outside a buffer.
 func TestRefuses(t *testing.T) {
 	ctx := context.Background()
-	good := map[string]string{"format": format, "share": ".1", "sharpness": "20"}
+	good := map[string]string{"format": format, "share": ".1", "sharpness": "20", "boost": "1"}
 	with := func(key, value string) map[string]string {
 		m := map[string]string{}
 		for k, v := range good {

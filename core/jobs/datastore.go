@@ -25,6 +25,10 @@ func checkDatastore(where string, d api.Datastore) error {
 		return fault.New(fault.OutOfRange, where, "sharpness", "%g", d.Sharpness).
 			WithLimit("above 0, at most %d", datastore.MaxSharpness)
 	}
+	if !(d.Boost >= datastore.MinBoost && d.Boost <= datastore.MaxBoost) {
+		return fault.New(fault.OutOfRange, where, "boost", "%g", d.Boost).
+			WithLimit("%d to %d", datastore.MinBoost, datastore.MaxBoost)
+	}
 	return nil
 }
 
@@ -121,7 +125,7 @@ func rememberSamples(ctx context.Context, env *engine.Env, m *model.Model, sampl
 		progress(done)
 	}
 	d := datastore.New(states, tokens, m.Config.HiddenSize)
-	d.Share, d.Sharpness, d.Adapter = set.Share, set.Sharpness, digest
+	d.Share, d.Sharpness, d.Boost, d.Adapter = set.Share, set.Sharpness, set.Boost, digest
 	if len(d.Tokens) == 0 {
 		return nil, fault.New(fault.NaN, "datastore", "", "the model gives no hidden states").
 			WithRemedy("the model or its adapter is damaged: use another one")

@@ -36,7 +36,8 @@ func TestDatastore(t *testing.T) {
 	}
 	mixed, plain := run(""), run(api.DatastoreNone)
 	require.InDelta(t, trained.Heldout, plain.Loss, 1e-5)
-	remember := api.RememberParams{Inference: e.Inference, Set: api.Datastore{Share: .9, Sharpness: 20}, Out: "out/alone"}
+	set := api.Datastore{Share: .9, Sharpness: 20}
+	remember := api.RememberParams{Inference: e.Inference, Set: set, Out: "out/alone"}
 	var r api.RememberResult
 	require.NoError(t, j.client.Call(ctx, "remember", remember, &r, nil))
 	require.Equal(t, trained.Remembered.Entries, r.Entries)

@@ -56,8 +56,8 @@ func embed(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	return j.result, env.Blobs.Write(ctx, p.Out, gpu.F32Bytes(vectors))
 }
 
-// encode turns texts into samples whose head rows are the tokens of the text: the sample's prompt is
-// BOS, or the first token, and its last response token is not packed.
+// encode turns texts into samples whose head rows are the tokens of the text: the sample's prompt
+// is BOS, or the first token, and its last response token is not packed.
 func (j *embedJob) encode(ctx context.Context, env *engine.Env) error {
 	p := &j.request
 	if len(p.Texts) == 0 || len(p.Texts) > api.MaxTexts {

@@ -57,8 +57,8 @@ func TestEmbed(t *testing.T) {
 	require.ErrorIs(t, j.client.Call(ctx, "embed", p, nil, nil), fault.OutOfRange)
 }
 
-// TestWriters trains on the items of several writers. It takes the tokens of each writer alone, so no
-// prompt shows the texts of another writer.
+// TestWriters trains on the items of several writers. It takes the tokens of each writer alone, so
+// no prompt shows the texts of another writer.
 func TestWriters(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	line := func(text string, day int) string {
@@ -88,8 +88,8 @@ func TestWriters(t *testing.T) {
 	require.ErrorIs(t, j.client.Call(ctx, "personalize", p, nil, nil), fault.Missing)
 }
 
-// TestListedRetrieval: a list with the newest item gives the loss of latest with k = 1, an empty one
-// that of no history, and a list with an unknown id is refused.
+// TestListedRetrieval: a list with the newest item gives the loss of latest with k = 1, an empty
+// one that of no history, and a list with an unknown id is refused.
 func TestListedRetrieval(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	j.write("history", `{"id":"1","context":{"w":"a"},"text":"one thing","time":"2024-01-01"}

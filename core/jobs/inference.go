@@ -10,8 +10,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// inference is what a method uses to predict: the model with its adapter, the writer's items and, if
-// there is one, the datastore of the writer's tokens.
+// inference is what a method uses to predict: the model with its adapter, the writer's items and,
+// if there is one, the datastore of the writer's tokens.
 type inference struct {
 	*engine.ModelRef
 	data      *dataset.Dataset

@@ -10,6 +10,8 @@ type DatastoreSpec struct {
 	Keys      int
 	Sharpness float32 // β of the weights e^(β·(cos − 1))
 	Share     float32 // λ of the mixture
+	// Boost is g: the tokens of the text itself have the weights e^(β·(cos − 1) + g).
+	Boost float32
 }
 
 // DatastoreReduce records folding the cosines scores [R, stride] of keys c0 to c0+cols into state
@@ -28,15 +30,44 @@ func DatastoreReduce(s DatastoreSpec, c0, cols, stride int, scores, tokens, targ
 	}
 }
 
+// DatastoreText records adding the tokens of the text itself to the state of DatastoreReduce.
+// queries [R, stride] are hidden states of length 1; starts [R] u32 are the first response token of
+// the sample of each.
+func DatastoreText(s DatastoreSpec, features int, queries, targets, starts, state *gpu.Tensor) gpu.Dispatch {
+	return gpu.Dispatch{
+		Program: program("datastore_text", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
+			gpu.WriteStorage),
+		Shape:  gpu.Shape{uint32(RowStride(features) / 4), gpu.F(s.Sharpness), gpu.F(s.Boost)},
+		Args:   []*gpu.Tensor{queries, targets, starts, state},
+		Groups: func(r *gpu.Replay) [3]uint32 { return linearGroups(64*PerResponse.Count(r), 64) },
+		Flops:  func(r *gpu.Replay) float64 { return 100 * float64(PerResponse.Count(r)*features) },
+	}
+}
+
+// DatastoreOwn records the weights [slots] of the tokens that a decoder has written before row
+// Dyn.Slot, and storing the state query [features], of length 1, as that row of states [slots,
+// stride].
+func DatastoreOwn(s DatastoreSpec, features int, query, states, weights *gpu.Tensor) gpu.Dispatch {
+	return gpu.Dispatch{
+		Program: program("datastore_own", wgsl.Values{}, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
+		Shape:   gpu.Shape{uint32(RowStride(features) / 4), gpu.F(s.Sharpness), gpu.F(s.Boost)},
+		Args:    []*gpu.Tensor{query, states, weights},
+		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Flops:   func(r *gpu.Replay) float64 { return 100 * float64(features) },
+	}
+}
+
 // DatastoreMix records replacing the first vocab values of logits by those of the mixture with the
 // datastore. scores [keys] are the cosines of all keys, in the order of their tokens; offsets
-// [vocab+1] u32 are the first key of each token.
-func DatastoreMix(s DatastoreSpec, vocab int, scores, offsets, logits *gpu.Tensor) gpu.Dispatch {
+// [vocab+1] u32 are the first key of each token. own are the weights of DatastoreOwn, and written
+// is the out of Sample: rows before Dyn.Slot are the tokens written so far.
+func DatastoreMix(s DatastoreSpec, vocab int, scores, offsets, own, written, logits *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("datastore_mix", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
-		Shape:   gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)},
-		Args:    []*gpu.Tensor{scores, offsets, logits},
-		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
-		Flops:   func(*gpu.Replay) float64 { return 20 * float64(vocab+s.Keys) },
+		Program: program("datastore_mix", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
+			gpu.ReadStorage, gpu.WriteStorage),
+		Shape:  gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)},
+		Args:   []*gpu.Tensor{scores, offsets, own, written, logits},
+		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Flops:  func(*gpu.Replay) float64 { return 20 * float64(vocab+s.Keys) },
 	}
 }

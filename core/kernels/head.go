@@ -102,7 +102,8 @@ func HeadGrad(s HeadGradSpec, c0, cols, stride int, z, targets, state, coef *gpu
 	quarter := ceilDiv(ceilDiv(cols, 4), 4)
 	return gpu.Dispatch{
 		Program: program("head_grad", wgsl.Values{
-			"DUAL": wgsl.Bool(s.Dual), "COUNTERFACTUAL": wgsl.Bool(s.Counterfactual), "ERASED": wgsl.Bool(s.Erased != 0),
+			"DUAL": wgsl.Bool(s.Dual), "COUNTERFACTUAL": wgsl.Bool(s.Counterfactual),
+			"ERASED": wgsl.Bool(s.Erased != 0),
 		}, gpu.WriteStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage),
 		Shape:  gpu.Shape{uint32(c0), uint32(cols), uint32(stride / 4), gpu.F(s.Erased)},
 		Args:   []*gpu.Tensor{z, targets, state, coef},

@@ -21,8 +21,8 @@ type Cell struct {
 	Temperatures []float64 `json:"temperatures"`
 	Drafts       []Draft   `json:"drafts,omitempty"`
 	Cost         Cost      `json:"cost"`
-	// Adapter is the folder of the user's adapter in Engine.Blobs, Model that of the model below it;
-	// Adapter is "" if the method trains none.
+	// Adapter is the folder of the user's adapter in Engine.Blobs, Model that of the model below
+	// it; Adapter is "" if the method trains none.
 	Adapter string `json:"adapter,omitempty"`
 	Model   string `json:"model,omitempty"`
 }

@@ -69,7 +69,8 @@ func (f *fake) Call(ctx context.Context, name string, params, result any, _ func
 			return fault.New(fault.Missing, "model", "chat template", "there is none")
 		}
 		f.written = append(f.written, p)
-		return answer(result, api.WriteResult{Text: fmt.Sprintf("text %d", len(f.written)), Tokens: 2, Stopped: api.StoppedEOS})
+		text := fmt.Sprintf("text %d", len(f.written))
+		return answer(result, api.WriteResult{Text: text, Tokens: 2, Stopped: api.StoppedEOS})
 	case api.RememberParams:
 		f.remembered = append(f.remembered, remembered{p, f.items(ctx, p.Source.History)})
 		return nil
@@ -104,13 +105,15 @@ func (f *fake) items(ctx context.Context, name string) []history.Item {
 	return items
 }
 
-// writer has n items in order of time, split into training texts, two validation and two test texts.
+// writer has n items in order of time, split into training texts, two validation and two test
+// texts.
 func writer(id string, n int) method.User {
 	var items []history.Item
 	for i := range n {
 		items = append(items, history.Item{
-			ID: fmt.Sprint(id, i), Text: fmt.Sprintf("text %s %d", id, i), Context: []history.Field{{Name: "about", Value: fmt.Sprint(i)}},
-			Time: time.Date(2024, 1, 1+i, 0, 0, 0, 0, time.UTC),
+			ID: fmt.Sprint(id, i), Text: fmt.Sprintf("text %s %d", id, i),
+			Context: []history.Field{{Name: "about", Value: fmt.Sprint(i)}},
+			Time:    time.Date(2024, 1, 1+i, 0, 0, 0, 0, time.UTC),
 		})
 	}
 	return method.User{ID: id, Train: items[:n-4], Validation: items[n-4 : n-2], Test: items[n-2:]}
@@ -171,7 +174,8 @@ func TestPooled(t *testing.T) {
 func TestValidationChooses(t *testing.T) {
 	f, e := newFake(t)
 	f.best = .5
-	c, err := named(t, "cos").Run(context.Background(), e, writer("a", 9), method.Options{Model: "model", Drafts: 1}, nil)
+	o := method.Options{Model: "model", Drafts: 1}
+	c, err := named(t, "cos").Run(context.Background(), e, writer("a", 9), o, nil)
 	require.NoError(t, err)
 	require.Equal(t, .5, c.Steering)
 	require.Equal(t, .9, c.Temperature)
@@ -195,7 +199,8 @@ func TestSummaries(t *testing.T) {
 	for _, chat := range []bool{true, false} {
 		f, e := newFake(t)
 		f.chat = chat
-		_, err := named(t, "llm-trsr").Run(context.Background(), e, writer("a", 11), method.Options{Model: "model"}, nil)
+		o := method.Options{Model: "model"}
+		_, err := named(t, "llm-trsr").Run(context.Background(), e, writer("a", 11), o, nil)
 		require.NoError(t, err)
 		require.Len(t, f.written, 3)
 		asked := func(i int) string {
@@ -260,4 +265,13 @@ func TestDatastores(t *testing.T) {
 	require.Equal(t, api.DefaultDatastore(), *f.trained[len(f.trained)-1].Datastore)
 	require.Len(t, f.remembered, 1)
 	require.Empty(t, f.scored[len(f.scored)-1].Datastore, "that in the folder of the adapter")
+
+	o.Foreign = users[0].History()
+	_, err = m.Run(ctx, e, users[1], o, nil)
+	require.NoError(t, err)
+	require.Len(t, f.remembered, 2)
+	require.Equal(t, "foreign-a0", f.remembered[1].items[0].ID)
+	require.Equal(t, "dir/personal/adapter", f.remembered[1].Adapter)
+	require.Equal(t, f.remembered[1].Out, f.scored[len(f.scored)-1].Datastore)
+	require.Empty(t, f.scored[len(f.scored)-2].Datastore, "validation has the own one")
 }

@@ -56,7 +56,7 @@ func (r *run) draft(ctx context.Context, earlier []history.Item, it history.Item
 	p := api.WriteParams{
 		Inference: api.Inference{
 			Loading: r.o.Loading, Model: r.model, Adapter: r.adapter, Source: api.Source{History: name},
-			Template: r.o.Template, Retrieval: retrieval, Datastore: r.datastore,
+			Template: r.o.Template, Retrieval: retrieval, Datastore: r.datastore[test],
 		},
 		NoHistory: r.NoHistory, Context: fields(it.Context), Sampling: r.o.Sampling,
 	}

@@ -80,7 +80,8 @@ func (r *run) states(ctx context.Context, model string, texts []string, tokens b
 		s.texts = append(s.texts, v)
 	}
 	if len(s.texts) != len(texts) {
-		return states{}, fault.New(fault.Internal, p.Out, "", "has the vectors of %d of %d texts", len(s.texts), len(texts))
+		return states{}, fault.New(fault.Internal, p.Out, "", "has the vectors of %d of %d texts", len(s.texts),
+			len(texts))
 	}
 	return s, r.e.Blobs.Delete(ctx, p.Out)
 }

@@ -31,8 +31,9 @@ type Options struct {
 	Shared string
 	// Others are the users that Run calls Share with if it needs Shared and it is "".
 	Others []User
-	// Foreign replaces the history of the test prompts by another user's texts, as a control: the
-	// gain from history must vanish. nil uses the user's own.
+	// Foreign replaces the history of the test prompts by another user's texts, and the datastore
+	// by one of these texts, as a control: the gain from history must vanish. nil uses the user's
+	// own.
 	Foreign []history.Item
 	// Preference marks the preference tokens of the user's texts, see Preferences; nil computes it.
 	Preference *Preference

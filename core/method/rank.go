@@ -66,7 +66,9 @@ func (r *run) rank(candidates []history.Item, text history.Item) ([]string, erro
 			order = append(order, i)
 		}
 		// Among equal scores newer items come first.
-		slices.SortFunc(order, func(i, j int) int { return cmp.Or(cmp.Compare(scores[j], scores[i]), cmp.Compare(j, i)) })
+		slices.SortFunc(order, func(i, j int) int {
+			return cmp.Or(cmp.Compare(scores[j], scores[i]), cmp.Compare(j, i))
+		})
 	} else {
 		var by history.Retriever = history.LatestK{}
 		if r.retrieval().Kind == api.RetrievalBM25 {

@@ -25,8 +25,8 @@ type run struct {
 
 	model   string // folder of the model below the adapter
 	adapter string // folder of the adapter, or ""
-	// datastore is the user's datastore if it is not in the folder of the adapter.
-	datastore string
+	// datastore is that for each part, if it is not the one in the folder of the adapter.
+	datastore [2]string
 	// summary is a field with the summary of the history for each validation text and each test
 	// text; nil without one.
 	summary [2]*history.Field
@@ -43,6 +43,11 @@ func (m Method) Run(ctx context.Context, e Engine, u User, o Options, on func(Pr
 	begun := r.o.Seconds()
 	if err := r.fit(ctx); err != nil {
 		return Cell{}, err
+	}
+	if r.foreign(test) {
+		if err := r.remember(ctx, test); err != nil {
+			return Cell{}, err
+		}
 	}
 	if err := r.prepare(ctx); err != nil {
 		return Cell{}, err

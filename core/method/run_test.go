@@ -51,7 +51,9 @@ func newLab(t *testing.T) *lab {
 	require.NoError(t, err)
 	for i := range 3 {
 		part := items[9*i:]
-		l.users = append(l.users, method.User{ID: string(rune('a' + i)), Train: part[:4], Validation: part[4:6], Test: part[6:8]})
+		l.users = append(l.users, method.User{
+			ID: string(rune('a' + i)), Train: part[:4], Validation: part[4:6], Test: part[6:8],
+		})
 	}
 	l.o = method.Options{
 		Model: "model", Retrieval: api.Retrieval{K: 2}, LoRA: api.LoRA{Rank: 4, Alpha: 8}, Drafts: 1,
@@ -62,8 +64,8 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// TestEveryMethod runs every method, and two of them in every regime. All score the same tokens and the
-// same preference tokens, validation cannot lose by its choices, and what a method says of its
+// TestEveryMethod runs every method, and two of them in every regime. All score the same tokens and
+// the same preference tokens, validation cannot lose by its choices, and what a method says of its
 // adapter is true.
 func TestEveryMethod(t *testing.T) {
 	l, ctx := newLab(t), context.Background()

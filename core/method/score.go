@@ -69,7 +69,7 @@ func (r *run) evaluate(ctx context.Context, p part, points []api.Point) (api.Eva
 	params := api.EvaluateParams{
 		Inference: api.Inference{
 			Loading: r.o.Loading, Model: r.model, Adapter: r.adapter, Source: source, Template: r.o.Template,
-			Retrieval: retrieval, Datastore: r.datastore,
+			Retrieval: retrieval, Datastore: r.datastore[p],
 		},
 		NoHistory: r.NoHistory, Points: points,
 	}

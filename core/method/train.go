@@ -69,7 +69,7 @@ func (r *run) fit(ctx context.Context) error {
 		return r.train(ctx, personal, "", nil)
 	case r.o.Regime == Pooled:
 		r.adapter = shared
-		return r.remember(ctx)
+		return r.remember(ctx, validation)
 	case r.o.Regime == PooledPersonal:
 		return r.train(ctx, personal, shared, nil)
 	}
@@ -79,25 +79,33 @@ func (r *run) fit(ctx context.Context) error {
 // personal is the folder of what is trained for the user.
 const personal = "personal"
 
-// remember writes the datastore of the user's training texts under the shared adapter, which has
-// none of its own.
-func (r *run) remember(ctx context.Context) error {
+// remember writes a datastore for predicting the texts of a part, if the method has one: of the
+// user's training texts, for an adapter that has none of its own, or of a foreign history.
+func (r *run) remember(ctx context.Context, p part) error {
 	if !r.Datastore {
 		return nil
 	}
-	source, err := r.source(ctx, r.u.Train, r.u.Validation)
+	items := r.u.Train
+	if r.foreign(p) {
+		items = foreignItems(r.o.Foreign)
+	}
+	source, err := r.source(ctx, items, r.u.Validation)
 	if err != nil {
 		return err
 	}
-	r.datastore = r.folder("datastore.safetensors")
-	p := api.RememberParams{
+	name := r.folder(p.String() + "-datastore.safetensors")
+	r.datastore[p] = name
+	if p == validation && !r.foreign(test) {
+		r.datastore[test] = name
+	}
+	params := api.RememberParams{
 		Inference: api.Inference{
 			Loading: r.o.Loading, Model: r.model, Adapter: r.adapter, Source: source, Template: r.o.Template,
 			Retrieval: r.retrieval(),
 		},
-		NoHistory: r.NoHistory, Set: api.DefaultDatastore(), Out: r.datastore,
+		NoHistory: r.NoHistory, Set: api.DefaultDatastore(), Out: name,
 	}
-	return r.call(ctx, "remember", api.MethodRemember, p, nil)
+	return r.call(ctx, "remember", api.MethodRemember, params, nil)
 }
 
 // never is a number of steps after which a run without early stopping tests its held-out texts. The

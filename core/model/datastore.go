@@ -28,6 +28,7 @@ func (m *Model) NewDatastore(d *datastore.Datastore) (*Datastore, error) {
 	}
 	s := &Datastore{m: m, spec: kernels.DatastoreSpec{
 		Keys: n, Sharpness: float32(d.Sharpness), Share: float32(d.Share),
+		Boost: float32(d.Boost),
 	}}
 	s.keys = s.tensor("datastore keys", n*hidden)
 	s.tokens = s.tensor("datastore tokens", kernels.RowStride(n))
@@ -82,9 +83,9 @@ func (p *pass) normalized(s *Datastore, d dim, hs *gpu.Tensor) *gpu.Tensor {
 	return q
 }
 
-// cosines records the cosines of queries with the keys, chunk by chunk: f receives the first key, the
-// number of keys and, if out is nil, their cosines with the distance between rows. With out, the
-// cosines of all keys are its rows.
+// cosines records the cosines of queries with the keys, chunk by chunk: f receives the first key,
+// the number of keys and, if out is nil, their cosines with the distance between rows. With out,
+// the cosines of all keys are its rows.
 func (p *pass) cosines(s *Datastore, d dim, q, out *gpu.Tensor, f func(c0, cols, stride int, z *gpu.Tensor)) {
 	hidden := p.m.Config.HiddenSize
 	for c0 := 0; c0 < s.spec.Keys; c0 += vocabChunk {

@@ -50,7 +50,8 @@ func TestHiddenStatesMatchTransformers(t *testing.T) {
 			require.NoError(t, err)
 			defer e.Free()
 			sample := func(ids []int32) causal.Sample {
-				return causal.Sample{With: ids[:1], Without: ids[:1], Response: append(append([]int32{}, ids[1:]...), 0)}
+				y := append(append([]int32{}, ids[1:]...), 0)
+				return causal.Sample{With: ids[:1], Without: ids[:1], Response: y}
 			}
 			other := sample([]int32{3, 1, 4})
 			packed := causal.Pack([]causal.Sample{other, sample(ids), other}, 0, false)

@@ -24,7 +24,9 @@ type lossTensors struct {
 	logits *gpu.Tensor
 	// points and mixed are the mixtures of StepSpec.Points and their log-sum-exps; nil without.
 	points, mixed *gpu.Tensor
-	recalled      *gpu.Tensor // sums of the datastore; nil without
+	// recalled are the sums of the datastore, starts the first response token of the sample of
+	// each; nil without a datastore.
+	recalled, starts *gpu.Tensor
 }
 
 // chunks calls f for every chunk of the vocabulary: first column, columns, head weight.

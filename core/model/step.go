@@ -70,6 +70,7 @@ func (m *Model) NewStep(spec StepSpec) (*Step, error) {
 	}
 	if spec.Datastore != nil {
 		s.loss.recalled = s.tensor("datastore sums", 2*spec.MaxResponses)
+		s.loss.starts = s.tensor("starts of samples", spec.MaxResponses)
 	}
 	p.recordStep(spec, s.loss)
 	if err := s.plan.Compile(); err != nil {
@@ -102,9 +103,11 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 	p.headForward(spec, hs, loss)
 	if s := spec.Datastore; s != nil {
 		with := dim{kernels.PerResponse, spec.MaxResponses} // the first rows are those with history
-		p.cosines(s, with, p.normalized(s, with, hs), nil, func(c0, cols, stride int, z *gpu.Tensor) {
+		q := p.normalized(s, with, hs)
+		p.cosines(s, with, q, nil, func(c0, cols, stride int, z *gpu.Tensor) {
 			p.plan.Add(kernels.DatastoreReduce(s.spec, c0, cols, stride, z, s.tokens, p.in.targets, loss.recalled))
 		})
+		p.plan.Add(kernels.DatastoreText(s.spec, hidden, q, p.in.targets, loss.starts, loss.recalled))
 	}
 	if !spec.Backward {
 		return
@@ -133,6 +136,10 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn kernels.Dyn, budget float64) error {
 	setCounts(&dyn, p)
 	s.in.write(p, expert, s.m.embedGrad != nil && s.Spec.Backward)
+	if s.loss.starts != nil {
+		b, _ := s.loss.starts.Handle()
+		s.m.g.WriteU32(b, 0, starts(p))
+	}
 	return s.plan.Run(ctx, dyn.Replay(), budget)
 }
 
@@ -148,6 +155,18 @@ func (s *Step) Profile(ctx context.Context, p *causal.Packed, now func() time.Ti
 	d := kernels.Dyn{NormNTP: 1, NormAlign: 1}
 	setCounts(&d, p)
 	return s.plan.Profile(ctx, d.Replay(), now)
+}
+
+// starts returns, for each response token, the first response token of its sample.
+func starts(p *causal.Packed) []uint32 {
+	out := make([]uint32, p.Responses())
+	for i, sample := range p.Sample {
+		out[i] = uint32(i)
+		if i > 0 && sample == p.Sample[i-1] {
+			out[i] = out[i-1]
+		}
+	}
+	return out
 }
 
 func setCounts(d *kernels.Dyn, p *causal.Packed) {

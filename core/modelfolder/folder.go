@@ -25,7 +25,8 @@ const maxSideFile = 64 << 20
 
 // SideFiles returns the files next to the weights of the model in dir, by name: config.json for
 // weights of this type, the tokenizer, and what else belongs to it. For a GGUF file they are made
-// from its metadata; files next to it take precedence. dtype "" keeps the type, F16 for a GGUF file.
+// from its metadata; files next to it take precedence. dtype "" keeps the type, F16 for a GGUF
+// file.
 func SideFiles(ctx context.Context, store blob.Store, dir string, base weights.Source, dtype weights.DType) (
 	map[string][]byte, error) {
 	files := map[string][]byte{}

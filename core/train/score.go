@@ -23,8 +23,8 @@ func NewScorer(m *model.Model, limits Limits, dual bool) (*Scorer, error) {
 	return NewPointScorer(m, limits, dual, nil, nil)
 }
 
-// NewPointScorer is NewScorer for a scorer that also scores mixtures of the branches, and tokens by a
-// datastore, which may be nil. Without dual, the mixtures differ in temperature only.
+// NewPointScorer is NewScorer for a scorer that also scores mixtures of the branches, and tokens by
+// a datastore, which may be nil. Without dual, the mixtures differ in temperature only.
 func NewPointScorer(m *model.Model, limits Limits, dual bool, points []kernels.Point, d *model.Datastore) (*Scorer,
 	error) {
 	spec := ScoreSpec(limits, dual)

@@ -27,8 +27,37 @@ func DatastoreReduceRef(s kernels.DatastoreSpec, scores []float32, tokens, targe
 	}
 }
 
-// DatastoreMixRef is DatastoreMix on the CPU.
-func DatastoreMixRef(s kernels.DatastoreSpec, scores []float32, tokens []uint32, logits []float32) {
+// cosineOf is the cosine of two states of length 1.
+func cosineOf(a, b []float32) float32 {
+	sum := 0.
+	for i := range a {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	return float32(sum)
+}
+
+// DatastoreTextRef is DatastoreText on the CPU.
+func DatastoreTextRef(
+	s kernels.DatastoreSpec, stride int, queries []float32, targets, starts []uint32, state []float32,
+) {
+	for r, y := range targets {
+		same, all := float64(state[2*r]), float64(state[2*r+1])
+		for j := int(starts[r]); j < r; j++ {
+			cosine := cosineOf(queries[r*stride:(r+1)*stride], queries[j*stride:(j+1)*stride])
+			w := datastoreWeight(s, cosine) * math.Exp(float64(s.Boost))
+			all += w
+			if targets[j] == y {
+				same += w
+			}
+		}
+		state[2*r], state[2*r+1] = float32(same), float32(all)
+	}
+}
+
+// DatastoreMixRef is DatastoreMix on the CPU. own are the weights of the written tokens.
+func DatastoreMixRef(
+	s kernels.DatastoreSpec, scores []float32, tokens []uint32, own []float32, written []uint32, logits []float32,
+) {
 	peak, sum := peakAndSum(logits)
 	total := float64(peak) + math.Log(float64(sum))
 	mass, all := make([]float64, len(logits)), 0.
@@ -36,6 +65,10 @@ func DatastoreMixRef(s kernels.DatastoreSpec, scores []float32, tokens []uint32,
 		w := datastoreWeight(s, cosine)
 		mass[tokens[i]] += w
 		all += w
+	}
+	for j, w := range own {
+		mass[written[j]] += float64(w)
+		all += float64(w)
 	}
 	share := float64(s.Share)
 	for v, z := range logits {
@@ -47,8 +80,10 @@ func DatastoreMixRef(s kernels.DatastoreSpec, scores []float32, tokens []uint32,
 // datastoreCase compares both kernels.
 func datastoreCase(c *Case) {
 	n, keys, vocab, chunk := c.Size("responses"), c.Size("keys"), c.Size("vocab"), c.Size("chunk")
-	spec := kernels.DatastoreSpec{Keys: keys, Sharpness: c.Param("sharpness"), Share: c.Param("share")}
-	c.Dyn.Responses = uint32(n)
+	spec := kernels.DatastoreSpec{
+		Keys: keys, Sharpness: c.Param("sharpness"), Share: c.Param("share"), Boost: c.Param("boost"),
+	}
+	c.Dyn.Responses, c.Dyn.Slot = uint32(n), uint32(c.Size("written"))
 	scores := make([]float32, n*keys)
 	for i := range scores {
 		scores[i] = float32(math.Tanh(c.rng.NormFloat64()))
@@ -75,7 +110,51 @@ func datastoreCase(c *Case) {
 		z := c.Values("scores", part)
 		c.Record(kernels.DatastoreReduce(spec, c0, cols, stride, z.GPU, ids, labels, state.GPU))
 	}
+	features := c.Size("features")
+	width := kernels.RowStride(features)
+	unit := func(rows int) []float32 {
+		v := make([]float32, rows*width)
+		for r := range rows {
+			row := v[r*width : r*width+features]
+			sum := 0.
+			for i := range row {
+				row[i] = float32(c.rng.NormFloat64())
+				sum += float64(row[i]) * float64(row[i])
+			}
+			for i := range row {
+				row[i] /= float32(math.Sqrt(sum))
+			}
+		}
+		return v
+	}
+	starts := make([]uint32, n)
+	for r := range starts {
+		starts[r] = uint32(r / 70 * 70) // samples of 70 tokens
+	}
+	queries := c.Values("queries", unit(n))
+	DatastoreTextRef(spec, width, queries.Host, targets, starts, state.Host)
+	c.Record(kernels.DatastoreText(spec, features, queries.GPU, labels, c.Words("starts", starts), state.GPU))
 	c.Expect(state, 5e-6)
+
+	slots := c.Size("written") + 2
+	query, states := c.Values("query", unit(1)), c.Values("states", unit(slots))
+	own := c.Garbage("own", c.Size("written"))
+	for j := range own.Host {
+		cosine := cosineOf(query.Host, states.Host[j*width:(j+1)*width])
+		own.Host[j] = float32(datastoreWeight(spec, cosine) * math.Exp(float64(spec.Boost)))
+	}
+	copy(states.Host[c.Size("written")*width:], query.Host)
+	c.Record(kernels.DatastoreOwn(spec, features, query.GPU, states.GPU, own.GPU))
+	c.Expect(own, 5e-6)
+	c.Expect(states, 0)
+	written, rows := make([]uint32, slots), make([]uint32, slots*kernels.SampledWords)
+	for j := range written {
+		written[j] = uint32(c.rng.IntN(vocab))
+		if j%3 == 2 {
+			written[j] = written[j-1] // repeated tokens
+		}
+		rows[j*kernels.SampledWords] = written[j]
+	}
 
 	offsets := make([]uint32, vocab+1)
 	for _, id := range tokens {
@@ -89,7 +168,8 @@ func datastoreCase(c *Case) {
 		z[i] = 6 * float32(c.rng.NormFloat64())
 	}
 	logits, first := c.Values("logits", z), c.Values("all scores", scores[:keys])
-	DatastoreMixRef(spec, scores[:keys], tokens, logits.Host)
-	c.Record(kernels.DatastoreMix(spec, vocab, first.GPU, c.Words("offsets", offsets), logits.GPU))
+	DatastoreMixRef(spec, scores[:keys], tokens, own.Host, written, logits.Host)
+	c.Record(kernels.DatastoreMix(spec, vocab, first.GPU, c.Words("offsets", offsets), own.GPU,
+		c.Words("written", rows), logits.GPU))
 	c.Expect(logits, 5e-6)
 }

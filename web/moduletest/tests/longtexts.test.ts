@@ -1,6 +1,7 @@
 // Texts that are longer than the model's context length, and texts that are equal to others.
 
 import { equal, greater, includes, ok, rejects, test } from "../../browsertest/testfile/testing.js";
+import { textsFact } from "../../ui/texts.js";
 import { firstEvent, openTiny, smallRun } from "./support.js";
 
 const long = (seed: number) => Array.from({ length: 150 }, (_, i) => `river ${(i * seed) % 7}`).join(" ");
@@ -21,6 +22,9 @@ test("long and equal texts", async () => {
   equal(result.steps, Math.ceil(train.windows / 2));
   equal([heldout.texts, heldout.copies], [0, 1], "the newest text is also a training text");
   equal(result.heldout, 0);
+  equal(textsFact(train), `4; 2 longer than a window, ${train.windows} windows in all`);
+  equal(textsFact(heldout), "0; 1 left out, also training texts");
+  equal(textsFact({ ...train, long: 0 }), undefined);
 
   const tested = [{ text: " One.\n" }, { text: long(5) }];
   const [you, plain] = [await nq.evaluate({ texts: tested }), await nq.evaluate({ texts: tested, plain: true })];

@@ -52,6 +52,7 @@ export async function openTinyWithTexts(): Promise<NextQuill> {
 
 /** A run of two phases of ten steps, with a checkpoint every two steps. */
 export const tinyRun: PersonalizeOptions = {
+  preset: "nextquill",
   epochs: 2,
   lora: { rank: 4, alpha: 8 },
   training: { batchSize: 1, checkpointEvery: 2 },
