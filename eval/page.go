@@ -32,7 +32,7 @@ var measures = [figures]report.Measure{
 // Report describes the comparison for a page, a Markdown file or a terminal. The caller adds
 // what it knows about the run.
 func (r *Runner) Report(c Comparison) report.Evaluation {
-	e := report.Evaluation{Findings: c.findings(), Scope: r.scope(c)}
+	e := report.Evaluation{Findings: c.findings(), Scope: c.scope()}
 	own, controls := c.parts()
 	base := c.baseTitle()
 	e.Tables = append(e.Tables, c.table("Held-out loss",
@@ -282,17 +282,17 @@ func (c Comparison) plot(rows []Row, f Figure) (report.Differences, bool) {
 }
 
 // scope says what the figures are about.
-func (r *Runner) scope(c Comparison) string {
-	texts := 0
+func (c Comparison) scope() string {
+	texts, users := 0, 0
 	for _, row := range c.Rows {
-		texts = max(texts, row.Texts)
+		texts, users = max(texts, row.Texts), max(users, row.Users)
 	}
 	unit := "texts"
 	if c.ByUser {
 		unit = "users"
 	}
 	s := fmt.Sprintf("%s, %s, %d tokens, %d of them preference tokens; the intervals resample %d %s",
-		plural(len(r.Users), "user"), plural(texts, "test text"), c.Tokens, c.Pref, c.Units, unit)
+		plural(users, "user"), plural(texts, "test text"), c.Tokens, c.Pref, c.Units, unit)
 	switch {
 	case c.Units < 2*fewUnits:
 		s += ", which is too few: they are narrower than they should be"
