@@ -44,7 +44,8 @@ func TestSharpeningIsRecognized(t *testing.T) {
 	quill := c.row(t, "quill", "")
 	require.True(t, quill.Against[Loss].Excludes(0))
 	require.Less(t, quill.Same.Against.High, 0.)
-	e := r.Report(c)
+	var e report.Evaluation
+	r.describe(&e, c)
 	require.Contains(t, e.Findings[0], "Quill has a held-out loss of")
 	require.Contains(t, e.Findings[0], "lower by")
 	require.NotContains(t, e.Findings[0], "sharpening")
@@ -79,18 +80,18 @@ func TestFigures(t *testing.T) {
 
 // With one user, texts are resampled.
 func TestOneUser(t *testing.T) {
-	r, c := compared(t, testUsers(1, 30), false, "contextsft", "quill")
+	_, c := compared(t, testUsers(1, 30), false, "contextsft", "quill")
 	require.False(t, c.ByUser)
 	require.Equal(t, 30, c.Units)
-	require.Contains(t, r.Report(c).Scope, "the intervals resample 30 texts, so they hold for these users")
+	require.Contains(t, c.scope(), "the intervals resample 30 texts, so they hold for these users")
 	require.Nil(t, c.row(t, "quill", "").Values[Author])
 }
 
 func TestControl(t *testing.T) {
-	r, c := compared(t, testUsers(12, 6), true, "contextsft", "quill")
+	_, c := compared(t, testUsers(12, 6), true, "contextsft", "quill")
 	require.Len(t, c.Rows, 4)
 	require.InDelta(t, 0, c.row(t, "quill", Shuffled).Values[HistoryGain].Point, .01)
-	text := strings.Join(r.Report(c).Findings, "\n")
+	text := strings.Join(c.findings(), "\n")
 	require.Contains(t, text, "With another writer’s history, Quill gains")
 	require.Contains(t, text, "the gain vanishes, as it must")
 }
@@ -116,7 +117,8 @@ func TestInterpolate(t *testing.T) {
 // The report is complete, escapes texts, and is written to EVAL_PAGE for a look at it.
 func TestReport(t *testing.T) {
 	r, c := compared(t, testUsers(12, 6), true, method.Names()...)
-	e := r.Report(c)
+	var e report.Evaluation
+	r.describe(&e, c)
 	e.Data, e.LeftOut = "A data set", []report.LeftOut{{Reason: "no text", Count: 3, First: "a.jsonl: line 2"}}
 	var page, text bytes.Buffer
 	require.NoError(t, report.EvaluationHTML(&page, e))

@@ -29,10 +29,12 @@ var measures = [figures]report.Measure{
 	Author:         {Name: "author found", Digits: 2, Better: 1},
 }
 
-// Report describes the comparison for a page, a Markdown file or a terminal. The caller adds
-// what it knows about the run.
-func (r *Runner) Report(c Comparison) report.Evaluation {
-	e := report.Evaluation{Findings: c.findings(), Scope: c.scope()}
+// Describe fills in the findings, tables, plots and drafts of a report of what is finished.
+func (r *Runner) Describe(e *report.Evaluation) { r.describe(e, r.Compare()) }
+
+func (r *Runner) describe(e *report.Evaluation, c Comparison) {
+	e.Findings, e.Scope = c.findings(), c.scope()
+	e.Tables, e.Plots, e.Quality = nil, nil, nil
 	own, controls := c.parts()
 	base := c.baseTitle()
 	e.Tables = append(e.Tables, c.table("Held-out loss",
@@ -79,7 +81,6 @@ func (r *Runner) Report(c Comparison) report.Evaluation {
 		}
 	}
 	e.Written = r.written()
-	return e
 }
 
 // differencesNote explains the differences in a table.

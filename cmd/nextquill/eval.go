@@ -118,9 +118,18 @@ func (c evalCmd) Run(ctx context.Context, a *app) (err error) {
 		fmt.Fprintln(a.stdout)
 	}
 	r.Steps = eval.StepsOf(method.Engine{Client: j.engine, Blobs: j.table, Dir: outDir})
-	r.On = j.showCell
+	e := report.Evaluation{Data: c.name(), Device: info.Device.Name, Model: settings.Model, Command: c.command(a),
+		LeftOut: leftOut(chosen), Facts: c.facts(j, r)}
+	written := time.Now()
+	r.On = func(event eval.Event) {
+		j.showCell(event)
+		if event.Kind == "end" && time.Since(written) > reportEvery {
+			_, _ = j.writeEvaluation(ctx, r, e) // the last one is checked
+			written = time.Now()
+		}
+	}
 	stopped := r.Run(ctx)
-	err = c.show(context.WithoutCancel(ctx), j, r, chosen, info)
+	err = j.showEvaluation(context.WithoutCancel(ctx), r, e)
 	if cells, finished, todo := r.Todo(); stopped != nil && todo == nil && !j.JSON {
 		fmt.Fprintf(j.stderr, "  %d of %d cells are finished. To continue, give the same command again.\n", finished,
 			cells)
@@ -261,36 +270,44 @@ func (c evalCmd) name() string {
 	return strings.Join(names, ", ")
 }
 
-// show writes the table and the page, and shows the table.
-func (c evalCmd) show(ctx context.Context, j *job, r *eval.Runner, chosen evaldata.Chosen, info api.InfoResult) error {
-	e := r.Report(r.Compare())
-	e.Data, e.When, e.Device, e.Model = c.name(), time.Now(), info.Device.Name, r.Options.Model
-	e.Model, e.Seconds, e.Command = j.Model, r.Results.Seconds(), c.command(j.app)
-	if e.Model == "" {
-		e.Model = "the embedded model"
-	}
-	for _, d := range chosen.Dropped {
-		e.LeftOut = append(e.LeftOut, report.LeftOut{Reason: d.Reason, Count: d.Count, First: d.First, Change: d.Kept})
-	}
-	e.Facts = c.facts(j, r)
-	if len(e.Tables[0].Rows) == 0 {
-		return nil // nothing is finished
-	}
-	if err := eval.WriteReport(ctx, j.table, outDir, e); err != nil {
+// reportEvery is the time between two reports of what is finished. A run may take hours.
+const reportEvery = 5 * time.Minute
+
+// writeEvaluation writes the table and the page of what is finished.
+func (j *job) writeEvaluation(ctx context.Context, r *eval.Runner, e report.Evaluation) (report.Evaluation, error) {
+	e.When, e.Seconds = time.Now(), r.Results.Seconds()
+	r.Describe(&e)
+	return e, eval.WriteReport(ctx, j.table, outDir, e)
+}
+
+// showEvaluation writes the table and the page, and shows the table.
+func (j *job) showEvaluation(ctx context.Context, r *eval.Runner, e report.Evaluation) error {
+	if _, finished, err := r.Todo(); err != nil || finished == 0 {
 		return err
 	}
+	e, err := j.writeEvaluation(ctx, r, e)
+	if err != nil {
+		return err
+	}
+	file := func(name string) string { return filepath.Join(j.Out, name) }
 	if j.JSON {
 		return ui.WriteJSON(j.stdout, map[string]any{"event": "result", "label": "eval", "method": "eval",
-			"result": map[string]any{"findings": e.Findings, "scope": e.Scope,
-				"table": filepath.Join(j.Out, eval.TableFile), "report": filepath.Join(j.Out, eval.PageFile),
-				"results": filepath.Join(j.Out, eval.ResultsFile)}})
+			"result": map[string]any{"findings": e.Findings, "scope": e.Scope, "table": file(eval.TableFile),
+				"report": file(eval.PageFile), "results": file(eval.ResultsFile)}})
 	}
 	fmt.Fprintln(j.stdout)
 	j.terminal().Evaluation(e)
-	file := func(name string) string { return filepath.Join(j.Out, name) }
 	fmt.Fprintf(j.stdout, "  %s in total.  Report: %s   Table: %s   Results: %s\n", report.Duration(e.Seconds),
 		file(eval.PageFile), file(eval.TableFile), file(eval.ResultsFile))
 	return nil
+}
+
+func leftOut(chosen evaldata.Chosen) []report.LeftOut {
+	var out []report.LeftOut
+	for _, d := range chosen.Dropped {
+		out = append(out, report.LeftOut{Reason: d.Reason, Count: d.Count, First: d.First, Change: d.Kept})
+	}
+	return out
 }
 
 // command is the command line of the report.
