@@ -57,7 +57,7 @@ var layers = []struct{ name, imports string }{
 	{"generate", "fault kernels model tokenizer"},
 
 	// The interface to the outside.
-	{"api", "causal gpu"},
+	{"api", "causal fault gpu"},
 	{"rpc", "api fault"},
 
 	// Methods.

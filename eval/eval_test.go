@@ -74,7 +74,7 @@ func TestRefusedResults(t *testing.T) {
 	require.NoError(t, r.Run(t.Context()))
 
 	other := testSettings()
-	other.Training.Epochs = 4
+	other.Training.Epochs = new(4.)
 	_, err := OpenResults(path, other)
 	require.ErrorIs(t, err, fault.Mismatch)
 	require.ErrorContains(t, err, "--epochs: 3 there, 4 now")

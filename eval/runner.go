@@ -33,7 +33,7 @@ type Runner struct {
 	// without any, on the other evaluated users.
 	Others []method.User
 	// Identify is the number of users among which a text's author is to be found; below 2 is off.
-	Identify int
+	Identify int `range:"0 1000"`
 	Options  method.Options
 	On       func(Event)
 	Now      func() time.Time

@@ -22,7 +22,7 @@ type Settings struct {
 	LoRA      api.LoRA      `json:"lora"`
 	Training  api.Training  `json:"training"`
 	Sampling  api.Sampling  `json:"sampling"`
-	Drafts    int           `json:"drafts"`
+	Drafts    int           `json:"drafts" range:"0 1000000"`
 	Delta     float64       `json:"delta"`
 	Seed      uint64        `json:"seed"`
 }

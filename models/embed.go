@@ -7,10 +7,10 @@ import (
 )
 
 // Default is the embedded base model, a Hugging Face folder under default/: config.json,
-// generation_config.json, tokenizer.json (byte-level BPE, 4096 tokens), and the weights in
-// model.safetensors or model.gguf.
+// generation_config.json, tokenizer.json (byte-level BPE, 4096 tokens), tokenizer_config.json, and
+// the weights in model.safetensors or model.gguf.
 //
-//go:embed default/config.json default/generation_config.json default/tokenizer.json default/model.*
+//go:embed default/*.json default/model.*
 var Default embed.FS
 
 // DefaultFS is the file system of Default, rooted at the model's folder.

@@ -9,10 +9,10 @@
 // The kept tokens cover [0, 1) by probability, in the order (id mod 256, id). The draw takes the
 // token that covers a number hashed from dyn.seed and dyn.position.
 //
-// logits is [1 or 2, stride]: row 0 with history, row 1 without. params [16] is described by
-// kernels.SampleParams. seen and scratch are [vocab] u32. out is [slots, 4] u32; row dyn.slot
-// becomes id, log-probability of id under z^h alone (f32), l before temperature (f32), and 1 if id
-// ends the text. next [1] u32 becomes id, for the embedding of the next step.
+// logits is [1 or 2, stride]: row 0 with history, row 1 without. params [8] is described by
+// kernels.SampleParams. seen and scratch are [vocab] u32. out is [slots, 3] u32; row dyn.slot
+// becomes id, log-probability of id under z^h alone (f32), and l before temperature (f32). next [1]
+// u32 becomes id, for the embedding of the next step.
 //
 // There is no sort: a cut is the largest threshold that keeps enough tokens, found exactly, three
 // of the ordered bits of f32 at a time. There is one workgroup and one summation tree, so the same
@@ -197,12 +197,10 @@ fn main(@builtin(local_invocation_index) t: u32) {
         }
     }
     if (t == owner) {
-        let slot = dyn.slot * 4u;
+        let slot = dyn.slot * 3u;
         out[slot] = chosen;
         out[slot + 1u] = bitcast<u32>(logits[chosen] - peak_with - log_sum);
         out[slot + 2u] = bitcast<u32>(steered(chosen));
-        let ends = chosen == params[8] || chosen == params[9] || chosen == params[10] || chosen == params[11];
-        out[slot + 3u] = select(0u, 1u, ends);
         next[0] = chosen;
         seen[chosen] = 1u;
     }

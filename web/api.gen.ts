@@ -145,6 +145,113 @@ export const defaults = {
   }
 } as const;
 
+/** What numbers of requests may be, by Go type and JSON name; see core/api. */
+export const ranges = {
+  "LoRA": {
+    "alpha": {
+      "min": 0.000001,
+      "max": 1000000
+    },
+    "rank": {
+      "min": 1,
+      "max": 512,
+      "int": true
+    }
+  },
+  "Sampling": {
+    "max_tokens": {
+      "min": 1,
+      "max": 1048576,
+      "int": true
+    },
+    "repetition_penalty": {
+      "min": 0.01,
+      "max": 100
+    },
+    "steer": {
+      "min": -10,
+      "max": 10
+    },
+    "temperature": {
+      "min": 0,
+      "max": 100
+    },
+    "top_k": {
+      "min": 0,
+      "max": 2147483647,
+      "int": true
+    },
+    "top_p": {
+      "min": 0,
+      "max": 1
+    }
+  },
+  "Source": {
+    "heldout_fraction": {
+      "min": 0,
+      "max": 1,
+      "open": true
+    },
+    "max_heldout": {
+      "min": 1,
+      "max": 2147483647,
+      "int": true
+    },
+    "max_items": {
+      "min": 1,
+      "max": 2147483647,
+      "int": true
+    }
+  },
+  "Training": {
+    "batch_size": {
+      "min": 1,
+      "max": 4096,
+      "int": true
+    },
+    "checkpoint_every": {
+      "min": 1,
+      "max": 1000000000,
+      "int": true
+    },
+    "clip": {
+      "min": 0,
+      "max": 3e+38
+    },
+    "epochs": {
+      "min": 0.000001,
+      "max": 10000
+    },
+    "eval_every": {
+      "min": 0,
+      "max": 1000000000,
+      "int": true
+    },
+    "lr": {
+      "min": 0,
+      "max": 10
+    },
+    "patience": {
+      "min": 0,
+      "max": 1000000000,
+      "int": true
+    },
+    "token_budget": {
+      "min": 1,
+      "max": 1048576,
+      "int": true
+    },
+    "warmup": {
+      "min": 0,
+      "max": 1
+    },
+    "weight_decay": {
+      "min": 0,
+      "max": 1
+    }
+  }
+} as const;
+
 /** The longest name of a blob, in bytes of UTF-8. */
 export const maxBlobName = 255 as const;
 
@@ -448,7 +555,7 @@ export interface MemoryEvent {
   held: number;
   /** This is the largest number of bytes at once, including Held. */
   peak: number;
-  /** Loading.MemoryLimit */
+  /** Loading.MemoryLimit, 0 if it is not set */
   cap: number;
   /**
    * This tells whether a training run recomputes activations. It is false for methods that
@@ -611,8 +718,9 @@ export interface LoadParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   model: string;
@@ -644,11 +752,11 @@ export interface Source {
    * both cases, held-out items with the text of a training item are left out.
    */
   heldout?: string | undefined;
-  /** This is the share of the newest items to test on if Heldout is empty; 0 means 0.2. */
+  /** This is the share of the newest items to test on if Heldout is empty, 0.2. */
   heldout_fraction?: number | undefined;
-  /** This limits the items to train on to the newest ones; 0 means all. */
+  /** This limits the items to train on to the newest ones. If it is not set, all count. */
   max_items?: number | undefined;
-  /** This limits the items to test on to the oldest ones; 0 means all. */
+  /** This limits the items to test on to the oldest ones. If it is not set, all count. */
   max_heldout?: number | undefined;
 }
 
@@ -656,7 +764,7 @@ export interface Source {
 export interface Retrieval {
   /** This is one of the Retrieval constants. Empty means RetrievalLatest. */
   kind?: RetrievalKind | undefined;
-  /** This is the number of items in the prompt; 0 means 3. */
+  /** This is the number of items in the prompt, 3. */
   k?: number | undefined;
   /**
    * This is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best
@@ -668,8 +776,8 @@ export interface Retrieval {
    * This limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
    * window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
    * tokens is shorter, down to half a window, and a text that does not fit after it continues in
-   * further windows. 0 derives both from the model's context length: a quarter of it for
-   * MaxResponse, the rest for MaxPrompt.
+   * further windows. If they are not set, both are derived from the model's context length: a
+   * quarter of it for MaxResponse, the rest for MaxPrompt.
    */
   max_prompt?: number | undefined;
   max_response?: number | undefined;
@@ -714,12 +822,12 @@ export interface ObjectiveOptions {
   no_history?: boolean | undefined;
 }
 
-/** LoRA is the shape of a new adapter. */
+/** LoRA is the shape of a new adapter. A field that is not set takes the default in its comment. */
 export interface LoRA {
-  /** 0 means 16 */
-  rank: number;
-  /** 0 means 32 */
-  alpha: number;
+  /** 16 */
+  rank?: number | undefined;
+  /** 32 */
+  alpha?: number | undefined;
   /** These are the names of linear layers ("q_proj", …); empty means all. */
   targets?: string[] | undefined;
 }
@@ -731,18 +839,21 @@ export interface LoRA {
  * the text itself so far.
  */
 export interface Datastore {
-  /** λ, 0 to 0.9 */
+  /** λ */
   share: number;
-  /** β of the weights e^(β·cos), above 0 and at most 40 */
+  /** β of the weights e^(β·cos) */
   sharpness: number;
   /**
    * This is g: the tokens of the text itself, before the present one, are entries with the
-   * weights e^(β·cos + g). -50 to 10; at -50 they have practically none.
+   * weights e^(β·cos + g). At -50 they have practically none.
    */
   boost: number;
 }
 
-/** Training sets the optimizer and its schedule. A field that is 0 takes the default in its comment. */
+/**
+ * Training sets the optimizer and its schedule. A field that is not set takes the default in its
+ * comment.
+ */
 export interface Training {
   /** 3 */
   epochs?: number | undefined;
@@ -756,8 +867,9 @@ export interface Training {
   decay?: Decay | undefined;
   /** 0 */
   weight_decay?: number | undefined;
-  /** global norm of the gradients, 1 */
+  /** global norm of the gradients, 1; 0 is off */
   clip?: number | undefined;
+  /** 0 */
   seed?: number | undefined;
   /** DefaultTokenBudget */
   token_budget?: number | undefined;
@@ -774,7 +886,7 @@ export interface Training {
    */
   eval_every?: number | undefined;
   patience?: number | undefined;
-  /** This is the number of steps between checkpoints; 0 means 10. */
+  /** This is the number of steps between checkpoints, 10. */
   checkpoint_every?: number | undefined;
 }
 
@@ -790,8 +902,9 @@ export interface PersonalizeParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** folder of the model */
@@ -912,7 +1025,6 @@ export const decodePersonalizeResult: Decoder<PersonalizeResult> = /* @__PURE__ 
  */
 export interface Point {
   steer: number;
-  /** above 0 */
   temperature: number;
 }
 
@@ -924,8 +1036,9 @@ export interface EvaluateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -1012,22 +1125,30 @@ export interface ChatMessage {
   content: string;
 }
 
-/** Sampling says how a token is drawn from the logits. */
+/**
+ * Sampling says how a token is drawn from the logits. A field that is not set takes the default in
+ * its comment.
+ */
 export interface Sampling {
-  /** 0 is greedy */
+  /** 0, which is greedy */
   temperature?: number | undefined;
-  /** 0 is off */
+  /** This keeps this many most likely tokens; 0, the default, is off. */
   top_k?: number | undefined;
-  /** 0 or 1 is off */
+  /**
+   * This keeps the fewest tokens whose total probability reaches it: 1, the default, is off, and
+   * 0 keeps the most likely token alone.
+   */
   top_p?: number | undefined;
+  /** 1, which is off */
   repetition_penalty?: number | undefined;
   /**
    * This adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
    * without; 0 is off.
    */
   steer?: number | undefined;
+  /** 0 */
   seed?: number | undefined;
-  /** 0 means 64 */
+  /** 64 */
   max_tokens?: number | undefined;
 }
 
@@ -1042,8 +1163,9 @@ export interface WriteParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -1101,8 +1223,9 @@ export interface ExplainParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   /** This is the folder of the model. */
@@ -1188,8 +1311,9 @@ export interface EstimateParams {
    */
   base?: Base | undefined;
   /**
-   * This is the largest number of bytes that may be on the device at once; 0 means no
-   * limit. A method that would need more fails with fault.TooLarge before it loads anything.
+   * This is the largest number of bytes that may be on the device at once; if it is not
+   * set, there is no limit. A method that would need more fails with fault.TooLarge before it
+   * loads anything.
    */
   memory?: number | undefined;
   model: string;

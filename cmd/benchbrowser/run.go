@@ -195,8 +195,8 @@ func (p *page) openOurs(ctx context.Context, r *results) error {
 func (p *page) stepOurs(ctx context.Context, steps int, only bool) (*api.BenchResult, error) {
 	var b api.BenchResult
 	err := p.Call(ctx, api.MethodBench, api.BenchParams{
-		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: newWorkload().LR,
-		Prefix: 1, History: 1, Suffix: 1, Response: 1, Repeats: steps, StepsOnly: only,
+		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json", LR: new(newWorkload().LR),
+		Prefix: 1, History: 1, Suffix: 1, Response: 1, Repeats: &steps, StepsOnly: only,
 	}, &b, nil)
 	return &b, err
 }

@@ -73,15 +73,16 @@ func (j job) run(ctx context.Context) error {
 
 func source() api.Source {
 	return api.Source{
-		History: "sample/history.jsonl", MaxItems: jobItems, Heldout: "sample/heldout.jsonl", MaxHeldout: jobHeldout,
+		History: "sample/history.jsonl", MaxItems: new(jobItems),
+		Heldout: "sample/heldout.jsonl", MaxHeldout: new(jobHeldout),
 	}
 }
 
 func (j job) personalize(ctx context.Context, out string, onEvent func(string, json.RawMessage)) error {
 	return j.Call(ctx, "personalize", api.PersonalizeParams{
 		Model: "model", Source: source(), Preset: "nextquill-code", Out: out, Resume: true,
-		LoRA:     api.LoRA{Rank: 8, Alpha: 16},
-		Training: api.Training{Epochs: 2, BatchSize: 4, LR: 2e-3, Seed: 7, CheckpointEvery: 2},
+		LoRA:     api.LoRA{Rank: new(8), Alpha: new(16.)},
+		Training: api.Training{Epochs: new(2.), BatchSize: new(4), LR: new(2e-3), Seed: 7, CheckpointEvery: new(2)},
 	}, nil, onEvent)
 }
 
@@ -143,7 +144,7 @@ func (j job) write(ctx context.Context) error {
 	err := j.Call(ctx, "write", api.WriteParams{
 		Inference: api.Inference{Model: "model", Adapter: "whole", Source: source()},
 		Context:   []api.Field{{Name: "word", Value: "critic"}, {Name: "part", Value: "noun"}},
-		Sampling:  api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: 24},
+		Sampling:  api.Sampling{Temperature: 0.7, TopK: 40, Seed: 3, MaxTokens: new(24)},
 	}, &r, func(name string, raw json.RawMessage) {
 		var e api.TokenEvent
 		if name == "token" && j.tally.decode(raw, &e) {

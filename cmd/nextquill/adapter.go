@@ -3,10 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nextquill/cmd/nextquill/internal/ui"
+	"nextquill/core/fault"
 	"nextquill/core/weights"
 	"nextquill/report"
 )
@@ -68,7 +71,8 @@ type adapterVerifyCmd struct {
 }
 
 func (adapterVerifyCmd) Help() string {
-	return `Reads every value and compares each module's name and shape with the model. Reports what is wrong.
+	return `Reads every value and compares each module's name and shape with the model. Reports what is wrong,
+layers that the adapter should have but lacks, and a base model of another name.
 
   nextquill adapter verify
   nextquill adapter verify ~/adapters/mine --model ~/models/SmolLM2-135M-Instruct`
@@ -86,13 +90,78 @@ func (c adapterVerifyCmd) Run(ctx context.Context, a *app) error {
 	if err := weights.CheckAdapter(config, adapter); err != nil {
 		return err
 	}
+	missing := missingModules(config, adapter)
+	another := otherBase(adapter.BaseModel, c.Model)
 	if a.JSON {
-		return ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter verify",
-			"result": map[string]any{"path": path, "modules": len(adapter.Pairs), "fits": true}})
+		err := ui.WriteJSON(a.stdout, map[string]any{"event": "result", "label": "adapter", "method": "adapter verify",
+			"result": map[string]any{"path": path, "modules": len(adapter.Pairs), "fits": true, "missing": missing,
+				"base": adapter.BaseModel, "another_base": another}})
+		return errors.Join(err, incomplete(path, adapter, missing))
+	}
+	if another {
+		a.note(fmt.Sprintf("The adapter was trained on %s, but this model is %s. "+
+			"If that is another model, the adapter does not work with it.", fault.Quote(adapter.BaseModel),
+			fault.Quote(cmp.Or(c.Model, defaultBase))))
+	}
+	if err := incomplete(path, adapter, missing); err != nil {
+		return err
 	}
 	fmt.Fprintf(a.stdout, "%s is complete and fits the model: rank %d on %d layers.\n", path, adapter.Rank,
 		len(adapter.Pairs))
 	return nil
+}
+
+// missingModules lists the linear layers of a model that target_modules names and that have no
+// tensors in the adapter, in order. PEFT leaves them at their initial values and warns. A regular
+// expression in target_modules or exclude_modules is not interpreted; the list is empty then.
+func missingModules(c weights.Config, a *weights.Adapter) (missing []string) {
+	if a.TargetPattern != "" && a.TargetPattern != "all-linear" || a.ExcludeRegexp != "" {
+		return nil
+	}
+	for i := range c.Layers {
+		for _, part := range weights.LinearParts {
+			path := weights.LayerPath(i, part)
+			excluded := slices.ContainsFunc(a.Exclude, func(e string) bool {
+				return e == path || strings.HasSuffix(path, "."+e)
+			})
+			if _, there := a.Pairs[path]; !there && !excluded && a.TargetsModule(path) {
+				missing = append(missing, path)
+			}
+		}
+	}
+	return missing
+}
+
+// incomplete returns a fault if layers that target_modules names have no tensors.
+func incomplete(path string, adapter *weights.Adapter, missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	const shown = 4
+	names := strings.Join(missing[:min(shown, len(missing))], ", ")
+	if len(missing) > shown {
+		names += ", …"
+	}
+	return fault.New(fault.Missing, path, weights.AdapterWeightsName,
+		"has no tensors for %d of the %d layers that target_modules names: %s", len(missing),
+		len(missing)+len(adapter.Pairs), names).
+		WithRemedy("save or download the adapter again; it can be used as it is, and does not change these layers")
+}
+
+// defaultBase is the name of the embedded model in adapters.
+const defaultBase = "nextquill-default"
+
+// otherBase reports whether the base that an adapter names has another name than the model. Only
+// the last parts of paths and Hugging Face ids count.
+func otherBase(recorded, model string) bool {
+	last := func(name string) string {
+		name = strings.TrimRight(strings.ReplaceAll(name, `\`, "/"), "/")
+		return strings.ToLower(strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], ".gguf"))
+	}
+	if model == "default" {
+		model = ""
+	}
+	return recorded != "" && last(recorded) != last(cmp.Or(model, defaultBase))
 }
 
 // adapterInfo is the description of an adapter.

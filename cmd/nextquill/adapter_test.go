@@ -62,12 +62,31 @@ func TestAdapterVerify(t *testing.T) {
 	r := invoke(t, t.Context(), &fakeEngine{}, "adapter", "verify", dir)
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Contains(t, r.stdout, "is complete and fits the model: rank 2 on 8 layers")
+	requireLines(t, r.stderr, `trained on "the/base", but this model is "nextquill-default"`)
 
 	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "verify", dir, "--model", "../../testdata/oracle/models/gqa")
 	require.Equal(t, exitFault, r.code)
 	requireLines(t, r.stderr, `module "model.layers.0.mlp.down_proj"`,
 		"→ use the base model the adapter was trained on")
 
+	half := makeAdapter(t, dir)
+	half.BaseModel = "nextquill-default"
+	for _, path := range half.Paths()[:5] {
+		delete(half.Pairs, path)
+	}
+	s, err := dirstore.Open(dir)
+	require.NoError(t, err)
+	require.NoError(t, weights.WriteAdapter(t.Context(), s, "", half))
+	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "verify", dir)
+	require.Equal(t, exitFault, r.code)
+	requireLines(t, r.stderr, "has no tensors for 5 of the 8 layers that target_modules names: "+
+		"model.layers.0.self_attn.q_proj, ", "model.layers.1.mlp.down_proj, …", "save or download the adapter again")
+	require.NotContains(t, r.stderr, "trained on")
+	r = invoke(t, t.Context(), &fakeEngine{}, "adapter", "verify", "--json", dir)
+	require.Equal(t, exitFault, r.code)
+	require.Contains(t, r.stdout, `"missing":["model.layers.0.self_attn.q_proj",`)
+
+	makeAdapter(t, dir)
 	file := filepath.Join(dir, weights.AdapterWeightsName)
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"nextquill/cmd/nextquill/internal/mount"
@@ -14,6 +15,7 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/weights"
 	"nextquill/native/dirstore"
 	"nextquill/report"
 )
@@ -122,9 +124,18 @@ func (j *job) mountCache() error {
 
 // mountFolder mounts a local folder read-only.
 func (j *job) mountFolder(name, path string) error {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
 		return fault.New(fault.Missing, path, "", "the folder does not exist").WithCause(err).
 			WithRemedy("check the path")
+	case !info.IsDir() && strings.EqualFold(filepath.Ext(path), ".gguf"):
+		return fault.New(fault.Unsupported, path, "", "is a GGUF file, not an adapter in PEFT's format").
+			WithRemedy("use the folder with %s and %s that it was converted from", weights.AdapterConfigName,
+				weights.AdapterWeightsName)
+	case !info.IsDir():
+		return fault.New(fault.Mismatch, path, "", "is a file, not a folder").
+			WithRemedy("use the folder of an adapter in PEFT's format, with %s", weights.AdapterConfigName)
 	}
 	s, err := dirstore.Open(path)
 	if err != nil {

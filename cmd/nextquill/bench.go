@@ -10,12 +10,12 @@ import (
 )
 
 type benchCmd struct {
-	Prefix    int      `group:"bench" default:"200" help:"Tokens before the history."`
-	History   int      `group:"bench" default:"1000" help:"Tokens of history."`
-	Suffix    int      `group:"bench" default:"60" help:"Tokens between history and response."`
-	Response  int      `group:"bench" default:"200" help:"Tokens of the response."`
-	Repeats   int      `group:"bench" default:"3" help:"Number of measurements; the fastest one counts."`
-	Rank      int      `group:"bench" default:"8" help:"Rank of the LoRA adapter."`
+	Prefix    int      `group:"bench" default:"200" api:"BenchParams.Prefix" help:"Tokens before the history."`
+	History   int      `group:"bench" default:"1000" api:"BenchParams.History" help:"Tokens of history."`
+	Suffix    int      `group:"bench" default:"60" api:"BenchParams.Suffix" help:"Tokens between history and response."`
+	Response  int      `group:"bench" default:"200" api:"BenchParams.Response" help:"Tokens of the response."`
+	Repeats   int      `group:"bench" default:"3" api:"BenchParams.Repeats" help:"Number of measurements; the fastest one counts."`
+	Rank      int      `group:"bench" default:"8" api:"LoRA.Rank" help:"Rank of the LoRA adapter."`
 	Bases     []string `group:"bench" placeholder:"BASE" help:"Compare these base formats instead, measured in turns, such as f32,q8,q4."`
 	Recompute bool     `group:"bench" help:"Recompute activations in the backward pass."`
 	globals
@@ -41,8 +41,8 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 
 	var r api.BenchResult
 	params := api.BenchParams{
-		Loading: j.loading(), Model: modelDir, LoRA: api.LoRA{Rank: c.Rank, Alpha: 2 * float64(c.Rank)},
-		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: c.Repeats,
+		Loading: j.loading(), Model: modelDir, LoRA: api.LoRA{Rank: &c.Rank, Alpha: new(2 * float64(c.Rank))},
+		Prefix: c.Prefix, History: c.History, Suffix: c.Suffix, Response: c.Response, Repeats: &c.Repeats,
 		Bases: c.Bases, Recompute: c.Recompute,
 	}
 	summary := func() string { return r.Device }

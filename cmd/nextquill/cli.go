@@ -58,8 +58,9 @@ func settings() []kong.Option {
 		kong.Vars{
 			"version": "nextquill " + api.Version, "presets": strings.Join(causal.Presets(), ", "),
 			"maxItems": strconv.Itoa(demo.maxItems), "maxHeldout": strconv.Itoa(demo.maxHeldout),
-			"epochs": fmt.Sprint(defaultTraining.Epochs), "batch": fmt.Sprint(defaultTraining.BatchSize),
-			"lr": fmt.Sprint(defaultTraining.LR), "decay": defaultTraining.Decay, "rank": fmt.Sprint(defaultLoRA.Rank),
+			"epochs": fmt.Sprint(*defaultTraining.Epochs), "batch": fmt.Sprint(*defaultTraining.BatchSize),
+			"lr":    fmt.Sprint(*defaultTraining.LR),
+			"decay": defaultTraining.Decay, "rank": fmt.Sprint(*defaultLoRA.Rank),
 			"methods": strings.Join(defaultMethods, ","), "allMethods": strings.Join(method.Names(), ", "),
 		},
 		kong.ExplicitGroups([]kong.Group{
@@ -82,7 +83,7 @@ func settings() []kong.Option {
 // promptFlags select the texts in a prompt and its layout.
 type promptFlags struct {
 	Retrieve string `group:"texts" enum:"latest,bm25" default:"latest" help:"Which earlier texts the prompt contains: the latest (latest) or the best matches (bm25)."`
-	K        int    `group:"texts" default:"3" help:"Number of earlier texts in the prompt."`
+	K        int    `group:"texts" default:"3" api:"Retrieval.K" help:"Number of earlier texts in the prompt."`
 	Template string `group:"texts" enum:"auto,plain,chat" default:"auto" help:"Prompt template: plain, chat (the model's chat template), or auto (chat if the model has a chat template, else plain). Use the one that the adapter was trained with."`
 }
 
@@ -95,34 +96,34 @@ func (p promptFlags) template() string {
 }
 
 func (p promptFlags) retrieval() api.Retrieval {
-	return api.Retrieval{Kind: p.Retrieve, K: p.K}
+	return api.Retrieval{Kind: p.Retrieve, K: &p.K}
 }
 
-// optimizerFlags set the training parameters; zero means the default (defaults.go).
+// optimizerFlags set the training parameters; nil means the default (defaults.go).
 type optimizerFlags struct {
-	Epochs    float64 `group:"training" placeholder:"N" help:"Passes over the texts (${epochs})."`
-	BatchSize int     `group:"training" placeholder:"N" help:"Texts per step (${batch})."`
-	LR        float64 `group:"training" placeholder:"X" name:"lr" help:"Peak learning rate (${lr})."`
-	Decay     string  `group:"training" enum:"cosine,linear,constant," default:"" placeholder:"NAME" help:"Learning rate schedule: cosine, linear or constant (${decay})."`
-	Rank      int     `group:"training" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
-	Alpha     float64 `group:"training" placeholder:"N" help:"Alpha of the LoRA adapter (twice the rank)."`
-	Seed      uint64  `group:"training" default:"1" help:"Random seed."`
+	Epochs    *float64 `group:"training" api:"Training.Epochs" placeholder:"N" help:"Passes over the texts (${epochs})."`
+	BatchSize *int     `group:"training" api:"Training.BatchSize" placeholder:"N" help:"Texts per step (${batch})."`
+	LR        *float64 `group:"training" api:"Training.LR" placeholder:"X" name:"lr" help:"Peak learning rate (${lr})."`
+	Decay     string   `group:"training" enum:"cosine,linear,constant," default:"" placeholder:"NAME" help:"Learning rate schedule: cosine, linear or constant (${decay})."`
+	Rank      *int     `group:"training" api:"LoRA.Rank" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
+	Alpha     *float64 `group:"training" api:"LoRA.Alpha" placeholder:"N" help:"Alpha of the LoRA adapter (twice the rank)."`
+	Seed      uint64   `group:"training" default:"1" help:"Random seed."`
 }
 
 // trainingFlags are the flags of a command that trains once.
 type trainingFlags struct {
 	optimizerFlags
-	Patience  int   `group:"training" placeholder:"N" help:"Early stopping: hold out a part of the training texts, and stop after this many evaluations without a lower loss on it (never)."`
+	Patience  int   `group:"training" api:"Training.Patience" placeholder:"N" help:"Early stopping: hold out a part of the training texts, and stop after this many evaluations without a lower loss on it (never)."`
 	Recompute *bool `group:"training" negatable:"" help:"Recompute activations in the backward pass: takes less GPU memory and more time, and gives the same result. Default: only if activations would not fit --memory, or would take more than 512 MiB without it."`
 	Resume    bool  `group:"training" help:"Resume from the newest checkpoint in the output folder."`
 }
 
 func (l optimizerFlags) lora() api.LoRA {
 	d := defaultLoRA
-	if l.Rank != 0 {
-		d.Rank, d.Alpha = l.Rank, 2*float64(l.Rank)
+	if l.Rank != nil {
+		d.Rank, d.Alpha = l.Rank, new(2*float64(*l.Rank))
 	}
-	if l.Alpha != 0 {
+	if l.Alpha != nil {
 		d.Alpha = l.Alpha
 	}
 	return d
@@ -133,22 +134,19 @@ func (l trainingFlags) training() api.Training { return l.trainingFrom(defaultTr
 // trainingFrom overrides the defaults with the flags.
 func (l trainingFlags) trainingFrom(d api.Training) api.Training {
 	d = l.optimizer(d)
-	if l.Patience != 0 {
-		d.Patience = l.Patience
-	}
-	d.Recompute = l.Recompute
+	d.Patience, d.Recompute = l.Patience, l.Recompute
 	return d
 }
 
 // optimizer overrides the defaults with the flags.
 func (l optimizerFlags) optimizer(d api.Training) api.Training {
-	if l.Epochs != 0 {
+	if l.Epochs != nil {
 		d.Epochs = l.Epochs
 	}
-	if l.BatchSize != 0 {
+	if l.BatchSize != nil {
 		d.BatchSize = l.BatchSize
 	}
-	if l.LR != 0 {
+	if l.LR != nil {
 		d.LR = l.LR
 	}
 	if l.Decay != "" {
@@ -165,18 +163,18 @@ type contextFlags struct {
 
 // samplingFlags control sampling.
 type samplingFlags struct {
-	Temperature       float64 `group:"sampling" default:"0.7" help:"Sampling temperature; 0 always takes the most likely token."`
-	TopK              int     `group:"sampling" default:"40" help:"Sample from this many most likely tokens; 0 is off."`
-	TopP              float64 `group:"sampling" default:"0.95" help:"Sample from the most likely tokens with this total probability; 1 is off."`
-	RepetitionPenalty float64 `group:"sampling" default:"1.1" help:"Make repeated tokens less likely; 1 is off."`
-	Steer             float64 `group:"sampling" default:"0" help:"Context steering: add this multiple of the history's effect to the logits."`
+	Temperature       float64 `group:"sampling" api:"Sampling.Temperature" default:"0.7" help:"Sampling temperature; 0 always takes the most likely token."`
+	TopK              int     `group:"sampling" api:"Sampling.TopK" default:"40" help:"Sample from this many most likely tokens; 0 is off."`
+	TopP              float64 `group:"sampling" api:"Sampling.TopP" default:"0.95" help:"Sample from the most likely tokens with this total probability; 1 is off, 0 takes the most likely token."`
+	RepetitionPenalty float64 `group:"sampling" api:"Sampling.RepetitionPenalty" default:"1.1" help:"Make repeated tokens less likely; 1 is off."`
+	Steer             float64 `group:"sampling" api:"Sampling.Steer" default:"0" help:"Context steering: add this multiple of the history's effect to the logits."`
 	Seed              uint32  `group:"sampling" default:"1" help:"Random seed."`
-	MaxTokens         int     `group:"sampling" default:"96" help:"Maximum length of the text in tokens."`
+	MaxTokens         int     `group:"sampling" api:"Sampling.MaxTokens" default:"96" help:"Maximum length of the text in tokens."`
 }
 
 func (s samplingFlags) sampling() api.Sampling {
 	return api.Sampling{
-		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, RepetitionPenalty: s.RepetitionPenalty,
-		Steer: s.Steer, Seed: s.Seed, MaxTokens: s.MaxTokens,
+		Temperature: s.Temperature, TopK: s.TopK, TopP: &s.TopP, RepetitionPenalty: &s.RepetitionPenalty,
+		Steer: s.Steer, Seed: s.Seed, MaxTokens: &s.MaxTokens,
 	}
 }

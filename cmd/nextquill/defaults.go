@@ -5,8 +5,8 @@ import "nextquill/core/api"
 // Default training parameters. With them `nextquill run` takes under five minutes on two processor
 // cores with the embedded model.
 var (
-	defaultLoRA     = api.LoRA{Rank: 8, Alpha: 16}
-	defaultTraining = api.Training{Epochs: 3, BatchSize: 8, LR: 1e-3, Decay: api.DecayCosine}
+	defaultLoRA     = api.LoRA{Rank: new(8), Alpha: new(16.)}
+	defaultTraining = api.Training{Epochs: new(3.), BatchSize: new(8), LR: new(1e-3), Decay: api.DecayCosine}
 )
 
 // demo has the other parameters of `nextquill run`. The subjects were chosen before any model had
@@ -19,8 +19,10 @@ var demo = struct {
 	explain              string   // the held-out text to explain, by its subject
 }{
 	maxItems: 160, maxHeldout: 60,
-	sampling: api.Sampling{Temperature: .7, TopK: 40, TopP: .95, RepetitionPenalty: 1.1, Seed: 1, MaxTokens: 64},
-	unseen:   4,
-	words:    []string{"dictionary", "happiness", "education", "duty"},
-	explain:  "happiness",
+	sampling: api.Sampling{
+		Temperature: .7, TopK: 40, TopP: new(.95), RepetitionPenalty: new(1.1), Seed: 1, MaxTokens: new(64),
+	},
+	unseen:  4,
+	words:   []string{"dictionary", "happiness", "education", "duty"},
+	explain: "happiness",
 }

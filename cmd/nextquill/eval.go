@@ -25,19 +25,19 @@ type evalCmd struct {
 	Facts      string   `group:"texts" placeholder:"PATH" help:"File with facts about the subjects of the texts, such as the metadata of Amazon products: they become context."`
 	Outputs    string   `group:"texts" placeholder:"PATH" help:"File with the outputs of LaMP questions. Default: the file beside the questions."`
 	Fields     []string `group:"texts" placeholder:"NAME" help:"Context fields to use, in the order of the prompt. Default: all."`
-	Users      int      `group:"texts" default:"20" help:"Number of writers, drawn at random by --seed; 0 for all."`
-	Train      int      `group:"texts" default:"160" help:"Maximum number of training texts of a writer, the newest before the validation texts; 0 for all."`
-	Validation int      `group:"texts" default:"10" help:"Number of validation texts of a writer, the newest before the test texts. They choose temperatures and steering."`
-	Test       int      `group:"texts" default:"20" help:"Number of test texts of a writer, the newest."`
-	MinTrain   int      `group:"texts" default:"20" help:"Leave out writers with fewer training texts."`
-	Pool       int      `group:"texts" default:"10" help:"Number of other writers that methods with a task adapter train on."`
+	Users      int      `group:"texts" api:"Split.Users" default:"20" help:"Number of writers, drawn at random by --seed; 0 for all."`
+	Train      int      `group:"texts" api:"Split.Train" default:"160" help:"Maximum number of training texts of a writer, the newest before the validation texts; 0 for all."`
+	Validation int      `group:"texts" api:"Split.Validation" default:"10" help:"Number of validation texts of a writer, the newest before the test texts. They choose temperatures and steering."`
+	Test       int      `group:"texts" api:"Split.Test" default:"20" help:"Number of test texts of a writer, the newest."`
+	MinTrain   int      `group:"texts" api:"Split.MinTrain" default:"20" help:"Leave out writers with fewer training texts."`
+	Pool       int      `group:"texts" api:"Split.Pool" default:"10" help:"Number of other writers that methods with a task adapter train on."`
 	promptFlags
 	optimizerFlags
 	Methods  []string `group:"eval" placeholder:"NAME" default:"${methods}" help:"Methods to compare, of: ${allMethods}. Default: ${methods}."`
 	Regimes  []string `group:"eval" placeholder:"NAME" default:"personal" help:"Train on one writer (personal), on all writers (pooled), or on all and then on one (pooled-personal). Default: personal."`
 	Control  string   `group:"eval" enum:"none,shuffled" default:"none" help:"Control: shuffled also tests each method with another writer's history in the prompts."`
-	Drafts   int      `group:"eval" default:"4" help:"Number of test texts of a writer to write drafts for."`
-	Identify int      `group:"eval" default:"20" help:"Number of writers among which a text's author is to be found; 0 leaves it out."`
+	Drafts   int      `group:"eval" api:"Settings.Drafts" default:"4" help:"Number of test texts of a writer to write drafts for."`
+	Identify int      `group:"eval" api:"Runner.Identify" default:"20" help:"Number of writers among which a text's author is to be found; 0 leaves it out."`
 	DryRun   bool     `group:"eval" help:"Show the writers, what is left out and why, and the work to do, without doing it."`
 	Get      bool     `group:"common" help:"Download the model first if it is a known model that is not stored yet."`
 	globals
@@ -172,10 +172,6 @@ func (c evalCmd) regimes() ([]method.Regime, error) {
 
 // users reads the data set and chooses the writers.
 func (c evalCmd) users(entries []eval.Entry) (evaldata.Chosen, error) {
-	if c.Validation < 1 {
-		return evaldata.Chosen{}, fault.New(fault.OutOfRange, "--validation", "", "is %d", c.Validation).
-			WithLimit("at least 1")
-	}
 	split := evaldata.Split{Test: c.Test, Validation: c.Validation, Train: c.Train, MinTrain: c.MinTrain,
 		Users: c.Users, Seed: c.Seed}
 	for _, e := range entries {
@@ -344,22 +340,22 @@ func (c evalCmd) facts(j *job, r *eval.Runner) []report.Facts {
 		{Name: "Training texts", Value: fmt.Sprintf("at most %d, the newest", c.Train)},
 		{Name: "Validation texts", Value: fmt.Sprint(c.Validation)},
 		{Name: "Test texts", Value: fmt.Sprintf("%d, the newest", c.Test)},
-		{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", o.Retrieval.K, o.Retrieval.Kind)}}
+		{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", api.Or(o.Retrieval.K, 0), o.Retrieval.Kind)}}
 	if c.Train == 0 {
 		texts[1].Value = "all"
 	}
 	return []report.Facts{{Title: "Texts", Items: texts},
 		{Title: "Training", Items: []report.Fact{
-			{Name: "Epochs", Value: fmt.Sprint(o.Training.Epochs)},
-			{Name: "Texts per step", Value: fmt.Sprint(o.Training.BatchSize)},
-			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", o.Training.LR, o.Training.Decay)},
-			{Name: "LoRA rank, alpha", Value: fmt.Sprintf("%d, %g", o.LoRA.Rank, o.LoRA.Alpha)},
+			{Name: "Epochs", Value: fmt.Sprint(*o.Training.Epochs)},
+			{Name: "Texts per step", Value: fmt.Sprint(*o.Training.BatchSize)},
+			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", *o.Training.LR, o.Training.Decay)},
+			{Name: "LoRA rank, alpha", Value: fmt.Sprintf("%d, %g", *o.LoRA.Rank, *o.LoRA.Alpha)},
 			{Name: "Seed", Value: fmt.Sprint(o.Training.Seed)}}},
 		{Title: "Drafts", Items: []report.Fact{
 			{Name: "Per writer", Value: fmt.Sprint(o.Drafts)},
 			{Name: "Temperature, top-k, top-p", Value: fmt.Sprintf("%g, %d, %g", o.Sampling.Temperature,
-				o.Sampling.TopK, o.Sampling.TopP)},
-			{Name: "At most", Value: fmt.Sprintf("%d tokens", o.Sampling.MaxTokens)}}},
+				o.Sampling.TopK, *o.Sampling.TopP)},
+			{Name: "At most", Value: fmt.Sprintf("%d tokens", *o.Sampling.MaxTokens)}}},
 		{Title: "Machine", Items: []report.Fact{
 			{Name: "Engine", Value: j.Engine}, {Name: "Version", Value: api.Version}}},
 	}

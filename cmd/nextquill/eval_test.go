@@ -79,7 +79,7 @@ func TestEvalDryRun(t *testing.T) {
 
 	for wrong, message := range map[string]string{
 		"--methods=quil": "unknown method", "--regimes=pool": "use personal, pooled, pooled-personal",
-		"--validation=0": "at least 1", "--data=" + data + "x": "does not exist", "--min-train=50": "no writer has " +
+		"--data=" + data + "x": "does not exist", "--min-train=50": "no writer has " +
 			"enough texts",
 	} {
 		r := invoke(t, t.Context(), &fakeEngine{}, append(args, wrong)...)

@@ -64,7 +64,7 @@ func (s *experiment) trainPhase(ctx context.Context, name string, p api.Phase,
 	params := api.PersonalizeParams{
 		Loading: s.loading(), Model: modelDir, Source: source, Retrieval: s.retrieval, Template: s.template,
 		Preset: p.Preset, Override: override,
-		BaseName: cmp.Or(s.Model, "nextquill-default"), LoRA: s.lora, Training: s.training, Out: phaseOut(p.Out),
+		BaseName: cmp.Or(s.Model, defaultBase), LoRA: s.lora, Training: s.training, Out: phaseOut(p.Out),
 		Resume: s.resume, Full: s.full,
 	}
 	params.Expert = s.expert // takes precedence over the expert of the recipe

@@ -20,7 +20,7 @@ type explainCmd struct {
 	History string `group:"texts" placeholder:"PATH" help:"The writer's texts: a chat, mailbox, table, note, document or export, a zip file, or a folder of these; see docs/texts.md. Default: the texts of the last run."`
 	importFlags
 	promptFlags
-	Item      int    `group:"texts" default:"-1" help:"Explain this held-out text instead, counted from 0."`
+	Item      int    `group:"texts" default:"-1" api:"ExplainParams.Item" help:"Explain this held-out text instead, counted from 0."`
 	Adapter   string `group:"texts" placeholder:"DIR" help:"Adapter in PEFT's format, or 'none' for the base model. Default: OUT/adapter."`
 	Influence bool   `group:"texts" help:"Also find the earlier text with the largest influence on each token. Takes one more pass for each earlier text."`
 	HTML      string `group:"texts" name:"html" placeholder:"FILE" help:"Also write the result as an HTML page."`

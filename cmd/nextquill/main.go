@@ -87,6 +87,10 @@ func run(ctx context.Context, args []string, a *app) (code int) {
 		fmt.Fprintf(a.stderr, "  → run %s --help\n", command)
 		return exitUsage
 	}
+	if err := checkNumbers(parsed); err != nil {
+		a.printError(err)
+		return exitUsage
+	}
 	err = parsed.Run()
 	switch {
 	case err == nil:

@@ -43,7 +43,11 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 
 // loading returns the load options of the flags.
 func (g globals) loading() api.Loading {
-	return api.Loading{Base: g.Base, MemoryLimit: int64(g.Memory)}
+	l := api.Loading{Base: g.Base}
+	if g.Memory != 0 { // the flag cannot be 0
+		l.MemoryLimit = new(int64(g.Memory))
+	}
+	return l
 }
 
 // showMemory shows a call's GPU memory estimate if it exceeds the ones shown before.

@@ -136,7 +136,7 @@ func TestEmbeddedModelByName(t *testing.T) {
 	names, err := s.store.List(t.Context(), "model/")
 	require.NoError(t, err)
 	require.Equal(t, []string{"model/config.json", "model/generation_config.json", "model/model.gguf",
-		"model/tokenizer.json"}, names)
+		"model/tokenizer.json", "model/tokenizer_config.json"}, names)
 	_, err = blob.ReadAll(t.Context(), s.store, "model/tokenizer.json", 1<<20)
 	require.NoError(t, err)
 }

@@ -94,7 +94,7 @@ func (c modelInfoCmd) estimate(ctx context.Context, m baseModel) (r api.Estimate
 	table.Add(modelDir, m.files, m.source)
 	return r, localClient(gpu.Dry{Limits: commonGPU}, table).Call(ctx, api.MethodEstimate, api.EstimateParams{
 		Loading: api.Loading{Base: c.Base}, Model: modelDir, LoRA: defaultLoRA,
-		Training: api.Training{TokenBudget: estimatedBudget},
+		Training: api.Training{TokenBudget: new(estimatedBudget)},
 	}, &r, nil)
 }
 

@@ -17,8 +17,8 @@ type personalizeCmd struct {
 	DryRun bool `group:"texts" help:"Show what --history would import, without training: senders, dates, samples, and what is left out and why."`
 	promptFlags
 	trainingFlags
-	MaxItems int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
-	Heldout  float64 `group:"texts" default:"0.2" help:"Fraction of the texts, the newest, to hold out for testing."`
+	MaxItems *int    `group:"texts" api:"Source.MaxItems" placeholder:"N" help:"Maximum number of training texts, newest first (all)."`
+	Heldout  float64 `group:"texts" default:"0.2" api:"Source.HeldoutFraction" help:"Fraction of the texts, the newest, to hold out for testing."`
 	Preset   string  `group:"training" aliases:"method" default:"quill" help:"Method to train with, also as --method: ${presets}."`
 	Options  string  `group:"training" placeholder:"FILE" help:"Options of the objective in JSON, as for 'step', instead of a preset."`
 	Full     bool    `group:"training" help:"Train all weights instead of an adapter; writes a model to OUT/model. Needs a lower --lr, such as 2e-4."`
@@ -60,7 +60,7 @@ func (c personalizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.From != "" && (c.Full || c.Rank != 0 || c.Alpha != 0) {
+	if c.From != "" && (c.Full || c.Rank != nil || c.Alpha != nil) {
 		return fault.New(fault.Mismatch, "--from", "",
 			"cannot be combined with --rank, --alpha or --full: the adapter has its own rank and alpha").
 			WithRemedy("remove --rank, --alpha and --full; to train all weights, " +

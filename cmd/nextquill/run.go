@@ -22,9 +22,9 @@ type runCmd struct {
 	DryRun bool `group:"texts" help:"Show what --history would import, without training: senders, dates, samples, and what is left out and why."`
 	promptFlags
 	trainingFlags
-	MaxItems   int     `group:"texts" placeholder:"N" help:"Maximum number of training texts, newest first (${maxItems})."`
-	MaxHeldout int     `group:"texts" placeholder:"N" help:"Maximum number of held-out texts (${maxHeldout})."`
-	Heldout    float64 `group:"texts" default:"0.2" help:"Fraction of the texts, the newest, to hold out for testing; with --history only."`
+	MaxItems   *int    `group:"texts" api:"Source.MaxItems" placeholder:"N" help:"Maximum number of training texts, newest first (${maxItems})."`
+	MaxHeldout *int    `group:"texts" api:"Source.MaxHeldout" placeholder:"N" help:"Maximum number of held-out texts (${maxHeldout})."`
+	Heldout    float64 `group:"texts" default:"0.2" api:"Source.HeldoutFraction" help:"Fraction of the texts, the newest, to hold out for testing; with --history only."`
 	Writer     string  `group:"texts" placeholder:"NAME" help:"Name of the writer, for the report."`
 	Get        bool    `group:"common" help:"Download the model first if it is a known model that is not stored yet."`
 	globals
@@ -79,7 +79,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	r := report.Run{Writer: c.writer(), Device: info.Device.Name, Command: c.command(a), Delta: defaultDelta}
 	if !a.JSON {
 		a.terminal().Title(fmt.Sprintf("Learning to write like %s: %d training texts, %d held-out texts",
-			r.Writer, min(len(s.train), s.source.MaxItems), min(len(s.heldout), s.source.MaxHeldout)))
+			r.Writer, min(len(s.train), *s.source.MaxItems), min(len(s.heldout), *s.source.MaxHeldout)))
 		a.terminal().Text(fmt.Sprintf("GPU: %s, engine: %s, model: %s", info.Device.Name, a.Engine, model))
 		fmt.Fprintln(a.stdout)
 	}
@@ -182,7 +182,7 @@ func (c runCmd) train(ctx context.Context, s *experiment, r *report.Run) error {
 // showTexts writes about unseen subjects and explains a text.
 func (c runCmd) showTexts(ctx context.Context, s *experiment, e workload, r *report.Run) error {
 	sampling := demo.sampling
-	sampling.MaxTokens = e.maxTokens
+	sampling.MaxTokens = &e.maxTokens
 	for _, i := range c.subjects(s.heldout, e.subjects) {
 		item := s.heldout[i]
 		w := report.Written{Context: fields(item.Context), Own: item.Text}
@@ -199,7 +199,7 @@ func (c runCmd) showTexts(ctx context.Context, s *experiment, e workload, r *rep
 		r.Written = append(r.Written, w)
 	}
 	all := s.source
-	all.MaxHeldout = 0 // any held-out text may be explained
+	all.MaxHeldout = nil // any held-out text may be explained
 	explained, err := s.explain(ctx, api.ExplainParams{
 		Inference: api.Inference{Loading: s.loading(), Model: modelDir, Adapter: phaseOut(api.AdapterFolder),
 			Source: all, Retrieval: s.retrieval, Template: s.template}, Item: find(s.heldout, demo.explain),
@@ -313,7 +313,7 @@ func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.Info
 	}
 	adapter := report.Facts{Title: "Adapter", Items: []report.Fact{
 		{Name: "Kind", Value: "LoRA, PEFT format"},
-		{Name: "Rank, alpha", Value: fmt.Sprintf("%d, %g", s.lora.Rank, s.lora.Alpha)},
+		{Name: "Rank, alpha", Value: fmt.Sprintf("%d, %g", *s.lora.Rank, *s.lora.Alpha)},
 		{Name: "Layers", Value: "all linear"},
 	}}
 	if file, err := os.Stat(filepath.Join(s.Out, api.AdapterFolder, "adapter_model.safetensors")); err == nil {
@@ -323,12 +323,12 @@ func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.Info
 		{Title: "Texts", Items: []report.Fact{
 			{Name: "Training texts", Value: textsFact("the newest", counts.Train)},
 			{Name: "Held-out texts", Value: textsFact("newer", counts.Tested)},
-			{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", s.retrieval.K, s.retrieval.Kind)},
+			{Name: "In the prompt", Value: fmt.Sprintf("%d, %s", *s.retrieval.K, s.retrieval.Kind)},
 		}},
 		{Title: "Learning", Items: []report.Fact{
-			{Name: "Epochs", Value: fmt.Sprint(s.training.Epochs)},
-			{Name: "Texts per step", Value: fmt.Sprint(s.training.BatchSize)},
-			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", s.training.LR, s.training.Decay)},
+			{Name: "Epochs", Value: fmt.Sprint(*s.training.Epochs)},
+			{Name: "Texts per step", Value: fmt.Sprint(*s.training.BatchSize)},
+			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", *s.training.LR, s.training.Decay)},
 			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
 		}},
 		{Title: "Datastore (Quill)", Items: []report.Fact{

@@ -17,7 +17,7 @@ type stepCmd struct {
 	Options     string `group:"step" required:"" placeholder:"FILE" help:"Options of the objective in JSON."`
 	Adapter     string `group:"step" placeholder:"DIR" help:"LoRA adapter to compute gradients for."`
 	Full        bool   `group:"step" help:"Compute gradients for all the model's weights."`
-	TokenBudget int    `group:"step" placeholder:"N" help:"Packed tokens per micro-batch (4096)."`
+	TokenBudget *int   `group:"step" api:"StepParams.TokenBudget" placeholder:"N" help:"Packed tokens per micro-batch (4096)."`
 	Recompute   *bool  `group:"step" negatable:"" help:"Recompute activations in the backward pass. The result is the same. Default: as for 'personalize'."`
 	globals
 }

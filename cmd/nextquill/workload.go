@@ -22,14 +22,14 @@ type workload struct {
 
 // fullWorkload is for a GPU, and for the embedded model on a processor.
 func fullWorkload() workload {
-	return workload{demo.maxItems, demo.maxHeldout, defaultTraining, demo.unseen, demo.sampling.MaxTokens}
+	return workload{demo.maxItems, demo.maxHeldout, defaultTraining, demo.unseen, *demo.sampling.MaxTokens}
 }
 
 // smallWorkload is for a large model on a processor. It covers every stage in well under an hour.
 // Steps have two texts, because a pass over so few texts would otherwise have too few steps.
 func smallWorkload() workload {
 	e := workload{24, 16, defaultTraining, 2, 48}
-	e.training.Epochs, e.training.BatchSize = 1, 2
+	e.training.Epochs, e.training.BatchSize = new(1.), new(2)
 	return e
 }
 
@@ -66,12 +66,12 @@ const (
 func cpuSeconds(s *experiment, e workload, layers int64) float64 {
 	training, heldout := s.train[max(0, len(s.train)-e.maxItems):], s.heldout[:min(len(s.heldout), e.maxHeldout)]
 	text := meanTokens(training)
-	n, m, k := float64(len(training)), float64(len(heldout)), float64(s.retrieval.K)
+	n, m, k := float64(len(training)), float64(len(heldout)), float64(*s.retrieval.K)
 	one, both := (k+1)*text, (k+2)*text // tokens of a sample with one branch and with both
 	forward := m*one*6 +                // four evaluations, and one at the end of each training
 		n*both + // the frozen expert's pass over every sample
 		3*both // the explained text, and once without each history item
-	trained := n * s.training.Epochs * (one + both)
+	trained := n * *s.training.Epochs * (one + both)
 	written := float64(2*e.subjects*e.maxTokens) * 4 // decoding reads all weights for each token
 	work := float64(2*layers)*(forward+written) + float64(4*layers)*trained
 	return work / (cpuFlops * float64(runtime.NumCPU()))
@@ -102,13 +102,8 @@ func (c runCmd) plan(ctx context.Context, s *experiment, info api.InfoResult) (w
 	layers := layerParameters(about)
 	e := workloadFor(layers, info.Device.CPU)
 	s.training = c.trainingFrom(e.training)
-	if c.MaxItems != 0 {
-		e.maxItems = c.MaxItems
-	}
-	if c.MaxHeldout != 0 {
-		e.maxHeldout = c.MaxHeldout
-	}
-	s.source.MaxItems, s.source.MaxHeldout = e.maxItems, e.maxHeldout
+	e.maxItems, e.maxHeldout = api.Or(c.MaxItems, e.maxItems), api.Or(c.MaxHeldout, e.maxHeldout)
+	s.source.MaxItems, s.source.MaxHeldout = &e.maxItems, &e.maxHeldout
 	model := "the embedded model"
 	if s.Model != "" {
 		model = fmt.Sprintf("%s (%s)", s.Model, oneLine(about))

@@ -23,7 +23,7 @@ func TestRunTimeEstimate(t *testing.T) {
 	require.NoError(t, err)
 	e := workloadFor(layers, true)
 	require.Equal(t, fullWorkload(), e)
-	s := &experiment{corpus: corpus{train: learn, heldout: heldout}, retrieval: api.Retrieval{K: 3},
+	s := &experiment{corpus: corpus{train: learn, heldout: heldout}, retrieval: api.Retrieval{K: new(3)},
 		training: e.training}
 	seconds := cpuSeconds(s, e, layers) * float64(runtime.NumCPU()) / 2
 	require.Greater(t, seconds, 75.)
@@ -44,7 +44,7 @@ func TestWorkloadFor(t *testing.T) {
 	require.Less(t, smallWorkload().maxItems, fullWorkload().maxItems)
 
 	// Flags take precedence over the defaults.
-	d := trainingFlags{optimizerFlags: optimizerFlags{Epochs: 2}}.trainingFrom(smallWorkload().training)
-	require.InDelta(t, 2, d.Epochs, 0)
-	require.Equal(t, 2, d.BatchSize)
+	d := trainingFlags{optimizerFlags: optimizerFlags{Epochs: new(2.)}}.trainingFrom(smallWorkload().training)
+	require.InDelta(t, 2, *d.Epochs, 0)
+	require.Equal(t, 2, *d.BatchSize)
 }

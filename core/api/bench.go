@@ -10,19 +10,20 @@ type BenchParams struct {
 	Full bool `json:"full,omitempty"`
 	// Presets are timed in turns; empty means contextsft and nextquill-code.
 	Presets []string `json:"presets,omitempty"`
-	// LR is the learning rate of the steps; 0 means 1e-6, which hardly changes the weights.
-	LR float64 `json:"lr,omitempty"`
+	// LR is the learning rate of the steps; if it is not set, 1e-6, which hardly changes the
+	// weights.
+	LR *float64 `json:"lr,omitempty" range:"0 10"`
 	// Batch is a blob with the samples, as "step" takes them; empty means one random sample of the
 	// lengths below.
 	Batch string `json:"batch,omitempty"`
 	// The lengths of the parts of the random sample, in tokens; 200, 1000, 60 and 200 if they are
 	// not set.
-	Prefix   int `json:"prefix"`
-	History  int `json:"history"`
-	Suffix   int `json:"suffix"`
-	Response int `json:"response"`
-	// Repeats is how often each step is timed; the fastest counts. 0 means 5.
-	Repeats int `json:"repeats,omitempty"`
+	Prefix   int `json:"prefix" range:"1 65536"`
+	History  int `json:"history" range:"1 65536"`
+	Suffix   int `json:"suffix" range:"1 65536"`
+	Response int `json:"response" range:"1 65536"`
+	// Repeats is how often each step is timed, 5; the fastest counts.
+	Repeats *int `json:"repeats,omitempty" range:"1 1000"`
 	// StepsOnly skips the fastest matrix product and the single kernels.
 	StepsOnly bool `json:"steps_only,omitempty"`
 	// Recompute times steps that recompute activations.

@@ -5,11 +5,11 @@ package api
 // writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020), and by
 // the text itself so far.
 type Datastore struct {
-	Share     float64 `json:"share"`     // λ, 0 to 0.9
-	Sharpness float64 `json:"sharpness"` // β of the weights e^(β·cos), above 0 and at most 40
+	Share     float64 `json:"share" range:"0 0.9"`        // λ
+	Sharpness float64 `json:"sharpness" range:"0.001 40"` // β of the weights e^(β·cos)
 	// Boost is g: the tokens of the text itself, before the present one, are entries with the
-	// weights e^(β·cos + g). -50 to 10; at -50 they have practically none.
-	Boost float64 `json:"boost"`
+	// weights e^(β·cos + g). At -50 they have practically none.
+	Boost float64 `json:"boost" range:"-50 10"`
 }
 
 // DefaultDatastore is the datastore of the preset "quill".
@@ -25,9 +25,9 @@ type RememberParams struct {
 	Inference
 	// NoHistory uses the prompts without history.
 	NoHistory bool `json:"no_history,omitempty"`
-	// Set is how the datastore is used.
-	Set Datastore `json:"set"`
-	Out string    `json:"out"`
+	// Set is how the datastore is used; nil means DefaultDatastore.
+	Set *Datastore `json:"set,omitempty"`
+	Out string     `json:"out"`
 }
 
 // RememberResult counts the entries of a datastore.

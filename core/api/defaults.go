@@ -15,7 +15,17 @@ type Defaults struct {
 func ModuleDefaults() Defaults {
 	return Defaults{
 		Preset: "quill", Epochs: 3, Seed: 1,
-		Sampling:  Sampling{Temperature: .7, TopK: 40, TopP: .95, RepetitionPenalty: 1.1, MaxTokens: 96},
+		Sampling: Sampling{
+			Temperature: .7, TopK: 40, TopP: new(.95), RepetitionPenalty: new(1.1), MaxTokens: new(96),
+		},
 		Datastore: DefaultDatastore(),
 	}
+}
+
+// Or returns what a parameter is set to, or the default if it is not set.
+func Or[T any](set *T, otherwise T) T {
+	if set == nil {
+		return otherwise
+	}
+	return *set
 }

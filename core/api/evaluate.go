@@ -16,8 +16,8 @@ const MaxPoints = 64
 // history and z^0 those without. Steer 1 is the model as it is; only there a datastore is mixed in,
 // after the temperature.
 type Point struct {
-	Steer       float64 `json:"steer"`
-	Temperature float64 `json:"temperature"` // above 0
+	Steer       float64 `json:"steer" range:"-10 10"`
+	Temperature float64 `json:"temperature" range:"0.01 100"`
 }
 
 // EvaluateResult is the loss on the held-out items.

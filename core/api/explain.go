@@ -8,7 +8,7 @@ type ExplainParams struct {
 	Text    string  `json:"text,omitempty"`
 	// Item is the index of a held-out item to explain instead of Context and Text; -1, which is
 	// also the default, explains Text.
-	Item int `json:"item"`
+	Item int `json:"item" range:"-1 2147483647"`
 	// Influence also computes the effect of each retrieved item on each token, by leaving it out.
 	Influence bool `json:"influence,omitempty"`
 }

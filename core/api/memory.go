@@ -18,7 +18,7 @@ type MemoryEvent struct {
 	Held int64 `json:"held,omitempty"`
 	// Peak is the largest number of bytes at once, including Held.
 	Peak  int64 `json:"peak"`
-	Limit int64 `json:"cap,omitempty"` // Loading.MemoryLimit
+	Limit int64 `json:"cap,omitempty"` // Loading.MemoryLimit, 0 if it is not set
 	// Recompute tells whether a training run recomputes activations. It is false for methods that
 	// do not train.
 	Recompute bool `json:"recompute,omitempty"`

@@ -2,28 +2,30 @@ package api
 
 import "nextquill/core/causal"
 
-// LoRA is the shape of a new adapter.
+// LoRA is the shape of a new adapter. A field that is not set takes the default in its comment.
 type LoRA struct {
-	Rank  int     `json:"rank"`  // 0 means 16
-	Alpha float64 `json:"alpha"` // 0 means 32
+	Rank  *int     `json:"rank,omitempty" range:"1 512"`     // 16
+	Alpha *float64 `json:"alpha,omitempty" range:"1e-6 1e6"` // 32
 	// Targets are the names of linear layers ("q_proj", …); empty means all.
 	Targets []string `json:"targets,omitempty"`
 }
 
-// DefaultTokenBudget is the number of packed tokens of a micro-batch if Training.TokenBudget is 0.
+// DefaultTokenBudget is the number of packed tokens of a micro-batch if Training.TokenBudget is not
+// set.
 const DefaultTokenBudget = 4096
 
-// Training sets the optimizer and its schedule. A field that is 0 takes the default in its comment.
+// Training sets the optimizer and its schedule. A field that is not set takes the default in its
+// comment.
 type Training struct {
-	Epochs      float64 `json:"epochs,omitempty"`       // 3
-	BatchSize   int     `json:"batch_size,omitempty"`   // windows of a step, 8; see TextCounts
-	LR          float64 `json:"lr,omitempty"`           // 1e-3
-	Warmup      float64 `json:"warmup,omitempty"`       // share of the steps, 0.1
-	Decay       string  `json:"decay,omitempty"`        // one of the Decay constants, DecayCosine
-	WeightDecay float64 `json:"weight_decay,omitempty"` // 0
-	Clip        float64 `json:"clip,omitempty"`         // global norm of the gradients, 1
-	Seed        uint64  `json:"seed,omitempty"`
-	TokenBudget int     `json:"token_budget,omitempty"` // DefaultTokenBudget
+	Epochs      *float64 `json:"epochs,omitempty" range:"1e-6 1e4"`        // 3
+	BatchSize   *int     `json:"batch_size,omitempty" range:"1 4096"`      // windows of a step, 8; see TextCounts
+	LR          *float64 `json:"lr,omitempty" range:"0 10"`                // 1e-3
+	Warmup      *float64 `json:"warmup,omitempty" range:"0 1"`             // share of the steps, 0.1
+	Decay       string   `json:"decay,omitempty"`                          // one of the Decay constants, DecayCosine
+	WeightDecay float64  `json:"weight_decay,omitempty" range:"0 1"`       // 0
+	Clip        *float64 `json:"clip,omitempty" range:"0 3e38"`            // global norm of the gradients, 1; 0 is off
+	Seed        uint64   `json:"seed,omitempty"`                           // 0
+	TokenBudget *int     `json:"token_budget,omitempty" range:"1 1048576"` // DefaultTokenBudget
 	// Recompute runs each layer forward again in the backward pass instead of keeping its
 	// activations: slower, with bit-identical results. If it is not set, memory decides; see
 	// MemoryEvent.Why.
@@ -31,10 +33,10 @@ type Training struct {
 	// EvalEvery is the number of steps between tests on the held-out items; 0 tests at the end of
 	// each epoch only. Patience is the number of tests without a lower loss after which training
 	// stops; 0 never stops early.
-	EvalEvery int `json:"eval_every,omitempty"`
-	Patience  int `json:"patience,omitempty"`
-	// CheckpointEvery is the number of steps between checkpoints; 0 means 10.
-	CheckpointEvery int `json:"checkpoint_every,omitempty"`
+	EvalEvery int `json:"eval_every,omitempty" range:"0 1000000000"`
+	Patience  int `json:"patience,omitempty" range:"0 1000000000"`
+	// CheckpointEvery is the number of steps between checkpoints, 10.
+	CheckpointEvery *int `json:"checkpoint_every,omitempty" range:"1 1000000000"`
 }
 
 // The shapes of the learning rate's decay.

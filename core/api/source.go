@@ -5,9 +5,10 @@ type Loading struct {
 	// Base is the format of the frozen weight matrices, one of the Base constants. Empty means
 	// BaseAuto.
 	Base string `json:"base,omitempty"`
-	// MemoryLimit is the largest number of bytes that may be on the device at once; 0 means no
-	// limit. A method that would need more fails with fault.TooLarge before it loads anything.
-	MemoryLimit int64 `json:"memory,omitempty"`
+	// MemoryLimit is the largest number of bytes that may be on the device at once; if it is not
+	// set, there is no limit. A method that would need more fails with fault.TooLarge before it
+	// loads anything.
+	MemoryLimit *int64 `json:"memory,omitempty" range:"1 9007199254740991"`
 }
 
 // The formats of a base model's frozen weight matrices on the device.
@@ -28,20 +29,20 @@ type Source struct {
 	// it is empty, the newest items of History are held out, as many as HeldoutFraction says. In
 	// both cases, held-out items with the text of a training item are left out.
 	Heldout string `json:"heldout,omitempty"`
-	// HeldoutFraction is the share of the newest items to test on if Heldout is empty; 0 means 0.2.
-	HeldoutFraction float64 `json:"heldout_fraction,omitempty"`
-	// MaxItems limits the items to train on to the newest ones; 0 means all.
-	MaxItems int `json:"max_items,omitempty"`
-	// MaxHeldout limits the items to test on to the oldest ones; 0 means all.
-	MaxHeldout int `json:"max_heldout,omitempty"`
+	// HeldoutFraction is the share of the newest items to test on if Heldout is empty, 0.2.
+	HeldoutFraction *float64 `json:"heldout_fraction,omitempty" range:"(0 1)"`
+	// MaxItems limits the items to train on to the newest ones. If it is not set, all count.
+	MaxItems *int `json:"max_items,omitempty" range:"1 2147483647"`
+	// MaxHeldout limits the items to test on to the oldest ones. If it is not set, all count.
+	MaxHeldout *int `json:"max_heldout,omitempty" range:"1 2147483647"`
 }
 
 // Retrieval selects the earlier items that the prompt contains, and limits its length.
 type Retrieval struct {
 	// Kind is one of the Retrieval constants. Empty means RetrievalLatest.
 	Kind string `json:"kind,omitempty"`
-	// K is the number of items in the prompt; 0 means 3.
-	K int `json:"k,omitempty"`
+	// K is the number of items in the prompt, 3.
+	K *int `json:"k,omitempty" range:"0 1000"`
 	// Lists is a blob with the ranking of RetrievalListed: {"query id": ["item id", …]}, best
 	// first. The query is the item that the prompt is for; "query" is that of "write" and of texts
 	// outside the history.
@@ -49,10 +50,10 @@ type Retrieval struct {
 	// MaxPrompt limits the tokens of a prompt. MaxPrompt and MaxResponse together limit those of a
 	// window: a prompt with a text or a part of one. The prompt of a text of more than MaxResponse
 	// tokens is shorter, down to half a window, and a text that does not fit after it continues in
-	// further windows. 0 derives both from the model's context length: a quarter of it for
-	// MaxResponse, the rest for MaxPrompt.
-	MaxPrompt   int `json:"max_prompt,omitempty"`
-	MaxResponse int `json:"max_response,omitempty"`
+	// further windows. If they are not set, both are derived from the model's context length: a
+	// quarter of it for MaxResponse, the rest for MaxPrompt.
+	MaxPrompt   *int `json:"max_prompt,omitempty" range:"2 2147483647"`
+	MaxResponse *int `json:"max_response,omitempty" range:"1 2147483647"`
 }
 
 // The kinds of retrieval.

@@ -11,7 +11,7 @@ type StepParams struct {
 	Full    bool   `json:"full,omitempty"`
 	Out     string `json:"out"`
 	// TokenBudget and Recompute are as in Training.
-	TokenBudget int   `json:"token_budget,omitempty"`
+	TokenBudget *int  `json:"token_budget,omitempty" range:"1 1048576"`
 	Recompute   *bool `json:"recompute,omitempty"`
 }
 

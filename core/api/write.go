@@ -26,17 +26,21 @@ const (
 	RoleAssistant = "assistant"
 )
 
-// Sampling says how a token is drawn from the logits.
+// Sampling says how a token is drawn from the logits. A field that is not set takes the default in
+// its comment.
 type Sampling struct {
-	Temperature       float64 `json:"temperature,omitempty"` // 0 is greedy
-	TopK              int     `json:"top_k,omitempty"`       // 0 is off
-	TopP              float64 `json:"top_p,omitempty"`       // 0 or 1 is off
-	RepetitionPenalty float64 `json:"repetition_penalty,omitempty"`
+	Temperature float64 `json:"temperature,omitempty" range:"0 100"` // 0, which is greedy
+	// TopK keeps this many most likely tokens; 0, the default, is off.
+	TopK int `json:"top_k,omitempty" range:"0 2147483647"`
+	// TopP keeps the fewest tokens whose total probability reaches it: 1, the default, is off, and
+	// 0 keeps the most likely token alone.
+	TopP              *float64 `json:"top_p,omitempty" range:"0 1"`
+	RepetitionPenalty *float64 `json:"repetition_penalty,omitempty" range:"0.01 100"` // 1, which is off
 	// Steer adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
 	// without; 0 is off.
-	Steer     float64 `json:"steer,omitempty"`
-	Seed      uint32  `json:"seed,omitempty"`
-	MaxTokens int     `json:"max_tokens,omitempty"` // 0 means 64
+	Steer     float64 `json:"steer,omitempty" range:"-10 10"`
+	Seed      uint32  `json:"seed,omitempty"`                         // 0
+	MaxTokens *int    `json:"max_tokens,omitempty" range:"1 1048576"` // 64
 }
 
 // WriteResult is the complete text.

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 
 	"nextquill/core/api"
@@ -56,13 +55,7 @@ func readItems(ctx context.Context, store blob.Store, name string) ([]history.It
 // with held-out items only is for testing without history.
 func Open(ctx context.Context, store blob.Store, m Model, src api.Source, template string,
 	r api.Retrieval) (*Dataset, error) {
-	d := &Dataset{k: r.K, Tokenizer: m.Tokenizer}
-	if d.k == 0 {
-		d.k = 3
-	}
-	if d.k < 0 || d.k > 1000 {
-		return nil, fault.New(fault.OutOfRange, "retrieval", "k", "%d", r.K).WithLimit("0 to 1000")
-	}
+	d := &Dataset{k: api.Or(r.K, 3), Tokenizer: m.Tokenizer}
 	var err error
 	if d.retriever, err = openRetriever(ctx, store, r); err != nil {
 		return nil, err
@@ -113,13 +106,8 @@ func openRetriever(ctx context.Context, store blob.Store, r api.Retrieval) (hist
 
 // setLimits derives the limits of a sample from the request and the context length of the model.
 func (d *Dataset) setLimits(r api.Retrieval, cfg weights.Config) error {
-	d.MaxResponse, d.MaxPrompt = r.MaxResponse, r.MaxPrompt
-	if d.MaxResponse == 0 {
-		d.MaxResponse = max(1, cfg.MaxPositions/4)
-	}
-	if d.MaxPrompt == 0 {
-		d.MaxPrompt = cfg.MaxPositions - d.MaxResponse
-	}
+	d.MaxResponse = api.Or(r.MaxResponse, max(1, cfg.MaxPositions/4))
+	d.MaxPrompt = api.Or(r.MaxPrompt, cfg.MaxPositions-d.MaxResponse)
 	if d.MaxResponse < 1 || d.MaxPrompt < 2 || d.MaxPrompt+d.MaxResponse > cfg.MaxPositions {
 		return fault.New(fault.OutOfRange, "retrieval", "max_prompt, max_response", "%d and %d tokens",
 			d.MaxPrompt, d.MaxResponse).WithLimit("the model's %d positions", cfg.MaxPositions)
@@ -135,7 +123,7 @@ func read(ctx context.Context, store blob.Store, src api.Source) (items, heldout
 		}
 	}
 	if src.Heldout == "" {
-		return history.SplitFraction(items, cmp.Or(src.HeldoutFraction, .2))
+		return history.SplitFraction(items, api.Or(src.HeldoutFraction, .2))
 	}
 	heldout, err = readItems(ctx, store, src.Heldout)
 	return history.Sorted(items), history.Sorted(heldout), err
@@ -148,11 +136,11 @@ func (d *Dataset) load(ctx context.Context, store blob.Store, src api.Source) er
 	if err != nil {
 		return err
 	}
-	if n := src.MaxItems; n > 0 && len(items) > n {
+	if n := api.Or(src.MaxItems, len(items)); len(items) > n {
 		items = items[len(items)-n:]
 	}
 	heldout, d.Copies = history.Unseen(items, heldout)
-	if n := src.MaxHeldout; n > 0 && len(heldout) > n {
+	if n := api.Or(src.MaxHeldout, len(heldout)); len(heldout) > n {
 		heldout = heldout[:n]
 	}
 	if len(items) == 0 && src.History != "" {

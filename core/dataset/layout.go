@@ -32,7 +32,7 @@ func openLayout(ctx context.Context, store blob.Store, m Model, name string) (hi
 	if err != nil {
 		return history.Template{}, nil, err
 	}
-	plain := plainLayout{tok: tok, bos: cfg.BOS, end: ends}
+	plain := plainLayout{tok: tok, begin: tok.Begin(cfg.BOS), end: ends}
 	if name == history.Plain.Name {
 		return history.Plain, plain, plain.check(dir)
 	}
@@ -66,9 +66,9 @@ func openLayout(ctx context.Context, store blob.Store, m Model, name string) (hi
 
 // plainLayout is running text, for models that were not trained to chat.
 type plainLayout struct {
-	tok *tokenizer.Tokenizer
-	bos int32 // or -1
-	end []int32
+	tok   *tokenizer.Tokenizer
+	begin []int32 // before a prompt: the BOS token, or none
+	end   []int32
 }
 
 func (l plainLayout) check(dir string) error {
@@ -83,11 +83,7 @@ func (l plainLayout) Encode(text string) []int32 { return l.tok.EncodeNext(text)
 
 func (l plainLayout) prompts(s history.Segments) (with, without []int32, err error) {
 	e := s.Encode(l)
-	var start []int32
-	if l.bos >= 0 {
-		start = []int32{l.bos}
-	}
-	return slices.Concat(start, e.With()), slices.Concat(start, e.Without()), nil
+	return slices.Concat(l.begin, e.With()), slices.Concat(l.begin, e.Without()), nil
 }
 
 func (l plainLayout) response(text string) ([]int32, error) {
@@ -108,8 +104,18 @@ type chatLayout struct {
 
 // conversation encodes turns up to where the assistant's answer begins.
 func (l *chatLayout) conversation(turns []chat.Message) ([]int32, error) {
-	text, err := l.render(turns, true)
+	text, err := l.ask(turns)
 	return l.tok.EncodeEscaped(text, true), err
+}
+
+// ask renders turns up to where the assistant's answer begins, which is not inside a thought.
+func (l *chatLayout) ask(turns []chat.Message) (string, error) {
+	asked, err := l.render(turns, true)
+	if err != nil {
+		return "", err
+	}
+	before, err := l.render(turns, false)
+	return closeThought(asked, before), err
 }
 
 func (l *chatLayout) render(turns []chat.Message, prompt bool) (string, error) {
@@ -135,7 +141,7 @@ func (l *chatLayout) prompts(s history.Segments) (with, without []int32, err err
 // ends the turn.
 func (l *chatLayout) response(text string) ([]int32, error) {
 	turns := []chat.Message{{Role: chat.User, Content: "?"}}
-	asked, err := l.render(turns, true)
+	asked, err := l.ask(turns)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +152,9 @@ func (l *chatLayout) response(text string) ([]int32, error) {
 	answer, ok := strings.CutPrefix(whole, asked)
 	if !ok { // the template lays out the turns before a finished answer differently
 		answer = l.tok.Escape(text)
+		if at := strings.LastIndex(whole, answer); at >= 0 { // with what ends the turn
+			answer = whole[at:]
+		}
 	}
 	ids := l.tok.EncodeEscaped(answer, false)
 	for i, id := range ids {

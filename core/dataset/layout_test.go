@@ -184,6 +184,24 @@ func TestWhichTemplate(t *testing.T) {
 	require.ErrorContains(t, err, "m: eos_token_id: there is none")
 }
 
+// TestPlainPromptsBeginAsTheTokenizerSays: the BOS token of the config alone is not put before a
+// prompt.
+func TestPlainPromptsBeginAsTheTokenizerSays(t *testing.T) {
+	for config, begins := range map[string]bool{
+		`{"add_bos_token":true,"bos_token":"<s>"}`: true, `{"add_bos_token":false,"bos_token":"<s>"}`: false,
+		`{"bos_token":"<s>"}`: false,
+	} {
+		store, cfg := chatStore(t, "llama2")
+		require.NoError(t, store.Write(t.Context(), "m/"+chat.ConfigName, []byte(config)))
+		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "plain", api.Retrieval{})
+		require.NoError(t, err)
+		windows, err := d.Item(3, false)
+		require.NoError(t, err)
+		require.Equal(t, begins, windows[0].With[0] == cfg.BOS, config)
+		require.Equal(t, begins, windows[0].Without[0] == cfg.BOS, config)
+	}
+}
+
 func TestAPromptFitsTheModel(t *testing.T) {
 	store, cfg := chatStore(t, "qwen3")
 	long := strings.Repeat("many words of no great use, ", 60)
@@ -194,7 +212,7 @@ func TestAPromptFitsTheModel(t *testing.T) {
 	require.NoError(t, store.Write(t.Context(), "h.jsonl", []byte(lines.String())))
 	for _, positions := range []int{500, 800, 1300, 4000} {
 		cfg.MaxPositions = positions
-		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100})
+		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: new(100)})
 		require.NoError(t, err)
 		p, err := d.Prompt(d.Items, d.Items[3].Context, d.Select(d.Items, 3))
 		require.NoError(t, err)
@@ -202,7 +220,7 @@ func TestAPromptFitsTheModel(t *testing.T) {
 		require.Greater(t, len(p.With), min(positions-180, 1000))
 	}
 	cfg.MaxPositions = 130
-	d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: 100})
+	d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "chat", api.Retrieval{MaxResponse: new(100)})
 	require.NoError(t, err)
 	_, err = d.Item(3, false)
 	require.Equal(t, fault.TooLarge, fault.KindOf(err))

@@ -45,7 +45,7 @@ func TestPromptItems(t *testing.T) {
 	store, cfg := chatStore(t, "qwen3")
 	most := 0
 	for limit := 2; limit < 400; limit++ {
-		r := api.Retrieval{MaxPrompt: limit, MaxResponse: 10}
+		r := api.Retrieval{MaxPrompt: &limit, MaxResponse: new(10)}
 		d, err := openData(t, store, cfg, api.Source{History: "h.jsonl"}, "plain", r)
 		require.NoError(t, err)
 		last := len(d.Items) - 1

@@ -149,9 +149,9 @@ func TestCopiesAreOnOneSide(t *testing.T) {
 	require.NoError(t, store.Write(t.Context(), "older.jsonl", []byte(older)))
 	require.NoError(t, store.Write(t.Context(), "newer.jsonl", []byte(newer)))
 	for _, src := range []api.Source{
-		{History: "all.jsonl", HeldoutFraction: .3}, {History: "older.jsonl", Heldout: "newer.jsonl"},
+		{History: "all.jsonl", HeldoutFraction: new(.3)}, {History: "older.jsonl", Heldout: "newer.jsonl"},
 	} {
-		d, err := openData(t, store, cfg, src, "plain", api.Retrieval{K: 4})
+		d, err := openData(t, store, cfg, src, "plain", api.Retrieval{K: new(4)})
 		require.NoError(t, err)
 		require.Equal(t, 2, d.Copies)
 		require.Equal(t, 7, d.Train)
@@ -166,12 +166,12 @@ func TestCopiesAreOnOneSide(t *testing.T) {
 		require.Equal(t, []int{7, 5, 4, 2}, d.Select(items, at))
 	}
 	src := api.Source{History: "older.jsonl", Heldout: "older.jsonl"}
-	d, err := openData(t, store, cfg, src, "plain", api.Retrieval{K: 4})
+	d, err := openData(t, store, cfg, src, "plain", api.Retrieval{K: new(4)})
 	require.NoError(t, err)
 	require.Zero(t, d.Heldout())
 	require.Equal(t, 7, d.Copies)
 	src.History = "" // for a test without history
-	d, err = openData(t, store, cfg, src, "plain", api.Retrieval{K: 4})
+	d, err = openData(t, store, cfg, src, "plain", api.Retrieval{K: new(4)})
 	require.NoError(t, err)
 	require.Equal(t, []int{0, 7, 0}, []int{d.Train, d.Heldout(), d.Copies})
 }

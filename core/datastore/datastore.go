@@ -5,6 +5,8 @@ package datastore
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
+	"hash/fnv"
 	"math"
 	"slices"
 	"strconv"
@@ -53,9 +55,25 @@ type Datastore struct {
 	// Boost is g: the tokens of the text itself, before the present one, are entries with the
 	// weights e^(β·(cos − 1) + g). At MinBoost they have practically none.
 	Boost float64
-	// Adapter is the ValueDigest of the adapter that the hidden states are of; "" is the base
+	// Adapter is the Digest of the adapter that the hidden states are of; "" is the base
 	// model.
 	Adapter string
+}
+
+// Digest is an FNV-1a hash of the values of an adapter, in hexadecimal. Unlike the adapter's own
+// digest it stays the same if the adapter is renamed, as on export.
+func Digest(a *weights.Adapter) string {
+	h := fnv.New64a()
+	var word [4]byte
+	for _, path := range a.Paths() {
+		for _, factor := range [][]float32{a.Pairs[path].A, a.Pairs[path].B} {
+			for _, v := range factor {
+				binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
+				h.Write(word[:])
+			}
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // New makes a datastore of hidden states [tokens, width] and the tokens that they predict.

@@ -1,7 +1,6 @@
 package diag
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -22,9 +21,6 @@ type benchJob struct {
 	*engine.Env
 	request api.BenchParams
 }
-
-// maxBenchLength bounds each part of the sample that is timed.
-const maxBenchLength = 1 << 16
 
 // bench times training steps, kernels or base formats.
 func bench(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
@@ -49,18 +45,8 @@ func bench(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	return r, nil
 }
 
-// check refuses lengths and presets that cannot be timed.
+// check refuses presets that cannot be timed.
 func (j *benchJob) check() error {
-	p := &j.request
-	for _, part := range []struct {
-		name   string
-		tokens int
-	}{{"prefix", p.Prefix}, {"history", p.History}, {"suffix", p.Suffix}, {"response", p.Response}} {
-		if part.tokens < 1 || part.tokens > maxBenchLength {
-			return fault.New(fault.OutOfRange, "bench", part.name, "%d tokens", part.tokens).
-				WithLimit("1 to %d", maxBenchLength)
-		}
-	}
 	for _, name := range j.presets() {
 		o, err := causal.Preset(name)
 		if err != nil {
@@ -115,7 +101,7 @@ func (j *benchJob) positions() int {
 	return p.Prefix + p.History + p.Suffix + p.Response
 }
 
-func (j *benchJob) repeats() int { return cmp.Or(j.request.Repeats, 5) }
+func (j *benchJob) repeats() int { return api.Or(j.request.Repeats, 5) }
 
 // presets are the presets to time; by default one with one branch, and one with two.
 func (j *benchJob) presets() []string {

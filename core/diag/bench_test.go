@@ -53,8 +53,8 @@ func TestBench(t *testing.T) {
 		History:  20,
 		Suffix:   4,
 		Response: 8,
-		Repeats:  1,
-		LoRA:     api.LoRA{Rank: 4, Alpha: 4},
+		Repeats:  new(1),
+		LoRA:     api.LoRA{Rank: new(4), Alpha: new(4.)},
 	}
 	require.NoError(t, j.client.Call(t.Context(), "bench", p, &r, nil))
 	require.Len(t, r.Steps, 2)
@@ -68,7 +68,7 @@ func TestBench(t *testing.T) {
 	}
 	require.InDelta(t, 1, share, 1e-6)
 
-	p.Bases, p.Repeats = []string{"f32", "q8", "q4"}, 3 // the best of three, on a machine that may be busy
+	p.Bases, p.Repeats = []string{"f32", "q8", "q4"}, new(3) // the best of three, on a machine that may be busy
 	require.NoError(t, j.client.Call(t.Context(), "bench", p, &r, nil))
 	require.Len(t, r.Bases, 3)
 	for i, b := range r.Bases {
@@ -97,7 +97,7 @@ func TestBenchOfABatch(t *testing.T) {
 	)
 	p := api.BenchParams{
 		Model: "model", Full: true, Presets: []string{"sft"}, Batch: "batch.json",
-		LR: 1e-4, Repeats: 3, StepsOnly: true,
+		LR: new(1e-4), Repeats: new(3), StepsOnly: true,
 		Prefix: 1, History: 1, Suffix: 1, Response: 1,
 	}
 	var r api.BenchResult

@@ -46,7 +46,7 @@ func (j *benchJob) steps(ctx context.Context, m *model.Model, r *api.BenchResult
 		}
 	}()
 	for _, preset := range j.presets() {
-		s, err := newTimedStep(j.Env, m, preset, samples, cmp.Or(p.LR, 1e-6), p.Recompute)
+		s, err := newTimedStep(j.Env, m, preset, samples, api.Or(p.LR, 1e-6), p.Recompute)
 		if err != nil {
 			return err
 		}

@@ -35,12 +35,12 @@ func (env *Env) CheckMemory(ctx context.Context, l api.Loading, w Workload) (rec
 	if err := env.Emit(e); err != nil {
 		return false, err
 	}
-	if l.MemoryLimit <= 0 || e.Peak <= l.MemoryLimit {
+	if l.MemoryLimit == nil || e.Peak <= *l.MemoryLimit {
 		return e.Recompute, nil
 	}
 	return false, fault.New(fault.TooLarge, "the device", "memory", "%s", describe(e)).
-		WithLimit("--memory %s", megabytes(l.MemoryLimit)).
-		WithRemedy("%s", env.advice(ctx, w, l.MemoryLimit, e.Recompute))
+		WithLimit("--memory %s", megabytes(*l.MemoryLimit)).
+		WithRemedy("%s", env.advice(ctx, w, *l.MemoryLimit, e.Recompute))
 }
 
 // CheckInference is CheckMemory for a method that uses the model in dir without training it, with

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -108,5 +107,5 @@ func addAdapter(ctx context.Context, store blob.Store, m *model.Model, dir strin
 
 // LoRASpec is the shape of a new adapter with the defaults filled in.
 func LoRASpec(l api.LoRA) *model.LoRASpec {
-	return &model.LoRASpec{Rank: cmp.Or(l.Rank, 16), Alpha: cmp.Or(l.Alpha, 32), Targets: l.Targets}
+	return &model.LoRASpec{Rank: api.Or(l.Rank, 16), Alpha: api.Or(l.Alpha, 32), Targets: l.Targets}
 }

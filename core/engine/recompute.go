@@ -18,7 +18,7 @@ const activationBudget = 512 << 20
 // activations, Plan decides: activations are kept if they fit, which is faster, and recomputed
 // otherwise.
 func (env *Env) Plan(ctx context.Context, l api.Loading, w Workload) (e api.MemoryEvent, err error) {
-	defer func() { e.Limit = l.MemoryLimit }()
+	defer func() { e.Limit = api.Or(l.MemoryLimit, 0) }()
 	if !w.Trains {
 		return env.Estimate(ctx, w, false, w.TokenBudget)
 	}
@@ -39,8 +39,8 @@ func (env *Env) Plan(ctx context.Context, l api.Loading, w Workload) (e api.Memo
 		return less, nil
 	case err != nil:
 		return e, err
-	case l.MemoryLimit > 0:
-		e.Why, fits = api.WhyLimit, e.Peak <= l.MemoryLimit
+	case l.MemoryLimit != nil:
+		e.Why, fits = api.WhyLimit, e.Peak <= *l.MemoryLimit
 	default:
 		e.Why, fits = api.WhyDefault, e.Activations <= activationBudget
 	}

@@ -4,6 +4,7 @@ package generate
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"nextquill/core/fault"
@@ -15,6 +16,7 @@ import (
 // Options control sampling and when a text ends.
 type Options struct {
 	Sampling  kernels.SampleParams
+	Ends      []int32 // tokens that end the text
 	Seed      uint32
 	MaxTokens int
 	// ReadEvery is the number of tokens that are sampled between reads; 0 means 1. A read costs a
@@ -93,7 +95,7 @@ func Stream(
 				return r, err
 			}
 			read = d.Count()
-			if done, err := r.add(tokens, stream, onText); done || err != nil {
+			if done, err := r.add(tokens, o.Ends, stream, onText); done || err != nil {
 				return r, err
 			}
 			if read == o.MaxTokens {
@@ -112,11 +114,11 @@ func Stream(
 // add appends sampled tokens up to an end token. Incomplete characters stay in the stream; at the
 // end of the text they are dropped. Invalid bytes become U+FFFD.
 func (r *Result) add(
-	tokens []kernels.SampledToken, stream *tokenizer.Stream, onText func(string) error,
+	tokens []kernels.SampledToken, ends []int32, stream *tokenizer.Stream, onText func(string) error,
 ) (done bool, err error) {
 	var text string
 	for _, t := range tokens {
-		if t.End {
+		if slices.Contains(ends, int32(t.ID)) {
 			r.Ended, done = true, true
 			break
 		}

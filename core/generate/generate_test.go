@@ -19,11 +19,12 @@ func TestAddStreamsCompleteCharacters(t *testing.T) {
 	require.NoError(t, err)
 	const text = "naïve 日本 🙂 done"
 	ids := tok.Encode(text)
+	ends := []int32{-1, -2, -3, -4, -5, 0} // more than four, as Llama 3 and Qwen have together
 	var r Result
 	var pieces []string
 	stream := tok.TextStream()
 	for _, id := range ids {
-		done, err := r.add([]kernels.SampledToken{{ID: uint32(id), LogP: -1}}, stream, func(s string) error {
+		done, err := r.add([]kernels.SampledToken{{ID: uint32(id), LogP: -1}}, ends, stream, func(s string) error {
 			pieces = append(pieces, s)
 			return nil
 		})
@@ -37,7 +38,7 @@ func TestAddStreamsCompleteCharacters(t *testing.T) {
 	}
 	require.Equal(t, text, joined)
 	require.Equal(t, text, r.Text)
-	done, err := r.add([]kernels.SampledToken{{ID: 0, End: true}, {ID: uint32(ids[0])}}, stream, nil)
+	done, err := r.add([]kernels.SampledToken{{ID: 0}, {ID: uint32(ids[0])}}, ends, stream, nil)
 	require.NoError(t, err)
 	require.True(t, done)
 	require.True(t, r.Ended)

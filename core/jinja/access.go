@@ -89,6 +89,8 @@ func (m *machine) member(of value, name string) (value, bool) {
 		m.rejectMethod(unsupportedDictMethods, name, of)
 	case *List:
 		m.rejectMethod(unsupportedListMethods, name, of)
+	case function: // attributes of a macro
+		m.rejectMethod(" name arguments catch_kwargs catch_varargs caller ", name, of)
 	}
 	return nil, false
 }

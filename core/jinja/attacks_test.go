@@ -48,6 +48,16 @@ var attacks = []struct{ name, source, message string }{
 		`%}{% endfor %}{% endfor %}`, "runs for too long"},
 	{"loops-free", `{% set r = range(100000) %}{% for i in r %}{% for j in r %}{% endfor %}{% endfor %}`,
 		"runs for too long"},
+	{"macro-forever", `{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}`, "macros call each other too deeply"},
+	{"macro-tree", `{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(99) }}`,
+		"runs for too long"},
+	{"macro-laughs", `{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% else %}{{ "l" * 100000 }}{% endif %}` +
+		`{% endmacro %}{{ m(40) }}`, "produces too much text"},
+	{"macro-default", `{% macro m(a=m()) %}{% endmacro %}{{ m() }}`, "macros call each other too deeply"},
+	{"macro-nest", strings.Repeat("{% macro m() %}", 5000), "nested too deeply"},
+	{"macro-deep", `{% macro m(n) %}` + strings.Repeat("{% if 1 %}", 30) + "{{ " + strings.Repeat("[", 25) + "m(n)" +
+		strings.Repeat("]", 25) + " }}" + strings.Repeat("{% endif %}", 30) + `{% endmacro %}{{ m(1) }}`,
+		"macros call each other too deeply"},
 	{"range", `{% for i in range(100001) %}{% endfor %}`, "the range is too long"},
 	{"range-end", `{% for i in range(9223372036854775806, 9223372036854775807, 5) %}{% endfor %}`, "more than 64 bits"},
 	{"repeat", `{{ "x" * 10000000000 }}`, "produces too much text"},

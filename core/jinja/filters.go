@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"nextquill/core/fault"
 )
 
 // filters are the supported filters.
@@ -11,8 +13,12 @@ const filters = " trim upper lower capitalize title string length count list ite
 	"reverse join replace default d int float " +
 	"abs tojson attr map select reject selectattr rejectattr "
 
-// filter is v|name(a); name is one of filters.
+// filter is v|name(a). A filter that is not supported is rejected here and not when the template is
+// parsed: templates have parts for tools and images that conversations of text never reach.
 func (m *machine) filter(v value, a *args) value {
+	if !inList(filters, a.name) {
+		m.at.unsupported("the filter %s", fault.Quote(a.name))
+	}
 	switch a.name {
 	case "trim":
 		return a.trim(m, m.scannedString(v), true, true)
@@ -247,9 +253,6 @@ func filterMap(m *machine, v value, a *args) value {
 		return m.listOf(out)
 	}
 	name := a.stringArg(m, &a.list[0])
-	if !inList(filters, name) {
-		m.at.unsupported("the filter %s", name)
-	}
 	rest := &args{name: name, list: a.list[1:], names: a.names, named: a.named}
 	out := make([]value, len(items))
 	for i, item := range items {
@@ -274,9 +277,6 @@ func (m *machine) selectItems(v value, a *args, byAttribute, keep bool) value {
 	rest := &args{}
 	if len(list) > 0 {
 		rest = &args{name: a.stringArg(m, &list[0]), list: list[1:], names: a.names, named: a.named}
-		if !inList(tests, rest.name) {
-			m.at.unsupported("the test %s", rest.name)
-		}
 	}
 	var out []value
 	for _, item := range items {

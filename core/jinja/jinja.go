@@ -3,10 +3,10 @@
 // raise_exception and strftime_now).
 //
 // Templates come from untrusted model files. There is no reflection and no access beyond the given
-// values. Text, nesting, work and memory are limited. Constructs outside the subset (macros,
-// includes, recursion, format strings) are rejected by name, line and column: when the template is
-// parsed, or when it is rendered if that is the earliest point. Nothing is approximated, because a
-// slightly wrong prompt makes a model slightly worse without any error.
+// values. Text, nesting, calls, work and memory are limited. Constructs outside the subset
+// (includes, recursive loops, format strings) are rejected by name, line and column: tags when the
+// template is parsed, filters, tests and functions when they are used. Nothing is approximated,
+// because a slightly wrong prompt makes a model slightly worse without any error.
 //
 // Reference: https://jinja.palletsprojects.com/en/stable/templates. Tests compare the results with
 // those of jinja2 and transformers.

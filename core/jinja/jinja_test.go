@@ -100,7 +100,9 @@ func TestUnsupportedConstructsAreNamed(t *testing.T) {
 		require.Equal(t, fault.Unsupported, fault.KindOf(err), "%s: %v", source, err)
 		require.ErrorContains(t, err, "t: line ")
 	}
-	_, err := Parse("m/chat_template.jinja", "a\n\n  {{ s|wordcount }}")
+	odd, err := Parse("m/chat_template.jinja", "a\n\n  {{ s|wordcount }}")
+	require.NoError(t, err)
+	_, err = odd.Render(vars, clock)
 	require.EqualError(t, err,
 		`m/chat_template.jinja: line 3, column 8: the filter "wordcount"; use the plain template, or a chat `+
 			`template without it`)

@@ -14,6 +14,7 @@ type machine struct {
 	at     pos // of the current node, for error messages
 	steps  int // remaining
 	memory int // remaining bytes
+	calls  int // depth of macro calls
 }
 
 // scope holds the names of a loop body, a with block, or the template. Missing names are looked up

@@ -8,10 +8,11 @@ import (
 // parser builds the syntax tree. Its functions follow jinja2's parser one by one, so that
 // precedence agrees in all cases.
 type parser struct {
-	toks  []token
-	i     int
-	depth int
-	loops int // number of enclosing loops, for break and continue
+	toks   []token
+	i      int
+	depth  int
+	loops  int      // number of enclosing loops, for break and continue
+	macros []*macro // enclosing macros
 }
 
 func (p *parser) peek() token { return p.toks[p.i] }
@@ -129,6 +130,8 @@ func (p *parser) statement() stmt {
 		return p.set(t)
 	case "with":
 		return p.with()
+	case "macro":
+		return p.macro(t)
 	case "generation": // marks the assistant's text for training masks; renders as its body
 		body, _ := p.block("endgeneration")
 		return &scoped{body: body}
@@ -140,7 +143,7 @@ func (p *parser) statement() stmt {
 			return &jump{breaks}
 		}
 		return &jump{continues}
-	case "print", "macro", "call", "filter", "block", "extends", "include", "import", "from", "autoescape", "do",
+	case "print", "call", "filter", "block", "extends", "include", "import", "from", "autoescape", "do",
 		"trans", "debug":
 		t.unsupported("the tag %s", t.text)
 	}
@@ -166,6 +169,7 @@ func (p *parser) branch() stmt {
 
 func (p *parser) loop(at token) stmt {
 	l := &loop{pos: at.pos}
+	brackets := p.skip(tokOperator, "(")
 	for {
 		t := p.expect(tokName, "", "the name of a loop variable")
 		if t.text == "loop" {
@@ -176,10 +180,11 @@ func (p *parser) loop(at token) stmt {
 			break
 		}
 		l.unpack = true
-		if p.is(tokName, "in") {
+		if p.is(tokName, "in") || brackets && p.is(tokOperator, ")") {
 			break
 		}
 	}
+	p.closeTargets(brackets)
 	p.word("in")
 	l.in = p.tuple(tupleRules{noCondition: true, ends: "recursive"})
 	if p.skip(tokName, "if") {
@@ -198,12 +203,28 @@ func (p *parser) loop(at token) stmt {
 	return l
 }
 
+// closeTargets reads the bracket after targets that began with one. Nested targets are not
+// supported.
+func (p *parser) closeTargets(brackets bool) {
+	if !brackets {
+		return
+	}
+	p.op(")")
+	if t := p.peek(); p.is(tokOperator, ",") {
+		t.unsupported("nested targets")
+	}
+}
+
 func (p *parser) set(at token) stmt {
 	a := &assign{pos: at.pos}
+	brackets := p.skip(tokOperator, "(")
 	for {
+		if p.is(tokOperator, "(") || brackets && len(a.targets) == 0 && p.is(tokOperator, ")") {
+			p.peek().unsupported("empty or nested targets")
+		}
 		t := p.expect(tokName, "", "a name")
 		to := target{pos: t.pos, name: t.text}
-		if p.skip(tokOperator, ".") {
+		if !brackets && p.skip(tokOperator, ".") {
 			to.attr = p.expect(tokName, "", "an attribute").text
 		}
 		a.targets = append(a.targets, to)
@@ -211,10 +232,11 @@ func (p *parser) set(at token) stmt {
 			break
 		}
 		a.unpack = true
-		if p.is(tokOperator, "=") {
+		if p.is(tokOperator, "=") || brackets && p.is(tokOperator, ")") {
 			break
 		}
 	}
+	p.closeTargets(brackets)
 	if p.skip(tokOperator, "=") {
 		a.x = p.tuple(tupleRules{})
 		return a

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"slices"
 	"strconv"
 
 	"nextquill/core/fault"
@@ -181,6 +182,7 @@ func (p *parser) primary() expr {
 		case "none", "None":
 			return &literal{nil}
 		}
+		p.use(t.text)
 		return &name{t.pos, t.text}
 	case tokString:
 		s := t.text
@@ -316,6 +318,9 @@ func (p *parser) arguments() (a arguments) {
 			p.peek().unsupported("arguments from a list (*)")
 		}
 		if t := p.peek(); t.kind == tokName && p.look().kind == tokOperator && p.look().text == "=" {
+			if slices.Contains(a.names, t.text) {
+				t.syntax("the argument %s appears twice", t.text)
+			}
 			p.next()
 			p.next()
 			a.names = append(a.names, t.text)
@@ -330,9 +335,6 @@ func (p *parser) arguments() (a arguments) {
 func (p *parser) filter(x expr) *filtered {
 	p.next()
 	t := p.expect(tokName, "", "the name of a filter")
-	if !inList(filters, t.text) {
-		t.unsupported("the filter %s", fault.Quote(t.text))
-	}
 	out := &filtered{pos: t.pos, of: x, name: t.text}
 	if p.is(tokOperator, "(") {
 		out.args = p.arguments()
@@ -344,9 +346,6 @@ func (p *parser) test(x expr) expr {
 	p.next()
 	negated := p.skip(tokName, "not")
 	t := p.expect(tokName, "", "the name of a test")
-	if !inList(tests, t.text) {
-		t.unsupported("the test %s", fault.Quote(t.text))
-	}
 	out := &tested{pos: t.pos, of: x, name: t.text}
 	switch next := p.peek(); {
 	case p.is(tokOperator, "("):

@@ -1,6 +1,10 @@
 package jinja
 
-import "unicode"
+import (
+	"unicode"
+
+	"nextquill/core/fault"
+)
 
 // tests are the supported tests (x is test).
 const tests = " defined undefined none string number integer float boolean true false mapping " +
@@ -28,8 +32,11 @@ func comparisonOp(test string) string {
 	return ""
 }
 
-// test is v is name(a); name is one of tests.
+// test is v is name(a). A test that is not supported is rejected here, as filters are.
 func (m *machine) test(v value, a *args) bool {
+	if !inList(tests, a.name) {
+		m.at.unsupported("the test %s", fault.Quote(a.name))
+	}
 	if op := comparisonOp(a.name); op != "" {
 		p := a.bind(m, "other")
 		if p[0] == nil {

@@ -38,13 +38,13 @@ func TestAModelThatChats(t *testing.T) {
 
 	// The template of an adapter is the default of methods that use it.
 	q := small("contextsft", "out/plain")
-	q.Template, q.Training.Epochs = "plain", 1
+	q.Template, q.Training.Epochs = "plain", new(1.)
 	require.NoError(t, j.client.Call(ctx, "personalize", q, &r, nil))
 	require.Equal(t, loss("plain", "out/plain"), loss("", "out/plain"))
 	require.NotEqual(t, loss("chat", "out/plain"), loss("", "out/plain"))
 
 	answer := func(p api.WriteParams) api.WriteResult {
-		p.Model, p.Sampling = "model", api.Sampling{Temperature: .8, Seed: 5, MaxTokens: 12}
+		p.Model, p.Sampling = "model", api.Sampling{Temperature: .8, Seed: 5, MaxTokens: new(12)}
 		var r api.WriteResult
 		require.NoError(t, j.client.Call(ctx, "write", p, &r, nil))
 		require.NotEmpty(t, r.Text)

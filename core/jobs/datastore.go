@@ -16,22 +16,6 @@ import (
 	"nextquill/core/weights"
 )
 
-// checkDatastore checks the settings of a datastore.
-func checkDatastore(where string, d api.Datastore) error {
-	if !(d.Share >= 0 && d.Share <= datastore.MaxShare) {
-		return fault.New(fault.OutOfRange, where, "share", "%g", d.Share).WithLimit("0 to %g", datastore.MaxShare)
-	}
-	if !(d.Sharpness > 0 && d.Sharpness <= datastore.MaxSharpness) {
-		return fault.New(fault.OutOfRange, where, "sharpness", "%g", d.Sharpness).
-			WithLimit("above 0, at most %d", datastore.MaxSharpness)
-	}
-	if !(d.Boost >= datastore.MinBoost && d.Boost <= datastore.MaxBoost) {
-		return fault.New(fault.OutOfRange, where, "boost", "%g", d.Boost).
-			WithLimit("%d to %d", datastore.MinBoost, datastore.MaxBoost)
-	}
-	return nil
-}
-
 // openDatastore reads the datastore that a request uses: the one it names, or that in the folder of
 // its adapter. It returns nil if there is none.
 func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg weights.Config) (
@@ -56,7 +40,7 @@ func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg we
 		if err != nil {
 			return nil, err
 		}
-		digest = a.ValueDigest()
+		digest = datastore.Digest(a)
 	}
 	if d.Adapter != digest {
 		return nil, fault.New(fault.Mismatch, name, "adapter", "the datastore was made with another adapter").
@@ -139,9 +123,6 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	if err := c.Decode(&p); err != nil {
 		return nil, err
 	}
-	if err := checkDatastore("remember", p.Set); err != nil {
-		return nil, err
-	}
 	p.Datastore = api.DatastoreNone
 	var r api.RememberResult
 	var samples []causal.Sample
@@ -167,9 +148,9 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		digest = a.ValueDigest()
+		digest = datastore.Digest(a)
 	}
-	d, err := rememberSamples(ctx, env, m.Model, samples, p.Set, digest)
+	d, err := rememberSamples(ctx, env, m.Model, samples, api.Or(p.Set, api.DefaultDatastore()), digest)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func TestDatastore(t *testing.T) {
 	mixed, plain := run(""), run(api.DatastoreNone)
 	require.InDelta(t, trained.Heldout, plain.Loss, 1e-5)
 	set := api.Datastore{Share: .9, Sharpness: 20}
-	remember := api.RememberParams{Inference: e.Inference, Set: set, Out: "out/alone"}
+	remember := api.RememberParams{Inference: e.Inference, Set: &set, Out: "out/alone"}
 	var r api.RememberResult
 	require.NoError(t, j.client.Call(ctx, "remember", remember, &r, nil))
 	require.Equal(t, trained.Remembered.Entries, r.Entries)
@@ -57,7 +57,7 @@ func TestDatastore(t *testing.T) {
 
 	var w api.WriteResult
 	write := api.WriteParams{Inference: e.Inference, Context: []api.Field{{Name: "word", Value: "cat"}},
-		Sampling: api.Sampling{MaxTokens: 12}}
+		Sampling: api.Sampling{MaxTokens: new(12)}}
 	write.Datastore = "out/alone"
 	require.NoError(t, j.client.Call(ctx, "write", write, &w, nil))
 	remembered := w.Text
@@ -69,7 +69,7 @@ func TestDatastore(t *testing.T) {
 	// Training again without a datastore removes it: it belonged to the adapter before.
 	raw, err := blob.ReadAll(ctx, j.store, "out/quill/datastore.safetensors", 1<<30)
 	require.NoError(t, err)
-	p.Datastore, p.Training.LR = nil, 1e-3
+	p.Datastore, p.Training.LR = nil, new(1e-3)
 	require.NoError(t, j.client.Call(ctx, "personalize", p, nil, nil))
 	e.Datastore = ""
 	require.NoError(t, j.client.Call(ctx, "evaluate", e, nil, nil))

@@ -98,7 +98,7 @@ func TestListedRetrieval(t *testing.T) {
 	j.write("test", `{"id":"3","context":{"w":"c"},"text":"a third thing","time":"2024-01-03"}
 `)
 	p := api.EvaluateParams{Inference: api.Inference{Model: "model",
-		Source: api.Source{History: "history", Heldout: "test"}, Retrieval: api.Retrieval{K: 1}}}
+		Source: api.Source{History: "history", Heldout: "test"}, Retrieval: api.Retrieval{K: new(1)}}}
 	loss := func() float64 {
 		var r api.EvaluateResult
 		require.NoError(t, j.client.Call(ctx, "evaluate", p, &r, nil))
@@ -109,7 +109,7 @@ func TestListedRetrieval(t *testing.T) {
 	none := loss()
 	p.NoHistory = false
 	require.NotEqual(t, latest, none)
-	p.Retrieval = api.Retrieval{Kind: api.RetrievalListed, Lists: "lists", K: 1}
+	p.Retrieval = api.Retrieval{Kind: api.RetrievalListed, Lists: "lists", K: new(1)}
 	j.write("lists", `{"3": ["2", "1"]}`)
 	require.Equal(t, latest, loss())
 	j.write("lists", `{"3": []}`)

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 
 	"nextquill/core/api"
@@ -49,7 +48,7 @@ func estimate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 			return []model.Needs{n}
 		},
 		Trains: true, Recompute: p.Training.Recompute,
-		TokenBudget: cmp.Or(p.Training.TokenBudget, api.DefaultTokenBudget),
+		TokenBudget: api.Or(p.Training.TokenBudget, api.DefaultTokenBudget),
 	})
 	return r, err
 }

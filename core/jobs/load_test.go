@@ -96,7 +96,7 @@ func TestHeldAdapters(t *testing.T) {
 					Retrieval: smallRetrieval,
 				},
 				Context:  []api.Field{{Name: "word", Value: "Telescope"}},
-				Sampling: api.Sampling{MaxTokens: 12},
+				Sampling: api.Sampling{MaxTokens: new(12)},
 			},
 			&r,
 		)
@@ -130,7 +130,7 @@ func TestHeldAdapters(t *testing.T) {
 
 	// A resident base is not loaded again, and an adapter that a method overwrites is read again.
 	p := small("contextsft", "b")
-	p.From, p.LoRA, p.Training.Epochs = "a", api.LoRA{}, 1
+	p.From, p.LoRA, p.Training.Epochs = "a", api.LoRA{}, new(1.)
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, nil, func(_ string, raw json.RawMessage) {
 		var e api.StageEvent
 		if json.Unmarshal(raw, &e) == nil && e.Stage == "load" {
@@ -176,7 +176,9 @@ func TestReleaseOfAHeldModel(t *testing.T) {
 func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 3, []string{"q_proj", "down_proj"}, .2)
-	src := api.Source{History: "data/history.jsonl", Heldout: "data/history.jsonl", MaxItems: 4, MaxHeldout: 4}
+	src := api.Source{
+		History: "data/history.jsonl", Heldout: "data/history.jsonl", MaxItems: new(4), MaxHeldout: new(4),
+	}
 	// Four items are training and held-out items alike, so that both methods use the same texts.
 	raw, err := blob.ReadAll(context.Background(), j.store, "data/heldout.jsonl", 1<<20)
 	require.NoError(t, err)
@@ -217,7 +219,7 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 		return loss
 	}
 	p := small("sft", "out/further")
-	p.Source, p.Training = src, api.Training{Epochs: 2, BatchSize: 4, LR: 1e-3}
+	p.Source, p.Training = src, api.Training{Epochs: new(2.), BatchSize: new(4), LR: new(1e-3)}
 	p.LoRA = api.LoRA{}
 	require.InDelta(t, losses[""], first(p), 1e-5, "a new adapter changes nothing at first")
 	p.From = "a"
@@ -234,7 +236,7 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	require.Equal(t, from.Paths(), further.Paths())
 	require.NotEqual(t, from.Pairs, further.Pairs)
 
-	p.LoRA.Rank = 8
+	p.LoRA.Rank = new(8)
 	require.ErrorIs(t, j.client.Call(ctx, "personalize", p, nil, nil), fault.Mismatch)
 	p.LoRA, p.Full = api.LoRA{}, true
 	require.ErrorIs(t, j.client.Call(ctx, "personalize", p, nil, nil), fault.Unsupported)

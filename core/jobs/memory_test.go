@@ -21,7 +21,7 @@ import (
 func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := small("nextquill-code", "out/q4")
-	p.Base, p.Training.Epochs = "q4", 1
+	p.Base, p.Training.Epochs = "q4", new(1.)
 	var told api.MemoryEvent
 	var order []string
 	take := func(name string, raw json.RawMessage) {
@@ -44,7 +44,7 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	require.Zero(t, told.Cache)
 
 	no := false // else the advice would be to recompute
-	p.Base, p.MemoryLimit, p.Out, p.Training.Recompute = "f32", told.Peak, "out/capped", &no
+	p.Base, p.MemoryLimit, p.Out, p.Training.Recompute = "f32", &told.Peak, "out/capped", &no
 	err := j.client.Call(ctx, "personalize", p, nil, nil)
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.ErrorContains(t, err, "activations")
@@ -52,7 +52,7 @@ func TestMemoryIsEstimatedBeforeLoading(t *testing.T) {
 	p.Base = "q4"
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil), "the cap is its estimate")
 
-	p.MemoryLimit = 100_000
+	p.MemoryLimit = new(int64(100_000))
 	require.ErrorContains(t, j.client.Call(ctx, "personalize", p, nil, nil), "smaller model")
 	require.Zero(t, j.gpu.LiveBuffers())
 }
@@ -107,7 +107,7 @@ func TestRecomputeByItself(t *testing.T) {
 	adapters := map[string][]byte{}
 	run := func(out string, change func(*api.PersonalizeParams)) (e api.MemoryEvent, err error) {
 		p := small("nextquill-code", "out/"+out)
-		p.Training.Epochs = 1
+		p.Training.Epochs = new(1.)
 		change(&p)
 		err = j.client.Call(t.Context(), "personalize", p, nil, func(name string, raw json.RawMessage) {
 			if name == "memory" {
@@ -131,12 +131,12 @@ func TestRecomputeByItself(t *testing.T) {
 	require.Equal(t, api.WhyAsked, asked.Why)
 	require.Less(t, asked.Activations, kept.Activations)
 
-	roomy, err := run("roomy", func(p *api.PersonalizeParams) { p.MemoryLimit = kept.Peak })
+	roomy, err := run("roomy", func(p *api.PersonalizeParams) { p.MemoryLimit = &kept.Peak })
 	require.NoError(t, err)
 	require.False(t, roomy.Recompute)
 	require.Equal(t, api.WhyLimit, roomy.Why)
 
-	capped, err := run("capped", func(p *api.PersonalizeParams) { p.MemoryLimit = kept.Peak - 1 })
+	capped, err := run("capped", func(p *api.PersonalizeParams) { p.MemoryLimit = new(kept.Peak - 1) })
 	require.NoError(t, err)
 	require.True(t, capped.Recompute)
 	require.Equal(t, asked.Peak, capped.Peak)
@@ -146,12 +146,12 @@ func TestRecomputeByItself(t *testing.T) {
 	}
 
 	// Advice suggests recomputing if the request forbids it, and not if it is on already.
-	_, err = run("small", func(p *api.PersonalizeParams) { p.MemoryLimit = capped.Peak - 1 })
+	_, err = run("small", func(p *api.PersonalizeParams) { p.MemoryLimit = new(capped.Peak - 1) })
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.NotContains(t, err.Error(), "recomputed activations")
 	no := false
 	_, err = run("forbidden", func(p *api.PersonalizeParams) {
-		p.MemoryLimit, p.Training.Recompute, p.Base = asked.Peak, &no, "q4" // a base that no advice can make smaller
+		p.MemoryLimit, p.Training.Recompute, p.Base = &asked.Peak, &no, "q4" // a base that no advice can make smaller
 	})
 	require.ErrorIs(t, err, fault.TooLarge)
 	require.ErrorContains(t, err, "recomputed activations")
@@ -167,7 +167,7 @@ func TestRecomputeByDefault(t *testing.T) {
 	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &usual, nil))
 	require.False(t, usual.Train.Recompute)
 	require.Less(t, usual.Train.Activations, int64(512<<20))
-	p.Training.TokenBudget = 4 * api.DefaultTokenBudget
+	p.Training.TokenBudget = new(4 * api.DefaultTokenBudget)
 	require.NoError(t, j.client.Call(t.Context(), "estimate", p, &large, nil))
 	require.True(t, large.Train.Recompute)
 	require.Equal(t, api.WhyDefault, large.Train.Why)
@@ -176,7 +176,7 @@ func TestRecomputeByDefault(t *testing.T) {
 		usual.Train.Activations,
 		api.DefaultTokenBudget,
 		large.Train.Activations,
-		p.Training.TokenBudget,
+		*p.Training.TokenBudget,
 	)
 }
 

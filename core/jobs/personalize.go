@@ -107,14 +107,9 @@ func (j *personalizeJob) prepare(ctx context.Context) (err error) {
 	if j.heldout, err = heldoutSamples(ctx, env, d, noHistory); err != nil {
 		return err
 	}
-	if p.Datastore != nil {
-		if p.Full {
-			return fault.New(fault.Unsupported, "personalize", "datastore", "cannot be combined with full fine-tuning").
-				WithRemedy("train an adapter, or leave the datastore out")
-		}
-		if err := checkDatastore("personalize", *p.Datastore); err != nil {
-			return err
-		}
+	if p.Datastore != nil && p.Full {
+		return fault.New(fault.Unsupported, "personalize", "datastore", "cannot be combined with full fine-tuning").
+			WithRemedy("train an adapter, or leave the datastore out")
 	}
 	j.config = trainConfig(p.Training, j.objective)
 	if err := j.config.Check(); err != nil {
@@ -148,18 +143,18 @@ func objective(p *api.PersonalizeParams) (causal.Options, error) {
 func trainConfig(t api.Training, o causal.Options) train.Config {
 	c := train.Config{
 		Objective:   o,
-		Epochs:      cmp.Or(t.Epochs, 3),
-		BatchSize:   cmp.Or(t.BatchSize, 8),
-		LR:          cmp.Or(t.LR, 1e-3),
-		Warmup:      cmp.Or(t.Warmup, .1),
+		Epochs:      api.Or(t.Epochs, 3),
+		BatchSize:   api.Or(t.BatchSize, 8),
+		LR:          api.Or(t.LR, 1e-3),
+		Warmup:      api.Or(t.Warmup, .1),
 		Decay:       cmp.Or(t.Decay, api.DecayCosine),
 		AdamW:       train.DefaultAdamW(),
 		Seed:        t.Seed,
-		TokenBudget: cmp.Or(t.TokenBudget, api.DefaultTokenBudget),
+		TokenBudget: api.Or(t.TokenBudget, api.DefaultTokenBudget),
 		EvalEvery:   t.EvalEvery,
 		Patience:    t.Patience,
 	}
-	c.AdamW.Clip = cmp.Or(t.Clip, c.AdamW.Clip)
+	c.AdamW.Clip = api.Or(t.Clip, c.AdamW.Clip)
 	c.AdamW.WeightDecay = t.WeightDecay
 	return c
 }
@@ -240,7 +235,7 @@ func (j *personalizeJob) attach(ctx context.Context) error {
 			"names an adapter, but all weights are to be trained").
 			WithRemedy("merge the adapter into the model and train that, or train the adapter alone")
 	}
-	if p.LoRA.Rank != 0 || p.LoRA.Alpha != 0 || len(p.LoRA.Targets) > 0 {
+	if p.LoRA.Rank != nil || p.LoRA.Alpha != nil || len(p.LoRA.Targets) > 0 {
 		return fault.New(fault.Mismatch, "personalize", "lora",
 			"cannot be set: the adapter to start from has its own rank, alpha and targets").
 			WithRemedy("leave rank, alpha and targets out")
@@ -300,7 +295,7 @@ func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 		},
 		Saving: train.Saving{
 			Checkpoints: train.Checkpoints{Store: env.Blobs, Dir: p.Out},
-			Every:       cmp.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
+			Every:       api.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
 		},
 		SubmitFlops: env.SubmitFlops(), Now: env.Now, Events: trainEvents(env),
 	})

@@ -65,10 +65,14 @@ func newJob(t *testing.T) *job {
 	return j
 }
 
+// copy copies the files of a folder, without its subfolders.
 func (j *job) copy(dir string, f fs.FS) {
 	names, err := fs.Glob(f, "*")
 	require.NoError(j.t, err)
 	for _, n := range names {
+		if info, err := fs.Stat(f, n); err == nil && info.IsDir() {
+			continue
+		}
 		b, err := fs.ReadFile(f, n)
 		require.NoError(j.t, err)
 		require.NoError(j.t, j.store.Write(context.Background(), dir+"/"+n, b))
@@ -79,14 +83,16 @@ func (j *job) write(name, text string) {
 	require.NoError(j.t, j.store.Write(context.Background(), name, []byte(text)))
 }
 
-var smallSource = api.Source{History: "data/history.jsonl", Heldout: "data/heldout.jsonl", MaxItems: 6, MaxHeldout: 3}
-var smallRetrieval = api.Retrieval{K: 1, MaxResponse: 24}
+var smallSource = api.Source{
+	History: "data/history.jsonl", Heldout: "data/heldout.jsonl", MaxItems: new(6), MaxHeldout: new(3),
+}
+var smallRetrieval = api.Retrieval{K: new(1), MaxResponse: new(24)}
 
 func small(preset, out string) api.PersonalizeParams {
 	return api.PersonalizeParams{
 		Model: "model", Source: smallSource, Retrieval: smallRetrieval, Preset: preset, Out: out,
-		LoRA:     api.LoRA{Rank: 4, Alpha: 8},
-		Training: api.Training{Epochs: 2, BatchSize: 3, LR: 2e-3, CheckpointEvery: 1},
+		LoRA:     api.LoRA{Rank: new(4), Alpha: new(8.)},
+		Training: api.Training{Epochs: new(2.), BatchSize: new(3), LR: new(2e-3), CheckpointEvery: new(1)},
 	}
 }
 
@@ -134,7 +140,7 @@ func TestPersonalizeEndToEnd(t *testing.T) {
 func TestFullFineTuning(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := small("contextsft", "out/full")
-	p.Full, p.Training.LR, p.Training.Epochs = true, 2e-4, 1
+	p.Full, p.Training.LR, p.Training.Epochs = true, new(2e-4), new(1.)
 	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil))
 	var tuned api.EvaluateResult
@@ -183,7 +189,9 @@ func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 	p := api.WriteParams{
 		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval},
 		Context:   []api.Field{{Name: "word", Value: "Telescope"}, {Name: "part", Value: "noun"}},
-		Sampling:  api.Sampling{Temperature: .8, TopP: .9, TopK: 50, RepetitionPenalty: 1.1, Seed: 3, MaxTokens: 20},
+		Sampling: api.Sampling{
+			Temperature: .8, TopP: new(.9), TopK: 50, RepetitionPenalty: new(1.1), Seed: 3, MaxTokens: new(20),
+		},
 	}
 	texts := map[string]string{}
 	run := func(name string, p api.WriteParams) api.WriteResult {
@@ -211,10 +219,52 @@ func TestWriteStreamsTheSameTextForASeed(t *testing.T) {
 	require.NotEqual(t, texts["first"], texts["other seed"])
 }
 
+// TestZerosAreHonoured: a 0 that has a meaning is not replaced by the default.
+func TestZerosAreHonoured(t *testing.T) {
+	j, ctx := newJob(t), context.Background()
+	p := api.WriteParams{
+		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: smallRetrieval},
+		Context:   []api.Field{{Name: "word", Value: "Telescope"}},
+		Sampling:  api.Sampling{Temperature: 2, TopP: new(0.), MaxTokens: new(12)},
+	}
+	write := func() string {
+		var r api.WriteResult
+		require.NoError(t, j.client.Call(ctx, "write", p, &r, nil))
+		return r.Text
+	}
+	first := write()
+	p.Sampling.Seed = 2
+	require.Equal(t, first, write(), "top_p 0 keeps the most likely token alone")
+	p.Sampling.Temperature, p.Retrieval.K, p.Retrieval.MaxResponse = 0, new(0), nil
+	without := write()
+	p.NoHistory, p.Retrieval.K = true, nil
+	require.Equal(t, write(), without, "k 0 has no history in the prompt")
+
+	for name, raw := range map[string]string{
+		"max_tokens":         `{"model":"model","source":{"history":""},"sampling":{"max_tokens":0}}`,
+		"repetition_penalty": `{"model":"model","source":{"history":""},"sampling":{"repetition_penalty":0}}`,
+	} {
+		err := j.client.Call(ctx, "write", json.RawMessage(raw), nil, nil)
+		require.ErrorIs(t, err, fault.OutOfRange)
+		require.ErrorContains(t, err, name)
+	}
+
+	still := small("sft", "out/still")
+	still.Training.LR, still.Training.Epochs = new(0.), new(1.)
+	require.NoError(t, j.client.Call(ctx, "personalize", still, nil, nil))
+	a, err := weights.ReadAdapter(ctx, j.store, "out/still")
+	require.NoError(t, err)
+	for _, module := range a.Paths() {
+		require.Zero(t, a.UpdateNorm(module), "a learning rate of 0 changes nothing")
+	}
+}
+
 func TestExplain(t *testing.T) {
 	j, ctx := newJob(t), context.Background()
 	p := api.ExplainParams{
-		Inference: api.Inference{Model: "model", Source: smallSource, Retrieval: api.Retrieval{K: 2, MaxResponse: 24}},
+		Inference: api.Inference{
+			Model: "model", Source: smallSource, Retrieval: api.Retrieval{K: new(2), MaxResponse: new(24)},
+		},
 		Item:      1,
 		Influence: true,
 	}
@@ -308,14 +358,24 @@ func TestBadInput(t *testing.T) {
 			fault.Missing, "expert"},
 		"expert not there": {with(func(p *api.PersonalizeParams) { p.Preset, p.Expert = "nextquill", "nowhere" }),
 			fault.Missing, "nowhere"},
-		"rank 0": {with(func(p *api.PersonalizeParams) { p.LoRA.Rank = -1 }), fault.OutOfRange, "rank"},
+		"rank 0": {with(func(p *api.PersonalizeParams) { p.LoRA.Rank = new(0) }), fault.OutOfRange, "rank"},
 		"unknown target": {with(func(p *api.PersonalizeParams) { p.LoRA.Targets = []string{"qkv_proj"} }),
 			fault.Missing, "qkv_proj"},
-		"prompt too small": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxPrompt = 3 }),
+		"prompt too small": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxPrompt = new(3) }),
 			fault.TooLarge, "prompt"},
-		"negative epochs": {with(func(p *api.PersonalizeParams) { p.Training.Epochs = -1 }),
+		"negative epochs": {with(func(p *api.PersonalizeParams) { p.Training.Epochs = new(-1.) }),
 			fault.OutOfRange, "epochs"},
-		"huge response": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxResponse = 1 << 40 }),
+		"alpha 0": {with(func(p *api.PersonalizeParams) { p.LoRA.Alpha = new(0.) }),
+			fault.OutOfRange, "alpha"},
+		"epochs 0": {with(func(p *api.PersonalizeParams) { p.Training.Epochs = new(0.) }),
+			fault.OutOfRange, "epochs"},
+		"batch size 0": {with(func(p *api.PersonalizeParams) { p.Training.BatchSize = new(0) }),
+			fault.OutOfRange, "batch_size"},
+		"no items": {with(func(p *api.PersonalizeParams) { p.Source.MaxItems = new(0) }),
+			fault.OutOfRange, "max_items"},
+		"NaN": {with(func(p *api.PersonalizeParams) { p.Training.LR = new(math.NaN()) }),
+			fault.OutOfRange, "lr"},
+		"huge response": {with(func(p *api.PersonalizeParams) { p.Retrieval.MaxResponse = new(1 << 30) }),
 			fault.OutOfRange, "max_response"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -341,8 +401,18 @@ func TestBadInput(t *testing.T) {
 	)
 	var f *fault.Error
 	require.True(t, errors.As(err, &f), "%v", err)
-	err = j.client.Call(ctx, "personalize", json.RawMessage(`{"modle":"model"}`), nil, nil)
-	require.ErrorIs(t, err, fault.Malformed)
+	for params, says := range map[string]string{
+		`{"modle":"model"}`:             `there is no parameter "modle"`,
+		`{"training":{"lr":"high"}}`:    "training.lr: string has the wrong type",
+		`{"training":{"epochs":1e999}}`: "training.epochs: number 1e999 has the wrong type or is out of range",
+		`{"training":{"lr":-1}}`:        "training: lr: -1 (limit 0 to 10)",
+		`{"memory":0}`:                  "request: memory: 0 (limit 1 to ",
+	} {
+		err = j.client.Call(ctx, "personalize", json.RawMessage(params), nil, nil)
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "json")
+		require.NotContains(t, err.Error(), "Go ")
+	}
 }
 
 // TestOneItem trains on a single item and tests on one that is longer than the context length: it
@@ -357,7 +427,7 @@ func TestOneItem(t *testing.T) {
 	p := small("contextsft", "out/one")
 	p.Source = api.Source{History: "one.jsonl", Heldout: "long.jsonl"}
 	p.Retrieval = api.Retrieval{}
-	p.Training.Epochs = 1
+	p.Training.Epochs = new(1.)
 	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(context.Background(), "personalize", p, &r, nil))
 	require.Equal(t, 1, r.Steps)
@@ -368,7 +438,7 @@ func TestOneItem(t *testing.T) {
 func TestResumeNamesWhatDiffers(t *testing.T) {
 	j := newJob(t)
 	p := small("contextsft", "out/r")
-	p.Base, p.Training.Epochs = "f32", 1
+	p.Base, p.Training.Epochs = "f32", new(1.)
 	ctx, cancel := context.WithCancel(t.Context())
 	err := j.client.Call(ctx, "personalize", p, nil, func(name string, _ json.RawMessage) {
 		if name == "checkpoint" {
@@ -379,7 +449,7 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 
 	raw := plainWeights(t, j.store)
 	j.write("altered/model.safetensors", string(raw))
-	for _, name := range []string{"config.json", "tokenizer.json"} {
+	for _, name := range []string{"config.json", "tokenizer.json", "tokenizer_config.json"} {
 		file, err := blob.ReadAll(t.Context(), j.store, "model/"+name, 1<<24)
 		require.NoError(t, err)
 		j.write("altered/"+name, string(file))
@@ -387,9 +457,24 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 	yes := true
 	for says, change := range map[string]func(*api.PersonalizeParams){
 		`base (saved "f32", now "q4")`: func(p *api.PersonalizeParams) { p.Base = "q4" },
-		"settings":                     func(p *api.PersonalizeParams) { p.Training.LR = 3e-3 },
-		"training samples":             func(p *api.PersonalizeParams) { p.Source.MaxItems = 2 },
-		"model":                        func(p *api.PersonalizeParams) { p.Model = "altered" },
+		"lr (saved 0.002, now 0.003)":  func(p *api.PersonalizeParams) { p.Training.LR = new(3e-3) },
+		"seed (saved 0, now 9)":        func(p *api.PersonalizeParams) { p.Training.Seed = 9 },
+		"alpha (saved 8, now 5)":       func(p *api.PersonalizeParams) { p.LoRA.Alpha = new(5.) },
+		"rank (saved 4, now 2)":        func(p *api.PersonalizeParams) { p.LoRA.Rank = new(2) },
+		"targets (saved down_proj,gate_proj,k_proj,o_proj,q_proj,up_proj,v_proj, now q_proj,v_proj)": func(
+			p *api.PersonalizeParams) {
+			p.LoRA.Targets = []string{"v_proj", "q_proj"}
+		},
+		"clip (saved 1, now 0)": func(p *api.PersonalizeParams) { p.Training.Clip = new(0.) },
+		"decay (saved cosine, now linear), warmup (saved 0.1, now 0)": func(p *api.PersonalizeParams) {
+			p.Training.Decay, p.Training.Warmup = api.DecayLinear, new(0.)
+		},
+		"objective.alpha (saved 0, now 0.1), objective.counterfactual_grad (saved false, now true)": func(
+			p *api.PersonalizeParams) {
+			p.Preset = "mce"
+		},
+		"training samples": func(p *api.PersonalizeParams) { p.Source.MaxItems = new(2) },
+		"model":            func(p *api.PersonalizeParams) { p.Model = "altered" },
 	} {
 		other := p
 		other.Resume = true
@@ -409,7 +494,7 @@ func TestResumeNamesWhatDiffers(t *testing.T) {
 func TestAdapterKnowsHowItWasMade(t *testing.T) {
 	j := newJob(t)
 	p := small("contextsft", "out/made")
-	p.Training.Epochs, p.Base = 1, "q8"
+	p.Training.Epochs, p.Base = new(1.), "q8"
 	j.call("personalize", p, nil)
 	made, err := weights.ReadProvenance(t.Context(), j.store, "out/made")
 	require.NoError(t, err)

@@ -29,12 +29,8 @@ func newPointSpec(points []api.Point, noHistory bool) (pointSpec, error) {
 	}
 	for i, p := range points {
 		field := fmt.Sprintf("points[%d]", i)
-		if !(math.Abs(p.Steer) <= 10) {
-			return s, fault.New(fault.OutOfRange, "evaluate", field, "steer %g", p.Steer).WithLimit("-10 to 10")
-		}
-		if !(p.Temperature >= .01 && p.Temperature <= 100) {
-			return s, fault.New(fault.OutOfRange, "evaluate", field, "temperature %g", p.Temperature).
-				WithLimit("0.01 to 100")
+		if err := api.CheckRanges(field, p); err != nil {
+			return s, err
 		}
 		if noHistory && p.Steer != 1 {
 			return s, fault.New(fault.Mismatch, "evaluate", field, "steers without history").

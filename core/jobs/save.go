@@ -39,7 +39,7 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 	a.BaseModel = j.baseName
 	a.Provenance = weights.Provenance{Template: j.data.Template.Name, Base: j.model.Base()}
 	slices.Sort(a.Targets)
-	if err := j.saveDatastore(ctx, a.ValueDigest()); err != nil {
+	if err := j.saveDatastore(ctx, datastore.Digest(a)); err != nil {
 		return err
 	}
 	return weights.WriteAdapter(ctx, j.env.Blobs, j.request.Out, a)
@@ -113,6 +113,11 @@ func (j *personalizeJob) saveModel(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		if f.name == weights.ConfigName && !j.model.Config.TieEmbeddings {
+			if raw, err = weights.ConfigWithDType(blob.Join(p.Model, f.name), raw, j.model.Config, ""); err != nil {
+				return err
+			}
 		}
 		if err := store.Write(ctx, blob.Join(p.Out, f.name), raw); err != nil {
 			return err

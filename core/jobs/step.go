@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"path"
@@ -90,7 +89,7 @@ func (j *stepJob) prepare(ctx context.Context) error {
 		return fault.New(fault.Missing, "step", "adapter", "there is no adapter to compute gradients for").
 			WithRemedy("name an adapter, or take the gradients of all weights with --full")
 	}
-	j.limits = scoreLimits(j.env, j.batch.Windows, true, cmp.Or(p.TokenBudget, api.DefaultTokenBudget))
+	j.limits = scoreLimits(j.env, j.batch.Windows, true, api.Or(p.TokenBudget, api.DefaultTokenBudget))
 	return nil
 }
 

@@ -101,10 +101,10 @@ func TestLongTextsMatchTransformers(t *testing.T) {
 // longPersonalize trains on some long texts.
 func longPersonalize(inference api.Inference, out string) api.PersonalizeParams {
 	p := small("nextquill-code", out)
-	p.Source, p.Retrieval = inference.Source, api.Retrieval{K: 1}
+	p.Source, p.Retrieval = inference.Source, api.Retrieval{K: new(1)}
 	p.Source.History, p.Source.Heldout = p.Source.Heldout, p.Source.History
-	p.Source.MaxItems, p.Source.MaxHeldout = 5, 2
-	p.Training.Epochs = 1
+	p.Source.MaxItems, p.Source.MaxHeldout = new(5), new(2)
+	p.Training.Epochs = new(1.0)
 	return p
 }
 
@@ -148,7 +148,8 @@ func TestPersonalizeTrainsWholeTexts(t *testing.T) {
 	require.Equal(t, tokens, r.Train.Tokens)
 	// With one earlier text instead of three, the last texts need no more windows.
 	require.InDelta(t, windows, r.Train.Windows, 2)
-	require.Equal(t, (r.Train.Windows+p.Training.BatchSize-1)/p.Training.BatchSize, r.Steps)
+	size := *p.Training.BatchSize
+	require.Equal(t, (r.Train.Windows+size-1)/size, r.Steps)
 	require.Equal(t, 2, r.Tested.Texts)
 	require.NotZero(t, r.Resumed)
 	require.Zero(t, j.gpu.LiveBuffers())
@@ -160,7 +161,7 @@ func TestCopiesAreNotTested(t *testing.T) {
 	j := newJob(t)
 	j.write("same.jsonl", strings.Repeat(`{"text":"The same text again."}`+"\n", 12))
 	p := small("contextsft", "out/same")
-	p.Source, p.Retrieval, p.Training.Epochs = api.Source{History: "same.jsonl"}, api.Retrieval{}, 1
+	p.Source, p.Retrieval, p.Training.Epochs = api.Source{History: "same.jsonl"}, api.Retrieval{}, new(1.0)
 	var r api.PersonalizeResult
 	var events []string
 	require.NoError(t, j.client.Call(t.Context(), "personalize", p, &r, func(name string, _ json.RawMessage) {

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
@@ -18,9 +17,6 @@ import (
 	"nextquill/core/weights"
 )
 
-// maxEnds is the number of end tokens that the sampler compares with.
-const maxEnds = 4
-
 // write generates a text.
 func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	var p api.WriteParams
@@ -34,7 +30,7 @@ func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 			return n, err
 		}
 		room := cfg.MaxPositions - max(len(prompt.With), len(prompt.Without))
-		length = min(cmp.Or(p.Sampling.MaxTokens, 64), room)
+		length = min(api.Or(p.Sampling.MaxTokens, 64), room)
 		n.Decode = generate.DecodeSpec(prompt.With, prompt.Without, max(1, length), p.Sampling.Steer != 0)
 		return n, nil
 	}
@@ -76,17 +72,12 @@ func write(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 
 // writeOptions are the options of the generator.
 func writeOptions(env *engine.Env, m *inference, s api.Sampling, length int) generate.Options {
-	d := m.data
-	var ends []uint32
-	for _, id := range d.Ends()[:min(maxEnds, len(d.Ends()))] {
-		ends = append(ends, uint32(id))
-	}
 	o := generate.Options{
 		Sampling: kernels.SampleParams{
-			Temperature: float32(s.Temperature), TopK: uint32(max(0, s.TopK)), TopP: float32(cmp.Or(s.TopP, 1)),
-			RepetitionPenalty: float32(cmp.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer), End: ends,
+			Temperature: float32(s.Temperature), TopK: uint32(s.TopK), TopP: float32(api.Or(s.TopP, 1)),
+			RepetitionPenalty: float32(api.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer),
 		},
-		Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
+		Ends: m.data.Ends(), Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
 		Datastore: m.datastore,
 	}
 	if !env.GPU.Info().CPU {

@@ -21,24 +21,15 @@ type SampleParams struct {
 	RepetitionPenalty float32
 	// Steer is s of l = z^h + s·(z^h − z^0); 0 changes nothing.
 	Steer float32
-	// End holds up to four ids that end the text.
-	End []uint32
 }
 
 // SampleParamWords is the size of the params of Sample in 4-byte words.
-const SampleParamWords = 16
+const SampleParamWords = 8
 
 // Words returns p in the layout of the params of Sample.
 func (p SampleParams) Words() [SampleParamWords]uint32 {
-	w := [SampleParamWords]uint32{gpu.F(p.Temperature), p.TopK, gpu.F(p.TopP), gpu.F(p.RepetitionPenalty),
+	return [SampleParamWords]uint32{gpu.F(p.Temperature), p.TopK, gpu.F(p.TopP), gpu.F(p.RepetitionPenalty),
 		gpu.F(p.Steer)}
-	for i := range 4 {
-		w[8+i] = math.MaxUint32
-		if i < len(p.End) {
-			w[8+i] = p.End[i]
-		}
-	}
-	return w
 }
 
 // SampledToken is one row of the output of Sample.
@@ -48,18 +39,14 @@ type SampledToken struct {
 	LogP float32
 	// Logit is the token's logit after steering and penalty, before temperature.
 	Logit float32
-	// End is set when ID is one of SampleParams.End.
-	End bool
 }
 
 // SampledWords is the size of a row of the output of Sample in 4-byte words.
-const SampledWords = 4
+const SampledWords = 3
 
 // DecodeSampled decodes a row of the output of Sample.
 func DecodeSampled(row [SampledWords]uint32) SampledToken {
-	return SampledToken{
-		ID: row[0], LogP: math.Float32frombits(row[1]), Logit: math.Float32frombits(row[2]), End: row[3] != 0,
-	}
+	return SampledToken{ID: row[0], LogP: math.Float32frombits(row[1]), Logit: math.Float32frombits(row[2])}
 }
 
 // Sample records drawing one token from logits [1, stride] over vocab ids, or with dual [2,

@@ -135,7 +135,7 @@ func TestPooled(t *testing.T) {
 	f, e := newFake(t)
 	ctx, users := context.Background(), []method.User{writer("a", 8), writer("b", 9), writer("c", 10)}
 	m := named(t, "nextquill")
-	o := method.Options{Model: "model", Regime: method.Pooled, LoRA: api.LoRA{Rank: 3}}
+	o := method.Options{Model: "model", Regime: method.Pooled, LoRA: api.LoRA{Rank: new(3)}}
 	shared, err := m.Share(ctx, e, users, o, nil)
 	require.NoError(t, err)
 	require.Equal(t, "dir/shared/adapter", shared)
@@ -218,14 +218,14 @@ func TestSummaries(t *testing.T) {
 		require.Contains(t, asked(2), "text a 8")
 		last := f.heldout[len(f.heldout)-1]
 		require.Equal(t, "text 3", last[0].Context[0].Value)
-		require.Equal(t, 5, f.scored[len(f.scored)-1].Retrieval.K)
+		require.Equal(t, 5, *f.scored[len(f.scored)-1].Retrieval.K)
 	}
 }
 
 // TestForeignLists: prompts for test texts list another user's items only.
 func TestForeignLists(t *testing.T) {
 	f, e := newFake(t)
-	o := method.Options{Model: "model", Retrieval: api.Retrieval{K: 2}, Foreign: writer("b", 8).History()}
+	o := method.Options{Model: "model", Retrieval: api.Retrieval{K: new(2)}, Foreign: writer("b", 8).History()}
 	_, err := named(t, "latestk").Run(context.Background(), e, writer("a", 9), o, nil)
 	require.NoError(t, err)
 	last := f.scored[len(f.scored)-1]

@@ -88,7 +88,7 @@ func (m Method) start(e Engine, u User, o Options, on func(Progress)) (*run, err
 	}
 	r := &run{Method: m, e: e, u: u, o: o, on: on, model: o.Model}
 	if m.Summarized {
-		r.o.Retrieval.K = summaryLatest
+		r.o.Retrieval.K = new(summaryLatest)
 	}
 	return r, nil
 }
@@ -155,9 +155,9 @@ func (r *run) retrieval() api.Retrieval {
 }
 
 // kept is the number of items in a prompt.
-func (r *run) kept() int { return cmp.Or(r.o.Retrieval.K, defaultK) }
+func (r *run) kept() int { return api.Or(r.o.Retrieval.K, defaultK) }
 
-// defaultK is the number of items in a prompt if api.Retrieval.K is 0.
+// defaultK is the number of items in a prompt if api.Retrieval.K is not set.
 const defaultK = 3
 
 // parts are the two sets of texts that are scored.

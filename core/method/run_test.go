@@ -5,6 +5,7 @@ package method_test
 import (
 	"context"
 	"io/fs"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,18 +57,19 @@ func newLab(t *testing.T) *lab {
 		})
 	}
 	l.o = method.Options{
-		Model: "model", Retrieval: api.Retrieval{K: 2}, LoRA: api.LoRA{Rank: 4, Alpha: 8}, Drafts: 1,
-		Training: api.Training{Epochs: 1, BatchSize: 4, LR: 2e-3}, Sampling: api.Sampling{MaxTokens: 6},
+		Model: "model", Retrieval: api.Retrieval{K: new(2)}, LoRA: api.LoRA{Rank: new(4), Alpha: new(8.)}, Drafts: 1,
+		Training: api.Training{Epochs: new(1.), BatchSize: new(4), LR: new(2e-3)},
+		Sampling: api.Sampling{MaxTokens: new(6)},
 	}
 	require.NoError(t, l.e.Call(context.Background(), api.MethodLoad, api.LoadParams{Model: "model"}, nil, nil))
 	t.Cleanup(func() { require.NoError(t, l.e.Call(context.Background(), api.MethodUnload, nil, nil, nil)) })
 	return l
 }
 
-// TestEveryMethod runs every method, and two of them in every regime. All score the same tokens and
-// the same preference tokens, validation cannot lose by its choices, and what a method says of its
-// adapter is true.
-func TestEveryMethod(t *testing.T) {
+// TestMethods runs the methods that differ in what they call, and two of them in every regime. All
+// score the same tokens and the same preference tokens, validation cannot lose by its choices, and
+// what a method says of its adapter is true.
+func TestMethods(t *testing.T) {
 	l, ctx := newLab(t), context.Background()
 	u := l.users[0]
 	marks, err := method.Preferences(ctx, l.e, u, l.o, nil)
@@ -76,6 +78,9 @@ func TestEveryMethod(t *testing.T) {
 	l.o.Preference, l.o.Others = marks, l.users[1:]
 	losses := map[string]float64{}
 	for _, m := range method.Methods() {
+		if slices.Contains([]string{"retrieval", "mce", "mce-dce", "dce", "nextquill-code"}, m.Name) {
+			continue // they differ from others in the retrieval or the preset only
+		}
 		for _, regime := range m.Regimes {
 			if regime != method.Personal && m.Name != "sft" && m.Name != method.Default {
 				continue // they differ in the objective only
@@ -121,7 +126,7 @@ func TestEveryMethod(t *testing.T) {
 	require.Less(t, losses["sft personal"], losses["base personal"])
 	require.Less(t, losses["contextsft personal"], losses["latestk personal"])
 	require.NotEqual(t, losses["quill personal"], losses["quill pooled-personal"])
-	require.NotEqual(t, losses["retrieval personal"], losses["retrieval-dense personal"])
+	require.NotEqual(t, losses["latestk personal"], losses["retrieval-dense personal"])
 }
 
 // TestForeignHistory scores with another user's texts in the prompts: the losses of a method
@@ -150,7 +155,7 @@ func TestLosses(t *testing.T) {
 	l, ctx := newLab(t), context.Background()
 	m, err := method.ByName("contextsft")
 	require.NoError(t, err)
-	l.o.Drafts, l.o.Training.Epochs = 0, 2
+	l.o.Drafts, l.o.Training.Epochs = 0, new(2.)
 	u := l.users[0]
 	c, err := m.Run(ctx, l.e, u, l.o, nil)
 	require.NoError(t, err)

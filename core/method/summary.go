@@ -64,7 +64,7 @@ func (r *run) summarizeFrom(ctx context.Context, summary string, items []history
 
 // summarizeBlock asks the model for one summary. Texts that do not fit its context are shortened.
 func (r *run) summarizeBlock(ctx context.Context, summary string, block []history.Item) (string, error) {
-	sampling := api.Sampling{RepetitionPenalty: 1.1, MaxTokens: summaryTokens}
+	sampling := api.Sampling{RepetitionPenalty: new(1.1), MaxTokens: new(summaryTokens)}
 	var err error
 	for limit := 1 << 16; limit >= 16; limit /= 2 {
 		var texts strings.Builder

@@ -103,7 +103,7 @@ func (r *run) remember(ctx context.Context, p part) error {
 			Loading: r.o.Loading, Model: r.model, Adapter: r.adapter, Source: source, Template: r.o.Template,
 			Retrieval: r.retrieval(),
 		},
-		NoHistory: r.NoHistory, Set: api.DefaultDatastore(), Out: name,
+		NoHistory: r.NoHistory, Out: name,
 	}
 	return r.call(ctx, "remember", api.MethodRemember, params, nil)
 }
@@ -125,7 +125,7 @@ func (r *run) train(ctx context.Context, folder, from string, writers []string) 
 	}
 	training := r.o.Training
 	if training.Patience == 0 {
-		training.EvalEvery, source.MaxHeldout = never, 1
+		training.EvalEvery, source.MaxHeldout = never, new(1)
 	}
 	for _, phase := range api.Phases(r.Preset, o) {
 		p := api.PersonalizeParams{

@@ -154,6 +154,9 @@ func (m *Model) AdapterFrom(values [][]float32) *weights.Adapter {
 	return &a
 }
 
+// Shape is the adapter's form, without pairs.
+func (a *Adapter) Shape() weights.Adapter { return a.shape.Shape() }
+
 // Active is the adapter in use, or nil.
 func (m *Model) Active() *Adapter { return m.adapter }
 

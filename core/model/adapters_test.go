@@ -167,7 +167,7 @@ func TestMergedIsTheSameModel(t *testing.T) {
 			require.NoError(t, weights.Merge(ctx, base, c.adapter, weights.F32, &merged, nil))
 			config, err := blob.ReadAll(ctx, files, "models/"+c.model+"/config.json", 1<<20)
 			require.NoError(t, err)
-			config, err = weights.ConfigWithDType("config.json", config, weights.F32)
+			config, err = weights.ConfigWithDType("config.json", config, base.Config, weights.F32)
 			require.NoError(t, err)
 			require.NoError(t, store.Write(ctx, "merged/config.json", config))
 			require.NoError(t, store.Write(ctx, "merged/model.safetensors", merged.Bytes()))

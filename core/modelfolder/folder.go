@@ -52,7 +52,8 @@ func SideFiles(ctx context.Context, store blob.Store, dir string, base weights.S
 			WithRemedy("download the model's tokenizer.json")
 	}
 	var err error
-	files[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(dir, weights.ConfigName), config, dtype)
+	files[weights.ConfigName], err = weights.ConfigWithDType(blob.Join(dir, weights.ConfigName), config, base.Config,
+		dtype)
 	return files, err
 }
 

@@ -20,10 +20,13 @@ type Response struct {
 	Error  *api.ErrorInfo  `json:"error,omitempty"`
 }
 
-// EncodeRequest encodes a Request. params may be nil.
+// EncodeRequest encodes a Request. params may be nil. A number out of its range is refused.
 func EncodeRequest(method string, params any) ([]byte, error) {
 	r := Request{Method: method}
 	if params != nil {
+		if err := api.CheckRanges("request", params); err != nil { // JSON has no NaN
+			return nil, err
+		}
 		raw, err := json.Marshal(params)
 		if err != nil {
 			return nil, fault.New(fault.Malformed, method, "params", "cannot be encoded as JSON").WithCause(err)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"nextquill/core/api"
 	"nextquill/core/fault"
 )
 
@@ -21,16 +22,16 @@ type Call struct {
 }
 
 // Decode decodes the parameters into p, which holds the defaults. Unknown fields are refused: a
-// misspelt option that has no effect is worse than an error.
+// misspelt option that has no effect is worse than an error. So is a number out of its range, see
+// api.CheckRanges.
 func (c *Call) Decode(p any) error {
 	if len(c.Params) == 0 {
 		return nil
 	}
 	if err := unmarshalStrict(c.Params, p); err != nil {
-		return fault.New(fault.Malformed, "request", "params", "do not match the method").WithCause(err).
-			WithRemedy("see package core/api for the parameters of each method")
+		return err
 	}
-	return nil
+	return api.CheckRanges("request", p)
 }
 
 // Handler runs one call and returns a value that can be encoded as JSON. Calls do not overlap. A

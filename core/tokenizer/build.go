@@ -7,7 +7,11 @@ import (
 	"nextquill/core/fault"
 )
 
-// buildVocab orders the tokens by id and checks that every id up to the last has exactly one token.
+// maxGap bounds the ids without a token, which have no meaning but need memory.
+const maxGap = 100_000
+
+// buildVocab orders the tokens by id and checks that no id has two tokens. An id without a token
+// is never the result of encoding, and decodes to nothing, as in the reference.
 func (l *loader) buildVocab() error {
 	t := l.t
 	t.ids = make(map[string]int32, len(l.vocab)+len(l.t.added))
@@ -19,10 +23,11 @@ func (l *loader) buildVocab() error {
 		size = max(size, int(a.ID)+1)
 	}
 	// This is checked before allocating: a file with two tokens may contain the id 999999.
-	if total := len(l.vocab) + len(t.added); size > total {
-		return l.fault(fault.Malformed, "model.vocab",
-			"has %d tokens including added ones, but ids up to %d, so there are gaps", total, size-1).
-			WithRemedy(downloadAgain)
+	if total := len(l.vocab) + len(t.added); size > total+maxGap {
+		return l.fault(fault.TooLarge, "model.vocab", "has %d tokens including added ones, but ids up to %d",
+			total, size-1).
+			WithLimit("%d ids without a token", maxGap).
+			WithRemedy("give the tokens consecutive ids, from 0, as the tokenizers library does")
 	}
 	t.tokens = make([]token, size)
 	t.bpe.tokens = make(map[string]int32, len(l.vocab))
@@ -40,7 +45,10 @@ func (l *loader) buildVocab() error {
 	}
 	if b := slices.Index(t.bpe.byteID[:], -1); b >= 0 && t.bpe.characters {
 		return l.fault(fault.Missing, "model.vocab", "has no token <0x%02X>, which byte_fallback needs", b).
-			WithRemedy(downloadAgain)
+			WithRemedy("add the 256 tokens <0x00> to <0xFF>, or use a byte-level BPE model")
+	} else if b >= 0 && l.fallback {
+		return l.fault(fault.Unsupported, "model.byte_fallback", "is true, but the vocabulary has no byte 0x%02X", b).
+			WithRemedy("set byte_fallback to false: with all bytes in the vocabulary it has no effect")
 	}
 	for i, a := range t.added {
 		field := fmt.Sprintf("added_tokens[%d] %s", i, fault.Quote(a.Content))
@@ -62,17 +70,18 @@ func (l *loader) buildVocab() error {
 		}
 		t.ids[a.Content] = a.ID
 	}
-	if i := slices.IndexFunc(t.tokens, func(k token) bool { return k.spelling == "" }); i >= 0 {
-		return l.fault(fault.Malformed, "model.vocab", "has no token of id %d", i).WithRemedy(downloadAgain)
-	}
 	t.bpe.unknown = -1
-	if l.unknown != "" {
-		id, ok := l.vocab[l.unknown]
-		if !ok {
-			return l.fault(fault.Missing, "model.unk_token", "%s is not in the vocabulary", fault.Quote(l.unknown)).
-				WithRemedy(downloadAgain)
-		}
+	if l.unknown == "" {
+		return nil
+	}
+	id, ok := l.vocab[l.unknown]
+	switch {
+	case ok:
 		t.bpe.unknown = id
+	case slices.Contains(t.bpe.byteID[:], -1): // otherwise no text is unknown
+		return l.fault(fault.Missing, "model.unk_token", "%s is not in the vocabulary, which lacks bytes",
+			fault.Quote(l.unknown)).
+			WithRemedy("add %s to model.vocab, or set unk_token to null", fault.Quote(l.unknown))
 	}
 	return nil
 }

@@ -32,10 +32,18 @@ func LoadModel(ctx context.Context, store blob.Store, path string) (*Tokenizer, 
 	if findErr != nil {
 		return nil, findErr
 	}
-	if name == "" {
-		return nil, err
+	if name != "" {
+		return LoadGGUF(ctx, store, name)
 	}
-	return LoadGGUF(ctx, store, name)
+	missing := fault.New(fault.Missing, path, FileName, "is missing").WithCause(blob.ErrNotExist).
+		WithRemedy("download the model's %s", FileName)
+	for _, other := range []string{"tokenizer.model", "vocab.json"} { // forms of older models
+		if _, err := store.Size(ctx, blob.Join(path, other)); err == nil {
+			return nil, missing.WithRemedy("convert %s to it with transformers: "+
+				"AutoTokenizer.from_pretrained(folder).save_pretrained(folder)", other)
+		}
+	}
+	return nil, missing
 }
 
 // LoadGGUF reads the tokenizer in a GGUF file's metadata.
@@ -85,9 +93,10 @@ func words(pattern string) stage { return patternSplit{finder: scanners[pattern]
 // pipeline name, or SentencePiece BPE. Control tokens become special tokens. GGUF files do not keep
 // the other properties of added tokens (white space around them, whole words).
 func FromGGUF(f *gguf.File) (*Tokenizer, error) {
-	l := &loader{where: f.Name, t: &Tokenizer{}, fields: map[string]string{
+	l := &loader{where: f.Name, t: &Tokenizer{bos: -1}, fields: map[string]string{
 		"model.vocab": gguf.Field(ggufTokens), "added_tokens": gguf.Field(ggufTokens),
 		"model.merges": gguf.Field(ggufMerges)}}
+	l.t.addBOS = new(ggufAddsBOS(f))
 	if name, _ := f.Metadata[ggufModel].Text(); name == ggufSentencePiece {
 		return l.t, l.loadSentencePiece(f)
 	}
@@ -102,6 +111,17 @@ func FromGGUF(f *gguf.File) (*Tokenizer, error) {
 		}
 	}
 	return l.t, nil
+}
+
+// ggufAddsBOS tells whether a text begins with the BOS token. Files that do not say it have
+// llama.cpp's default: true for SentencePiece and Llama 3, false for other byte-level BPE.
+func ggufAddsBOS(f *gguf.File) bool {
+	if set, ok := f.Metadata[ggufAddBOS].Bool(); ok {
+		return set
+	}
+	model, _ := f.Metadata[ggufModel].Text()
+	pre, _ := f.Metadata[ggufPre].Text()
+	return model == ggufSentencePiece || pre == "llama-bpe"
 }
 
 func (l *loader) readPipeline(f *gguf.File) error {

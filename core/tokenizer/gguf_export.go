@@ -79,7 +79,7 @@ func JSONOfGGUF(f *gguf.File) ([]byte, error) {
 		vocab[spelled] = id
 	}
 	var post any
-	if add, _ := f.Metadata[ggufAddBOS].Bool(); add {
+	if ggufAddsBOS(f) {
 		if id, ok := f.Metadata[ggufBOS].Int(); ok && id >= 0 && id < int64(len(tokens)) {
 			bos := object{"SpecialToken": object{"id": tokens[id], "type_id": 0}}
 			text := func(name string, kind int) object {
@@ -106,7 +106,8 @@ func JSONOfGGUF(f *gguf.File) ([]byte, error) {
 // ConfigJSONOfGGUF returns the tokenizer_config.json that goes with JSONOfGGUF: the special tokens
 // by role, and the chat template.
 func ConfigJSONOfGGUF(f *gguf.File) ([]byte, error) {
-	config := object{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false}
+	config := object{"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false,
+		"add_bos_token": ggufAddsBOS(f)}
 	tokens, _ := f.Metadata[ggufTokens].Texts()
 	for role, key := range map[string]string{"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown",
 		"pad_token": "padding"} {

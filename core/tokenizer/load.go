@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"context"
 	"encoding/json"
+	"path"
 	"strings"
 
 	"nextquill/core/blob"
@@ -22,18 +23,25 @@ const (
 
 const downloadAgain = "the file is truncated or altered: download it again"
 
-// Load reads and checks a tokenizer.json. Unsupported features give a fault that names them.
+// Load reads and checks a tokenizer.json, with the tokens that the files beside it declare.
+// Unsupported features give a fault that names them.
 func Load(ctx context.Context, store blob.Store, name string) (*Tokenizer, error) {
 	data, err := blob.ReadAll(ctx, store, name, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(name, data)
+	d, err := readDeclared(ctx, store, path.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	return parse(name, data, d)
 }
 
-// Parse is Load for a file that is already in memory; name appears in error messages.
-func Parse(name string, data []byte) (*Tokenizer, error) {
-	l := &loader{where: name, t: &Tokenizer{}}
+// Parse reads and checks a tokenizer.json alone; name appears in error messages.
+func Parse(name string, data []byte) (*Tokenizer, error) { return parse(name, data, &declared{}) }
+
+func parse(name string, data []byte, d *declared) (*Tokenizer, error) {
+	l := &loader{where: name, t: &Tokenizer{bos: -1}, declared: d}
 	if err := l.load(data); err != nil {
 		if fault.KindOf(err) == "" {
 			err = fault.New(fault.Malformed, name, "", "is not a valid tokenizer.json").WithCause(err).
@@ -54,9 +62,12 @@ type loader struct {
 	unknown string
 	// fuseUnknown only matters without byte_fallback: otherwise no character is unknown.
 	fuseUnknown bool
+	fallback    bool // byte_fallback is set for a byte-level vocabulary
 	normalizer  json.RawMessage
 	pre         json.RawMessage
 	decoder     json.RawMessage
+	post        json.RawMessage
+	declared    *declared
 	hasModel    bool
 	fields      map[string]string // other names of model.vocab and model.merges, for error messages
 }
@@ -91,7 +102,9 @@ func (l *loader) load(data []byte) error {
 			l.pre, err = r.Raw()
 		case "decoder":
 			l.decoder, err = r.Raw()
-		default: // version; truncation, padding and post_processor are left to the caller
+		case "post_processor":
+			l.post, err = r.Raw()
+		default: // version; truncation and padding are left to the caller
 			err = r.Skip()
 		}
 		return err
@@ -114,8 +127,14 @@ func (l *loader) load(data []byte) error {
 		return l.fault(fault.Unsupported, "model.fuse_unk", "is true without byte_fallback").
 			WithRemedy("use the tokenizer.json of a byte-level BPE model")
 	}
+	if err := l.declare(l.declared); err != nil {
+		return err
+	}
+	if l.t.bpe.characters && l.byteLevel() { // characters are bytes, so the fallback has no effect
+		l.t.bpe.characters, l.fallback = false, true
+	}
 	for _, step := range []func() error{l.buildVocab, l.buildMerges, l.buildNormalizer, l.buildStages, l.buildDecoder,
-		l.buildAdded} {
+		l.buildAdded, l.buildPost} {
 		if err := step(); err != nil {
 			return err
 		}

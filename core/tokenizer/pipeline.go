@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 
 	"golang.org/x/text/unicode/norm"
@@ -85,6 +86,16 @@ func (l *loader) buildNormalizer() error {
 // isReplace reports whether a step replaces one plain string by another.
 func (c component) isReplace(old, new string) bool {
 	return c.Pattern.String != nil && *c.Pattern.String == old && c.Content == new
+}
+
+// byteLevel reports whether the pre-tokenizer has the step ByteLevel.
+func (l *loader) byteLevel() bool {
+	found := false
+	_ = !isNull(l.pre) && l.steps("pre_tokenizer", l.pre, 2, func(c component) error {
+		found = found || c.Type == "ByteLevel"
+		return nil
+	}) == nil // buildStages reports the error
+	return found
 }
 
 func (l *loader) buildStages() error {
@@ -236,4 +247,72 @@ func (l *loader) buildDecoder() error {
 		}
 		return nil
 	})
+}
+
+// postProcessor is a step of the post-processor.
+type postProcessor struct {
+	Type       string          `json:"type"`
+	Processors []postProcessor `json:"processors"`
+	// Single is the template of a text: special tokens and the text itself, "A".
+	Single []struct {
+		SpecialToken *struct {
+			ID string `json:"id"`
+		}
+		Sequence *struct{ ID string }
+	} `json:"single"`
+	SpecialTokens map[string]struct {
+		IDs []int32 `json:"ids"`
+	} `json:"special_tokens"`
+	CLS json.RawMessage `json:"cls"` // ["<s>", 1]
+}
+
+// buildPost reads the tokens that the post-processor puts before a text. Those after a text are not
+// used: the layout of prompts ends texts itself.
+func (l *loader) buildPost() error {
+	if isNull(l.post) {
+		return nil
+	}
+	malformed := func() error {
+		return l.fault(fault.Malformed, "post_processor", "is not a post-processor").WithRemedy(downloadAgain)
+	}
+	var p postProcessor
+	if json.Unmarshal(l.post, &p) != nil || p.Type == "" {
+		return malformed()
+	}
+	steps := []postProcessor{p}
+	if p.Type == "Sequence" {
+		steps = p.Processors
+	}
+	for _, s := range steps {
+		switch s.Type {
+		case "ByteLevel":
+		case "TemplateProcessing":
+			for _, part := range s.Single {
+				if part.SpecialToken == nil {
+					break
+				}
+				l.t.begin = append(l.t.begin, s.SpecialTokens[part.SpecialToken.ID].IDs...)
+			}
+		case "RobertaProcessing", "BertProcessing":
+			var cls []any
+			if json.Unmarshal(s.CLS, &cls) != nil || len(cls) != 2 {
+				return malformed()
+			}
+			id, ok := cls[1].(float64)
+			if !ok || id != math.Trunc(id) || math.Abs(id) > maxTokens {
+				return malformed()
+			}
+			l.t.begin = append(l.t.begin, int32(id))
+		default:
+			return l.fault(fault.Unsupported, "post_processor", "has the step %s", fault.Quote(s.Type)).
+				WithRemedy("use a model whose post_processor is ByteLevel or TemplateProcessing")
+		}
+	}
+	for _, id := range l.t.begin {
+		if id < 0 || int(id) >= len(l.t.tokens) {
+			return l.fault(fault.OutOfRange, "post_processor", "has the token id %d", id).
+				WithLimit("0 to %d", len(l.t.tokens)-1).WithRemedy(downloadAgain)
+		}
+	}
+	return nil
 }

@@ -148,6 +148,9 @@ func (l *loader) readMerges(r *jsonx.Reader) error {
 			if err != nil {
 				return err
 			}
+			if strings.HasPrefix(s, "#version") { // the first line of a merges.txt
+				return nil
+			}
 			var ok bool
 			if m[0], m[1], ok = strings.Cut(s, " "); !ok || strings.Contains(m[1], " ") {
 				return malformed()

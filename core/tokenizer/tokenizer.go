@@ -19,6 +19,7 @@
 package tokenizer
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -33,6 +34,9 @@ type Tokenizer struct {
 	tokens      []token          // by id
 	ids         map[string]int32 // by spelling
 	added       []Added          // in the order of the file
+	addBOS      *bool            // whether a text begins with the BOS token, if the files say it
+	bos         int32            // the BOS token, or -1
+	begin       []int32          // tokens that the post-processor puts before a text
 	rawAdded    trie             // matched in the original text
 	normAdded   trie             // matched in the normalized text
 }
@@ -162,6 +166,27 @@ func (t *Tokenizer) IsSpecial(id int32) bool {
 
 // Added lists the added tokens in the order of the file.
 func (t *Tokenizer) Added() []Added { return append([]Added(nil), t.added...) }
+
+// Begin lists the tokens that go before a text, usually the BOS token or none. As in transformers,
+// the post-processor of tokenizer.json decides. As in llama.cpp, add_bos_token takes precedence, in
+// tokenizer_config.json or in the metadata of a GGUF file. bos is the BOS token of the model's
+// config, or -1.
+func (t *Tokenizer) Begin(bos int32) []int32 {
+	if t.bos >= 0 {
+		bos = t.bos
+	}
+	switch {
+	case t.addBOS == nil:
+		return slices.Clone(t.begin)
+	case !*t.addBOS:
+		return nil
+	case len(t.begin) > 0:
+		return slices.Clone(t.begin)
+	case bos >= 0:
+		return []int32{bos}
+	}
+	return nil
+}
 
 // MissingBytes lists the bytes without a token. Text that contains them does not survive encoding.
 func (t *Tokenizer) MissingBytes() []byte {

@@ -13,20 +13,21 @@ import (
 // checkpoint resumes only in a run of the same identity. The JSON keys are part of the checkpoint
 // format.
 type Identity struct {
-	Settings string `json:"settings"`
-	Train    string `json:"texts to learn from"`
-	Heldout  string `json:"texts to test on"`
-	Expert   string `json:"frozen adapter"`
-	Model    string `json:"model"`
-	Base     string `json:"base"`     // format of the weights on the device, such as "q8"
-	Template string `json:"template"` // name of the prompt template
-	Windows  string `json:"windows"`  // how long texts are split; empty without any
-	Adapter  string `json:"adapter to start from"`
+	// Settings are all settings of the run and the shape of its adapter, by name.
+	Settings map[string]string `json:"all settings"`
+	Train    string            `json:"texts to learn from"`
+	Heldout  string            `json:"texts to test on"`
+	Expert   string            `json:"frozen adapter"`
+	Model    string            `json:"model"`
+	Base     string            `json:"base"`     // format of the weights on the device, such as "q8"
+	Template string            `json:"template"` // name of the prompt template
+	Windows  string            `json:"windows"`  // how long texts are split; empty without any
+	Adapter  string            `json:"adapter to start from"`
 }
 
 func newIdentity(s Setup) Identity {
 	return Identity{
-		Settings: fingerprint(s.Config),
+		Settings: settings(s),
 		Train:    fingerprint(s.Data.Train), Heldout: fingerprint(s.Data.Heldout), Expert: fingerprint(s.Data.Expert),
 		Model: fingerprint(s.Model.Config, s.Source.Weights), Base: s.Model.Base(),
 		Template: s.Source.Template, Windows: s.Source.Windows, Adapter: s.Source.Adapter,
@@ -36,7 +37,7 @@ func newIdentity(s Setup) Identity {
 // match returns a fault that names every part in which a checkpoint's run differs from this one;
 // where is the checkpoint.
 func (id Identity) match(saved *Identity, where string) error {
-	if saved == nil {
+	if saved == nil || saved.Settings == nil {
 		return fault.New(fault.Unsupported, where, "",
 			"was written by an earlier version and does not identify its run").
 			WithRemedy("start without resuming")
@@ -47,7 +48,6 @@ func (id Identity) match(saved *Identity, where string) error {
 		{"base", saved.Base, id.Base},
 		{"frozen adapter", saved.Expert, id.Expert},
 		{"model", saved.Model, id.Model},
-		{"settings", saved.Settings, id.Settings},
 		{"template", saved.Template, id.Template},
 		{"layout of long texts", saved.Windows, id.Windows},
 		{"training samples", saved.Train, id.Train},
@@ -63,6 +63,7 @@ func (id Identity) match(saved *Identity, where string) error {
 			parts = append(parts, part.name)
 		}
 	}
+	parts = append(parts, settingsThatDiffer(saved.Settings, id.Settings)...)
 	if parts == nil {
 		return nil
 	}

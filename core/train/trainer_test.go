@@ -208,7 +208,7 @@ func TestCheckpointOfAnotherRunIsRefused(t *testing.T) {
 	s.Saving.Resume = true
 	_, err = b.run(context.Background(), s)
 	require.ErrorIs(t, err, fault.Mismatch)
-	require.ErrorContains(t, err, "run/checkpoint: settings: not the same as in the run")
+	require.ErrorContains(t, err, "run/checkpoint: lr (saved 0.01, now 0.02): not the same as in the run")
 }
 
 // failing is a store whose writes fail after the first ones.

@@ -3,7 +3,6 @@ package weights
 import (
 	"encoding/binary"
 	"hash/fnv"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -112,25 +111,14 @@ func (a *Adapter) UpdateNorm(path string) float64 {
 func (a *Adapter) Digest() string {
 	h := fnv.New64a()
 	h.Write(a.configJSON())
-	a.hashValues(h)
-	return strconv.FormatUint(h.Sum64(), 16)
-}
-
-// ValueDigest is Digest without the config: it stays the same if the adapter is renamed.
-func (a *Adapter) ValueDigest() string {
-	h := fnv.New64a()
-	a.hashValues(h)
-	return strconv.FormatUint(h.Sum64(), 16)
-}
-
-func (a *Adapter) hashValues(h io.Writer) {
 	var word [4]byte
 	for _, path := range a.Paths() {
 		for _, factor := range [][]float32{a.Pairs[path].A, a.Pairs[path].B} {
 			for _, v := range factor {
 				binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
-				_, _ = h.Write(word[:]) // hashes do not fail
+				h.Write(word[:])
 			}
 		}
 	}
+	return strconv.FormatUint(h.Sum64(), 16)
 }

@@ -50,15 +50,17 @@ func ParseAdapterConfig(name string, data []byte) (*Adapter, error) {
 	})
 	f.checkInit()
 	known := append([]string{"peft_type", "r", "lora_alpha", "use_rslora", "base_model_name_or_path", "bias",
-		"target_modules",
-		"rank_pattern", "alpha_pattern", "init_lora_weights", "layers_to_transform", "layers_pattern",
-		"exclude_modules"}, ignoredFields...)
+		"target_modules", "rank_pattern", "alpha_pattern", "init_lora_weights", "layers_to_transform",
+		"layers_pattern", "exclude_modules"}, ignoredFields...)
 	for _, key := range slices.Sorted(maps.Keys(f.raw)) {
 		// Each PEFT release adds fields. A field that is switched on may change the arithmetic, so
 		// unknown ones are rejected too.
 		if !slices.Contains(known, key) && !f.isOff(key) {
-			f.fail(fault.Unsupported, key, "is %s", f.quoted(key)).
-				WithRemedy("train the adapter with plain LoRA, without this option")
+			remedy := "train the adapter with plain LoRA, without this option"
+			if slices.Contains([]string{"modules_to_save", "trainable_token_indices", "target_parameters"}, key) {
+				remedy = mergeWithPEFT
+			}
+			f.fail(fault.Unsupported, key, "is %s", f.quoted(key)).WithRemedy("%s", remedy)
 		}
 	}
 	if f.err != nil {
@@ -68,6 +70,10 @@ func ParseAdapterConfig(name string, data []byte) (*Adapter, error) {
 }
 
 const maxAlpha = 1e6
+
+// mergeWithPEFT is what to do with an adapter that changes more than linear layers of the blocks.
+const mergeWithPEFT = "merge it into its base and use the result as the model: " +
+	"PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(folder)"
 
 func (f *fields) readTargets(a *Adapter) {
 	a.TargetPattern, a.Targets = f.modules("target_modules")

@@ -2,6 +2,7 @@ package weights
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -23,6 +24,10 @@ func ReadAdapter(ctx context.Context, store blob.Store, dir string) (*Adapter, e
 		return nil, err
 	}
 	f, err := Open(ctx, store, blob.Join(dir, AdapterWeightsName))
+	if errors.Is(err, blob.ErrNotExist) { // adapter_model.bin is a pickle, which can run code
+		err = fault.New(fault.Missing, dir, AdapterWeightsName, "is missing").WithCause(blob.ErrNotExist).
+			WithRemedy("save the adapter with PEFT's save_pretrained, which writes it; an adapter_model.bin is not read")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +64,13 @@ func (a *Adapter) readPairs(ctx context.Context, f *File) error {
 	}
 	for _, path := range a.Paths() {
 		if p := a.Pairs[path]; p.In == 0 || p.Out == 0 {
+			has, lacks := "lora_A", "lora_B"
+			if p.In == 0 {
+				has, lacks = lacks, has
+			}
 			return fault.New(fault.Missing, f.Name(), "module "+fault.Quote(path),
-				"has only one of lora_A and lora_B, or an empty one").
-				WithRemedy(downloadAgain)
+				"has %s but no %s, or an empty one", has, lacks).
+				WithRemedy("save the adapter again with PEFT, or download both of its files again")
 		}
 	}
 	for _, t := range f.Tensors() {
@@ -89,16 +98,20 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 		return "", false, fault.New(fault.Unsupported, file, t.Field(), "does not start with %s", peftRoot).
 			WithRemedy("save the adapter with PEFT")
 	}
+	if what := outsideBlocks(path); what != "" {
+		return "", false, fault.New(fault.Unsupported, file, t.Field(),
+			"belongs to %s, which cannot have an adapter here", what).WithRemedy(mergeWithPEFT)
+	}
 	isA = strings.HasSuffix(path, suffixA)
 	if !isA && !strings.HasSuffix(path, suffixB) {
-		return "", false, fault.New(fault.Unsupported, file, t.Field(),
-			"is neither lora_A nor lora_B of a linear layer").
+		const detail = "is neither lora_A nor lora_B of a linear layer"
+		return "", false, fault.New(fault.Unsupported, file, t.Field(), detail).
 			WithRemedy("train the adapter with plain LoRA on linear layers only")
 	}
 	path = path[:len(path)-len(suffixA)]
-	if !a.targets(path) {
-		return "", false, fault.New(fault.Mismatch, file, t.Field(),
-			"belongs to a module that target_modules does not name").WithRemedy(sameSource)
+	if !a.TargetsModule(path) {
+		const detail = "belongs to a module that target_modules does not name"
+		return "", false, fault.New(fault.Mismatch, file, t.Field(), detail).WithRemedy(sameSource)
 	}
 	r := a.RankOf(path)
 	if len(t.Shape) != 2 || isA && t.Shape[0] != r || !isA && t.Shape[1] != r {
@@ -108,10 +121,23 @@ func (a *Adapter) moduleOf(file string, t Info) (path string, isA bool, err erro
 	return path, isA, nil
 }
 
-// targets follows PEFT's test of a module path against a list of target_modules. A pattern is not
-// interpreted, because a linear-time matcher cannot support all of Python's regular expressions:
-// every module with tensors counts as targeted.
-func (a *Adapter) targets(path string) bool {
+// outsideBlocks names the part of the model that a tensor belongs to if it is not a linear layer of
+// a block: the head or the embedding table, with LoRA or completely (modules_to_save).
+func outsideBlocks(path string) string {
+	for _, part := range [][2]string{{"lm_head", "the head, lm_head"},
+		{"embed_tokens", "the embedding table, embed_tokens"},
+		{"modules_to_save", "a complete layer of modules_to_save"}} {
+		if strings.Contains("."+path+".", "."+part[0]+".") {
+			return part[1]
+		}
+	}
+	return ""
+}
+
+// TargetsModule follows PEFT's test of a module path against a list of target_modules. A pattern is
+// not interpreted, because a linear-time matcher cannot support all of Python's regular
+// expressions: every module with tensors counts as targeted.
+func (a *Adapter) TargetsModule(path string) bool {
 	if a.TargetPattern != "" || slices.Contains(a.Targets, path) {
 		return true
 	}
@@ -159,13 +185,12 @@ func CheckAdapter(c Config, a *Adapter) error {
 		p := a.Pairs[path]
 		if !ok {
 			return fault.New(fault.Mismatch, AdapterWeightsName, "module "+fault.Quote(path),
-				"is not a linear layer of the base model").
-				WithRemedy(remedy)
+				"is not a linear layer of the base model").WithRemedy(remedy)
 		}
 		if p.Out != size[0] || p.In != size[1] {
 			return fault.New(fault.Mismatch, AdapterWeightsName, "module "+fault.Quote(path),
-				"is for a layer of shape %d×%d, but the base model's is %d×%d",
-				p.Out, p.In, size[0], size[1]).WithRemedy(remedy)
+				"is for a layer of shape %d×%d, but the base model's is %d×%d", p.Out, p.In, size[0], size[1]).
+				WithRemedy(remedy)
 		}
 	}
 	return nil

@@ -9,9 +9,10 @@ import (
 // torchNames are the spellings of the types in config.json.
 var torchNames = map[DType]string{F32: "float32", F16: "float16", BF16: "bfloat16"}
 
-// ConfigWithDType returns a config.json with another weight type; "" keeps the type. All other
-// fields stay, known or not.
-func ConfigWithDType(name string, data []byte, dtype DType) ([]byte, error) {
+// ConfigWithDType returns the config.json of a model with config c and another weight type; ""
+// keeps the type. All other fields stay, known or not, except that tie_word_embeddings is false if
+// the model has a head of its own.
+func ConfigWithDType(name string, data []byte, c Config, dtype DType) ([]byte, error) {
 	f, err := readFields(name, data)
 	if err != nil {
 		return nil, err
@@ -22,6 +23,9 @@ func ConfigWithDType(name string, data []byte, dtype DType) ([]byte, error) {
 			key = "torch_dtype"
 		}
 		f.raw[key] = marshal(torchNames[dtype])
+	}
+	if !c.TieEmbeddings && f.bool("tie_word_embeddings", false) {
+		f.raw["tie_word_embeddings"] = json.RawMessage("false")
 	}
 	return indented(f.raw), nil
 }

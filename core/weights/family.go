@@ -87,7 +87,8 @@ func (f *fields) family() family {
 // checkWindow rejects sliding-window attention, unless the window covers the longest sequence. The
 // fault names the field that enables the window.
 func (f *fields) checkWindow(a family, c *Config) {
-	for _, kind := range f.strings("layer_types") {
+	types := f.strings("layer_types")
+	for _, kind := range types {
 		if kind != "full_attention" {
 			f.fail(fault.Unsupported, "layer_types", "has %s", fault.Quote(kind)).
 				WithRemedy("use a model with full_attention in all layers")
@@ -100,7 +101,8 @@ func (f *fields) checkWindow(a family, c *Config) {
 	field := "sliding_window"
 	if a.windowSwitch {
 		field = "use_sliding_window"
-		if !f.bool(field, false) {
+		// The first max_window_layers layers have full attention, unless layer_types says more.
+		if !f.bool(field, false) || types != nil || f.int("max_window_layers", 28, 0, maxLayers) >= c.Layers {
 			return
 		}
 	}

@@ -40,8 +40,7 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 	}
 	if size < 8 {
 		return nil, fault.New(fault.Malformed, name, "header", "the file has only %d bytes, too few for a header",
-			size).
-			WithRemedy(downloadAgain)
+			size).WithRemedy(downloadAgain)
 	}
 	var prefix [8]byte
 	if err := store.ReadAt(ctx, name, prefix[:], 0); err != nil {
@@ -54,8 +53,7 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 	}
 	if int64(n) > size-8 {
 		return nil, fault.New(fault.Malformed, name, "header", "has a length of %d bytes, but only %d bytes follow", n,
-			size-8).
-			WithRemedy(downloadAgain)
+			size-8).WithRemedy(downloadAgain)
 	}
 	header := make([]byte, n)
 	if err := store.ReadAt(ctx, name, header, 8); err != nil {

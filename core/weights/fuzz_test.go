@@ -85,7 +85,7 @@ func FuzzAdapterConfig(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, a, again)
 		path := "model.layers.0.self_attn.q_proj"
-		a.targets(path)
+		a.TargetsModule(path)
 		require.Positive(t, a.RankOf(path))
 		require.False(t, math.IsNaN(a.Scaling(path)))
 	})

@@ -190,6 +190,10 @@ func TestFamilies(t *testing.T) {
 		MaxPositions: 131072, RMSNormEps: 1e-6, RopeTheta: 10000, BOS: 1, EOS: []int32{2}}, c)
 	require.Equal(t, 32, parse(`{"model_type":"mistral","sliding_window":null,"num_key_value_heads":null}`).KVHeads)
 	parse(`{"model_type":"mistral","sliding_window":4096,"max_position_embeddings":4096}`)
+	parse(`{"model_type":"qwen2","use_sliding_window":true,"num_hidden_layers":4,"max_window_layers":4}`)
+	parse(`{"model_type":"qwen3","use_sliding_window":true,"num_hidden_layers":28}`)
+	parse(`{"model_type":"qwen3","use_sliding_window":true,"num_hidden_layers":1,"max_window_layers":0,` +
+		`"layer_types":["full_attention"]}`)
 	parse(`{"model_type":"qwen2","use_sliding_window":false,"sliding_window":4096,"layer_types":["full_attention"]}`)
 
 	// Qwen2 and Mistral have no attention_bias. In Llama and Qwen3 it also applies to o_proj.
@@ -266,6 +270,17 @@ func TestCheckLlama(t *testing.T) {
 	require.ErrorContains(t, err, "holds neither model.safetensors nor model.safetensors.index.json")
 }
 
+// TestAdapterWithoutSafetensors: the remedy names the file that PEFT writes.
+func TestAdapterWithoutSafetensors(t *testing.T) {
+	config, err := os.ReadFile("testdata/peft/adapter_config.json")
+	require.NoError(t, err)
+	store := blob.NewMem(map[string][]byte{"a/adapter_config.json": config, "a/adapter_model.bin": nil})
+	_, err = ReadAdapter(t.Context(), store, "a")
+	require.ErrorIs(t, err, fault.Missing)
+	require.ErrorContains(t, err, "a: adapter_model.safetensors: is missing")
+	require.ErrorContains(t, err, "an adapter_model.bin is not read")
+}
+
 func TestAdapterTargets(t *testing.T) {
 	path := "model.layers.1.self_attn.q_proj"
 	for config, want := range map[string]bool{
@@ -280,7 +295,7 @@ func TestAdapterTargets(t *testing.T) {
 	} {
 		a, err := ParseAdapterConfig("c", []byte(`{"peft_type":"LORA",`+config+`}`))
 		require.NoError(t, err)
-		require.Equal(t, want, a.targets(path), config)
+		require.Equal(t, want, a.TargetsModule(path), config)
 		again, err := ParseAdapterConfig("c", a.configJSON())
 		require.NoError(t, err)
 		require.Equal(t, a, again)

@@ -172,8 +172,7 @@ func readInfo(r *jsonx.Reader, blobName, name string, data int64) (Info, error) 
 	}
 	if t.DType.Size() == 0 {
 		return t, fault.New(fault.Unsupported, blobName, t.Field(), "has the element type %s",
-			fault.Quote(string(t.DType))).
-			WithRemedy("convert the model to F32, F16 or BF16")
+			fault.Quote(string(t.DType))).WithRemedy("convert the model to F32, F16 or BF16")
 	}
 	elements, err := shapeProduct(dims)
 	if err != nil {

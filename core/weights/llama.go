@@ -93,8 +93,8 @@ func LlamaTensors(c Config) []TensorShape {
 }
 
 // CheckLlama checks that a file has exactly the tensors that the config requires, with supported
-// shapes and types. It accepts redundant tensors: rotary tables of old checkpoints, and a head next
-// to tied embeddings.
+// shapes and types. It accepts redundant tensors: rotary tables of old checkpoints, and a head that
+// equals the tied embeddings.
 func CheckLlama(c Config, f *File) error {
 	const remedy = "download config.json and the weights from the same source"
 	expected := map[string]bool{}
@@ -103,13 +103,11 @@ func CheckLlama(c Config, f *File) error {
 		got, ok := f.Tensor(want.Name)
 		if !ok {
 			return fault.New(fault.Missing, f.Name(), "tensor "+fault.Quote(want.Name),
-				"is missing; config.json requires it with shape %v", want.Shape).
-				WithRemedy(remedy)
+				"is missing; config.json requires it with shape %v", want.Shape).WithRemedy(remedy)
 		}
 		if !slices.Equal(got.Shape, want.Shape) {
 			return fault.New(fault.Mismatch, got.Blob, got.Field(), "has shape %v, but config.json requires %v",
-				got.Shape, want.Shape).
-				WithRemedy(remedy)
+				got.Shape, want.Shape).WithRemedy(remedy)
 		}
 		if !got.DType.IsFloat() {
 			return fault.New(fault.Unsupported, got.Blob, got.Field(), "has the element type %s", got.DType).

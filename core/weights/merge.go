@@ -15,8 +15,8 @@ import (
 	"nextquill/core/weights/gguf"
 )
 
-// mergeChunk is the number of values merged and written at a time. It bounds memory use
-// independently of the model's size.
+// mergeChunk is the number of values merged and written, or compared, at a time. It bounds memory
+// use independently of the model's size.
 const mergeChunk = 1 << 18
 
 // Merge writes the base model's tensors to w as one safetensors file, with the adapter's updates

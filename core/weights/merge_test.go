@@ -106,7 +106,7 @@ func TestMergeTypes(t *testing.T) {
 				require.InDelta(t, want, got[i], epsilon*math.Abs(float64(want))+1e-7)
 			}
 		}
-		written, err := ConfigWithDType("config.json", config, dtype)
+		written, err := ConfigWithDType("config.json", config, base.Config, dtype)
 		require.NoError(t, err)
 		var c map[string]any
 		require.NoError(t, json.Unmarshal(written, &c))
@@ -117,7 +117,7 @@ func TestMergeTypes(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	}
-	same, err := ConfigWithDType("config.json", config, "")
+	same, err := ConfigWithDType("config.json", config, base.Config, "")
 	require.NoError(t, err)
 	require.JSONEq(t, string(config), string(same))
 }

@@ -3,6 +3,7 @@ package weights
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"nextquill/core/blob"
 	"nextquill/core/weights/gguf"
@@ -33,6 +34,9 @@ func OpenModel(ctx context.Context, store blob.Store, path string) (Source, erro
 		if s.Config, err = ReadConfig(ctx, store, path); err == nil {
 			s.File, err = OpenDir(ctx, store, path)
 		}
+		if err == nil {
+			err = s.untie(ctx)
+		}
 	}
 	if err != nil {
 		return s, err
@@ -40,8 +44,36 @@ func OpenModel(ctx context.Context, store blob.Store, path string) (Source, erro
 	return s, CheckLlama(s.Config, s.File)
 }
 
-// ReadModelConfig returns the Config that OpenModel returns. It does not read the tensors of a
-// Hugging Face folder.
+// untie clears Config.TieEmbeddings if the file has a head of its own that differs from the
+// embedding table, as transformers does. It compares all values: a head that was trained with a
+// frozen table may differ in a few rows.
+func (s *Source) untie(ctx context.Context) error {
+	head, ok := s.Tensor(HeadName)
+	embed, both := s.Tensor(EmbedName)
+	if !s.Config.TieEmbeddings || !ok || !both || !head.DType.IsFloat() || !embed.DType.IsFloat() {
+		return nil
+	}
+	same := slices.Equal(head.Shape, embed.Shape) // else CheckLlama names the shape
+	a, b := make([]float32, mergeChunk), make([]float32, mergeChunk)
+	for at, n := 0, embed.Elements(); same && at < n; at += mergeChunk {
+		if err := blob.Cancelled(ctx); err != nil {
+			return err
+		}
+		a, b = a[:min(mergeChunk, n-at)], b[:min(mergeChunk, n-at)]
+		if err := s.ReadF32At(ctx, head, a, at); err != nil {
+			return err
+		}
+		if err := s.ReadF32At(ctx, embed, b, at); err != nil {
+			return err
+		}
+		same = slices.Equal(a, b)
+	}
+	s.Config.TieEmbeddings = same
+	return nil
+}
+
+// ReadModelConfig returns the Config that OpenModel returns, except that TieEmbeddings is that of
+// config.json. It does not read the tensors of a Hugging Face folder.
 func ReadModelConfig(ctx context.Context, store blob.Store, path string) (Config, error) {
 	name, err := findGGUF(ctx, store, path)
 	if err != nil {

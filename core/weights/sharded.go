@@ -34,8 +34,7 @@ func OpenDir(ctx context.Context, store blob.Store, dir string) (*File, error) {
 	if errors.Is(err, blob.ErrNotExist) && errors.Is(err,
 		&fault.Error{Kind: fault.Missing, Where: blob.Join(dir, IndexName)}) {
 		return nil, fault.New(fault.Missing, dir, "", "holds neither %s nor %s", SingleName, IndexName).
-			WithCause(blob.ErrNotExist).
-			WithRemedy("use a model folder with safetensors files")
+			WithCause(blob.ErrNotExist).WithRemedy("use a model folder with safetensors files")
 	}
 	return f, err
 }

@@ -22,12 +22,12 @@ type User struct {
 // Split says how many texts of a writer have which role. Where a data set names the test texts,
 // Test is the largest number of them.
 type Split struct {
-	Test       int // the newest
-	Validation int // those before
-	Train      int // at most so many before these, the newest; 0 means all
-	MinTrain   int // a writer with fewer is left out
-	Users      int // so many writers are drawn; 0 means all
-	Pool       int // and so many others, for methods that first train on other writers
+	Test       int `range:"1 1000000"` // the newest
+	Validation int `range:"1 1000000"` // those before
+	Train      int `range:"0 1000000"` // at most so many before these, the newest; 0 means all
+	MinTrain   int `range:"1 1000000"` // a writer with fewer is left out
+	Users      int `range:"0 1000000"` // so many writers are drawn; 0 means all
+	Pool       int `range:"0 1000000"` // and so many others, for methods that first train on other writers
 	Seed       uint64
 }
 

@@ -33,8 +33,7 @@ type Options struct {
 // extraFiles are copied with a model of any format. LICENSE files with any extension are copied
 // too.
 var extraFiles = []string{weights.ConfigName, tokenizer.FileName, "tokenizer_config.json", "special_tokens_map.json",
-	"generation_config.json",
-	"chat_template.jinja", "README.md"}
+	"added_tokens.json", "generation_config.json", "chat_template.jinja", "README.md"}
 
 // Folder converts the model at path of a store and writes it to the folder out. It writes a
 // temporary folder and renames it when it is complete. It replaces a folder that an earlier

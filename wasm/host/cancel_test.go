@@ -37,7 +37,7 @@ func evaluation(t *testing.T) (*blob.Mem, api.EvaluateParams) {
 	var p api.EvaluateParams
 	p.Model = "model"
 	p.Source = api.Source{
-		History: "sample/history.jsonl", MaxItems: 2, Heldout: "sample/heldout.jsonl", MaxHeldout: 1,
+		History: "sample/history.jsonl", MaxItems: new(2), Heldout: "sample/heldout.jsonl", MaxHeldout: new(1),
 	}
 	return blob.NewMem(blobs), p
 }

@@ -3,6 +3,7 @@
 //	<script type="module" src="lib/element.js"></script>
 //	<next-quill model="model/" name="answer"></next-quill>
 
+import { quote } from "../fault.js";
 import {
   type Explanation,
   Fault,
@@ -162,12 +163,12 @@ export class NextQuillElement extends Base {
     if (this.#run !== undefined) return;
     const quill = await this.open();
     const preset = this.getAttribute("preset");
-    const epochs = Number(this.getAttribute("epochs") ?? NaN);
+    const epochs = this.#number("epochs");
     const resume = (await quill.unfinished()) !== undefined;
     this.#run = quill.personalize({
       resume,
       ...(preset !== null && { preset: presetOf(preset) }),
-      ...(epochs > 0 && { epochs }),
+      ...(epochs !== undefined && { epochs }),
     });
     try {
       for await (const event of this.#run) {
@@ -196,14 +197,14 @@ export class NextQuillElement extends Base {
     try {
       const quill = await this.open();
       this.#say(this.#strings.writing);
-      const maxTokens = Number(this.getAttribute("max-tokens") ?? NaN);
+      const maxTokens = this.#number("max-tokens");
       let text = "";
       draft.setAttribute("aria-busy", "true");
       for await (const piece of quill.write({
         signal: stop.signal,
         steer: this.#view.steer.valueAsNumber,
         ...(about.trim() !== "" && { context: about }),
-        ...(maxTokens > 0 && { maxTokens }),
+        ...(maxTokens !== undefined && { maxTokens }),
       })) {
         text += piece;
         draft.value = text;
@@ -448,6 +449,21 @@ export class NextQuillElement extends Base {
     const value = this[name];
     delete (this as Partial<this>)[name];
     this[name] = value;
+  }
+
+  // The number in an attribute. The module checks its range.
+  #number(attribute: string): number | undefined {
+    const text = this.getAttribute(attribute);
+    if (text === null) return undefined;
+    const n = text.trim() === "" ? NaN : Number(text);
+    if (!Number.isNaN(n)) return n;
+    const remedy = "set a number, or remove the attribute for the default";
+    throw new Fault("malformed", {
+      where: "next-quill",
+      field: attribute,
+      detail: `${quote(text)} is no number`,
+      remedy,
+    });
   }
 
   #say(text: string, live: "polite" | "off" = "polite"): void {

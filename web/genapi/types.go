@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"nextquill/core/api"
 	"nextquill/core/causal"
 	"nextquill/core/gpu"
 )
@@ -50,6 +51,24 @@ func (w *writer) fields(t reflect.Type) []field {
 		}
 		omit := strings.Contains(options, "omitempty")
 		out = append(out, field{json: name, typ: key, omit: omit, t: f.Type, doc: doc})
+	}
+	return out
+}
+
+// ranges are the ranges of the numbers in what callers set.
+func ranges() map[string]map[string]api.Range {
+	out := map[string]map[string]api.Range{}
+	for _, t := range []reflect.Type{
+		reflect.TypeFor[api.LoRA](), reflect.TypeFor[api.Sampling](), reflect.TypeFor[api.Source](),
+		reflect.TypeFor[api.Training](),
+	} {
+		out[t.Name()] = map[string]api.Range{}
+		for i := range t.NumField() {
+			if r, ok := api.RangeOf(t.Field(i)); ok {
+				name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+				out[t.Name()][name] = r
+			}
+		}
 	}
 	return out
 }

@@ -18,7 +18,10 @@ export interface WriteOptions {
   temperature?: number;
   /** Sample from this number of most likely tokens; 40 by default, 0 is off. */
   topK?: number;
-  /** Sample from the most likely tokens with this total probability; 0.95 by default, 1 is off. */
+  /**
+   * Sample from the most likely tokens with this total probability; 0.95 by default, 1 is off, 0
+   * takes the most likely token.
+   */
   topP?: number;
   /** Makes tokens that were used already less likely; 1.1 by default, 1 is off. */
   repetitionPenalty?: number;
@@ -154,9 +157,7 @@ export function samplingOf(o: WriteOptions, seed: number): Sampling {
   };
 }
 
-/** Checks a seed, or returns a random one if none is given. */
-export function seedOf(given: number | undefined): number {
-  if (given === undefined) return crypto.getRandomValues(new Uint32Array(1))[0]!;
-  if (Number.isInteger(given) && given >= 0 && given < 2 ** 32) return given;
-  throw new Fault("out-of-range", { where: "write", field: "seed", detail: String(given), limit: "0 to 2³²−1" });
+/** A random seed. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }

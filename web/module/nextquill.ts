@@ -13,8 +13,9 @@ import { openDevice, unnamed } from "../host/device.js";
 import { forgetMessage, storeName } from "../store/db.js";
 import { type History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
+import { checkExplain, checkPersonalize, checkWrite } from "./check.js";
 import { fetchModel, lookUp, type Model } from "./download.js";
-import { Draft, ResumableText, samplingOf, seedOf, type WriteOptions } from "./draft.js";
+import { Draft, ResumableText, randomSeed, samplingOf, type WriteOptions } from "./draft.js";
 import { type Estimate, estimate as estimateOf } from "./estimate.js";
 import { type EvaluateOptions, type Evaluation, evaluationOf, itemsOf, withTexts } from "./evaluate.js";
 import { type ExplainOptions, type Explanation, explanationOf } from "./explain.js";
@@ -206,6 +207,7 @@ export class NextQuill extends EventTarget {
    * the training diverges, "storage" if the storage is full.
    */
   personalize(options: PersonalizeOptions = {}): Run {
+    checkPersonalize(options);
     this.#checkIdle("personalize");
     void persist();
     const run = new Run(
@@ -238,10 +240,11 @@ export class NextQuill extends EventTarget {
    * instance.
    */
   write(options: WriteOptions = {}): Draft {
+    checkWrite(options);
     const { plain = false, context, signal } = options;
     return new Draft(async (onText, stop) => {
       this.#checkIdle("write");
-      const seed = seedOf(options.seed);
+      const seed = options.seed ?? randomSeed();
       const text = new ResumableText(onText);
       const onEvent = (event: GuestEvent) => {
         if (event.event === "token") text.take(decodeEvent.token(event, "event token", "").text);
@@ -269,6 +272,7 @@ export class NextQuill extends EventTarget {
    * the history caused it. Throws "busy" while a run is training in this instance.
    */
   async explain(options: ExplainOptions): Promise<Explanation> {
+    checkExplain(options);
     this.#checkIdle("explain");
     let history: Parameters<typeof explanationOf>[1] = [];
     const result = await this.#call("explain", options.signal, async (client) => {
@@ -344,7 +348,7 @@ export class NextQuill extends EventTarget {
     const gpu = await this.#call("estimate", undefined, async () => ({
       base: this.#options.base,
       model: this.model.folder,
-      lora: { rank: 0, alpha: 0 },
+      lora: {},
       training: {},
     }));
     return { ...estimate, gpu: { write: gpu.write.peak, train: gpu.train.peak } };

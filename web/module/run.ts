@@ -456,7 +456,7 @@ function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage):
     expert: stage.expert,
     from: stage.from,
     datastore: stage.datastore ? defaults.datastore : undefined,
-    lora: { rank: lora.rank ?? 0, alpha: lora.alpha ?? 0, targets: lora.targets },
+    lora,
     training: {
       epochs: record.epochs,
       batch_size: batchSize,

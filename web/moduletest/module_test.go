@@ -107,7 +107,8 @@ func writeNative(ctx context.Context, m manifest.Manifest, dir string) (string, 
 	e := engine.New(engine.Host{GPU: gpu.NewContext(device), Blobs: store})
 	var r api.WriteResult
 	err = rpc.Local(e.NewServer(jobs.Methods(e))).Call(ctx, "write", api.WriteParams{
-		Context: []api.Field{{Name: "word", Value: "ambition"}}, NoHistory: true, Sampling: api.Sampling{MaxTokens: 12},
+		Context: []api.Field{{Name: "word", Value: "ambition"}}, NoHistory: true,
+		Sampling: api.Sampling{MaxTokens: new(12)},
 	}, &r, nil)
 	return strings.TrimSpace(r.Text), err
 }

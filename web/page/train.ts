@@ -139,7 +139,8 @@ class TrainPanel {
 
   async #start(): Promise<void> {
     const preset = byId("preset", HTMLSelectElement).value as Preset;
-    const epochs = byId("epochs", HTMLInputElement).valueAsNumber || defaults.epochs;
+    const typed = byId("epochs", HTMLInputElement).valueAsNumber; // NaN if the field is empty
+    const epochs = Number.isNaN(typed) ? defaults.epochs : typed;
     const began = performance.now();
     const finished = await this.#app.work(async (model) => {
       this.#prepare();

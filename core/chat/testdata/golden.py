@@ -36,6 +36,7 @@ FAMILIES = {
     "smollm2": (BYTES, {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}),
     "qwen2.5": (BYTES, {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}),
     "qwen3": (BYTES, {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}),
+    "macros": (BYTES, {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}),
     "mistral-nemo": (BYTES, {"bos_token": "<s>", "eos_token": "</s>"}),
     "llama3": (BYTES, {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"}),
     "llama3.2": (BYTES, {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"}),
@@ -77,7 +78,7 @@ for name, (file, special) in FAMILIES.items():
     cases = []
     for turns in TURNS:
         messages = [{"role": r, "content": c} for r, c in turns]
-        for options in [{"add_generation_prompt": True}, {"add_generation_prompt": False}] + ([{"add_generation_prompt": True, "enable_thinking": False}] if name == "qwen3" else []):
+        for options in [{"add_generation_prompt": True}, {"add_generation_prompt": False}] + ([{"add_generation_prompt": True, "enable_thinking": False}] if name in ("qwen3", "macros") else []):
             case = {"turns": turns, "prompt": options["add_generation_prompt"], "no_thinking": "enable_thinking" in options}
             try:
                 case["text"] = t.apply_chat_template(messages, tokenize=False, **options)

@@ -32,14 +32,10 @@ func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []fl
 		chosen = drawRef(p, seed, position, logits, ids)
 	}
 	peak, sum := peakAndSum(with)
-	token := kernels.SampledToken{
+	return kernels.SampledToken{
 		ID: uint32(chosen), Logit: logits[chosen],
 		LogP: float32(float64(with[chosen]) - float64(peak) - math.Log(float64(sum))),
 	}
-	for _, end := range p.End {
-		token.End = token.End || end == token.ID
-	}
-	return token
 }
 
 // drawRef draws from logits; ids is sorted by logit, the largest first.
@@ -92,7 +88,7 @@ func sampleCase(c *Case) {
 	vocab, stride, dual := c.Size("vocab"), kernels.RowStride(c.Size("vocab")), c.Flag("dual")
 	p := kernels.SampleParams{
 		Temperature: c.Param("temperature"), TopK: uint32(c.Size("top_k")), TopP: c.Param("top_p"),
-		RepetitionPenalty: c.Param("penalty"), Steer: c.Param("steer"), End: []uint32{uint32(vocab / 2), 3},
+		RepetitionPenalty: c.Param("penalty"), Steer: c.Param("steer"),
 	}
 	const slots = 3
 	c.Dyn.Seed, c.Dyn.Position, c.Dyn.Slot = uint32(c.Size("seed")), 77, 1
@@ -123,10 +119,7 @@ func sampleCase(c *Case) {
 		marked[i] = math.Float32frombits(m)
 	}
 	row := out.Host[kernels.SampledWords:]
-	row[0], row[1], row[2], row[3] = math.Float32frombits(want.ID), want.LogP, want.Logit, 0
-	if want.End {
-		row[3] = math.Float32frombits(1)
-	}
+	row[0], row[1], row[2] = math.Float32frombits(want.ID), want.LogP, want.Logit
 	next.Host[0] = math.Float32frombits(want.ID)
 	c.Expect(next, 0) // ids and marks are words: compare bits
 	c.Expect(&CaseTensor{marked, seen}, 0)

@@ -1,0 +1,138 @@
+// Checks of arguments. A mistake is reported in the caller's terms, before anything starts.
+
+import { ranges } from "../api.gen.js";
+import { Fault, quote } from "../fault.js";
+import type { WriteOptions } from "./draft.js";
+import type { ExplainOptions } from "./explain.js";
+import type { PersonalizeOptions } from "./options.js";
+
+interface Range {
+  readonly min: number;
+  readonly max: number;
+  /** Without the ends. */
+  readonly open?: boolean;
+  /** Whole numbers only. */
+  readonly int?: boolean;
+}
+
+type Check = (where: string, field: string, value: unknown) => void;
+type Checks<T> = { readonly [K in keyof Required<T>]: Check };
+
+const { LoRA, Sampling, Source, Training } = ranges;
+
+const seed = numberIn({ min: 0, max: 2 ** 32 - 1, int: true });
+const signal = kind("an AbortSignal", (v) => typeof v === "object" && v !== null && "aborted" in v);
+const text = kind("text", (v) => typeof v === "string");
+const flag = kind("true or false", (v) => typeof v === "boolean");
+// Fields or text; aboutFields checks them.
+const about = kind("text or fields", (v) => typeof v === "string" || (typeof v === "object" && v !== null));
+
+const write: Checks<WriteOptions> = {
+  context: about,
+  signal,
+  steer: numberIn(Sampling.steer),
+  temperature: numberIn(Sampling.temperature),
+  topK: numberIn(Sampling.top_k),
+  topP: numberIn(Sampling.top_p),
+  repetitionPenalty: numberIn(Sampling.repetition_penalty),
+  seed,
+  maxTokens: numberIn(Sampling.max_tokens),
+  adapter: text,
+  plain: flag,
+};
+
+const explain: Checks<ExplainOptions> = {
+  context: about,
+  text,
+  signal,
+  influence: flag,
+  adapter: text,
+  plain: flag,
+};
+
+const training: Checks<Required<PersonalizeOptions>["training"]> = {
+  lr: numberIn(Training.lr),
+  batchSize: numberIn(Training.batch_size),
+  seed: numberIn({ min: 0, max: Number.MAX_SAFE_INTEGER, int: true }),
+  checkpointEvery: numberIn(Training.checkpoint_every),
+  recompute: flag,
+  patience: numberIn(Training.patience),
+};
+
+const lora: Checks<Required<PersonalizeOptions>["lora"]> = {
+  rank: numberIn(LoRA.rank),
+  alpha: numberIn(LoRA.alpha),
+  targets: kind("a list of names", (v) => Array.isArray(v) && v.every((name) => typeof name === "string")),
+};
+
+const personalize: Checks<PersonalizeOptions> = {
+  preset: text, // the guest knows the presets
+  epochs: numberIn(Training.epochs),
+  signal,
+  resume: flag,
+  from: kind("true, false or the name of an adapter", (v) => typeof v === "boolean" || typeof v === "string"),
+  lora: (where, field, value) => checkAll(where, `${field}.`, value, lora),
+  training: (where, field, value) => checkAll(where, `${field}.`, value, training),
+  maxItems: numberIn(Source.max_items),
+  heldout: numberIn(Source.heldout_fraction),
+};
+
+/** Checks the options of write(). Throws "out-of-range" or "malformed" and names the option. */
+export const checkWrite = (options: unknown): void => checkAll("write", "", options, write);
+
+/** Checks the options of explain(), as checkWrite does. */
+export function checkExplain(options: unknown): void {
+  checkAll("explain", "", options, explain);
+  if ((options as ExplainOptions | undefined)?.text === undefined)
+    throw new Fault("missing", { where: "explain", field: "text", detail: "is not given", remedy: "give the text" });
+}
+
+/** Checks the options of personalize(), as checkWrite does. */
+export const checkPersonalize = (options: unknown): void => checkAll("personalize", "", options, personalize);
+
+function checkAll<T>(where: string, prefix: string, options: unknown, checks: Checks<T>): void {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null) {
+    const detail = `${show(options)} is not an object of options`;
+    throw new Fault("malformed", { where, field: prefix.slice(0, -1) || "options", detail });
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const check = Object.hasOwn(checks, name) ? checks[name as keyof typeof checks] : undefined;
+    if (check === undefined) {
+      const remedy = `use ${Object.keys(checks).join(", ")}`;
+      throw new Fault("unsupported", { where, field: `${prefix}${name}`, detail: "there is no such option", remedy });
+    }
+    if (value !== undefined) check(where, `${prefix}${name}`, value);
+  }
+}
+
+function kind(what: string, is: (value: unknown) => boolean): Check {
+  return (where, field, value) => {
+    if (!is(value)) throw new Fault("malformed", { where, field, detail: `${show(value)} is not ${what}` });
+  };
+}
+
+function numberIn(range: Range): Check {
+  const { min, max, open = false, int = false } = range;
+  const limit = open ? `above ${min} and below ${max}` : `${min} to ${max}`;
+  const whole = int ? "a whole number" : "a number";
+  return (where, field, value) => {
+    if (typeof value !== "number")
+      throw new Fault("malformed", { where, field, detail: `${show(value)} is not ${whole}`, limit });
+    const inside = open ? value > min && value < max : value >= min && value <= max;
+    if (inside && (!int || Number.isInteger(value))) return;
+    const detail = inside ? `${value} is not a whole number` : String(value);
+    const remedy = "use a number in this range, or leave it out for the default";
+    throw new Fault("out-of-range", { where, field, detail, limit, remedy });
+  };
+}
+
+function show(value: unknown): string {
+  return typeof value === "string"
+    ? quote(value)
+    : value === null
+      ? "null"
+      : typeof value === "object"
+        ? "an object"
+        : String(value);
+}
