@@ -148,7 +148,7 @@ func (g collected) row(r *Runner, byUser bool) Row {
 		row.Cost.Written += float64(c.Cost.Written) / n
 		row.Cost.PeakBytes = max(row.Cost.PeakBytes, c.Cost.PeakBytes)
 	}
-	row.Cost.Shared = r.Results.shared[ID{Method: g.Name, Regime: g.Regime}].Seconds
+	row.Cost.Shared = r.Results.shared[ID{Method: g.Name, Regime: g.shared().Regime}].Seconds
 	groups := group(g.texts, byUser)
 	for f := range Figure(figures) {
 		units := both(groups, groups, f)

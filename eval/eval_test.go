@@ -114,11 +114,11 @@ func TestSharedPartsAreTrainedOnce(t *testing.T) {
 	r := f.runner(path, users[:3], false, "base")
 	r.Entries, r.Others = entries, users[3:]
 	require.NoError(t, r.Run(t.Context()))
-	require.Equal(t, 3, f.shares) // both regimes of contextsft, and oppu's task adapter
+	require.Equal(t, 2, f.shares) // contextsft for both regimes, and oppu's task adapter
 	again := f.runner(path, users[:3], false, "base")
 	again.Entries, again.Others = entries, users[3:]
 	require.NoError(t, again.Run(t.Context()))
-	require.Equal(t, 3, f.shares)
+	require.Equal(t, 2, f.shares)
 	// Pooled results depend on the texts of all users.
 	fewer := f.runner(path, users[:2], false, "base")
 	fewer.Entries, fewer.Others = entries, users[3:]

@@ -156,7 +156,8 @@ func testUsers(n, texts int) []method.User {
 }
 
 func testSettings() Settings {
-	return Settings{Version: "1", Model: "m", Training: api.Training{Epochs: new(3.), LR: new(1e-3)}, Delta: .05, Seed: 1}
+	return Settings{Version: "1", Model: "m", Training: api.Training{Epochs: new(3.), LR: new(1e-3)}, Delta: .05,
+		Seed: 1}
 }
 
 func newFake(t *testing.T) *fake {

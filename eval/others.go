@@ -83,6 +83,16 @@ func (r *Runner) possible() error {
 	return nil
 }
 
+// shared is the entry that trains what users share: a control changes only the test prompts, and
+// training that goes on for one user starts from the pooled adapter.
+func (e Entry) shared() Entry {
+	e.Control = ""
+	if e.Regime == method.PooledPersonal {
+		e.Regime = method.Pooled
+	}
+	return e
+}
+
 // share sets what users share. It is trained once and recorded, unless it differs for each user.
 func (r *Runner) share(ctx context.Context, s step, o *method.Options, on progress) error {
 	users := r.sharing(s.entry, s.user)
@@ -93,15 +103,16 @@ func (r *Runner) share(ctx context.Context, s step, o *method.Options, on progre
 		o.Others = users
 		return nil
 	}
-	id := ID{Method: s.entry.Name, Regime: s.entry.Regime} // the control changes only the test prompts
+	plain := s.entry.shared()
+	id := ID{Method: plain.Name, Regime: plain.Regime}
 	if l, ok := r.Results.shared[id]; ok && l.Others == digest(users...) {
 		o.Shared = l.Folder
 		return nil
 	}
 	began := r.Now()
-	plain := s.entry
-	plain.Control = ""
-	folder, err := r.Steps.Share(ctx, plain, users, *o, on)
+	of := *o
+	of.Regime = plain.Regime
+	folder, err := r.Steps.Share(ctx, plain, users, of, on)
 	if err != nil {
 		return err
 	}

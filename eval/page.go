@@ -243,7 +243,7 @@ func (c Comparison) cost(rows []Row) report.Comparison {
 		"tokens trained on, and " +
 		"the largest use of GPU memory. Shared: training on other users, once.",
 		Columns: []report.Measure{measures[Loss], {Name: "time"}, {Name: "training"}, {Name: "steps"}, {Name: "tokens"},
-			{Name: "memory"}, {Name: "shared"}, {Name: "users"}, {Name: "texts"}}}
+			{Name: "memory"}, {Name: "shared"}, {Name: "texts"}}}
 	for _, row := range rows {
 		text := func(s string) report.Measured { return report.Measured{Text: s} }
 		none := func(ok bool, s string) report.Measured {
@@ -262,7 +262,7 @@ func (c Comparison) cost(rows []Row) report.Comparison {
 				none(k.TrainSeconds > 0, report.Duration(k.TrainSeconds)), none(k.Steps > 0, fmt.Sprintf("%.0f",
 					k.Steps)),
 				none(k.Trained > 0, fmt.Sprintf("%.0f", k.Trained)), none(k.PeakBytes > 0, report.Bytes(k.PeakBytes)),
-				none(k.Shared > 0, report.Duration(k.Shared)), text(fmt.Sprint(row.Users)), text(texts)}})
+				none(k.Shared > 0, report.Duration(k.Shared)), text(texts)}})
 	}
 	return t
 }

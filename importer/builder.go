@@ -75,6 +75,17 @@ func (t *tally) add(reason, place string) {
 	}
 }
 
+func (t *tally) clone() tally {
+	c := tally{order: slices.Clone(t.order)}
+	for reason, l := range t.by {
+		if c.by == nil {
+			c.by = map[string]*LeftOut{}
+		}
+		c.by[reason] = &LeftOut{Reason: l.Reason, Count: l.Count, Places: slices.Clone(l.Places)}
+	}
+	return c
+}
+
 func (t *tally) list() []LeftOut {
 	var out []LeftOut
 	for _, r := range t.order {
@@ -184,6 +195,8 @@ func clean(s string) string {
 // result chooses the person's messages and makes items of them.
 func (b *builder) result(o Options, name string) (Result, error) {
 	b.dropAnonymous()
+	left, notes := b.left.clone(), b.notes.clone()
+	defer func() { b.left, b.notes = left, notes }() // another choice starts from here
 	senders := b.senders()
 	if err := b.checkNames(senders, o.Me, name); err != nil {
 		return Result{Senders: list(senders)}, err

@@ -140,9 +140,10 @@ func (in *input) json(f file, text string) error {
 		if in.jsonObject(f, o) {
 			return nil
 		}
-		if in.itemKey(o) != "" {
+		if in.itemKey(f, o) != "" {
 			return in.jsonItem(f, f.name, o, data)
 		}
+		in.askKey(f, o)
 	case '[':
 		return in.jsonList(f, data)
 	}
@@ -150,12 +151,12 @@ func (in *input) json(f file, text string) error {
 }
 
 func (in *input) unknownJSON(f file) error {
-	if !in.single || f.archived {
+	if !f.named {
 		in.leave("not a known kind of JSON", f.name)
 		return nil
 	}
 	return fault.New(fault.Unsupported, f.name, "", "is not a known kind of JSON").
-		WithRemedy(`use a list of {"text": "…"}, or name the key of the texts with --text-column`)
+		WithRemedy(`use a list of {"text": "…"}, or %s`, in.columnHint("key", ""))
 }
 
 // jsonObject imports a file that is one object of a known kind.
@@ -255,8 +256,9 @@ func (in *input) jsonList(f file, data []byte) error {
 				found = true
 				continue
 			}
-			if list[i] == nil || in.itemKey(list[i]) == "" {
-				in.leave("the item has no text; name the key of the texts with --text-column", place)
+			if list[i] == nil || in.itemKey(f, list[i]) == "" {
+				in.askKey(f, list[i])
+				in.leave("the item has no text; "+in.columnHint("key", ""), place)
 				continue
 			}
 			found = true

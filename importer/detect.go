@@ -51,7 +51,7 @@ func (in *input) file(f file) error {
 		what, remedy, _ := strings.Cut(reason, "; ")
 		return fault.New(fault.Unsupported, f.name, "", "%s", what).WithRemedy("%s", remedy)
 	}
-	if !in.single || f.archived {
+	if !f.named {
 		if !textFormats[ext] && !inMailFolder(f) {
 			in.leave("not a text format", f.name)
 			return nil
@@ -88,7 +88,7 @@ func (in *input) file(f file) error {
 	}
 	text, ok := prose.Decode(data)
 	if !ok {
-		if !in.single || f.archived {
+		if !f.named {
 			in.leave("not a text format", f.name)
 			return nil
 		}

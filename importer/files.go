@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type file struct {
 	open     func() (io.ReadCloser, error)
 	at       io.ReaderAt // for archives; nil if the file must be read into memory first
 	archived bool        // is part of an archive
+	named    bool        // was named itself, not only its folder or archive: its faults are shown
 }
 
 func (f file) base() string { return path.Base(strings.ReplaceAll(f.name, `\`, "/")) }
@@ -34,7 +36,9 @@ func (f file) title() string { return strings.TrimSuffix(f.base(), path.Ext(f.ba
 type input struct {
 	builder
 	o        Options
-	single   bool             // one file was named: its faults are the result
+	collect  bool             // faults of named files are collected; else they end the import
+	failed   []error          // such faults
+	tables   []table          // without a text column, if collect is set
 	read     int64            // bytes read so far
 	names    map[string]names // people of a Slack export, by folder
 	accounts map[string]bool  // ids of the person's accounts, from account.js of a Twitter archive
@@ -84,7 +88,7 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 			return fault.New(fault.TooLarge, name, "", "the folder has too many files").WithLimit("%d", in.lim.Files).
 				WithRemedy("import a subfolder")
 		}
-		f := file{name: place, size: info.Size(), modified: info.ModTime(),
+		f := file{name: place, size: info.Size(), modified: fileTime(info.ModTime()),
 			open: func() (io.ReadCloser, error) { return fsys.Open(p) }}
 		out = append(out, f)
 		return nil
@@ -99,6 +103,10 @@ func (in *input) walk(fsys fs.FS, name string) ([]file, error) {
 	return out, err
 }
 
+// fileTime rounds a modification time to milliseconds. Browsers know no more, and the id of a text
+// depends on its time.
+func fileTime(t time.Time) time.Time { return t.Truncate(time.Millisecond) }
+
 // files imports a list of files. Archives are imported in place.
 func (in *input) files(list []file) error {
 	in.lookUp(list)
@@ -107,12 +115,34 @@ func (in *input) files(list []file) error {
 		if err == nil {
 			continue
 		}
-		if in.single && !f.archived || errors.Is(err, errStop) {
+		stop := errors.Is(err, errStop)
+		switch {
+		case stop && (f.archived || !in.collect), f.named && !in.collect:
 			return err
+		case f.named && len(in.failed) < maxFailed:
+			in.fail(f, err)
+		default:
+			in.leaveFault(err, f.name)
 		}
-		in.leaveFault(err, f.name)
+		if stop {
+			return nil
+		}
 	}
 	return nil
+}
+
+// maxFailed bounds the faults of named files. Further ones are counted as left out.
+const maxFailed = 100
+
+// fail lists the fault of a named file. A missing column is a question instead.
+func (in *input) fail(f file, err error) {
+	if in.first == nil {
+		in.first = err
+	}
+	asked := func(t table) bool { return t.file == f.name }
+	if !slices.ContainsFunc(in.tables, asked) {
+		in.failed = append(in.failed, err)
+	}
 }
 
 // errStop is the cause of a fault that ends the complete import.

@@ -1,6 +1,7 @@
 // Package importer turns the files that people have into the texts of one person.
 //
 //	Read, ReadFS   import a file or a folder
+//	ReadFiles      reads several files; Import.Result then chooses the person's texts, repeatedly
 //	Result         the person's texts, the senders, and what was left out and why
 //
 // It reads chats, mailboxes, tables, notes, documents and archives of social networks. Where a
@@ -13,8 +14,10 @@ package importer
 import (
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
+	"nextquill/core/fault"
 	"nextquill/core/history"
 )
 
@@ -26,7 +29,17 @@ type Options struct {
 	// TextColumn is the column of a table, or the key of a JSON object, that has the text. Empty:
 	// the first of a list of usual names, such as text, body and content.
 	TextColumn string
-	Limits     Limits
+	// TextColumns are such columns of single files, by the name of the file. They have precedence.
+	TextColumns map[string]string
+	Limits      Limits
+}
+
+// textColumn is the column with the text of a file, or "" for the usual names.
+func (o Options) textColumn(f file) string {
+	if name := o.TextColumns[f.name]; name != "" {
+		return name
+	}
+	return o.TextColumn
 }
 
 // Limits bound what an import reads and keeps. A zero field means its default.
@@ -72,6 +85,16 @@ type Result struct {
 	Notes   []LeftOut      `json:"notes"`         // imported with a change, such as without a time
 	From    time.Time      `json:"from,omitzero"` // time of the oldest item; zero if no item has a time
 	To      time.Time      `json:"to,omitzero"`   // time of the newest item
+
+	Failed []error `json:"-"` // of ReadFiles: one fault for each named file that cannot be imported
+	Tables []Table `json:"-"` // of ReadFiles: without a column of a usual name
+}
+
+// Table are files without a column, or a key of JSON objects, that has a usual name for the text.
+// One of their columns must be chosen with Options.TextColumns.
+type Table struct {
+	Files   []string // with the same columns
+	Columns []string // in the order of the first file
 }
 
 // Sender is one person or address that wrote messages.
@@ -114,10 +137,10 @@ type LeftOut struct {
 // recognize the format; modified is the time of a plain text.
 func Read(r io.ReaderAt, size int64, name string, modified time.Time, o Options) (Result, error) {
 	in := newInput(o)
-	f := file{name: name, size: size, modified: modified, open: func() (io.ReadCloser, error) {
+	f := file{name: name, size: size, modified: fileTime(modified), open: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(r, 0, size)), nil
 	}, at: r}
-	in.single = true
+	f.named = true
 	if err := in.files([]file{f}); err != nil {
 		return Result{}, err
 	}
@@ -136,4 +159,57 @@ func ReadFS(fsys fs.FS, name string, o Options) (Result, error) {
 		return Result{}, err
 	}
 	return in.result(name)
+}
+
+// File is a file that a person has chosen, or that is in a folder of theirs.
+type File struct {
+	// Name has a slash if the file is in a folder; files in folders that have no text format are
+	// left out without an error. Names that start with a dot are skipped, but not the folder's own.
+	Name     string
+	Size     int64
+	Modified time.Time
+	At       io.ReaderAt
+}
+
+// Import is the content of files, before the choice of the person.
+type Import struct {
+	in   *input
+	name string
+}
+
+// ReadFiles reads files together, such as those that a person drops on a page. A file that cannot
+// be imported does not stop the others; see Result.Failed. An error means that nothing was read.
+func ReadFiles(list []File, o Options) (*Import, error) {
+	in := newInput(o)
+	in.collect = true
+	if len(list) > in.lim.Files {
+		return nil, fault.New(fault.TooLarge, "files", "", "there are too many files").WithLimit("%d", in.lim.Files).
+			WithRemedy("import a part of them")
+	}
+	var files []file
+	for _, one := range list {
+		_, inner, inFolder := strings.Cut(one.Name, "/")
+		if inFolder && hidden(inner) {
+			continue
+		}
+		files = append(files, file{name: one.Name, size: one.Size, modified: fileTime(one.Modified), at: one.At,
+			named: !inFolder, open: func() (io.ReadCloser, error) {
+				return io.NopCloser(io.NewSectionReader(one.At, 0, one.Size)), nil
+			}})
+	}
+	name := "files"
+	if len(files) == 1 {
+		name = files[0].name
+	}
+	return &Import{in, name}, in.files(files)
+}
+
+// Result chooses the texts of the person, as Options.Me does. It may be called again with other
+// names. The error says that there is no text, or no such sender; Result then says why.
+func (i *Import) Result(me []string) (Result, error) {
+	o := i.in.o
+	o.Me = me
+	r, err := i.in.builder.result(o, i.name)
+	r.Failed, r.Tables = i.in.failed, i.in.openTables()
+	return r, err
 }

@@ -95,15 +95,19 @@ func (in *input) table(f file, text string) error {
 		header[i] = strings.TrimSpace(header[i])
 	}
 	chat := slices.ContainsFunc(header, func(name string) bool { return senderNames[strings.ToLower(name)] })
-	column := pick(header, in.o.TextColumn)
+	wanted := in.o.textColumn(f)
+	column := pick(header, wanted)
 	if column < 0 {
 		shown := prose.OneLine(strings.Join(header, ", "), 200)
-		if in.o.TextColumn != "" {
-			return fault.New(fault.Missing, f.name, "", "no column is named %s", fault.Quote(in.o.TextColumn)).
+		if !f.archived {
+			in.ask(f, "table "+f.name, header)
+		}
+		if wanted != "" {
+			return fault.New(fault.Missing, f.name, "", "no column is named %s", fault.Quote(wanted)).
 				WithRemedy("use one of: %s", shown)
 		}
 		return fault.New(fault.Missing, f.name, "", "no column is named text").
-			WithRemedy("name the column of the texts with --text-column NAME; the columns are: %s", shown)
+			WithRemedy("%s; the columns are: %s", in.columnHint("column", " NAME"), shown)
 	}
 	rows := 0
 	for {
@@ -249,10 +253,10 @@ func (in *input) jsonLine(f file, place string, number int, line string) error {
 }
 
 // itemKey returns the key with the text of an item, or "".
-func (in *input) itemKey(o object) string {
+func (in *input) itemKey(f file, o object) string {
 	keys := textNames
-	if in.o.TextColumn != "" {
-		keys = []string{in.o.TextColumn}
+	if wanted := in.o.textColumn(f); wanted != "" {
+		keys = []string{wanted}
 	}
 	for _, k := range keys {
 		if raw, ok := o[k]; ok && len(raw) > 0 && raw[0] == '"' {
@@ -265,12 +269,12 @@ func (in *input) itemKey(o object) string {
 // jsonItem imports an item: a text with its context, as core/history writes it. raw is the object
 // as it is written.
 func (in *input) jsonItem(f file, place string, o object, raw []byte) error {
-	key := in.itemKey(o)
+	key := in.itemKey(f, o)
 	if key == "" {
+		in.askKey(f, o)
 		where := strings.TrimPrefix(strings.TrimPrefix(place, f.name), ": ")
 		return fault.New(fault.Missing, f.name, where, "has no text").
-			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}, ` +
-				`or name the key of the texts with --text-column`)
+			WithRemedy(`write {"context": {…}, "text": "…", "time": "…"}, or %s`, in.columnHint("key", ""))
 	}
 	m := message{conversation: "items " + f.name, place: place, text: o.str(key)}
 	skip := map[string]bool{key: true}

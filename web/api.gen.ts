@@ -1362,3 +1362,205 @@ export const decodeResult: { readonly [M in keyof Methods]: Decoder<Methods[M]["
   explain: decodeExplainResult,
   estimate: decodeEstimateResult,
 };
+
+// The interface of the import module; see wasm/importabi.
+
+/** Checked when an import module starts. */
+export const importVersion = 1 as const;
+
+/** The import module's own import module. */
+export const importModule = "nextquill_import" as const;
+
+/** The functions of importModule. */
+export const importModuleImports = [
+  "read",
+  "emit"
+] as const;
+
+/** The functions that an import module exports. */
+export const importModuleExports = [
+  "_initialize",
+  "start",
+  "alloc",
+  "call"
+] as const;
+
+/** The status of an import or export that failed. */
+export const importFailed = -1 as const;
+
+/** The largest request, in bytes. */
+export const maxImportRequest = 67108864 as const;
+
+/** The largest message, in bytes. */
+export const maxImportMessage = 67108864 as const;
+
+/** The most bytes of a file that the module may ask for at a time. */
+export const maxImportRead = 1048576 as const;
+
+/** FileInfo describes a file. */
+export interface FileInfo {
+  /** This is a path with slashes if the file is in a folder that was chosen. */
+  name: string;
+  /** This is in bytes. */
+  size: number;
+  /** This is in milliseconds since 1970, 0 if unknown. */
+  modified: number;
+}
+
+/** FileColumn names the column with the texts of a file. */
+export interface FileColumn {
+  file: string;
+  column: string;
+}
+
+/**
+ * ImportRequest asks for texts. The answer is any number of messages with items, then one with a
+ * result.
+ */
+export interface ImportRequest {
+  method: string;
+  /** These are those to read; the position is the number of a file in the import read. */
+  files: FileInfo[];
+  /** These are the ids of the senders that are the person; none to be told who is likely. */
+  me: string[];
+  /** This is the column with the text where no column has a usual name; "" if unknown. */
+  text_column: string;
+  /** These are such columns of single files. */
+  text_columns: FileColumn[];
+}
+
+/** ImportedItem is a text of the person. */
+export interface ImportedItem {
+  id: string;
+  context: Field[];
+  text: string;
+  /** This is in UTC, with milliseconds, as JavaScript writes it; "" if unknown. */
+  time: string;
+}
+
+export const decodeImportedItem: Decoder<ImportedItem> = /* @__PURE__ */ record<ImportedItem>({
+  id: string,
+  context: /* @__PURE__ */ list(decodeField),
+  text: string,
+  time: string,
+});
+
+/** ImportSender is a person or an address that wrote messages. */
+export interface ImportSender {
+  /** This is what a request names in me. */
+  id: string;
+  /** This is as in the files; "" if only the address is known. */
+  name: string;
+  /** This is that of mail, else "". */
+  address: string;
+  /** This is the number of messages with a text of their own. */
+  count: number;
+  /** This is one line of one message. */
+  sample: string;
+  /** This tells that this is probably the person who exported the files. */
+  likely: boolean;
+  /** This tells that the texts of this sender are among the items. */
+  chosen: boolean;
+}
+
+export const decodeImportSender: Decoder<ImportSender> = /* @__PURE__ */ record<ImportSender>({
+  id: string,
+  name: string,
+  address: string,
+  count: integer,
+  sample: string,
+  likely: boolean,
+  chosen: boolean,
+});
+
+/** ImportRemark counts what was left out, or changed, for one reason. */
+export interface ImportRemark {
+  reason: string;
+  count: number;
+  /** These are the first few: a file, or a file and a place in it. */
+  places: string[];
+}
+
+export const decodeImportRemark: Decoder<ImportRemark> = /* @__PURE__ */ record<ImportRemark>({
+  reason: string,
+  count: integer,
+  places: /* @__PURE__ */ list(string),
+});
+
+/** ImportTable are files with the same columns, of which one must be chosen. */
+export interface ImportTable {
+  files: string[];
+  columns: string[];
+}
+
+export const decodeImportTable: Decoder<ImportTable> = /* @__PURE__ */ record<ImportTable>({
+  files: /* @__PURE__ */ list(string),
+  columns: /* @__PURE__ */ list(string),
+});
+
+/** ImportFault is a fault (core/fault) without its causes. */
+export interface ImportFault {
+  kind: string;
+  where: string;
+  field: string;
+  detail: string;
+  limit: string;
+  remedy: string;
+}
+
+export const decodeImportFault: Decoder<ImportFault> = /* @__PURE__ */ record<ImportFault>({
+  kind: string,
+  where: string,
+  field: string,
+  detail: string,
+  limit: string,
+  remedy: string,
+});
+
+/** ImportResult is the end of an answer. */
+export interface ImportResult {
+  /** These are those of chats and mail, most messages first. */
+  senders: ImportSender[];
+  /** This tells that there are several senders and none is chosen. There are no items then. */
+  choose: boolean;
+  /** This is the number of items. */
+  texts: number;
+  /** This is the time of the oldest item; "" if no item has a time. */
+  from: string;
+  /** This is the time of the newest item. */
+  to: string;
+  /** This is what is not imported and why, most frequent first. */
+  leftOut: ImportRemark[];
+  /** These are what is imported with a change. */
+  notes: ImportRemark[];
+  /** These are the files without a column that has a usual name. */
+  tables: ImportTable[];
+  /** This has one error for each file that cannot be imported. */
+  failed: ImportFault[];
+  /** This is why there are no items. */
+  error: ImportFault | undefined;
+}
+
+export const decodeImportResult: Decoder<ImportResult> = /* @__PURE__ */ record<ImportResult>({
+  senders: /* @__PURE__ */ list(decodeImportSender),
+  choose: boolean,
+  texts: integer,
+  from: string,
+  to: string,
+  leftOut: /* @__PURE__ */ list(decodeImportRemark),
+  notes: /* @__PURE__ */ list(decodeImportRemark),
+  tables: /* @__PURE__ */ list(decodeImportTable),
+  failed: /* @__PURE__ */ list(decodeImportFault),
+  error: /* @__PURE__ */ optional(decodeImportFault, undefined),
+});
+
+/** ImportMessage is a message of the module. */
+export interface ImportMessage {
+  items: ImportedItem[];
+  result: ImportResult | undefined;
+}
+
+export const decodeImportMessage: Decoder<ImportMessage> = /* @__PURE__ */ record<ImportMessage>({
+  items: /* @__PURE__ */ optional(/* @__PURE__ */ list(decodeImportedItem), []),
+  result: /* @__PURE__ */ optional(decodeImportResult, undefined),
+});

@@ -9,6 +9,9 @@ import (
 	"nextquill/wasm/guest"
 )
 
+// importModule is the built import module.
+const importModule = "build/nextquill-import.wasm"
+
 // artifact is a built guest.
 type artifact struct {
 	path   string

@@ -125,9 +125,34 @@ func TestElementSaysWhatIsMissing(t *testing.T) {
 	p.do(root + `.querySelector("[part~=add]").click()`)
 	p.until(root + `.querySelector("[role=status]").textContent === "Type or paste a text first."`)
 	require.Equal(t, "text", p.value(root+`.activeElement.id`))
-	p.do(`probe.chooseInElement(["a.exe", "?"], ["b.txt", "one"])`)
-	p.until(root + `.querySelectorAll("li").length === 1`)
-	p.until(`/a\.exe/.test(` + root + `.querySelector("[role=alert]")?.textContent)`)
+	p.do(`probe.chooseInElement(["a.exe", "\x00"], ["b.txt", "one"])`)
+	p.until(root + `.querySelector("[part~=import-add]")?.textContent === "Add 1 text"`)
+	require.Contains(t, p.value(root+`.querySelector(".failed").textContent`), "a.exe: ")
+	p.do(root + `.querySelector("[part~=import-add]").click()`)
+	p.until(root + `.querySelectorAll("[part=items] li").length === 1`)
+	require.Equal(t, "1 text added.", p.value(root+`.querySelector("[role=status].status").textContent`))
+	p.checkNoMessages()
+}
+
+// TestElementAsksWhoYouAre chooses a chat of two people in the element, by keyboard.
+func TestElementAsksWhoYouAre(t *testing.T) {
+	p := openExample(t, "embed")
+	const root = `document.querySelector("next-quill").shadowRoot`
+	p.until(root + `.querySelector("details").open`)
+	p.do(`probe.chooseInElement(["chat.txt", %q])`, whatsApp)
+	p.until(root + `.querySelector("[part~=import-add]")?.textContent === "Add 3 texts"`)
+	require.Equal(t, "Check before adding", p.value(root+`.activeElement.textContent`))
+	p.checkLayoutOf("embed-import", "next-quill")
+	require.NoError(t, p.browser.TypeKeys("\t \t ")) // not Ana, but Leo
+	p.until(root + `.querySelector("[part~=import-add]").textContent === "Add 2 texts"`)
+	p.do(`document.querySelector("next-quill").disabled = true`)
+	require.Equal(t, "true", p.value(root+`.querySelector("[part~=import-add]").disabled`))
+	p.do(`document.querySelector("next-quill").disabled = false`)
+	p.do(root + `.querySelector("[part~=import-cancel]").focus()`)
+	require.NoError(t, p.browser.TypeKeys(kb.Enter))
+	require.Equal(t, "file", p.value(root+`.activeElement.id`), "the focus moves to the file field")
+	require.Equal(t, "true", p.value(root+`.querySelector("[part=import]").hidden`))
+	require.Equal(t, "0", p.value(root+`.querySelectorAll("[part=items] li").length`))
 	p.checkNoMessages()
 }
 
@@ -193,6 +218,7 @@ func TestElementManifest(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(read("element/custom-elements.json")), &manifest))
 	d := manifest.Modules[0].Declarations[0]
 	element, view, explained := read("element/element.ts"), read("element/view.ts"), read("element/explained.ts")
+	panel := read("ui/importPanel.ts")
 
 	found := func(source, pattern string) []string {
 		set := map[string]bool{}
@@ -204,7 +230,8 @@ func TestElementManifest(t *testing.T) {
 		return slices.Sorted(maps.Keys(set))
 	}
 	require.Equal(t, names(d.CSSProperties, false), found(read("element/styles.ts"), `(?m)^\s+(--nq-[a-z-]+):`))
-	parts := append(found(element+view+explained, `part: "([^"]+)"`), found(element+view, `button\("([a-z]+)"`)...)
+	parts := found(element+view+explained+panel, `part: "([^"]+)"`)
+	parts = append(parts, found(element+view, `button\("([a-z]+)"`)...)
 	parts = append(parts, "button") // every button has this part
 	slices.Sort(parts)
 	require.Equal(t, names(d.CSSParts, false), slices.Compact(parts))

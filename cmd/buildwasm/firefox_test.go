@@ -25,6 +25,10 @@ func TestPageInFirefox(t *testing.T) {
 	p.addProbe()
 	p.visit("/some/folder/")
 	p.until(`document.documentElement.dataset.settled === "true"`)
+	p.do(`probe.choose(["chat.txt", %q])`, whatsApp)
+	p.until(`document.querySelector("#import .primary")?.textContent === "Add 3 texts"`)
+	p.do(`document.querySelector("#import .row button:last-child").click()`)
+	require.Equal(t, "Nothing was added.", p.text("#history-note"))
 	p.do(`document.querySelector("#fetch").click()`)
 	for _, text := range [][2]string{
 		{"tea", "A drink taken for an answer."}, {"bed", "A place to look for sleep."},

@@ -63,9 +63,10 @@ func TestJourney(t *testing.T) {
 	j.addProbe()
 	require.NoError(t, b.SetDownloadDir(j.saved))
 	j.visit()
+	j.addFile()
 	j.fetchModel()
 	j.waitForQuiet()
-	j.addTexts()
+	j.addText()
 	j.writePlain()
 	j.trainWriteExplain()
 	j.checkLayout("3-explained")
@@ -130,8 +131,8 @@ func (j *journey) waitForQuiet() {
 	}
 }
 
-// addTexts drops a file whose name and content have markup, and types one text.
-func (j *journey) addTexts() {
+// addFile drops a file whose name and content have markup. That fetches what reads files.
+func (j *journey) addFile() {
 	lines := strings.SplitAfter(readSample(j.T, "history.jsonl"), "\n")[:journeyTexts]
 	hostile, err := json.Marshal(map[string]any{
 		"context": map[string]string{
@@ -145,8 +146,15 @@ func (j *journey) addTexts() {
 	name := filepath.Join(j.T.TempDir(), `<img src=x onerror="document.title='bad'">.jsonl`)
 	require.NoError(j, os.WriteFile(name, []byte(strings.Join(lines, "")+string(hostile)+"\n"), 0o644))
 	j.drop(name)
+	j.until(`shown("#import .primary")`)
+	require.Equal(j, fmt.Sprintf("Add %d texts", journeyTexts+1), j.text("#import .primary"))
+	j.checkNoMarkup()
+	j.press("#import .primary")
 	j.until(fmt.Sprintf(`document.querySelector("#count").textContent === "%d texts"`, journeyTexts+1))
+}
 
+// addText types a text.
+func (j *journey) addText() {
 	j.do(`document.querySelector("#fetch").scrollIntoView()`)
 	j.tabTo("#add .fields input")
 	require.NoError(j, j.browser.TypeKeys("novel"))

@@ -32,16 +32,20 @@ func main() {
 }
 
 type guestCmd struct {
-	Out   string `help:"Output file; default: build/nextquill.wasm or build/nextquill-test.wasm." placeholder:"FILE"`
-	Test  bool   `help:"Build the test guest, which also has the kernel cases and the host conformance suite."`
-	Quiet bool   `short:"q" help:"Print nothing on success."`
+	Out    string `help:"Output file; default: build/nextquill.wasm, or the same with -test or -import." placeholder:"FILE"`
+	Test   bool   `help:"Build the test guest, which also has the kernel cases and the host conformance suite." xor:"pkg"`
+	Import bool   `help:"Build the import module, which reads people's files in a browser." xor:"pkg"`
+	Quiet  bool   `short:"q" help:"Print nothing on success."`
 }
 
 // Run builds the guest.
 func (c guestCmd) Run(ctx context.Context) error {
 	pkg, out := guest.Ships, "build/nextquill.wasm"
-	if c.Test {
+	switch {
+	case c.Test:
 		pkg, out = guest.Test, "build/nextquill-test.wasm"
+	case c.Import:
+		pkg, out = guest.Import, importModule
 	}
 	a, err := buildGuest(ctx, pkg, cmp.Or(c.Out, out))
 	if err != nil {

@@ -49,7 +49,7 @@ func (p testPage) checkTabOrder() {
 	p.Helper()
 	p.do(`document.activeElement.blur(); getSelection().collapse(document.body, 0)`)
 	for _, at := range []string{
-		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#sample",
+		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#folder", "#sample",
 		"#search", "#items button", "#more", "#train summary", "#write .fields input", "#steer",
 		"#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
 	} {
@@ -122,18 +122,23 @@ func TestPageTakesEveryFormat(t *testing.T) {
 		"d.md":  "---\ntitle: <b>title</b>\n---\nmd " + bad + "\n",
 		"e.eml": "From: a@example.org\nTo: <b>Ann</b> <ann@example.org>\nSubject: <b>mail</b>\n" +
 			"Date: Fri, 17 May 2024 12:00:00 +0200\n\neml " + bad + "\n",
-		"f.mbox": "From a@example.org Fri May 17 10:00:00 2024\nSubject: <b>box</b>\n" +
+		"f.mbox": "From a@example.org Fri May 17 10:00:00 2024\nFrom: a@example.org\nSubject: <b>box</b>\n" +
 			"Date: Fri, 17 May 2024 12:00:00 +0200\n\nmbox " + bad + "\n",
-		bad[:9] + ".exe": "unknown",
+		bad[:9] + ".exe": "\x00\x01",
 	} {
 		names = append(names, filepath.Join(dir, name))
 		require.NoError(t, os.WriteFile(names[len(names)-1], []byte(text), 0o644))
 	}
 	p.drop(names...)
 
-	p.until(`document.querySelector("#count").textContent === "6 texts"`)
-	p.until(`/6 texts added/.test(document.querySelector("#history-note").textContent)`)
-	require.Contains(t, p.text("#history-note"), "<img src")
+	p.until(`shown("#import .primary")`)
+	require.Equal(t, "Add 7 texts", p.text("#import .primary"))
+	require.Contains(t, p.text("#import .failed"), "<img src")
+	require.Contains(t, p.text("#import"), "Added with a change: 1") // a time that is none
+	p.checkNoMarkup()
+	p.do(`document.querySelector("#import .primary").click()`)
+	p.until(`document.querySelector("#count").textContent === "7 texts"`)
+	p.until(`/7 texts added/.test(document.querySelector("#history-note").textContent)`)
 	p.do(`document.querySelector("#more").click()`)
 	for _, format := range []string{"json", "csv", "txt", "md", "eml", "mbox"} {
 		require.Equal(
@@ -150,7 +155,7 @@ func TestPageTakesEveryFormat(t *testing.T) {
 	p.do(`probe.paste("#add textarea", "one\n\n<b>two</b>\n\nthree")`)
 	require.Equal(t, "Add as 3 texts, one per paragraph", p.text("#history-note button"))
 	p.do(`document.querySelector("#history-note button").click()`)
-	p.until(`document.querySelector("#count").textContent === "9 texts"`)
+	p.until(`document.querySelector("#count").textContent === "10 texts"`)
 	p.checkNoMarkup()
 	p.checkNoMessages()
 }

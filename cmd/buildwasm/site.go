@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"nextquill/core/blob"
@@ -36,9 +37,13 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	imports, err := buildGuest(ctx, guest.Import, importModule)
+	if err != nil {
+		return err
+	}
 	s := newSite(root)
 	for _, stage := range []func() error{
-		func() error { return s.guest(wasm.path) },
+		func() error { return s.modules(wasm.path, imports.path) },
 		func() error { return s.model(ctx) },
 		s.sample,
 		s.scripts,
@@ -56,6 +61,7 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err == nil && !c.Quiet {
 		fmt.Printf("%s  %d files. First load without weights: %d bytes in brotli (%d in gzip); weights: %.1f MiB\n",
 			c.Out, len(m.Files), m.FirstLoad.Brotli, m.FirstLoad.Gzip, mib(m.FirstLoad.Weights))
+		fmt.Printf("Import module, fetched when files are chosen: %d bytes in brotli\n", m.brotli(s.hashed[importFile]))
 		fmt.Printf("Subresource Integrity, also in lib/%s:\n%s", integrityName, s.files["lib/"+integrityName])
 	}
 	return err
@@ -110,12 +116,21 @@ func (s *site) size(prefix string) (n int64) {
 	return n
 }
 
-func (s *site) guest(built string) error {
-	data, err := os.ReadFile(built)
-	if err != nil {
-		return err
+// importFile and importWorker are the files that read people's files.
+const (
+	importFile   = "nextquill-import.wasm"
+	importWorker = "import-worker.js"
+)
+
+// modules adds the guest and the import module.
+func (s *site) modules(guest, imports string) error {
+	for built, add := range map[string]func([]byte){guest: s.addGuest, imports: s.addImport} {
+		data, err := os.ReadFile(built)
+		if err != nil {
+			return err
+		}
+		add(data)
 	}
-	s.addGuest(data)
 	return nil
 }
 
@@ -123,6 +138,12 @@ func (s *site) guest(built string) error {
 func (s *site) addGuest(wasm []byte) {
 	s.addHashed("nextquill.wasm", wasm)
 	s.lib("nextquill.wasm", wasm)
+}
+
+// addImport adds the import module, like addGuest.
+func (s *site) addImport(wasm []byte) {
+	s.addHashed(importFile, wasm)
+	s.lib(importFile, wasm)
 }
 
 // model adds the embedded model below model/, with the manifest against which the module checks it.
@@ -161,6 +182,12 @@ func (s *site) scripts() error {
 	}
 	s.addHashed("worker.js", worker.JS)
 	s.lib("worker.js", worker.JS)
+	reader, err := s.bundle(bundle.ImportWorker, nil)
+	if err != nil {
+		return err
+	}
+	s.addHashed(importWorker, reader.JS)
+	s.lib(importWorker, reader.JS)
 	for entry, name := range map[string]string{bundle.Module: "nextquill.js", bundle.Element: "element.js"} {
 		b, err := s.bundle(entry, nil)
 		if err != nil {
@@ -177,7 +204,9 @@ func (s *site) scripts() error {
 	assets, err := json.Marshal(map[string]any{
 		"worker": s.hashed["worker.js"], "guest": s.hashed["nextquill.wasm"], "sample": s.hashed["bierce.jsonl"],
 		"guestSHA256": sum(s.files[s.hashed["nextquill.wasm"]]), "model": "model/", "serviceWorker": "sw.js",
-		"sizes": map[string]int64{"guest": s.size(s.hashed["nextquill.wasm"]), "model": s.size("model/")},
+		"importWorker": s.hashed[importWorker], "importModule": s.hashed[importFile],
+		"importSHA256": sum(s.files[s.hashed[importFile]]),
+		"sizes":        map[string]int64{"guest": s.size(s.hashed["nextquill.wasm"]), "model": s.size("model/")},
 	})
 	if err != nil {
 		return err
@@ -231,13 +260,14 @@ func (s *site) npm() error {
 }
 
 // serviceWorker adds the service worker with the list of files that later visits need. The module
-// stores the weights; the sample is cached when it is used.
+// stores the weights; the sample and what reads files are cached when they are used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
+	later := []string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile]}
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {
-		if strings.HasPrefix(name, "assets/") && name != s.hashed["bierce.jsonl"] {
+		if strings.HasPrefix(name, "assets/") && !slices.Contains(later, name) {
 			shell = append(shell, name)
 			s.first[name] = true
 		}

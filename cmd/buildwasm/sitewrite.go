@@ -40,6 +40,16 @@ type siteFile struct {
 	Gzip   int64  `json:"gzip,omitempty"`
 }
 
+// brotli is the compressed size of a file.
+func (m siteManifest) brotli(name string) int64 {
+	for _, f := range m.Files {
+		if f.Path == name {
+			return smaller(f.Brotli, f.Size)
+		}
+	}
+	return 0
+}
+
 // marker is the file that identifies a folder as a site that this program wrote and may replace.
 const marker = "manifest.json"
 

@@ -36,6 +36,11 @@ var built = sync.OnceValues(func() (*site, error) {
 	}
 	s := newSite(root)
 	s.addHashed("nextquill.wasm", []byte("\x00asm\x01\x00\x00\x00")) // any module: nothing runs it
+	imports, err := guesttest.LoadImport()
+	if err != nil {
+		return nil, err
+	}
+	s.addImport(imports)
 	return s, stages(s)
 })
 
@@ -50,8 +55,13 @@ var completeSite = sync.OnceValues(func() (*site, error) {
 	if err != nil {
 		return nil, err
 	}
+	imports, err := guesttest.LoadImport()
+	if err != nil {
+		return nil, err
+	}
 	s := newSite(root)
 	s.addGuest(wasm)
+	s.addImport(imports)
 	return s, stages(s)
 })
 

@@ -176,10 +176,7 @@ func TestReleaseOfAHeldModel(t *testing.T) {
 func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 	j := newJob(t)
 	j.giveAdapter("a", 3, []string{"q_proj", "down_proj"}, .2)
-	src := api.Source{
-		History: "data/history.jsonl", Heldout: "data/history.jsonl", MaxItems: new(4), MaxHeldout: new(4),
-	}
-	// Four items are training and held-out items alike, so that both methods use the same texts.
+	// Both methods use the same four items: evaluate as held-out items, without training items.
 	raw, err := blob.ReadAll(context.Background(), j.store, "data/heldout.jsonl", 1<<20)
 	require.NoError(t, err)
 	lines := 0
@@ -190,14 +187,16 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 			}
 		}
 	}
-	src.History, src.Heldout = "four.jsonl", "four.jsonl"
+	src := api.Source{History: "four.jsonl", Heldout: "four.jsonl"}
 	losses := map[string]float64{}
 	for _, adapter := range []string{"", "a"} {
 		var want api.EvaluateResult
 		j.call(
 			"evaluate",
 			api.EvaluateParams{
-				Inference: api.Inference{Model: "model", Adapter: adapter, Source: src, Retrieval: smallRetrieval},
+				Inference: api.Inference{
+					Model: "model", Adapter: adapter, Source: api.Source{Heldout: "four.jsonl"}, Retrieval: smallRetrieval,
+				},
 				NoHistory: true,
 			},
 			&want,

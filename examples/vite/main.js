@@ -1,5 +1,7 @@
 import { NextQuill } from "nextquill";
 import guest from "nextquill/nextquill.wasm?url";
+import importModule from "nextquill/nextquill-import.wasm?url";
+import importWorker from "nextquill/import-worker.js?url";
 import worker from "nextquill/worker.js?url";
 
 const byId = (id) => document.getElementById(id);
@@ -7,7 +9,7 @@ const [texts, train, write, progress, draft] = ["texts", "train", "write", "prog
 
 let opened;
 const open = () => (opened ??= NextQuill.open({
-  model: "model/", worker, guest,
+  model: "model/", worker, guest, importWorker, importModule,
   onProgress: (p) => {
     if (p.status === "progress_total") progress.value = p.progress / 100;
   },
@@ -21,7 +23,7 @@ const on = (button, action) => button.addEventListener("click", () => {
 
 on(train, async () => {
   const quill = await open();
-  if (texts.value.trim() !== "") await quill.history.import(texts.value, { format: "txt" });
+  if (texts.value.trim() !== "") await quill.history.import(texts.value, { name: "texts.txt" });
   for await (const event of quill.personalize()) {
     if (event.event === "step") progress.value = (event.phase - 1 + event.step / event.steps) / event.phases;
   }

@@ -31,6 +31,8 @@ var hot = []string{
 const (
 	Ships = "./wasm"           // the one that ships
 	Test  = "./wasm/testguest" // with kernel cases and host conformance; see wasm/README.md
+	// Import reads the files of a person in a browser; see wasm/importabi.
+	Import = "./wasm/importguest"
 )
 
 // Build compiles a guest of the Go module that contains the working directory into the file out,
@@ -70,7 +72,7 @@ func experiments(version string) string {
 
 // link runs the Go tool chain.
 func link(ctx context.Context, root, guest, temp, experiments string) ([]byte, error) {
-	overlay, err := overlayShaders(root, temp)
+	overlay, err := writeOverlay(ctx, root, guest, temp)
 	if err != nil {
 		return nil, err
 	}

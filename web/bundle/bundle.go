@@ -23,6 +23,8 @@ const (
 	Module  = "module/nextquill.ts"
 	Element = "element/element.ts"
 	Worker  = "host/worker.ts"
+	// ImportWorker reads people's files.
+	ImportWorker = "import/worker.ts"
 )
 
 // externalModule makes the element import the module as ./nextquill.js, the file next to it,

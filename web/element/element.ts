@@ -9,8 +9,8 @@ import {
   Fault,
   forget as forgetAll,
   type History,
+  type ImportSource,
   type Item,
-  importAccept,
   NextQuill,
   openHistory,
   type Preset,
@@ -20,6 +20,7 @@ import {
 } from "../module/nextquill.js";
 import { ignoreDoubleClicks } from "../ui/clicks.js";
 import { h } from "../ui/dom.js";
+import { ImportPanel } from "../ui/importPanel.js";
 import { runProgress } from "../ui/progress.js";
 import { explainedView } from "./explained.js";
 import { english, type Strings } from "./strings.js";
@@ -35,7 +36,8 @@ const { HTMLElement: Base = class {} as typeof HTMLElement } = globalThis as { H
  * A box in which users add texts of theirs, personalize the model and have drafts written. In a
  * form, its value is the draft. The model is downloaded when it is first needed.
  *
- * Attributes: model, preset, epochs, max-tokens, worker, guest, name, value, required, disabled.
+ * Attributes: model, preset, epochs, max-tokens, worker, guest, import-worker, import-module, name,
+ * value, required, disabled.
  * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
  * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
  */
@@ -47,6 +49,7 @@ export class NextQuillElement extends Base {
 
   readonly #internals = this.attachInternals();
   readonly #view: View;
+  readonly #panel: ImportPanel;
   readonly #strings = (this.constructor as typeof NextQuillElement).strings;
   #history: History | undefined;
   #quill: Promise<NextQuill> | undefined;
@@ -60,9 +63,9 @@ export class NextQuillElement extends Base {
   constructor() {
     super();
     const guarded = (action: () => Promise<void>) => () => void action().catch((thrown: unknown) => this.#fail(thrown));
-    this.#view = makeView(this.#strings, importAccept, {
+    this.#view = makeView(this.#strings, {
       add: guarded(() => this.#add()),
-      files: (files) => guarded(() => this.#files([...files]))(),
+      files: (files) => guarded(() => this.#panel.take(files))(),
       personalize: guarded(async () => void (await this.personalize())),
       pause: guarded(() => this.#pause()),
       cancel: guarded(async () => await this.#run?.cancel()),
@@ -73,6 +76,14 @@ export class NextQuillElement extends Base {
       explain: guarded(async () => void (await this.explain())),
       forget: guarded(() => this.#confirmForget()),
       edited: () => this.#setValue(this.#view.draft.value, true),
+    });
+    this.#panel = new ImportPanel(this.#view.importing, this.#strings.import, {
+      openFiles: (files, options) => this.history.openFiles(files, options),
+      addAll: (items) => this.history.addAll(items),
+      say: (text) => this.#say(text),
+      fail: (thrown) => this.#fail(thrown),
+      closed: (hadFocus) => hadFocus && this.#view.file.focus({ preventScroll: true }),
+      changed: () => this.#showDisabled(),
     });
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
     root.adoptedStyleSheets = [styles()];
@@ -145,7 +156,7 @@ export class NextQuillElement extends Base {
 
   /** The user's texts. */
   get history(): History {
-    this.#history ??= this.#watch(openHistory());
+    this.#history ??= this.#watch(openHistory(this.#importSource()));
     return this.#history;
   }
 
@@ -283,6 +294,7 @@ export class NextQuillElement extends Base {
 
   /** Frees the worker and the GPU memory, like removing the element. Stored data stays. */
   async dispose(): Promise<void> {
+    this.#panel.close();
     this.#history?.close();
     this.#history = undefined;
     await this.#close();
@@ -305,6 +317,7 @@ export class NextQuillElement extends Base {
       model: this.getAttribute("model") ?? besideModule("../model/", import.meta.url),
       worker: this.getAttribute("worker") ?? undefined,
       guest: this.getAttribute("guest") ?? undefined,
+      ...this.#importSource(),
       signal: this.#opening.signal,
       onProgress: (progress) => {
         this.#fire("nq-progress", progress);
@@ -313,6 +326,13 @@ export class NextQuillElement extends Base {
     });
     this.#say(this.#strings.idle);
     return quill;
+  }
+
+  #importSource(): ImportSource {
+    return {
+      importWorker: this.getAttribute("import-worker") ?? undefined,
+      importModule: this.getAttribute("import-module") ?? undefined,
+    };
   }
 
   async #add(): Promise<void> {
@@ -324,26 +344,8 @@ export class NextQuillElement extends Base {
     }
     await this.history.add({ text: text.value, time: new Date() });
     text.value = "";
-    this.#say(this.#strings.imported(1, 0, 0));
+    this.#say(this.#strings.import.added(1, 0));
     text.focus();
-  }
-
-  async #files(files: readonly File[]): Promise<void> {
-    let [added, skipped, problems] = [0, 0, 0];
-    let failed: unknown;
-    for (const file of files) {
-      try {
-        const result = await this.history.import(file);
-        added += result.added;
-        skipped += result.skipped;
-        problems += result.problems.length;
-      } catch (thrown) {
-        // still read the other files
-        failed ??= thrown;
-      }
-    }
-    if (failed !== undefined) throw failed;
-    this.#say(this.#strings.imported(added, skipped, problems));
   }
 
   async #pause(): Promise<void> {
@@ -427,8 +429,11 @@ export class NextQuillElement extends Base {
 
   #showDisabled(): void {
     const disabled = this.#formDisabled || this.disabled;
-    const controls = this.#view.box.querySelectorAll<HTMLButtonElement | HTMLInputElement>("button, input, textarea");
+    const controls = this.#view.box.querySelectorAll<HTMLButtonElement | HTMLInputElement>(
+      "button, input, select, textarea",
+    );
     for (const control of controls) control.disabled = disabled;
+    if (!disabled) this.#panel.refresh();
   }
 
   #setValue(text: string, notify: boolean): void {

@@ -1,6 +1,7 @@
 // The texts of the element. Pages in other languages set NextQuillElement.strings.
 
 import { duration } from "../ui/format.js";
+import { importEnglish } from "../ui/importStrings.js";
 import { shared } from "../ui/strings.js";
 
 export const english = {
@@ -8,7 +9,7 @@ export const english = {
   add: "Add a text that you wrote",
   addButton: "Add",
   noText: shared.noText as string,
-  file: "Or add files (JSONL, CSV, text, Markdown, e-mail)",
+  file: "Or add files: chats, mail, notes, tables, documents, zip archives",
   remove: "Remove",
   removeOne: (text: string) => `Remove “${text}”`,
   more: (n: number) => `and ${n} more`,
@@ -42,14 +43,8 @@ export const english = {
   cancelled: "Cancelled.",
   writing: "Writing…",
   written: "The draft is ready.",
-  imported: (added: number, skipped: number, problems: number) => {
-    const parts = [
-      `Added ${added}`,
-      skipped > 0 && `${skipped} were here already`,
-      problems > 0 && `${problems} could not be read`,
-    ];
-    return `${parts.filter(Boolean).join(", ")}.`;
-  },
+  /** The texts of the panel that shows files before they are added. */
+  import: importEnglish,
   forgotten: "Everything is deleted from this device.",
   notForgotten: (left: number) => `${left} files could not be deleted. Close the other tabs of this site.`,
   required: "Write a draft first.",

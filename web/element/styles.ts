@@ -67,7 +67,10 @@ input[type="file"]::file-selector-button {
 button:hover:not(:disabled) { border-color: var(--nq-accent); }
 button:disabled, input:disabled, textarea:disabled { opacity: 0.55; cursor: default; }
 button.main { background: var(--nq-accent); border-color: var(--nq-accent); color: var(--nq-paper); }
-:is(button, input, textarea, summary, .t):focus-visible { outline: 2px solid var(--nq-accent); outline-offset: 2px; }
+:is(button, input, select, textarea, summary, h3, .t):focus-visible {
+  outline: 2px solid var(--nq-accent);
+  outline-offset: 2px;
+}
 input[type="range"] { inline-size: 100%; accent-color: var(--nq-accent); }
 progress { inline-size: 100%; block-size: 0.5rem; accent-color: var(--nq-accent); }
 .status { min-block-size: 1.5em; margin: 0; font-size: 0.875rem; color: var(--nq-muted); }
@@ -83,6 +86,56 @@ li {
 }
 li span { flex: 1; min-inline-size: 0; overflow-wrap: anywhere; white-space: pre-line; }
 li button { min-block-size: 1.75rem; padding: 0 0.5rem; }
+.import {
+  display: grid;
+  gap: 0.625rem;
+  padding: var(--nq-gap);
+  border: 1px solid var(--nq-line);
+  border-inline-start: 3px solid var(--nq-accent);
+  border-radius: calc(var(--nq-radius) * 0.75);
+}
+.import > div:empty { display: none; }
+.import :is(h3, p, ul, fieldset) { margin: 0; padding: 0; }
+.import h3 { font-size: 1rem; }
+.import h3:focus { outline: none; }
+.import ul { max-block-size: none; }
+.import li { display: block; overflow-wrap: anywhere; }
+.import .quiet { font-size: 0.8125rem; color: var(--nq-muted); }
+.import .found, .import .wrong, .import bdi, .who legend { font-weight: 600; }
+.import .wrong { color: var(--nq-error); font-size: 0.875rem; }
+.import .text { white-space: pre-line; font-family: var(--nq-font-draft); }
+.who { min-inline-size: 0; border: 0; }
+.who > .quiet { margin-block-end: 0.375rem; }
+.import span.quiet { unicode-bidi: plaintext; }
+.who legend { padding: 0; }
+.sender {
+  display: grid;
+  grid-template-columns: auto minmax(0, 1fr);
+  gap: 0 0.625rem;
+  padding-block: 0.5rem;
+  border-block-start: 1px solid var(--nq-line);
+  color: inherit;
+  cursor: pointer;
+}
+.sender input { inline-size: 1.125rem; block-size: 1.125rem; margin: 0.125rem 0 0; accent-color: var(--nq-accent); }
+.sender .quiet bdi { font-weight: 400; }
+.sender .said {
+  display: block;
+  overflow: hidden;
+  color: var(--nq-muted);
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+.reasons .quiet { display: block; }
+select {
+  padding: 0.5rem 0.625rem;
+  font: inherit;
+  color: inherit;
+  background: var(--nq-paper);
+  border: 1px solid var(--nq-edge);
+  border-radius: calc(var(--nq-radius) * 0.75);
+}
+.link { min-block-size: 0; border: 0; padding: 0.25rem 0; text-decoration: underline; }
 /* Available, but not prominent. */
 button.quiet {
   margin-inline-start: auto;
@@ -106,7 +159,9 @@ button.quiet {
 .w4 { background: color-mix(in oklab, var(--nq-accent) 45%, transparent); }
 [hidden] { display: none !important; }
 @media (pointer: coarse) {
-  button, li button, summary, input, input::file-selector-button { min-block-size: 2.75rem; }
+  button, li button, summary, input, select, input::file-selector-button { min-block-size: 2.75rem; }
+  .sender { min-block-size: 2.75rem; }
+  .sender input { inline-size: 1.5rem; min-block-size: 1.5rem; }
   summary { line-height: 2.25rem; }
   input[type="range"] { block-size: 2.75rem; }
 }

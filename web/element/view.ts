@@ -1,11 +1,13 @@
 // The controls of the element, without their behaviour.
 
+import type { NamedFile } from "../module/nextquill.js";
 import { h, button as plainButton } from "../ui/dom.js";
+import { chosenFiles } from "../ui/dropped.js";
 import type { Strings } from "./strings.js";
 
 export interface Actions {
   add(): void;
-  files(files: FileList): void;
+  files(files: NamedFile[]): void;
   personalize(): void;
   pause(): void;
   cancel(): void;
@@ -23,13 +25,14 @@ export function button(part: string, text: string, press: () => void): HTMLButto
 }
 
 /**
- * Creates the controls. Parts: box, texts, items, item, text, file, about, steer, amount, draft,
- * explained, token, effect, progress, status, button, and one per button.
+ * Creates the controls. Parts: box, texts, items, item, text, file, import, about, steer, amount,
+ * draft, explained, token, effect, progress, status, button, and one per button.
  */
-export function makeView(s: Strings, accept: string, on: Actions) {
+export function makeView(s: Strings, on: Actions) {
   const summary = h("summary", { part: "summary" }, s.texts(0));
   const text = h("textarea", { id: "text", part: "text", rows: "3", dir: "auto" });
-  const file = h("input", { id: "file", part: "file", type: "file", multiple: true, accept });
+  const file = h("input", { id: "file", part: "file", type: "file", multiple: true });
+  const importing = h("div", { part: "import", class: "import", role: "region" });
   const items = h("ul", { part: "items", tabindex: "0", "aria-label": s.texts(0) });
   const about = h("input", { id: "about", part: "about", type: "text", autocomplete: "off", dir: "auto" });
   const steer = h("input", { id: "steer", part: "steer", type: "range", min: "0", max: "2", step: "0.1", value: "0" });
@@ -61,6 +64,7 @@ export function makeView(s: Strings, accept: string, on: Actions) {
     summary,
     row(field(s.add, text), buttons.add),
     field(s.file, file),
+    importing,
     items,
   );
   const box = h(
@@ -77,8 +81,9 @@ export function makeView(s: Strings, accept: string, on: Actions) {
     status,
   );
   file.addEventListener("change", () => {
-    if (file.files !== null && file.files.length > 0) on.files(file.files);
-    file.value = "";
+    const files = chosenFiles(file);
+    file.value = ""; // so that the same files can be chosen again
+    on.files(files);
   });
   text.addEventListener("keydown", (e) => {
     if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) on.add();
@@ -89,5 +94,20 @@ export function makeView(s: Strings, accept: string, on: Actions) {
     on.write();
   });
   draft.addEventListener("input", on.edited);
-  return { box, texts, summary, text, file, items, about, steer, draft, explained, progress, status, buttons };
+  return {
+    box,
+    texts,
+    summary,
+    text,
+    file,
+    importing,
+    items,
+    about,
+    steer,
+    draft,
+    explained,
+    progress,
+    status,
+    buttons,
+  };
 }

@@ -15,6 +15,7 @@ import (
 	"nextquill/core/history"
 	"nextquill/models/manifest"
 	"nextquill/wasm/abi"
+	"nextquill/wasm/importabi"
 )
 
 const header = `// Code generated from the Go types by web/genapi. DO NOT EDIT. To regenerate: ` + Command + `
@@ -142,6 +143,7 @@ func generate(root string) ([]byte, error) {
 	w.values()
 	w.abi()
 	w.messages()
+	w.imports()
 	return []byte(w.b.String()), w.err
 }
 
@@ -235,6 +237,22 @@ func (w *writer) abi() {
 	w.value("How a shader uses a binding.", "Access",
 		map[string]gpu.Access{"uniform": gpu.ReadUniform, "read": gpu.ReadStorage, "write": gpu.WriteStorage})
 	w.line("export type Access = (typeof Access)[keyof typeof Access];")
+}
+
+// imports writes the interface of the import module.
+func (w *writer) imports() {
+	w.line("\n// The interface of the import module; see wasm/importabi.")
+	w.value("Checked when an import module starts.", "importVersion", importabi.Version)
+	w.value("The import module's own import module.", "importModule", importabi.Module)
+	w.value("The functions of importModule.", "importModuleImports", names(importabi.Imports))
+	exports := append([]string{"_initialize"}, names(importabi.Exports)...)
+	w.value("The functions that an import module exports.", "importModuleExports", exports)
+	w.value("The status of an import or export that failed.", "importFailed", importabi.Failed)
+	w.value("The largest request, in bytes.", "maxImportRequest", importabi.MaxRequest)
+	w.value("The largest message, in bytes.", "maxImportMessage", importabi.MaxMessage)
+	w.value("The most bytes of a file that the module may ask for at a time.", "maxImportRead", importabi.MaxRead)
+	w.params(reflect.TypeFor[importabi.ImportRequest]())
+	w.result(reflect.TypeFor[importabi.ImportMessage](), "")
 }
 
 func names(functions []abi.Func) []string {

@@ -1,12 +1,13 @@
 // The worker: it has the guest, the GPU and the blobs, and serves the requests of the page in
 // order.
 
-import { cancelled, describe, Fault } from "../fault.js";
-import { sha256, sha256Of } from "../store/hash.js";
+import { cancelled, Fault } from "../fault.js";
+import { sha256Of } from "../store/hash.js";
 import { type BlobStore, type Bytes, checkName, MemoryStore, WithScratch } from "./blobs.js";
 import { openDevice } from "./device.js";
 import { Device } from "./gpu.js";
 import { GuestHost } from "./guest.js";
+import { type LoadedModule, loadModule } from "./loadModule.js";
 import { OPFSStore } from "./opfs.js";
 import type { Answer, Notice, Opened, OpenRequest, Request } from "./protocol.js";
 
@@ -108,7 +109,7 @@ async function readAll(blobs: BlobStore, name: string): Promise<Bytes> {
 async function open(o: OpenRequest): Promise<Opened> {
   if (opened !== undefined) throw new Fault("internal", { where: "worker", detail: "a guest is already open" });
   const [wasm, gpu, blobs] = await all([
-    load(o),
+    loadModule(o.wasm, o.sha256),
     openGPU(o.baseline),
     o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : openStore(o.blobs.folder ?? "nextquill"),
   ]);
@@ -134,8 +135,8 @@ async function openStore(folder: string): Promise<BlobStore> {
 
 // Awaits all three. If one fails, the others are closed.
 async function all(
-  opening: [Promise<Guest>, Promise<Device>, Promise<BlobStore>],
-): Promise<[Guest, Device, BlobStore]> {
+  opening: [Promise<LoadedModule>, Promise<Device>, Promise<BlobStore>],
+): Promise<[LoadedModule, Device, BlobStore]> {
   try {
     return await Promise.all(opening);
   } catch (thrown) {
@@ -145,45 +146,6 @@ async function all(
         () => {},
       );
     throw thrown;
-  }
-}
-
-interface Guest {
-  module: WebAssembly.Module;
-  sha256: string;
-  bytes: number;
-}
-
-async function load({ wasm, sha256: want }: OpenRequest): Promise<Guest> {
-  const where = typeof wasm === "string" ? wasm : "guest";
-  const bytes = typeof wasm === "string" ? await fetchBytes(wasm) : wasm;
-  const hash = await sha256(bytes);
-  if (want !== undefined && want !== hash) {
-    const remedy = "reload the page: the file was changed or truncated";
-    throw new Fault("mismatch", { where, field: "sha256", detail: hash, limit: want, remedy });
-  }
-  try {
-    return { module: await WebAssembly.compile(bytes), sha256: hash, bytes: bytes.byteLength };
-  } catch (thrown) {
-    throw new Fault("malformed", {
-      where,
-      detail: "is not a WASM module that this browser supports",
-      cause: new Error(describe(thrown)),
-    });
-  }
-}
-
-async function fetchBytes(url: string): Promise<ArrayBuffer> {
-  const remedy = "check the connection and the URL, then reload the page";
-  try {
-    const response = await fetch(url);
-    if (!response.ok) {
-      const detail = `the server answers ${response.status} ${response.statusText}`;
-      throw new Fault("missing", { where: url, detail, remedy });
-    }
-    return await response.arrayBuffer();
-  } catch (thrown) {
-    throw Fault.from(thrown, "missing", { where: url, remedy });
   }
 }
 

@@ -2,7 +2,7 @@
 // browser. All data stays on the device.
 //
 //	const nq = await NextQuill.open({ model: "model/" });
-//	await nq.history.import(file);
+//	await nq.history.import(file, { me: "ann@example.org" });
 //	for await (const event of nq.personalize()) …
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
@@ -10,6 +10,7 @@ import { type Base, type DeviceInfo, decodeEvent, decodeResult, type LoadParams,
 import { Fault } from "../fault.js";
 import { GuestClient, type Event as GuestEvent } from "../host/client.js";
 import { openDevice, unnamed } from "../host/device.js";
+import type { ImportSource } from "../import/session.js";
 import { forgetMessage, storeName } from "../store/db.js";
 import { type History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
@@ -29,8 +30,21 @@ import { aboutFields, promptSource } from "./source.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
 export { type ErrorInfo, Fault, type FaultKind, type FaultParts } from "../fault.js";
-export { History, type ImportResult, openHistory, type Patch } from "../store/history.js";
-export { accept as importAccept, type Format } from "../store/import/import.js";
+export {
+  type FileColumn,
+  FileImport,
+  type FoundTexts,
+  type ImportFiles,
+  type ImportOptions,
+  type ImportProgress,
+  type ImportRemark,
+  type ImportSender,
+  type ImportSource,
+  type ImportTable,
+  type NamedFile,
+  SendersFault,
+} from "../import/session.js";
+export { type Added, History, type ImportResult, openHistory, type Patch } from "../store/history.js";
 export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
 export type { Adapters, KeptAdapter } from "./adapters.js";
 export type { Model } from "./download.js";
@@ -57,7 +71,7 @@ export type { AdapterInfo, Unfinished } from "./records.js";
 export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
 
-export interface OpenOptions {
+export interface OpenOptions extends ImportSource {
   /** The URL of a folder or manifest.json, relative to the page, or the files by name. */
   model: ModelSource;
   /**
@@ -174,7 +188,7 @@ export class NextQuill extends EventTarget {
    * "mismatch" for a wrong checksum, "storage" if the storage is full, or "cancelled".
    */
   static async open(options: OpenOptions): Promise<NextQuill> {
-    const history = openHistory();
+    const history = openHistory(options);
     let created: NextQuill | undefined;
     const client = openClient(options, options.signal, (why) => {
       if (created !== undefined) created.#lose(why);

@@ -53,7 +53,11 @@ func newSite() (*moduletest.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := moduletest.Serve(root, wasm, models.DefaultFS())
+	imports, err := guesttest.LoadImport()
+	if err != nil {
+		return nil, err
+	}
+	site, err := moduletest.Serve(root, wasm, imports, models.DefaultFS())
 	if err != nil {
 		return nil, err
 	}

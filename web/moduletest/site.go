@@ -50,14 +50,17 @@ type Site struct {
 	failures map[string][]int
 }
 
-// Serve starts a site with the guest, and with a model in the folder model/. root is the
-// repository's folder.
-func Serve(root string, guest []byte, model fs.FS) (*Site, error) {
-	s := &Site{root: root, files: map[string][]byte{"nextquill.wasm": guest}, failures: map[string][]int{}}
+// Serve starts a site with the guest and the import module, and with a model in the folder model/.
+// root is the repository's folder.
+func Serve(root string, guest, imports []byte, model fs.FS) (*Site, error) {
+	s := &Site{root: root, failures: map[string][]int{},
+		files: map[string][]byte{"nextquill.wasm": guest, "nextquill-import.wasm": imports}}
 	entries := map[string]string{
 		bundle.Module:  "nextquill.js",
 		bundle.Element: "element.js",
 		bundle.Worker:  "worker.js",
+
+		bundle.ImportWorker: "import-worker.js",
 	}
 	for entry, name := range entries {
 		b, err := bundle.Make(root, entry, nil)

@@ -3,15 +3,16 @@
 import { Fault } from "../fault.js";
 import { type History, type Item, NextQuill, openHistory, type Progress } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
-import { guestSHA256, urls } from "./assets.js";
+import { explain } from "../ui/faultText.js";
+import { guestSHA256, importSource, urls } from "./assets.js";
 import { byId } from "./dom.js";
 
 /**
  * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
- * starts, pauses or ends.
+ * starts, pauses or ends, "closing" before everything may be deleted.
  */
 export class App extends EventTarget {
-  history: History = openHistory();
+  history: History = openHistory(importSource);
   /** The texts, by time. */
   items: readonly Item[] = [];
   model: NextQuill | undefined;
@@ -62,7 +63,7 @@ export class App extends EventTarget {
   /** Downloads the missing files of the model and opens it. */
   async open(onProgress: (event: Progress) => void): Promise<void> {
     const { model, worker, guest } = urls;
-    const opened = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress });
+    const opened = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress, ...importSource });
     opened.addEventListener("forgotten", () => void this.#forgotten(opened));
     this.model = opened;
     this.dispatchEvent(new Event("ready"));
@@ -79,13 +80,14 @@ export class App extends EventTarget {
   async whileClosed(task: () => Promise<void>): Promise<void> {
     const model = this.model;
     this.model = undefined;
+    this.dispatchEvent(new Event("closing"));
     this.dispatchEvent(new Event("ready"));
     await model?.dispose();
     this.history.close();
     try {
       await task();
     } finally {
-      this.history = openHistory();
+      this.history = openHistory(importSource);
       await this.start();
     }
   }
@@ -132,25 +134,4 @@ export class App extends EventTarget {
     const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": "Close" });
     this.#alert.replaceChildren(h("p", {}, sentence, ...advice), close);
   }
-}
-
-/** An error as text: what is wrong, and the remedy of the innermost cause. */
-export function explain(error: unknown): { sentence: string; remedy: string } {
-  if (!(error instanceof Fault))
-    return { sentence: error instanceof Error ? error.message : String(error), remedy: "" };
-  const inner = error.cause === undefined ? undefined : explain(error.cause);
-  // Users know which item they are editing. A sentence that starts with a file name is not
-  // capitalized.
-  const [where, field] = error.where === "item" ? ["", ""] : [error.where, error.field];
-  const parts = [where, field, error.detail].filter((p) => p !== "").join(": ");
-  const limit = error.limit === "" ? "" : ` (limit ${error.limit})`;
-  return {
-    sentence:
-      (where === "" ? sentenceCase(parts) : parts) + limit + (inner === undefined ? "." : `: ${inner.sentence}`),
-    remedy: inner?.remedy || (error.remedy === "" ? "" : `${sentenceCase(error.remedy)}.`),
-  };
-}
-
-function sentenceCase(s: string): string {
-  return s.charAt(0).toUpperCase() + s.slice(1);
 }

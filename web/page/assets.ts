@@ -4,6 +4,9 @@ interface Assets {
   readonly worker: string;
   readonly guest: string;
   readonly guestSHA256: string;
+  readonly importWorker: string;
+  readonly importModule: string;
+  readonly importSHA256: string;
   readonly sample: string;
   readonly model: string;
   readonly serviceWorker: string;
@@ -22,4 +25,11 @@ export const urls = {
   sample: absolute(ASSETS.sample),
   model: absolute(ASSETS.model),
   serviceWorker: absolute(ASSETS.serviceWorker),
+};
+
+/** The files that read other files. They are fetched when files are chosen. */
+export const importSource = {
+  importWorker: absolute(ASSETS.importWorker),
+  importModule: absolute(ASSETS.importModule),
+  importSHA256: ASSETS.importSHA256,
 };

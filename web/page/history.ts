@@ -1,16 +1,18 @@
 // The section "What you wrote": adding, importing, searching, editing and deleting texts.
 
-import { type Item, importAccept } from "../module/nextquill.js";
+import type { Item, NamedFile, NewItem } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
+import { chosenFiles, droppedFiles } from "../ui/dropped.js";
 import { cut, date, plural } from "../ui/format.js";
+import { ImportPanel } from "../ui/importPanel.js";
+import { importEnglish } from "../ui/importStrings.js";
 import { shared } from "../ui/strings.js";
-import { type App, explain } from "./app.js";
+import type { App } from "./app.js";
 import { urls } from "./assets.js";
 import { byId } from "./dom.js";
 import { Fields, fieldNames } from "./fields.js";
 
 const pageSize = 5;
-const shownProblems = 3;
 
 export function historyPanel(app: App): void {
   new HistoryPanel(app);
@@ -27,11 +29,20 @@ class HistoryPanel {
   readonly #count = byId("count", HTMLElement);
   readonly #list = byId("items", HTMLElement);
   readonly #more = byId("more", HTMLButtonElement);
+  readonly #panel: ImportPanel;
   #shown = pageSize;
   #editing = "";
 
   constructor(app: App) {
     this.#app = app;
+    this.#panel = new ImportPanel(byId("import", HTMLElement), importEnglish, {
+      openFiles: (files, options) => app.history.openFiles(files, options),
+      addAll: (items) => app.history.addAll(items),
+      say: (text) => (this.#note.textContent = text),
+      fail: (thrown) => app.showError(thrown),
+      closed: (hadFocus) => hadFocus && byId("files", HTMLElement).focus({ preventScroll: true }),
+    });
+    app.addEventListener("closing", () => this.#panel.close());
     app.addEventListener("items", () => this.#draw());
     this.#form.addEventListener("submit", (e) => {
       e.preventDefault();
@@ -49,13 +60,8 @@ class HistoryPanel {
       this.#draw();
       this.#list.children[before]?.querySelector<HTMLElement>("button")?.focus();
     });
-    const files = byId("files", HTMLInputElement);
-    files.accept = importAccept;
-    files.addEventListener("change", () => {
-      void app.guard(() => this.#import([...(files.files ?? [])])).then(() => (files.value = ""));
-    });
     byId("sample", HTMLButtonElement).addEventListener("click", () => void app.guard(() => this.#sample()));
-    this.#acceptDrops();
+    this.#acceptFiles();
   }
 
   async #add(): Promise<void> {
@@ -74,14 +80,15 @@ class HistoryPanel {
   // Paragraphs may be separate texts: offers to split the pasted text.
   #pasted(event: ClipboardEvent): void {
     const pasted = event.clipboardData?.getData("text/plain") ?? "";
-    const paragraphs = pasted.split(/\n\s*\n/).filter((p) => p.trim() !== "").length;
-    if (paragraphs < 2) return;
+    const paragraphs = pasted.split(/\r?\n\s*\n/).filter((p) => p.trim() !== "");
+    if (paragraphs.length < 2) return;
+    const time = new Date();
     this.#note.replaceChildren(
       button(
-        `Add as ${plural(paragraphs, "text")}, one per paragraph`,
+        `Add as ${plural(paragraphs.length, "text")}, one per paragraph`,
         () => {
           void this.#app.guard(async () => {
-            await this.#import([new File([pasted], "pasted.txt", { type: "text/plain" })]);
+            await this.#addAll(paragraphs.map((p) => ({ text: p.trim(), time })));
             this.#text.value = "";
           });
         },
@@ -93,31 +100,32 @@ class HistoryPanel {
   async #sample(): Promise<void> {
     const answer = await fetch(urls.sample);
     if (!answer.ok) throw new Error(`The sample could not be fetched: ${answer.status} ${answer.statusText}.`);
-    await this.#import([new File([await answer.blob()], "bierce.jsonl")]);
+    const lines = (await answer.text()).split("\n").filter((line) => line !== "");
+    await this.#addAll(lines.map((line) => JSON.parse(line) as NewItem));
   }
 
-  async #import(files: readonly File[]): Promise<void> {
-    if (files.length === 0) return;
-    let [added, skipped] = [0, 0];
-    const problems: string[] = [];
-    for (const file of files) {
-      this.#note.textContent = `Reading ${file.name}…`;
-      try {
-        const result = await this.#app.history.import(file, { name: file.name });
-        added += result.added;
-        skipped += result.skipped;
-        problems.push(...result.problems.map((p) => explain(p).sentence));
-      } catch (error) {
-        // still read the other files
-        const { sentence, remedy } = explain(error);
-        problems.push(`${sentence} ${remedy}`);
-      }
+  async #addAll(items: readonly NewItem[]): Promise<void> {
+    const { added, skipped } = await this.#app.history.addAll(items);
+    this.#note.textContent = importEnglish.added(added, skipped);
+  }
+
+  // The folder field chooses folders, the other one files. Both are read and shown before they are
+  // added.
+  #acceptFiles(): void {
+    for (const id of ["files", "folder"]) {
+      const field = byId(id, HTMLInputElement);
+      field.addEventListener("change", () => {
+        const files = chosenFiles(field);
+        field.value = ""; // so that the same files can be chosen again
+        void this.#take(Promise.resolve(files));
+      });
     }
-    this.#note.textContent = `${plural(added, "text")} added${skipped > 0 ? `, ${skipped} already here` : ""}.`;
-    if (problems.length > 0) {
-      const more = problems.length - shownProblems;
-      this.#note.append(` ${problems.slice(0, shownProblems).join(" ")}${more > 0 ? ` And ${more} more.` : ""}`);
-    }
+    this.#acceptDrops();
+  }
+
+  async #take(files: Promise<NamedFile[]>): Promise<void> {
+    this.#note.textContent = "";
+    await this.#app.guard(async () => await this.#panel.take(await files));
   }
 
   #acceptDrops(): void {
@@ -131,7 +139,7 @@ class HistoryPanel {
     });
     document.addEventListener("drop", (e) => {
       over(false);
-      void this.#app.guard(() => this.#import([...(e.dataTransfer?.files ?? [])]));
+      if (e.dataTransfer !== null) void this.#take(droppedFiles(e.dataTransfer));
     });
   }
 

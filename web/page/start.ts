@@ -2,8 +2,9 @@
 // it.
 
 import { checkGPU, type GPUCheck, type Progress } from "../module/nextquill.js";
+import { explain } from "../ui/faultText.js";
 import { bytes } from "../ui/format.js";
-import { type App, explain } from "./app.js";
+import type { App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
 import { downloadedKey } from "./offline.js";

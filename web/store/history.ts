@@ -2,6 +2,14 @@
 
 import { Fault, quote } from "../fault.js";
 import {
+  FileImport,
+  type FoundTexts,
+  type ImportFiles,
+  type ImportOptions,
+  type ImportSource,
+  requireTexts,
+} from "../import/session.js";
+import {
   type Database,
   databaseExists,
   forgetMessage,
@@ -11,18 +19,16 @@ import {
   storeName,
   withStorageFaults,
 } from "./db.js";
-import { type Format, readFile } from "./import/import.js";
-import { chronological, contentID, type Item, type NewItem, normalize, toLine } from "./item.js";
+import { assignIDs, chronological, contentID, type Item, type NewItem, normalize, toLine } from "./item.js";
 
-/** The result of an import. */
-export interface ImportResult {
-  /** The number of items that were added. */
+/** The number of items that were added, and of those that were in the history already. */
+export interface Added {
   added: number;
-  /** The number of items that were in the history already. */
   skipped: number;
-  /** The entries that could not be read, with their place in the file; at most 100. */
-  problems: Fault[];
 }
+
+/** The result of an import: what was added, and what was left out and why. */
+export interface ImportResult extends Added, Omit<FoundTexts, "items" | "choose" | "fault"> {}
 
 /** The changed fields of an item. The others stay. */
 export type Patch = Partial<Pick<NewItem, "context" | "text" | "time">>;
@@ -37,8 +43,11 @@ export class History extends EventTarget {
   #channel: BroadcastChannel | undefined;
   #closed = false;
 
-  constructor() {
+  readonly #source: ImportSource;
+
+  constructor(source: ImportSource = {}) {
     super();
+    this.#source = source;
     this.#channel = new BroadcastChannel(storeName);
     this.#channel.onmessage = ({ data }) => {
       if (data === forgetMessage) this.#disconnect();
@@ -70,7 +79,7 @@ export class History extends EventTarget {
   /** Adds a text and returns its item. An id that is in use throws "malformed". */
   async add(item: NewItem): Promise<Item> {
     const ready = normalize(item, "item");
-    const base = await contentID(ready); // before the transaction, which ends when it has to wait for anything else
+    const base = contentID(ready);
     const added = await this.#change(
       async (tx) => {
         let id = ready.id;
@@ -119,30 +128,53 @@ export class History extends EventTarget {
   }
 
   /**
-   * Adds the texts of a file or of pasted text: JSONL, CSV, plain text, Markdown, .eml or .mbox, by
-   * the file's extension unless `format` is given. Adds all readable entries in one transaction,
-   * and skips items that are in the history already. Throws if nothing can be read or stored;
-   * nothing is added then.
+   * Adds texts in one transaction, and skips those that are here already: same id, text and time.
+   * If an id is taken by another text, the added text gets another id.
    */
-  async import(file: Blob | string, options: { format?: Format; name?: string } = {}): Promise<ImportResult> {
-    const { items, problems } = await readFile(file, options);
+  async addAll(items: readonly NewItem[]): Promise<Added> {
+    const ready = items.map((item, i) => normalize(item, `items[${i}]`));
+    assignIDs(ready);
     const added = await this.#change(
       async (tx) => {
-        const there = new Set(await tx.store.getAllKeys());
+        const taken = new Set(await tx.store.getAllKeys());
         let order = await nextOrder(tx.store);
         let n = 0;
-        for (const item of items) {
-          if (there.has(item.id)) continue;
-          there.add(item.id);
+        for (const item of ready) {
+          const id = await freeID(tx.store, taken, item);
+          if (id === undefined) continue;
+          taken.add(id);
           // Not awaited: if one fails, the transaction fails, and #change waits for that.
-          tx.store.add({ ...item, order: order++ }).catch(() => {});
+          tx.store.add({ ...item, id, order: order++ }).catch(() => {});
           n++;
         }
         return n;
       },
-      () => sizeOf(items),
+      () => sizeOf(ready),
     );
-    return { added, skipped: items.length - added, problems };
+    return { added, skipped: items.length - added };
+  }
+
+  /**
+   * Adds the user's texts of files: chats, mail, tables, notes, documents, archives; see
+   * docs/texts.md. They are read in a worker, which is fetched now. Rejects with a SendersFault if
+   * there are several senders and `me` names none, "missing" if there is no text; nothing is added
+   * then. To show the texts first, use openFiles.
+   */
+  async import(files: ImportFiles, options: ImportOptions = {}): Promise<ImportResult> {
+    const opened = await this.openFiles(files, options);
+    opened.close();
+    const { items, choose: _, fault: __, ...about } = opened.found;
+    requireTexts(opened.found);
+    return { ...(await this.addAll(items)), ...about };
+  }
+
+  /**
+   * Reads files without adding their texts: the result has the texts and the senders, and takes the
+   * choice of both. Close it after use.
+   */
+  async openFiles(files: ImportFiles, options: ImportOptions = {}): Promise<FileImport> {
+    if (this.#closed) throw closed();
+    return await FileImport.open(files, options, this.#source);
   }
 
   /** All items as JSONL, which import() and core/history read back unchanged. */
@@ -204,8 +236,7 @@ export class History extends EventTarget {
   }
 
   async #run<T>(what: string, operation: (db: Database) => Promise<T>, bytes?: () => number): Promise<T> {
-    if (this.#closed)
-      throw new Fault("cancelled", { where: "history", detail: "is closed", remedy: "open another one" });
+    if (this.#closed) throw closed();
     return await withStorageFaults(
       what,
       async () => {
@@ -263,7 +294,31 @@ function noItem(id: string): Fault {
   });
 }
 
-/** Opens the history without a model, which needs no GPU. Close it after use. */
-export function openHistory(): History {
-  return new History();
+function closed(): Fault {
+  return new Fault("cancelled", { where: "history", detail: "is closed", remedy: "open another one" });
+}
+
+// The id under which an item is added, or undefined if it is here already. An id that another text
+// has is numbered.
+async function freeID(
+  store: ItemsTransaction["store"],
+  taken: ReadonlySet<string>,
+  item: Item,
+): Promise<string | undefined> {
+  let id = item.id;
+  for (let n = 2; taken.has(id); n++) {
+    const there = await store.get(id);
+    // Files are read without the white space around a text.
+    if (there?.text.trim() === item.text.trim() && there.time === item.time) return undefined;
+    id = `${item.id}-${n}`;
+  }
+  return id;
+}
+
+/**
+ * Opens the history without a model, which needs no GPU. Close it after use. `source` is where the
+ * files of the import module are, if not next to this script.
+ */
+export function openHistory(source: ImportSource = {}): History {
+  return new History(source);
 }

@@ -3,7 +3,6 @@
 
 import { type Field, itemLimits as limits } from "../api.gen.js";
 import { Fault, quote } from "../fault.js";
-import { sha256 } from "./hash.js";
 
 export { type Field, limits };
 
@@ -28,7 +27,10 @@ export interface NewItem {
   id?: string | undefined;
   context?: ContextInput | undefined;
   text: string;
-  /** A Date, a number of Unix seconds or milliseconds, or a text such as "2024-05-17". */
+  /**
+   * A Date, a number of Unix seconds, milliseconds or microseconds, or a text such as "2024-05-17"
+   * or "20240517".
+   */
   time?: Date | string | number | undefined;
 }
 
@@ -83,21 +85,33 @@ export function fieldsOf(context: ContextInput, where: string): Field[] {
 }
 
 /** Returns the id of an item's content. core/history computes the same one. */
-export async function contentID(item: Omit<Item, "id">): Promise<string> {
+export function contentID(item: Omit<Item, "id">): string {
   const parts = item.context.flatMap((f) => [f.name, f.value]);
   parts.push(item.text);
   if (item.time !== undefined) parts.push(shortTime(item.time));
   // The lengths make the encoding unambiguous.
   const counted = parts.map((s) => `${utf8.encode(s).length}:${s}`);
-  return (await sha256(utf8.encode(counted.join("")))).slice(0, 16);
+  return fnv1a(utf8.encode(counted.join("")));
+}
+
+// 64 bits of FNV-1a in hexadecimal, in two halves. The prime is 2^40 + 0x1b3.
+function fnv1a(bytes: Uint8Array): string {
+  let [high, low] = [0xcbf29ce4, 0x84222325];
+  for (const byte of bytes) {
+    const before = (low ^ byte) >>> 0;
+    const product = before * 0x1b3;
+    low = product >>> 0;
+    high = (Math.imul(high, 0x1b3) + Math.floor(product / 2 ** 32) + (before << 8)) >>> 0;
+  }
+  return [high, low].map((half) => half.toString(16).padStart(8, "0")).join("");
 }
 
 /** Gives items without an id one of their content. Equal items are numbered, as in core/history. */
-export async function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): Promise<void> {
+export function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): void {
   const taken = new Set(items.map((it) => it.id).filter((id) => id !== ""));
   for (const item of items) {
     if (item.id !== "") continue;
-    const id = await contentID(item);
+    const id = contentID(item);
     let name = id;
     for (let n = 2; taken.has(name); n++) name = `${id}-${n}`;
     taken.add(name);
@@ -148,15 +162,13 @@ const longDate = /^(\d{1,2} [A-Za-z]+|[A-Za-z]+ \d{1,2},) \d{4}$/;
 const zoneless = /^\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/;
 
 /**
- * Parses a time like core/history and returns it as ISO 8601 in UTC, or undefined. A time without a
- * zone is UTC. Numbers are Unix seconds or milliseconds.
+ * Parses a time and returns it as ISO 8601 in UTC, or undefined. A time without a zone is UTC.
  */
 export function parseTime(given: Date | string | number): string | undefined {
   if (given instanceof Date) return iso(given);
-  if (typeof given === "number") return unixTime(given);
+  if (typeof given === "number") return bareTime(String(given));
   const s = given.trim();
-  if (/^\d{4}$/.test(s)) return iso(new Date(`${s}-01-01T00:00:00Z`));
-  if (/^-?\d{5,}(\.\d+)?$/.test(s)) return unixTime(Number(s));
+  if (/^-?\d+(\.\d+)?$/.test(s)) return bareTime(s);
   if (zoneless.test(s)) return iso(new Date(`${s.replaceAll("/", "-").replace(" ", "T")}Z`));
   if (dateOrMonth.test(s)) {
     return iso(new Date(`${s.replaceAll("/", "-")}T00:00:00Z`.replace(/^(\d{4}-\d{2})T/, "$1-01T")));
@@ -167,9 +179,20 @@ export function parseTime(given: Date | string | number): string | undefined {
   return undefined;
 }
 
-// Larger numbers are milliseconds: as seconds they would be after the year 5000.
-function unixTime(n: number): string | undefined {
-  return iso(new Date(Math.abs(n) > 1e11 ? n : n * 1000));
+const compact = /^(\d{4})(?:(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?)?)?$/;
+
+// A bare number is a compact date, such as 2024 or 20240517, where it is a valid one of the years
+// 1900 to 2100; else seconds, milliseconds or microseconds. Below 1e8 it is no time.
+function bareTime(s: string): string | undefined {
+  const [, year, month = "01", day = "01", hour = "00", minute = "00", second = "00"] = compact.exec(s) ?? [];
+  if (year !== undefined && year >= "1900" && year <= "2100") {
+    const time = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+    const date = new Date(`${time}Z`);
+    if (!Number.isNaN(date.getTime()) && date.toISOString().startsWith(time)) return iso(date);
+  }
+  const n = Math.abs(Number(s));
+  if (n < 1e8 || n >= 1e18) return undefined;
+  return iso(new Date(Number(s) * (n >= 1e14 ? 1e-3 : n >= 1e11 ? 1 : 1000)));
 }
 
 function iso(date: Date): string | undefined {

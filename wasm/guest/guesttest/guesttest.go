@@ -1,6 +1,6 @@
-// Package guesttest provides both guests to tests. If an environment variable names a file, that
-// file is the guest. Otherwise the guest is built from this source, once per process, so a test
-// never runs an outdated guest.
+// Package guesttest provides the guests and the import module to tests. If an environment variable
+// names a file, that file is used. Otherwise the module is built from this source, once per
+// process, so a test never runs an outdated one.
 package guesttest
 
 import (
@@ -17,9 +17,13 @@ import (
 )
 
 var (
-	ships = sync.OnceValues(func() ([]byte, error) { return load(host.GuestVariable, guest.Ships) })
-	test  = sync.OnceValues(func() ([]byte, error) { return load(host.TestGuestVariable, guest.Test) })
+	ships   = sync.OnceValues(func() ([]byte, error) { return load(host.GuestVariable, guest.Ships) })
+	imports = sync.OnceValues(func() ([]byte, error) { return load(importVariable, guest.Import) })
+	test    = sync.OnceValues(func() ([]byte, error) { return load(host.TestGuestVariable, guest.Test) })
 )
+
+// importVariable is the environment variable that names another import module.
+const importVariable = "NEXTQUILL_IMPORT_WASM"
 
 // Main runs the tests of a package with examples. It builds the guest that ships and sets
 // NEXTQUILL_WASM, so that host.LoadGuest finds it.
@@ -56,6 +60,9 @@ func Test(t testing.TB) []byte {
 	require.NoError(t, err)
 	return wasm
 }
+
+// LoadImport returns the import module, or the file that NEXTQUILL_IMPORT_WASM names.
+func LoadImport() ([]byte, error) { return imports() }
 
 // LoadShips is Ships for fixtures that several tests share.
 func LoadShips() ([]byte, error) { return ships() }

@@ -10,7 +10,7 @@ test("import and export", async () => {
   await history.clear();
   const first = await history.import(await sampleTexts());
   equal(first.added, 160);
-  const second = await history.import(await history.export(), { format: "jsonl" });
+  const second = await history.import(await history.export(), { name: "texts.jsonl" });
   equal([second.added, second.skipped], [0, 160]);
   const exported = await (await history.export()).text();
   await history.clear();
@@ -34,7 +34,7 @@ test("edit", async () => {
   await a.remove(y.id);
   await rejects(a.add({ text: " " }), "missing");
   await rejects(a.update("none", { text: "x" }), "missing");
-  await rejects(a.import(new File(["x"], "x.exe")), "unsupported");
+  await rejects(a.import(new File(["MZ\0\x01"], "x.exe")), "unsupported");
   await rejects(a.import(""), "missing");
   await until(() => changes > 0);
   greater(changes, 0);

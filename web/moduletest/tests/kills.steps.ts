@@ -4,7 +4,7 @@ import { type NextQuill, openHistory } from "nextquill";
 
 import { send, steps } from "../../browsertest/testfile/testing.js";
 import { onNotice, tellWorkers } from "./instruments.js";
-import { adapterHash, later, openTiny, openTinyWithTexts, sampleTexts, tinyRun } from "./support.js";
+import { adapterHash, later, openTiny, openTinyWithTexts, sampleItems, tinyRun } from "./support.js";
 
 let nq: NextQuill;
 
@@ -45,9 +45,9 @@ steps({
   /** Starts to import all sample texts into an empty history. */
   async startImport(milliseconds: number) {
     const history = openHistory();
-    const text = await sampleTexts();
+    const items = await sampleItems();
     await history.clear();
-    void history.import(text);
+    void history.addAll(items);
     await later(milliseconds);
   },
 
@@ -55,7 +55,7 @@ steps({
   async importAgain() {
     const history = openHistory();
     const before = await history.count();
-    const { added, skipped } = await history.import(await sampleTexts());
+    const { added, skipped } = await history.addAll(await sampleItems());
     const after = await history.count();
     history.close();
     return { before, added, skipped, after };

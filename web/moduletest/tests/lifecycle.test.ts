@@ -17,7 +17,7 @@ import {
   test,
 } from "../../browsertest/testfile/testing.js";
 import { unzipSync } from "../../vendor/fflate/index.js";
-import { ambition, firstEvent, later, locks, sampleTexts, secondsSince, site, storage, until } from "./support.js";
+import { ambition, firstEvent, later, locks, sampleItems, secondsSince, site, storage, until } from "./support.js";
 
 let nq: NextQuill;
 
@@ -32,7 +32,7 @@ test("personalize", async () => {
     includes([...progress], status);
 
   await nq.history.clear();
-  await nq.history.import(await sampleTexts(6));
+  await nq.history.addAll(await sampleItems(6));
   let longest = 0;
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);

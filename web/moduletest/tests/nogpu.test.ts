@@ -22,7 +22,7 @@ test("the history works", async () => {
   await history.add({ text: "a text of mine" });
   const exported = await (await history.export()).text();
   await history.clear();
-  await history.import(exported, { format: "jsonl" });
+  await history.import(exported);
   equal(await (await history.export()).text(), exported);
   equal((await history.list()).length, 4);
   history.close();

@@ -133,7 +133,7 @@ test("every change of the history", async () => {
   for (let n = 1; n <= 4; n++) {
     failDatabaseWrite(n);
     const added = await nq.history
-      .import("one\n\ntwo\n\nthree\n", { format: "txt" })
+      .addAll([{ text: "one" }, { text: "two" }, { text: "three" }])
       .catch((thrown: FaultLike) => thrown);
     if (!("kind" in added)) {
       equal(n - 1, 3, "three texts are three writes");

@@ -1,6 +1,6 @@
 // What the test files of the module share: the commands of the Go test, texts, models and runs.
 
-import { NextQuill, type PersonalizeOptions, type Run, type RunEvent } from "nextquill";
+import { type NewItem, NextQuill, type PersonalizeOptions, type Run, type RunEvent } from "nextquill";
 
 import { command, equal, fail, includes } from "../../browsertest/testfile/testing.js";
 import { unzipSync } from "../../vendor/fflate/index.js";
@@ -38,6 +38,12 @@ export async function sampleTexts(count = Infinity): Promise<string> {
   return text.split("\n").slice(0, count).join("\n") + (count < Infinity ? "\n" : "");
 }
 
+/** The first texts of the sample history; all 160 by default. */
+export async function sampleItems(count = Infinity): Promise<NewItem[]> {
+  const lines = (await sampleTexts(count)).split("\n").filter((line) => line !== "");
+  return lines.map((line) => JSON.parse(line) as NewItem);
+}
+
 /** The tiny model trains in a second. What it computes is as exact as with a large model. */
 export function openTiny(options: { signal?: AbortSignal } = {}): Promise<NextQuill> {
   return NextQuill.open({ model: "tiny/", worker: "tests/faultyWorker.js", ...options });
@@ -46,7 +52,7 @@ export function openTiny(options: { signal?: AbortSignal } = {}): Promise<NextQu
 /** The tiny model with six texts in the history. */
 export async function openTinyWithTexts(): Promise<NextQuill> {
   const nq = await openTiny();
-  if ((await nq.history.count()) === 0) await nq.history.import(await sampleTexts(6));
+  if ((await nq.history.count()) === 0) await nq.history.addAll(await sampleItems(6));
   return nq;
 }
 

@@ -73,10 +73,14 @@ const probe = {
       document,
       ...Array.from(document.querySelectorAll("next-quill"), (element) => element.shadowRoot ?? element),
     ];
-    return roots
-      .flatMap((root) => [...root.querySelectorAll("button, summary, input:not(.sr), select, textarea, label.link")])
-      .filter((control) => control.checkVisibility() && control.getBoundingClientRect().height < 44)
-      .map((c) => `${c.id || c.textContent || c.className || c.localName}: ${c.getBoundingClientRect().height}`);
+    return (
+      roots
+        .flatMap((root) => [...root.querySelectorAll("button, summary, input:not(.sr), select, textarea, label.link")])
+        // The target of a check box is the label around it.
+        .map((control) => (control.matches("[type=checkbox]") ? (control.closest("label") ?? control) : control))
+        .filter((control) => control.checkVisibility() && control.getBoundingClientRect().height < 44)
+        .map((c) => `${c.id || c.textContent || c.className || c.localName}: ${c.getBoundingClientRect().height}`)
+    );
   },
 
   /** The buttons and fields inside the element. */
@@ -95,7 +99,8 @@ const probe = {
 
   /** The style of the focused element's outline. */
   focusOutline(): string {
-    const focused = document.activeElement?.matches("#files") ? find("#drop label") : document.activeElement;
+    const active = document.activeElement;
+    const focused = active?.matches(".pick input") ? active.nextElementSibling : active;
     return focused === null ? "none" : getComputedStyle(focused).outlineStyle;
   },
 
@@ -127,7 +132,7 @@ const probe = {
 
   /** Elements that only text with markup could have made. */
   markup(): Element[] {
-    const inText = "#items b, #history-note b, #alert b, #passage :is(b + b), #drafts b";
+    const inText = "#items b, #import b, #history-note b, #alert b, #passage :is(b + b), #drafts b";
     return [...document.querySelectorAll(`img, iframe, object, body script, ${inText}`)];
   },
 
@@ -148,11 +153,19 @@ const probe = {
 
   /** Chooses files in the element's file field: [name, content]. */
   chooseInElement(...files: [string, string][]): void {
-    const data = new DataTransfer();
-    for (const [name, content] of files) data.items.add(new File([content], name));
-    const field = find<HTMLInputElement>("#file", shadow());
-    field.files = data.files;
-    field.dispatchEvent(new Event("change"));
+    choose(find<HTMLInputElement>("#file", shadow()), files);
+  },
+
+  /** The senders that the import panel lists, each after whether it is chosen. */
+  senders: () =>
+    Array.from(
+      document.querySelectorAll<HTMLInputElement>("#import .sender input"),
+      (box) => `${box.checked} ${box.value}`,
+    ),
+
+  /** Chooses files in the page's file field: [name, content]. */
+  choose(...files: [string, string][]): void {
+    choose(find<HTMLInputElement>("#files"), files);
   },
 
   /** Whether the form around the element is valid without and with a draft, and what it sends. */
@@ -164,6 +177,13 @@ const probe = {
     return { before, sent: new FormData(form).get("letter"), after: form.checkValidity() };
   },
 };
+
+function choose(field: HTMLInputElement, files: [string, string][]): void {
+  const data = new DataTransfer();
+  for (const [name, content] of files) data.items.add(new File([content], name));
+  field.files = data.files;
+  field.dispatchEvent(new Event("change"));
+}
 
 /** What browsers tell about a long task (https://w3c.github.io/longtasks/). */
 interface PerformanceLongTaskTiming extends PerformanceEntry {

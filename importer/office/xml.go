@@ -1,4 +1,4 @@
-package importer
+package office
 
 import (
 	"encoding/xml"
