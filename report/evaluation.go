@@ -113,7 +113,7 @@ func verdict(better int, d *metric.Interval) string {
 }
 
 // unknown stands for an interval that is not known, since there are too few texts.
-const unknown = "interval unknown"
+const unknown = "–"
 
 // bounds is an interval without a sign: "3.80–4.04".
 func bounds(i metric.Interval, digits int) string {

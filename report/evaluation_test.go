@@ -74,7 +74,7 @@ func TestEvaluationPage(t *testing.T) {
 	require.NoError(t, report.EvaluationHTML(&b, evaluation()))
 	page := b.String()
 	for _, part := range []string{"&lt;b&gt;", "&lt;i&gt;patience", "1 h 6 min", `class="worse"`, `class="better"`,
-		"interval unknown", "← better", "A minor form of despair.", "1,200", "shortened (used)",
+		"← better", "A minor form of despair.", "1,200", "shortened (used)",
 		"Quill, trained on man…"} {
 		require.Contains(t, page, part)
 	}
