@@ -1,15 +1,12 @@
 // Mixes the next-token distribution of a datastore into logits, before a token is drawn:
 //   p(v) = (1 − λ) · softmax(z)(v) + λ · Σ_i w_i [token_i = v] / Σ_i w_i
-// The entries are those of the datastore, with w_i = e^(β·(cos_i − 1)), and the dyn.slot tokens
-// that the decoder has written, with the weights of datastore_own.wgsl. z becomes log p(v) + log Σ
-// e^z, so that a token that is no entry keeps its logit but for log(1 − λ), and temperature, cuts
-// and penalties work as without.
+//   w_i = e^(β·(cos_i − 1))
+// z becomes log p(v) + log Σ e^z, so that a token that is no entry keeps its logit but for log(1 −
+// λ), and temperature, cuts and penalties work as without.
 //
 // logits [vocab] is row 0 of the decoder's logits. scores [keys] are the cosines of the hidden
 // state with all keys, which are in the order of their tokens: those of token v are offsets[v] to
-// offsets[v+1]. own [slots] are the weights of written tokens, written [slots, 4] u32 their ids
-// (out of sample.wgsl). There is one workgroup and one summation tree, so results repeat bit for
-// bit.
+// offsets[v+1]. There is one workgroup and one summation tree, so results repeat bit for bit.
 //#include common
 struct Shape {
     vocab: u32,
@@ -20,9 +17,7 @@ struct Shape {
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> scores: array<f32>;
 @group(0) @binding(3) var<storage, read> offsets: array<u32>;
-@group(0) @binding(4) var<storage, read> own: array<f32>;
-@group(0) @binding(5) var<storage, read> written: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(4) var<storage, read_write> logits: array<f32>;
 
 const THREADS: u32 = 256u;
 const LOWEST: f32 = -3.0e38;
@@ -46,7 +41,6 @@ fn main(@builtin(local_invocation_index) t: u32) {
     var sum = vec2<f32>(0.0);
     for (var v = t; v < shape.vocab; v += THREADS) { sum.x += exp(max(logits[v] - peak, FLOOR)); }
     for (var i = t; i < shape.keys; i += THREADS) { sum.y += weight(i); }
-    for (var j = t; j < dyn.slot; j += THREADS) { sum.y += own[j]; }
     parts[t] = sum;
     workgroupBarrier();
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {
@@ -64,21 +58,5 @@ fn main(@builtin(local_invocation_index) t: u32) {
             l = total + log((1.0 - shape.share) * exp(max(z - total, FLOOR)) + scale * mass);
         }
         logits[v] = l;
-    }
-    storageBarrier();
-    workgroupBarrier();
-    // The first of equal written tokens adds the mass of all.
-    for (var j = t; j < dyn.slot; j += THREADS) {
-        let v = written[j].x;
-        var mass = 0.0;
-        var first = true;
-        for (var k = 0u; k < dyn.slot; k++) {
-            if (written[k].x != v) { continue; }
-            if (k < j) { first = false; break; }
-            mass += own[k];
-        }
-        if (first && mass > 0.0) {
-            logits[v] = total + log(exp(max(logits[v] - total, FLOOR)) + scale * mass);
-        }
     }
 }

@@ -835,8 +835,9 @@ export interface LoRA {
 /**
  * Datastore sets how the datastore of a writer's tokens is used: the model predicts a token v with
  * the probability (1 − Share)·p(v) + Share·p_d(v), where p_d is given by the hidden states of the
- * writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020), and by
- * the text itself so far.
+ * writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020). When a
+ * text is scored, its own tokens so far take part; when one is written they do not, because drafts
+ * would repeat themselves.
  */
 export interface Datastore {
   /** λ */
@@ -844,7 +845,7 @@ export interface Datastore {
   /** β of the weights e^(β·cos) */
   sharpness: number;
   /**
-   * This is g: the tokens of the text itself, before the present one, are entries with the
+   * This is g: when a text is scored, its own tokens before the present one are entries with the
    * weights e^(β·cos + g). At -50 they have practically none.
    */
   boost: number;

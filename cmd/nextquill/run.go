@@ -334,7 +334,7 @@ func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.Info
 		{Title: "Datastore (Quill)", Items: []report.Fact{
 			{Name: "Share λ", Value: fmt.Sprint(set.Share)},
 			{Name: "Sharpness β", Value: fmt.Sprint(set.Sharpness)},
-			{Name: "Entries", Value: "the tokens of the training texts, and of the text so far"},
+			{Name: "Entries", Value: "the tokens of the training texts, and when scoring those of the text so far"},
 		}},
 		{Title: "Objective (NextQuill)", Items: []report.Fact{
 			{Name: "δ, λ, ε, α", Value: fmt.Sprintf("%g, %g, %g, %g", options.Delta, options.Lambda, options.Epsilon,

@@ -2,12 +2,13 @@ package api
 
 // Datastore sets how the datastore of a writer's tokens is used: the model predicts a token v with
 // the probability (1 − Share)·p(v) + Share·p_d(v), where p_d is given by the hidden states of the
-// writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020), and by
-// the text itself so far.
+// writer's own texts that are closest to the present one (kNN-LM, Khandelwal et al. 2020). When a
+// text is scored, its own tokens so far take part; when one is written they do not, because drafts
+// would repeat themselves.
 type Datastore struct {
 	Share     float64 `json:"share" range:"0 0.9"`        // λ
 	Sharpness float64 `json:"sharpness" range:"0.001 40"` // β of the weights e^(β·cos)
-	// Boost is g: the tokens of the text itself, before the present one, are entries with the
+	// Boost is g: when a text is scored, its own tokens before the present one are entries with the
 	// weights e^(β·cos + g). At -50 they have practically none.
 	Boost float64 `json:"boost" range:"-50 10"`
 }

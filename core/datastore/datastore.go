@@ -52,7 +52,7 @@ type Datastore struct {
 	Share  float64   // λ, 0 to MaxShare
 	// Sharpness is β, above 0 and at most MaxSharpness.
 	Sharpness float64
-	// Boost is g: the tokens of the text itself, before the present one, are entries with the
+	// Boost is g: when a text is scored, its own tokens before the present one are entries with the
 	// weights e^(β·(cos − 1) + g). At MinBoost they have practically none.
 	Boost float64
 	// Adapter is the Digest of the adapter that the hidden states are of; "" is the base

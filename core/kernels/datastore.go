@@ -44,30 +44,15 @@ func DatastoreText(s DatastoreSpec, features int, queries, targets, starts, stat
 	}
 }
 
-// DatastoreOwn records the weights [slots] of the tokens that a decoder has written before row
-// Dyn.Slot, and storing the state query [features], of length 1, as that row of states [slots,
-// stride].
-func DatastoreOwn(s DatastoreSpec, features int, query, states, weights *gpu.Tensor) gpu.Dispatch {
-	return gpu.Dispatch{
-		Program: program("datastore_own", wgsl.Values{}, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
-		Shape:   gpu.Shape{uint32(RowStride(features) / 4), gpu.F(s.Sharpness), gpu.F(s.Boost)},
-		Args:    []*gpu.Tensor{query, states, weights},
-		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
-		Flops:   func(r *gpu.Replay) float64 { return 100 * float64(features) },
-	}
-}
-
 // DatastoreMix records replacing the first vocab values of logits by those of the mixture with the
 // datastore. scores [keys] are the cosines of all keys, in the order of their tokens; offsets
-// [vocab+1] u32 are the first key of each token. own are the weights of DatastoreOwn, and written
-// is the out of Sample: rows before Dyn.Slot are the tokens written so far.
-func DatastoreMix(s DatastoreSpec, vocab int, scores, offsets, own, written, logits *gpu.Tensor) gpu.Dispatch {
+// [vocab+1] u32 are the first key of each token.
+func DatastoreMix(s DatastoreSpec, vocab int, scores, offsets, logits *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
-		Program: program("datastore_mix", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
-			gpu.ReadStorage, gpu.WriteStorage),
-		Shape:  gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)},
-		Args:   []*gpu.Tensor{scores, offsets, own, written, logits},
-		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
-		Flops:  func(*gpu.Replay) float64 { return 20 * float64(vocab+s.Keys) },
+		Program: program("datastore_mix", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
+		Shape:   gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)},
+		Args:    []*gpu.Tensor{scores, offsets, logits},
+		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
+		Flops:   func(*gpu.Replay) float64 { return 20 * float64(vocab+s.Keys) },
 	}
 }

@@ -31,6 +31,7 @@ type fake struct {
 	written  []api.WriteParams
 	heldout  [][]history.Item // of each evaluation
 	embedded []string
+	texts    []string // what it writes, in turn; nil writes "text 1", "text 2", …
 
 	remembered []remembered
 }
@@ -70,6 +71,9 @@ func (f *fake) Call(ctx context.Context, name string, params, result any, _ func
 		}
 		f.written = append(f.written, p)
 		text := fmt.Sprintf("text %d", len(f.written))
+		if f.texts != nil {
+			text = f.texts[len(f.written)-1]
+		}
 		return answer(result, api.WriteResult{Text: text, Tokens: 2, Stopped: api.StoppedEOS})
 	case api.RememberParams:
 		f.remembered = append(f.remembered, remembered{p, f.items(ctx, p.Source.History)})
@@ -274,4 +278,20 @@ func TestDatastores(t *testing.T) {
 	require.Equal(t, "dir/personal/adapter", f.remembered[1].Adapter)
 	require.Equal(t, f.remembered[1].Out, f.scored[len(f.scored)-1].Datastore)
 	require.Empty(t, f.scored[len(f.scored)-2].Datastore, "validation has the own one")
+}
+
+// TestConsensus takes the text that is most like the others.
+func TestConsensus(t *testing.T) {
+	f, e := newFake(t)
+	f.texts = []string{"a b c d", "x y", "a b c e", "a b c"}
+	o := method.Options{Model: "model", Drafts: 1, Consensus: 4, Sampling: api.Sampling{Temperature: 1}}
+	c, err := named(t, "latestk").Run(context.Background(), e, writer("a", 8), o, nil)
+	require.NoError(t, err)
+	require.Equal(t, "a b c", c.Drafts[0].Text)
+	require.Len(t, f.written, 4)
+	require.NotEqual(t, f.written[0].Sampling.Seed, f.written[1].Sampling.Seed)
+	require.Equal(t, 8, c.Cost.Written)
+	o.Sampling.Temperature = 0
+	_, err = named(t, "latestk").Run(context.Background(), e, writer("a", 8), o, nil)
+	require.ErrorIs(t, err, fault.Mismatch)
 }

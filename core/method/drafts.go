@@ -7,6 +7,7 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/fault"
 	"nextquill/core/history"
+	"nextquill/core/metric/overlap"
 )
 
 // drafts writes a text for the requests of the first test texts, with the history before each. A
@@ -20,7 +21,7 @@ func (r *run) drafts(ctx context.Context, steering float64) ([]Draft, error) {
 		if !r.foreign(test) {
 			before = append(before[:len(before):len(before)], texts[:i]...)
 		}
-		d, err := r.draft(ctx, before, it, steering, uint32(i))
+		d, err := r.consensus(ctx, before, it, steering, uint32(i))
 		if fault.KindOf(err) == fault.TooLarge {
 			continue
 		}
@@ -29,10 +30,38 @@ func (r *run) drafts(ctx context.Context, steering float64) ([]Draft, error) {
 		}
 		d.Index = i
 		out = append(out, d)
-		r.cost.Written += d.Tokens
 		r.on(Progress{Stage: "write", Done: i + 1, Total: count})
 	}
 	return out, r.match(ctx, out)
+}
+
+// consensus writes the texts of a draft and returns the one that is most like the others. With
+// equal likeness the first is taken.
+func (r *run) consensus(ctx context.Context, earlier []history.Item, it history.Item, steering float64, seed uint32) (
+	Draft, error) {
+	count := max(1, r.o.Consensus)
+	var all []Draft
+	for k := range count {
+		d, err := r.draft(ctx, earlier, it, steering, seed*uint32(count)+uint32(k))
+		if err != nil {
+			return Draft{}, err
+		}
+		r.cost.Written += d.Tokens
+		all = append(all, d)
+	}
+	best, most := 0, -1.
+	for i, a := range all {
+		sum := 0.
+		for j, b := range all {
+			if i != j {
+				sum += overlap.NewROUGE(a.Text, b.Text).L.F1
+			}
+		}
+		if sum > most {
+			best, most = i, sum
+		}
+	}
+	return all[best], nil
 }
 
 // draft writes one text.

@@ -23,7 +23,10 @@ type Options struct {
 	Training  api.Training
 	Sampling  api.Sampling // of drafts; Steer is the method's
 	Drafts    int          // number of test texts to write a draft for, from the first on
-	Delta     float64      // δ of preference tokens; 0 means .05
+	// Consensus is the number of texts to write for each draft; the draft is the one with the
+	// highest mean ROUGE-L against the others. 0 and 1 write one. More need a temperature.
+	Consensus int
+	Delta     float64 // δ of preference tokens; 0 means .05
 
 	Regime Regime // "" means Personal
 	// Shared is the folder of the adapter that Share wrote, for the regimes Pooled and

@@ -79,6 +79,10 @@ func (m Method) start(e Engine, u User, o Options, on func(Progress)) (*run, err
 		return nil, fault.New(fault.Unsupported, "method "+m.Name, "regime", "%s", fault.Quote(string(o.Regime))).
 			WithRemedy("use one of %v", m.Regimes)
 	}
+	if o.Consensus > 1 && o.Sampling.Temperature == 0 {
+		return nil, fault.New(fault.Mismatch, "method", "consensus", "needs drafts that differ").
+			WithRemedy("set a temperature above 0")
+	}
 	if o.Seconds == nil {
 		begun := time.Now()
 		o.Seconds = func() float64 { return time.Since(begun).Seconds() }

@@ -31,9 +31,7 @@ type Decoder struct {
 	tokenIn       *inputs
 
 	logits, params, seen, scratch, out, next *gpu.Tensor
-	// cosines are those of the datastore; own are the states before the written tokens, and
-	// ownWeights their weights. nil without a datastore.
-	cosines, own, ownWeights *gpu.Tensor
+	cosines                                  *gpu.Tensor // of the datastore; nil without
 
 	lengths [2]int // positions used by each branch
 	starts  [2]int // first cache slot of each branch
@@ -71,8 +69,6 @@ func (m *Model) NewDecoder(spec DecodeSpec) (*Decoder, error) {
 	d.next = d.tensor("next", 1)
 	if s := spec.Datastore; s != nil {
 		d.cosines = d.tensor("cosines", kernels.RowStride(s.spec.Keys))
-		d.own = d.tensor("own states", spec.MaxNew*kernels.RowStride(c.HiddenSize))
-		d.ownWeights = d.tensor("own weights", spec.MaxNew)
 	}
 	if err := d.record(); err != nil {
 		d.Free()
@@ -147,11 +143,8 @@ func (d *Decoder) recordLogits(p *pass, x *gpu.Tensor) {
 	})
 	if s := d.Spec.Datastore; s != nil {
 		first := dim{kernels.FixedRows(1), 1} // the row with history
-		q := p.normalized(s, first, hs)
-		p.plan.Add(kernels.DatastoreOwn(s.spec, p.m.Config.HiddenSize, q, d.own, d.ownWeights))
-		p.cosines(s, first, q, d.cosines, nil)
-		p.plan.Add(kernels.DatastoreMix(
-			s.spec, p.m.Config.VocabSize, d.cosines, s.offsets, d.ownWeights, d.out, d.logits))
+		p.cosines(s, first, p.normalized(s, first, hs), d.cosines, nil)
+		p.plan.Add(kernels.DatastoreMix(s.spec, p.m.Config.VocabSize, d.cosines, s.offsets, d.logits))
 	}
 	p.plan.Add(kernels.Sample(
 		p.m.Config.VocabSize, stride, d.Spec.Dual, d.logits, d.params, d.seen, d.scratch, d.out, d.next))

@@ -54,10 +54,8 @@ func DatastoreTextRef(
 	}
 }
 
-// DatastoreMixRef is DatastoreMix on the CPU. own are the weights of the written tokens.
-func DatastoreMixRef(
-	s kernels.DatastoreSpec, scores []float32, tokens []uint32, own []float32, written []uint32, logits []float32,
-) {
+// DatastoreMixRef is DatastoreMix on the CPU.
+func DatastoreMixRef(s kernels.DatastoreSpec, scores []float32, tokens []uint32, logits []float32) {
 	peak, sum := peakAndSum(logits)
 	total := float64(peak) + math.Log(float64(sum))
 	mass, all := make([]float64, len(logits)), 0.
@@ -65,10 +63,6 @@ func DatastoreMixRef(
 		w := datastoreWeight(s, cosine)
 		mass[tokens[i]] += w
 		all += w
-	}
-	for j, w := range own {
-		mass[written[j]] += float64(w)
-		all += float64(w)
 	}
 	share := float64(s.Share)
 	for v, z := range logits {
@@ -83,7 +77,7 @@ func datastoreCase(c *Case) {
 	spec := kernels.DatastoreSpec{
 		Keys: keys, Sharpness: c.Param("sharpness"), Share: c.Param("share"), Boost: c.Param("boost"),
 	}
-	c.Dyn.Responses, c.Dyn.Slot = uint32(n), uint32(c.Size("written"))
+	c.Dyn.Responses = uint32(n)
 	scores := make([]float32, n*keys)
 	for i := range scores {
 		scores[i] = float32(math.Tanh(c.rng.NormFloat64()))
@@ -136,26 +130,6 @@ func datastoreCase(c *Case) {
 	c.Record(kernels.DatastoreText(spec, features, queries.GPU, labels, c.Words("starts", starts), state.GPU))
 	c.Expect(state, 5e-6)
 
-	slots := c.Size("written") + 2
-	query, states := c.Values("query", unit(1)), c.Values("states", unit(slots))
-	own := c.Garbage("own", c.Size("written"))
-	for j := range own.Host {
-		cosine := cosineOf(query.Host, states.Host[j*width:(j+1)*width])
-		own.Host[j] = float32(datastoreWeight(spec, cosine) * math.Exp(float64(spec.Boost)))
-	}
-	copy(states.Host[c.Size("written")*width:], query.Host)
-	c.Record(kernels.DatastoreOwn(spec, features, query.GPU, states.GPU, own.GPU))
-	c.Expect(own, 5e-6)
-	c.Expect(states, 0)
-	written, rows := make([]uint32, slots), make([]uint32, slots*kernels.SampledWords)
-	for j := range written {
-		written[j] = uint32(c.rng.IntN(vocab))
-		if j%3 == 2 {
-			written[j] = written[j-1] // repeated tokens
-		}
-		rows[j*kernels.SampledWords] = written[j]
-	}
-
 	offsets := make([]uint32, vocab+1)
 	for _, id := range tokens {
 		offsets[id+1]++
@@ -168,8 +142,7 @@ func datastoreCase(c *Case) {
 		z[i] = 6 * float32(c.rng.NormFloat64())
 	}
 	logits, first := c.Values("logits", z), c.Values("all scores", scores[:keys])
-	DatastoreMixRef(spec, scores[:keys], tokens, own.Host, written, logits.Host)
-	c.Record(kernels.DatastoreMix(spec, vocab, first.GPU, c.Words("offsets", offsets), own.GPU,
-		c.Words("written", rows), logits.GPU))
+	DatastoreMixRef(spec, scores[:keys], tokens, logits.Host)
+	c.Record(kernels.DatastoreMix(spec, vocab, first.GPU, c.Words("offsets", offsets), logits.GPU))
 	c.Expect(logits, 5e-6)
 }
