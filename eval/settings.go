@@ -23,6 +23,7 @@ type Settings struct {
 	Training  api.Training  `json:"training"`
 	Sampling  api.Sampling  `json:"sampling"`
 	Drafts    int           `json:"drafts" range:"0 1000000"`
+	Consensus int           `json:"consensus" range:"1 100"` // texts for each draft
 	Delta     float64       `json:"delta"`
 	Seed      uint64        `json:"seed"`
 }
@@ -31,7 +32,7 @@ type Settings struct {
 var flags = map[string]string{"model": "--model", "weights": "--model", "base": "--base", "template": "--template",
 	"retrieval.kind": "--retrieve", "retrieval.k": "--k", "lora.rank": "--rank", "lora.alpha": "--alpha",
 	"training.epochs": "--epochs", "training.batch_size": "--batch-size", "training.lr": "--lr",
-	"training.decay": "--decay", "drafts": "--drafts", "seed": "--seed"}
+	"training.decay": "--decay", "drafts": "--drafts", "consensus": "--consensus", "seed": "--seed"}
 
 // difference describes the first setting that differs; "" if all are equal.
 func difference(old, now Settings) string {

@@ -33,13 +33,14 @@ type evalCmd struct {
 	Pool       int      `group:"texts" api:"Split.Pool" default:"10" help:"Number of other writers that methods with a task adapter train on."`
 	promptFlags
 	optimizerFlags
-	Methods  []string `group:"eval" placeholder:"NAME" default:"${methods}" help:"Methods to compare, of: ${allMethods}. Default: ${methods}."`
-	Regimes  []string `group:"eval" placeholder:"NAME" default:"personal" help:"Train on one writer (personal), on all writers (pooled), or on all and then on one (pooled-personal). Default: personal."`
-	Control  string   `group:"eval" enum:"none,shuffled" default:"none" help:"Control: shuffled also tests each method with another writer's history in the prompts."`
-	Drafts   int      `group:"eval" api:"Settings.Drafts" default:"4" help:"Number of test texts of a writer to write drafts for."`
-	Identify int      `group:"eval" api:"Runner.Identify" default:"20" help:"Number of writers among which a text's author is to be found; 0 leaves it out."`
-	DryRun   bool     `group:"eval" help:"Show the writers, what is left out and why, and the work to do, without doing it."`
-	Get      bool     `group:"common" help:"Download the model first if it is a known model that is not stored yet."`
+	Methods   []string `group:"eval" placeholder:"NAME" default:"${methods}" help:"Methods to compare, of: ${allMethods}. Default: ${methods}."`
+	Regimes   []string `group:"eval" placeholder:"NAME" default:"personal" help:"Train on one writer (personal), on all writers (pooled), or on all and then on one (pooled-personal). Default: personal."`
+	Control   string   `group:"eval" enum:"none,shuffled" default:"none" help:"Control: shuffled also tests each method with another writer's history in the prompts."`
+	Drafts    int      `group:"eval" api:"Settings.Drafts" default:"4" help:"Number of test texts of a writer to write drafts for."`
+	Consensus int      `group:"eval" api:"Settings.Consensus" default:"1" help:"Number of texts to write for each draft; the draft is the one that is most like the others."`
+	Identify  int      `group:"eval" api:"Runner.Identify" default:"20" help:"Number of writers among which a text's author is to be found; 0 leaves it out."`
+	DryRun    bool     `group:"eval" help:"Show the writers, what is left out and why, and the work to do, without doing it."`
+	Get       bool     `group:"common" help:"Download the model first if it is a known model that is not stored yet."`
 	globals
 }
 
@@ -200,7 +201,7 @@ func (c evalCmd) settings(ctx context.Context, j *job) (eval.Settings, error) {
 	sampling.Seed = uint32(c.Seed)
 	s := eval.Settings{Version: api.Version, Model: j.Model, Base: j.Base, Template: c.template(),
 		Retrieval: c.retrieval(), LoRA: c.lora(), Training: c.optimizer(defaultTraining), Sampling: sampling,
-		Drafts: c.Drafts, Delta: defaultDelta, Seed: c.Seed}
+		Drafts: c.Drafts, Consensus: c.Consensus, Delta: defaultDelta, Seed: c.Seed}
 	if s.Model == "" {
 		s.Model = "the embedded model"
 	}
@@ -211,7 +212,8 @@ func (c evalCmd) settings(ctx context.Context, j *job) (eval.Settings, error) {
 
 func (c evalCmd) options(s eval.Settings) method.Options {
 	return method.Options{Loading: c.loading(), Model: modelDir, Template: s.Template, Retrieval: s.Retrieval,
-		LoRA: s.LoRA, Training: s.Training, Sampling: s.Sampling, Drafts: s.Drafts, Delta: s.Delta}
+		LoRA: s.LoRA, Training: s.Training, Sampling: s.Sampling, Drafts: s.Drafts, Consensus: s.Consensus,
+		Delta: s.Delta}
 }
 
 // showPlan shows what a run would do.
@@ -328,6 +330,8 @@ func (c evalCmd) command(a *app) string {
 	add("--train", fmt.Sprint(c.Train))
 	add("--validation", fmt.Sprint(c.Validation))
 	add("--test", fmt.Sprint(c.Test))
+	add("--drafts", fmt.Sprint(c.Drafts))
+	add("--consensus", fmt.Sprint(c.Consensus))
 	add("--model", a.Model)
 	add("--seed", fmt.Sprint(c.Seed))
 	add("--out", a.Out)
@@ -353,6 +357,7 @@ func (c evalCmd) facts(j *job, r *eval.Runner) []report.Facts {
 			{Name: "Seed", Value: fmt.Sprint(o.Training.Seed)}}},
 		{Title: "Drafts", Items: []report.Fact{
 			{Name: "Per writer", Value: fmt.Sprint(o.Drafts)},
+			{Name: "Texts for each", Value: fmt.Sprint(o.Consensus)},
 			{Name: "Temperature, top-k, top-p", Value: fmt.Sprintf("%g, %d, %g", o.Sampling.Temperature,
 				o.Sampling.TopK, *o.Sampling.TopP)},
 			{Name: "At most", Value: fmt.Sprintf("%d tokens", *o.Sampling.MaxTokens)}}},
