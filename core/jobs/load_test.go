@@ -195,7 +195,8 @@ func TestFromStartsWhereTheAdapterIs(t *testing.T) {
 			"evaluate",
 			api.EvaluateParams{
 				Inference: api.Inference{
-					Model: "model", Adapter: adapter, Source: api.Source{Heldout: "four.jsonl"}, Retrieval: smallRetrieval,
+					Model: "model", Adapter: adapter, Source: api.Source{Heldout: "four.jsonl"},
+					Retrieval: smallRetrieval,
 				},
 				NoHistory: true,
 			},
