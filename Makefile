@@ -36,6 +36,12 @@ build: setup guest ## Build the guest and the command line into build/
 guest:
 	$(GO) run ./cmd/buildwasm --quiet
 
+.PHONY: eval
+eval: build ## Compare methods on three writers whom the embedded model was not trained on (ARGS="--methods base,quill")
+	GO=$(GO) $(GO) run ./cmd/evalwriters build/eval/writers.jsonl
+	build/nextquill eval --data build/eval/writers.jsonl --users 0 --min-train 100 --validation 20 --test 60 \
+	  --out out/eval $(ARGS)
+
 .PHONY: bench
 bench: build ## Measure kernels and training steps (ARGS="--history 400")
 	build/nextquill bench $(ARGS)

@@ -9,6 +9,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/causal"
+	"nextquill/core/method"
 )
 
 // cli is the command line.
@@ -20,6 +21,7 @@ type cli struct {
 	Adapter     adapterCmd       `cmd:"" group:"work" help:"Inspect an adapter, verify it, or merge it into its base model."`
 	Model       modelCmd         `cmd:"" group:"models" help:"Get, list, verify, convert and remove models."`
 	Serve       serveCmd         `cmd:"" group:"work" help:"Serve the browser version on this machine."`
+	Eval        evalCmd          `cmd:"" group:"check" help:"Compare methods on the texts of one or many writers."`
 	Step        stepCmd          `cmd:"" group:"check" help:"Run one exact forward and backward pass and write its loss and gradients."`
 	Bench       benchCmd         `cmd:"" group:"check" help:"Measure kernels and training steps on this machine."`
 	Version     kong.VersionFlag `help:"Print the version."`
@@ -59,6 +61,7 @@ func settings() []kong.Option {
 			"epochs": fmt.Sprint(*defaultTraining.Epochs), "batch": fmt.Sprint(*defaultTraining.BatchSize),
 			"lr":    fmt.Sprint(*defaultTraining.LR),
 			"decay": defaultTraining.Decay, "rank": fmt.Sprint(*defaultLoRA.Rank),
+			"methods": strings.Join(defaultMethods, ","), "allMethods": strings.Join(method.Names(), ", "),
 		},
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "start", Title: "Start here"},
@@ -70,6 +73,7 @@ func settings() []kong.Option {
 			{Key: "sampling", Title: "Sampling"},
 			{Key: "step", Title: "Training step"},
 			{Key: "bench", Title: "Benchmark sample"},
+			{Key: "eval", Title: "Methods and results"},
 			{Key: "serving", Title: "Serving"},
 			{Key: "common", Title: "Common flags"},
 		}),
@@ -95,8 +99,8 @@ func (p promptFlags) retrieval() api.Retrieval {
 	return api.Retrieval{Kind: p.Retrieve, K: &p.K}
 }
 
-// trainingFlags set the training parameters; nil means the default (defaults.go).
-type trainingFlags struct {
+// optimizerFlags set the training parameters; nil means the default (defaults.go).
+type optimizerFlags struct {
 	Epochs    *float64 `group:"training" api:"Training.Epochs" placeholder:"N" help:"Passes over the texts (${epochs})."`
 	BatchSize *int     `group:"training" api:"Training.BatchSize" placeholder:"N" help:"Texts per step (${batch})."`
 	LR        *float64 `group:"training" api:"Training.LR" placeholder:"X" name:"lr" help:"Peak learning rate (${lr})."`
@@ -104,12 +108,17 @@ type trainingFlags struct {
 	Rank      *int     `group:"training" api:"LoRA.Rank" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`
 	Alpha     *float64 `group:"training" api:"LoRA.Alpha" placeholder:"N" help:"Alpha of the LoRA adapter (twice the rank)."`
 	Seed      uint64   `group:"training" default:"1" help:"Random seed."`
-	Patience  int      `group:"training" api:"Training.Patience" placeholder:"N" help:"Early stopping: hold out a part of the training texts, and stop after this many evaluations without a lower loss on it (never)."`
-	Recompute *bool    `group:"training" negatable:"" help:"Recompute activations in the backward pass: takes less GPU memory and more time, and gives the same result. Default: only if activations would not fit --memory, or would take more than 512 MiB without it."`
-	Resume    bool     `group:"training" help:"Resume from the newest checkpoint in the output folder."`
 }
 
-func (l trainingFlags) lora() api.LoRA {
+// trainingFlags are the flags of a command that trains once.
+type trainingFlags struct {
+	optimizerFlags
+	Patience  int   `group:"training" api:"Training.Patience" placeholder:"N" help:"Early stopping: hold out a part of the training texts, and stop after this many evaluations without a lower loss on it (never)."`
+	Recompute *bool `group:"training" negatable:"" help:"Recompute activations in the backward pass: takes less GPU memory and more time, and gives the same result. Default: only if activations would not fit --memory, or would take more than 512 MiB without it."`
+	Resume    bool  `group:"training" help:"Resume from the newest checkpoint in the output folder."`
+}
+
+func (l optimizerFlags) lora() api.LoRA {
 	d := defaultLoRA
 	if l.Rank != nil {
 		d.Rank, d.Alpha = l.Rank, new(2*float64(*l.Rank))
@@ -124,6 +133,13 @@ func (l trainingFlags) training() api.Training { return l.trainingFrom(defaultTr
 
 // trainingFrom overrides the defaults with the flags.
 func (l trainingFlags) trainingFrom(d api.Training) api.Training {
+	d = l.optimizer(d)
+	d.Patience, d.Recompute = l.Patience, l.Recompute
+	return d
+}
+
+// optimizer overrides the defaults with the flags.
+func (l optimizerFlags) optimizer(d api.Training) api.Training {
 	if l.Epochs != nil {
 		d.Epochs = l.Epochs
 	}
@@ -136,7 +152,7 @@ func (l trainingFlags) trainingFrom(d api.Training) api.Training {
 	if l.Decay != "" {
 		d.Decay = l.Decay
 	}
-	d.Patience, d.Seed, d.Recompute = l.Patience, l.Seed, l.Recompute
+	d.Seed = l.Seed
 	return d
 }
 

@@ -32,8 +32,8 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "run", "personalize", "write", "explain", "serve", "step", "bench", "model",
-		"model get", "model list", "model verify", "model info", "model convert", "model remove",
+	for _, command := range []string{"", "run", "personalize", "write", "explain", "serve", "eval", "step", "bench",
+		"model", "model get", "model list", "model verify", "model info", "model convert", "model remove",
 		"adapter", "adapter info", "adapter verify", "adapter merge"} {
 		args := []string{"--help"}
 		if command != "" {

@@ -7,6 +7,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"nextquill/core/api"
+	"nextquill/eval"
+	"nextquill/eval/evaldata"
 )
 
 // checkNumbers checks the numbers of the command line before the command starts. The tag "api" of a
@@ -26,13 +28,14 @@ func checkNumbers(parsed *kong.Context) error {
 	return nil
 }
 
-// rangeOf is the range of a parameter of package api.
+// rangeOf is the range of a parameter of package api, or of an evaluation.
 func rangeOf(parameter string) api.Range {
 	group, name, _ := strings.Cut(parameter, ".")
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[api.Training](), reflect.TypeFor[api.LoRA](), reflect.TypeFor[api.Sampling](),
 		reflect.TypeFor[api.Retrieval](), reflect.TypeFor[api.Source](), reflect.TypeFor[api.ExplainParams](),
 		reflect.TypeFor[api.BenchParams](), reflect.TypeFor[api.StepParams](),
+		reflect.TypeFor[evaldata.Split](), reflect.TypeFor[eval.Settings](), reflect.TypeFor[eval.Runner](),
 	} {
 		if t.Name() != group {
 			continue

@@ -44,7 +44,7 @@ func TestWorkloadFor(t *testing.T) {
 	require.Less(t, smallWorkload().maxItems, fullWorkload().maxItems)
 
 	// Flags take precedence over the defaults.
-	d := trainingFlags{Epochs: new(2.)}.trainingFrom(smallWorkload().training)
+	d := trainingFlags{optimizerFlags: optimizerFlags{Epochs: new(2.)}}.trainingFrom(smallWorkload().training)
 	require.InDelta(t, 2, *d.Epochs, 0)
 	require.Equal(t, 2, *d.BatchSize)
 }

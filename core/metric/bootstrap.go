@@ -3,6 +3,7 @@
 package metric
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -99,18 +100,47 @@ func (b Bootstrap) interval(items []Item) (Interval, error) {
 		return Interval{}, fault.New(fault.Missing, "bootstrap", "items", "no tokens to average").
 			WithRemedy("evaluate on at least one item with a text")
 	}
-	rng := rand.New(rand.NewPCG(b.Seed, 0x9e3779b97f4a7c15))
-	draw := make([]Item, len(items))
-	values := make([]float64, b.Resamples)
-	for r := range values {
-		for i := range draw {
-			draw[i] = items[rng.IntN(len(items))]
+	chosen := make([]Item, len(items))
+	return b.Statistic(len(items), func(draw []int) float64 {
+		for i, j := range draw {
+			chosen[i] = items[j]
 		}
-		values[r] = PerToken(draw)
+		return PerToken(chosen)
+	}), nil
+}
+
+// Statistic returns the percentile interval of any statistic of n independent units, such as a
+// corpus score or a difference of two. value computes it from a sample: indices from 0 to n−1,
+// drawn with replacement, or each once for the estimate itself. It must not keep the slice. A
+// sample without a finite value, such as a ratio with an empty denominator, is left out;
+// without any, or with n = 0, the interval is NaN.
+func (b Bootstrap) Statistic(n int, value func(draw []int) float64) Interval {
+	b = b.withDefaults()
+	nan := math.NaN()
+	if n == 0 {
+		return Interval{nan, nan, nan}
+	}
+	draw := make([]int, n)
+	for i := range draw {
+		draw[i] = i
+	}
+	point := value(draw)
+	rng := rand.New(rand.NewPCG(b.Seed, 0x9e3779b97f4a7c15))
+	values := make([]float64, 0, b.Resamples)
+	for range b.Resamples {
+		for i := range draw {
+			draw[i] = rng.IntN(n)
+		}
+		if v := value(draw); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			values = append(values, v)
+		}
+	}
+	if len(values) == 0 {
+		return Interval{point, nan, nan}
 	}
 	slices.Sort(values)
 	tail := (1 - b.Level) / 2
-	return Interval{Point: PerToken(items), Low: quantile(values, tail), High: quantile(values, 1-tail)}, nil
+	return Interval{Point: point, Low: quantile(values, tail), High: quantile(values, 1-tail)}
 }
 
 // quantile interpolates between order statistics: type 7 of Hyndman & Fan 1996, NumPy's default.

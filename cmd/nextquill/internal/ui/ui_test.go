@@ -67,9 +67,19 @@ func TestSpeedOfAResumedDownload(t *testing.T) {
 	require.Equal(t, "load  0/3", v.status(80))
 }
 
+func TestOverallProgress(t *testing.T) {
+	v := view{now: time.Now}
+	v.update("stage", raw(t, api.StageEvent{Event: "stage", Stage: "train", Done: 3, Total: 20}))
+	v.update("overall", raw(t, OverallEvent{Event: "overall", Done: 7, Total: 60, Left: 5025}))
+	require.Equal(t, "train  3/20  7 of 60 done  1:23:45 left", v.status(80))
+	require.Equal(t, "3/20  7 of 60 done", v.status(20))
+	v.update("overall", raw(t, OverallEvent{Event: "overall", Done: 7, Total: 60, Left: -1}))
+	require.Equal(t, "train  3/20  7 of 60 done", v.status(80))
+}
+
 func TestMalformedEventsAreIgnored(t *testing.T) {
 	v := view{now: time.Now}
-	for _, name := range []string{"stage", "progress", "step", "eval", "checkpoint", "bytes", "?"} {
+	for _, name := range []string{"stage", "progress", "step", "eval", "checkpoint", "bytes", "overall", "?"} {
 		v.update(name, json.RawMessage(`[`))
 	}
 	require.Empty(t, v.status(10))

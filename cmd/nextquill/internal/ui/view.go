@@ -23,6 +23,14 @@ type BytesEvent struct {
 	Total int64  `json:"total"`
 }
 
+// OverallEvent reports how far a command with many calls is. Only the command line creates it.
+type OverallEvent struct {
+	Event string  `json:"event"` // "overall"
+	Done  int     `json:"done"`
+	Total int     `json:"total"`
+	Left  float64 `json:"remaining"` // seconds; negative if unknown
+}
+
 // view is the state that results from the events of a call.
 type view struct {
 	now     func() time.Time
@@ -36,11 +44,17 @@ type view struct {
 	step    *api.StepEvent
 	heldout *api.EvalEvent
 	saved   int // step of the newest checkpoint
+	overall *OverallEvent
 }
 
 // update processes an event and reports whether a new stage started.
 func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 	switch name {
+	case "overall":
+		e := new(OverallEvent)
+		if json.Unmarshal(raw, e) == nil {
+			v.overall = e
+		}
 	case "bytes":
 		var e BytesEvent
 		if json.Unmarshal(raw, &e) != nil {
@@ -134,8 +148,14 @@ func (v *view) status(width int) string {
 		}
 		parts = append(parts, part{fmt.Sprintf("%.0f tok/s", s.TokensPS), 5})
 	}
-	if left := v.left(); left >= 0 {
+	if left := v.left(); left >= 0 && v.overall == nil {
 		parts = append(parts, part{clock(left) + " left", 8})
+	}
+	if o := v.overall; o != nil {
+		parts = append(parts, part{fmt.Sprintf("%d of %d done", o.Done, o.Total), 10})
+		if o.Left >= 0 {
+			parts = append(parts, part{clock(o.Left) + " left", 8})
+		}
 	}
 	for {
 		texts := make([]string, len(parts))
