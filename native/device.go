@@ -38,6 +38,9 @@ type Device struct {
 
 	staging     *wgpu.Buffer
 	stagingSize int64
+
+	last       wgpu.SubmissionIndex   // of the last submit
+	unfinished []wgpu.SubmissionIndex // of the batches that may be unfinished, the oldest first
 }
 
 type buffer struct {
@@ -162,7 +165,27 @@ func (d *Device) Submit(b *gpu.Batch) error {
 			return err
 		}
 	}
-	return d.submit()
+	if err := d.submit(); err != nil {
+		return err
+	}
+	d.unfinished = append(d.unfinished, d.last)
+	return nil
+}
+
+// Wait implements gpu.Device.
+func (d *Device) Wait(ctx context.Context, unfinished int) error {
+	if err := blob.Cancelled(ctx); err != nil {
+		return err
+	}
+	n := len(d.unfinished) - max(0, unfinished)
+	if n <= 0 {
+		return nil
+	}
+	if index := d.unfinished[n-1]; index > 0 {
+		d.device.Poll(true, &wgpu.WrappedSubmissionIndex{Queue: d.queue, SubmissionIndex: index})
+	}
+	d.unfinished = append(d.unfinished[:0], d.unfinished[n:]...)
+	return nil
 }
 
 // destroyOnly runs the destructions among commands: the caller no longer has the handles.
@@ -218,6 +241,7 @@ func (d *Device) mapStaging(dst []byte, name string) error {
 	if status != wgpu.BufferMapAsyncStatusSuccess {
 		return d.fail("map "+name, fmt.Errorf("status %v", status))
 	}
+	d.unfinished = d.unfinished[:0]
 	copy(dst, d.staging.GetMappedRange(0, uint(len(dst))))
 	return d.staging.Unmap()
 }

@@ -325,7 +325,7 @@ func (d *Device) submit() error {
 	if err != nil {
 		return d.fail("command buffer", err)
 	}
-	d.queue.Submit(cmd)
+	d.last = d.queue.Submit(cmd)
 	cmd.Release()
 	return nil
 }

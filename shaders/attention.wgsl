@@ -8,6 +8,7 @@ struct Shape {
     kv_heads: u32,
     scale: f32,
     scale2: f32,    // scale · log2(e)
+    first: u32,     // workgroups before this part of the dispatch
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;

@@ -1,7 +1,7 @@
 // The start of main() in the register-block kernels that hold queries. It computes the rows (first
 // to first+ROWS−1, clamped) and heads of an invocation, the ranges of the rows, and the union of
 // the ranges: [a_lo, a_hi) and [b_lo, b_hi).
-    let item = id.x + id.y * groups.x * {GROUP}u;
+    let item = id.x + (id.y * groups.x + shape.first) * {GROUP}u;
     let slices = shape.heads / {HEADS}u;
     let first = item / slices * {ROWS}u;
     let rows = row_count(shape.rows);

@@ -22,7 +22,7 @@
 
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let item = id.x + id.y * groups.x * {GROUP}u;
+    let item = id.x + (id.y * groups.x + shape.first) * {GROUP}u;
     let first = item / shape.kv_heads * {ROWS}u;
     let rows = row_count(shape.rows);
     if (first >= rows) { return; }

@@ -21,7 +21,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let item = group.x + group.y * groups.x;
+    let item = group.x + group.y * groups.x + shape.first;
     let first = item / shape.kv_heads * {GROUP}u;
     let rows = row_count(shape.rows);
     if (first >= rows) { return; }

@@ -1,7 +1,7 @@
 // The start of main() in the tiled kernels that hold queries. It computes the row and head of this
 // invocation (at = row·heads + head), the range of its row, and span, the union of the workgroup's
 // ranges.
-    let item = group.x + group.y * groups.x;
+    let item = group.x + group.y * groups.x + shape.first;
     let slices = shape.heads / {HEADS}u;
     let first = item / slices * {ROWS}u;
     let rows = row_count(shape.rows);

@@ -16,5 +16,6 @@ struct Shape {
     accumulate: u32, // 1: add to the result; register-block forms with ADD decide it as text
     scale: f32,
     offset4: u32,    // first column of Y and dY / 4
+    first: u32,      // workgroups before this part of the dispatch
 }
 @group(0) @binding(0) var<uniform> shape: Shape;

@@ -28,7 +28,7 @@ fn main(
 ) {
     let rows = row_count(shape.rows);
     let col_tiles = (shape.out + {TX*4-1}u) / {TX*4}u;
-    let tile = group.x + group.y * groups.x;
+    let tile = group.x + group.y * groups.x + shape.first;
     let row0 = (tile / col_tiles) * {TY*4}u;
     let col0 = (tile % col_tiles) * {TX*4}u;
     if (row0 >= rows) { return; }

@@ -25,7 +25,7 @@ fn store(at: u32, v: vec4<f32>) {
 @compute @workgroup_size({GROUP})
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let rows = row_count(shape.rows);
-    let tile = id.x + id.y * groups.x * {GROUP}u;
+    let tile = id.x + (id.y * groups.x + shape.first) * {GROUP}u;
 //#if QUADS
     let col_tiles = (shape.in4 + {TN-1}u) / {TN}u * 4u;
     let row = (tile / col_tiles) * {TM}u;

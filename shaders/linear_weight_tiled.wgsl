@@ -19,7 +19,7 @@ fn main(
     let rows = row_count(shape.rows);
     let out4 = (shape.out + 3u) / 4u;
     let col_tiles = (shape.in4 + {TX-1}u) / {TX}u;
-    let tile = group.x + group.y * groups.x;
+    let tile = group.x + group.y * groups.x + shape.first;
     let row0 = (tile / col_tiles) * {TY}u;
     let col0 = (tile % col_tiles) * {TX}u;
     if (row0 >= out4) { return; }

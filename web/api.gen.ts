@@ -276,7 +276,7 @@ export const manifestLimits = {
 // The ABI between guest and host; see wasm/abi/README.md.
 
 /** Checked when a guest starts. */
-export const abiVersion = 1 as const;
+export const abiVersion = 2 as const;
 
 /** The guest's import module. */
 export const abiModule = "nextquill" as const;
@@ -308,6 +308,7 @@ export const wasiNames = [
 export const importNames = [
   "gpu_info",
   "gpu_submit",
+  "gpu_wait",
   "gpu_read",
   "blob_size",
   "blob_read",
@@ -536,6 +537,26 @@ export const decodeTextsEvent: Decoder<TextsEvent> = /* @__PURE__ */ record<Text
   heldout: decodeTextCounts,
 });
 
+/**
+ * ProgressEvent reports how far a stage is while an item or a step of it takes long. It comes every
+ * second or more often.
+ */
+export interface ProgressEvent {
+  event: "progress";
+  /** one of the Stage constants */
+  stage: string;
+  /** items or steps, with the share of the one that runs */
+  done: number;
+  total: number;
+}
+
+export const decodeProgressEvent: Decoder<ProgressEvent> = /* @__PURE__ */ record<ProgressEvent>({
+  event: /* @__PURE__ */ literal("progress"),
+  stage: string,
+  done: number,
+  total: integer,
+});
+
 /** MemoryEvent estimates the device memory of a method, before it loads anything. */
 export interface MemoryEvent {
   event: "memory";
@@ -697,6 +718,7 @@ export const decodeTokenEvent: Decoder<TokenEvent> = /* @__PURE__ */ record<Toke
 export const decodeEvent = {
   stage: decodeStageEvent,
   texts: decodeTextsEvent,
+  progress: decodeProgressEvent,
   memory: decodeMemoryEvent,
   adapter: decodeAdapterEvent,
   step: decodeStepEvent,

@@ -19,9 +19,12 @@ export interface FaultParts {
 const maxText = 16 << 10;
 const maxCauses = 8;
 
-/** An error that says what is wrong, where, and what to do. `message` has the complete text. */
+/**
+ * An error that says what is wrong, where, and what to do. `message` has the complete text. A fault
+ * of kind "cancelled" has the name "AbortError", as errors of the platform have.
+ */
 export class Fault extends Error {
-  override readonly name = "Fault";
+  override readonly name: "Fault" | "AbortError";
   readonly kind: FaultKind;
   readonly where: string;
   readonly field: string;
@@ -31,6 +34,7 @@ export class Fault extends Error {
 
   constructor(kind: FaultKind, parts: FaultParts) {
     super(text(kind, parts), parts.cause === undefined ? undefined : { cause: parts.cause });
+    this.name = kind === "cancelled" ? "AbortError" : "Fault";
     this.kind = kind;
     this.where = parts.where ?? "";
     this.field = parts.field ?? "";
@@ -88,7 +92,7 @@ function infoOf(error: unknown, depth: number): ErrorInfo {
 function text(kind: FaultKind, parts: FaultParts): string {
   let all = [parts.where, parts.field, parts.detail || kind].filter(Boolean).join(": ");
   if (parts.limit) all += ` (limit ${parts.limit})`;
-  if (parts.cause !== undefined) all += `: ${describe(parts.cause)}`;
+  if (parts.cause !== undefined && kind !== "cancelled") all += `: ${describe(parts.cause)}`;
   if (parts.remedy) all += `; ${parts.remedy}`;
   return all;
 }
@@ -110,6 +114,18 @@ export function quote(s: string): string {
  */
 export function cancelled(): Fault {
   return new Fault("cancelled", { detail: "stopped", cause: new Error("context canceled") });
+}
+
+/**
+ * What a call throws that a signal has cancelled: the reason that its caller gave, as fetch does.
+ * If there is none, a Fault of kind "cancelled" whose cause is the platform's AbortError. Other
+ * errors stay.
+ */
+export function aborted(signal: AbortSignal | undefined, thrown: unknown): unknown {
+  if (!signal?.aborted || (thrown instanceof Fault && thrown.kind !== "cancelled")) return thrown;
+  const reason: unknown = signal.reason;
+  if (!(reason instanceof DOMException) || reason.name !== "AbortError") return reason;
+  return new Fault("cancelled", { detail: "stopped", cause: reason });
 }
 
 function truncate(s: string): string {

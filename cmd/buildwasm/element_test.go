@@ -271,7 +271,7 @@ func TestElementManifestDefaults(t *testing.T) {
 	defaults := api.ModuleDefaults()
 	want := map[string]string{
 		"preset": defaults.Preset, "epochs": fmt.Sprint(defaults.Epochs),
-		"max-tokens": fmt.Sprint(defaults.Sampling.MaxTokens),
+		"max-tokens": fmt.Sprint(*defaults.Sampling.MaxTokens),
 	}
 	got := map[string]string{}
 	for _, a := range manifest.Modules[0].Declarations[0].Attributes {

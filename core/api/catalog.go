@@ -24,7 +24,7 @@ type Enum struct {
 
 // Methods describes all methods, for tools that generate code or documentation.
 func Methods() []Method {
-	loads := []string{EventMemory, EventStage}
+	loads := []string{EventMemory, EventStage, EventProgress}
 	return []Method{
 		{MethodLoad, LoadParams{}, LoadResult{}, loads},
 		{MethodUnload, nil, LoadResult{}, nil},
@@ -50,6 +50,7 @@ func Events() []Event {
 	return []Event{
 		{EventStage, StageEvent{}},
 		{EventTexts, TextsEvent{}},
+		{EventProgress, ProgressEvent{}},
 		{EventMemory, MemoryEvent{}},
 		{EventAdapter, AdapterEvent{}},
 		{EventStep, StepEvent{}},
@@ -69,7 +70,8 @@ func Enums() []Enum {
 		{"Retrieval", []string{RetrievalLatest, RetrievalBM25, RetrievalListed}},
 		{"Role", []string{RoleSystem, RoleUser, RoleAssistant}},
 		{"Stage", []string{
-			StageTune, StageLoad, StageExpert, StageTrain, StageEvaluate, StageExplain, StageEmbed, StageRemember,
+			StageTune, StageLoad, StageExpert, StageCompile, StageTrain, StageEvaluate, StageWrite, StageExplain,
+			StageEmbed, StageRemember,
 			StageSteps, StageBases, StageKernels,
 		}},
 		{"Stopped", []string{StoppedDone, StoppedEarly, StoppedEOS, StoppedLength}},

@@ -4,6 +4,7 @@ package api
 const (
 	EventStage      = "stage"       // StageEvent
 	EventTexts      = "texts"       // TextsEvent
+	EventProgress   = "progress"    // ProgressEvent
 	EventMemory     = "memory"      // MemoryEvent
 	EventAdapter    = "adapter"     // AdapterEvent
 	EventStep       = "step"        // StepEvent
@@ -26,8 +27,10 @@ const (
 	StageTune     = "tune"     // the kernel variants for this device are measured
 	StageLoad     = "load"     // the model is loaded onto the device
 	StageExpert   = "expert"   // the training items are scored under the frozen adapter θ_D
+	StageCompile  = "compile"  // the device's driver compiles the shaders of the training step
 	StageTrain    = "train"    // the steps follow, each with a StepEvent
 	StageEvaluate = "evaluate" // held-out items are scored
+	StageWrite    = "write"    // the prompt is run, before the first token
 	StageExplain  = "explain"  // the text is scored
 	StageEmbed    = "embed"    // texts are encoded
 	StageRemember = "remember" // the datastore is made
@@ -35,6 +38,15 @@ const (
 	StageBases    = "bases"    // bench: base formats are timed
 	StageKernels  = "kernels"  // bench: kernels are timed
 )
+
+// ProgressEvent reports how far a stage is while an item or a step of it takes long. It comes every
+// second or more often.
+type ProgressEvent struct {
+	Event string  `json:"event"` // EventProgress
+	Stage string  `json:"stage"` // one of the Stage constants
+	Done  float64 `json:"done"`  // items or steps, with the share of the one that runs
+	Total int     `json:"total"`
+}
 
 // StepEvent reports one optimizer step. Events arrive a few steps late, because losses are read
 // from the device only now and then.

@@ -90,18 +90,17 @@ func (j *benchJob) steps(ctx context.Context, m *model.Model, r *api.BenchResult
 // timedStep is a step that is timed several times; Seconds is the shortest time.
 type timedStep struct {
 	api.StepBench
-	objective   causal.Options
-	packed      *causal.Packed
-	model       *model.Step
-	optimizer   *train.Optimizer
-	z           [2]float64 // divisors of the loss terms
-	submitFlops float64
+	objective causal.Options
+	packed    *causal.Packed
+	model     *model.Step
+	optimizer *train.Optimizer
+	z         [2]float64 // divisors of the loss terms
 }
 
 func newTimedStep(env *engine.Env, m *model.Model, preset string, samples []causal.Sample, lr float64,
 	recompute bool) (*timedStep, error) {
 	packed, spec := pack(preset, samples, recompute)
-	s := &timedStep{packed: packed, objective: spec.Objective, submitFlops: env.SubmitFlops()}
+	s := &timedStep{packed: packed, objective: spec.Objective}
 	s.Preset, s.Tokens = preset, packed.Tokens()
 	s.z = train.Divisors(spec.Objective, packed.Responses(), len(samples))
 	var err error
@@ -122,7 +121,7 @@ func (s *timedStep) run(ctx context.Context, env *engine.Env, turn int) error {
 	begun := env.Now()
 	s.optimizer.ZeroGrad()
 	d := kernels.Dyn{NormNTP: float32(s.z[0]), NormAlign: float32(s.z[1])}
-	if err := s.model.Run(ctx, s.packed, nil, d, s.submitFlops); err != nil {
+	if err := s.model.Run(ctx, s.packed, nil, d, nil); err != nil {
 		return err
 	}
 	if err := s.optimizer.Update(ctx, turn); err != nil {

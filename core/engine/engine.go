@@ -65,15 +65,6 @@ func (e *Engine) Pause(ctx context.Context) error {
 	return blob.Cancelled(ctx)
 }
 
-// SubmitFlops is the work of one submission to the device: about 50 ms on a CPU device or on a
-// small GPU, far below the limit of a watchdog.
-func (e *Engine) SubmitFlops() float64 {
-	if e.GPU.Info().CPU {
-		return 1e9
-	}
-	return 1e10
-}
-
 // Recover makes the device usable again after a method failed with err. A device drops the rest of
 // a batch that fails, and may report the failure late, so that caches refer to objects that were
 // never created. After a fault of the device or a panic, Recover therefore releases everything on

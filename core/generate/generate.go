@@ -22,10 +22,10 @@ type Options struct {
 	// ReadEvery is the number of tokens that are sampled between reads; 0 means 1. A read costs a
 	// round trip to the device. With rare reads a few tokens after the end are sampled in vain.
 	ReadEvery int
-	// SubmitFlops is the work of one submit, see gpu.Plan.Run.
-	SubmitFlops float64
 	// Datastore, if not nil, is mixed into the distribution of every token.
 	Datastore *model.Datastore
+	// Progress, which may be nil, receives the share of the prompt that was submitted.
+	Progress func(share float64)
 }
 
 // Result is a finished text.
@@ -83,7 +83,7 @@ func Stream(
 		return Result{}, err
 	}
 	defer d.Free()
-	if err := d.Start(ctx, with, without, o.Sampling, o.Seed, o.SubmitFlops); err != nil {
+	if err := d.Start(ctx, with, without, o.Sampling, o.Seed, o.Progress); err != nil {
 		return Result{}, err
 	}
 	var r Result

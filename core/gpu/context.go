@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"time"
 )
 
 // Context creates objects on one Device, caches pipelines by their text and Shapes by their
@@ -22,6 +23,7 @@ type Context struct {
 	byName    map[string]Pipeline // by the names of their programs
 	shapes    map[Shape]Buffer
 	groups    map[BindGroup]struct{}
+	pace      *pacer
 }
 
 type liveBuffer struct {
@@ -38,6 +40,7 @@ func NewContext(dev Device) *Context {
 		byName:    map[string]Pipeline{},
 		shapes:    map[Shape]Buffer{},
 		groups:    map[BindGroup]struct{}{},
+		pace:      newPacer(dev),
 	}
 }
 
@@ -107,7 +110,17 @@ func (c *Context) Flush() error {
 	}
 	err := c.dev.Submit(&c.batch)
 	c.batch.Reset()
+	c.pace.submitted()
 	return err
+}
+
+// flush submits the queued commands, and waits until the device is at most a few submits behind.
+// When ctx is done it returns a fault of kind Cancelled.
+func (c *Context) flush(ctx context.Context) error {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	return c.pace.wait(ctx)
 }
 
 // Read flushes, waits, and copies len(dst) bytes of b from byte off on.
@@ -115,7 +128,12 @@ func (c *Context) Read(ctx context.Context, b Buffer, off int, dst []byte) error
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	return c.dev.Read(ctx, b, off, dst)
+	begun := time.Now()
+	if err := c.dev.Read(ctx, b, off, dst); err != nil {
+		return err
+	}
+	c.pace.finished(len(c.pace.queue), begun)
+	return nil
 }
 
 // ReadF32 flushes, waits, and returns n values of b from byte off on.
@@ -161,6 +179,7 @@ func (c *Context) Close() (leaked []string, err error) {
 		c.batch.add(Command{Op: OpDestroyPipeline, Pipeline: p})
 	}
 	clear(c.pipelines)
+	c.pace = newPacer(c.dev)
 	clear(c.byName)
 	for _, b := range c.shapes {
 		c.Free(b)

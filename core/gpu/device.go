@@ -23,13 +23,16 @@ const (
 // Device runs command batches. Implementations are native.Device (wgpu), the guest's proxy of its
 // host, and Dry, which runs nothing.
 //
-// Commands run in order. If a command fails, the next Submit, Read or Load returns a *fault.Error
+// Commands run in order. If a command fails, the next Submit, Wait, Read or Load
+// returns a *fault.Error
 // that names the kernel or the buffer.
 type Device interface {
 	// Info returns the limits and features, which never change.
 	Info() Info
 	// Submit queues a batch. The device does not keep b or its data.
 	Submit(b *Batch) error
+	// Wait returns when at most unfinished of the submitted batches are not finished.
+	Wait(ctx context.Context, unfinished int) error
 	// Read waits for all submitted work and copies len(dst) bytes from buf[off:] into dst. off and
 	// len(dst) are multiples of 4.
 	Read(ctx context.Context, buf Buffer, off int, dst []byte) error

@@ -12,6 +12,9 @@ func (d Dry) Info() Info { return d.Limits }
 // Submit ignores the batch.
 func (Dry) Submit(*Batch) error { return nil }
 
+// Wait returns at once.
+func (Dry) Wait(context.Context, int) error { return nil }
+
 // Read returns zeros.
 func (Dry) Read(_ context.Context, _ Buffer, _ int, dst []byte) error {
 	clear(dst)

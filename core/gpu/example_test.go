@@ -47,7 +47,7 @@ func ExamplePlan() {
 		return
 	}
 	var r gpu.Replay
-	fmt.Println(plan.Run(context.Background(), &r, 0), plan.Flops(&r), "flops,", plan.ScratchBytes(),
+	fmt.Println(plan.Run(context.Background(), &r, nil), plan.Flops(&r), "flops,", plan.ScratchBytes(),
 		"bytes of scratch memory")
 	plan.Free()
 	leaked, err := g.Close()

@@ -48,10 +48,14 @@ type Dispatch struct {
 	Program *Program
 	Shape   Shape
 	Args    []*Tensor
+	// First is the word of the Shape that holds the number of workgroups before those of the
+	// dispatch. A replay that would take long is divided into several dispatches that differ in
+	// this word. 0 means that the kernel has no such word.
+	First int
 	// Groups returns the workgroup counts of a replay. If one is 0, the replay skips the dispatch.
 	Groups func(r *Replay) [3]uint32
-	// Flops estimates the work of a replay. Plan.Run splits submits by it, and benchmarks report
-	// it. nil counts as 0.
+	// Flops estimates the work of a replay. Plan.Run splits submits by it and by the speed that it
+	// measures, and benchmarks report it. nil counts as 0.
 	Flops func(r *Replay) float64
 }
 
@@ -68,12 +72,14 @@ type step struct {
 	dispatch Dispatch
 	pipeline Pipeline
 	group    BindGroup
+	parts    map[uint32]BindGroup // of the parts after the first, by their first workgroup
 	dst, src *Tensor
 	size     int64
 }
 
 // Plan is a recorded sequence of dispatches, clears and copies. It is recorded once, compiled once,
-// and replayed with different Replay values and data. Replays allocate nothing on the device.
+// and replayed with different Replay values and data. Replays allocate nothing on the device but
+// the Shapes of divided dispatches, once.
 type Plan struct {
 	ctx     *Context
 	name    string
@@ -170,17 +176,40 @@ func (p *Plan) Compile() error {
 		if s.pipeline, err = p.ctx.pipeline(s.dispatch.Program); err != nil {
 			return err
 		}
-		entries := []Entry{
-			{p.ctx.shape(s.dispatch.Shape), 0, 4 * ShapeWords},
-			{p.replay, 0, 4 * ReplayWords},
-		}
-		for _, t := range s.dispatch.Args {
-			entries = append(entries, Entry{t.buffer, t.offset, (t.Bytes + 15) &^ 15})
-		}
-		s.group = p.ctx.bindGroup(s.pipeline, entries)
+		s.group = p.bind(s, s.dispatch.Shape)
 	}
 	p.done = true
 	return p.ctx.Flush()
+}
+
+// bind creates the bind group of a dispatch with a Shape.
+func (p *Plan) bind(s *step, shape Shape) BindGroup {
+	entries := []Entry{
+		{p.ctx.shape(shape), 0, 4 * ShapeWords},
+		{p.replay, 0, 4 * ReplayWords},
+	}
+	for _, t := range s.dispatch.Args {
+		entries = append(entries, Entry{t.buffer, t.offset, (t.Bytes + 15) &^ 15})
+	}
+	return p.ctx.bindGroup(s.pipeline, entries)
+}
+
+// part returns the bind group of the part of a dispatch that starts at a workgroup.
+func (p *Plan) part(s *step, first uint32) BindGroup {
+	if first == 0 {
+		return s.group
+	}
+	g, ok := s.parts[first]
+	if !ok {
+		shape := s.dispatch.Shape
+		shape[s.dispatch.First] += first
+		g = p.bind(s, shape)
+		if s.parts == nil {
+			s.parts = map[uint32]BindGroup{}
+		}
+		s.parts[first] = g
+	}
+	return g
 }
 
 func (p *Plan) assignSlots() {
@@ -275,15 +304,20 @@ func (p *Plan) Flops(r *Replay) float64 {
 	return sum
 }
 
-// Run queues a replay with r. It starts a new submit whenever the estimated work of the current one
-// exceeds budget flops (0: never), so that no submit triggers the device's watchdog. It checks ctx
-// between submits.
-func (p *Plan) Run(ctx context.Context, r *Replay, budget float64) error {
+// Run submits a replay with r, in parts of about 50 ms. It waits while more than about two of them
+// are unfinished, so that cancelling ctx takes effect soon; the fault is then of kind Cancelled,
+// and some of the dispatches have run. progress, which may be nil, receives the share that is
+// submitted.
+func (p *Plan) Run(ctx context.Context, r *Replay, progress func(share float64)) error {
 	if !p.done {
 		panic("gpu: plan " + p.name + " is not compiled")
 	}
+	total := 0.
+	if progress != nil {
+		total = p.Flops(r)
+	}
 	p.ctx.WriteU32(p.replay, 0, r.Words[:])
-	var work float64
+	var done, share float64
 	for i := range p.steps {
 		s := &p.steps[i]
 		switch s.kind {
@@ -292,26 +326,57 @@ func (p *Plan) Run(ctx context.Context, r *Replay, budget float64) error {
 		case stepCopy:
 			p.ctx.Copy(s.src.buffer, s.src.offset, s.dst.buffer, s.dst.offset, s.size)
 		case stepDispatch:
-			g := s.dispatch.Groups(r)
-			if slices.Contains(g[:], 0) {
-				continue
+			if total > 0 && s.dispatch.Flops != nil {
+				share, done = done/total, done+s.dispatch.Flops(r)
 			}
-			p.ctx.batch.add(Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: s.group, Groups: g})
-			if s.dispatch.Flops != nil {
-				work += s.dispatch.Flops(r)
-			}
-		}
-		if budget > 0 && work > budget {
-			if err := ctx.Err(); err != nil {
+			if err := p.dispatch(ctx, s, r, func() {
+				if total > 0 {
+					progress(share)
+				}
+			}); err != nil {
 				return err
 			}
-			if err := p.ctx.Flush(); err != nil {
-				return err
-			}
-			work = 0
 		}
 	}
-	return p.ctx.Flush()
+	return p.ctx.flush(ctx)
+}
+
+// dispatch queues a dispatch, in parts if it would take long. submitted is called after each
+// submit.
+func (p *Plan) dispatch(ctx context.Context, s *step, r *Replay, submitted func()) error {
+	groups := s.dispatch.Groups(r)
+	if slices.Contains(groups[:], 0) {
+		return nil
+	}
+	var flops float64
+	if s.dispatch.Flops != nil {
+		flops = s.dispatch.Flops(r)
+	}
+	pace := p.ctx.pace
+	cost := pace.cost(s.pipeline)
+	all := groups[0] * groups[1] * groups[2]
+	size := all
+	if s.dispatch.First > 0 {
+		size = pace.part(cost, flops, all)
+	}
+	for first := uint32(0); first < all; first += size {
+		n := min(size, all-first)
+		if n < all {
+			groups = [3]uint32{n, 1, 1}
+		}
+		work := flops * float64(n) / float64(all)
+		seconds := pace.seconds(cost, work)
+		if pace.full(seconds) {
+			if err := p.ctx.flush(ctx); err != nil {
+				return err
+			}
+			submitted()
+		}
+		group := p.part(s, first)
+		p.ctx.batch.add(Command{Op: OpDispatch, Pipeline: s.pipeline, BindGroup: group, Groups: groups})
+		pace.add(cost, work, seconds)
+	}
+	return nil
 }
 
 // Free destroys the plan's memory and bind groups.
@@ -319,6 +384,9 @@ func (p *Plan) Free() {
 	for i := range p.steps {
 		if p.steps[i].group != 0 {
 			p.ctx.freeBindGroup(p.steps[i].group)
+		}
+		for _, g := range p.steps[i].parts {
+			p.ctx.freeBindGroup(g)
 		}
 	}
 	for _, slot := range p.slots {

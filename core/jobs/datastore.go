@@ -97,7 +97,8 @@ func rememberSamples(ctx context.Context, env *engine.Env, m *model.Model, sampl
 		if err := env.Pause(ctx); err != nil {
 			return nil, err
 		}
-		rows, err := e.Run(ctx, p, env.SubmitFlops())
+		begun := float64(done)
+		rows, err := e.Run(ctx, p, func(share float64) { progress(begun + share*float64(p.Samples)) })
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +107,7 @@ func rememberSamples(ctx context.Context, env *engine.Env, m *model.Model, sampl
 			tokens = append(tokens, int32(y))
 		}
 		done += p.Samples
-		progress(done)
+		progress(float64(done))
 	}
 	d := datastore.New(states, tokens, m.Config.HiddenSize)
 	d.Share, d.Sharpness, d.Boost, d.Adapter = set.Share, set.Sharpness, set.Boost, digest

@@ -131,7 +131,8 @@ func (j *embedJob) run(ctx context.Context, env *engine.Env, m *model.Model, bud
 		if err := env.Pause(ctx); err != nil {
 			return nil, err
 		}
-		states, err := e.Run(ctx, pack, env.SubmitFlops())
+		begun := float64(done)
+		states, err := e.Run(ctx, pack, func(share float64) { progress(begun + share*float64(pack.Samples)) })
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +142,7 @@ func (j *embedJob) run(ctx context.Context, env *engine.Env, m *model.Model, bud
 			states = states[rows*j.result.Width:]
 		}
 		done += pack.Samples
-		progress(done)
+		progress(float64(done))
 	}
 	return out, nil
 }

@@ -256,7 +256,7 @@ func (j *personalizeJob) scoreExpert(ctx context.Context) (err error) {
 	if !o.Dual() || !o.Frozen() && o.Weights != causal.Quantile { // as in needs
 		return nil
 	}
-	limits := scoreLimits(j.env, samples, true, j.config.TokenBudget)
+	limits := train.Fit(samples, true, j.config.TokenBudget, len(samples))
 	progress := stageProgress(j.env, api.StageExpert, len(samples))
 	if o.Frozen() {
 		if j.expert, err = expertRecords(ctx, j.model, o.Expert, samples, limits, progress); err != nil {
@@ -297,13 +297,12 @@ func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 			Checkpoints: train.Checkpoints{Store: env.Blobs, Dir: p.Out},
 			Every:       api.Or(p.Training.CheckpointEvery, 10), Resume: p.Resume,
 		},
-		SubmitFlops: env.SubmitFlops(), Now: env.Now, Events: trainEvents(env),
+		Now: env.Now, Events: trainEvents(env, len(j.samples.Samples)),
 	})
 	if err != nil {
 		return train.Result{}, err
 	}
-	total := len(j.samples.Samples)
-	if err := env.Emit(api.StageEvent{Event: api.EventStage, Stage: api.StageTrain, Total: total}); err != nil {
+	if err := env.Emit(api.StageEvent{Event: api.EventStage, Stage: api.StageCompile}); err != nil {
 		return train.Result{}, err
 	}
 	return t.Run(ctx)
@@ -320,8 +319,12 @@ func (j *personalizeJob) windows() string {
 
 // trainEvents passes the events of training on to the caller. It ignores errors of Emit, as
 // stageProgress does.
-func trainEvents(env *engine.Env) train.Events {
+func trainEvents(env *engine.Env, samples int) train.Events {
 	return train.Events{
+		Ready: func() {
+			_ = env.Emit(api.StageEvent{Event: api.EventStage, Stage: api.StageTrain, Total: samples})
+		},
+		Progress: progressEvents(env, api.StageTrain),
 		Step: func(s train.Stats) {
 			_ = env.Emit(api.StepEvent{
 				Event: api.EventStep, Step: s.Step, Steps: s.Steps, Epoch: s.Epoch,

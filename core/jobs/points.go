@@ -54,7 +54,7 @@ func (s pointSpec) needs(samples []causal.Sample) model.Needs {
 // points that do not steer, after their temperature.
 func (s pointSpec) score(ctx context.Context, env *engine.Env, m *inference, samples []causal.Sample,
 	stage string) (train.Scores, error) {
-	limits := scoreLimits(env, samples, s.dual, api.DefaultTokenBudget)
+	limits := train.Fit(samples, s.dual, api.DefaultTokenBudget, len(samples))
 	scorer, err := train.NewPointScorer(m.Model, limits, s.dual, s.points, m.datastore)
 	if err != nil {
 		return train.Scores{}, err

@@ -89,7 +89,7 @@ func (j *stepJob) prepare(ctx context.Context) error {
 		return fault.New(fault.Missing, "step", "adapter", "there is no adapter to compute gradients for").
 			WithRemedy("name an adapter, or take the gradients of all weights with --full")
 	}
-	j.limits = scoreLimits(j.env, j.batch.Windows, true, api.Or(p.TokenBudget, api.DefaultTokenBudget))
+	j.limits = train.Fit(j.batch.Windows, true, api.Or(p.TokenBudget, api.DefaultTokenBudget), len(j.batch.Windows))
 	return nil
 }
 
@@ -144,7 +144,7 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 	defer s.Free()
 	batch := train.Batch{Samples: j.batch.Windows, Expert: expert}
 	pass := func() (*model.Step, error) { return s, nil }
-	z, err := batch.Divisors(ctx, j.objective, packs, pass, j.limits.SubmitFlops)
+	z, err := batch.Divisors(ctx, j.objective, packs, pass, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (j *stepJob) run(ctx context.Context, m *model.Model, expert [][]float32) (
 		if i > 0 {
 			d.Accumulate = 1
 		}
-		if err := s.Run(ctx, p, batch.ExpertOf(p), d, j.limits.SubmitFlops); err != nil {
+		if err := s.Run(ctx, p, batch.ExpertOf(p), d, nil); err != nil {
 			return nil, err
 		}
 		tokens, err := s.Tokens(ctx, p.Responses())

@@ -77,9 +77,10 @@ func writeOptions(env *engine.Env, m *inference, s api.Sampling, length int) gen
 			Temperature: float32(s.Temperature), TopK: uint32(s.TopK), TopP: float32(api.Or(s.TopP, 1)),
 			RepetitionPenalty: float32(api.Or(s.RepetitionPenalty, 1)), Steer: float32(s.Steer),
 		},
-		Ends: m.data.Ends(), Seed: s.Seed, SubmitFlops: env.SubmitFlops(), MaxTokens: length,
-		Datastore: m.datastore,
+		Ends: m.data.Ends(), Seed: s.Seed, MaxTokens: length, Datastore: m.datastore,
 	}
+	progress := progressEvents(env, api.StageWrite)
+	o.Progress = func(share float64) { progress(share, 1) }
 	if !env.GPU.Info().CPU {
 		o.ReadEvery = 4 // reading tokens waits for the device, which costs much on a real GPU
 	}

@@ -61,6 +61,9 @@ func (s AttentionSpec) flops(products float64, queries Rows) func(*gpu.Replay) f
 	}
 }
 
+// attentionFirst is the word of the Shape that divides a dispatch, see gpu.Dispatch.First.
+const attentionFirst = 5
+
 func (s AttentionSpec) shape() gpu.Shape {
 	return gpu.Shape{
 		uint32(s.Rows), uint32(s.Heads), uint32(s.KVHeads),
@@ -84,6 +87,7 @@ func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu
 		Program: b.program("attention_forward", s,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
+		First:  attentionFirst,
 		Args:   []*gpu.Tensor{q, k, v, ranges, out, stats},
 		Groups: b.groups(s.Rows, s.Heads/b.heads),
 		Flops:  s.flops(2, s.Rows),
@@ -116,6 +120,7 @@ func AttentionQueryGrad(t *Tune, s AttentionSpec, q, k, v, ranges, stats, dout, 
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
 			gpu.ReadStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
+		First:  attentionFirst,
 		Args:   []*gpu.Tensor{q, k, v, ranges, stats, dout, dq},
 		Groups: b.groups(s.Rows, s.Heads/b.heads),
 		Flops:  s.flops(3, s.Rows),
@@ -133,6 +138,7 @@ func AttentionKeyGrad(t *Tune, s AttentionSpec, q, k, v, keyRanges, stats, dout,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage,
 			gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
 		Shape:  s.shape(),
+		First:  attentionFirst,
 		Args:   []*gpu.Tensor{q, k, v, keyRanges, stats, dout, dk, dv},
 		Groups: b.groups(s.Rows, s.KVHeads),
 		Flops:  s.flops(4, s.Queries),

@@ -79,7 +79,7 @@ func BenchmarkAttention(b *testing.B) {
 				ctx, dyn := context.Background(), kernels.Dyn{Tokens: rows}.Replay()
 				run := func() time.Duration {
 					start := time.Now()
-					require.NoError(b, plan.Run(ctx, dyn, 0))
+					require.NoError(b, plan.Run(ctx, dyn, nil))
 					require.NoError(b, g.Wait(ctx))
 					return time.Since(start)
 				}

@@ -54,7 +54,7 @@ func TestFormatsAreExact(t *testing.T) {
 		p.Add(kernels.LinearForward(&tune, s, x, weights, to, nil, nil))
 		p.Add(kernels.LinearInputGrad(&tune, s, dy, weights, from, nil, nil))
 		require.NoError(t, p.Compile())
-		require.NoError(t, p.Run(ctx, &gpu.Replay{}, 0))
+		require.NoError(t, p.Run(ctx, &gpu.Replay{}, nil))
 		read := func(t *gpu.Tensor, n int) []float32 {
 			b, _ := t.Handle()
 			v, _ := g.ReadF32(ctx, b, 0, n)

@@ -82,7 +82,7 @@ func benchDispatch(b *testing.B, g *gpu.Context, record func([3]*gpu.Tensor) gpu
 	var dyn gpu.Replay
 	run := func() time.Duration {
 		start := time.Now()
-		require.NoError(b, plan.Run(ctx, &dyn, 0))
+		require.NoError(b, plan.Run(ctx, &dyn, nil))
 		require.NoError(b, g.Wait(ctx))
 		return time.Since(start)
 	}

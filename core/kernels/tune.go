@@ -189,7 +189,7 @@ func timeRun(ctx context.Context, g *gpu.Context, d gpu.Dispatch, n int) (time.D
 		return 0, err
 	}
 	start := time.Now()
-	if err := plan.Run(ctx, &gpu.Replay{}, 0); err != nil {
+	if err := plan.Run(ctx, &gpu.Replay{}, nil); err != nil {
 		return 0, err
 	}
 	err := g.Wait(ctx)

@@ -58,7 +58,7 @@ func logitsAfter(t *testing.T, m *model.Model, ids []int32) []float32 {
 	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: len(ids), MaxNew: 1})
 	require.NoError(t, err)
 	defer d.Free()
-	require.NoError(t, d.Start(ctx, ids, nil, greedy, 0, 0))
+	require.NoError(t, d.Start(ctx, ids, nil, greedy, 0, nil))
 	got, err := d.Logits(ctx)
 	require.NoError(t, err)
 	return got[0]
@@ -71,7 +71,7 @@ func greedyAfter(t *testing.T, m *model.Model, prompt []int32, n int) (out []int
 	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: len(prompt), MaxNew: n})
 	require.NoError(t, err)
 	defer d.Free()
-	require.NoError(t, d.Start(ctx, prompt, nil, greedy, 0, 0))
+	require.NoError(t, d.Start(ctx, prompt, nil, greedy, 0, nil))
 	for d.Count() < n {
 		require.NoError(t, d.Next(ctx, 0))
 	}

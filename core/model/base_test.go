@@ -56,7 +56,7 @@ func step(t *testing.T, g *gpu.Context, blobs blob.Store, base string) stepped {
 	}
 	m.Params.ResetOptimizer()
 	packed := causal.Pack([]causal.Sample{sample}, 0, true)
-	require.NoError(t, s.Run(ctx, packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+	require.NoError(t, s.Run(ctx, packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, nil))
 	out.tokens, err = s.Tokens(ctx, len(sample.Response))
 	require.NoError(t, err)
 	grads, err := m.Params.ReadGrads(ctx)
@@ -67,7 +67,7 @@ func step(t *testing.T, g *gpu.Context, blobs blob.Store, base string) stepped {
 	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 8, MaxNew: 1})
 	require.NoError(t, err)
 	defer d.Free()
-	require.NoError(t, d.Start(ctx, sample.With, nil, greedy, 0, 0))
+	require.NoError(t, d.Start(ctx, sample.With, nil, greedy, 0, nil))
 	logits, err := d.Logits(ctx)
 	require.NoError(t, err)
 	out.logits = logits[0]
@@ -139,7 +139,7 @@ func TestAutoIsExact(t *testing.T) {
 				bytes[base] = g.LiveBytes() - before
 				d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 4, MaxNew: 1})
 				require.NoError(t, err)
-				require.NoError(t, d.Start(ctx, []int32{1, 2, 3, 4}, nil, greedy, 0, 0))
+				require.NoError(t, d.Start(ctx, []int32{1, 2, 3, 4}, nil, greedy, 0, nil))
 				got, err := d.Logits(ctx)
 				require.NoError(t, err)
 				logits[base] = got[0]

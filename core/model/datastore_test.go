@@ -92,7 +92,7 @@ func TestDatastore(t *testing.T) {
 	packed := causal.Pack(samples, 0, false)
 	e, err := m.NewEncoder(packed.Tokens())
 	require.NoError(t, err)
-	states, err := e.Run(ctx, packed, 0)
+	states, err := e.Run(ctx, packed, nil)
 	require.NoError(t, err)
 	d := datastore.New(states, tokens, width)
 	d.Share, d.Sharpness, d.Boost = .3, 20, 1
@@ -105,11 +105,11 @@ func TestDatastore(t *testing.T) {
 	step, err := m.NewStep(model.StepSpec{MaxTokens: both.Tokens(), MaxResponses: both.Responses(), Dual: true,
 		Objective: causal.Options{Expert: causal.Self}, Datastore: store})
 	require.NoError(t, err)
-	require.NoError(t, step.Run(ctx, both, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+	require.NoError(t, step.Run(ctx, both, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, nil))
 	got, err := step.Recalled(ctx, both.Responses())
 	require.NoError(t, err)
 	one := causal.Pack([]causal.Sample{query, samples[0]}, 0, false)
-	states, err = e.Run(ctx, one, 0)
+	states, err = e.Run(ctx, one, nil)
 	require.NoError(t, err)
 	first := 0
 	for i, y := range one.Targets {
@@ -125,7 +125,7 @@ func TestDatastore(t *testing.T) {
 		dec, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 16, MaxNew: 4, Datastore: s})
 		require.NoError(t, err)
 		defer dec.Free()
-		require.NoError(t, dec.Start(ctx, query.With, nil, greedy, 0, 0))
+		require.NoError(t, dec.Start(ctx, query.With, nil, greedy, 0, nil))
 		for {
 			one, err := dec.Logits(ctx)
 			require.NoError(t, err)
@@ -148,7 +148,7 @@ func TestDatastore(t *testing.T) {
 		written.Response = append(written.Response, int32(id))
 	}
 	pack := causal.Pack([]causal.Sample{written}, 0, false)
-	states, err = e.Run(ctx, pack, 0)
+	states, err = e.Run(ctx, pack, nil)
 	require.NoError(t, err)
 	for i := range mixed {
 		plain := headLogits(head, states[i*width:(i+1)*width])

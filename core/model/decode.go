@@ -11,10 +11,11 @@ import (
 )
 
 // Start runs a prompt and samples the first token. with and without are the prompts with history
-// and with the history erased; a decoder with one branch ignores without. budget is the work of one
-// submit in flops, see gpu.Plan.Run.
+// and with the history erased; a decoder with one branch ignores without. progress is that of
+// gpu.Plan.Run.
 func (d *Decoder) Start(
-	ctx context.Context, with, without []int32, sampling kernels.SampleParams, seed uint32, budget float64,
+	ctx context.Context, with, without []int32, sampling kernels.SampleParams, seed uint32,
+	progress func(share float64),
 ) error {
 	c := d.m.Config
 	s := causal.Sample{With: with, Without: without, Response: []int32{0}}
@@ -41,7 +42,7 @@ func (d *Decoder) Start(
 	d.put(d.params, words[:])
 	d.count = 1
 	dyn := kernels.Dyn{Tokens: uint32(packed.Tokens()), Responses: 1, Rows: uint32(packed.Rows()), Seed: seed}
-	return d.prompt.Run(ctx, dyn.Replay(), budget)
+	return d.prompt.Run(ctx, dyn.Replay(), progress)
 }
 
 func (d *Decoder) put(t *gpu.Tensor, v []uint32) {
@@ -103,7 +104,7 @@ func (d *Decoder) Next(ctx context.Context, seed uint32) error {
 	d.put(d.tokenIn.ranges, ranges)
 	d.put(d.tokenIn.slots, slots)
 	dyn := kernels.Dyn{Seed: seed, Position: uint32(d.count), Slot: uint32(d.count), Rows: uint32(d.branches())}
-	err := d.token.Run(ctx, dyn.Replay(), 0)
+	err := d.token.Run(ctx, dyn.Replay(), nil)
 	d.count++
 	return err
 }

@@ -54,7 +54,7 @@ func TestLogitsMatchTransformers(t *testing.T) {
 			for _, n := range []int{1, 7, len(ids)} {
 				d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
 				require.NoError(t, err)
-				require.NoError(t, d.Start(ctx, ids[:n], nil, greedy, 0, 0))
+				require.NoError(t, d.Start(ctx, ids[:n], nil, greedy, 0, nil))
 				got, err := d.Logits(ctx)
 				require.NoError(t, err)
 				for v := range vocab {
@@ -90,7 +90,7 @@ func TestGreedyMatchesTransformers(t *testing.T) {
 			require.NoError(t, err)
 			defer d.Free()
 			for _, row := range rows {
-				require.NoError(t, d.Start(ctx, row.Prompt, nil, greedy, 0, 0))
+				require.NoError(t, d.Start(ctx, row.Prompt, nil, greedy, 0, nil))
 				for d.Count() < len(row.Tokens) {
 					require.NoError(t, d.Next(ctx, 0))
 				}
@@ -139,7 +139,7 @@ func cacheEqualsPacked(t *testing.T, g *gpu.Context, store blob.Store, name stri
 		if dual {
 			p.Steer = .5
 		}
-		require.NoError(t, d.Start(ctx, with, without, p, 7, 0))
+		require.NoError(t, d.Start(ctx, with, without, p, 7, nil))
 		for d.Count() < n {
 			require.NoError(t, d.Next(ctx, 7))
 		}
@@ -157,7 +157,7 @@ func cacheEqualsPacked(t *testing.T, g *gpu.Context, store blob.Store, name stri
 		step, err := m.NewStep(model.StepSpec{MaxTokens: 256, MaxResponses: 64, Objective: plain(t), Dual: true})
 		require.NoError(t, err)
 		packed := causal.Pack([]causal.Sample{s}, 0, true)
-		require.NoError(t, step.Run(ctx, packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, 0))
+		require.NoError(t, step.Run(ctx, packed, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, nil))
 		records, err := step.Tokens(ctx, n)
 		require.NoError(t, err)
 		step.Free()

@@ -52,12 +52,12 @@ func (e *Encoder) tensor(name string, words int) *gpu.Tensor {
 }
 
 // Run returns the hidden states of a micro-batch, [head rows, hidden size], in the order of
-// causal.Packed.Order. budget is the work of one submit in flops, see gpu.Plan.Run.
-func (e *Encoder) Run(ctx context.Context, p *causal.Packed, budget float64) ([]float32, error) {
+// causal.Packed.Order. progress is that of gpu.Plan.Run.
+func (e *Encoder) Run(ctx context.Context, p *causal.Packed, progress func(share float64)) ([]float32, error) {
 	var dyn kernels.Dyn
 	setCounts(&dyn, p)
 	e.in.write(p, nil, false)
-	if err := e.plan.Run(ctx, dyn.Replay(), budget); err != nil {
+	if err := e.plan.Run(ctx, dyn.Replay(), progress); err != nil {
 		return nil, err
 	}
 	b, _ := e.hidden.Handle()

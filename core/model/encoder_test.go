@@ -55,7 +55,7 @@ func TestHiddenStatesMatchTransformers(t *testing.T) {
 			}
 			other := sample([]int32{3, 1, 4})
 			packed := causal.Pack([]causal.Sample{other, sample(ids), other}, 0, false)
-			states, err := e.Run(ctx, packed, 0)
+			states, err := e.Run(ctx, packed, nil)
 			require.NoError(t, err)
 			width, vocab := m.Config.HiddenSize, m.Config.VocabSize
 			require.Equal(t, width, kernels.RowStride(width))

@@ -37,7 +37,7 @@ func requireLogits(t *testing.T, g *gpu.Context, store blob.Store, folder, golde
 	for _, n := range []int{few, len(ids)} {
 		d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
 		require.NoError(t, err)
-		require.NoError(t, d.Start(ctx, ids[:n], nil, greedy, 0, 0))
+		require.NoError(t, d.Start(ctx, ids[:n], nil, greedy, 0, nil))
 		got, err := d.Logits(ctx)
 		require.NoError(t, err)
 		vocab := m.Config.VocabSize

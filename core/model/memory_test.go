@@ -78,7 +78,7 @@ func TestNoBufferGrowsWithVocabularyTimesTokens(t *testing.T) {
 		scratch[vocab] = g.LiveBytes() - before
 		// The step also covers the partial last chunk.
 		s := causal.Sample{With: []int32{0, 5, 9, 2}, Without: []int32{0, 7}, Response: []int32{int32(vocab - 1), 2, 1}}
-		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{}, 0))
+		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{}, nil))
 		tokens, err := step.Tokens(ctx, 3)
 		require.NoError(t, err)
 		require.Less(t, tokens[0].LogpWith, float32(0))

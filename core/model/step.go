@@ -132,15 +132,17 @@ func (p *pass) recordStep(spec StepSpec, loss *lossTensors) {
 
 // Run uploads a micro-batch and queues the plan. dyn holds the divisors, the slot in the ring and
 // whether its sums accumulate; Run sets the counts. expert is [responses, 2], log-probabilities
-// under a frozen θ_D, or nil. budget is the work of one submit in flops, see gpu.Plan.Run.
-func (s *Step) Run(ctx context.Context, p *causal.Packed, expert []float32, dyn kernels.Dyn, budget float64) error {
+// under a frozen θ_D, or nil. progress is that of gpu.Plan.Run.
+func (s *Step) Run(
+	ctx context.Context, p *causal.Packed, expert []float32, dyn kernels.Dyn, progress func(share float64),
+) error {
 	setCounts(&dyn, p)
 	s.in.write(p, expert, s.m.embedGrad != nil && s.Spec.Backward)
 	if s.loss.starts != nil {
 		b, _ := s.loss.starts.Handle()
 		s.m.g.WriteU32(b, 0, starts(p))
 	}
-	return s.plan.Run(ctx, dyn.Replay(), budget)
+	return s.plan.Run(ctx, dyn.Replay(), progress)
 }
 
 // Flops estimates the work of one Run on p.

@@ -121,7 +121,7 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	if err := plan.Compile(); err != nil {
 		return err
 	}
-	return plan.Run(ctx, &gpu.Replay{}, 0)
+	return plan.Run(ctx, &gpu.Replay{}, nil)
 }
 
 // check returns a fault that names the tensor when weights are NaN or infinite. Without it they

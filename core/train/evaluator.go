@@ -40,7 +40,6 @@ func newEvaluator(s Setup, steps int) (*evaluator, error) {
 		return e, nil
 	}
 	limits := Fit(samples, false, c.TokenBudget, len(samples))
-	limits.SubmitFlops = s.SubmitFlops
 	var err error
 	e.scorer, err = NewScorer(s.Model, limits, false)
 	return e, err
@@ -52,8 +51,8 @@ func (e *evaluator) due(done int) bool {
 }
 
 // test scores the held-out samples and keeps the parameters when they are the best so far.
-func (e *evaluator) test(ctx context.Context) (loss float64, best bool, err error) {
-	records, err := e.scorer.Score(ctx, e.samples, nil)
+func (e *evaluator) test(ctx context.Context, progress func(float64)) (loss float64, best bool, err error) {
+	records, err := e.scorer.Score(ctx, e.samples, progress)
 	if err != nil {
 		return 0, false, err
 	}

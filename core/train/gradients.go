@@ -11,20 +11,18 @@ import (
 // Gradients computes the loss and the gradients of one optimizer step. Samples that exceed the
 // token budget are split into micro-batches whose gradients accumulate.
 type Gradients struct {
-	model       *model.Model
-	step        *model.Step
-	forward     *model.Step // a pass that only sums the weights, see Batch.Divisors; compiled on first use
-	submitFlops float64
+	model   *model.Model
+	step    *model.Step
+	forward *model.Step // a pass that only sums the weights, see Batch.Divisors; compiled on first use
 }
 
-// NewGradients compiles the forward and backward passes of spec. submitFlops is the work of one
-// submit, see gpu.Plan.Run. Free releases them.
-func NewGradients(m *model.Model, spec model.StepSpec, submitFlops float64) (*Gradients, error) {
+// NewGradients compiles the forward and backward passes of spec. Free releases them.
+func NewGradients(m *model.Model, spec model.StepSpec) (*Gradients, error) {
 	step, err := m.NewStep(spec)
 	if err != nil {
 		return nil, err
 	}
-	return &Gradients{model: m, step: step, submitFlops: submitFlops}, nil
+	return &Gradients{model: m, step: step}, nil
 }
 
 // Accumulated describes the gradients of one step.
@@ -34,14 +32,15 @@ type Accumulated struct {
 }
 
 // Add queues the passes over a batch. They add to the model's gradients, and write the loss terms
-// to a slot of the step's ring of sums.
-func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, error) {
+// to a slot of the step's ring of sums. progress receives the share of the passes that was
+// submitted.
+func (g *Gradients) Add(ctx context.Context, b Batch, slot int, progress func(share float64)) (Accumulated, error) {
 	spec := g.step.Spec
 	packs, err := causal.MicroBatches(b.Samples, spec.Dual, spec.MaxTokens, spec.MaxResponses)
 	if err != nil {
 		return Accumulated{}, err
 	}
-	z, err := b.Divisors(ctx, spec.Objective, packs, g.forwardStep, g.submitFlops)
+	z, err := b.Divisors(ctx, spec.Objective, packs, g.forwardStep, func() { progress(0) })
 	if err != nil {
 		return Accumulated{}, err
 	}
@@ -51,7 +50,8 @@ func (g *Gradients) Add(ctx context.Context, b Batch, slot int) (Accumulated, er
 		if i > 0 {
 			d.Accumulate = 1
 		}
-		if err := g.step.Run(ctx, p, b.ExpertOf(p), d, g.submitFlops); err != nil {
+		part := func(share float64) { progress((float64(i) + share) / float64(len(packs))) }
+		if err := g.step.Run(ctx, p, b.ExpertOf(p), d, part); err != nil {
 			return out, err
 		}
 		out.Tokens += p.Tokens()

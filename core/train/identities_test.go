@@ -25,7 +25,7 @@ func (b *bench) step(o causal.Options) ([]kernels.Token, [][]float32) {
 	samples := b.smallVocabulary(m.Config.VocabSize)
 	p := causal.Pack(samples, 0, true)
 	m.Params.ResetOptimizer()
-	require.NoError(b.t, step.Run(ctx, p, nil, kernels.Dyn{}, 0))
+	require.NoError(b.t, step.Run(ctx, p, nil, kernels.Dyn{}, nil))
 	tokens, err := step.Tokens(ctx, p.Responses())
 	require.NoError(b.t, err)
 	grads, err := m.Params.ReadGrads(ctx)
@@ -82,11 +82,11 @@ func TestMCEIsTheRatioOfBranches(t *testing.T) {
 	for _, s := range b.samples {
 		d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 64, MaxNew: 1, Dual: true})
 		require.NoError(t, err)
-		require.NoError(t, d.Start(ctx, s.With, s.Without, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+		require.NoError(t, d.Start(ctx, s.With, s.Without, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, nil))
 		z, err := d.Logits(ctx)
 		require.NoError(t, err)
 		d.Free()
-		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{}, 0))
+		require.NoError(t, step.Run(ctx, causal.Pack([]causal.Sample{s}, 0, true), nil, kernels.Dyn{}, nil))
 		tokens, err := step.Tokens(ctx, 1)
 		require.NoError(t, err)
 

@@ -9,8 +9,6 @@ import (
 type Limits struct {
 	Tokens    int // packed tokens
 	Responses int // response tokens
-	// SubmitFlops is the work of one submit, see gpu.Plan.Run.
-	SubmitFlops float64
 }
 
 // Fit returns limits that hold each of the samples, and as many of a batch as tokenBudget packed

@@ -24,7 +24,7 @@ func (l *loop) prepare(ctx context.Context) error {
 	s := l.setup
 	var err error
 	spec := s.Config.StepSpecs(s.Data.Train, nil)[0]
-	if l.gradients, err = NewGradients(s.Model, spec, s.SubmitFlops); err != nil {
+	if l.gradients, err = NewGradients(s.Model, spec); err != nil {
 		return err
 	}
 	if l.optimizer, err = NewOptimizer(s.GPU, s.Model.Params, s.Config.AdamW, s.Config.Schedule(l.steps)); err != nil {
@@ -34,6 +34,11 @@ func (l *loop) prepare(ctx context.Context) error {
 		return err
 	}
 	s.Model.Params.ResetOptimizer()
+	// From here on no pipeline is compiling, so that reading a checkpoint's values takes no longer
+	// than the submits that are unfinished.
+	if err := s.GPU.Wait(ctx); err != nil {
+		return err
+	}
 	if s.Saving.Checkpoints.Store == nil || !s.Saving.Resume {
 		return nil
 	}
@@ -76,7 +81,7 @@ func (l *loop) turn(ctx context.Context) error {
 		}
 	}
 	if l.evaluator.due(p.done) {
-		loss, best, err := l.evaluator.test(ctx)
+		loss, best, err := l.evaluator.test(ctx, func(float64) { l.report(0) })
 		if err != nil {
 			return cmp.Or(l.cancelled(ctx), err)
 		}
@@ -94,7 +99,7 @@ func (l *loop) turn(ctx context.Context) error {
 func (l *loop) step(ctx context.Context) error {
 	s := l.progress.done
 	l.optimizer.ZeroGrad()
-	a, err := l.gradients.Add(ctx, l.setup.Data.batch(l.order.Batch(s)), s%model.SumSlots)
+	a, err := l.gradients.Add(ctx, l.setup.Data.batch(l.order.Batch(s)), s%model.SumSlots, l.report)
 	if err != nil {
 		return err
 	}
@@ -103,6 +108,13 @@ func (l *loop) step(ctx context.Context) error {
 	}
 	l.progress.add(queuedStep{index: s, lr: l.optimizer.LR(s), divisors: a.Divisors}, a.Tokens)
 	return l.setup.GPU.Flush()
+}
+
+// report passes on how far the step is that runs.
+func (l *loop) report(share float64) {
+	if f := l.setup.Events.Progress; f != nil {
+		f(float64(l.progress.done)+share, l.steps)
+	}
 }
 
 func (l *loop) cancelled(ctx context.Context) error {

@@ -52,10 +52,10 @@ func LossOf(s kernels.Sums, z [2]float64, alpha float64) Terms {
 // of the weights, the result depends on their number. With one, it is 0, which means that the
 // device sums the weights. With several, a pass over all of them sums the weights first, so that
 // accumulation is exact. pass returns a step for that: only its forward part matters, and gradients
-// that it adds must be cleared. submitFlops is the work of one submit, see gpu.Plan.Run.
+// that it adds must be cleared. progress, which may be nil, is called between submits.
 func (b Batch) Divisors(
 	ctx context.Context, o causal.Options, packs []*causal.Packed, pass func() (*model.Step, error),
-	submitFlops float64,
+	progress func(),
 ) ([2]float64, error) {
 	z := Divisors(o, b.responses(), len(b.Samples))
 	if len(packs) == 1 || (z[0] > 0 && z[1] > 0) {
@@ -65,7 +65,7 @@ func (b Batch) Divisors(
 	if err != nil {
 		return z, err
 	}
-	sums, err := b.weightSums(ctx, step, packs, submitFlops)
+	sums, err := b.weightSums(ctx, step, packs, progress)
 	if err != nil {
 		return z, err
 	}
@@ -79,15 +79,19 @@ func (b Batch) Divisors(
 
 // weightSums returns the sums of the weights in L_n and L_p over all micro-batches of a step.
 func (b Batch) weightSums(
-	ctx context.Context, step *model.Step, packs []*causal.Packed, submitFlops float64,
+	ctx context.Context, step *model.Step, packs []*causal.Packed, progress func(),
 ) (sum [2]float64, err error) {
 	const slot = model.SumSlots - 1
+	var between func(float64)
+	if progress != nil {
+		between = func(float64) { progress() }
+	}
 	for i, p := range packs {
 		d := kernels.Dyn{Slot: slot, NormNTP: 1, NormAlign: 1}
 		if i > 0 {
 			d.Accumulate = 1
 		}
-		if err := step.Run(ctx, p, b.ExpertOf(p), d, submitFlops); err != nil {
+		if err := step.Run(ctx, p, b.ExpertOf(p), d, between); err != nil {
 			return sum, err
 		}
 	}

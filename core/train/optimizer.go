@@ -80,7 +80,7 @@ func (o *Optimizer) Update(ctx context.Context, step int) error {
 		Bias1: float32(1 - math.Pow(o.adamw.Beta1, float64(step+1))),
 		Bias2: float32(1 - math.Pow(o.adamw.Beta2, float64(step+1))),
 	}
-	if err := o.plan.Run(ctx, dyn.Replay(), 0); err != nil {
+	if err := o.plan.Run(ctx, dyn.Replay(), nil); err != nil {
 		return err
 	}
 	o.g.Copy(o.norm, 0, o.ring, int64(normBytes*(step%model.SumSlots)), normBytes)

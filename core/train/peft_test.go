@@ -89,7 +89,8 @@ func TestPEFTLoadsOurAdapters(t *testing.T) {
 		for _, n := range []int{1, 7, 30} {
 			d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: n, MaxNew: 1})
 			require.NoError(t, err)
-			require.NoError(t, d.Start(ctx, c.IDs[:n], nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+			greedy := kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}
+			require.NoError(t, d.Start(ctx, c.IDs[:n], nil, greedy, 0, nil))
 			z, err := d.Logits(ctx)
 			require.NoError(t, err)
 			c.Logits[n] = z[0]
@@ -121,7 +122,7 @@ func greedy(t *testing.T, m *model.Model, prompt []int32) continuation {
 	d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: len(prompt), MaxNew: n})
 	require.NoError(t, err)
 	defer d.Free()
-	require.NoError(t, d.Start(ctx, prompt, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, 0))
+	require.NoError(t, d.Start(ctx, prompt, nil, kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, nil))
 	for d.Count() < n {
 		require.NoError(t, d.Next(ctx, 0))
 	}

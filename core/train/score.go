@@ -37,9 +37,9 @@ func NewPointScorer(m *model.Model, limits Limits, dual bool, points []kernels.P
 }
 
 // Score returns the records of each sample, [samples][responses]. progress, which may be nil,
-// receives the number of samples done.
+// receives the number of samples done, and between submits the number with a fraction.
 func (s *Scorer) Score(
-	ctx context.Context, samples []causal.Sample, progress func(done int),
+	ctx context.Context, samples []causal.Sample, progress func(done float64),
 ) ([][]kernels.Token, error) {
 	r, err := s.ScorePoints(ctx, samples, progress)
 	return r.Tokens, err
@@ -56,7 +56,7 @@ type Scores struct {
 
 // ScorePoints is Score with the scores of the mixtures.
 func (s *Scorer) ScorePoints(
-	ctx context.Context, samples []causal.Sample, progress func(done int),
+	ctx context.Context, samples []causal.Sample, progress func(done float64),
 ) (Scores, error) {
 	packs, err := causal.MicroBatches(samples, s.step.Spec.Dual, s.limits.Tokens, s.limits.Responses)
 	if err != nil {
@@ -68,21 +68,23 @@ func (s *Scorer) ScorePoints(
 	if s.step.Spec.Datastore != nil {
 		out.Recalled = make([][]float64, len(samples))
 	}
-	done := 0
+	done := 0.
+	if progress == nil {
+		progress = func(float64) {}
+	}
 	for _, p := range packs {
 		if err := ctx.Err(); err != nil {
 			return Scores{}, fault.New(fault.Cancelled, "score", "", "stopped").WithCause(err)
 		}
-		if err := s.step.Run(ctx, p, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, s.limits.SubmitFlops); err != nil {
+		part := func(share float64) { progress(done + share*float64(p.Samples)) }
+		if err := s.step.Run(ctx, p, nil, kernels.Dyn{NormNTP: 1, NormAlign: 1}, part); err != nil {
 			return Scores{}, err
 		}
 		if err := s.read(ctx, p, out); err != nil {
 			return Scores{}, err
 		}
-		done += p.Samples
-		if progress != nil {
-			progress(done)
-		}
+		done += float64(p.Samples)
+		progress(done)
 	}
 	return out, nil
 }

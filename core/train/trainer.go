@@ -12,15 +12,14 @@ import (
 
 // Setup describes a run. Zero values of Saving, Events and Now are valid.
 type Setup struct {
-	Model       *model.Model // its Params train
-	GPU         *gpu.Context
-	Config      Config
-	Data        Data
-	Source      Source
-	Saving      Saving
-	Events      Events
-	SubmitFlops float64 // work of one submit, see gpu.Plan.Run
-	Now         func() time.Time
+	Model  *model.Model // its Params train
+	GPU    *gpu.Context
+	Config Config
+	Data   Data
+	Source Source
+	Saving Saving
+	Events Events
+	Now    func() time.Time
 }
 
 // Source identifies what a run starts from besides the model's config and format. It is a part of
@@ -42,7 +41,11 @@ type Saving struct {
 
 // Events are called while a run makes progress; nil functions are skipped. Steps count from 1.
 type Events struct {
-	Step       func(Stats)
+	Ready func() // called once, when all shaders are compiled
+	Step  func(Stats)
+	// Progress is called between submits. done is the number of steps with a fraction; it grows
+	// before the Step events, which wait for results.
+	Progress   func(done float64, steps int)
 	Eval       func(step int, loss float64, best bool)
 	Checkpoint func(step int)
 }
@@ -87,20 +90,31 @@ func (t *Trainer) Run(ctx context.Context) (Result, error) {
 	if err := l.prepare(ctx); err != nil {
 		return Result{}, err
 	}
+	if t.setup.Events.Ready != nil {
+		t.setup.Events.Ready()
+	}
 	early, err := l.run(ctx)
 	if err == nil {
 		err = l.finish(ctx)
 	} else if errors.Is(err, fault.Cancelled) {
-		// The device still works: save the newest state.
+		// The device still works: save the newest state, unless a checkpoint has it. It is ready
+		// soon: at most a few submits are unfinished.
+		if l.progress.done == l.lastSaved {
+			return l.result(early), err
+		}
 		if failed := l.save(context.WithoutCancel(ctx)); failed != nil {
 			err = errors.Join(err, failed)
 		}
 	}
+	return l.result(early), err
+}
+
+func (l *loop) result(early bool) Result {
 	p, best := l.progress, l.evaluator.best
 	return Result{
 		Steps: p.done, Resumed: p.resumed, Tokens: p.tokens, Elapsed: p.now().Sub(p.begun),
 		Loss: p.loss, Heldout: best.Loss, HasBest: best.Found, Early: early,
-	}, err
+	}
 }
 
 func (t *Trainer) newProgress() *progress {

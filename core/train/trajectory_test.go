@@ -143,7 +143,7 @@ func follow(t *testing.T, dir string) {
 		}
 		z := train.Divisors(o, p.Responses(), p.Samples)
 		opt.ZeroGrad()
-		require.NoError(t, step.Run(ctx, p, e, kernels.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}, 0))
+		require.NoError(t, step.Run(ctx, p, e, kernels.Dyn{NormNTP: float32(z[0]), NormAlign: float32(z[1])}, nil))
 		require.InDelta(t, want.Steps[s].LR, opt.LR(s), 1e-12)
 		require.NoError(t, opt.Update(ctx, s))
 		sums, err := step.ReadSums(ctx, 0)

@@ -26,8 +26,7 @@ func ReadAdapter(ctx context.Context, store blob.Store, dir string) (*Adapter, e
 	f, err := Open(ctx, store, blob.Join(dir, AdapterWeightsName))
 	if errors.Is(err, blob.ErrNotExist) { // adapter_model.bin is a pickle, which can run code
 		err = fault.New(fault.Missing, dir, AdapterWeightsName, "is missing").WithCause(blob.ErrNotExist).
-			WithRemedy("save the adapter with PEFT's save_pretrained, which writes it; " +
-				"an adapter_model.bin is not read")
+			WithRemedy("save the adapter with PEFT, which writes it; an adapter_model.bin is not read")
 	}
 	if err != nil {
 		return nil, err

@@ -81,15 +81,22 @@ class Llama(nn.Module):
                 deep = name.endswith(("out.weight", "down.weight"))
                 nn.init.normal_(p, std=CONFIG["initializer_range"] * ((2 * LAYERS) ** -0.5 if deep else 1))
 
-    def forward(self, ids, targets):
-        """Returns the sum of the negative log-likelihood of targets (−1 is ignored). ids and targets are
-        [rows, length]."""
+    def hidden(self, ids):
+        """Returns the normalized hidden states, [rows, length, width]. The head is embed.weight."""
         x = self.embed(ids)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         for block in self.blocks:
             x = block(x, cos, sin)
-        logits = F.linear(norm(x, self.norm), self.embed.weight)
-        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-1, reduction="sum")
+        return norm(x, self.norm)
+
+    def forward(self, ids, targets):
+        """Returns the sum of the negative log-likelihood of targets (−1 is ignored). ids and targets are
+        [rows, length]."""
+        x, targets = self.hidden(ids).flatten(0, 1), targets.flatten()
+        if not torch.compiler.is_compiling():  # a compiled graph has a fixed shape
+            x, targets = x[targets >= 0], targets[targets >= 0]
+        logits = F.linear(x, self.embed.weight)
+        return F.cross_entropy(logits.float(), targets, ignore_index=-1, reduction="sum")
 
 
 def to_hf(state):

@@ -2,7 +2,7 @@
 
     python train.py --rows build --out build --seconds 4500
 
-With --init it starts from the weights of a checkpoint or a model folder, with new optimizers and a
+With --context it mixes in rows of context.py, --context-batch of them in each step. With --init it starts from the weights of a checkpoint or a model folder, with new optimizers and a
 new schedule. Writes checkpoint.pt (the current weights) every few minutes and at the end. Uses a GPU if
 one is available.
 """
@@ -18,6 +18,7 @@ import format as fmt
 from model import Llama, from_hf, gguf_file
 
 ROW = 512
+ATTENTION = "qkv", "out.", "norm1"
 
 
 def batch(rows, index, device):
@@ -25,6 +26,14 @@ def batch(rows, index, device):
     ids, targets = block[:, :-1], block[:, 1:].clone()
     # Document starts and padding are not predicted.
     targets[(targets == fmt.BOS_ID) | (targets == fmt.PAD_ID)] = -1
+    return ids, targets
+
+
+def context_batch(rows, index, device):
+    """rows are those of context.py: [n, 2, length] of ids and of whether each is predicted."""
+    block = torch.from_numpy(rows[index].astype(np.int64)).to(device)
+    ids, targets = block[:, 0, :-1], block[:, 0, 1:].clone()
+    targets[block[:, 1, 1:] == 0] = -1
     return ids, targets
 
 
@@ -44,10 +53,10 @@ def optimizers(model, kind, lr, adam_lr, decay):
     """Returns AdamW, or Muon (orthogonalized momentum) for the matrices of the blocks and AdamW for the
     rest."""
     fused = dict(betas=(0.9, 0.95), fused=True)
-    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blocks")]
-    embed = [model.embed.weight]
-    gains = [p for p in model.parameters() if p.dim() == 1]
-    small = [{"params": embed, "weight_decay": 0.0}, {"params": gains, "weight_decay": 0.0}]
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    matrices = [p for n, p in trained if p.dim() == 2 and n.startswith("blocks")]
+    rest = [p for n, p in trained if p.dim() == 1 or not n.startswith("blocks")]
+    small = [{"params": rest, "weight_decay": 0.0}]
     if kind == "adamw":
         return [torch.optim.AdamW([{"params": matrices, "weight_decay": decay}] + small, lr=lr, **fused)]
     muon = torch.optim.Muon(matrices, lr=lr, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
@@ -72,6 +81,10 @@ def main():
     a.add_argument("--out", required=True)
     a.add_argument("--seconds", type=float, required=True)
     a.add_argument("--init", help="checkpoint.pt or model folder to start from")
+    a.add_argument("--context", help="context.npy")
+    a.add_argument("--context-batch", type=int, default=6, help="rows of --context per step")
+    a.add_argument("--attention", action="store_true", help="train only the attention and its norms")
+    a.add_argument("--eager", action="store_true", help="without torch.compile, which takes minutes on a busy machine")
     a.add_argument("--optimizer", choices=["adamw", "muon"], default="muon")
     a.add_argument("--lr", type=float, default=4e-3)
     a.add_argument("--adam-lr", type=float, default=4e-3)
@@ -91,7 +104,11 @@ def main():
     model = Llama().to(device)
     if a.init:
         model.load_state_dict(initial(a.init))
-    step_loss = torch.compile(model)
+    if a.attention:
+        for name, p in model.named_parameters():
+            p.requires_grad_(any(part in name for part in ATTENTION))
+    step_loss = model if a.eager else torch.compile(model)
+    context = np.load(a.context) if a.context else None
     opts = optimizers(model, a.optimizer, a.lr, a.adam_lr, a.decay)
     for o in opts:
         for g in o.param_groups:
@@ -105,16 +122,26 @@ def main():
     model.zero_grad()
 
     start = saved = shown = time.time()
-    step, seen, running = 0, 0, None
+    step, seen, running, history_loss = 0, 0, None, None
     while (elapsed := time.time() - start) < a.seconds:
         if at + a.batch > len(train):
             perm, at, epoch = order.permutation(len(train)), 0, epoch + 1
         ids, targets = batch(train, perm[at : at + a.batch], device)
         at += a.batch
-        count = int((targets >= 0).sum())
+        count = plain = int((targets >= 0).sum())
+        if context is not None:
+            more = context_batch(context, (step * a.context_batch + np.arange(a.context_batch)) % len(context), device)
+            count += int((more[1] >= 0).sum())
         with torch.autocast(device, dtype=torch.bfloat16):
             loss = step_loss(ids, targets) / count
         loss.backward()
+        if context is not None:
+            with torch.autocast(device, dtype=torch.bfloat16):
+                with_history = step_loss(*more) / count
+            with_history.backward()
+            value = with_history.item() * count / (count - plain)
+            history_loss = value if history_loss is None else 0.98 * history_loss + 0.02 * value
+            loss = loss * count / plain
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scale = min(1, (step + 1) / a.warmup) * (1 - elapsed / a.seconds)
         for o in opts:
@@ -127,12 +154,14 @@ def main():
         now = time.time()
         if now - shown > 20:
             shown, left = now, a.seconds - (now - start)
-            print(f"step {step:6} epoch {epoch} loss {running:.4f} lr {a.lr * scale:.2e} {seen / (now - start):.0f} tokens/s left {left / 60:.1f} min", flush=True)
+            history_note = "" if history_loss is None else f" context {history_loss:.4f}"
+            print(f"step {step:6} epoch {epoch} loss {running:.4f}{history_note} lr {a.lr * scale:.2e} {seen / (now - start):.0f} tokens/s left {left / 60:.1f} min", flush=True)
         if now - saved > a.save_every:
             saved = now
             value = held_out_loss(step_loss, some, device, a.batch)
             save(model, os.path.join(a.out, "checkpoint.pt"), f"step {step}, {seen} tokens")
             print(f"  held-out loss {value:.4f} nats a token on {len(some)} rows; checkpoint written", flush=True)
+    save(model, os.path.join(a.out, "checkpoint.pt"), f"{step} steps, {seen} tokens")
     value = held_out_loss(step_loss, held, device, a.batch)
     note = f"{step} steps, {seen} tokens, {(time.time() - start) / 60:.1f} minutes, held-out loss {value:.4f} nats a token"
     save(model, os.path.join(a.out, "checkpoint.pt"), note)

@@ -5,7 +5,7 @@ package abi
 
 // Version is compared when a host starts a guest. It changes whenever one side would misread the
 // other.
-const Version = 1
+const Version = 2
 
 // Module is the import module that a host provides.
 const Module = "nextquill"
@@ -102,7 +102,8 @@ var status = []Value{I32}
 // outside, except for WASI.
 var Imports = []Func{
 	{Name: "gpu_info", Results: status},
-	{Name: "gpu_submit", Params: []Value{I32, I32}, Results: status}, // ptr, len
+	{Name: "gpu_submit", Params: []Value{I32, I32}, Results: status},            // ptr, len
+	{Name: "gpu_wait", Params: []Value{I32, I32}, Results: status, Async: true}, // unfinished, token
 	// buffer, offset, ptr, len, token
 	{Name: "gpu_read", Params: []Value{I32, I64, I32, I32, I32}, Results: status, Async: true},
 	{Name: "blob_size", Params: []Value{I32, I32, I32}, Results: status, Async: true}, // name, len, token

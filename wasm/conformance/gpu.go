@@ -49,7 +49,7 @@ var gpuCases = []testCase{
 		p := doubling(t, b, 1000)
 		defer p.Free()
 		t.must(p.Compile())
-		t.must(p.Run(t, &gpu.Replay{}, 0))
+		t.must(p.Run(t, &gpu.Replay{}, nil))
 		got := t.words(b, 0, 1000)
 		for i := range 1000 {
 			v := binary.LittleEndian.Uint32(got[4*i:])
@@ -134,6 +134,27 @@ var gpuCases = []testCase{
 			Op: gpu.OpCreateBuffer, Buffer: badHandle, Size: 1 << 50, Usage: gpu.Storage, Name: "huge",
 		})
 		t.refused(err, "the buffer", fault.DeviceLimit)
+	}},
+	{"gpu: waiting until few batches are unfinished", func(t *test) {
+		b := t.buffer(1 << 16)
+		p := doubling(t, b, 1<<16)
+		defer p.Free()
+		t.must(p.Compile())
+		dev := t.gpu.Device()
+		t.must(dev.Wait(t, 0))
+		t.must(dev.Wait(t, 0))
+		t.gpu.WriteU32(b, 0, count(1<<16))
+		for range 3 {
+			t.must(p.Run(t, &gpu.Replay{}, nil))
+			t.must(dev.Wait(t, 5))
+		}
+		t.must(dev.Wait(t, 1))
+		t.must(p.Run(t, &gpu.Replay{}, nil))
+		t.must(dev.Wait(t, 1<<31-1))
+		t.must(dev.Wait(t, 0))
+		got := t.words(b, 4*1000, 1)
+		v := binary.LittleEndian.Uint32(got)
+		t.check(v == 1000<<12, "the word is %d, not %d", v, 1000<<12)
 	}},
 	{"gpu: round trips", func(t *test) {
 		b := t.buffer(4)

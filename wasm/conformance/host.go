@@ -39,6 +39,7 @@ var hostCases = []testCase{
 		ctx, cancel := context.WithCancel(t)
 		cancel()
 		t.refused(t.gpu.Device().Read(ctx, b, 0, make([]byte, 4)), "read", fault.Cancelled)
+		t.refused(t.gpu.Device().Wait(ctx, 0), "wait", fault.Cancelled)
 		t.refused(t.gpu.Device().Load(ctx, folder+"x", 0, 4, b, 0), "load", fault.Cancelled)
 		_, err := t.env.Blobs.Size(ctx, folder+"x")
 		t.refused(err, "size", fault.Cancelled)

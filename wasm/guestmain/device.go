@@ -5,6 +5,7 @@ package guestmain
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime"
 	"unsafe"
 
@@ -48,13 +49,28 @@ func (d *device) Submit(b *gpu.Batch) error {
 
 // Read implements gpu.Device. The host writes into dst itself.
 func (d *device) Read(ctx context.Context, buf gpu.Buffer, off int, dst []byte) error {
-	if err := blob.Cancelled(ctx); err != nil {
-		return err
-	}
-	_, err := await(func(token uint32) abi.Status {
+	err := persist(ctx, func(token uint32) abi.Status {
 		return abi.Status(gpuRead(uint32(buf), int64(off), pointer(dst), uint32(len(dst)), token))
 	})
 	runtime.KeepAlive(dst)
+	return err
+}
+
+// Wait implements gpu.Device.
+func (d *device) Wait(ctx context.Context, unfinished int) error {
+	return persist(ctx, func(token uint32) abi.Status { return abi.Status(gpuWait(uint32(unfinished), token)) })
+}
+
+// persist awaits an operation. A host that cancels the call also aborts the operation. If ctx is
+// not cancelled by that, because the caller must finish its work, the operation starts once more.
+func persist(ctx context.Context, start func(token uint32) abi.Status) error {
+	if err := blob.Cancelled(ctx); err != nil {
+		return err
+	}
+	_, err := await(start)
+	if errors.Is(err, fault.Cancelled) && ctx.Err() == nil {
+		_, err = await(start)
+	}
 	return err
 }
 

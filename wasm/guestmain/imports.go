@@ -13,6 +13,9 @@ func gpuInfo() int32
 //go:wasmimport nextquill gpu_submit
 func gpuSubmit(batch unsafe.Pointer, size uint32) int32
 
+//go:wasmimport nextquill gpu_wait
+func gpuWait(unfinished uint32, token uint32) int32
+
 //go:wasmimport nextquill gpu_read
 func gpuRead(buffer uint32, offset int64, dst unsafe.Pointer, size uint32, token uint32) int32
 

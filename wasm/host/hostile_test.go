@@ -24,6 +24,10 @@ func (d *noDevice) Submit(*gpu.Batch) error {
 	d.used = true
 	return nil
 }
+func (d *noDevice) Wait(context.Context, int) error {
+	d.used = true
+	return nil
+}
 func (d *noDevice) Read(context.Context, gpu.Buffer, int, []byte) error {
 	d.used = true
 	return nil

@@ -36,6 +36,7 @@ var imports = map[string]func(h *Host, m memory, a args) (abi.Status, error){
 }
 
 var asyncs = map[string]func(h *Host, m memory, a args) (operation, error){
+	"gpu_wait":    (*Host).gpuWait,
 	"gpu_read":    (*Host).gpuRead,
 	"blob_size":   (*Host).blobSize,
 	"blob_read":   (*Host).blobRead,
@@ -160,6 +161,11 @@ func (h *Host) replyRead(m memory, a args) (abi.Status, error) {
 		copy(dst, reply)
 	}
 	return abi.Status(len(reply)), nil
+}
+
+func (h *Host) gpuWait(_ memory, a args) (operation, error) {
+	unfinished := int(a.u32(0))
+	return func(ctx context.Context) ([]byte, error) { return nil, h.device.Wait(ctx, unfinished) }, nil
 }
 
 func (h *Host) gpuRead(m memory, a args) (operation, error) {

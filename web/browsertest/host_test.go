@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"os"
 	"regexp"
 	"slices"
 	"testing"
@@ -39,6 +38,7 @@ func (b *hostPage) all(t *testing.T) {
 	t.Run("step", b.step)
 	t.Run("weakest device", b.weakestDevice)
 	t.Run("cancel", b.cancel)
+	t.Run("cancel training", b.cancelTraining)
 	t.Run("device lost", b.deviceLost)
 	t.Run("wrong guests", b.wrongGuests)
 	t.Run("stored blobs", b.storedBlobs)
@@ -93,7 +93,7 @@ func startOn(t *testing.T, open func(url string) (browsertest.Page, error)) *hos
 	require.NoError(t, err)
 	wasm, test := guesttest.Ships(t), guesttest.Test(t)
 	files := map[string][]byte{"nextquill.wasm": wasm, "test.wasm": test, "foreign.wasm": foreign}
-	server, err := browsertest.Serve(root, files, os.DirFS(oracle))
+	server, err := browsertest.Serve(root, files, servedFiles)
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	began := time.Now()

@@ -7,6 +7,7 @@ import { quote } from "../fault.js";
 import {
   type Explanation,
   Fault,
+  type Forgotten,
   forget as forgetAll,
   type History,
   type ImportSource,
@@ -14,8 +15,10 @@ import {
   NextQuill,
   openHistory,
   type Preset,
+  type Progress,
   presets,
   type Run,
+  type RunEvent,
   type StepEvent,
 } from "../module/nextquill.js";
 import { ignoreDoubleClicks } from "../ui/clicks.js";
@@ -41,6 +44,7 @@ const { HTMLElement: Base = class {} as typeof HTMLElement } = globalThis as { H
  * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
  * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface types the events
 export class NextQuillElement extends Base {
   static readonly formAssociated = true;
   static readonly observedAttributes = ["value", "required", "disabled", "model"];
@@ -504,9 +508,74 @@ function presetOf(name: string): Preset {
   });
 }
 
+/** The events of the element, for addEventListener. */
+export interface NextQuillElementEventMap extends HTMLElementEventMap {
+  "nq-progress": CustomEvent<Progress>;
+  "nq-event": CustomEvent<RunEvent>;
+  "nq-draft": CustomEvent<{ text: string }>;
+  "nq-explain": CustomEvent<Explanation>;
+  "nq-forget": CustomEvent<Forgotten>;
+  "nq-error": CustomEvent<Fault>;
+}
+
+export interface NextQuillElement {
+  addEventListener<K extends keyof NextQuillElementEventMap>(
+    type: K,
+    listener: (this: NextQuillElement, event: NextQuillElementEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof NextQuillElementEventMap>(
+    type: K,
+    listener: (this: NextQuillElement, event: NextQuillElementEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+/** The attributes of the element in JSX. See the README of the package for React. */
+export interface NextQuillAttributes {
+  model?: string;
+  preset?: Preset;
+  epochs?: number | string;
+  "max-tokens"?: number | string;
+  worker?: string;
+  guest?: string;
+  name?: string;
+  value?: string;
+  required?: boolean;
+  disabled?: boolean;
+  // Those of every element, with the names of JSX.
+  id?: string;
+  class?: string;
+  className?: string;
+  slot?: string;
+  title?: string;
+  lang?: string;
+  dir?: string;
+  hidden?: boolean;
+  style?: unknown;
+  ref?: unknown;
+  key?: string | number;
+}
+
 declare global {
   interface HTMLElementTagNameMap {
     "next-quill": NextQuillElement;
+  }
+  // JSX looks elements up here.
+  namespace JSX {
+    interface IntrinsicElements {
+      "next-quill": NextQuillAttributes;
+    }
   }
 }
 

@@ -2,7 +2,8 @@
 //
 // A batch runs when it is submitted, up to the first dispatch whose pipeline is still compiling.
 // The rest waits in a queue. Pipelines compile in the background, many at a time. WebGPU reports
-// some errors later; they are stored and thrown by the next operation that waits (read, load).
+// some errors later; they are stored and thrown by the next operation that waits (wait, read,
+// load).
 
 import { Access, type DeviceInfo } from "../api.gen.js";
 import { cancelled, describe, Fault } from "../fault.js";
@@ -22,6 +23,19 @@ interface Pipeline {
   gpu: GPUComputePipeline | undefined;
   /** Settles when the pipeline is ready or has failed. */
   compiled: Promise<void> | undefined;
+}
+
+/** A batch, or the rest of it, that waits for a pipeline. */
+interface Queued {
+  readonly bytes: Bytes;
+  /** Called when all of it was given to WebGPU. */
+  readonly executed: () => void;
+}
+
+/** The rest of a batch, and the promise of the pipeline that it waits for. */
+interface Blocked {
+  readonly rest: Bytes;
+  readonly until: Promise<void>;
 }
 
 type Of<Op extends Command["op"]> = Extract<Command, { op: Op }>;
@@ -53,7 +67,9 @@ export class Device {
   #pass: GPUComputePassEncoder | undefined;
   #current: Pipeline | undefined; // set in the pass
 
-  #queue: Bytes[] = []; // batches that wait for a pipeline, the first without its executed commands
+  // Batches that wait for a pipeline, the first without its executed commands.
+  #queue: Queued[] = [];
+  #unfinished: Promise<void>[] = []; // for each batch that the GPU has not done, the oldest first
   #pump: Promise<void> | undefined; // works through #queue
   #scopes: Promise<void>[] = []; // pending error scopes and compilations
   #fault: Fault | undefined; // the first error that was not thrown yet
@@ -90,31 +106,43 @@ export class Device {
   submit(bytes: Bytes): void {
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#pump !== undefined) {
-      this.#queue.push(bytes.slice());
+      this.#queue.push({ bytes: bytes.slice(), executed: this.#track() });
       return;
     }
     const blocked = this.#run(bytes);
-    if (blocked !== undefined) this.#pump = this.#work(blocked);
+    const executed = this.#track();
+    if (blocked === undefined) executed();
+    else this.#pump = this.#work(blocked.until, { bytes: blocked.rest, executed });
+  }
+
+  /** Waits until at most `most` of the submitted batches are not finished. */
+  async wait(most: number, stop: AbortSignal): Promise<void> {
+    while (this.#unfinished.length > most) {
+      await unlessAborted(awaitGPU(this.#device.queue, this.#unfinished[0]!), stop);
+    }
+    const fault = this.#lost ?? this.#fault;
+    this.#fault = undefined;
+    if (fault !== undefined) throw fault;
   }
 
   /**
    * Waits for the device and copies bytes of a buffer. `into` is called for the target when they
    * are ready.
    */
-  async read(handle: number, offset: number, size: number, into: () => Bytes): Promise<void> {
-    await this.#drain();
+  async read(handle: number, offset: number, size: number, into: () => Bytes, stop: AbortSignal): Promise<void> {
+    await this.#drain(stop);
     try {
       const buffer = this.#buffer(handle, offset, size, "read");
       for (let done = 0; done < size || size === 0; done += stagingMax) {
         const part = Math.min(stagingMax, size - done);
-        await this.#copyOut(buffer, offset + done, part, (bytes) => into().set(bytes, done));
+        await this.#copyOut(buffer, offset + done, part, (bytes) => into().set(bytes, done), stop);
         if (size === 0) break;
       }
     } catch (thrown) {
-      await this.#settle(); // an earlier error is more informative
+      await unlessAborted(this.#settle(), stop); // an earlier error is more informative
       throw thrown;
     }
-    await this.#settle();
+    await unlessAborted(this.#settle(), stop);
   }
 
   /** Copies a range of a blob into a buffer, after everything submitted before. */
@@ -127,7 +155,7 @@ export class Device {
     to: number,
     stop: AbortSignal,
   ): Promise<void> {
-    await this.#drain();
+    await this.#drain(stop);
     try {
       const buffer = this.#buffer(handle, to, Math.ceil(size / 4) * 4, "load");
       const chunk = new Uint8Array(Math.min(Math.ceil(size / 4) * 4, chunkSize));
@@ -147,10 +175,10 @@ export class Device {
         }
       }
     } catch (thrown) {
-      await this.#settle();
+      await unlessAborted(this.#settle(), stop);
       throw thrown;
     }
-    await this.#settle();
+    await unlessAborted(this.#settle(), stop);
   }
 
   /** Destroys the device, like a driver reset. For tests. */
@@ -172,7 +200,7 @@ export class Device {
 
   // Executes a batch. If it reaches a pipeline that is compiling, it returns the rest of the batch
   // and the promise to wait for.
-  #run(bytes: Bytes): { rest: Bytes; until: Promise<void> } | undefined {
+  #run(bytes: Bytes): Blocked | undefined {
     return this.#scoped("command batch", () => {
       try {
         const reader = new BatchReader(bytes);
@@ -210,28 +238,44 @@ export class Device {
     }
   }
 
-  // Runs the queue until it is empty.
-  async #work(blocked: { rest: Bytes; until: Promise<void> }): Promise<void> {
-    for (let next: typeof blocked | undefined = blocked; ; ) {
-      if (next !== undefined) {
-        await next.until;
-        this.#queue.unshift(next.rest);
+  // Runs the queue until it is empty, starting with `rest` when `until` settles.
+  async #work(until: Promise<void>, rest: Queued): Promise<void> {
+    await until;
+    for (let next: Queued | undefined = rest; next !== undefined; next = this.#queue.shift()) {
+      while (this.#lost === undefined) {
+        let blocked: Blocked | undefined;
+        try {
+          blocked = this.#run(next.bytes);
+        } catch (thrown) {
+          this.#keep(Fault.from(thrown, "device"));
+        }
+        if (blocked === undefined) break;
+        await blocked.until;
+        next = { bytes: blocked.rest, executed: next.executed };
       }
-      const bytes = this.#queue.shift();
-      if (bytes === undefined || this.#lost !== undefined) break;
-      try {
-        next = this.#run(bytes);
-      } catch (thrown) {
-        next = undefined;
-        this.#keep(Fault.from(thrown, "device"));
-      }
+      next.executed();
     }
-    this.#queue = [];
     this.#pump = undefined;
   }
 
-  async #drain(): Promise<void> {
-    while (this.#pump !== undefined) await this.#pump;
+  // Counts a batch as unfinished. The function that it returns is called when all of the batch was
+  // given to WebGPU.
+  #track(): () => void {
+    let executed!: () => void;
+    const done = new Promise<unknown>((resolve) => {
+      executed = () => resolve(Promise.race([this.#device.queue.onSubmittedWorkDone(), this.#device.lost]));
+    });
+    const finished = done
+      .catch(() => {}) // the device is lost, which is reported separately
+      .then(() => {
+        this.#unfinished.shift(); // batches finish in order
+      });
+    this.#unfinished.push(finished);
+    return executed;
+  }
+
+  async #drain(stop: AbortSignal): Promise<void> {
+    while (this.#pump !== undefined) await unlessAborted(this.#pump, stop);
     if (this.#lost !== undefined) throw this.#lost;
   }
 
@@ -451,7 +495,13 @@ export class Device {
     this.#pass = this.#current = this.#encoder = undefined;
   }
 
-  async #copyOut(buffer: Buffer, offset: number, size: number, take: (bytes: Uint8Array) => void): Promise<void> {
+  async #copyOut(
+    buffer: Buffer,
+    offset: number,
+    size: number,
+    take: (bytes: Uint8Array) => void,
+    stop: AbortSignal,
+  ): Promise<void> {
     if (size === 0) return;
     const staging = this.#scoped("read", () => {
       const staging = this.#reserve(size);
@@ -460,8 +510,14 @@ export class Device {
       return staging;
     });
     try {
-      await awaitGPU(this.#device.queue, staging.mapAsync(mapRead, 0, size));
+      await unlessAborted(awaitGPU(this.#device.queue, staging.mapAsync(mapRead, 0, size)), stop);
     } catch (thrown) {
+      if (stop.aborted) {
+        // The buffer may be mapped later.
+        this.#staging = undefined;
+        staging.destroy();
+        throw cancelled();
+      }
       if (this.#staging === staging) this.#staging = undefined; // it may still be mapped
       await this.#mayBeLost();
       throw this.#lost ?? this.#refused(`read ${buffer.name}`, describe(thrown));
@@ -528,6 +584,21 @@ export class Device {
         ? "use a smaller token budget, activation recompute, or a smaller model"
         : "this is a bug in a kernel or in the driver: report it with the name of the GPU",
     });
+  }
+}
+
+/** Awaits a promise, or throws a Fault of kind "cancelled" as soon as `stop` fires. */
+async function unlessAborted(promise: Promise<void>, stop: AbortSignal): Promise<void> {
+  let abort!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(cancelled());
+    stop.addEventListener("abort", abort);
+    if (stop.aborted) abort();
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    stop.removeEventListener("abort", abort);
   }
 }
 

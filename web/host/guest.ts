@@ -210,10 +210,14 @@ export class GuestHost {
           this.#view("reply_read", u32(at), reply.byteLength, api.maxMessage).set(reply);
         return reply.byteLength;
       }),
+      gpu_wait: async("gpu_wait", (unfinished) => {
+        const most = u32(unfinished!);
+        return (stop) => this.#device.wait(most, stop);
+      }),
       gpu_read: async("gpu_read", (buffer, offset, at, size) => {
         const into = () => this.#view("gpu_read", u32(at), u32(size));
         into();
-        return () => this.#device.read(u32(buffer), i64(offset), u32(size), into);
+        return (stop) => this.#device.read(u32(buffer), i64(offset), u32(size), into, stop);
       }),
       blob_size: async("blob_size", (at, size) => {
         const name = this.#name("blob_size", at, size);

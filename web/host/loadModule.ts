@@ -22,6 +22,14 @@ export async function loadModule(wasm: string | ArrayBuffer, want: string | unde
   try {
     return { module: await WebAssembly.compile(bytes), sha256: hash, bytes: bytes.byteLength };
   } catch (thrown) {
+    if (/content.security.policy|\bcsp\b|unsafe-eval/i.test(describe(thrown))) {
+      throw new Fault("unsupported", {
+        where,
+        detail: "the Content-Security-Policy of the page or of its worker does not allow WebAssembly",
+        remedy: "add 'wasm-unsafe-eval' to its script-src",
+        cause: new Error(describe(thrown)),
+      });
+    }
     throw new Fault("malformed", {
       where,
       detail: "is not a WASM module that this browser supports",

@@ -3,7 +3,9 @@
 import { ranges } from "../api.gen.js";
 import { Fault, quote } from "../fault.js";
 import type { WriteOptions } from "./draft.js";
+import type { EvaluateOptions } from "./evaluate.js";
 import type { ExplainOptions } from "./explain.js";
+import type { OpenOptions } from "./nextquill.js";
 import type { PersonalizeOptions } from "./options.js";
 
 interface Range {
@@ -50,6 +52,27 @@ const explain: Checks<ExplainOptions> = {
   plain: flag,
 };
 
+const evaluate: Checks<EvaluateOptions> = {
+  texts: kind("a list of texts", Array.isArray),
+  plain: flag,
+  signal,
+};
+
+const url = kind("a URL", (v) => typeof v === "string" || v instanceof URL);
+
+const open: Checks<OpenOptions> = {
+  model: kind("a URL, or files by name", (v) => typeof v === "string" || (typeof v === "object" && v !== null)),
+  base: text, // the guest knows the formats
+  signal,
+  onProgress: kind("a function", (v) => typeof v === "function"),
+  worker: url,
+  guest: url,
+  guestSHA256: text,
+  importModule: url,
+  importWorker: url,
+  importSHA256: text,
+};
+
 const training: Checks<Required<PersonalizeOptions>["training"]> = {
   lr: numberIn(Training.lr),
   batchSize: numberIn(Training.batch_size),
@@ -81,16 +104,25 @@ const personalize: Checks<PersonalizeOptions> = {
 export const checkWrite = (options: unknown): void => checkAll("write", "", options, write);
 
 /** Checks the options of explain(), as checkWrite does. */
-export function checkExplain(options: unknown): void {
-  checkAll("explain", "", options, explain);
-  if ((options as ExplainOptions | undefined)?.text === undefined)
-    throw new Fault("missing", { where: "explain", field: "text", detail: "is not given", remedy: "give the text" });
-}
+export const checkExplain = (options: unknown): void => checkAll("explain", "", options, explain, "text");
+
+/** Checks the options of evaluate(), as checkWrite does. */
+export const checkEvaluate = (options: unknown): void => checkAll("evaluate", "", options, evaluate, "texts");
+
+/** Checks the options of NextQuill.open(), as checkWrite does. */
+export const checkOpen = (options: unknown): void => checkAll("open", "", options, open, "model");
 
 /** Checks the options of personalize(), as checkWrite does. */
 export const checkPersonalize = (options: unknown): void => checkAll("personalize", "", options, personalize);
 
-function checkAll<T>(where: string, prefix: string, options: unknown, checks: Checks<T>): void {
+function checkAll<T>(where: string, prefix: string, options: unknown, checks: Checks<T>, required = ""): void {
+  if (required !== "" && (options as Record<string, unknown> | undefined)?.[required] === undefined)
+    throw new Fault("missing", {
+      where,
+      field: required,
+      detail: "is not given",
+      remedy: `set the option ${required}`,
+    });
   if (options === undefined) return;
   if (typeof options !== "object" || options === null) {
     const detail = `${show(options)} is not an object of options`;

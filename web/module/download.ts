@@ -5,6 +5,7 @@ import { describe, Fault } from "../fault.js";
 import type { Bytes, GuestClient } from "../host/client.js";
 import type { History } from "../store/history.js";
 import {
+  isPage,
   limits,
   type ModelFile,
   type ModelPlan,
@@ -286,6 +287,10 @@ class Download {
       throw new RefusedRequest(url, response);
     }
     if (!response.ok) throw new RefusedRequest(url, response);
+    if (response.headers.get("Content-Type")?.startsWith("text/html")) {
+      void response.body?.cancel();
+      throw isPage(url.href);
+    }
     return response;
   }
 

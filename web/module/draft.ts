@@ -1,13 +1,16 @@
 // Writing: a text that is streamed.
 
 import { defaults, type WriteResult as GuestWriteResult, type Sampling } from "../api.gen.js";
-import { cancelled, Fault } from "../fault.js";
+import { aborted, cancelled, Fault } from "../fault.js";
 import type { About } from "./source.js";
 
 export interface WriteOptions {
   /** What to write about. */
   context?: About;
-  /** Cancels writing: the iterator and `result` throw a Fault of kind "cancelled". */
+  /**
+   * Cancels writing: the iterator and `result` throw the reason of the signal. Without a reason
+   * they throw a Fault of kind "cancelled", with the name "AbortError".
+   */
   signal?: AbortSignal | undefined;
   /**
    * Strengthens the user's style: adds this multiple of the history's effect to the logits. −10 to
@@ -44,10 +47,11 @@ export interface WriteResult extends GuestWriteResult {
 }
 
 /**
- * A text that is being written. Iterate over it once to get its pieces; leaving the loop early
- * cancels it. Writing continues whether or not you iterate; `result` has the complete text.
+ * A text that is being written. Await it to get the text, or iterate over it once to get its
+ * pieces; leaving the loop early cancels it. Writing continues whether or not you iterate; `result`
+ * has the text with its figures.
  */
-export class Draft implements AsyncIterable<string> {
+export class Draft implements AsyncIterable<string>, PromiseLike<string> {
   /** Resolves when the text is complete. Rejects with a Fault. */
   readonly result: Promise<WriteResult>;
 
@@ -73,7 +77,7 @@ export class Draft implements AsyncIterable<string> {
         if (this.#stop.signal.aborted) throw cancelled();
         return await write(take, this.#stop.signal);
       } catch (thrown) {
-        throw Fault.from(thrown, "internal");
+        throw aborted(signal, Fault.from(thrown, "internal"));
       } finally {
         signal?.removeEventListener("abort", abort);
         this.#settled = true;
@@ -86,6 +90,15 @@ export class Draft implements AsyncIterable<string> {
   /** Cancels writing. */
   cancel(): void {
     this.#stop.abort();
+  }
+
+  /** Makes `await draft` the complete text. */
+  // biome-ignore lint/suspicious/noThenProperty: a draft is meant to be awaited
+  then<A = string, B = never>(
+    onText?: ((text: string) => A | PromiseLike<A>) | null,
+    onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.result.then(({ text }) => text).then(onText, onError);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {

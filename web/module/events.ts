@@ -4,6 +4,7 @@ import {
   decodeEvent,
   type CheckpointEvent as GuestCheckpointEvent,
   type EvalEvent as GuestEvalEvent,
+  type ProgressEvent as GuestProgressEvent,
   type StageEvent as GuestStageEvent,
   type StepEvent as GuestStepEvent,
   type TextsEvent as GuestTextsEvent,
@@ -26,6 +27,9 @@ export interface StageEvent extends GuestStageEvent, Phase {}
 
 /** The texts that the phase trains on and tests on, and those that are left out. */
 export interface TextsEvent extends GuestTextsEvent, Phase {}
+
+/** How far a stage is while one of its items or steps takes long: every second or more often. */
+export interface ProgressEvent extends GuestProgressEvent, Phase {}
 
 /**
  * One optimizer step. Losses are in nats per token. `seconds` and `remaining` count within the
@@ -50,7 +54,7 @@ export interface StateEvent extends Phase {
   fault?: Fault;
 }
 
-export type RunEvent = StageEvent | TextsEvent | StepEvent | EvalEvent | CheckpointEvent | StateEvent;
+export type RunEvent = StageEvent | TextsEvent | ProgressEvent | StepEvent | EvalEvent | CheckpointEvent | StateEvent;
 
 /**
  * Decodes an event of "personalize". Returns undefined for events that the module does not pass on.
@@ -59,6 +63,7 @@ export function runEvent(event: Event, phase: Phase): RunEvent | undefined {
   switch (event.event) {
     case "stage":
     case "texts":
+    case "progress":
     case "step":
     case "eval":
     case "checkpoint":

@@ -210,6 +210,7 @@ async function text(response: Response, where: string): Promise<string> {
 }
 
 function parse(json: string, where: string): unknown {
+  if (json.trimStart().startsWith("<")) throw isPage(where);
   try {
     return JSON.parse(json);
   } catch (thrown) {
@@ -220,6 +221,18 @@ function parse(json: string, where: string): unknown {
       cause: new Error(describe(thrown)),
     });
   }
+}
+
+/**
+ * The fault for a web page in place of a model's file. Servers of single-page apps answer with
+ * their start page for files that they lack.
+ */
+export function isPage(where: string): Fault {
+  return new Fault("malformed", {
+    where,
+    detail: "is a web page (HTML) and not a file of a model",
+    remedy: "check the URL of the model; the server may answer with its start page (an SPA fallback) for missing files",
+  });
 }
 
 function checkedPath(path: unknown, where: string): string {

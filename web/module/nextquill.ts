@@ -7,21 +7,21 @@
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
 import { type Base, type DeviceInfo, decodeEvent, decodeResult, type LoadParams, type Methods } from "../api.gen.js";
-import { Fault } from "../fault.js";
+import { aborted, Fault } from "../fault.js";
 import { GuestClient, type Event as GuestEvent } from "../host/client.js";
 import { openDevice, unnamed } from "../host/device.js";
 import type { ImportSource } from "../import/session.js";
 import { forgetMessage, storeName } from "../store/db.js";
 import { type History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
-import { checkExplain, checkPersonalize, checkWrite } from "./check.js";
+import { checkEvaluate, checkExplain, checkOpen, checkPersonalize, checkWrite } from "./check.js";
 import { fetchModel, lookUp, type Model } from "./download.js";
 import { Draft, ResumableText, randomSeed, samplingOf, type WriteOptions } from "./draft.js";
 import { type Estimate, estimate as estimateOf } from "./estimate.js";
 import { type EvaluateOptions, type Evaluation, evaluationOf, itemsOf, withTexts } from "./evaluate.js";
 import { type ExplainOptions, type Explanation, explanationOf } from "./explain.js";
 import { type Forgotten, forget } from "./forget.js";
-import { type ModelSource, stopped } from "./manifest.js";
+import type { ModelSource } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
@@ -55,6 +55,7 @@ export type {
   CheckpointEvent,
   EvalEvent,
   Phase,
+  ProgressEvent,
   RunEvent,
   RunState,
   StageEvent,
@@ -120,6 +121,8 @@ export async function estimate(model: ModelSource, signal?: AbortSignal): Promis
   try {
     const { plan, kept } = await lookUp(model, history, signal);
     return await estimateOf(plan, kept !== undefined);
+  } catch (thrown) {
+    throw aborted(signal, thrown);
   } finally {
     history.close();
   }
@@ -185,9 +188,11 @@ export class NextQuill extends EventTarget {
   /**
    * Opens a model: starts the worker and the GPU, downloads missing files, and verifies the
    * checksum of every file. Throws "no-adapter" without WebGPU, "missing" if a download fails,
-   * "mismatch" for a wrong checksum, "storage" if the storage is full, or "cancelled".
+   * "mismatch" for a wrong checksum, "storage" if the storage is full. If the signal aborts, throws
+   * its reason, or "cancelled" if it has none.
    */
   static async open(options: OpenOptions): Promise<NextQuill> {
+    checkOpen(options);
     const history = openHistory(options);
     let created: NextQuill | undefined;
     const client = openClient(options, options.signal, (why) => {
@@ -204,7 +209,7 @@ export class NextQuill extends EventTarget {
         (s) => s.close(),
         () => {},
       );
-      throw options.signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : Fault.from(thrown, "internal");
+      throw aborted(options.signal, options.signal?.aborted ? thrown : Fault.from(thrown, "internal"));
     }
   }
 
@@ -254,31 +259,34 @@ export class NextQuill extends EventTarget {
    * instance.
    */
   write(options: WriteOptions = {}): Draft {
-    checkWrite(options);
-    const { plain = false, context, signal } = options;
-    return new Draft(async (onText, stop) => {
-      this.#checkIdle("write");
-      const seed = options.seed ?? randomSeed();
-      const text = new ResumableText(onText);
-      const onEvent = (event: GuestEvent) => {
-        if (event.event === "token") text.take(decodeEvent.token(event, "event token", "").text);
-      };
-      const params = async (client: GuestClient) => {
-        const { items, params } = await promptSource(client, this.history, !plain);
-        return {
-          base: this.#options.base,
-          model: this.model.folder,
-          adapter: plain ? "" : await this.adapter.folder(options.adapter),
-          ...params,
-          no_history: plain,
-          context: aboutFields(context, items),
-          sampling: samplingOf(options, seed),
+    const { plain = false, context, signal } = Object(options) as WriteOptions;
+    return new Draft(
+      async (onText, stop) => {
+        checkWrite(options);
+        this.#checkIdle("write");
+        const seed = options.seed ?? randomSeed();
+        const text = new ResumableText(onText);
+        const onEvent = (event: GuestEvent) => {
+          if (event.event === "token") text.take(decodeEvent.token(event, "event token", "").text);
         };
-      };
-      const result = await this.#call("write", stop, params, onEvent, () => text.again());
-      if (text.broken !== undefined) throw text.broken;
-      return { ...result, seed };
-    }, signal);
+        const params = async (client: GuestClient) => {
+          const { items, params } = await promptSource(client, this.history, !plain);
+          return {
+            base: this.#options.base,
+            model: this.model.folder,
+            adapter: plain ? "" : await this.adapter.folder(options.adapter),
+            ...params,
+            no_history: plain,
+            context: aboutFields(context, items),
+            sampling: samplingOf(options, seed),
+          };
+        };
+        const result = await this.#call("write", stop, params, onEvent, () => text.again());
+        if (text.broken !== undefined) throw text.broken;
+        return { ...result, seed };
+      },
+      typeof signal?.addEventListener === "function" ? signal : undefined,
+    );
   }
 
   /**
@@ -312,6 +320,7 @@ export class NextQuill extends EventTarget {
    * training in this instance, "missing" if no text is left.
    */
   async evaluate(options: EvaluateOptions): Promise<Evaluation> {
+    checkEvaluate(options);
     this.#checkIdle("evaluate");
     const { plain = false, signal } = options;
     const items = await itemsOf(options.texts);
@@ -494,7 +503,7 @@ export class NextQuill extends EventTarget {
     try {
       return await attempt();
     } catch (thrown) {
-      if (!(thrown instanceof Fault) || stop.signal.aborted) throw thrown;
+      if (!(thrown instanceof Fault) || stop.signal.aborted) throw aborted(signal, thrown);
       if (lost(thrown)) await this.#reopen(client, thrown);
       else if (thrown.kind !== "missing") throw thrown; // another tab may have replaced a file
       onRepeat();

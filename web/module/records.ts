@@ -29,7 +29,7 @@ export interface KeptRecord extends AdapterRecord {
   name: string;
 }
 
-/** The folders of all adapters of a model. They must not be deleted. */
+/** The folders of all adapters of a model. They must not be deleted. @internal */
 export async function adapterFolders(history: Pick<History, "record">, model: Pick<Model, "id">): Promise<Set<string>> {
   const current = await history.record<AdapterRecord>(adapterKey(model));
   const kept = (await history.record<KeptRecord[]>(keptKey(model))) ?? [];

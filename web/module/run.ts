@@ -11,7 +11,7 @@ import {
   phases,
   type Phase as RecipePhase,
 } from "../api.gen.js";
-import { cancelled, Fault } from "../fault.js";
+import { aborted, cancelled, Fault } from "../fault.js";
 import type { GuestClient } from "../host/client.js";
 import type { History } from "../store/history.js";
 import { chronological, toLine } from "../store/item.js";
@@ -92,7 +92,11 @@ export class Run implements AsyncIterable<RunEvent> {
     this.#phase = { phase: 1, phases: 1, preset: options.preset ?? defaults.preset };
     const abort = () => void this.cancel().catch(() => {});
     options.signal?.addEventListener("abort", abort);
-    this.result = this.#drive().finally(() => options.signal?.removeEventListener("abort", abort));
+    this.result = this.#drive()
+      .catch((thrown: unknown) => {
+        throw aborted(options.signal, thrown);
+      })
+      .finally(() => options.signal?.removeEventListener("abort", abort));
     this.result.catch(() => {}); // the iterator throws it, too
     if (options.signal?.aborted) abort();
   }
@@ -102,8 +106,8 @@ export class Run implements AsyncIterable<RunEvent> {
   }
 
   /**
-   * Pauses after the current step, with a checkpoint. Resolves when that is stored, or when the run
-   * has ended.
+   * Pauses within 2 seconds. A checkpoint has all complete steps; resuming repeats the step that
+   * was running. Resolves when the checkpoint is stored, or when the run has ended.
    */
   async pause(): Promise<void> {
     if (this.#ended || this.#intent !== "run") return;

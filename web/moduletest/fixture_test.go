@@ -139,6 +139,10 @@ func loadIn(t *testing.T, b *browsertest.Browser, site *moduletest.Site, name st
 			site.Put(file, data)
 			return nil, nil
 		}),
+		"serveStartPage": func(context.Context, []json.RawMessage) (any, error) {
+			site.Put("spa/manifest.json", []byte("<!doctype html><title>Start</title>"))
+			return nil, nil
+		},
 		"setQuota": command1(func(bytes float64) (any, error) { return nil, b.SetQuota(f.origin, bytes) }),
 		"crashGPU": func(ctx context.Context, _ []json.RawMessage) (any, error) { return nil, b.CrashGPU(ctx) },
 	}

@@ -29,7 +29,9 @@ import (
 // TestModule runs the test files of what the module does on a device where nothing fails, and of
 // broken downloads. The pages print nothing, and their policy blocks nothing.
 func TestModule(t *testing.T) {
-	for _, name := range []string{"decode", "words", "import", "history", "download", "lifecycle", "longtexts"} {
+	for _, name := range []string{
+		"decode", "words", "import", "history", "download", "arguments", "lifecycle", "longtexts",
+	} {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, name+".test").openTab()
 			defer p.Close()

@@ -99,7 +99,9 @@ func (s *Site) AddTestFile(name string) (script *testfile.Script, path string, e
 // files are served in parts of that many bytes.
 func (s *Site) AddModel(folder, name string, model fs.FS, shardSize int) error {
 	var names []string
-	for _, name := range []string{"config.json", "tokenizer.json", "model.safetensors", "model.gguf"} {
+	for _, name := range []string{
+		"config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "model.gguf",
+	} {
 		if _, err := fs.Stat(model, name); err == nil {
 			names = append(names, name)
 		}

@@ -1,7 +1,7 @@
 // A page that uses the package. scripts/package compiles it against the packed files, in strict
 // mode, to check that the declarations are complete.
 
-import { type Evaluation, type Fault, NextQuill, type StepEvent } from "nextquill";
+import { type Evaluation, NextQuill, type StepEvent } from "nextquill";
 import type { NextQuillElement } from "nextquill/element";
 
 const quill = await NextQuill.open({ model: "model/", onProgress: (e) => console.log(e.status) });
@@ -19,5 +19,9 @@ function step(event: StepEvent): void {
 }
 
 const element: NextQuillElement = document.createElement("next-quill");
-element.addEventListener("nq-error", (event) => console.log((event as CustomEvent<Fault>).detail.kind));
+element.addEventListener("nq-error", (event) => console.log(event.detail.kind));
+element.addEventListener("click", (event) => console.log(event.clientX));
 console.log(element.value);
+const draft: string = await quill.write({ context: "lunch" });
+const attributes: JSX.IntrinsicElements["next-quill"] = { model: "model/", "max-tokens": 40 };
+console.log(draft, attributes);

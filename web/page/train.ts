@@ -1,7 +1,7 @@
 // The section "Personalize": the training run, its progress, and the buttons to control it.
 
 import { defaults } from "../api.gen.js";
-import type { EvalEvent, Preset, Run, RunEvent, StepEvent, TextsEvent } from "../module/nextquill.js";
+import type { EvalEvent, Preset, ProgressEvent, Run, RunEvent, StepEvent, TextsEvent } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
 import { duration, percent, plural } from "../ui/format.js";
 import { runProgress } from "../ui/progress.js";
@@ -17,6 +17,7 @@ const stages: Readonly<Record<string, string>> = {
   load: "Loading the model",
   tune: "Measuring the GPU",
   expert: "Finding the words that are typical of you",
+  compile: "Preparing the GPU",
   train: "Training",
   remember: "Noting which words follow which in your texts",
   evaluate: "Testing on texts that were held out",
@@ -196,6 +197,9 @@ class TrainPanel {
       case "texts":
         this.#showTexts(event);
         break;
+      case "progress":
+        this.#showProgress(event);
+        break;
       case "step":
         this.#showStep(event, title, name);
         break;
@@ -215,6 +219,13 @@ class TrainPanel {
       ...(learned !== undefined && { "Training texts": learned }),
       ...(tested !== undefined && { "Held-out texts": tested }),
     });
+  }
+
+  // How far the step is that runs, or another stage.
+  #showProgress(e: ProgressEvent): void {
+    const share = e.done / e.total;
+    if (e.stage === "train") this.#bar.value = (e.phase - 1 + share) / e.phases;
+    else this.#stage.textContent = `${stages[e.stage] ?? e.stage}: ${percent(share)}`;
   }
 
   #showStep(e: StepEvent, title: string, name: string): void {

@@ -44,7 +44,7 @@ func RunCase(ctx context.Context, g *gpu.Context, spec CaseSpec) (res CaseResult
 	if err := c.plan.Compile(); err != nil {
 		return res, err
 	}
-	if err := c.plan.Run(ctx, c.Dyn.Replay(), 0); err != nil {
+	if err := c.plan.Run(ctx, c.Dyn.Replay(), nil); err != nil {
 		return res, err
 	}
 	if len(c.expect) == 0 {

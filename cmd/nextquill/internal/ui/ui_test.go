@@ -47,6 +47,9 @@ func TestTimeLeftOfAStage(t *testing.T) {
 	require.False(t, v.update("stage", raw(t, api.StageEvent{Event: "stage", Stage: "evaluate", Done: 20, Total: 60})))
 	require.InDelta(t, 40, v.left(), 1e-9)
 	require.Equal(t, "evaluate  20/60  0:40 left", v.status(80))
+	require.False(t, v.update("progress",
+		raw(t, api.ProgressEvent{Event: "progress", Stage: "evaluate", Done: 20.25, Total: 60})))
+	require.Equal(t, "evaluate  20/60 + 25 %  0:40 left", v.status(80))
 }
 
 // The speed of a resumed download only counts the bytes since the resume.
@@ -76,7 +79,7 @@ func TestOverallProgress(t *testing.T) {
 
 func TestMalformedEventsAreIgnored(t *testing.T) {
 	v := view{now: time.Now}
-	for _, name := range []string{"stage", "step", "eval", "checkpoint", "bytes", "overall", "?"} {
+	for _, name := range []string{"stage", "progress", "step", "eval", "checkpoint", "bytes", "overall", "?"} {
 		v.update(name, json.RawMessage(`[`))
 	}
 	require.Empty(t, v.status(10))

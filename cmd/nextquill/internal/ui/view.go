@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,7 @@ type view struct {
 	total   int
 	since   time.Time // start of the stage
 	first   int       // done at the start of the stage, for resumed downloads
+	part    float64   // of the item or step that runs
 	bytes   bool      // done and total are bytes
 	step    *api.StepEvent
 	heldout *api.EvalEvent
@@ -70,14 +72,23 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 		if e.Stage != v.stage {
 			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
 		}
-		v.done, v.total, v.bytes = e.Done, e.Total, false
+		v.done, v.total, v.part, v.bytes = e.Done, e.Total, 0, false
+	case api.EventProgress:
+		var e api.ProgressEvent
+		if json.Unmarshal(raw, &e) != nil {
+			return false
+		}
+		if e.Stage != v.stage {
+			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
+		}
+		v.done, v.total, v.part, v.bytes = int(e.Done), e.Total, e.Done-math.Trunc(e.Done), false
 	case api.EventStep:
 		e := new(api.StepEvent)
 		if json.Unmarshal(raw, e) != nil {
 			return false
 		}
 		newStage = v.stage != "train"
-		v.stage, v.step, v.done, v.total, v.bytes = "train", e, e.Step, e.Steps, false
+		v.stage, v.step, v.done, v.total, v.part, v.bytes = "train", e, e.Step, e.Steps, 0, false
 	case api.EventEval:
 		e := new(api.EvalEvent)
 		if json.Unmarshal(raw, e) == nil {
@@ -119,6 +130,8 @@ func (v *view) status(width int) string {
 		if passed >= 1 && v.done > v.first {
 			parts = append(parts, part{report.Bytes(int64(float64(v.done-v.first)/passed)) + "/s", 5})
 		}
+	case v.total > 0 && v.part > 0:
+		parts = append(parts, part{fmt.Sprintf("%d/%d + %.0f %%", v.done, v.total, 100*v.part), 9})
 	case v.total > 0:
 		parts = append(parts, part{fmt.Sprintf("%d/%d", v.done, v.total), 9})
 	}
