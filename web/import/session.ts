@@ -1,7 +1,7 @@
 // Reading files: the page's side of the import worker. Nothing is stored: History.addAll does that.
 
 import type { FileColumn, ImportRemark, ImportResult, ImportSender, ImportTable } from "../api.gen.js";
-import { cancelled, Fault } from "../fault.js";
+import { aborted, cancelled, Fault } from "../fault.js";
 import { startWorker, workerFault } from "../host/startWorker.js";
 import type { Item } from "../store/item.js";
 import type { ImportWorkerAnswer, ImportWorkerRequest, NamedFile } from "./protocol.js";
@@ -106,7 +106,7 @@ export class FileImport {
 
   /** Reads files. Use openFiles of the module. @internal */
   static async open(files: ImportFiles, options: ImportOptions, source: ImportSource): Promise<FileImport> {
-    if (options.signal?.aborted) throw cancelled();
+    if (options.signal?.aborted) throw aborted(options.signal, cancelled());
     const named = namedFiles(files, options.name);
     if (named.length === 0) {
       throw new Fault("missing", { where: "files", detail: "there is no file", remedy: "choose at least one file" });
@@ -128,7 +128,7 @@ export class FileImport {
       return one;
     } catch (thrown) {
       one.close();
-      throw thrown;
+      throw aborted(options.signal, thrown);
     }
   }
 

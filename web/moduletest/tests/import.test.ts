@@ -162,6 +162,9 @@ test("progress and cancellation", async () => {
   await rejects(opening, "cancelled");
   equal(workers.size, 0);
   await rejects(history.openFiles(large, { signal: AbortSignal.abort() }), "cancelled");
+  const mine = new Error("enough");
+  const given = history.import(large, { signal: AbortSignal.abort(mine) });
+  equal(await given.catch((thrown: unknown) => thrown === mine), true);
 });
 
 test("a file that is gone", async () => {
