@@ -213,10 +213,9 @@ func (c Comparison) matched(rows []Row) (report.Comparison, bool) {
 func (c Comparison) history(own, controls []Row) report.Comparison {
 	t := report.Comparison{Title: "What the history is worth",
 		Note: "The loss with the history in the prompt erased, minus the loss with it, in nats per token of the " +
-			"same model. With " +
-			"another writer’s history the gain must vanish. Steering is the strength s of z⁰ + s·(zʰ − z⁰) that " +
-			"validation " +
-			"texts prefer; T is their temperature (both means over users).",
+			"same model; for a method with a datastore, also without the datastore. With another writer’s history " +
+			"the gain must vanish. Steering is the strength s of z⁰ + s·(zʰ − z⁰) that validation texts prefer; T " +
+			"is their temperature (both means over users).",
 		Columns: []report.Measure{{Name: "own history", Digits: 3}, {Name: "another writer’s", Digits: 3},
 			{Name: "loss with another writer’s", Digits: 3, Better: -1}, {Name: "steering", Digits: 2}, {Name: "T",
 				Digits: 2}}}
