@@ -23,9 +23,11 @@ func ExampleOptions_Check() {
 // A decoder that steers holds both prompts.
 func ExampleDecodeSpec() {
 	with, without := make([]int32, 300), make([]int32, 40)
-	fmt.Printf("%+v\n", *generate.DecodeSpec(with, without, 100, false))
-	fmt.Printf("%+v\n", *generate.DecodeSpec(with, without, 100, true))
+	for _, dual := range []bool{false, true} {
+		s := generate.DecodeSpec(with, without, 100, dual)
+		fmt.Println(s.MaxPrompt, s.MaxNew, s.Dual)
+	}
 	// Output:
-	// {MaxPrompt:300 MaxNew:100 Dual:false}
-	// {MaxPrompt:340 MaxNew:100 Dual:true}
+	// 300 100 false
+	// 340 100 true
 }
