@@ -151,7 +151,7 @@ func TestFullFineTuning(t *testing.T) {
 	require.InDelta(t, r.Heldout, tuned.Loss, 1e-5)
 	left, err := j.store.List(ctx, "out/full")
 	require.NoError(t, err)
-	require.Len(t, left, 4, "%v", left) // config, generation config, tokenizer, weights
+	require.Len(t, left, 5, "%v", left) // config, generation config, tokenizer, its config, weights
 }
 
 // TestCancelAndResume stops a run at its second checkpoint and resumes it: the adapter's files

@@ -201,5 +201,5 @@ func TestUnsupportedGGUFTokenizers(t *testing.T) {
 		require.ErrorContains(t, err, "m/model.gguf: ")
 	}
 	_, err = LoadModel(t.Context(), &blob.Mem{}, "m")
-	require.ErrorIs(t, err, &fault.Error{Kind: fault.Missing, Where: "m/tokenizer.json"})
+	require.ErrorIs(t, err, &fault.Error{Kind: fault.Missing, Where: "m", Field: "tokenizer.json"})
 }

@@ -76,6 +76,7 @@ func requireImports(t *testing.T, wasm []byte) {
 		"nextquill gpu_info",
 		"nextquill gpu_read",
 		"nextquill gpu_submit",
+		"nextquill gpu_wait",
 		"nextquill reply_read",
 		"nextquill respond",
 		"nextquill yield",
@@ -102,7 +103,7 @@ func requireImports(t *testing.T, wasm []byte) {
 	slices.Sort(exports)
 	require.Equal(t, []string{"_initialize", "alloc", "call", "cancel", "free", "resume", "start"}, exports)
 	require.Empty(t, m.ImportedMemories())
-	require.Len(t, abi.Imports, 13)
+	require.Len(t, abi.Imports, 14)
 }
 
 func TestConformance(t *testing.T) {
