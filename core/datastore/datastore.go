@@ -35,6 +35,9 @@ const (
 	MaxBoost = 10
 )
 
+// tolerance is how much the length of a key may differ from 1.
+const tolerance = 1e-3
+
 // format marks the file in its metadata.
 const format = "nextquill-datastore-1"
 
@@ -77,9 +80,9 @@ func Digest(a *weights.Adapter) string {
 }
 
 // New makes a datastore of hidden states [tokens, width] and the tokens that they predict.
-// States of length 0 are left out.
+// States of length 0 and those that are not finite are left out.
 func New(states []float32, tokens []int32, width int) *Datastore {
-	d := &Datastore{Width: width}
+	d := &Datastore{Width: width, Keys: make([]float32, 0, len(states))}
 	order := make([]int, len(tokens))
 	for i := range order {
 		order[i] = i
@@ -87,11 +90,8 @@ func New(states []float32, tokens []int32, width int) *Datastore {
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(tokens[i], tokens[j]) })
 	for _, i := range order {
 		state := states[i*width : (i+1)*width]
-		sum := 0.
-		for _, v := range state {
-			sum += float64(v) * float64(v)
-		}
-		if sum == 0 {
+		sum := squares(state)
+		if !(sum > 0) || math.IsInf(sum, 1) {
 			continue
 		}
 		for _, v := range state {
@@ -100,6 +100,15 @@ func New(states []float32, tokens []int32, width int) *Datastore {
 		d.Tokens = append(d.Tokens, tokens[i])
 	}
 	return d
+}
+
+// squares is the sum of the squares of a vector.
+func squares(v []float32) float64 {
+	sum := 0.
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return sum
 }
 
 // Write writes a datastore as a safetensors file: keys [entries, width], tokens [entries]
@@ -174,9 +183,10 @@ func Read(ctx context.Context, store blob.Store, name string, width, vocab int) 
 		}
 		d.Tokens = append(d.Tokens, int32(v))
 	}
-	for i, v := range d.Keys {
-		if !(v >= -1.001 && v <= 1.001) {
-			return nil, bad(fault.OutOfRange, "keys", "value %d is %g", i, v).WithLimit("-1 to 1")
+	// A product with a key is a cosine only if the key has length 1.
+	for i := range n {
+		if l := math.Sqrt(squares(d.Keys[i*width : (i+1)*width])); !(math.Abs(l-1) <= tolerance) {
+			return nil, bad(fault.OutOfRange, "keys", "entry %d has the length %g", i, l).WithLimit("1")
 		}
 	}
 	return d, nil

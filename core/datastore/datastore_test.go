@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,9 +28,18 @@ func TestRoundTrip(t *testing.T) {
 	require.ErrorIs(t, err, fault.OutOfRange)
 }
 
+// TestNotFinite makes a datastore of states that a damaged model gives.
+func TestNotFinite(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	d := New([]float32{nan, 1, 1, inf, 3, 4}, []int32{1, 2, 3}, 2)
+	require.Equal(t, []int32{3}, d.Tokens)
+	require.Equal(t, []float32{.6, .8}, d.Keys)
+}
+
 // TestRefuses reads altered files: each would give wrong predictions or read outside a buffer.
 func TestRefuses(t *testing.T) {
 	ctx := context.Background()
+	nan := float32(math.NaN())
 	good := map[string]string{"format": format, "share": ".1", "sharpness": "20", "boost": "1"}
 	with := func(key, value string) map[string]string {
 		m := map[string]string{}
@@ -53,6 +63,10 @@ func TestRefuses(t *testing.T) {
 		"half a token":       {[]float32{1, 0}, []float32{1.5}, good, fault.OutOfRange},
 		"a negative token":   {[]float32{1, 0}, []float32{-1}, good, fault.OutOfRange},
 		"a long key":         {[]float32{1, 7}, []float32{3}, good, fault.OutOfRange},
+		"a short key":        {[]float32{.5, .5}, []float32{3}, good, fault.OutOfRange},
+		"a diagonal key":     {[]float32{1, 1}, []float32{3}, good, fault.OutOfRange},
+		"a key of zeros":     {[]float32{0, 0}, []float32{3}, good, fault.OutOfRange},
+		"a key with NaN":     {[]float32{1, nan}, []float32{3}, good, fault.NaN},
 		"nothing":            {nil, nil, good, fault.OutOfRange},
 		"fewer tokens":       {[]float32{1, 0, 0, 1}, []float32{3}, good, fault.Malformed},
 	} {
