@@ -64,7 +64,9 @@ func (s *Datastore) tensor(name string, words int) *gpu.Tensor {
 // probability that the datastore gives.
 func (s *Datastore) Mixed(logp float32, recalled float64) float32 {
 	share := float64(s.spec.Share)
-	return float32(math.Log((1-share)*math.Exp(float64(logp)) + share*recalled))
+	a, b := math.Log1p(-share)+float64(logp), math.Log(share*recalled)
+	// e^a is 0 for a token that is very unlikely: add the logarithms.
+	return float32(max(a, b) + math.Log1p(math.Exp(-math.Abs(a-b))))
 }
 
 // Free destroys the datastore's memory.
