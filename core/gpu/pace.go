@@ -43,9 +43,13 @@ type cost struct {
 // work is what a submit does with one pipeline.
 type work struct {
 	flops, seconds float64 // seconds is an estimate
+	// byFlops is the part of seconds that depends on flops.
+	byFlops float64
 }
 
-func (w work) plus(o work) work { return work{w.flops + o.flops, w.seconds + o.seconds} }
+func (w work) plus(o work) work {
+	return work{w.flops + o.flops, w.seconds + o.seconds, w.byFlops + o.byFlops}
+}
 
 // submitted is a submit that may be unfinished.
 type submitted struct {
@@ -114,7 +118,7 @@ func (p *pacer) add(c *cost, flops, seconds float64) {
 		p.open.work = map[*cost]work{}
 	}
 	p.open.untimed = p.open.untimed || !c.timed
-	p.open.work[c] = p.open.work[c].plus(work{flops, seconds})
+	p.open.work[c] = p.open.work[c].plus(work{flops, seconds, seconds - dispatchSpan.Seconds()})
 	p.open.seconds += seconds
 	if !c.used && p.dev.Info().CPU {
 		p.open.seconds += compileSpan.Seconds()
@@ -201,7 +205,7 @@ func (p *pacer) learn(done []submitted, seconds, waited float64) {
 	// corrected by its share of the time; the costs converge over submits with different shares.
 	for c, w := range sums {
 		if w.flops > 0 {
-			c.perFlop = max(1e-16, w.seconds/w.flops*math.Pow(ratio, w.seconds/largest))
+			c.perFlop = max(1e-16, w.byFlops/w.flops*math.Pow(ratio, w.seconds/largest))
 		}
 		c.timed = true
 	}
