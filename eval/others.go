@@ -29,7 +29,7 @@ func (r *Runner) others(e Entry, user int) string {
 	case e.Control == Shuffled:
 		foreign := method.User{Train: r.foreign(user)}
 		if shared := r.sharing(e, user); shared != nil {
-			return digest(append(shared, foreign)...)
+			return digest(append(slices.Clip(shared), foreign)...)
 		}
 		return digest(foreign)
 	case r.sharing(e, user) != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"slices"
+	"time"
 
 	"nextquill/core/fault"
 	"nextquill/core/history"
@@ -93,7 +94,7 @@ func (s Split) split(w Writer, t *tally) (u User, ok bool) {
 	u.ID = w.ID
 	items := history.Sorted(w.Items)
 	if len(w.Fixed) > 0 {
-		fixed := history.Sorted(w.Fixed)
+		fixed := dated(w.Fixed, items)
 		u.Test = fixed[max(0, len(fixed)-s.Test):]
 		items = earlier(items, u, t)
 	} else {
@@ -113,6 +114,25 @@ func (s Split) split(w Writer, t *tally) (u User, ok bool) {
 	u.Train, u.Validation, u.Test = all[:a:a], all[a:b:b], all[b:]
 	enough := len(u.Test) == s.Test || len(w.Fixed) > 0
 	return u, enough && len(u.Validation) == s.Validation && len(u.Train) >= s.MinTrain
+}
+
+// dated sorts the test texts that the data set names. One without a time gets the latest time of
+// all texts: LaMP's questions have no date, but the texts of their profiles, which are before them,
+// do.
+func dated(fixed, items []history.Item) []history.Item {
+	var latest time.Time
+	for _, it := range slices.Concat(items, fixed) {
+		if it.Time.After(latest) {
+			latest = it.Time
+		}
+	}
+	out := slices.Clone(fixed)
+	for i := range out {
+		if !timed(out[i].Time) {
+			out[i].Time = latest
+		}
+	}
+	return history.Sorted(out)
 }
 
 // earlier keeps the texts that are not later than the first test text, where both have times.

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/fault"
 	"nextquill/core/history"
+	"nextquill/core/method"
 )
 
 // writers makes writers with n texts each, in a random order of time.
@@ -103,4 +105,19 @@ func TestSplitRefusals(t *testing.T) {
 		_, err := Choose(writers(9), s)
 		require.ErrorIs(t, err, fault.OutOfRange)
 	}
+}
+
+// A question of LaMP has no date. It is later than the dated texts of its profile.
+func TestUndatedTestTextsFollowDatedTexts(t *testing.T) {
+	day := func(d int) time.Time { return time.Date(2020, 1, d, 0, 0, 0, 0, time.UTC) }
+	w := Writer{ID: "a", Fixed: []history.Item{{Text: "question"}}}
+	for d := 4; d > 0; d-- {
+		w.Items = append(w.Items, history.Item{Text: fmt.Sprint("text ", d), Time: day(d)})
+	}
+	chosen, err := Choose(Set{Writers: []Writer{w}}, Split{Test: 1, Validation: 1, MinTrain: 1})
+	require.NoError(t, err)
+	u := chosen.Users[0]
+	require.NoError(t, method.User(u).Check())
+	require.Len(t, u.Train, 3)
+	require.Equal(t, day(4), u.Test[0].Time)
 }
