@@ -248,7 +248,7 @@ func (j *journey) trainWriteExplain() {
 // save exports the adapter and the texts.
 func (j *journey) save() {
 	j.press("#export-adapter")
-	j.until(`/adapter is exported/.test(document.querySelector("#data-note").textContent)`)
+	j.until(`/training is exported/.test(document.querySelector("#data-note").textContent)`)
 	require.Eventually(j, func() bool { return j.adapter() != nil }, 30*time.Second, 50*time.Millisecond)
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#export-history")

@@ -34,7 +34,7 @@ func NewSession(host Host, limits importer.Limits) *Session {
 // oneBuild is the remedy for a request that no host of this version makes.
 const oneBuild = "serve the module and the scripts of one build"
 
-// batch is the approximate size of a message with items, in bytes of text.
+// batch is the approximate size of a message with items, in bytes of their texts and contexts.
 const batch = 1 << 20
 
 // Serve answers a request. The error is one of the host.
@@ -47,7 +47,7 @@ func (s *Session) Serve(request []byte) error {
 	size := 0
 	for i, it := range items {
 		part = append(part, it)
-		if size += len(it.Text); size >= batch || i == len(items)-1 {
+		if size += sizeOf(it); size >= batch || i == len(items)-1 {
 			if err := s.emit(ImportMessage{Items: part}); err != nil {
 				return err
 			}
@@ -55,6 +55,16 @@ func (s *Session) Serve(request []byte) error {
 		}
 	}
 	return s.emit(ImportMessage{Result: &found})
+}
+
+// sizeOf is the approximate size of an item in a message, in bytes. Many short texts may have long
+// contexts.
+func sizeOf(it ImportedItem) int {
+	size := 100 + len(it.ID) + len(it.Text)
+	for _, f := range it.Context {
+		size += 25 + len(f.Name) + len(f.Value)
+	}
+	return size
 }
 
 func (s *Session) emit(m ImportMessage) error {

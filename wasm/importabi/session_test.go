@@ -240,3 +240,32 @@ func FuzzLengths(f *testing.F) {
 		require.Equal(t, valid, h.answer.ended)
 	})
 }
+
+// TestLongContexts has short texts with long contexts: no message is much larger than a batch.
+func TestLongContexts(t *testing.T) {
+	long := strings.Repeat("c", 8000)
+	var data strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&data, `{"context":{"about":"%d %s"},"text":"text %d","id":"i%d"}`+"\n",
+			i, long, i, i)
+	}
+	l := &sized{local: local{t: t, files: []content{text("a.jsonl", data.String())}}}
+	request, err := json.Marshal(importabi.ImportRequest{Method: importabi.MethodRead,
+		Files: []importabi.FileInfo{{Name: "a.jsonl", Size: int64(data.Len())}}})
+	require.NoError(t, err)
+	require.NoError(t, importabi.NewSession(l, importer.Limits{}).Serve(request))
+	require.Len(t, l.answer.items, 1000)
+	require.Greater(t, len(l.answer.items[0].Context[0].Value), 7000)
+	require.Less(t, l.largest, 2<<20)
+}
+
+// sized remembers the size of the largest message.
+type sized struct {
+	local
+	largest int
+}
+
+func (s *sized) Emit(message []byte) error {
+	s.largest = max(s.largest, len(message))
+	return s.local.Emit(message)
+}

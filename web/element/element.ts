@@ -180,6 +180,7 @@ export class NextQuillElement extends Base {
     const preset = this.getAttribute("preset");
     const epochs = this.#number("epochs");
     const resume = (await quill.unfinished()) !== undefined;
+    if (this.#run !== undefined) return; // another call was faster
     this.#run = quill.personalize({
       resume,
       ...(preset !== null && { preset: presetOf(preset) }),

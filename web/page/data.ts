@@ -23,7 +23,7 @@ export function dataPanel(app: App): void {
     const persisted = await navigator.storage.persisted();
     facts(sizes, [
       ["Texts", app.items.length.toLocaleString("en")],
-      ["Adapter", adapter === undefined ? "none yet" : `${bytes(adapter.bytes)}, ${date(adapter.made)}`],
+      ["Training", adapter === undefined ? "none yet" : `${bytes(adapter.bytes)}, ${date(adapter.made)}`],
       ["Storage in use", bytes(usage)],
       ["Storage for this site", bytes(quota)],
       ["Protected when space runs low", persisted ? "yes" : "no"],
@@ -54,7 +54,7 @@ export function dataPanel(app: App): void {
     () =>
       void app.work(async (model) => {
         save(await model.adapter.export(), "nextquill-adapter.zip");
-        note.textContent = "The adapter is exported in PEFT's format.";
+        note.textContent = "The training is exported. The file may contain words of your texts.";
       }),
   );
   importAdapter.addEventListener("click", () => file.click());

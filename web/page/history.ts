@@ -32,6 +32,7 @@ class HistoryPanel {
   readonly #panel: ImportPanel;
   #shown = pageSize;
   #editing = "";
+  #editorView: HTMLElement | undefined; // kept, with what is typed, when the list is drawn again
 
   constructor(app: App) {
     this.#app = app;
@@ -154,7 +155,9 @@ class HistoryPanel {
     if (this.#count.textContent !== counted) this.#count.textContent = counted;
     this.#list.replaceChildren(
       ...found.slice(0, this.#shown).map((item) => {
-        return item.id === this.#editing ? this.#editor(item, names) : this.#entry(item, query);
+        if (item.id !== this.#editing) return this.#entry(item, query);
+        this.#editorView ??= this.#editor(item, names);
+        return this.#editorView;
       }),
     );
     this.#more.hidden = found.length <= this.#shown;
@@ -186,6 +189,7 @@ class HistoryPanel {
 
   #edit(item: Item): void {
     this.#editing = item.id;
+    this.#editorView = undefined;
     this.#draw();
     this.#list.querySelector<HTMLElement>("form textarea")?.focus();
   }

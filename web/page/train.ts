@@ -26,10 +26,10 @@ const stages: Readonly<Record<string, string>> = {
 
 // What each phase trains, and the name of its method.
 const phases: Readonly<Partial<Record<string, { title: string; name: string }>>> = {
-  contextsft: { title: "Learning how you write", name: "ContextSFT" },
-  quill: { title: "Learning how you write", name: "Quill" },
-  nextquill: { title: "Learning what is typical of you", name: "NextQuill" },
-  "nextquill-code": { title: "Learning what is typical of you", name: "NextQuill" },
+  contextsft: { title: "Training on your texts", name: "ContextSFT" },
+  quill: { title: "Training on your texts", name: "Quill" },
+  nextquill: { title: "Training on what is typical of you", name: "NextQuill" },
+  "nextquill-code": { title: "Training on what is typical of you", name: "NextQuill" },
 } satisfies Partial<Record<Preset, unknown>>;
 
 // The methods that the user can choose from.
@@ -256,7 +256,7 @@ class TrainPanel {
     this.#heldout.push({ name, step: e.step, loss: e.loss });
     if (this.#tests === undefined && !again) return;
     const waiting = this.#tests === undefined ? this.#heldout : this.#heldout.slice(-1);
-    this.#tests ??= this.#chart("Held-out texts", "nats per token, lower is better", true);
+    this.#tests ??= this.#chart("Held-out texts", "loss, lower is better", true);
     for (const one of waiting) this.#tests.add(one.name, one.step, this.#steps, one.loss);
   }
 

@@ -66,7 +66,9 @@ export function writePanel(app: App, explain: (context: readonly Field[], text: 
     stop.focus({ preventScroll: true });
     const finished = await app.work(async (model) => {
       youNote.textContent =
-        (await model.adapter.info()) === undefined ? ", not personalized yet: the prompt contains your texts" : "";
+        (await model.adapter.info()) === undefined
+          ? ", not personalized yet: the model only reads your texts before it writes"
+          : "";
       const draft = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
         into.replaceChildren(text);

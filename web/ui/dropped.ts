@@ -31,7 +31,7 @@ async function walk(entries: FileSystemEntry[], files: NamedFile[]): Promise<Nam
         remedy: "drop a part of the folder",
       });
     }
-    if (entry.isDirectory) entries.unshift(...(await children(entry as FileSystemDirectoryEntry)));
+    if (entry.isDirectory) entries = (await children(entry as FileSystemDirectoryEntry)).concat(entries);
     else files.push({ name: entry.fullPath.replace(/^\//, ""), blob: await fileOf(entry as FileSystemFileEntry) });
   }
   return files;

@@ -119,6 +119,7 @@ export class ImportPanel {
       add: () => void this.#add(files),
       cancel: () => this.#cancel(),
       fail: (thrown) => {
+        if (this.#files !== files) return; // cancelled, or replaced by other files
         this.close();
         this.#host.fail(thrown);
       },
@@ -145,7 +146,7 @@ export class ImportPanel {
       this.#host.say(this.#strings.added(added, skipped));
     } catch (thrown) {
       this.#adding = false;
-      view.refresh();
+      view.ready(); // so that the user can try again
       this.#host.fail(thrown);
     }
   }
@@ -245,6 +246,12 @@ class Preview {
     this.refresh();
   }
 
+  /** Shows what was found, with the buttons enabled. */
+  ready(): void {
+    this.#pending = false;
+    this.#draw();
+  }
+
   refresh(): void {
     const { items } = this.#files.found;
     this.#add.disabled = this.#pending || items.length === 0;
@@ -263,8 +270,7 @@ class Preview {
       return;
     }
     if (mine !== this.#latest) return;
-    this.#pending = false;
-    this.#draw();
+    this.ready();
     this.#actions.changed();
   }
 

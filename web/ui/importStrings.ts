@@ -24,7 +24,7 @@ export const importEnglish = {
     const count = plural(texts, "text");
     if (from === undefined || to === undefined) return texts === 0 ? "No text yet." : `${count}, without dates`;
     const [first, last] = [date(from), date(to)];
-    return first === last ? `${count}, all of ${first}` : `${count}, from ${first} to ${last}`;
+    return first === last ? `${count}, all from ${first}` : `${count}, from ${first} to ${last}`;
   },
   samples: "Three of them",
   leftOut: (n: number) => `Left out: ${n.toLocaleString("en")}`,
