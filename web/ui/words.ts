@@ -3,8 +3,11 @@
 
 import type { TokenCause } from "../module/nextquill.js";
 
-const inWord = /^[\p{L}\p{M}\p{N}'’]/u;
-const endsInWord = /[\p{L}\p{M}\p{N}'’]$/u;
+// Scripts without spaces between words: their tokens stay separate.
+const unspaced = "\\p{sc=Han}\\p{sc=Hiragana}\\p{sc=Katakana}\\p{sc=Thai}\\p{sc=Lao}\\p{sc=Khmer}\\p{sc=Myanmar}";
+const letter = `(?![${unspaced}])[\\p{L}\\p{M}\\p{N}'’]`;
+const inWord = new RegExp(`^${letter}`, "u");
+const endsInWord = new RegExp(`${letter}$`, "u");
 
 /**
  * Joins each run of tokens that makes up one word. A word's log-probabilities are the sums of those

@@ -19,7 +19,7 @@ const texts = (...tokens: string[]) => words(tokens.map((text) => token(text, 0.
 test("pieces of a word are joined; words, marks and the end of the text are not", () => {
   equal(texts(" A", " am", "bul", "ting", " thing", ".", "⏎"), [" A", " ambulting", " thing", ".", "⏎"]);
   equal(texts("don", "'t", " do", "\n", "it", "2", "x", "!", "?"), ["don't", " do", "\n", "it2x", "!", "?"]);
-  equal(texts("na", "ïve", " 日", "本", " ", "x"), ["naïve", " 日本", " ", "x"]);
+  equal(texts("na", "ïve", " 日", "本", " ", "x"), ["naïve", " 日", "本", " ", "x"]);
   equal(words([]), []);
 });
 
