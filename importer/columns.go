@@ -21,11 +21,11 @@ const (
 )
 
 // columnHint says how to choose a column or a key: with a flag, or on a page that offers them.
-func (in *input) columnHint(what, placeholder string) string {
+func (in *input) columnHint(what, value string) string {
 	if in.collect {
 		return "choose the " + what + " of the texts"
 	}
-	return "name the " + what + " of the texts with --text-column" + placeholder
+	return "name the " + what + " of the texts with --text-column" + value
 }
 
 // ask offers the columns of a file as the one with the texts.

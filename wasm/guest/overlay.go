@@ -55,12 +55,12 @@ func sourceWithoutFiles(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	stubs := wasiFunction.ReplaceAllFunc(text, func(declaration []byte) []byte {
+	declarations := wasiFunction.ReplaceAllFunc(text, func(declaration []byte) []byte {
 		m := wasiFunction.FindSubmatch(declaration)
 		if slices.Contains(abi.WASI, string(m[1])) {
 			return declaration
 		}
 		return append(m[2], " { return ENOSYS }\n"...)
 	})
-	return map[string]string{name: string(stubs)}, nil
+	return map[string]string{name: string(declarations)}, nil
 }
