@@ -47,8 +47,9 @@ bench: build ## Measure kernels and training steps (ARGS="--history 400")
 	build/nextquill bench $(ARGS)
 
 .PHONY: bench-browser
-bench-browser: guest ## Compare a training step in Chromium with jax-js and tfjs; needs Node and npm (ARGS="--rounds 9")
+bench-browser: setup ## Compare a training step in Chromium with jax-js and tfjs; needs Node and npm (ARGS="--rounds 9")
 	@scripts/setup test
+	$(GO) run ./cmd/buildwasm --test --quiet
 	$(GO) run ./cmd/benchbrowser $(ARGS)
 
 .PHONY: format

@@ -36,7 +36,7 @@ type page struct {
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
-	wasm, err := host.LoadGuest(o.Guest)
+	wasm, err := host.LoadTestGuest(o.Guest)
 	if err != nil {
 		return err
 	}

@@ -26,10 +26,17 @@ func (benchCmd) Help() string {
 
   nextquill bench
   nextquill bench --history 400 --repeats 5
-  nextquill bench --bases f32,f16,q8,q4`
+  nextquill bench --bases f32,f16,q8,q4
+
+The core runs in this process. To measure a guest, name one that contains the benchmark:
+
+  nextquill bench --wasm build/nextquill-test.wasm`
 }
 
 func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
+	if c.Wasm == "" {
+		c.Engine = "native" // the guest that ships does not contain the method
+	}
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
