@@ -54,7 +54,18 @@ type ModelBench struct {
 	Error string `json:"error,omitempty"`
 }
 
-// DecodeBench is the speed of writing with a LoRA adapter.
+// BenchDecodeParams are the parameters of "bench-decode": write tokens after a prompt, greedily and
+// without an adapter. The resident model is used if it is the one in Model.
+type BenchDecodeParams struct {
+	Model  string  `json:"model"`
+	Base   string  `json:"base,omitempty"`
+	Prompt []int32 `json:"prompt"`
+	Tokens int     `json:"tokens" range:"1 65536"`
+	// Repeats is the number of runs, 1. One more run before them compiles the shaders.
+	Repeats *int `json:"repeats,omitempty" range:"1 1000"`
+}
+
+// DecodeBench is the speed of writing.
 type DecodeBench struct {
 	Branches int `json:"branches"` // 2 with steering
 	Prompt   int `json:"prompt"`   // tokens of a branch
@@ -63,6 +74,8 @@ type DecodeBench struct {
 	// further token: medians of the runs.
 	PromptSeconds float64 `json:"prompt_seconds"`
 	TokenSeconds  float64 `json:"token_seconds"`
+	// IDs are the tokens of the last run, the first one included.
+	IDs []int32 `json:"ids"`
 	// BandwidthShare is the bytes of the weights that a token reads, over TokenSeconds and over
 	// BenchReport.Bandwidth. It is 1 if reading the weights takes all of the time.
 	BandwidthShare float64 `json:"bandwidth_share"`

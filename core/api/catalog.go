@@ -41,6 +41,7 @@ func Methods() []Method {
 		{MethodRelease, nil, ReleaseResult{}, nil},
 		{MethodEcho, nil, nil, nil},
 		{MethodBench, BenchParams{}, BenchResult{}, loads},
+		{MethodBenchDecode, BenchDecodeParams{}, DecodeBench{}, []string{EventStage}},
 		{MethodBenchReport, BenchReportParams{}, BenchReport{}, []string{EventStage}},
 		{MethodKernelCases, KernelCasesParams{}, KernelCasesResult{}, []string{EventKernelCase}},
 	}

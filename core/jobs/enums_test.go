@@ -40,7 +40,8 @@ func TestMethodsAreThoseOfTheAPI(t *testing.T) {
 	var all []string
 	for _, m := range api.Methods() {
 		switch m.Name {
-		case api.MethodBench, api.MethodBenchReport, api.MethodKernelCases: // of packages diag and selftest
+		// Those of packages diag and selftest.
+		case api.MethodBench, api.MethodBenchDecode, api.MethodBenchReport, api.MethodKernelCases:
 		default:
 			all = append(all, m.Name)
 		}
