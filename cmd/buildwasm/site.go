@@ -116,10 +116,12 @@ func (s *site) size(prefix string) (n int64) {
 	return n
 }
 
-// importFile and importWorker are the files that read people's files.
+// Files that are fetched when they are needed. importFile and importWorker read people's files.
 const (
 	importFile   = "nextquill-import.wasm"
 	importWorker = "import-worker.js"
+	// hubScript finds models that are not folders of a site.
+	hubScript = "hub.js"
 )
 
 // modules adds the guest and the import module.
@@ -188,6 +190,12 @@ func (s *site) scripts() error {
 	}
 	s.addHashed(importWorker, reader.JS)
 	s.lib(importWorker, reader.JS)
+	hub, err := s.bundle(bundle.Hub, nil)
+	if err != nil {
+		return err
+	}
+	s.addHashed(hubScript, hub.JS)
+	s.lib(hubScript, hub.JS)
 	for entry, name := range map[string]string{bundle.Module: "nextquill.js", bundle.Element: "element.js"} {
 		b, err := s.bundle(entry, nil)
 		if err != nil {
@@ -263,7 +271,7 @@ func (s *site) npm() error {
 // stores the weights; the sample and what reads files are cached when they are used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
-	later := []string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile]}
+	later := []string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile], s.hashed[hubScript]}
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {

@@ -25,6 +25,7 @@ import type { ModelSource } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
+import type { HubOptions } from "./remote.js";
 import { isTraining, lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
 
@@ -69,11 +70,16 @@ export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
 export type { LoRAOptions, PersonalizeOptions, TrainingOptions } from "./options.js";
 export type { FileProgress, OnProgress, Progress } from "./progress.js";
 export type { AdapterInfo, Unfinished } from "./records.js";
+export type { HubOptions } from "./remote.js";
 export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
 
-export interface OpenOptions extends ImportSource {
-  /** The URL of a folder or manifest.json, relative to the page, or the files by name. */
+export interface OpenOptions extends ImportSource, HubOptions {
+  /**
+   * The model: the id of a Hugging Face repository, a GGUF file (its URL, File or Blob), the URL of a
+   * folder or manifest.json, or the files by name. URLs are relative to the page; that of a folder
+   * ends in a slash.
+   */
   model: ModelSource;
   /**
    * The format of the weights on the GPU. "auto", the default, is the smallest format that
@@ -115,11 +121,14 @@ export async function checkGPU(): Promise<GPUCheck> {
   }
 }
 
-/** Estimates the sizes of a model without opening it. Needs no GPU. */
-export async function estimate(model: ModelSource, signal?: AbortSignal): Promise<Estimate> {
+/**
+ * Estimates the sizes of a model without opening it. Needs no GPU. `hub` says which files of a
+ * repository.
+ */
+export async function estimate(model: ModelSource, signal?: AbortSignal, hub: HubOptions = {}): Promise<Estimate> {
   const history = openHistory();
   try {
-    const { plan, kept } = await lookUp(model, history, signal);
+    const { plan, kept } = await lookUp({ ...hub, model }, history, signal);
     return await estimateOf(plan, kept !== undefined);
   } catch (thrown) {
     throw aborted(signal, thrown);
@@ -200,7 +209,7 @@ export class NextQuill extends EventTarget {
     });
     client.catch(() => {}); // awaited below
     try {
-      const model = await fetchModel(options.model, client, history, options.onProgress, options.signal);
+      const model = await fetchModel(options, client, history, options.onProgress, options.signal);
       created = new NextQuill(options, history, client, model);
       return created;
     } catch (thrown) {
@@ -363,7 +372,7 @@ export class NextQuill extends EventTarget {
 
   /** The sizes of the download, of the storage and of the GPU memory, in bytes. */
   async estimate(): Promise<Estimate> {
-    const { plan, kept } = await lookUp(this.#options.model, this.history);
+    const { plan, kept } = await lookUp(this.#options, this.history);
     const estimate = await estimateOf(plan, kept !== undefined);
     const state = this.#run?.state;
     const busy = state === "running" || state === "recovering" || state === "paused";

@@ -59,6 +59,7 @@ func Serve(root string, guest, imports []byte, model fs.FS) (*Site, error) {
 		bundle.Module:  "nextquill.js",
 		bundle.Element: "element.js",
 		bundle.Worker:  "worker.js",
+		bundle.Hub:     "hub.js",
 
 		bundle.ImportWorker: "import-worker.js",
 	}
