@@ -55,7 +55,12 @@ export function choose(name: RepositoryName, all: readonly Entry[], { Fault }: T
     const path = heavy.path.endsWith(".json") ? index : weights;
     return [...others.map((from) => ({ path: from.path, from })), { path, from: heavy }];
   };
-  const single = (from: Entry) => [{ path: from.path.split("/").at(-1)!, from }];
+  // A converted GGUF file may need the tokenizer beside it.
+  const single = (from: Entry) => {
+    const beside = find(required[1]!) === undefined ? [] : small.slice(1).map(find);
+    const others = beside.filter((entry) => entry !== undefined);
+    return [...others.map((from) => ({ path: from.path, from })), { path: from.path.split("/").at(-1)!, from }];
+  };
 
   if (name.file !== undefined) {
     const from = find(name.file);

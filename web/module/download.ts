@@ -339,7 +339,9 @@ class Download {
   }
 
   async #get(url: URL, from: number, restart: () => void): Promise<Response> {
-    const response = await request(url, this.#signal, from > 0 ? { headers: { Range: `bytes=${from}-` } } : {});
+    // Not through the browser's cache: it would have a second copy, and keep wrong bytes.
+    const init: RequestInit = { cache: "no-store", ...(from > 0 && { headers: { Range: `bytes=${from}-` } }) };
+    const response = await request(url, this.#signal, init);
     const starts = response.headers.get("Content-Range")?.startsWith(`bytes ${from}-`);
     if (response.status === 416 || (response.status === 206 && !starts)) {
       restart();

@@ -28,6 +28,7 @@ import { type RunRecord, runKey, type Unfinished } from "./records.js";
 import type { HubOptions } from "./remote.js";
 import { isTraining, lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
+import { measureSpeed, type Speed } from "./speed.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
 export { type ErrorInfo, Fault, type FaultKind, type FaultParts } from "../fault.js";
@@ -73,6 +74,7 @@ export type { AdapterInfo, Unfinished } from "./records.js";
 export type { HubOptions } from "./remote.js";
 export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
+export type { Speed } from "./speed.js";
 
 export interface OpenOptions extends ImportSource, HubOptions {
   /**
@@ -384,6 +386,19 @@ export class NextQuill extends EventTarget {
       training: {},
     }));
     return { ...estimate, gpu: { write: gpu.write.peak, train: gpu.train.peak } };
+  }
+
+  /**
+   * Measures how fast this device trains the model, in a few steps on generated texts. It changes
+   * nothing that is stored. Throws "busy" while a run is active in this instance.
+   */
+  async measure(signal?: AbortSignal): Promise<Speed> {
+    this.#checkIdle("measure");
+    try {
+      return await measureSpeed(await this.#open(), this.model.folder, this.#options.base, signal);
+    } catch (thrown) {
+      throw aborted(signal, thrown);
+    }
   }
 
   /**

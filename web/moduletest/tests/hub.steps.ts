@@ -1,0 +1,56 @@
+// Steps of cmd/hubcheck: a large model of a hub is opened, learnt, written with and cancelled.
+
+import { NextQuill, type Run } from "nextquill";
+
+import { steps } from "../../browsertest/testfile/testing.js";
+
+let nq: NextQuill;
+let run: Run;
+
+const texts = [
+  ["rain", "Rain is the only guest that stays longer than my brother."],
+  ["tea", "Tea first, then the letter, then tea again."],
+  ["train", "The train was late, so I was early for once."],
+  ["garden", "The garden did what it wanted; I called it a plan."],
+  ["soup", "Soup forgives everything except a hurry."],
+  ["window", "I keep the window open for the noise of other lives."],
+] as const;
+
+steps({
+  /** Downloads and opens the model. Returns its bytes. */
+  async open(model: string, hub: string) {
+    nq = await NextQuill.open({ model, hub });
+    if ((await nq.history.count()) === 0)
+      await nq.history.addAll(texts.map(([about, text]) => ({ context: { about }, text })));
+    return { bytes: nq.model.bytes, source: nq.model.source, device: await nq.gpu() };
+  },
+
+  /** Trains one pass on the texts. Returns the steps. */
+  async learn() {
+    run = nq.personalize({ preset: "contextsft", epochs: 1, training: { batchSize: 2 } });
+    let done = 0;
+    for await (const event of run) if (event.event === "step") done = event.step;
+    await run.result;
+    return done;
+  },
+
+  async write() {
+    const { text, tokens } = await nq.write({ context: "snow", maxTokens: 12 }).result;
+    return { text, tokens };
+  },
+
+  /** Cancels a run in its first step. Returns the milliseconds until it has ended. */
+  async cancel() {
+    run = nq.personalize({ preset: "contextsft", epochs: 1, training: { batchSize: 5 } });
+    for await (const event of run) if (event.event === "progress" && event.stage === "train") break;
+    const start = performance.now();
+    await run.cancel();
+    return performance.now() - start;
+  },
+
+  async measure() {
+    return (await nq.measure()).tokensPerSecond;
+  },
+
+  dispose: () => nq.dispose(),
+});
