@@ -21,8 +21,8 @@ const (
 	libPrefix = "lib@"
 	// integrityName lists the Subresource Integrity values of a folder's scripts.
 	integrityName = "integrity.json"
-	// modelsFolder has models that `make site MODEL=NAME` or `model convert` added. It is no part of
-	// the manifest: each model has its own.
+	// modelsFolder has models that `make site MODEL=NAME` or `model convert` added. It is no part
+	// of the manifest: each model has its own.
 	modelsFolder = "models"
 )
 
@@ -142,8 +142,8 @@ func keepModels(from, to string) error {
 	return nil
 }
 
-// convertedModels returns the folder models/, if there is one, and other folders with a manifest that
-// describes a model. others are the files outside of them.
+// convertedModels returns the folder models/, if there is one, and other folders with a manifest
+// that describes a model. others are the files outside of them.
 func convertedModels(dir string) (folders, others []string, err error) {
 	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) && name == dir {

@@ -107,8 +107,8 @@ func (f *forms) fill(data []byte) (err error) {
 	return err
 }
 
-// previous reads the compressed files in out. It refuses a folder without a manifest, which is not a
-// site, if it has files other than those of converted models.
+// previous reads the compressed files in out. It refuses a folder without a manifest, which is not
+// a site, if it has files other than those of converted models.
 func previous(out string) (compressed, error) {
 	known := compressed{}
 	text, err := os.ReadFile(filepath.Join(out, marker))

@@ -40,7 +40,8 @@ const { HTMLElement: Base = class {} as typeof HTMLElement } = globalThis as { H
  * A box in which users add texts of theirs, personalize the model and have drafts written. In a
  * form, its value is the draft. The model is downloaded when it is first needed.
  *
- * Attributes: model, revision, file, hub, preset, epochs, max-tokens, worker, guest, import-worker, import-module, name,
+ * Attributes: model, revision, file, hub, preset, epochs, max-tokens, worker, guest, import-worker,
+ * import-module, name,
  * value, required, disabled.
  * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
  * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
@@ -110,8 +111,8 @@ export class NextQuillElement extends Base {
   }
 
   /**
-   * The model; see the option `model` of NextQuill.open. Text is the value of the attribute. A file of
-   * the user can be set as it is.
+   * The model; see the option `model` of NextQuill.open. Text is the value of the attribute. A file
+   * of the user can be set as it is.
    */
   get model(): ModelSource {
     return this.#model ?? this.getAttribute("model") ?? besideModule("../model/", import.meta.url);

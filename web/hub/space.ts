@@ -18,7 +18,8 @@ export async function checkSpace(plan: ModelPlan, blobs: Blobs, folder: string, 
   if (missing === 0 || missing + reserve <= free) return;
   throw new Fault("storage", {
     where: plan.name,
-    detail: `the model needs ${megabytes(missing + reserve)} more, but this site may store only ${megabytes(free)} more`,
+    detail:
+      `the model needs ${megabytes(missing + reserve)} more, ` + `but this site may store only ${megabytes(free)} more`,
     limit: `${megabytes(usage)} used of ${megabytes(quota)}`,
     remedy:
       "free space on this device, remove models that you do not need, or choose a smaller model; stored data is intact",

@@ -7,8 +7,8 @@ import { sha256, sha256Of } from "../store/hash.js";
 
 /**
  * A model: the id of a Hugging Face repository ("HuggingFaceTB/SmolLM2-135M-Instruct") or its URL,
- * the URL of a GGUF file, a GGUF file as Blob, the URL of a folder (with a slash at its end) or of a
- * manifest, or files by name (config.json, tokenizer.json, model.safetensors).
+ * the URL of a GGUF file, a GGUF file as Blob, the URL of a folder (with a slash at its end) or of
+ * a manifest, or files by name (config.json, tokenizer.json, model.safetensors).
  */
 export type ModelSource = string | URL | Blob | Readonly<Record<string, Blob>>;
 
