@@ -41,8 +41,7 @@ const { HTMLElement: Base = class {} as typeof HTMLElement } = globalThis as { H
  * form, its value is the draft. The model is downloaded when it is first needed.
  *
  * Attributes: model, revision, file, hub, preset, epochs, max-tokens, worker, guest, import-worker,
- * import-module, name,
- * value, required, disabled.
+ * import-module, name, value, required, disabled.
  * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
  * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
  */

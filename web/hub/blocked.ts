@@ -25,8 +25,7 @@ export async function explainFailure(thrown: unknown, what: string, { Fault }: T
       where: what,
       field: "Content-Security-Policy",
       detail: `the policy of this page blocks ${origin}${redirected}`,
-      remedy:
-        "add the server, and those to which it redirects, to connect-src; " + `for the Hugging Face hub: ${hubSources}`,
+      remedy: `allow it and the servers to which it redirects in connect-src; the Hugging Face hub needs ${hubSources}`,
     });
   }
   if (!navigator.onLine) {

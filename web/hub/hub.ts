@@ -1,5 +1,5 @@
 // Finds the files of models that are not folders of a site: repositories of the Hugging Face hub or
-// of a mirror, and GGUF files. This is a script of its own, which web/module imports for such models.
+// or of a mirror, and GGUF files. web/module imports this script for such models only.
 //
 // A revision is resolved to a commit first, and the files are requested at this commit. So a
 // download that is interrupted never mixes two versions.

@@ -41,7 +41,7 @@ export interface Manifest {
   files: ModelFile[];
 }
 
-/** A file of a plan. Servers that tell no SHA-256 may tell other things that identify its content. */
+/** A file of a plan. Without a SHA-256, another value may identify its content. */
 export interface PlanFile extends ModelFile {
   /** The SHA-1 of Git's blob, in hexadecimal. */
   gitHash?: string;

@@ -78,9 +78,9 @@ export type { Speed } from "./speed.js";
 
 export interface OpenOptions extends ImportSource, HubOptions {
   /**
-   * The model: the id of a Hugging Face repository, a GGUF file (its URL, File or Blob), the URL of a
-   * folder or manifest.json, or the files by name. URLs are relative to the page; that of a folder
-   * ends in a slash.
+   * The model: the id of a Hugging Face repository, a GGUF file (its URL, File or Blob), the URL of
+   * a folder or manifest.json, or the files by name. URLs are relative to the page; that of a
+   * folder ends in a slash.
    */
   model: ModelSource;
   /**

@@ -4,11 +4,11 @@ import type { ModelSource } from "./manifest.js";
 
 /** Which files of a Hugging Face repository. */
 export interface HubOptions {
-  /** A branch, a tag or a commit; "main" by default. It may also follow the id: "owner/name@tag". */
+  /** A branch, tag or commit; "main" by default. It may also follow the id: "owner/name@tag". */
   revision?: string | undefined;
   /**
-   * The path of the weights in the repository, such as "model-q8_0.gguf". By default the safetensors
-   * of the repository, or one of its GGUF files: Q8_0 if there is one.
+   * The path of the weights in the repository, such as "model-q8_0.gguf". By default the
+   * safetensors of the repository, or one of its GGUF files: Q8_0 if there is one.
    */
   file?: string | undefined;
   /** The hub, or a mirror of it; "https://huggingface.co" by default. */

@@ -229,7 +229,7 @@ test("servers that the browser does not let the page read", async () => {
   await browser.takeMessages();
   const policy = await rejects(open(tiny, { hub: foreign }), "unsupported");
   includes(policy.message, `Content-Security-Policy: the policy of this page blocks ${foreign}`);
-  includes(policy.message, "connect-src; for the Hugging Face hub: https://huggingface.co");
+  includes(policy.message, "connect-src; the Hugging Face hub needs https://huggingface.co");
   await push(20);
   await fails({ noCORS: true });
   includes((await rejects(open(tiny), "missing")).message, "(CORS)");
