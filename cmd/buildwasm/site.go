@@ -124,6 +124,9 @@ const (
 	hubScript = "hub.js"
 )
 
+// lazyPage are the scripts that the page imports when they are needed.
+var lazyPage = []string{"models.js", "budget.js"}
+
 // modules adds the guest and the import module.
 func (s *site) modules(guest, imports string) error {
 	for built, add := range map[string]func([]byte){guest: s.addGuest, imports: s.addImport} {
@@ -176,7 +179,7 @@ func (s *site) sample() error {
 	return nil
 }
 
-// scripts bundles web/ and replaces the source paths in index.html.
+// scripts bundles web/ and replaces the source paths in the pages.
 func (s *site) scripts() error {
 	worker, err := s.bundle(bundle.Worker, nil)
 	if err != nil {
@@ -219,7 +222,19 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
+	for _, name := range lazyPage {
+		source := "page/lazy/" + strings.TrimSuffix(name, ".js") + ".ts"
+		b, err := s.bundle(source, map[string]string{"ASSETS": string(assets)})
+		if err != nil {
+			return err
+		}
+		s.addHashed(name, b.JS)
+	}
 	page, err := s.bundle("page/main.ts", map[string]string{"ASSETS": string(assets)})
+	if err != nil {
+		return err
+	}
+	download, err := s.bundle("page/download.ts", map[string]string{"ASSETS": string(assets)})
 	if err != nil {
 		return err
 	}
@@ -227,22 +242,35 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
-	html, err := s.read("index.html")
+	pageScript, pageStyle := s.addHashed("page.js", page.JS), s.addHashed("page.css", style.CSS)
+	err = s.document("index.html", map[string]string{"web/page/main.ts": pageScript, "web/page/page.css": pageStyle})
 	if err != nil {
 		return err
 	}
-	for source, built := range map[string]string{
-		"web/page/main.ts":  s.addHashed("page.js", page.JS),
-		"web/page/page.css": s.addHashed("page.css", style.CSS),
-	} {
-		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
-			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).
-				WithRemedy("use the same paths in cmd/buildwasm and index.html")
-		}
-		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+built+`"`))
+	err = s.document("download.html", map[string]string{
+		"web/page/download.ts": s.addHashed("download.js", download.JS), "web/page/page.css": pageStyle,
+	})
+	if err != nil {
+		return err
 	}
-	s.add("index.html", html)
 	return s.serviceWorker()
+}
+
+// document adds a page, with the paths of built files instead of those of their sources.
+func (s *site) document(name string, built map[string]string) error {
+	html, err := s.read(name)
+	if err != nil {
+		return err
+	}
+	for source, target := range built {
+		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
+			return fault.New(fault.Malformed, name, "", "it does not load %q", source).
+				WithRemedy("use the same paths in cmd/buildwasm and %s", name)
+		}
+		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+target+`"`))
+	}
+	s.add(name, html)
+	return nil
 }
 
 // lib adds a file of the npm package, which other sites may also load from here.
@@ -271,7 +299,13 @@ func (s *site) npm() error {
 // stores the weights; the sample and what reads files are cached when they are used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
-	later := []string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile], s.hashed[hubScript]}
+	later := []string{
+		s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile], s.hashed[hubScript],
+		s.hashed["download.js"],
+	}
+	for _, name := range lazyPage {
+		later = append(later, s.hashed[name])
+	}
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {

@@ -106,7 +106,7 @@ type check struct {
 	ctx     context.Context
 	browser *browsertest.Browser
 	page    *testfile.Page
-	before  map[string]int64 // private bytes by type of process, before the model was opened
+	before  map[string]int64 // private bytes by type of process, with the embedded model
 }
 
 func open(ctx context.Context, site *moduletest.Site, on, dir string) (*check, error) {
@@ -159,6 +159,10 @@ func (c *check) private() (map[string]int64, error) {
 }
 
 func (c *check) check(hub string, learn bool) (err error) {
+	// The same guest with the embedded model is in the renderer before and after.
+	if err := c.step(nil, "start"); err != nil {
+		return err
+	}
 	if c.before, err = c.private(); err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/chromedp/cdproto/target"
 )
 
 // Memory is the memory that a process of the browser has for itself, in bytes.
@@ -21,13 +23,20 @@ type Memory struct {
 	Resident int64
 }
 
-// Memory returns the memory of all processes of the browser. It reads /proc, which Linux has.
+// Memory returns the memory of all processes of the browser, after a garbage collection in pages
+// and workers. It reads /proc, which Linux has.
 func (b *Browser) Memory(ctx context.Context) ([]Memory, error) {
-	w, err := dialCDP(ctx, b.address, nil)
+	w, err := dialCDP(ctx, b.address, func(target.SessionID, string, []byte) {})
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
+	err = w.autoAttach(ctx, func(e *target.EventAttachedToTarget) []answer {
+		return []answer{w.send(ctx, e.SessionID, "HeapProfiler.collectGarbage", nil)}
+	})
+	if err != nil {
+		return nil, err
+	}
 	var r struct {
 		ProcessInfo []struct {
 			Type string

@@ -31,7 +31,7 @@ const (
 )
 
 // lazyScript matches the imports of scripts that are fetched when they are needed.
-const lazyScript = `/hub/hub\.js$`
+const lazyScript = `/(hub/hub|lazy/\w+)\.js$`
 
 // externalModule makes the element import the module as ./nextquill.js, the file next to it,
 // instead of bundling it. A page that uses both then loads one copy, with one Trusted Types policy.

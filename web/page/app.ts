@@ -1,11 +1,19 @@
 // The state that the parts of the page share: the history, the open model, and the running jobs.
 
 import { Fault } from "../fault.js";
-import { type History, type Item, NextQuill, openHistory, type Progress } from "../module/nextquill.js";
+import {
+  type History,
+  type Item,
+  type ModelSource,
+  NextQuill,
+  openHistory,
+  type Progress,
+} from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { explain } from "../ui/faultText.js";
 import { guestSHA256, importSource, urls } from "./assets.js";
 import { byId } from "./dom.js";
+import { chosenModel } from "./keys.js";
 
 /**
  * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
@@ -16,6 +24,8 @@ export class App extends EventTarget {
   /** The texts, by time. */
   items: readonly Item[] = [];
   model: NextQuill | undefined;
+  /** How many texts to learn from, the newest ones; undefined for all. */
+  maxItems: number | undefined;
   /** Whether there is no GPU, and therefore no model. */
   noGPU = false;
   #jobs = 0;
@@ -60,9 +70,9 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event("items"));
   }
 
-  /** Downloads the missing files of the model and opens it. */
-  async open(onProgress: (event: Progress) => void): Promise<void> {
-    const { model, worker, guest } = urls;
+  /** Downloads the missing files of a model, by default the chosen one, and opens it. */
+  async open(onProgress: (event: Progress) => void, model: ModelSource = chosenModel() ?? urls.model): Promise<void> {
+    const { worker, guest } = urls;
     const opened = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress, ...importSource });
     opened.addEventListener("forgotten", () => void this.#forgotten(opened));
     this.model = opened;

@@ -17,8 +17,15 @@ const texts = [
 ] as const;
 
 steps({
+  /** Opens the embedded model, writes and closes it, so that the guest is compiled and cached. */
+  async start() {
+    nq = await NextQuill.open({ model: "model/" });
+    await nq.write({ context: "snow", maxTokens: 2 }).result;
+  },
+
   /** Downloads and opens the model. Returns its bytes. */
   async open(model: string, hub: string) {
+    await nq.dispose();
     nq = await NextQuill.open({ model, hub });
     if ((await nq.history.count()) === 0)
       await nq.history.addAll(texts.map(([about, text]) => ({ context: { about }, text })));
