@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -20,11 +21,12 @@ import (
 	"nextquill/core/rpc"
 	"nextquill/core/weights"
 	"nextquill/core/weights/gguf"
+	"nextquill/models"
 	"nextquill/native"
 	"nextquill/wasm/guest"
 )
 
-// listed is a model of web/page/models.json. Layers and Head are numbers of parameters.
+// listed is a model of web/page/lazy/models.json. Layers and Head are numbers of parameters.
 type listed struct {
 	ID, File     string
 	Bytes        int64
@@ -54,13 +56,18 @@ var listedConfigs = map[string]string{
 func TestModelList(t *testing.T) {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
-	text, err := newSite(root).read("web/page/models.json")
+	text, err := newSite(root).read("web/page/lazy/models.json")
 	require.NoError(t, err)
 	var list []listed
 	require.NoError(t, json.Unmarshal(text, &list))
 	for _, m := range list {
 		t.Run(m.Title, func(t *testing.T) {
-			c, err := weights.ParseConfig(m.Title, []byte(listedConfigs[m.Title]))
+			config := []byte(listedConfigs[m.Title])
+			if m.ID == "" {
+				config, err = fs.ReadFile(models.DefaultFS(), "config.json")
+				require.NoError(t, err)
+			}
+			c, err := weights.ParseConfig(m.Title, config)
 			require.NoError(t, err)
 			var layers, head int64
 			for _, tensor := range weights.LlamaTensors(c) {
@@ -73,6 +80,13 @@ func TestModelList(t *testing.T) {
 				} else {
 					layers += n
 				}
+			}
+			if m.ID == "" {
+				memory := trainingPeak(t, blob.FromFS(models.DefaultFS()), "")
+				t.Logf("layers %d, head %d, memory %d", layers, head, memory)
+				require.Equal(t, []int64{layers, head}, []int64{m.Layers, m.Head})
+				require.InEpsilon(t, memory, m.Memory, .02)
+				return
 			}
 			memory, file := trainingMemory(t, c)
 			t.Logf("layers %d, head %d, memory %d, file %d", layers, head, memory, file)
@@ -102,15 +116,20 @@ func trainingMemory(t *testing.T, c weights.Config) (bytes, file int64) {
 	require.NoError(t, err)
 	start := gguf.EncodeHeader(entries, layouts)
 	file += int64(len(start))
-	store := headers{"m/model.gguf": {start, file}}
+	return trainingPeak(t, headers{"m/model.gguf": {start, file}}, "m"), file
+}
+
+// trainingPeak is the peak of the core's estimate for training the model in a folder.
+func trainingPeak(t *testing.T, store blob.Store, folder string) int64 {
+	t.Helper()
 	device, err := native.Open(store)
 	require.NoError(t, err)
 	defer device.Close()
 	e := engine.New(engine.Host{GPU: gpu.NewContext(device), Blobs: store})
 	var r api.EstimateResult
-	params := api.EstimateParams{Model: "m", Preset: "contextsft"}
+	params := api.EstimateParams{Model: folder, Preset: "contextsft"}
 	require.NoError(t, rpc.Local(e.NewServer(jobs.Methods(e))).Call(t.Context(), "estimate", params, &r, nil))
-	return r.Train.Peak, file
+	return r.Train.Peak
 }
 
 // headers is a store of blobs of which only the first bytes are in memory. The others are 0.
