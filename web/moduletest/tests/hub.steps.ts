@@ -32,13 +32,15 @@ steps({
     return { bytes: nq.model.bytes, source: nq.model.source, device: await nq.gpu() };
   },
 
-  /** Trains one pass on the texts. Returns the steps. */
-  async learn() {
+  /** Starts to train one pass on the texts. */
+  learn() {
     run = nq.personalize({ preset: "contextsft", epochs: 1, training: { batchSize: 2 } });
-    let done = 0;
-    for await (const event of run) if (event.event === "step") done = event.step;
-    await run.result;
-    return done;
+  },
+
+  /** Waits for the run, at most a minute. Returns the steps, or 0 if it is still running. */
+  async learnt() {
+    const done = run.result.then(({ steps }) => steps);
+    return await Promise.race([done, new Promise((resolve) => setTimeout(() => resolve(0), 60_000))]);
   },
 
   async write() {
