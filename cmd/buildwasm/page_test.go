@@ -213,8 +213,8 @@ func TestPageOffline(t *testing.T) {
 	p.until(`document.querySelector("#items .text")?.textContent === "still here"`)
 }
 
-// TestPolicyIsEverywhereTheSame compares the policies of the pages with those of the test server and
-// of `nextquill serve`. Headers forbid frames too, which a page cannot do itself.
+// TestPolicyIsEverywhereTheSame compares the policies of the pages with those of the test server
+// and of `nextquill serve`. Headers forbid frames too, which a page cannot do itself.
 func TestPolicyIsEverywhereTheSame(t *testing.T) {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)

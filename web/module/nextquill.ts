@@ -266,8 +266,8 @@ export class NextQuill extends EventTarget {
 
   /**
    * Writes a text in the user's style: with the current adapter, if there is one, and with texts of
-   * the history in the prompt. Starts at once. Throws "busy" while a run is training in this
-   * instance.
+   * the history in the prompt. Starts at once. If a run is training in this instance, it pauses
+   * until the text is written.
    */
   write(options: WriteOptions = {}): Draft {
     const { plain = false, context, signal } = Object(options) as WriteOptions;
@@ -292,7 +292,7 @@ export class NextQuill extends EventTarget {
             sampling: samplingOf(options, seed),
           };
         };
-        const result = await this.#call("write", stop, params, onEvent, () => text.again());
+        const result = await this.#during(() => this.#call("write", stop, params, onEvent, () => text.again()));
         if (text.broken !== undefined) throw text.broken;
         return { ...result, seed };
       },
@@ -302,13 +302,13 @@ export class NextQuill extends EventTarget {
 
   /**
    * Explains a text: the data-side causal effect of the history on each token, and which texts of
-   * the history caused it. Throws "busy" while a run is training in this instance.
+   * the history caused it. If a run is training in this instance, it pauses meanwhile.
    */
   async explain(options: ExplainOptions): Promise<Explanation> {
     checkExplain(options);
     this.#checkIdle("explain");
     let history: Parameters<typeof explanationOf>[1] = [];
-    const result = await this.#call("explain", options.signal, async (client) => {
+    const params = async (client: GuestClient) => {
       const { items, params } = await promptSource(client, this.history, true, options.text);
       history = items;
       return {
@@ -321,7 +321,8 @@ export class NextQuill extends EventTarget {
         item: -1,
         influence: options.influence ?? true,
       };
-    });
+    };
+    const result = await this.#during(() => this.#call("explain", options.signal, params));
     return explanationOf(result, history);
   }
 
@@ -440,19 +441,25 @@ export class NextQuill extends EventTarget {
     this.dispatchEvent(new Event("forgotten"));
   }
 
-  // Throws unless a call may start now. While a run is paused, some calls may.
+  // Runs a call of the model. An active run pauses meanwhile.
+  #during<T>(call: () => Promise<T>): Promise<T> {
+    return this.#run === undefined ? call() : this.#run.during(call);
+  }
+
+  // Throws unless a call may start now. While a run is active, some calls may.
   #checkIdle(where: string): void {
     if (this.#disposed) throw disposed();
     const state = this.#run?.state;
+    const short = where === "write" || where === "explain";
     if (
-      state === "running" ||
+      (state === "running" && !short) ||
       state === "recovering" ||
-      (state === "paused" && !["write", "explain", "evaluate"].includes(where))
+      (state === "paused" && !short && where !== "evaluate")
     ) {
       throw new Fault("busy", {
         where,
         detail: "a run is active in this instance",
-        remedy: "pause it to write, or wait until it is done",
+        remedy: "wait until it is done, or cancel it",
       });
     }
   }

@@ -12,9 +12,9 @@ export interface Speed {
 
 const folder = "scratch/speed/"; // in the worker's memory
 const texts = 8;
-const steps = 4;
+const enough = 1; // seconds, after the first step, which includes compiling
 
-/** Trains on generated texts until some steps are done. */
+/** Trains on generated texts for some steps. */
 export async function measureSpeed(
   client: GuestClient,
   model: string,
@@ -33,26 +33,32 @@ export async function measureSpeed(
     retrieval: {},
     preset: "contextsft",
     lora: {},
-    training: { batch_size: 1, epochs: 4 },
+    training: { batch_size: 2, epochs: 1000, checkpoint_every: 1_000_000 },
     out: `${folder}out`,
   };
   const stop = new AbortController();
   const abort = () => stop.abort();
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
-  let done = 0;
+  // The counts so far: of the first report, and of the newest one.
+  let first: { tokens: number; seconds: number } | undefined;
   let tokensPerSecond = 0;
   try {
     await client.call("personalize", params, {
       signal: stop.signal,
       onEvent: (event) => {
         if (event.event !== "step") return;
-        ({ tokensPerSecond } = decodeEvent.step(event, "event step", ""));
-        if (++done === steps) abort();
+        const { seconds, tokensPerSecond: mean } = decodeEvent.step(event, "event step", "");
+        const tokens = mean * seconds;
+        first ??= { tokens, seconds };
+        if (seconds <= first.seconds) return;
+        tokensPerSecond = (tokens - first.tokens) / (seconds - first.seconds);
+        if (seconds - first.seconds >= enough) abort();
       },
     });
   } catch (thrown) {
-    if (done < steps || signal?.aborted || !(thrown instanceof Fault) || thrown.kind !== "cancelled") throw thrown;
+    const done = tokensPerSecond > 0 && !signal?.aborted;
+    if (!done || !(thrown instanceof Fault) || thrown.kind !== "cancelled") throw thrown;
   } finally {
     signal?.removeEventListener("abort", abort);
     for (const name of await blobs.list(folder).catch(() => [])) await blobs.delete(name);

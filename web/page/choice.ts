@@ -1,5 +1,5 @@
-// The parts of the page that are fetched when they are needed: the list of models, and the choice of
-// how many texts to learn from.
+// The parts of the page that are fetched when they are needed: the list of models, and the choice
+// of how many texts to learn from.
 
 import { button, h } from "../ui/dom.js";
 import type { App } from "./app.js";

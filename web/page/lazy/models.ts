@@ -6,7 +6,7 @@ import { button, h } from "../../ui/dom.js";
 import { bytes, plural } from "../../ui/format.js";
 import type { App } from "../app.js";
 import { sizes, urls } from "../assets.js";
-import { chosenKey, chosenModel, downloadedKey, filesKey } from "../keys.js";
+import { chosenKey, downloadedKey, filesKey } from "../keys.js";
 import { about, trainingTokens, workPerToken } from "./cost.js";
 import { type ListedModel, listed, sourceOf } from "./listed.js";
 import { knownSpeed, speedOf } from "./speed.js";
@@ -69,7 +69,7 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
   });
 
   const draw = async (): Promise<void> => {
-    const current = chosenModel();
+    const isOpen = (source: string) => app.model?.model.source === source;
     const stored = await Promise.all(
       listed.map(async (m) => {
         if (m.id === "") return urls.model;
@@ -80,11 +80,11 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
     const blocked = await Promise.all(listed.map((m, i) => (stored[i] === undefined ? tooLarge(m) : undefined)));
     const rows = listed.map((m, i) => {
       const source = stored[i];
-      const inUse = app.model !== undefined && (m.id === "" ? current === undefined : source === current);
+      const inUse = source !== undefined && isOpen(source);
       return row(m.title, m.about, costs(app, m, inUse), action(m, source, inUse, blocked[i]));
     });
     const files = localModels().map((m) => {
-      const inUse = app.model !== undefined && m.source === current;
+      const inUse = isOpen(m.source);
       const go = inUse ? used() : button("Use", () => void use(m.source, m.title), { "aria-label": `Use ${m.title}` });
       return row(m.title, "Your file.", `${bytes(m.bytes)} stored`, go);
     });
