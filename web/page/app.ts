@@ -13,7 +13,7 @@ import { button, h } from "../ui/dom.js";
 import { explain } from "../ui/faultText.js";
 import { guestSHA256, importSource, urls } from "./assets.js";
 import { byId } from "./dom.js";
-import { chosenModel } from "./keys.js";
+import { chosenKey, chosenModel } from "./keys.js";
 
 /**
  * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
@@ -73,7 +73,10 @@ export class App extends EventTarget {
   /** Downloads the missing files of a model, by default the chosen one, and opens it. */
   async open(onProgress: (event: Progress) => void, model: ModelSource = chosenModel() ?? urls.model): Promise<void> {
     const { worker, guest } = urls;
-    const opened = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress, ...importSource });
+    const options = { model, worker, guest, guestSHA256, onProgress, ...importSource };
+    const opened = await NextQuill.open(options).catch((thrown: unknown) => {
+      throw model === chosenModel() ? unstored(thrown) : thrown;
+    });
     opened.addEventListener("forgotten", () => void this.#forgotten(opened));
     this.model = opened;
     this.dispatchEvent(new Event("ready"));
@@ -144,4 +147,14 @@ export class App extends EventTarget {
     const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": "Close" });
     this.#alert.replaceChildren(h("p", {}, sentence, ...advice), close);
   }
+}
+
+// The chosen model cannot be opened if the browser has deleted it: this page may not download it
+// again. Returns what to show, and lets the next attempt open the embedded model.
+function unstored(thrown: unknown): unknown {
+  if (!(thrown instanceof Fault) || !["missing", "unsupported"].includes(thrown.kind)) return thrown;
+  localStorage.removeItem(chosenKey);
+  return new Error(
+    "The chosen model is not stored in this browser any more. Use the small model, or choose the other one again.",
+  );
 }

@@ -22,6 +22,7 @@ export function choices(app: App): void {
   });
   open.className = "link";
   place.append(h("p", {}, open));
+  place.hidden = false;
   app.addEventListener("ready", () => (place.hidden = app.noGPU));
 
   const budget = byId("budget", HTMLElement);

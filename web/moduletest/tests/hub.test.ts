@@ -2,6 +2,7 @@
 // server is that of the package hubserver.
 
 import { estimate, type HubOptions, NextQuill, openHistory } from "nextquill";
+import "nextquill/element";
 
 import {
   command,
@@ -88,6 +89,9 @@ test("without a connection, the stored files open", async () => {
   await fails({ down: true });
   const { model } = await visit(tiny);
   equal(model.source, `${hub}/${tiny}/tree/${commit}`);
+  Object.defineProperty(navigator, "onLine", { value: false, configurable: true });
+  includes((await rejects(open("quill/onnx"), "missing")).message, "quill/onnx: this device is offline; connect");
+  Object.defineProperty(navigator, "onLine", { value: true, configurable: true });
   await fails();
 });
 
@@ -234,6 +238,13 @@ test("servers that the browser does not let the page read", async () => {
   await fails({ noCORS: true });
   includes((await rejects(open(tiny), "missing")).message, "(CORS)");
   await fails();
+  for (const model of [
+    "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "hf.co/HuggingFaceTB/SmolLM2-135M-Instruct@main",
+    "https://huggingface.co/Qwen/Qwen3-0.6B-GGUF/blob/main/Qwen3-0.6B-Q8_0.gguf",
+  ]) {
+    includes((await rejects(NextQuill.open({ model }), "unsupported")).message, "page blocks https://huggingface.co;");
+  }
   log(policy.message);
   for (const line of await browser.takeMessages()) match(line, /Content Security Policy|CORS|Failed to load/);
 });
@@ -247,6 +258,20 @@ test("a download is cancelled at once", async () => {
   const fault: unknown = await rejects(opening, "cancelled");
   equal((fault as Error).name, "AbortError");
   await fails();
+});
+
+test("the element takes the same names, and files", async () => {
+  const element = document.createElement("next-quill");
+  element.setAttribute("hub", hub);
+  element.setAttribute("revision", commit);
+  element.setAttribute("model", tiny);
+  document.body.append(element);
+  equal((await element.open()).model.source, `${hub}/${tiny}/tree/${commit}`);
+  element.model = new File(["text"], "mine.gguf");
+  includes((await rejects(element.open(), "malformed")).message, "mine.gguf: is not a GGUF file");
+  element.model = tiny;
+  equal((await element.open()).model.name, tiny);
+  element.remove();
 });
 
 test("adapters stay with their model", async () => {
