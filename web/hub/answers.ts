@@ -65,7 +65,7 @@ export function parseInfo(value: unknown, where: string, { Fault }: Tools): { co
 }
 
 /** What the headers of /ID/resolve/REVISION/FILE say, as far as the page may read them. */
-export function parseHeaders(path: string, response: Response): Entry & { commit: string | undefined; etag?: string } {
+export function parseHeaders(path: string, response: Response): Entry & { commit: string | undefined } {
   const { headers } = response;
   const linked = headers.get("X-Linked-Etag");
   const etag = headers.get("ETag");

@@ -10,6 +10,7 @@ export interface Entry {
   size?: number | undefined;
   sha256?: string | undefined;
   gitHash?: string | undefined;
+  etag?: string | undefined;
 }
 
 /** What the core reads besides the weights. */

@@ -102,6 +102,7 @@ class Repository {
   readonly #signal: AbortSignal | undefined;
   readonly #tools: Tools;
   #commit = "";
+  #probed = false; // the list of files is from headers
 
   constructor(name: RepositoryName, source: string, signal: AbortSignal | undefined, tools: Tools) {
     this.#name = name;
@@ -115,7 +116,8 @@ class Repository {
     const all = await this.#list();
     if (kept !== undefined && this.#commit !== "" && kept.plan.pinned?.revision === this.#commit) return kept.plan;
     const files: PlanFile[] = [];
-    for (const { path, from } of choose(this.#name, all, this.#tools)) {
+    for (const { path, from: listed } of choose(this.#name, all, this.#tools)) {
+      const from = await this.#completed(listed);
       const file = this.#file(path, from);
       files.push(file);
       if (path === index) files.push(...(await this.#shards(from, all)));
@@ -147,29 +149,59 @@ class Repository {
 
   // Asks for the usual files one by one.
   async #probe(): Promise<Entry[]> {
-    const { file } = this.#name;
+    const { file, id, hub } = this.#name;
+    this.#probed = true;
     const names = file === undefined ? [...small, weights, index] : [...small, file];
     const found: Entry[] = [];
     for (const path of names) {
-      const url = fileURL(this.#name, this.#commit || this.#name.revision, path);
-      const response = await this.#tools.request(new URL(url), this.#signal, { method: "HEAD", cache: "no-cache" });
-      if (!response.ok && response.status !== 404) throw refused(this.#name, response, this.#tools);
-      if (!response.ok) continue;
-      const { commit, ...entry } = parseHeaders(path, response);
-      if (commit !== undefined && this.#commit === "") this.#commit = commit;
-      found.push(entry);
+      const entry = await this.#ask(path);
+      if (entry !== undefined) found.push(entry);
     }
     if (found.length > 0) return found;
-    const { Fault } = this.#tools;
-    throw new Fault("missing", {
-      where: `${this.#name.hub}/${this.#name.id}`,
+    throw new this.#tools.Fault("missing", {
+      where: `${hub}/${id}`,
       detail: "the server has no repository of this id",
       remedy: "check the id, the revision and the hub",
     });
   }
 
-  #file(path: string, { path: from, size, sha256, gitHash }: Entry): PlanFile {
-    const url = fileURL(this.#name, this.#commit || this.#name.revision, from);
+  // Adds what headers say to what the list of files lacks.
+  async #completed(listed: Entry): Promise<Entry> {
+    const { path, size, sha256, gitHash } = listed;
+    if (this.#probed || (size !== undefined && (sha256 ?? gitHash) !== undefined)) return listed;
+    const asked = await this.#ask(path);
+    return {
+      path,
+      size: size ?? asked?.size,
+      sha256: sha256 ?? asked?.sha256,
+      gitHash: gitHash ?? asked?.gitHash,
+      etag: asked?.etag,
+    };
+  }
+
+  // Returns what headers say of a file, or undefined if it does not exist. Sets the commit if it is
+  // not known.
+  async #ask(path: string): Promise<Entry | undefined> {
+    const url = new URL(fileURL(this.#name, this.#revision, path));
+    let response = await this.#tools.request(url, this.#signal, { method: "HEAD", cache: "no-cache" });
+    if (response.status === 405 || response.status === 501) {
+      response = await this.#tools.request(url, this.#signal, { headers: { Range: "bytes=0-0" }, cache: "no-store" });
+      void response.body?.cancel();
+    }
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw refused(this.#name, response, this.#tools);
+    const { commit, ...entry } = parseHeaders(path, response);
+    if (commit !== undefined && this.#commit === "") this.#commit = commit;
+    return entry;
+  }
+
+  // The commit, or the name of the revision if the server does not tell the commit.
+  get #revision(): string {
+    return this.#commit || this.#name.revision;
+  }
+
+  #file(path: string, { path: from, size, sha256, gitHash, etag }: Entry): PlanFile {
+    const url = fileURL(this.#name, this.#revision, from);
     const file: PlanFile = { path: this.#tools.checkedPath(path, this.#name.id), url };
     if (size !== undefined) {
       this.#tools.bounded(size, `${this.#name.id}: ${from}`);
@@ -177,13 +209,14 @@ class Repository {
     }
     if (sha256 !== undefined) file.sha256 = sha256;
     else if (gitHash !== undefined && size !== undefined && size <= maxSmall) file.gitHash = gitHash;
+    else if (etag !== undefined) file.etag = etag;
     return file;
   }
 
   // The safetensors files that an index names.
   async #shards(from: Entry, all: readonly Entry[]): Promise<PlanFile[]> {
     const { Fault } = this.#tools;
-    const url = new URL(fileURL(this.#name, this.#commit || this.#name.revision, from.path));
+    const url = new URL(fileURL(this.#name, this.#revision, from.path));
     if ((from.size ?? 0) > maxIndex)
       throw new Fault("too-large", { where: url.href, detail: `${from.size} bytes`, limit: `${maxIndex} bytes` });
     const response = await this.#tools.request(url, this.#signal);

@@ -47,6 +47,8 @@ type Faults struct {
 	Wrong map[string]int
 	// FilesOnly makes the hub a mirror: it has no API.
 	FilesOnly bool
+	// NamesOnly makes the API list names of files without sizes and hashes.
+	NamesOnly bool
 	// NoRanges makes the CDN ignore ranges.
 	NoRanges bool
 	// NoCORS makes the CDN refuse pages of other origins.
@@ -160,7 +162,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case len(parts) == 6 && parts[0] == "api" && parts[1] == "models" && parts[4] == "revision" && !faults.FilesOnly:
-		h.info(w, parts[2]+"/"+parts[3], parts[5])
+		h.info(w, faults, parts[2]+"/"+parts[3], parts[5])
 	case len(parts) > 4 && parts[2] == "resolve":
 		h.resolve(w, r, faults, parts[0]+"/"+parts[1], parts[3], strings.Join(parts[4:], "/"))
 	default:
@@ -193,7 +195,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	http.Error(w, message, status)
 }
 
-func (h *Hub) info(w http.ResponseWriter, id, revision string) {
+func (h *Hub) info(w http.ResponseWriter, faults Faults, id, revision string) {
 	r, commit := h.find(w, id, revision)
 	if r == nil {
 		return
@@ -205,6 +207,9 @@ func (h *Hub) info(w http.ResponseWriter, id, revision string) {
 		s := map[string]any{"rfilename": name, "size": len(data), "blobId": gitHash(data)}
 		if len(data) >= largeFile {
 			s["lfs"] = map[string]any{"sha256": sha(data), "size": len(data), "pointerSize": 133}
+		}
+		if faults.NamesOnly {
+			s = map[string]any{"rfilename": name}
 		}
 		siblings = append(siblings, s)
 	}

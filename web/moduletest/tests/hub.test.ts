@@ -22,6 +22,7 @@ interface Faults {
   cut?: Record<string, number[]>;
   wrong?: Record<string, number>;
   filesOnly?: boolean;
+  namesOnly?: boolean;
   noRanges?: boolean;
   noCORS?: boolean;
   down?: boolean;
@@ -190,6 +191,21 @@ test("a mirror without the hub's API", async () => {
   ok(mirrored.requests.includes(`HEAD /${tiny}/resolve/main/config.json`));
   const other = await rejects(open("quill/nothing"), "missing");
   includes(other.message, "quill/nothing: the repository does not exist");
+  await fails();
+});
+
+test("a list of names alone: sizes and hashes come from headers", async () => {
+  await push(21);
+  await fails({ namesOnly: true, cut: { "model.safetensors": [100_000, 0, 0, 0] } });
+  await rejects(open(tiny), "missing");
+  await fails({ namesOnly: true, wrong: { "config.json": 10 } });
+  includes(
+    large((await visit(tiny)).requests),
+    "model.safetensors bytes=100000-",
+    "the ETag is that of the first visit",
+  );
+  await push(22);
+  includes((await rejects(open(tiny), "mismatch")).message, "config.json: git hash");
   await fails();
 });
 
