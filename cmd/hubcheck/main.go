@@ -181,21 +181,24 @@ func (c *check) check(hub string, learn bool) (err error) {
 	if !learn {
 		return nil
 	}
-	steps, err := c.learn()
-	if err != nil {
-		return err
-	}
 	var written struct {
 		Text   string
 		Tokens int
 	}
-	if err := c.step(&written, "write"); err != nil {
+	if err := c.step(&written, "write", true); err != nil {
 		return err
 	}
-	fmt.Printf("%d steps; %d tokens: %q\n", steps, written.Tokens, written.Text)
 	if err := c.bounded(opened.Bytes); err != nil {
 		return err
 	}
+	steps, err := c.learn()
+	if err != nil {
+		return err
+	}
+	if err := c.step(&written, "write", false); err != nil {
+		return err
+	}
+	fmt.Printf("%d steps; %d tokens: %q\n", steps, written.Tokens, written.Text)
 	var milliseconds float64
 	if err := c.step(&milliseconds, "cancel"); err != nil {
 		return err

@@ -43,8 +43,9 @@ steps({
     return await Promise.race([done, new Promise((resolve) => setTimeout(() => resolve(0), 60_000))]);
   },
 
-  async write() {
-    const { text, tokens } = await nq.write({ context: "snow", maxTokens: 12 }).result;
+  /** Writes a draft; with `plain` by the original model. */
+  async write(plain: boolean) {
+    const { text, tokens } = await nq.write({ context: "snow", maxTokens: 12, plain }).result;
     return { text, tokens };
   },
 

@@ -96,7 +96,7 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
       return button("Use", () => void use(source, m.title), { "aria-label": `Use ${m.title}` });
     }
     if (why !== undefined) return h("span", { class: "quiet" }, why);
-    return h("a", { href: `download.html?model=${encodeURIComponent(m.id)}` }, `Download ${m.title}`);
+    return h("a", { class: "link", href: `download.html?model=${encodeURIComponent(m.id)}` }, `Download ${m.title}`);
   };
   for (const event of ["items", "ready"]) app.addEventListener(event, () => void app.watch(draw));
   await draw();
@@ -131,7 +131,7 @@ function row(title: string, description: string, costs: string, action: HTMLElem
 // The download, the memory and the time of a model.
 function costs(app: App, m: ListedModel, inUse: boolean): string {
   const download = m.id === "" ? sizes.model : m.bytes;
-  const parts = [`${bytes(download)} to download`, `${bytes(m.memory)} of memory while learning`];
+  const parts = [`${rounded(download)} to download`, `${rounded(m.memory)} of memory while learning`];
   const speed = knownSpeed(app.model);
   const open = openSize(app);
   const items = app.items;
@@ -142,6 +142,11 @@ function costs(app: App, m: ListedModel, inUse: boolean): string {
     parts.push("the time is measured when a model is open");
   }
   return `${parts.join(" · ")}.`;
+}
+
+// A size that is known roughly.
+function rounded(n: number): string {
+  return n < 1e8 ? bytes(n) : bytes(n).replace(/\.\d MB/, " MB");
 }
 
 // The size of the open model, if it is in the list.
