@@ -375,7 +375,7 @@ export class NextQuill extends EventTarget {
 
   /** The sizes of the download, of the storage and of the GPU memory, in bytes. */
   async estimate(): Promise<Estimate> {
-    const { plan, kept } = await lookUp(this.#options, this.history);
+    const { plan, kept } = await lookUp({ model: this.model.source, hub: this.#options.hub }, this.history);
     const estimate = await estimateOf(plan, kept !== undefined);
     const state = this.#run?.state;
     const busy = state === "running" || state === "recovering" || state === "paused";
