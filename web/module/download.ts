@@ -136,7 +136,7 @@ export async function fetchModel(
           kept?.plan.id === plan.id ? { size: kept.sizes[file.path], sha256: kept.hashes[file.path] } : file;
         let got = await storedFile(blobs, name, known);
         if (got === undefined) {
-          if (file.path.endsWith(".safetensors")) await checkConfig(client, folder);
+          if (file.path.endsWith(".safetensors")) await checkConfig(client, folder, plan.name);
           report.download(file.path);
           got = await new Download(plan, file, name, blobs, report, signal).run(given?.[file.path]);
         }
@@ -159,11 +159,13 @@ export async function fetchModel(
 
 // Has the guest check config.json before the weights are downloaded. If it supports the model, it
 // reports that the weights are missing.
-async function checkConfig(client: GuestClient, model: string): Promise<void> {
+async function checkConfig(client: GuestClient, model: string, name: string): Promise<void> {
   try {
     await client.call("estimate", { model, lora: {}, training: {} });
   } catch (thrown) {
-    if (!(thrown instanceof Fault) || thrown.kind !== "missing") throw thrown;
+    if (!(thrown instanceof Fault)) throw thrown;
+    if (thrown.kind === "missing") return;
+    throw new Fault(thrown.kind, { ...thrown, where: thrown.where.replace(model, name), cause: thrown.cause });
   }
 }
 

@@ -215,7 +215,7 @@ test("what cannot be used is refused by name, before weights are downloaded", as
     [tiny, { revision: "v9" }, "missing", `the revision "v9" does not exist`],
     ["quill/onnx", { file: "onnx/model.onnx" }, "unsupported", `"onnx/model.onnx" is no model`],
     ["quill/onnx", {}, "unsupported", `it has "README.md", "onnx/model.onnx"`],
-    ["quill/mamba", {}, "unsupported", `architectures: is "MambaForCausalLM"`],
+    ["quill/mamba", {}, "unsupported", `quill/mamba/config.json: architectures: is "MambaForCausalLM"`],
     ["quill/mamba-GGUF", {}, "unsupported", `general.architecture: is "mamba"`],
     [`${tiny}@v1`, { revision: "v2" }, "mismatch", `is "v2", but the name of the model says "v1"`],
     [`${hub}/datasets/tiny`, {}, "malformed", "is not a repository of a model"],
