@@ -82,7 +82,8 @@ func TestPageModels(t *testing.T) {
 		localStorage.setItem(key, "50");
 		document.documentElement.dataset.old = "true";
 		setTimeout(() => location.reload(), 0)`)
-	p.untilFor(2*time.Minute, `!document.documentElement.dataset.old && shown("#budget") && document.querySelectorAll("#budget input").length === 2`)
+	p.untilFor(2*time.Minute, `!document.documentElement.dataset.old && shown("#budget") && `+
+		`document.querySelectorAll("#budget input").length === 2`)
 	require.Regexp(t, `^Learning from all your texts takes about \d+ minutes on this device\.`+
 		` ?The newest \d+ texts \(about [45] minutes\) ?All 160 texts \(about \d+ minutes\)$`, p.text("#budget"))
 	p.checkLayoutOf("budget", "#train")
