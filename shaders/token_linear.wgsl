@@ -1,0 +1,123 @@
+// The linear layers of a decoded token, for TM rows and up to three matrices with the same input:
+//   y[row, matrix, col] (=|+=) x[row]·W[col] + low[row]·B[col] + bias[col]
+//
+// The matrices are rows of w, and their columns of y follow each other. x is [TM, 4·stride4]: the
+// features and then, with LOW, parts of scale·A·x (token_low.wgsl). B is [columns, rank] in params.
+// Adding to y is the residual connection. Columns of y from the last one up to the next multiple
+// of 4 become 0. Source: linear_forward.wgsl; for decoding, one dispatch does more.
+//
+// Each team of TEAM invocations computes TN columns (token_product.wgsl): 1 invocation and several
+// columns on CPU devices, 16 invocations and 1 column on GPUs.
+//#include common
+//#let t 0
+//#include weights
+struct Shape {
+    in4: u32,       // features of x / 4
+    stride4: u32,   // row stride of x / 4
+    out: u32,       // row stride of y
+    add: u32,       // 1: add to y
+    n0: u32,        // columns of each matrix
+    n1: u32,
+    n2: u32,
+    w1: u32,        // starts of the second and third matrix in w
+    w2: u32,
+    bias1: u32,     // and in bias
+    bias2: u32,
+    b0: u32,        // starts of B in params / 4
+    b1: u32,
+    b2: u32,
+    ranks: u32,     // rank / 4 of each matrix, in 10 bits each
+    partials: u32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+//#if BIAS
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+//#endif
+//#if LOW
+@group(0) @binding({5+BIAS}) var<storage, read> params: array<vec4<f32>>;
+var<workgroup> low: array<vec4<f32>, {LOW}>;
+//#endif
+//#if TEAM > 1
+var<workgroup> sums: array<f32, {GROUP*TM*TN}>;
+//#endif
+
+// A matrix and the tile of TN columns in it.
+struct Tile {
+    tile: u32,
+    n: u32,
+    w: u32,
+    bias: u32,
+    out: u32,       // first column of y
+    b: u32,
+    rank4: u32,
+    low: u32,       // first vec4 of low
+}
+
+fn tiles(n: u32) -> u32 { return (n + {TN-1}u) / {TN}u; }
+
+fn locate(tile: u32) -> Tile {
+    let r = vec3<u32>(shape.ranks & 1023u, (shape.ranks >> 10u) & 1023u, shape.ranks >> 20u);
+    let first = tiles(shape.n0);
+    if (tile < first) { return Tile(tile, shape.n0, 0u, 0u, 0u, shape.b0, r.x, 0u); }
+    let second = first + tiles(shape.n1);
+    if (tile < second) {
+        return Tile(tile - first, shape.n1, shape.w1, shape.bias1, shape.n0, shape.b1, r.y, r.x);
+    }
+    // Invocations beyond the last tile repeat columns and store nothing.
+    return Tile(tile - second, shape.n2, shape.w2, shape.bias2, shape.n0 + shape.n1, shape.b2, r.z, r.x + r.y);
+}
+
+@compute @workgroup_size({GROUP})
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let depth = shape.in4;
+    let stride4 = shape.stride4;
+    let part = lane % {TEAM}u;
+    let m = locate((group.x + group.y * groups.x) * {GROUP/TEAM}u + lane / {TEAM}u);
+    let col = m.tile * {TN}u;
+    let last = max(m.n, 1u) - 1u;
+//#for j TN
+    let c{j} = m.w + row_start0(min(col + {j}u, last), depth);
+//#endfor
+//#if LOW
+    let low4 = (shape.ranks & 1023u) + ((shape.ranks >> 10u) & 1023u) + (shape.ranks >> 20u);
+//#include token_low
+//#endif
+//#include token_product
+//#if LOW
+    for (var r = part; r < m.rank4; r += {TEAM}u) {
+//#for i TM
+        let l{i} = low[{i}u * low4 + m.low + r];
+//#endfor
+//#for j TN
+        let b{j} = params[m.b + min(col + {j}u, last) * m.rank4 + r];
+//#for i TM
+        s{i}_{j} += dot(l{i}, b{j});
+//#endfor
+//#endfor
+    }
+//#endif
+//#include token_team
+    if (part != 0u) { return; }
+//#for j TN
+    if (col + {j}u < (m.n + 3u) / 4u * 4u) {
+        let real = col + {j}u < m.n;
+//#for i TM
+        {
+            let at = {i}u * shape.out + m.out + col + {j}u;
+            var v = select(0.0, s{i}_{j}, real);
+//#if BIAS
+            if (real) { v += bias[m.bias + col + {j}u]; }
+//#endif
+            if (shape.add == 1u) { v += y[at]; }
+            y[at] = v;
+        }
+//#endfor
+    }
+//#endfor
+}
