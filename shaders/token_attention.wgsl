@@ -1,13 +1,11 @@
 // Attention of a decoded token, for one query in each of few rows: the norm on each head (with
 // NORM, as in rmsnorm.wgsl), the rotary embedding (rope.wgsl), storing the new key and value in the
-// cache, and attention_decode.wgsl over the cache. With LOW it also gives the part of scale·A·out of
-// the output layer's adapter that these heads give.
+// cache, and attention_decode.wgsl over the cache.
 //
 // qkv is [rows, heads + 2·kv_heads, DIM]; table is that of rope.wgsl; keys and values are [slots,
 // kv_heads, DIM]. words holds for each row the ranges of slots that it attends to (at 4·row), its
 // position (at 64 + row) and the slot of the new key (at 128 + row), the last of the ranges. gains
-// is [DIM] for queries and for keys, the second at gain_k. A is [rank, heads·DIM], in params. out
-// is [rows, out]: heads·DIM values and then, with LOW, rank values for each workgroup.
+// is [DIM] for queries and for keys, the second at gain_k. out is [rows, heads, DIM].
 //
 // Each workgroup computes one row and HEADS query heads of one key head, and each of them turns the
 // new key for itself. So none reads the slot that the first of them writes.
@@ -17,11 +15,7 @@ struct Shape {
     kv_heads: u32,
     scale2: f32,    // 1/√DIM · log2(e)
     eps: f32,
-    out: u32,       // row stride of out
     gain_k: u32,
-    rank: u32,      // of A
-    a: u32,         // start of A in params
-    scale: f32,
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> qkv: array<f32>;
@@ -29,12 +23,9 @@ struct Shape {
 @group(0) @binding(4) var<storage, read> table: array<f32>;
 @group(0) @binding(5) var<storage, read_write> keys: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> values: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> out: array<vec4<f32>>;
 //#if NORM
 @group(0) @binding(8) var<storage, read> gains: array<f32>;
-//#endif
-//#if LOW
-@group(0) @binding({8+NORM}) var<storage, read> params: array<f32>;
 //#endif
 
 //#let DIM VECS*4
@@ -43,7 +34,7 @@ const LANES: u32 = {LANES}u;
 const DIM: u32 = {DIM}u;
 const HALF: u32 = {DIM/2}u;
 
-// The query heads, then the new key and the new value. In the end the result of each head.
+// The query heads, then the new key and the new value.
 var<workgroup> own: array<f32, {(HEADS+2)*DIM}>;
 var<workgroup> softmax: array<vec2<f32>, {LANES*HEADS}>;
 var<workgroup> parts: array<vec4<f32>, {LANES*CHUNK}>;
@@ -163,21 +154,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (lane < {CHUNK}u) {
             var x = parts[lane];
             for (var n = 1u; n < LANES; n++) { x += parts[n * {CHUNK}u + lane]; }
-            for (var d = 0u; d < 4u; d++) {
-                let at = (turn * {CHUNK}u + lane) * 4u + d;
-                out[row * shape.out + head * DIM + at] = x[d];
-                own[at] = x[d];
-            }
+            out[(row * shape.heads + head) * {VECS}u + turn * {CHUNK}u + lane] = x;
         }
         workgroupBarrier();
     }
-//#if LOW
-    let width = shape.heads * DIM;
-    for (var r = lane; r < shape.rank; r += LANES) {
-        let a = shape.a + r * width + head * DIM;
-        var sum = 0.0;
-        for (var d = 0u; d < {HEADS*DIM}u; d++) { sum += own[d] * params[a + d]; }
-        out[row * shape.out + width + group.x % slices * shape.rank + r] = shape.scale * sum;
-    }
-//#endif
 }

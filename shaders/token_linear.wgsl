@@ -1,13 +1,18 @@
 // The linear layers of a decoded token, for TM rows and up to three matrices with the same input:
-//   y[row, matrix, col] (=|+=) x[row]·W[col] + low[row]·B[col] + bias[col]
+//   y[row, matrix, col] (=|+=) x[row]·W[col] + u[row]·B[col] + bias[col]
 //
 // The matrices are rows of w, and their columns of y follow each other. x is [TM, 4·stride4]: the
-// features and then, with LOW, parts of scale·A·x (token_low.wgsl). B is [columns, rank] in params.
-// Adding to y is the residual connection. Columns of y from the last one up to the next multiple
-// of 4 become 0. Source: linear_forward.wgsl; for decoding, one dispatch does more.
+// features and then, with LOW, the u of each matrix (token_norm.wgsl). B is [columns, rank] in
+// params. Adding to y is the residual connection. Columns of y from the last one up to the next
+// multiple of 4 become 0. Source: linear_forward.wgsl; for decoding, one dispatch does more.
+//
+// With FIRST there is one matrix, and the workgroups from first on compute u = scale·A·x instead,
+// the first half of its adapter. A is [rank, features] in params, u [TM, rank]. The next
+// token_norm.wgsl adds B·u.
 //
 // Each team of TEAM invocations computes TN columns (token_product.wgsl): 1 invocation and several
-// columns on CPU devices, 16 invocations and 1 column on GPUs.
+// columns on CPU devices, 16 invocations and 1 column on GPUs. CPU devices run text with a barrier
+// more slowly, so only the form for GPUs has one.
 //#include common
 //#let t 0
 //#include weights
@@ -17,6 +22,12 @@ struct Shape {
     out: u32,       // row stride of y
     add: u32,       // 1: add to y
     n0: u32,        // columns of each matrix
+//#if FIRST
+    first: u32,
+    a: u32,         // start of A in params / 4
+    rank: u32,
+    scale: f32,
+//#else
     n1: u32,
     n2: u32,
     w1: u32,        // starts of the second and third matrix in w
@@ -27,7 +38,7 @@ struct Shape {
     b1: u32,
     b2: u32,
     ranks: u32,     // rank / 4 of each matrix, in 10 bits each
-    partials: u32,
+//#endif
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
@@ -35,9 +46,11 @@ struct Shape {
 //#if BIAS
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 //#endif
-//#if LOW
+//#if LOW || FIRST
 @group(0) @binding({5+BIAS}) var<storage, read> params: array<vec4<f32>>;
-var<workgroup> low: array<vec4<f32>, {LOW}>;
+//#endif
+//#if FIRST
+@group(0) @binding({6+BIAS}) var<storage, read_write> u: array<f32>;
 //#endif
 //#if TEAM > 1
 var<workgroup> sums: array<f32, {GROUP*TM*TN}>;
@@ -52,9 +65,12 @@ struct Tile {
     out: u32,       // first column of y
     b: u32,
     rank4: u32,
-    low: u32,       // first vec4 of low
+    low: u32,       // first vec4 of u
 }
 
+//#if FIRST
+fn locate(tile: u32) -> Tile { return Tile(tile, shape.n0, 0u, 0u, 0u, 0u, 0u, 0u); }
+//#else
 fn tiles(n: u32) -> u32 { return (n + {TN-1}u) / {TN}u; }
 
 fn locate(tile: u32) -> Tile {
@@ -68,6 +84,7 @@ fn locate(tile: u32) -> Tile {
     // Invocations beyond the last tile repeat columns and store nothing.
     return Tile(tile - second, shape.n2, shape.w2, shape.bias2, shape.n0 + shape.n1, shape.b2, r.z, r.x + r.y);
 }
+//#endif
 
 @compute @workgroup_size({GROUP})
 fn main(
@@ -78,21 +95,38 @@ fn main(
     let depth = shape.in4;
     let stride4 = shape.stride4;
     let part = lane % {TEAM}u;
-    let m = locate((group.x + group.y * groups.x) * {GROUP/TEAM}u + lane / {TEAM}u);
+    let index = group.x + group.y * groups.x;
+    let m = locate(index * {GROUP/TEAM}u + lane / {TEAM}u);
     let col = m.tile * {TN}u;
     let last = max(m.n, 1u) - 1u;
 //#for j TN
     let c{j} = m.w + row_start0(min(col + {j}u, last), depth);
 //#endfor
-//#if LOW
-    let low4 = (shape.ranks & 1023u) + ((shape.ranks >> 10u) & 1023u) + (shape.ranks >> 20u);
-//#include token_low
-//#endif
+//#for i TM
+//#for j TN
+    var s{i}_{j} = 0.0;
+//#endfor
+//#endfor
+//#if FIRST
+    let r = (index - shape.first) * {GROUP/TEAM}u + lane / {TEAM}u;
+    if (index >= shape.first) {
+        let a = shape.a + min(r, shape.rank - 1u) * depth;
+        for (var k = part; k < depth; k += {TEAM}u) {
+            let v = params[a + k];
+//#for i TM
+            s{i}_0 += dot(x[{i}u * stride4 + k], v);
+//#endfor
+        }
+    } else {
 //#include token_product
+    }
+//#else
+//#include token_product
+//#endif
 //#if LOW
     for (var r = part; r < m.rank4; r += {TEAM}u) {
 //#for i TM
-        let l{i} = low[{i}u * low4 + m.low + r];
+        let l{i} = x[{i}u * stride4 + depth + m.low + r];
 //#endfor
 //#for j TN
         let b{j} = params[m.b + min(col + {j}u, last) * m.rank4 + r];
@@ -104,6 +138,14 @@ fn main(
 //#endif
 //#include token_team
     if (part != 0u) { return; }
+//#if FIRST
+    if (index >= shape.first) {
+//#for i TM
+        if (r < shape.rank) { u[{i}u * shape.rank + r] = shape.scale * s{i}_0; }
+//#endfor
+        return;
+    }
+//#endif
 //#for j TN
     if (col + {j}u < (m.n + 3u) / 4u * 4u) {
         let real = col + {j}u < m.n;

@@ -16,7 +16,6 @@ type TokenAttentionSpec struct {
 	// the keys, that of the queries starts at 0.
 	Eps     float32
 	KeyGain int
-	Output  LowRank // adapter of the layer that reads out
 }
 
 // slots of the words of TokenAttention, for a row r: ranges at 4r, position and slot at these plus
@@ -35,44 +34,32 @@ func (s TokenAttentionSpec) slice() int {
 	return largestDivisor(s.Heads/s.KVHeads, tokenValues/s.HeadDim)
 }
 
-// Partials is the number of parts of A·out that TokenAttention writes.
-func (s TokenAttentionSpec) Partials() int { return s.Heads / s.slice() }
-
 // TokenAttention records the attention of a decoded token, with the norm on each head (gains not
 // nil), the rotary embedding and the store to the cache: qkv [rows, (Heads + 2·KVHeads)·HeadDim],
 // words [TokenWords] u32, table a RopeTable, keys and values [slots, KVHeads·HeadDim], gains the two
-// gains [HeadDim], params the factors of the adapters, nil without adapters in the form. out is
-// [rows, Heads·HeadDim + Partials·Rank]: the values, then the parts of Scale·A·out.
+// gains [HeadDim], out [rows, Heads·HeadDim].
 //
 // words holds for row r, at 4r, the two ranges of slots that it attends to, as in AttentionSpec; its
 // position at TokenPosition + r; and the slot of its key and value at TokenSlot + r, the last one of
 // its ranges.
-func TokenAttention(s TokenAttentionSpec, qkv, words, table, keys, values, out, gains, params *gpu.Tensor) gpu.Dispatch {
+func TokenAttention(s TokenAttentionSpec, qkv, words, table, keys, values, out, gains *gpu.Tensor) gpu.Dispatch {
 	AttentionSpec{Heads: s.Heads, KVHeads: s.KVHeads, HeadDim: s.HeadDim}.check()
-	s.check(s.Output.Rank)
-	args := []*gpu.Tensor{qkv, words, table, keys, values, out}
-	access := []gpu.Access{
-		gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage, gpu.WriteStorage,
-	}
-	low := s.Low > 0
-	for _, t := range []*gpu.Tensor{gains, params} {
-		if t != nil {
-			args, access = append(args, t), append(access, gpu.ReadStorage)
-		}
-	}
+	s.check()
+	var b bindings
+	b.add(gpu.ReadStorage, qkv, words, table)
+	b.add(gpu.WriteStorage, keys, values, out)
+	b.add(gpu.ReadStorage, gains)
 	slice := s.slice()
 	scale := 1 / math.Sqrt(float64(s.HeadDim)) * math.Log2E
 	return gpu.Dispatch{
 		Program: program("token_attention", wgsl.Values{
 			"VECS": s.HeadDim / 4, "HEADS": slice, "LANES": max(8, s.Lanes), "CHUNK": largestDivisor(s.HeadDim/4, 8),
-			"NORM": wgsl.Bool(gains != nil), "LOW": wgsl.Bool(low),
-		}, access...),
+			"NORM": wgsl.Bool(gains != nil),
+		}, b.access...),
 		Shape: gpu.Shape{
-			uint32(s.Heads), uint32(s.KVHeads), gpu.F(float32(scale)), gpu.F(s.Eps),
-			uint32(s.Heads*s.HeadDim + s.Partials()*s.Output.Rank), uint32(s.KeyGain),
-			uint32(s.Output.Rank), uint32(s.Output.A), gpu.F(s.Output.Scale),
+			uint32(s.Heads), uint32(s.KVHeads), gpu.F(float32(scale)), gpu.F(s.Eps), uint32(s.KeyGain),
 		},
-		Args:   args,
+		Args:   b.args,
 		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{uint32(s.Rows * s.Heads / slice), 1, 1} },
 		Flops:  func(*gpu.Replay) float64 { return 4 * float64(s.Rows*s.Heads*s.HeadDim) * tokenKeys },
 	}

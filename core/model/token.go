@@ -5,15 +5,23 @@ import (
 	"nextquill/core/kernels"
 )
 
-// tokenPass records the layers for one decoded token. A layer takes seven dispatches: the norm with
-// A·x of the adapters, q with k and v, attention, o with the residual connection, and the norm,
-// gate with up, and down with the residual connection of the MLP. Each reads what the one before
-// wrote for all rows, so fewer would need another way to wait for all workgroups.
+// tokenPass records the layers for one decoded token. A layer takes seven dispatches: norm, q with k
+// and v, attention, o with the residual connection, norm, gate with up, down with the residual
+// connection. Each needs all values of the one before, and only a new dispatch waits for all
+// workgroups. An adapter takes none in addition: each half of it is computed by a dispatch that
+// reads the same values.
 type tokenPass struct {
 	*pass
 	form   kernels.TokenForm
 	words  *gpu.Tensor // see kernels.TokenAttention
-	params *gpu.Tensor // factors of the adapter; nil without one, or if they are in several tensors
+	params *gpu.Tensor // factors of the adapter; nil without one, or if the kernels cannot use it
+}
+
+// stream is the residual stream x [rows, hidden], to which B·v of an adapter is still to be added. v
+// is nil if the stream is complete.
+type stream struct {
+	x, v *gpu.Tensor
+	low  kernels.LowRank
 }
 
 // recordToken records the plan of one token: both branches get the same token, each at its own
@@ -39,41 +47,37 @@ func (d *Decoder) recordToken() error {
 	if branches > 1 {
 		x = p.gather(rows, d.tokenIn.tensor("same", branches), x)
 	}
+	all := stream{x: x}
 	for i := range m.layers {
-		x = p.layer(i, x)
+		p.layer(i, &all)
 	}
-	hs := p.norm(m.norm, nil, x)
+	hs := p.norm(m.norm, nil, &all)
 	for _, part := range m.head.parts {
 		p.plan.Add(kernels.TokenLinear(kernels.TokenLinearSpec{
 			TokenForm: p.form, In: m.Config.HiddenSize, Columns: []int{part.rows}, Stride: d.stride(),
 			Format: m.head.format,
-		}, hs, part.t, d.logits.Slice(int64(4*part.first), d.logits.Bytes-int64(4*part.first)), p.params, nil))
+		}, hs, part.t, d.logits.Slice(int64(4*part.first), d.logits.Bytes-int64(4*part.first)), nil, nil, nil))
 	}
 	d.recordSample(p.pass, hs)
 	return d.token.Compile()
 }
 
-// useAdapter sets the form for the active adapter.
+// useAdapter sets the factors of the active adapter.
 func (p *tokenPass) useAdapter() {
 	a := p.m.adapter
 	if a == nil || len(a.params.Segments) != 1 {
 		return
 	}
-	low := 0
-	for i := range p.m.layers {
-		l := &p.m.layers[i]
-		for _, group := range [][]*linear{{l.q, l.k, l.v}, {l.o}, {l.gate, l.up}, {l.down}} {
-			_, ranks := lowRanks(group)
-			low = max(low, ranks)
+	for _, pair := range a.pairs {
+		if pair.rank > kernels.MaxTokenRank {
+			return
 		}
 	}
-	if low > 0 && low <= kernels.MaxTokenLow {
-		p.form.Low, p.params = low, a.params.Segments[0].ValueT
-	}
+	p.params = a.params.Segments[0].ValueT
 }
 
 // lowRanks are the adapters of layers that have the same input, and the sum of their ranks.
-func lowRanks(group []*linear) (lows []kernels.LowRank, ranks int) {
+func lowRanks(group ...*linear) (lows []kernels.LowRank, ranks int) {
 	for _, l := range group {
 		var low kernels.LowRank
 		if l.lora != nil {
@@ -133,71 +137,76 @@ func (p *tokenPass) join(l *layer) (j joined, ok bool) {
 	return j, ok
 }
 
-// layer records layer i on x [rows, hidden] and returns the residual stream after it.
-func (p *tokenPass) layer(i int, x *gpu.Tensor) *gpu.Tensor {
+// layer records layer i.
+func (p *tokenPass) layer(i int, s *stream) {
 	l, c := &p.m.layers[i], p.m.Config
 	j, ok := p.join(l)
 	if !ok {
-		x, _ = p.layerForward(i, x)
-		return x
+		if s.v != nil {
+			p.norm(l.norm1, nil, s) // completes the stream
+		}
+		s.x, _ = p.layerForward(i, s.x)
+		return
 	}
-	lows, _ := lowRanks([]*linear{l.q, l.k, l.v})
-	h := p.norm(l.norm1, lows, x)
+	lows, _ := lowRanks(l.q, l.k, l.v)
+	h := p.norm(l.norm1, lows, s)
 	width, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	qkv := p.values("qkv", width+2*kv)
+	qkv := p.temp("qkv", p.tokens, width+2*kv)
 	p.plan.Add(kernels.TokenLinear(kernels.TokenLinearSpec{
-		TokenForm: p.form, In: c.HiddenSize, Columns: []int{width, kv, kv}, Starts: j.starts, Biases: j.biases, Lows: lows,
-		Partials: 1, Format: l.q.w.format,
-	}, h, j.qkv, qkv, p.params, j.bias))
+		TokenForm: p.form, In: c.HiddenSize, Columns: []int{width, kv, kv}, Starts: j.starts, Biases: j.biases,
+		Lows: lows, Format: l.q.w.format,
+	}, h, j.qkv, qkv, j.bias, p.params, nil))
 
-	lows, rank := lowRanks([]*linear{l.o})
 	attention := kernels.TokenAttentionSpec{
 		TokenForm: p.form, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Lanes: p.m.tune.Attention.DecodeLanes,
-		Eps: float32(c.RMSNormEps), Output: lows[0],
+		Eps: float32(c.RMSNormEps),
 	}
 	if j.gains != nil {
 		attention.KeyGain = j.gain[1]
 	}
-	parts := attention.Partials()
-	attended := p.values("attention", width+parts*rank)
+	attended := p.temp("attention", p.tokens, width)
 	p.plan.Add(kernels.TokenAttention(attention, qkv, p.words, p.m.rope, p.cache.keys[i], p.cache.values[i], attended,
-		j.gains, p.params))
-	p.project(l.o, parts, attended, x)
+		j.gains))
+	p.project(l.o, attended, s)
 
-	lows, _ = lowRanks([]*linear{l.gate, l.up})
-	h = p.norm(l.norm2, lows, x)
-	down, rank := lowRanks([]*linear{l.down})
-	mlp := kernels.TokenMLPSpec{
+	lows, _ = lowRanks(l.gate, l.up)
+	h = p.norm(l.norm2, lows, s)
+	act := p.temp("act", p.tokens, c.IntermediateSize)
+	p.plan.Add(kernels.TokenSwiGLU(kernels.TokenMLPSpec{
 		TokenForm: p.form, In: c.HiddenSize, Columns: c.IntermediateSize, Up: j.up[1],
-		Gate: lows[0], Lift: lows[1], Down: down[0], Format: l.gate.w.format,
-	}
-	parts = mlp.Partials()
-	act := p.values("act", c.IntermediateSize+parts*rank)
-	p.plan.Add(kernels.TokenSwiGLU(mlp, h, j.mlp, act, p.params))
-	p.project(l.down, parts, act, x)
-	return x
+		Gate: lows[0], Lift: lows[1], Format: l.gate.w.format,
+	}, h, j.mlp, act, p.params))
+	p.project(l.down, act, s)
 }
 
-// values is a temporary [rows, features].
-func (p *tokenPass) values(name string, features int) *gpu.Tensor {
-	return p.temp(name, p.tokens, features)
-}
-
-// norm records h = norm(x), followed by A·h of the adapters.
-func (p *tokenPass) norm(n gain, lows []kernels.LowRank, x *gpu.Tensor) *gpu.Tensor {
+// norm records h = norm(x) and the first half of the adapters of layers that read h. It completes
+// the stream.
+func (p *tokenPass) norm(n gain, lows []kernels.LowRank, s *stream) *gpu.Tensor {
 	features, total := p.m.Config.HiddenSize, 0
 	for _, l := range lows {
 		total += l.Rank
 	}
-	h := p.values("norm", features+total)
-	p.plan.Add(kernels.TokenNorm(p.form, features, float32(p.m.Config.RMSNormEps), lows, x, n.w, p.params, h))
+	h := p.temp("norm", p.tokens, features+total)
+	var complete *gpu.Tensor
+	if s.v != nil {
+		complete = p.temp("residual", p.tokens, features)
+	}
+	p.plan.Add(kernels.TokenNorm(kernels.TokenNormSpec{
+		TokenForm: p.form, Features: features, Eps: float32(p.m.Config.RMSNormEps), Lows: lows, Second: s.low,
+	}, s.x, n.w, h, p.params, s.v, complete))
+	if complete != nil {
+		*s = stream{x: complete}
+	}
 	return h
 }
 
-// project records x += l(y), where y ends with parts of A·y.
-func (p *tokenPass) project(l *linear, parts int, y, x *gpu.Tensor) {
-	lows, _ := lowRanks([]*linear{l})
+// project records x += l(y), for an adapter of l only the first half.
+func (p *tokenPass) project(l *linear, y *gpu.Tensor, s *stream) {
+	lows, rank := lowRanks(l)
+	if rank > 0 {
+		s.v, s.low = p.temp("low", p.tokens, rank), lows[0]
+	}
 	p.plan.Add(kernels.TokenLinear(kernels.TokenLinearSpec{
-		TokenForm: p.form, In: l.in, Partials: parts, Columns: []int{l.out}, Lows: lows, Format: l.w.format, Add: true,
-	}, y, l.w.parts[0].t, x, p.params, l.bias))
+		TokenForm: p.form, In: l.in, Columns: []int{l.out}, First: lows[0], Format: l.w.format, Add: true,
+	}, y, l.w.parts[0].t, s.x, l.bias, p.params, s.v))
 }

@@ -4,12 +4,13 @@ import (
 	"math"
 	"slices"
 
+	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 )
 
-// tokenForm reads the form of a case: "rows", "shared" and the largest sum of ranks "low".
+// tokenForm reads the form of a case: "rows" and "shared".
 func tokenForm(c *Case) kernels.TokenForm {
-	return kernels.TokenForm{Rows: c.Size("rows"), Shared: c.Flag("shared"), Low: c.Spec.Sizes["low"]}
+	return kernels.TokenForm{Rows: c.Size("rows"), Shared: c.Flag("shared")}
 }
 
 // present returns the sizes of these names that a case has.
@@ -51,84 +52,82 @@ func rowRef(w []float32, x []float32, l kernels.LowRank, params, u []float32, co
 	return dot64(x, w[col*len(x):], len(x)) + dot64(u, params[l.B+col*l.Rank:], l.Rank)
 }
 
-// splitParts returns u as a number of parts that add up to it, one after another.
-func splitParts(c *Case, u []float32, parts int) []float32 {
-	out := make([]float32, parts*len(u))
-	for i, v := range u {
-		rest := v
-		for p := 1; p < parts; p++ {
-			out[p*len(u)+i] = float32(c.Rand().NormFloat64())
-			rest -= out[p*len(u)+i]
-		}
-		out[i] = rest
+// whole returns v, or nil if it holds nothing.
+func whole(v *CaseTensor, used bool) *gpu.Tensor {
+	if used {
+		return v.GPU
 	}
-	return out
+	return nil
 }
 
 func tokenNormCase(c *Case) {
-	f, features := tokenForm(c), c.Size("features")
+	s := kernels.TokenNormSpec{TokenForm: tokenForm(c), Features: c.Size("features"), Eps: 1e-5}
+	n, n2 := s.Features, c.Spec.Sizes["second"]
 	ranks := present(c, "rank0", "rank1", "rank2")
-	lows, params := lowRanks(c, ranks, features, make([]int, len(ranks)))
-	x, gain := c.Random("x", f.Rows*features), c.Random("gain", features)
+	lows, params := lowRanks(c, append(ranks, n2), n, append(make([]int, len(ranks)), n))
+	s.Lows, s.Second = lows[:len(ranks)], lows[len(ranks)]
+	x, gain, v := c.Random("x", s.Rows*n), c.Random("gain", n), c.Random("v", s.Rows*n2+1)
 	total := 0
 	for _, r := range ranks {
 		total += r
 	}
-	out := c.Garbage("out", f.Rows*(features+total))
-	h, rstd := make([]float32, f.Rows*features), make([]float32, f.Rows)
-	const eps = 1e-5
-	RMSNormRef(features, eps, x.Host, gain.Host, h, rstd)
-	var want []float32
-	for r := range f.Rows {
-		row := h[r*features:][:features]
+	out, complete := c.Garbage("out", s.Rows*(n+total)), c.Garbage("complete", s.Rows*n)
+	for r := range s.Rows {
+		for i := range n {
+			second := dot64(v.Host[r*n2:], params.Host[s.Second.B+i*n2:], n2)
+			complete.Host[r*n+i] = float32(float64(x.Host[r*n+i]) + second)
+		}
+	}
+	h, rstd := make([]float32, s.Rows*n), make([]float32, s.Rows)
+	RMSNormRef(n, s.Eps, complete.Host, gain.Host, h, rstd)
+	want := out.Host[:0]
+	for r := range s.Rows {
+		row := h[r*n:][:n]
 		want = append(want, row...)
-		for _, l := range lows {
+		for _, l := range s.Lows {
 			want = append(want, lowRef(l, params.Host, row)...)
 		}
 	}
-	copy(out.Host, want)
-	c.Record(kernels.TokenNorm(f, features, eps, lows, x.GPU, gain.GPU, params.GPU, out.GPU))
+	c.Record(kernels.TokenNorm(s, x.GPU, gain.GPU, out.GPU, params.GPU, whole(v, n2 > 0), whole(complete, n2 > 0)))
 	c.Expect(out, linearTolerance)
+	if n2 > 0 {
+		c.Expect(complete, linearTolerance)
+	}
 }
 
-// tokenInput makes x [rows, in + parts·Σ Rank] and the u of each row, over all adapters.
-func tokenInput(c *Case, f kernels.TokenForm, in, parts int, lows []kernels.LowRank) (x *CaseTensor, rows, us [][]float32) {
-	total := 0
+// tokenInput makes x [rows, in + Σ Rank], the features and the u of each row, over all adapters.
+func tokenInput(c *Case, f kernels.TokenForm, in int, lows []kernels.LowRank) (x *CaseTensor, rows, us [][]float32) {
+	stride := in
 	for _, l := range lows {
-		total += l.Rank
+		stride += l.Rank
 	}
-	var v []float32
-	for range f.Rows {
-		row, u := make([]float32, in), make([]float32, total)
-		for _, part := range [][]float32{row, u} {
-			for i := range part {
-				part[i] = float32(c.Rand().NormFloat64())
-			}
-		}
-		rows, us = append(rows, row), append(us, u)
-		v = slices.Concat(v, row, splitParts(c, u, parts))
+	x = c.Random("x", f.Rows*stride)
+	for r := range f.Rows {
+		row := x.Host[r*stride:][:stride]
+		rows, us = append(rows, row[:in]), append(us, row[in:])
 	}
-	return c.Values("x", v), rows, us
+	return x, rows, us
 }
 
 func tokenLinearCase(c *Case) {
 	s := kernels.TokenLinearSpec{
-		TokenForm: tokenForm(c), In: c.Size("in"), Partials: max(1, c.Spec.Sizes["partials"]),
-		Columns: present(c, "n0", "n1", "n2"), Format: c.format(), Add: c.Flag("add"),
+		TokenForm: tokenForm(c), In: c.Size("in"), Columns: present(c, "n0", "n1", "n2"), Format: c.format(),
+		Add: c.Flag("add"),
 	}
 	ranks := []int{c.Spec.Sizes["rank0"], c.Spec.Sizes["rank1"], c.Spec.Sizes["rank2"]}
-	lows, params := lowRanks(c, ranks[:len(s.Columns)], 0, s.Columns)
-	s.Lows = lows
+	n := len(s.Columns)
+	lows, params := lowRanks(c, append(ranks[:n:n], c.Spec.Sizes["first"]), s.In, append(s.Columns[:n:n], 0))
+	s.Lows, s.First = lows[:n], lows[n]
 	total := 0
 	for _, n := range s.Columns {
 		s.Starts = append(s.Starts, total*s.Format.RowBytes(s.In))
 		s.Biases = append(s.Biases, total)
 		total += n
 	}
-	x, rows, us := tokenInput(c, s.TokenForm, s.In, s.Partials, s.Lows)
+	x, rows, us := tokenInput(c, s.TokenForm, s.In, s.Lows)
 	w, weights := c.matrix("w", s.Format, total, s.In)
 	stride := kernels.RowStride(total)
-	y := c.RandomRows("y", s.Rows, total)
+	y, v := c.RandomRows("y", s.Rows, total), c.Garbage("v", s.Rows*s.First.Rank+1)
 	bias := &CaseTensor{}
 	if c.Flag("bias") {
 		bias = c.Random("bias", total)
@@ -136,49 +135,41 @@ func tokenLinearCase(c *Case) {
 	for r := range rows {
 		at, used := 0, 0
 		for i, n := range s.Columns {
-			l := lows[i]
 			for col := range n {
-				sum := rowRef(weights[at*s.In:], rows[r], l, params.Host, us[r][used:], col)
+				sum := rowRef(weights[at*s.In:], rows[r], lows[i], params.Host, us[r][used:], col)
 				if bias.Host != nil {
 					sum += float64(bias.Host[at+col])
 				}
 				put(y.Host, r*stride+at+col, sum, s.Add)
 			}
-			at, used = at+n, used+l.Rank
+			at, used = at+n, used+lows[i].Rank
 		}
+		copy(v.Host[r*s.First.Rank:], lowRef(s.First, params.Host, rows[r]))
 	}
-	c.Record(kernels.TokenLinear(s, x.GPU, w, y.GPU, params.GPU, bias.GPU))
+	c.Record(kernels.TokenLinear(s, x.GPU, w, y.GPU, bias.GPU, params.GPU, whole(v, s.First.Rank > 0)))
 	c.Expect(y, linearTolerance)
+	if s.First.Rank > 0 {
+		v.Host = v.Host[:len(v.Host)-1]
+		c.Expect(v, linearTolerance)
+	}
 }
 
 func tokenSwiGLUCase(c *Case) {
 	s := kernels.TokenMLPSpec{
 		TokenForm: tokenForm(c), In: c.Size("in"), Columns: c.Size("columns"), Format: c.format(),
 	}
-	ranks := []int{c.Spec.Sizes["rank0"], c.Spec.Sizes["rank1"], c.Spec.Sizes["down"]}
 	n := s.Columns
-	lows, params := lowRanks(c, ranks, n, []int{n, n, 0})
-	s.Gate, s.Lift, s.Down = lows[0], lows[1], lows[2]
+	lows, params := lowRanks(c, []int{c.Spec.Sizes["rank0"], c.Spec.Sizes["rank1"]}, 0, []int{n, n})
+	s.Gate, s.Lift = lows[0], lows[1]
 	s.Up = n * s.Format.RowBytes(s.In)
-	x, rows, us := tokenInput(c, s.TokenForm, s.In, 1, lows[:2])
+	x, rows, us := tokenInput(c, s.TokenForm, s.In, lows)
 	w, weights := c.matrix("w", s.Format, 2*n, s.In)
-	parts := s.Partials()
-	y := c.Garbage("y", s.Rows*(n+parts*s.Down.Rank))
-	width := 32 // columns of a workgroup
-	if s.Shared {
-		width = 4
-	}
+	y := c.Garbage("y", s.Rows*n)
 	for r := range rows {
-		row := y.Host[r*(n+parts*s.Down.Rank):]
 		for col := range n {
 			g := rowRef(weights, rows[r], s.Gate, params.Host, us[r], col)
 			u := rowRef(weights[n*s.In:], rows[r], s.Lift, params.Host, us[r][s.Gate.Rank:], col)
-			row[col] = float32(g / (1 + math.Exp(-g)) * u)
-		}
-		for p := range parts {
-			part := make([]float32, n)
-			copy(part[p*width:], row[p*width:min(n, (p+1)*width)])
-			copy(row[n+p*s.Down.Rank:], lowRef(s.Down, params.Host, part))
+			y.Host[r*n+col] = float32(g / (1 + math.Exp(-g)) * u)
 		}
 	}
 	c.Record(kernels.TokenSwiGLU(s, x.GPU, w, y.GPU, params.GPU))
@@ -191,8 +182,6 @@ func tokenAttentionCase(c *Case) {
 		Lanes: c.Spec.Sizes["lanes"], Eps: 1e-5,
 	}
 	width, kv := s.Heads*s.HeadDim, s.KVHeads*s.HeadDim
-	lows, params := lowRanks(c, []int{c.Spec.Sizes["rank"]}, width, []int{0})
-	s.Output = lows[0]
 	const limit = 64
 	frequencies := make([]float64, s.HeadDim/2)
 	for i := range frequencies {
@@ -248,25 +237,11 @@ func tokenAttentionCase(c *Case) {
 		copy(keys.Host[slot*kv:], row[width:][:kv])
 		copy(values.Host[slot*kv:], row[width+kv:])
 	}
-	attended, stats := make([]float32, s.Rows*width), make([]float32, 2*s.Rows*s.Heads)
+	out, stats := c.Garbage("out", s.Rows*width), make([]float32, 2*s.Rows*s.Heads)
 	spec := kernels.AttentionSpec{Heads: s.Heads, KVHeads: s.KVHeads, HeadDim: s.HeadDim}
-	AttentionRef(spec, q, keys.Host, values.Host, ranges, attended, stats)
-	parts := s.Partials()
-	out := c.Garbage("out", s.Rows*(width+parts*s.Output.Rank))
-	for r := range s.Rows {
-		row := out.Host[r*(width+parts*s.Output.Rank):]
-		copy(row, attended[r*width:][:width])
-		for p := range parts {
-			part, size := make([]float32, width), width/parts
-			copy(part[p*size:], row[p*size:(p+1)*size])
-			copy(row[width+p*s.Output.Rank:], lowRef(s.Output, params.Host, part))
-		}
-	}
-	if s.Low == 0 {
-		params.GPU = nil
-	}
+	AttentionRef(spec, q, keys.Host, values.Host, ranges, out.Host, stats)
 	c.Record(kernels.TokenAttention(s, qkv.GPU, c.Words("words", words), table.GPU, keys.GPU, values.GPU, out.GPU,
-		gains.GPU, params.GPU))
+		gains.GPU))
 	for _, t := range []*CaseTensor{keys, values, out} {
 		c.Expect(t, 5e-5)
 	}
