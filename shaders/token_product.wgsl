@@ -1,6 +1,7 @@
 // Adds x[i] · W[j] to the sums s_i_j of TM rows of x and TN rows of weights, for the kernels that
-// decode a token. The kernel defines the sums, depth (of a row, in vec4s), stride4 (of x, in vec4s),
-// c_j (the starts of the rows of weights) and part (the place of the invocation in its team).
+// decode a token. The kernel defines the sums, depth (of a row, in vec4s), stride4 (of x, in
+// vec4s), c_j (the starts of the rows of weights) and part (the place of the invocation in its
+// team).
 //
 // TEAM invocations share the sums: each adds every TEAM-th vec4. TEAM 1 is the form for CPU
 // devices. Loads cost most there, so each word of Q8 and Q4 is loaded once. Blocks are summed
@@ -18,7 +19,9 @@
         let x{i}_{v} = x[{i}u * stride4 + k + {v}u];
         let p{i}_{v} = x{i}_{v} * places;
 //#endfor
-        let all{i} = dot(((x{i}_0 + x{i}_1) + (x{i}_2 + x{i}_3)) + ((x{i}_4 + x{i}_5) + (x{i}_6 + x{i}_7)), vec4<f32>(1.0));
+        let first{i} = (x{i}_0 + x{i}_1) + (x{i}_2 + x{i}_3);
+        let second{i} = (x{i}_4 + x{i}_5) + (x{i}_6 + x{i}_7);
+        let all{i} = dot(first{i} + second{i}, vec4<f32>(1.0));
 //#endfor
 //#for j TN
         let at{j} = c{j} + k / 8u * 5u;
@@ -48,7 +51,8 @@
 //#for j TN
         let at{j} = c{j} + k / 8u * 9u;
 //#for v 8
-        let q{j}_{v} = vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(w0[at{j} + {v+1}u]) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
+        let word{j}_{v} = vec4<i32>(bitcast<i32>(w0[at{j} + {v+1}u]));
+        let q{j}_{v} = vec4<f32>((word{j}_{v} << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
 //#endfor
         let g{j} = bitcast<f32>(w0[at{j}]);
 //#for i TM

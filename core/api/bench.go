@@ -39,6 +39,7 @@ type BenchResult struct {
 	Kernels      []KernelBench `json:"kernels"`
 	Steps        []StepBench   `json:"steps"`
 	Bases        []BaseBench   `json:"bases,omitempty"`
+	Decode       *DecodeBench  `json:"decode,omitempty"` // absent with StepsOnly or Bases
 	// Ratio is the time of a step of the second preset over that of the first; 0 with one preset.
 	Ratio     float64 `json:"ratio"`
 	PeakBytes int64   `json:"peak_bytes"`
@@ -65,6 +66,13 @@ type StepBench struct {
 	// the previous one ended.
 	Runs   []float64 `json:"runs"`
 	Losses []float64 `json:"losses"`
+}
+
+// DecodeBench is the speed of writing after a prompt of BenchParams.Prefix tokens.
+type DecodeBench struct {
+	TokensPS   float64 `json:"tokens_per_second"`
+	SteeredPS  float64 `json:"steered_tokens_per_second"` // with both branches, as for context steering
+	Dispatches int     `json:"dispatches"`                // per token, with one branch
 }
 
 // BaseBench is the speed of one base format, in packed tokens per second.

@@ -68,7 +68,10 @@ func (j *benchJob) time(ctx context.Context, r *api.BenchResult) error {
 		return err
 	}
 	options := model.LoadOptions{Full: p.Full, Base: p.Base, Positions: j.positions()}
-	needs := func(bool, int) []model.Needs { return []model.Needs{j.needs(samples)} }
+	needs := func(bool, int) []model.Needs {
+		steps := j.needs(samples)
+		return []model.Needs{steps, {LoRA: steps.LoRA, Decode: j.decodeSpec(true)}}
+	}
 	w := engine.Workload{Dir: p.Model, Options: options, Needs: needs}
 	if _, err := j.CheckMemory(ctx, p.Loading, w); err != nil {
 		return err
@@ -92,7 +95,11 @@ func (j *benchJob) time(ctx context.Context, r *api.BenchResult) error {
 			return err
 		}
 	}
-	return j.steps(ctx, m.Model, r)
+	if err := j.steps(ctx, m.Model, r); err != nil || p.StepsOnly {
+		return err
+	}
+	r.Decode, err = j.decode(ctx, m.Model)
+	return err
 }
 
 // positions is the length of the random sample in tokens.

@@ -67,6 +67,9 @@ func TestBench(t *testing.T) {
 		share += k.Share
 	}
 	require.InDelta(t, 1, share, 1e-6)
+	require.Positive(t, r.Decode.TokensPS)
+	require.Positive(t, r.Decode.SteeredPS)
+	require.Equal(t, 4*7+4, r.Decode.Dispatches) // four layers; embedding, norm, head and sampling
 
 	p.Bases, p.Repeats = []string{"f32", "q8", "q4"}, new(3) // the best of three, on a machine that may be busy
 	require.NoError(t, j.client.Call(t.Context(), "bench", p, &r, nil))

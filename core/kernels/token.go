@@ -84,10 +84,11 @@ type TokenNormSpec struct {
 	Second   LowRank   // adapter of the layer that gave x; its Rank is 0 if x is complete
 }
 
-// TokenNorm records h = norm(x) as RMSNorm, and u = Scale·A·h for adapters: x [rows, Features], gain
-// [Features], params the factors of the adapters, nil without any. out is [rows, Features + Σ Rank]:
-// h, then each u. With Second, v [rows, Rank] are the values from TokenLinear; x + B·v is normalized
-// instead of x, and written to complete [rows, Features]. Otherwise v and complete are nil.
+// TokenNorm records h = norm(x) as RMSNorm, and u = Scale·A·h for adapters: x [rows, Features],
+// gain [Features], params the factors of the adapters, nil without any. out is [rows, Features + Σ
+// Rank]: h, then each u. With Second, v [rows, Rank] are the values from TokenLinear; x + B·v is
+// normalized instead of x, and written to complete [rows, Features]. Otherwise v and complete are
+// nil.
 func TokenNorm(s TokenNormSpec, x, gain, out, params, v, complete *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	l, total := threeRanks(s.Lows)

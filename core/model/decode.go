@@ -107,6 +107,9 @@ func (d *Decoder) Next(ctx context.Context, seed uint32) error {
 	return err
 }
 
+// Dispatches is the number of dispatches of one token.
+func (d *Decoder) Dispatches() int { return d.token.Dispatches(kernels.Dyn{}.Replay()) }
+
 // Count is the number of tokens sampled since Start.
 func (d *Decoder) Count() int { return d.count }
 

@@ -5,8 +5,8 @@ import (
 	"nextquill/core/kernels"
 )
 
-// tokenPass records the layers for one decoded token. A layer takes seven dispatches: norm, q with k
-// and v, attention, o with the residual connection, norm, gate with up, down with the residual
+// tokenPass records the layers for one decoded token. A layer takes seven dispatches: norm, q with
+// k and v, attention, o with the residual connection, norm, gate with up, down with the residual
 // connection. Each needs all values of the one before, and only a new dispatch waits for all
 // workgroups. An adapter takes none in addition: each half of it is computed by a dispatch that
 // reads the same values.
@@ -17,8 +17,8 @@ type tokenPass struct {
 	params *gpu.Tensor // factors of the adapter; nil without one, or if the kernels cannot use it
 }
 
-// stream is the residual stream x [rows, hidden], to which B·v of an adapter is still to be added. v
-// is nil if the stream is complete.
+// stream is the residual stream x [rows, hidden], to which B·v of an adapter is still to be added.
+// v is nil if the stream is complete.
 type stream struct {
 	x, v *gpu.Tensor
 	low  kernels.LowRank
@@ -158,8 +158,8 @@ func (p *tokenPass) layer(i int, s *stream) {
 	}, h, j.qkv, qkv, j.bias, p.params, nil))
 
 	attention := kernels.TokenAttentionSpec{
-		TokenForm: p.form, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Lanes: p.m.tune.Attention.DecodeLanes,
-		Eps: float32(c.RMSNormEps),
+		TokenForm: p.form, Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim,
+		Lanes: p.m.tune.Attention.DecodeLanes, Eps: float32(c.RMSNormEps),
 	}
 	if j.gains != nil {
 		attention.KeyGain = j.gain[1]

@@ -33,7 +33,8 @@ func lowRanks(c *Case, ranks []int, in int, outs []int) (lows []kernels.LowRank,
 		return at
 	}
 	for i, rank := range ranks {
-		lows = append(lows, kernels.LowRank{Rank: rank, Scale: 1.5 + float32(i), A: room(rank * in), B: room(outs[i] * rank)})
+		a := room(rank * in)
+		lows = append(lows, kernels.LowRank{Rank: rank, Scale: 1.5 + float32(i), A: a, B: room(outs[i] * rank)})
 	}
 	return lows, c.Random("params", size+8)
 }
