@@ -60,8 +60,8 @@ func (s TokenAttentionSpec) slice() int {
 
 // TokenAttention records the attention of a decoded token, with the norm on each head, the rotary
 // embedding and the store to the cache: qkv [rows, (Heads + 2·KVHeads)·HeadDim], words [TokenWords]
-// u32, table a RopeTable, keys and values [slots, KVHeads·HeadDim], out [rows, Heads·HeadDim]. gains
-// holds the two gains [HeadDim]; it is nil without the norm.
+// u32, table a RopeTable, keys and values [slots, KVHeads·HeadDim], out [rows, Heads·HeadDim].
+// gains holds the two gains [HeadDim]; it is nil without the norm.
 //
 // words holds for row r, at 4r, the two ranges of slots that it attends to, as in AttentionSpec;
 // its position at TokenPosition + r; and at TokenSlot + r the slot of its key and value, which is

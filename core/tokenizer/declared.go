@@ -104,7 +104,7 @@ func (d *declared) readDecoder(raw json.RawMessage) error {
 		a.ID = int32(n)
 		d.tokens = append(d.tokens, a)
 	}
-	slices.SortFunc(d.tokens, func(a, b Added) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(d.tokens, func(a, b Added) int { return cmp.Compare(a.ID, b.ID) })
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (d *declared) readOldFiles(ctx context.Context, store blob.Store, dir strin
 		}
 		d.tokens = append(d.tokens, Added{ID: id, Content: content, Normalized: true})
 	}
-	slices.SortFunc(d.tokens, func(a, b Added) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(d.tokens, func(a, b Added) int { return cmp.Compare(a.ID, b.ID) })
 	special, err := readJSONFields(ctx, store, blob.Join(dir, specialMapName))
 	for name, raw := range special {
 		if config != nil && config[name] == nil {
