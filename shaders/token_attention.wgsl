@@ -1,14 +1,17 @@
 // Attention of a decoded token, for one query in each of few rows: the norm on each head (with
 // NORM, as in rmsnorm.wgsl), the rotary embedding (rope.wgsl), storing the new key and value in the
-// cache, and attention_decode.wgsl over the cache.
+// cache, and out = Σ_j exp(s[j] − lse) v[j], with s and lse as in attention_forward.wgsl. Source:
+// Flash-Decoding (Dao et al. 2023), with both phases in one dispatch.
 //
 // qkv is [rows, heads + 2·kv_heads, DIM]; table is that of rope.wgsl; keys and values are [slots,
 // kv_heads, DIM]. words holds for each row the ranges of slots that it attends to (at 4·row), its
 // position (at 64 + row) and the slot of the new key (at 128 + row), the last of the ranges. gains
 // is [DIM] for queries and for keys, the second at gain_k. out is [rows, heads, DIM].
 //
-// Each workgroup computes one row and HEADS query heads of one key head, and each of them turns the
-// new key for itself. So none reads the slot that the first of them writes.
+// Each workgroup computes one row and HEADS query heads of one key head. All of them turn the new
+// key for themselves, so that none reads the slot that the first of them writes. LANES invocations
+// divide the keys among them, each with its own online softmax. Then they scale their sums to the
+// common maximum and add them, CHUNK vec4s at a time, in a fixed order.
 //#include common
 struct Shape {
     heads: u32,

@@ -14,6 +14,12 @@
 // columns on CPU devices, 16 invocations and 1 column on GPUs. CPU devices run text with a barrier
 // more slowly, so only the form for GPUs has one.
 //#include common
+//#include token_form
+//#if SHARED
+//#let TN 1
+//#else
+//#let TN 8
+//#endif
 //#let t 0
 //#include weights
 struct Shape {

@@ -3,6 +3,12 @@
 //
 // x is [TM, 4·stride4], y [TM, n]. w holds gate and up. Each team computes TN/2 columns.
 //#include common
+//#include token_form
+//#if SHARED
+//#let TN 2
+//#else
+//#let TN 8
+//#endif
 //#let t 0
 //#include weights
 struct Shape {

@@ -38,13 +38,12 @@ func threeRanks(lows []LowRank) (l [3]LowRank, total int) {
 }
 
 // team is the number of invocations that share columns, columns the number that a team computes of
-// a product, group the number of invocations of a workgroup.
+// a product, group the number of invocations of a workgroup: TEAM, TN and GROUP of
+// shaders/token_form.wgsl.
 func (f TokenForm) team() (team, columns, group int) {
 	if f.Shared {
 		return 16, 1, 64
 	}
-	// Measured with Q4 on llvmpipe, 4 columns take 1.2 times as long; 16 take as long, and three
-	// times as long to compile. 8 invocations are one SIMD group.
 	return 1, 8, 8
 }
 
@@ -61,17 +60,26 @@ func (f TokenForm) check() {
 	}
 }
 
-// bindings collects the tensors of a dispatch that are present.
-type bindings struct {
-	args   []*gpu.Tensor
-	access []gpu.Access
+// tokenArgs are the tensors of a dispatch with their access, without those that are nil.
+type tokenArgs struct {
+	tensors []*gpu.Tensor
+	access  []gpu.Access
 }
 
-func (b *bindings) add(a gpu.Access, tensors ...*gpu.Tensor) {
+func (a *tokenArgs) add(access gpu.Access, tensors ...*gpu.Tensor) {
 	for _, t := range tensors {
 		if t != nil {
-			b.args, b.access = append(b.args, t), append(b.access, a)
+			a.tensors, a.access = append(a.tensors, t), append(a.access, access)
 		}
+	}
+}
+
+// dispatch has the same workgroup counts and work in each replay.
+func (a *tokenArgs) dispatch(p *gpu.Program, shape gpu.Shape, groups [3]uint32, flops int) gpu.Dispatch {
+	return gpu.Dispatch{
+		Program: p, Shape: shape, Args: a.tensors,
+		Groups: func(*gpu.Replay) [3]uint32 { return groups },
+		Flops:  func(*gpu.Replay) float64 { return float64(flops) },
 	}
 }
 
@@ -92,31 +100,24 @@ type TokenNormSpec struct {
 func TokenNorm(s TokenNormSpec, x, gain, out, params, v, complete *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	l, total := threeRanks(s.Lows)
-	var b bindings
-	b.add(gpu.ReadStorage, x, gain)
-	b.add(gpu.WriteStorage, out)
+	var a tokenArgs
+	a.add(gpu.ReadStorage, x, gain)
+	a.add(gpu.WriteStorage, out)
 	if total+s.Second.Rank > 0 {
-		b.add(gpu.ReadStorage, params)
+		a.add(gpu.ReadStorage, params)
 	}
-	b.add(gpu.ReadStorage, v)
-	b.add(gpu.WriteStorage, complete)
-	return gpu.Dispatch{
-		Program: program("token_norm", wgsl.Values{
-			"LANES": s.lanes(), "LOW": wgsl.Bool(total > 0), "SECOND": wgsl.Bool(s.Second.Rank > 0),
-		}, b.access...),
-		Shape: gpu.Shape{
-			uint32(s.Features / 4), uint32((s.Features + total) / 4), gpu.F(s.Eps),
-			uint32(l[0].Rank / 4), uint32(l[1].Rank / 4), uint32(l[2].Rank / 4),
-			uint32(l[0].A / 4), uint32(l[1].A / 4), uint32(l[2].A / 4),
-			gpu.F(l[0].Scale), gpu.F(l[1].Scale), gpu.F(l[2].Scale),
-			uint32(s.Second.Rank / 4), uint32(s.Second.B / 4),
-		},
-		Args: b.args,
-		Groups: func(*gpu.Replay) [3]uint32 {
-			return [3]uint32{uint32(max(1, ceilDiv(total, 8))), uint32(s.Rows), 1}
-		},
-		Flops: func(*gpu.Replay) float64 { return float64(s.Rows * s.Features * (4 + 2*total + 2*s.Second.Rank)) },
+	a.add(gpu.ReadStorage, v)
+	a.add(gpu.WriteStorage, complete)
+	p := program("token_norm", wgsl.Values{
+		"LANES": s.lanes(), "LOW": wgsl.Bool(total > 0), "SECOND": wgsl.Bool(s.Second.Rank > 0),
+	}, a.access...)
+	shape := gpu.Shape{0: uint32(s.Features / 4), uint32((s.Features + total) / 4), gpu.F(s.Eps)}
+	for i, low := range l {
+		shape[3+i], shape[6+i], shape[9+i] = uint32(low.Rank/4), uint32(low.A/4), gpu.F(low.Scale)
 	}
+	shape[12], shape[13] = uint32(s.Second.Rank/4), uint32(s.Second.B/4)
+	groups := [3]uint32{uint32(max(1, ceilDiv(total, 8))), uint32(s.Rows), 1}
+	return a.dispatch(p, shape, groups, s.Rows*s.Features*(4+2*total+2*s.Second.Rank))
 }
 
 // TokenLinearSpec is the shape of TokenLinear.
@@ -148,52 +149,46 @@ func TokenLinear(s TokenLinearSpec, x, w, y, bias, params, v *gpu.Tensor) gpu.Di
 	s.check()
 	lows, total := threeRanks(s.Lows)
 	team, tn, group := s.team()
-	var b bindings
-	b.add(gpu.ReadStorage, x, w)
-	b.add(gpu.WriteStorage, y)
-	b.add(gpu.ReadStorage, bias)
+	var a tokenArgs
+	a.add(gpu.ReadStorage, x, w)
+	a.add(gpu.WriteStorage, y)
+	a.add(gpu.ReadStorage, bias)
 	if total+s.First.Rank > 0 {
-		b.add(gpu.ReadStorage, params)
+		a.add(gpu.ReadStorage, params)
 	}
-	b.add(gpu.WriteStorage, v)
-	var n, w0, b0 [3]int
-	copy(n[:], s.Columns)
-	copy(b0[:], s.Biases)
-	for i, start := range s.Starts {
-		w0[i] = start / s.Format.elementBytes()
-	}
+	a.add(gpu.WriteStorage, v)
+	p := s.Format.program("token_linear", wgsl.Values{
+		"TM": s.Rows, "SHARED": wgsl.Bool(s.Shared), "HALF": 0, "BIAS": wgsl.Bool(bias != nil),
+		"LOW": wgsl.Bool(total > 0), "FIRST": wgsl.Bool(s.First.Rank > 0),
+	}, a.access...)
+	shape := gpu.Shape{0: uint32(s.In / 4), uint32((s.In + total) / 4), 3: flag(s.Add)}
 	tiles, out := 0, 0
-	for _, columns := range n {
-		tiles, out = tiles+ceilDiv(columns, tn), out+columns
+	for i, n := range s.Columns {
+		shape[4+i] = uint32(n)
+		tiles, out = tiles+ceilDiv(n, tn), out+n
 	}
 	if s.Shared {
 		tiles = RowStride(out) // the padding of y is a column, too
 	}
+	shape[2] = uint32(max(s.Stride, RowStride(out)))
 	groups := ceilDiv(tiles, group/team)
-	shape := gpu.Shape{
-		uint32(s.In / 4), uint32((s.In + total) / 4), uint32(max(s.Stride, RowStride(out))), flag(s.Add),
-		uint32(n[0]), uint32(n[1]), uint32(n[2]), uint32(w0[1]), uint32(w0[2]), uint32(b0[1]), uint32(b0[2]),
-		uint32(lows[0].B / 4), uint32(lows[1].B / 4), uint32(lows[2].B / 4),
-		uint32(lows[0].Rank/4 | lows[1].Rank/4<<10 | lows[2].Rank/4<<20),
-	}
 	if s.First.Rank > 0 {
 		copy(shape[5:], []uint32{
 			uint32(groups), uint32(s.First.A / 4), uint32(s.First.Rank), gpu.F(s.First.Scale),
 		})
 		groups += ceilDiv(s.First.Rank, group/team)
 	}
-	return gpu.Dispatch{
-		Program: s.Format.program("token_linear", wgsl.Values{
-			"TM": s.Rows, "TN": tn, "TEAM": team, "GROUP": group, "HALF": 0, "BIAS": wgsl.Bool(bias != nil),
-			"LOW": wgsl.Bool(total > 0), "FIRST": wgsl.Bool(s.First.Rank > 0),
-		}, b.access...),
-		Shape:  shape,
-		Args:   b.args,
-		Groups: func(*gpu.Replay) [3]uint32 { return linearGroups(groups, 1) },
-		Flops: func(*gpu.Replay) float64 {
-			return 2 * float64(s.Rows*(out*(s.In+total)+s.First.Rank*s.In))
-		},
+	for i := 1; i < len(s.Columns); i++ {
+		shape[6+i] = uint32(s.Starts[i] / s.Format.elementBytes())
+		if bias != nil {
+			shape[8+i] = uint32(s.Biases[i])
+		}
 	}
+	for i := range s.Lows {
+		shape[11+i] = uint32(lows[i].B / 4)
+		shape[14] |= uint32(lows[i].Rank / 4 << (10 * i))
+	}
+	return a.dispatch(p, shape, linearGroups(groups, 1), 2*s.Rows*(out*(s.In+total)+s.First.Rank*s.In))
 }
 
 // TokenMLPSpec is the shape of TokenSwiGLU.
@@ -211,23 +206,19 @@ func TokenSwiGLU(s TokenMLPSpec, x, w, y, params *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	total := s.Gate.Rank + s.Lift.Rank
 	team, tn, group := s.team()
-	tn = max(tn, 2)
-	var b bindings
-	b.add(gpu.ReadStorage, x, w)
-	b.add(gpu.WriteStorage, y)
+	var a tokenArgs
+	a.add(gpu.ReadStorage, x, w)
+	a.add(gpu.WriteStorage, y)
 	if total > 0 {
-		b.add(gpu.ReadStorage, params)
+		a.add(gpu.ReadStorage, params)
 	}
-	return gpu.Dispatch{
-		Program: s.Format.program("token_swiglu", wgsl.Values{
-			"TM": s.Rows, "TN": tn, "TEAM": team, "GROUP": group, "HALF": 0, "LOW": wgsl.Bool(total > 0),
-		}, b.access...),
-		Shape: gpu.Shape{
-			uint32(s.In / 4), uint32((s.In + total) / 4), uint32(s.Columns), uint32(s.Up / s.Format.elementBytes()),
-			uint32(s.Gate.B / 4), uint32(s.Lift.B / 4), uint32(s.Gate.Rank / 4), uint32(s.Lift.Rank / 4),
-		},
-		Args:   b.args,
-		Groups: func(*gpu.Replay) [3]uint32 { return linearGroups(ceilDiv(s.Columns, tn/2), group/team) },
-		Flops:  func(*gpu.Replay) float64 { return 2 * float64(s.Rows*s.Columns*(2*s.In+total)) },
+	p := s.Format.program("token_swiglu", wgsl.Values{
+		"TM": s.Rows, "SHARED": wgsl.Bool(s.Shared), "HALF": 0, "LOW": wgsl.Bool(total > 0),
+	}, a.access...)
+	shape := gpu.Shape{
+		uint32(s.In / 4), uint32((s.In + total) / 4), uint32(s.Columns), uint32(s.Up / s.Format.elementBytes()),
+		uint32(s.Gate.B / 4), uint32(s.Lift.B / 4), uint32(s.Gate.Rank / 4), uint32(s.Lift.Rank / 4),
 	}
+	groups := linearGroups(ceilDiv(s.Columns, max(1, tn/2)), group/team)
+	return a.dispatch(p, shape, groups, 2*s.Rows*s.Columns*(2*s.In+total))
 }

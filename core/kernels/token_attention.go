@@ -7,33 +7,8 @@ import (
 	"nextquill/core/wgsl"
 )
 
-// maxDecodeRows is the largest number of rows for which AttentionForward gives each row and key
-// head a workgroup of its own.
-const maxDecodeRows = 8
-
 // decodeValues limits the values, over all heads, that an invocation holds.
 const decodeValues = 128
-
-// attentionDecode is AttentionForward for a few rows and many keys.
-func attentionDecode(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
-	heads := largestDivisor(s.Group(), decodeValues/s.HeadDim)
-	sizes := wgsl.Values{
-		"VECS": s.HeadDim / 4, "HEADS": heads,
-		// 64 invocations × 8 vec4s are 8 KiB, half of the limit that WebGPU guarantees. Adding up a
-		// chunk takes one invocation per vec4.
-		"LANES": max(8, t.Attention.DecodeLanes), "CHUNK": largestDivisor(s.HeadDim/4, 8),
-	}
-	return gpu.Dispatch{
-		Program: program("attention_decode", sizes,
-			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),
-		Shape: s.shape(),
-		Args:  []*gpu.Tensor{q, k, v, ranges, out, stats},
-		Groups: func(r *gpu.Replay) [3]uint32 {
-			return [3]uint32{uint32(s.Rows.Count(r) * s.Heads / heads), 1, 1}
-		},
-		Flops: s.flops(2, s.Rows),
-	}
-}
 
 // TokenAttentionSpec is the shape of TokenAttention.
 type TokenAttentionSpec struct {
@@ -69,24 +44,21 @@ func (s TokenAttentionSpec) slice() int {
 func TokenAttention(s TokenAttentionSpec, qkv, words, table, keys, values, out, gains *gpu.Tensor) gpu.Dispatch {
 	AttentionSpec{Heads: s.Heads, KVHeads: s.KVHeads, HeadDim: s.HeadDim}.check()
 	s.check()
-	var b bindings
-	b.add(gpu.ReadStorage, qkv, words, table)
-	b.add(gpu.WriteStorage, keys, values, out)
-	b.add(gpu.ReadStorage, gains)
+	var a tokenArgs
+	a.add(gpu.ReadStorage, qkv, words, table)
+	a.add(gpu.WriteStorage, keys, values, out)
+	a.add(gpu.ReadStorage, gains)
 	slice := s.slice()
 	scale := 1 / math.Sqrt(float64(s.HeadDim)) * math.Log2E
-	return gpu.Dispatch{
-		Program: program("token_attention", wgsl.Values{
-			"VECS": s.HeadDim / 4, "HEADS": slice, "LANES": max(8, s.Lanes), "CHUNK": largestDivisor(s.HeadDim/4, 8),
-			"NORM": wgsl.Bool(gains != nil),
-		}, b.access...),
-		Shape: gpu.Shape{
-			uint32(s.Heads), uint32(s.KVHeads), gpu.F(float32(scale)), gpu.F(s.Eps), uint32(s.KeyGain),
-		},
-		Args:   b.args,
-		Groups: func(*gpu.Replay) [3]uint32 { return [3]uint32{uint32(s.Rows * s.Heads / slice), 1, 1} },
-		Flops:  func(*gpu.Replay) float64 { return 4 * float64(s.Rows*s.Heads*s.HeadDim) * tokenKeys },
+	p := program("token_attention", wgsl.Values{
+		"VECS": s.HeadDim / 4, "HEADS": slice, "LANES": max(8, s.Lanes), "CHUNK": largestDivisor(s.HeadDim/4, 8),
+		"NORM": wgsl.Bool(gains != nil),
+	}, a.access...)
+	shape := gpu.Shape{
+		uint32(s.Heads), uint32(s.KVHeads), gpu.F(float32(scale)), gpu.F(s.Eps), uint32(s.KeyGain),
 	}
+	groups := [3]uint32{uint32(s.Rows * s.Heads / slice), 1, 1}
+	return a.dispatch(p, shape, groups, 4*s.Rows*s.Heads*s.HeadDim*tokenKeys)
 }
 
 // tokenKeys is the assumed number of keys in the estimate of TokenAttention's work.
