@@ -1,7 +1,7 @@
 // The first half of the MLP of a decoded token, for TM rows: y = silu(gate) · up with gate and up
 // as in token_linear.wgsl (SwiGLU, Shazeer 2020).
 //
-// x is [TM, 4·stride4], y [TM, n]. w holds gate and up. Each team computes TN/2 columns.
+// x is [TM, 4·stride4], y [TM, n0]. w holds gate and up. Each team computes TN/2 columns.
 //#include common
 //#include token_form
 //#if SHARED
@@ -11,16 +11,7 @@
 //#endif
 //#let t 0
 //#include weights
-struct Shape {
-    in4: u32,       // features of x / 4
-    stride4: u32,   // row stride of x / 4
-    n: u32,         // columns
-    up: u32,        // start of up in w; gate starts at 0
-    b0: u32,        // starts of B of gate and up in params / 4
-    b1: u32,
-    rank0: u32,     // rank / 4 of gate and up
-    rank1: u32,
-}
+//#include token_shape
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -48,8 +39,8 @@ fn main(
     let part = lane % {TEAM}u;
     let col = ((group.x + group.y * groups.x) * {GROUP/TEAM}u + lane / {TEAM}u) * {PAIRS}u;
 //#for j PAIRS
-    let c{j} = row_start0(min(col + {j}u, shape.n - 1u), depth);
-    let c{j+PAIRS} = shape.up + c{j};
+    let c{j} = row_start0(min(col + {j}u, shape.n0 - 1u), depth);
+    let c{j+PAIRS} = shape.w1 + c{j};
 //#endfor
 //#for i TM
 //#for j TN
@@ -58,13 +49,15 @@ fn main(
 //#endfor
 //#include token_product
 //#if LOW
+    let rank0 = shape.ranks & 1023u;
+    let rank1 = shape.ranks >> 10u;
 //#for m 2
-    for (var r = part; r < shape.rank{m}; r += {TEAM}u) {
+    for (var r = part; r < rank{m}; r += {TEAM}u) {
 //#for i TM
-        let l{i} = x[{i}u * stride4 + depth + {m}u * shape.rank0 + r];
+        let l{i} = x[{i}u * stride4 + depth + {m}u * rank0 + r];
 //#endfor
 //#for j PAIRS
-        let b{j} = params[shape.b{m} + min(col + {j}u, shape.n - 1u) * shape.rank{m} + r];
+        let b{j} = params[shape.b{m} + min(col + {j}u, shape.n0 - 1u) * rank{m} + r];
 //#for i TM
         s{i}_{m*PAIRS+j} += dot(l{i}, b{j});
 //#endfor
@@ -75,9 +68,9 @@ fn main(
 //#include token_team
     if (part != 0u) { return; }
 //#for j PAIRS
-    if (col + {j}u < shape.n) {
+    if (col + {j}u < shape.n0) {
 //#for i TM
-        y[{i}u * shape.n + col + {j}u] = swiglu(s{i}_{j}, s{i}_{PAIRS+j});
+        y[{i}u * shape.n0 + col + {j}u] = swiglu(s{i}_{j}, s{i}_{PAIRS+j});
 //#endfor
     }
 //#endfor

@@ -140,6 +140,9 @@ type TokenLinearSpec struct {
 	Add bool
 	// Stride is the row stride of y, a multiple of 4; 0 means RowStride(Σ Columns).
 	Stride int
+	// Gated: the matrices are gate and up, with as many columns, a multiple of 4, and y [rows,
+	// columns] is silu(gate·x) · (up·x). It excludes biases, First, Add and Stride.
+	Gated bool
 }
 
 // TokenLinear records the linear layers y (=|+=) x·Wᵀ + u·Bᵀ + bias of a decoded token: x [rows, In
@@ -157,7 +160,11 @@ func TokenLinear(s TokenLinearSpec, x, w, y, bias, params, v *gpu.Tensor) gpu.Di
 		a.add(gpu.ReadStorage, params)
 	}
 	a.add(gpu.WriteStorage, v)
-	p := s.Format.program("token_linear", wgsl.Values{
+	file := "token_linear"
+	if s.Gated {
+		file = "token_swiglu"
+	}
+	p := s.Format.program(file, wgsl.Values{
 		"TM": s.Rows, "SHARED": wgsl.Bool(s.Shared), "HALF": 0, "BIAS": wgsl.Bool(bias != nil),
 		"LOW": wgsl.Bool(total > 0), "FIRST": wgsl.Bool(s.First.Rank > 0),
 	}, a.access...)
@@ -171,6 +178,9 @@ func TokenLinear(s TokenLinearSpec, x, w, y, bias, params, v *gpu.Tensor) gpu.Di
 		tiles = RowStride(out) // the padding of y is a column, too
 	}
 	shape[2] = uint32(max(s.Stride, RowStride(out)))
+	if s.Gated {
+		tiles = ceilDiv(out/2, max(1, tn/2))
+	}
 	groups := ceilDiv(tiles, group/team)
 	if s.First.Rank > 0 {
 		copy(shape[5:], []uint32{
@@ -189,36 +199,4 @@ func TokenLinear(s TokenLinearSpec, x, w, y, bias, params, v *gpu.Tensor) gpu.Di
 		shape[14] |= uint32(lows[i].Rank / 4 << (10 * i))
 	}
 	return a.dispatch(p, shape, linearGroups(groups, 1), 2*s.Rows*(out*(s.In+total)+s.First.Rank*s.In))
-}
-
-// TokenMLPSpec is the shape of TokenSwiGLU.
-type TokenMLPSpec struct {
-	TokenForm
-	In, Columns int     // multiples of 4
-	Up          int     // first byte of up in w, a multiple of 16; gate starts at 0
-	Gate, Lift  LowRank // adapters of gate and up
-	Format      Format
-}
-
-// TokenSwiGLU records y = silu(gate·x) · (up·x) of a decoded token: x [rows, In + Σ Rank], w the
-// two matrices, y [rows, Columns], params the factors of the adapters, nil without any.
-func TokenSwiGLU(s TokenMLPSpec, x, w, y, params *gpu.Tensor) gpu.Dispatch {
-	s.check()
-	total := s.Gate.Rank + s.Lift.Rank
-	team, tn, group := s.team()
-	var a tokenArgs
-	a.add(gpu.ReadStorage, x, w)
-	a.add(gpu.WriteStorage, y)
-	if total > 0 {
-		a.add(gpu.ReadStorage, params)
-	}
-	p := s.Format.program("token_swiglu", wgsl.Values{
-		"TM": s.Rows, "SHARED": wgsl.Bool(s.Shared), "HALF": 0, "LOW": wgsl.Bool(total > 0),
-	}, a.access...)
-	shape := gpu.Shape{
-		uint32(s.In / 4), uint32((s.In + total) / 4), uint32(s.Columns), uint32(s.Up / s.Format.elementBytes()),
-		uint32(s.Gate.B / 4), uint32(s.Lift.B / 4), uint32(s.Gate.Rank / 4), uint32(s.Lift.Rank / 4),
-	}
-	groups := linearGroups(ceilDiv(s.Columns, max(1, tn/2)), group/team)
-	return a.dispatch(p, shape, groups, 2*s.Rows*s.Columns*(2*s.In+total))
 }

@@ -172,10 +172,10 @@ func (p *tokenPass) layer(i int, s *stream) {
 	lows, _ = lowRanks(l.gate, l.up)
 	h = p.norm(l.norm2, lows, s)
 	act := p.temp("act", p.tokens, c.IntermediateSize)
-	p.plan.Add(kernels.TokenSwiGLU(kernels.TokenMLPSpec{
-		TokenForm: p.form, In: c.HiddenSize, Columns: c.IntermediateSize, Up: j.up[1],
-		Gate: lows[0], Lift: lows[1], Format: l.gate.w.format,
-	}, h, j.mlp, act, p.params))
+	p.plan.Add(kernels.TokenLinear(kernels.TokenLinearSpec{
+		TokenForm: p.form, In: c.HiddenSize, Columns: []int{c.IntermediateSize, c.IntermediateSize}, Starts: j.up,
+		Lows: lows, Format: l.gate.w.format, Gated: true,
+	}, h, j.mlp, act, nil, p.params, nil))
 	p.project(l.down, act, s)
 }
 

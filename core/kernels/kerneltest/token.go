@@ -156,24 +156,23 @@ func tokenLinearCase(c *Case) {
 }
 
 func tokenSwiGLUCase(c *Case) {
-	s := kernels.TokenMLPSpec{
-		TokenForm: tokenForm(c), In: c.Size("in"), Columns: c.Size("columns"), Format: c.format(),
+	n := c.Size("columns")
+	s := kernels.TokenLinearSpec{
+		TokenForm: tokenForm(c), In: c.Size("in"), Columns: []int{n, n}, Format: c.format(), Gated: true,
 	}
-	n := s.Columns
-	lows, params := lowRanks(c, []int{c.Spec.Sizes["rank0"], c.Spec.Sizes["rank1"]}, 0, []int{n, n})
-	s.Gate, s.Lift = lows[0], lows[1]
-	s.Up = n * s.Format.RowBytes(s.In)
+	lows, params := lowRanks(c, []int{c.Spec.Sizes["rank0"], c.Spec.Sizes["rank1"]}, 0, s.Columns)
+	s.Lows, s.Starts = lows, []int{0, n * s.Format.RowBytes(s.In)}
 	x, rows, us := tokenInput(c, s.TokenForm, s.In, lows)
 	w, weights := c.matrix("w", s.Format, 2*n, s.In)
 	y := c.Garbage("y", s.Rows*n)
 	for r := range rows {
 		for col := range n {
-			g := rowRef(weights, rows[r], s.Gate, params.Host, us[r], col)
-			u := rowRef(weights[n*s.In:], rows[r], s.Lift, params.Host, us[r][s.Gate.Rank:], col)
+			g := rowRef(weights, rows[r], lows[0], params.Host, us[r], col)
+			u := rowRef(weights[n*s.In:], rows[r], lows[1], params.Host, us[r][lows[0].Rank:], col)
 			y.Host[r*n+col] = float32(g / (1 + math.Exp(-g)) * u)
 		}
 	}
-	c.Record(kernels.TokenSwiGLU(s, x.GPU, w, y.GPU, params.GPU))
+	c.Record(kernels.TokenLinear(s, x.GPU, w, y.GPU, nil, params.GPU, nil))
 	c.Expect(y, 2e-4)
 }
 
