@@ -63,7 +63,9 @@ var metricsFunctions = regexp.MustCompile(
 
 // withoutMetrics makes these functions return at once. It keeps the text of a version of Go that
 // has others.
-func withoutMetrics(text string) string { return metricsFunctions.ReplaceAllString(text, "$0\n\treturn") }
+func withoutMetrics(text string) string {
+	return metricsFunctions.ReplaceAllString(text, "$0\n\treturn")
+}
 
 // wasiFunction is the declaration of a function of WASI in Go's package syscall.
 var wasiFunction = regexp.MustCompile(
