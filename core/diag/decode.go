@@ -16,7 +16,7 @@ func (j *benchJob) decodeSpec(dual bool) *model.DecodeSpec {
 	return &model.DecodeSpec{MaxPrompt: 2 * j.request.Prefix, MaxNew: decodeTokens + 2, Dual: dual}
 }
 
-// decode times tokens with one branch and with two. The fastest of several runs counts.
+// decode times tokens with one branch, then with two. The fastest of several runs counts.
 func (j *benchJob) decode(ctx context.Context, m *model.Model) (*api.DecodeBench, error) {
 	out := &api.DecodeBench{}
 	prompt := j.randomSample(m.Config.VocabSize).With[:j.request.Prefix]
@@ -44,7 +44,8 @@ func (j *benchJob) decode(ctx context.Context, m *model.Model) (*api.DecodeBench
 // the first error.
 func (j *benchJob) tokenSpeed(ctx context.Context, d *model.Decoder, prompt []int32, err *error) float64 {
 	if *err == nil {
-		*err = d.Start(ctx, prompt, prompt[:len(prompt)/2+1], kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}, 0, nil)
+		greedy := kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}
+		*err = d.Start(ctx, prompt, prompt[:len(prompt)/2+1], greedy, 0, nil)
 	}
 	begun := j.Now()
 	for n := 0; n <= decodeTokens && *err == nil; n++ {

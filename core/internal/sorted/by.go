@@ -1,6 +1,6 @@
 // Package sorted sorts slices of structs by pointers to them. The compiler makes an instance of
-// slices.SortStableFunc for each type of element, 7 KB of the guest each, but only one for all types
-// of pointers.
+// slices.SortStableFunc for each type of element, 7 KB of the guest each, but only one for all
+// types of pointers.
 package sorted
 
 import "slices"
