@@ -29,19 +29,20 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 			values[e.Name], grads[e.Name] = e.Value, e.Grad
 		}
 	}
+	describe := func(s weights.TensorShape) weights.Info {
+		if o.Random != nil {
+			return weights.Info{Name: s.Name, DType: weights.F32, Shape: s.Shape}
+		}
+		info, _ := file.Tensor(s.Name)
+		return info
+	}
 	if !m.full {
-		values = m.joint(func(name string) kernels.Format {
-			info, _ := file.Tensor(name)
-			return formatOf(o.Base, false, info)
-		})
+		values = m.joint(func(s weights.TensorShape) kernels.Format { return formatOf(o.Base, false, describe(s)) })
 	}
 	var pieces []piece
 	matrices := map[string]*matrix{}
 	for _, s := range shapes {
-		info := weights.Info{Name: s.Name, DType: weights.F32, Shape: s.Shape}
-		if o.Random == nil {
-			info, _ = file.Tensor(s.Name)
-		}
+		info := describe(s)
 		t, allocated := values[s.Name]
 		if len(s.Shape) < 2 {
 			if !allocated {

@@ -17,12 +17,12 @@ var joints = [][]string{
 
 // joint allocates the tensors of a frozen model that share a buffer. Those in different formats, or
 // together too large for a binding, are left out.
-func (m *Model) joint(format func(name string) kernels.Format) map[string]*gpu.Tensor {
+func (m *Model) joint(format func(weights.TensorShape) kernels.Format) map[string]*gpu.Tensor {
 	formats, sizes := map[string]kernels.Format{}, map[string]int64{}
 	for _, s := range weights.LlamaTensors(m.Config) {
 		sizes[s.Name] = int64(4 * s.Shape[0])
 		if len(s.Shape) == 2 {
-			f := format(s.Name)
+			f := format(s)
 			formats[s.Name], sizes[s.Name] = f, int64(s.Shape[0]*f.RowBytes(s.Shape[1]))
 		}
 	}
