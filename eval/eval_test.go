@@ -128,6 +128,25 @@ func TestSharedPartsAreTrainedOnce(t *testing.T) {
 	require.ErrorIs(t, alone.Run(t.Context()), fault.Missing)
 }
 
+// An adapter is trained once for all entries that differ only in how they predict.
+func TestAdaptersAreTrainedOnce(t *testing.T) {
+	f := newFake(t)
+	f.trained = map[ID]string{}
+	r := f.runner(filepath.Join(t.TempDir(), "results.jsonl"), testUsers(2, 3), true, "base", "latestk", "contextsft",
+		"nextquill", "quill")
+	r.Identify = 0
+	require.NoError(t, r.Run(t.Context()))
+	got := map[string]string{}
+	for id, adapter := range f.trained {
+		if id.User == "user 1" {
+			got[id.Method+" "+id.Control] = adapter
+		}
+	}
+	require.Equal(t, map[string]string{"contextsft shuffled": "contextsft-personal/user 1",
+		"nextquill shuffled": "nextquill-personal/user 1", "quill ": "contextsft-personal/user 1",
+		"quill shuffled": "quill-personal/user 1"}, got)
+}
+
 func TestEntries(t *testing.T) {
 	entries, err := Entries([]string{"base", "quill"}, []method.Regime{method.Personal}, true)
 	require.NoError(t, err)

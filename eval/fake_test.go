@@ -23,8 +23,10 @@ type fake struct {
 	t      *testing.T
 	runs   map[ID]int
 	shares int
-	stop   int // fail after so many runs, if positive
-	clock  time.Time
+	// trained is the adapter that each run was given, if it is not nil.
+	trained map[ID]string
+	stop    int // fail after so many runs, if positive
+	clock   time.Time
 }
 
 var temperatures = []float64{.5, .6, .7, .8, .9, 1, 1.1, 1.2, 1.3}
@@ -64,6 +66,9 @@ func (f *fake) steps() Steps {
 				}
 			}
 			f.runs[id]++
+			if f.trained != nil && o.Trained != nil {
+				f.trained[id] = o.Trained.Adapter
+			}
 			on(method.Progress{Stage: "train", Done: 1, Total: 2})
 			f.clock = f.clock.Add(10 * time.Second)
 			require.NotNil(f.t, o.Preference)
@@ -99,6 +104,9 @@ func (f *fake) cell(e Entry, u method.User, o method.Options) method.Cell {
 		Cost:     method.Cost{Seconds: 9, TrainSeconds: 6, Steps: 20, Trained: 1000, PeakBytes: 1 << 20}}
 	if e.Trains() {
 		c.Adapter = "adapter/" + u.ID
+		if f.trained != nil {
+			c.Adapter = e.folder() + "/" + u.ID
+		}
 	}
 	for i, it := range u.Test {
 		rng := rand.New(rand.NewPCG(seedOf(u.ID, i), 1))

@@ -157,7 +157,9 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 	}
 	if s.entry.Control == Shuffled {
 		o.Foreign = r.foreign(s.user)
+		o.Drafts = 0 // no table has them
 	}
+	o.Trained = r.trained(s)
 	unshared := r.Now()
 	if o.Preference, err = r.preference(ctx, u, on); err != nil {
 		return err
