@@ -124,7 +124,7 @@ func (r *Runner) collect(e Entry) collected {
 			continue
 		}
 		out.cells = append(out.cells, *l.Cell)
-		out.texts = append(out.texts, texts(u, *l.Cell, r.Results.identify[id].Identify)...)
+		out.texts = append(out.texts, texts(u, *l.Cell, r.authors(id))...)
 		for _, t := range l.Cell.Texts {
 			if len(t.Curve) == len(l.Cell.Temperatures) {
 				out.points[key{u.ID, t.Index}] = curve{l.Cell.Temperatures, t.Curve}

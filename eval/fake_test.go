@@ -27,6 +27,7 @@ type fake struct {
 	trained map[ID]string
 	stop    int // fail after so many runs, if positive
 	clock   time.Time
+	open    *Results // of the newest runner
 }
 
 var temperatures = []float64{.5, .6, .7, .8, .9, 1, 1.1, 1.2, 1.3}
@@ -176,8 +177,12 @@ func newFake(t *testing.T) *fake {
 func (f *fake) runner(path string, users []method.User, shuffled bool, methods ...string) *Runner {
 	entries, err := Entries(methods, []method.Regime{method.Personal}, shuffled)
 	require.NoError(f.t, err)
+	if f.open != nil {
+		f.open.Close() // of the run before, which may have closed it
+	}
 	results, err := OpenResults(path, testSettings())
 	require.NoError(f.t, err)
+	f.open = results
 	f.t.Cleanup(func() { results.Close() })
 	return &Runner{Steps: f.steps(), Results: results, Entries: entries, Users: users, Identify: 20,
 		Now: func() time.Time { return f.clock }}

@@ -135,6 +135,6 @@ func (r *Runner) share(ctx context.Context, s step, o *method.Options, on progre
 		return err
 	}
 	o.Shared = folder
-	return r.Results.append(line{Kind: "shared", ID: &id, Others: digest(users...), Folder: folder,
+	return r.Results.append(line{Kind: kindShared, ID: &id, Others: digest(users...), Folder: folder,
 		Seconds: r.Now().Sub(began).Seconds()})
 }
