@@ -10,8 +10,8 @@ import (
 	"nextquill/core/fault"
 )
 
-// LockFile is the file in the folder of results that the process locks that writes there. The system
-// unlocks it when the process ends, so the file of a process that was killed locks nothing.
+// LockFile is locked while a process writes results to its folder. The system unlocks it when the
+// process ends, so the file of a process that was killed locks nothing.
 const LockFile = "results.lock"
 
 // lock locks a file, and writes the number of this process to it.

@@ -78,10 +78,11 @@ func newResults(path string) *Results {
 	return &Results{path: path, cells: map[ID]line{}, shared: map[ID]line{}, identify: map[identified]line{}}
 }
 
-// OpenResults opens results.jsonl, or creates it, and locks its folder until Close. A last line that
-// was cut off by the end of the process is removed. The error is a fault: Mismatch if the results
-// have other settings, Malformed if the file is damaged or is no file of results, and Storage if it
-// cannot be written or another process writes in the folder. A file that is refused is not changed.
+// OpenResults opens results.jsonl, or creates it, and locks its folder until Close. It removes a
+// last line that is not complete, because the process ended. The error is a fault: Mismatch if the
+// results have other settings, Malformed if the file is damaged or is no file of results, and
+// Storage if it cannot be written or another process writes to the folder. A file that is refused
+// is not changed.
 func OpenResults(path string, s Settings) (*Results, error) {
 	r := newResults(path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
