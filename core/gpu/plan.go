@@ -77,9 +77,13 @@ type step struct {
 	size     int64
 }
 
+// maxParts bounds the bind groups of the parts of one dispatch. How a dispatch is divided changes
+// with its number of workgroups and with the speed of the device.
+const maxParts = 64
+
 // Plan is a recorded sequence of dispatches, clears and copies. It is recorded once, compiled once,
 // and replayed with different Replay values and data. Replays allocate nothing on the device but
-// the Shapes of divided dispatches, once.
+// the Shapes of divided dispatches, at most maxParts for each.
 type Plan struct {
 	ctx     *Context
 	name    string
@@ -182,7 +186,7 @@ func (p *Plan) Compile() error {
 	return p.ctx.Flush()
 }
 
-// bind creates the bind group of a dispatch with a Shape.
+// bind creates the bind group of a dispatch with a Shape. unbind destroys it.
 func (p *Plan) bind(s *step, shape Shape) BindGroup {
 	entries := []Entry{
 		{p.ctx.shape(shape), 0, 4 * ShapeWords},
@@ -194,6 +198,28 @@ func (p *Plan) bind(s *step, shape Shape) BindGroup {
 	return p.ctx.bindGroup(s.pipeline, entries)
 }
 
+func (p *Plan) unbind(g BindGroup, shape Shape) {
+	p.ctx.freeBindGroup(g)
+	p.ctx.releaseShape(shape)
+}
+
+// partShape is the Shape of the part of a dispatch that starts at a workgroup.
+func (s *step) partShape(first uint32) Shape {
+	shape := s.dispatch.Shape
+	if first > 0 {
+		shape[s.dispatch.First] += first
+	}
+	return shape
+}
+
+// freeParts destroys the bind groups of the parts of a dispatch.
+func (p *Plan) freeParts(s *step) {
+	for first, g := range s.parts {
+		p.unbind(g, s.partShape(first))
+	}
+	clear(s.parts)
+}
+
 // part returns the bind group of the part of a dispatch that starts at a workgroup.
 func (p *Plan) part(s *step, first uint32) BindGroup {
 	if first == 0 {
@@ -201,9 +227,10 @@ func (p *Plan) part(s *step, first uint32) BindGroup {
 	}
 	g, ok := s.parts[first]
 	if !ok {
-		shape := s.dispatch.Shape
-		shape[s.dispatch.First] += first
-		g = p.bind(s, shape)
+		if len(s.parts) == maxParts {
+			p.freeParts(s)
+		}
+		g = p.bind(s, s.partShape(first))
 		if s.parts == nil {
 			s.parts = map[uint32]BindGroup{}
 		}
@@ -382,12 +409,11 @@ func (p *Plan) dispatch(ctx context.Context, s *step, r *Replay, submitted func(
 // Free destroys the plan's memory and bind groups.
 func (p *Plan) Free() {
 	for i := range p.steps {
-		if p.steps[i].group != 0 {
-			p.ctx.freeBindGroup(p.steps[i].group)
+		s := &p.steps[i]
+		if s.group != 0 {
+			p.unbind(s.group, s.dispatch.Shape)
 		}
-		for _, g := range p.steps[i].parts {
-			p.ctx.freeBindGroup(g)
-		}
+		p.freeParts(s)
 	}
 	for _, slot := range p.slots {
 		p.ctx.Free(slot)
