@@ -28,6 +28,8 @@ type fake struct {
 	stop    int // fail after so many runs, if positive
 	clock   time.Time
 	open    *Results // of the newest runner
+	// impersonal makes another writer's history as good as the own.
+	impersonal bool
 }
 
 var temperatures = []float64{.5, .6, .7, .8, .9, 1, 1.1, 1.2, 1.3}
@@ -131,8 +133,12 @@ func (f *fake) cell(e Entry, u method.User, o method.Options) method.Cell {
 		}
 		if !e.NoHistory {
 			s.Erased = s.Loss + 4
-			if o.Foreign != nil {
-				s.Erased = s.Loss + .1*rng.NormFloat64()
+			switch {
+			case o.Foreign != nil && f.impersonal:
+				noise := .01 * rng.NormFloat64()
+				s.Loss, s.Erased = s.Loss+noise, s.Erased+noise
+			case o.Foreign != nil: // the loss without history is the same
+				s.Loss = s.Erased + .1*rng.NormFloat64()
 			}
 		}
 		c.Texts = append(c.Texts, s)
