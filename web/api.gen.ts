@@ -865,8 +865,8 @@ export interface Datastore {
   /** This is λ. It is below 1, because a datastore gives no probability to other tokens. */
   share: number;
   /**
-   * This is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; the
-   * larger it is, the more only the closest ones count. Above 40 the weights may not be normal f32.
+   * This is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; with
+   * large values only the closest ones count. Above 40 the weights may not be normal f32.
    */
   sharpness: number;
   /**

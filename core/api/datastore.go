@@ -8,8 +8,8 @@ package api
 type Datastore struct {
 	// Share is λ. It is below 1, because a datastore gives no probability to other tokens.
 	Share float64 `json:"share" range:"0 0.9"`
-	// Sharpness is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; the
-	// larger it is, the more only the closest ones count. Above 40 the weights may not be normal f32.
+	// Sharpness is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; with
+	// large values only the closest ones count. Above 40 the weights may not be normal f32.
 	Sharpness float64 `json:"sharpness" range:"0.001 40"`
 	// Boost is g: when a text is scored, its own tokens before the present one are entries with the
 	// weights e^(β·(cos − 1) + g). At -50 they have practically none.

@@ -24,8 +24,8 @@ const MaxEntries = 1 << 15
 // to tokens that it does not hold.
 const MaxShare = .9
 
-// MinSharpness and MaxSharpness are the limits of β. At 0 all keys have the same weight, however far
-// they are. At the maximum, e^(−2β) is still a normal f32.
+// MinSharpness and MaxSharpness are the limits of β. At 0 all keys would have the same weight. At
+// the maximum, e^(−2β) is still a normal f32.
 const (
 	MinSharpness = .001
 	MaxSharpness = 40
@@ -61,8 +61,8 @@ type Datastore struct {
 	// Boost is g: when a text is scored, its own tokens before the present one are entries with the
 	// weights e^(β·(cos − 1) + g), MinBoost to MaxBoost.
 	Boost float64
-	// Base is weights.File.Fingerprint of the base model, Adapter weights.Adapter.UpdateDigest of the
-	// adapter that the hidden states are of; "" is the base model alone.
+	// Base is the Fingerprint of the base model's file. Adapter is the UpdateDigest of the adapter
+	// that the hidden states are of; "" is the base model alone.
 	Base, Adapter string
 }
 

@@ -22,8 +22,8 @@ type Options struct {
 	// ReadEvery is the number of tokens that are sampled between reads; 0 means 1. A read costs a
 	// round trip to the device. With rare reads a few tokens after the end are sampled in vain.
 	ReadEvery int
-	// Datastore, if not nil, is mixed into the distribution of every token, after steering: steering
-	// would raise what it adds to a token by many orders of magnitude.
+	// Datastore, if not nil, is mixed into the distribution of every token, after steering.
+	// Steering would raise what it adds to a token by orders of magnitude.
 	Datastore *model.Datastore
 	// Progress, which may be nil, receives the share of the prompt that was submitted.
 	Progress func(share float64)

@@ -16,8 +16,8 @@ import (
 	"nextquill/native/nativetest"
 )
 
-// TestNewest keeps the newest tokens of more than a datastore holds, also if the last text alone has
-// more.
+// TestNewest keeps the newest tokens of more than a datastore holds, also if the last text alone
+// has more.
 func TestNewest(t *testing.T) {
 	for _, c := range []struct {
 		responses        []int

@@ -44,10 +44,11 @@ func DatastoreText(s DatastoreSpec, features int, queries, targets, starts, stat
 	}
 }
 
-// DatastoreMix records replacing the first vocab values of logits [1, stride] by those of the mixture
-// with the datastore. scores [keys] are the cosines of all keys, in the order of their tokens;
-// offsets [vocab+1] u32 are the first key of each token. With dual, logits are [2, stride]: the
-// steering of params, which are those of Sample, is applied first, and both rows become the mixture.
+// DatastoreMix records replacing the first vocab values of logits [1, stride] by those of the
+// mixture with the datastore. scores [keys] are the cosines of all keys, in the order of their
+// tokens; offsets [vocab+1] u32 are the first key of each token. With dual, logits are [2, stride]:
+// the steering of params, which are those of Sample, is applied first, and both rows become the
+// mixture.
 func DatastoreMix(
 	s DatastoreSpec, vocab, stride int, dual bool, scores, offsets, logits, params *gpu.Tensor,
 ) gpu.Dispatch {
