@@ -18,8 +18,8 @@ type Row struct {
 	Values [figures]*metric.Interval
 	// Against are differences to the baseline on the texts of both, paired; nil in the baseline.
 	Against [figures]*metric.Interval
-	// Foreign is the loss of a control minus that of the entry with the own history, paired: the part
-	// that is due to the writer. nil in other rows.
+	// Foreign is the loss of a control minus that of the entry with the own history, paired. It is
+	// the part that is due to the writer; nil in other rows.
 	Foreign *metric.Interval
 	Same    *Matched
 	Cost    Cost

@@ -7,10 +7,10 @@
 // With DUAL, z is the steered z^h + s·(z^h − z^0), and both rows become the result: the mixture is
 // not steered again. params is described by kernels.SampleParams.
 //
-// logits [1 or 2, stride] are those of the decoder: row 0 with history, row 1 without.
-// scores [keys] are the cosines of the hidden state with all keys, which are in the order of their tokens: those
-// of token v are offsets[v] to offsets[v+1]. There is one workgroup and one summation tree, so
-// results repeat bit for bit.
+// logits [1 or 2, stride] are those of the decoder: row 0 with history, row 1 without. scores
+// [keys] are the cosines of the hidden state with all keys, which are in the order of their
+// tokens: those of token v are offsets[v] to offsets[v+1]. There is one workgroup and one
+// summation tree, so results repeat bit for bit.
 //#include common
 struct Shape {
     vocab: u32,
