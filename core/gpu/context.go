@@ -24,6 +24,10 @@ type Context struct {
 	shapes    map[Shape]*sharedShape
 	groups    map[BindGroup]struct{}
 	pace      *pacer
+	// OnCompile, if not nil, is called while a plan compiles, after the commands for each of its
+	// total new pipelines were submitted. A device may still be compiling them: see Wait. An error
+	// ends the compilation.
+	OnCompile func(done, total int) error
 }
 
 // sharedShape is the uniform buffer of a Shape, and the number of its users.

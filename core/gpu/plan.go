@@ -93,7 +93,9 @@ type Plan struct {
 	replay  Buffer
 	pinned  []*Tensor
 	scratch int64
-	done    bool
+	// compiled is the number of new pipelines so far.
+	compiled int
+	done     bool
 }
 
 // NewPlan starts recording.
@@ -168,6 +170,7 @@ func (p *Plan) Compile() error {
 	}
 	p.assignSlots()
 	p.replay = p.ctx.NewBuffer(p.name+".replay", 4*ReplayWords, Uniform)
+	total := p.newPipelines()
 	for i := range p.steps {
 		s := &p.steps[i]
 		if s.kind != stepDispatch {
@@ -176,14 +179,40 @@ func (p *Plan) Compile() error {
 		if err := p.check(&s.dispatch); err != nil {
 			return err
 		}
-		var err error
-		if s.pipeline, err = p.ctx.pipeline(s.dispatch.Program); err != nil {
+		if err := p.pipeline(s, total); err != nil {
 			return err
 		}
 		s.group = p.bind(s, s.dispatch.Shape)
 	}
 	p.done = true
 	return p.ctx.Flush()
+}
+
+// newPipelines is the number of programs that the context has not compiled.
+func (p *Plan) newPipelines() int {
+	names := map[string]bool{}
+	for _, s := range p.steps {
+		if s.kind == stepDispatch && p.ctx.byName[s.dispatch.Program.Name] == 0 {
+			names[s.dispatch.Program.Name] = true
+		}
+	}
+	return len(names)
+}
+
+// pipeline compiles the program of a dispatch, and reports it if it is one of the total new ones.
+func (p *Plan) pipeline(s *step, total int) (err error) {
+	known := len(p.ctx.byName)
+	if s.pipeline, err = p.ctx.pipeline(s.dispatch.Program); err != nil {
+		return err
+	}
+	if len(p.ctx.byName) == known || p.ctx.OnCompile == nil {
+		return nil
+	}
+	if err := p.ctx.Flush(); err != nil {
+		return err
+	}
+	p.compiled++
+	return p.ctx.OnCompile(p.compiled, total)
 }
 
 // bind creates the bind group of a dispatch with a Shape. unbind destroys it.

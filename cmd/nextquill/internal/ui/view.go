@@ -121,9 +121,17 @@ type part struct {
 	rank int
 }
 
+// stageName is what a person reads for a stage.
+func stageName(stage string) string {
+	if stage == api.StageCompile {
+		return "preparing the GPU"
+	}
+	return stage
+}
+
 // status describes the stage in at most width columns.
 func (v *view) status(width int) string {
-	parts := []part{{v.stage, 7}}
+	parts := []part{{stageName(v.stage), 7}}
 	switch passed := v.now().Sub(v.since).Seconds(); {
 	case v.bytes:
 		parts = append(parts, part{report.Bytes(int64(v.done)) + " of " + report.Bytes(int64(v.total)), 9})
