@@ -60,27 +60,21 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
-		if e.Stage != v.stage {
-			v.stage, v.since, v.first, newStage = e.Stage, v.now(), int(e.Done), true
-		}
+		newStage = v.enter(e.Stage, int(e.Done))
 		v.done, v.total, v.bytes = int(e.Done), int(e.Total), true
 	case api.EventStage:
 		var e api.StageEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
-		if e.Stage != v.stage {
-			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
-		}
+		newStage = v.enter(e.Stage, 0)
 		v.done, v.total, v.part, v.bytes = e.Done, e.Total, 0, false
 	case api.EventProgress:
 		var e api.ProgressEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
-		if e.Stage != v.stage {
-			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
-		}
+		newStage = v.enter(e.Stage, 0)
 		v.done, v.total, v.part, v.bytes = int(e.Done), e.Total, e.Done-math.Trunc(e.Done), false
 	case api.EventStep:
 		e := new(api.StepEvent)
@@ -101,6 +95,15 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 		}
 	}
 	return newStage
+}
+
+// enter begins a stage in which first is done already, and reports whether it is a new one.
+func (v *view) enter(stage string, first int) bool {
+	if stage == v.stage {
+		return false
+	}
+	v.stage, v.since, v.first = stage, v.now(), first
+	return true
 }
 
 // left estimates the remaining seconds of the stage. It is negative if there is no estimate yet.
