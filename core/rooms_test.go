@@ -70,7 +70,7 @@ var layers = []struct{ name, imports string }{
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
 
 	// Callers of the core.
-	{"method", "api blob causal fault history metric metric/overlap modelfolder weights"},
+	{"method", "api blob causal datastore fault history metric metric/overlap modelfolder weights"},
 }
 
 // coreImports reads which packages of the core each package imports, tests aside. shaders counts as

@@ -18,6 +18,9 @@ type Row struct {
 	Values [figures]*metric.Interval
 	// Against are differences to the baseline on the texts of both, paired; nil in the baseline.
 	Against [figures]*metric.Interval
+	// Foreign is the loss of a control minus that of the entry with the own history, paired. It is
+	// the part that is due to the writer; nil in other rows.
+	Foreign *metric.Interval
 	Same    *Matched
 	Cost    Cost
 	// Temperature and Steering are means over users.
@@ -90,6 +93,12 @@ func (r *Runner) Compare() Comparison {
 		if c.Baseline >= 0 && i != c.Baseline {
 			against(&row, got, all[c.Baseline], c.ByUser)
 		}
+		for _, own := range all {
+			if got.Control != "" && own.Control == "" && own.Name == got.Name && own.Regime == got.Regime {
+				x, y := common(got, own)
+				row.Foreign = paired(group(x, c.ByUser), group(y, c.ByUser), Loss)
+			}
+		}
 		c.Rows = append(c.Rows, row)
 	}
 	if len(all) > 0 {
@@ -124,7 +133,7 @@ func (r *Runner) collect(e Entry) collected {
 			continue
 		}
 		out.cells = append(out.cells, *l.Cell)
-		out.texts = append(out.texts, texts(u, *l.Cell, r.Results.identify[id].Identify)...)
+		out.texts = append(out.texts, texts(u, *l.Cell, r.authors(id))...)
 		for _, t := range l.Cell.Texts {
 			if len(t.Curve) == len(l.Cell.Temperatures) {
 				out.points[key{u.ID, t.Index}] = curve{l.Cell.Temperatures, t.Curve}
@@ -159,16 +168,7 @@ func (g collected) row(r *Runner, byUser bool) Row {
 
 // against fills in the differences of a row to the baseline.
 func against(row *Row, own, base collected, byUser bool) {
-	theirs := map[key]text{}
-	for _, t := range base.texts {
-		theirs[t.key] = t
-	}
-	var x, y []text
-	for _, t := range own.texts {
-		if other, ok := theirs[t.key]; ok {
-			x, y = append(x, t), append(y, other)
-		}
-	}
+	x, y := common(own, base)
 	if len(x) == 0 {
 		return
 	}
@@ -177,6 +177,20 @@ func against(row *Row, own, base collected, byUser bool) {
 		row.Against[f] = paired(gx, gy, f)
 	}
 	row.Same = match(x, y, base.points, byUser)
+}
+
+// common are the contributions of the texts that both entries have, in the same order.
+func common(a, b collected) (x, y []text) {
+	theirs := map[key]text{}
+	for _, t := range b.texts {
+		theirs[t.key] = t
+	}
+	for _, t := range a.texts {
+		if other, ok := theirs[t.key]; ok {
+			x, y = append(x, t), append(y, other)
+		}
+	}
+	return x, y
 }
 
 // group sums the contributions of texts by user, or leaves them as they are.

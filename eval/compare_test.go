@@ -90,10 +90,28 @@ func TestOneUser(t *testing.T) {
 func TestControl(t *testing.T) {
 	_, c := compared(t, testUsers(12, 6), true, "contextsft", "quill")
 	require.Len(t, c.Rows, 4)
-	require.InDelta(t, 0, c.row(t, "quill", Shuffled).Values[HistoryGain].Point, .01)
+	foreign, own := c.row(t, "quill", Shuffled), c.row(t, "quill", "")
+	require.InDelta(t, 0, foreign.Values[HistoryGain].Point, .01)
+	require.InDelta(t, foreign.Values[Loss].Point-own.Values[Loss].Point, foreign.Foreign.Point, 1e-12)
+	require.InDelta(t, .1, foreign.Foreign.Point, .02)
+	require.Greater(t, foreign.Foreign.Low, 0.)
+	require.Nil(t, own.Foreign)
 	text := strings.Join(c.findings(), "\n")
-	require.Contains(t, text, "With another writer’s history, Quill gains")
-	require.Contains(t, text, "the gain vanishes, as it must")
+	require.Contains(t, text, "The history lowers the loss of Quill by 0.1")
+	require.Regexp(t, `and another writer’s history by −?0\.00\d: 0\.1\d\d are due to the writer`, text)
+}
+
+// TestControlWithoutGain: the history helps as much if it is another writer's.
+func TestControlWithoutGain(t *testing.T) {
+	f := newFake(t)
+	f.impersonal = true
+	r := f.runner(filepath.Join(t.TempDir(), "results.jsonl"), testUsers(12, 6), true, "contextsft", "quill")
+	require.NoError(t, r.Run(t.Context()))
+	c := r.Compare()
+	foreign := c.row(t, "quill", Shuffled)
+	require.InDelta(t, .1, foreign.Values[HistoryGain].Point, .01)
+	require.False(t, foreign.Foreign.Excludes(0))
+	require.Contains(t, strings.Join(c.findings(), "\n"), "due to the writer cannot be told from chance")
 }
 
 func TestInterpolate(t *testing.T) {

@@ -1,11 +1,13 @@
 package eval
 
 import (
+	"bufio"
 	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
@@ -67,11 +69,51 @@ func TestIncompleteLastLine(t *testing.T) {
 	}
 }
 
+// So does one that is killed while it writes the settings.
+func TestIncompleteFirstLine(t *testing.T) {
+	f := newFake(t)
+	path := filepath.Join(t.TempDir(), "results.jsonl")
+	require.NoError(t, f.runner(path, testUsers(2, 3), false, "base").Results.Close())
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for _, begin := range []string{"", string(whole[:1]), string(whole[:20]), string(whole[:len(whole)-1]),
+		string(whole[:40]) + "\x00\x00", "\x00\x00\x00"} {
+		require.NoError(t, os.WriteFile(path, []byte(begin), 0o644))
+		require.NoError(t, f.runner(path, testUsers(2, 3), false, "base").Results.Close(), "%q", begin)
+		again, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(whole), string(again))
+	}
+}
+
+// A line is refused as soon as it is longer than the limit.
+func TestLongLine(t *testing.T) {
+	for length, ok := range map[int]bool{0: true, 99: true, 100: false, 300: false} {
+		text := strings.Repeat("x", length)
+		raw, complete, err := readLine(bufio.NewReaderSize(strings.NewReader(text+"\nrest"), 16), 100)
+		if !ok {
+			require.ErrorIs(t, err, errLongLine)
+			continue
+		}
+		require.NoError(t, err)
+		require.True(t, complete)
+		require.Equal(t, text+"\n", string(raw))
+	}
+	endless := iotest.TimeoutReader(zeros{}) // fails at the second read
+	_, _, err := readLine(bufio.NewReaderSize(endless, 16), 10)
+	require.ErrorIs(t, err, errLongLine)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
 func TestRefusedResults(t *testing.T) {
 	f := newFake(t)
 	path := filepath.Join(t.TempDir(), "results.jsonl")
 	r := f.runner(path, testUsers(2, 3), false, "base", "contextsft")
 	require.NoError(t, r.Run(t.Context()))
+	require.NoError(t, r.Results.Close())
 
 	other := testSettings()
 	other.Training.Epochs = new(4.)
@@ -91,12 +133,19 @@ func TestRefusedResults(t *testing.T) {
 
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
+	require.NoError(t, r.Results.Close())
+	lines := strings.SplitAfter(string(raw), "\n")
 	for _, damaged := range []string{"x\n" + string(raw), strings.Replace(string(raw), `"kind":"cell"`,
-		`"kind":"cell`, 1),
-		strings.SplitAfter(string(raw), "\n")[1], "{}\n"} {
+		`"kind":"cell`, 1), lines[1], "{}\n", lines[0] + "{}\n",
+		// files that are not results
+		"my diary", `{"kind":"cell","x":1`, lines[0] + "my diary", "\n",
+		// two candidates, but the losses of one
+		lines[0] + `{"kind":"identify","method":"contextsft","regime":"personal","user":"user 0",` +
+			`"identify":{"candidates":["user 0","user 1"],"losses":[[1]]}}` + "\n",
+	} {
 		require.NoError(t, os.WriteFile(path, []byte(damaged), 0o644))
 		_, err = OpenResults(path, testSettings())
-		require.ErrorIs(t, err, fault.Malformed)
+		require.ErrorIs(t, err, fault.Malformed, damaged)
 		kept, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, damaged, string(kept), "a damaged file is not changed")
@@ -126,6 +175,25 @@ func TestSharedPartsAreTrainedOnce(t *testing.T) {
 
 	alone := f.runner(filepath.Join(t.TempDir(), "results.jsonl"), users[:1], true, "contextsft")
 	require.ErrorIs(t, alone.Run(t.Context()), fault.Missing)
+}
+
+// An adapter is trained once for all entries that differ only in how they predict.
+func TestAdaptersAreTrainedOnce(t *testing.T) {
+	f := newFake(t)
+	f.trained = map[ID]string{}
+	r := f.runner(filepath.Join(t.TempDir(), "results.jsonl"), testUsers(2, 3), true, "base", "latestk", "contextsft",
+		"nextquill", "quill")
+	r.Identify = 0
+	require.NoError(t, r.Run(t.Context()))
+	got := map[string]string{}
+	for id, adapter := range f.trained {
+		if id.User == "user 1" {
+			got[id.Method+" "+id.Control] = adapter
+		}
+	}
+	require.Equal(t, map[string]string{"contextsft shuffled": "contextsft-personal/user 1",
+		"nextquill shuffled": "nextquill-personal/user 1", "quill ": "contextsft-personal/user 1",
+		"quill shuffled": "quill-personal/user 1"}, got)
 }
 
 func TestEntries(t *testing.T) {

@@ -23,8 +23,13 @@ type fake struct {
 	t      *testing.T
 	runs   map[ID]int
 	shares int
-	stop   int // fail after so many runs, if positive
-	clock  time.Time
+	// trained is the adapter that each run was given, if it is not nil.
+	trained map[ID]string
+	stop    int // fail after so many runs, if positive
+	clock   time.Time
+	open    *Results // of the newest runner
+	// impersonal makes another writer's history as good as the own.
+	impersonal bool
 }
 
 var temperatures = []float64{.5, .6, .7, .8, .9, 1, 1.1, 1.2, 1.3}
@@ -64,6 +69,9 @@ func (f *fake) steps() Steps {
 				}
 			}
 			f.runs[id]++
+			if f.trained != nil && o.Trained != nil {
+				f.trained[id] = o.Trained.Adapter
+			}
 			on(method.Progress{Stage: "train", Done: 1, Total: 2})
 			f.clock = f.clock.Add(10 * time.Second)
 			require.NotNil(f.t, o.Preference)
@@ -99,6 +107,9 @@ func (f *fake) cell(e Entry, u method.User, o method.Options) method.Cell {
 		Cost:     method.Cost{Seconds: 9, TrainSeconds: 6, Steps: 20, Trained: 1000, PeakBytes: 1 << 20}}
 	if e.Trains() {
 		c.Adapter = "adapter/" + u.ID
+		if f.trained != nil {
+			c.Adapter = e.folder() + "/" + u.ID
+		}
 	}
 	for i, it := range u.Test {
 		rng := rand.New(rand.NewPCG(seedOf(u.ID, i), 1))
@@ -122,8 +133,12 @@ func (f *fake) cell(e Entry, u method.User, o method.Options) method.Cell {
 		}
 		if !e.NoHistory {
 			s.Erased = s.Loss + 4
-			if o.Foreign != nil {
-				s.Erased = s.Loss + .1*rng.NormFloat64()
+			switch {
+			case o.Foreign != nil && f.impersonal:
+				noise := .01 * rng.NormFloat64()
+				s.Loss, s.Erased = s.Loss+noise, s.Erased+noise
+			case o.Foreign != nil: // the loss without history is the same
+				s.Loss = s.Erased + .1*rng.NormFloat64()
 			}
 		}
 		c.Texts = append(c.Texts, s)
@@ -168,8 +183,12 @@ func newFake(t *testing.T) *fake {
 func (f *fake) runner(path string, users []method.User, shuffled bool, methods ...string) *Runner {
 	entries, err := Entries(methods, []method.Regime{method.Personal}, shuffled)
 	require.NoError(f.t, err)
+	if f.open != nil {
+		f.open.Close() // of the run before, which may have closed it
+	}
 	results, err := OpenResults(path, testSettings())
 	require.NoError(f.t, err)
+	f.open = results
 	f.t.Cleanup(func() { results.Close() })
 	return &Runner{Steps: f.steps(), Results: results, Entries: entries, Users: users, Identify: 20,
 		Now: func() time.Time { return f.clock }}

@@ -106,25 +106,25 @@ func (c Comparison) sharpened(rows []Row, base string) string {
 		strings.Join(names, ", "), base)
 }
 
-// control says whether the gain from history vanishes with another user's history.
+// control says how much of the gain from history is due to the writer.
 func control(own []Row, foreign Row) string {
 	for _, row := range own {
 		if row.Name != foreign.Name || row.Regime != foreign.Regime {
 			continue
 		}
-		a, b := row.Values[HistoryGain], foreign.Values[HistoryGain]
-		if a == nil || b == nil {
+		a, b, due := row.Values[HistoryGain], foreign.Values[HistoryGain], foreign.Foreign
+		if a == nil || b == nil || due == nil {
 			return ""
 		}
-		verdict := "the gain vanishes, as it must"
+		s := fmt.Sprintf("The history lowers the loss of %s by %.3f nats per token, and another writer’s history by "+
+			"%s: ", row.title(), a.Point, strings.ReplaceAll(fmt.Sprintf("%.3f", b.Point), "-", "−"))
 		switch {
 		case a.Low <= 0:
-			verdict = "its own history gains nothing that can be told from chance either"
-		case b.Low > 0:
-			verdict = "a gain remains that is not due to the writer"
+			return s + "neither gain can be told from chance."
+		case due.Low <= 0:
+			return s + fmt.Sprintf("a gain that is due to the writer cannot be told from chance (%s).", shown(due))
 		}
-		return fmt.Sprintf("With another writer’s history, %s gains %.3f nats per token from it instead of %.3f: %s.",
-			row.title(), b.Point, a.Point, verdict)
+		return s + fmt.Sprintf("%.3f are due to the writer (%s).", due.Point, shown(due))
 	}
 	return ""
 }

@@ -32,7 +32,7 @@ func (r *Runner) identifySteps() []step {
 func (r *Runner) identify(ctx context.Context, steps []step) error {
 	n := min(r.Identify, len(r.Users))
 	for i, s := range steps {
-		if l, ok := r.Results.identify[s.id]; ok && l.Others == r.candidates(n) {
+		if _, ok := r.Results.identify[identified{s.id, r.candidates(n)}]; ok {
 			r.done++
 			continue
 		}
@@ -41,6 +41,15 @@ func (r *Runner) identify(ctx context.Context, steps []step) error {
 		}
 	}
 	return nil
+}
+
+// authors returns the identification of the users of this run in a cell; nil without one.
+func (r *Runner) authors(id ID) *Identify {
+	n := min(r.Identify, len(r.Users))
+	if n < 2 {
+		return nil
+	}
+	return r.Results.identify[identified{id, r.candidates(n)}].Identify
 }
 
 // candidates is the digest of the users among which an author is to be found.
@@ -91,6 +100,6 @@ func (r *Runner) identifyUser(ctx context.Context, s step, n int, left []step) (
 	seconds := r.Now().Sub(began).Seconds()
 	r.took("identify", seconds)
 	r.done++
-	return r.Results.append(line{Kind: "identify", ID: &s.id, Others: r.candidates(n), Seconds: seconds,
+	return r.Results.append(line{Kind: kindIdentify, ID: &s.id, Others: r.candidates(n), Seconds: seconds,
 		Identify: &out})
 }

@@ -93,6 +93,24 @@ func (e Entry) shared() Entry {
 	return e
 }
 
+// trained is the adapter of a finished cell that the step would train again: a control changes only
+// the test prompts, and methods may differ only in how they predict. nil if there is none.
+func (r *Runner) trained(s step) *method.Trained {
+	if s.entry.Regime == method.Pooled { // one adapter for all users
+		return nil
+	}
+	for _, e := range append([]Entry{s.entry}, r.Entries...) {
+		if e.Regime != s.entry.Regime || !e.TrainsLike(s.entry.Method) {
+			continue
+		}
+		l, ok := r.Results.cells[ID{e.Name, e.Regime, "", r.Users[s.user].ID}]
+		if ok && l.Cell.Adapter != "" {
+			return &method.Trained{Adapter: l.Cell.Adapter, Model: l.Cell.Model, Cost: l.Cell.Cost}
+		}
+	}
+	return nil
+}
+
 // share sets what users share. It is trained once and recorded, unless it differs for each user.
 func (r *Runner) share(ctx context.Context, s step, o *method.Options, on progress) error {
 	users := r.sharing(s.entry, s.user)
@@ -117,6 +135,6 @@ func (r *Runner) share(ctx context.Context, s step, o *method.Options, on progre
 		return err
 	}
 	o.Shared = folder
-	return r.Results.append(line{Kind: "shared", ID: &id, Others: digest(users...), Folder: folder,
+	return r.Results.append(line{Kind: kindShared, ID: &id, Others: digest(users...), Folder: folder,
 		Seconds: r.Now().Sub(began).Seconds()})
 }

@@ -42,7 +42,7 @@ func (r *Runner) describe(e *report.Evaluation, c Comparison) {
 			"the base "+
 			"model finds more likely with the history by more than δ; they are the same for every method. Fitted T: "+
 			"at the "+
-			"temperature that the user’s validation texts prefer."+differencesNote(base), own,
+			"temperature that the user’s validation texts prefer."+differencesNote(base), c.Rows,
 		Loss, PreferenceLoss, FittedLoss, FittedPrefLoss, Probability, Accuracy))
 	if t, ok := c.matched(own); ok {
 		e.Tables = append(e.Tables, t)
@@ -116,11 +116,16 @@ func (r Row) title() string {
 	return t
 }
 
-func (r Row) regime() string {
-	if r.Regime == method.Personal {
-		return ""
+// note is what a table says of a row besides the name of its method.
+func (r Row) note() string {
+	var notes []string
+	if r.Regime != method.Personal {
+		notes = append(notes, string(r.Regime))
 	}
-	return string(r.Regime)
+	if r.Control != "" {
+		notes = append(notes, "another writer’s history")
+	}
+	return strings.Join(notes, ", ")
 }
 
 func (c Comparison) baseTitle() string {
@@ -159,7 +164,7 @@ func (c Comparison) table(title, note string, rows []Row, which ...Figure) repor
 		t.Columns = append(t.Columns, measures[f])
 	}
 	for _, row := range rows {
-		out := report.Compared{Name: row.Title, Note: row.regime(), Kind: c.kind(row)}
+		out := report.Compared{Name: row.Title, Note: row.note(), Kind: c.kind(row)}
 		for _, f := range which {
 			out.Cells = append(out.Cells, report.Measured{Value: row.Values[f], Against: row.Against[f]})
 		}
@@ -192,7 +197,7 @@ func (c Comparison) matched(rows []Row) (report.Comparison, bool) {
 	t.Columns[2].Better, t.Columns[4].Better = -1, -1
 	any := false
 	for _, row := range rows {
-		out := report.Compared{Name: row.Title, Note: row.regime(), Kind: c.kind(row)}
+		out := report.Compared{Name: row.Title, Note: row.note(), Kind: c.kind(row)}
 		switch m := row.Same; {
 		case out.Kind == report.BaselineRow:
 			continue
@@ -213,24 +218,30 @@ func (c Comparison) matched(rows []Row) (report.Comparison, bool) {
 func (c Comparison) history(own, controls []Row) report.Comparison {
 	t := report.Comparison{Title: "What the history is worth",
 		Note: "The loss with the history in the prompt erased, minus the loss with it, in nats per token of the " +
-			"same model; for a method with a datastore, also without the datastore. With another writer’s history " +
-			"the gain must vanish. Steering is the strength s of z⁰ + s·(zʰ − z⁰) that validation texts prefer; T " +
-			"is their temperature (both means over users).",
+			"same model; for a method with a datastore, also without the datastore. The adapter is the writer’s in " +
+			"both. Due to the writer: the loss with another writer’s history (and datastore) minus the loss with " +
+			"the own, paired; where its interval has 0, the history helps by the kind of text and not by the " +
+			"writer. Steering is the strength s of z⁰ + s·(zʰ − z⁰) that validation texts prefer; T is their " +
+			"temperature (both means over users).",
 		Columns: []report.Measure{{Name: "own history", Digits: 3}, {Name: "another writer’s", Digits: 3},
-			{Name: "loss with another writer’s", Digits: 3, Better: -1}, {Name: "steering", Digits: 2}, {Name: "T",
+			{Name: "due to the writer", Digits: 3, Better: 1}, {Name: "steering", Digits: 2}, {Name: "T",
 				Digits: 2}}}
 	for _, row := range own {
 		if row.NoHistory {
 			continue
 		}
-		var gain, loss *metric.Interval
+		var gain *metric.Interval
+		due := report.Measured{Text: "–"}
 		for _, other := range controls {
 			if other.Name == row.Name && other.Regime == row.Regime {
-				gain, loss = other.Values[HistoryGain], other.Values[Loss]
+				gain = other.Values[HistoryGain]
+				if other.Foreign != nil {
+					due = report.Measured{Against: other.Foreign}
+				}
 			}
 		}
-		t.Rows = append(t.Rows, report.Compared{Name: row.Title, Note: row.regime(), Kind: c.kind(row),
-			Cells: []report.Measured{{Value: row.Values[HistoryGain]}, {Value: gain}, {Value: loss},
+		t.Rows = append(t.Rows, report.Compared{Name: row.Title, Note: row.note(), Kind: c.kind(row),
+			Cells: []report.Measured{{Value: row.Values[HistoryGain]}, {Value: gain}, due,
 				{Text: fmt.Sprintf("%.2f", row.Steering)}, {Text: fmt.Sprintf("%.2f", row.Temperature)}}})
 	}
 	return t
@@ -256,7 +267,7 @@ func (c Comparison) cost(rows []Row) report.Comparison {
 			texts += fmt.Sprintf(" (%d too long)", row.Skipped)
 		}
 		k := row.Cost
-		t.Rows = append(t.Rows, report.Compared{Name: row.Title, Note: row.regime(), Kind: c.kind(row),
+		t.Rows = append(t.Rows, report.Compared{Name: row.Title, Note: row.note(), Kind: c.kind(row),
 			Cells: []report.Measured{{Value: row.Values[Loss]}, text(report.Duration(k.Seconds)),
 				none(k.TrainSeconds > 0, report.Duration(k.TrainSeconds)), none(k.Steps > 0, fmt.Sprintf("%.0f",
 					k.Steps)),

@@ -157,7 +157,9 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 	}
 	if s.entry.Control == Shuffled {
 		o.Foreign = r.foreign(s.user)
+		o.Drafts = 0 // no table has them
 	}
+	o.Trained = r.trained(s)
 	unshared := r.Now()
 	if o.Preference, err = r.preference(ctx, u, on); err != nil {
 		return err
@@ -171,7 +173,7 @@ func (r *Runner) cell(ctx context.Context, s step, left []step) (err error) {
 			WithRemedy("select fewer context fields with --fields")
 	}
 	seconds := r.Now().Sub(unshared).Seconds()
-	err = r.Results.append(line{Kind: "cell", ID: &s.id, Texts: digest(u), Others: r.others(s.entry, s.user),
+	err = r.Results.append(line{Kind: kindCell, ID: &s.id, Texts: digest(u), Others: r.others(s.entry, s.user),
 		Seconds: seconds, Cell: &c})
 	if err != nil {
 		return err

@@ -4,20 +4,30 @@
 // z becomes log p(v) + log Σ e^z, so that a token that is no entry keeps its logit but for log(1 −
 // λ), and temperature, cuts and penalties work as without.
 //
-// logits [vocab] is row 0 of the decoder's logits. scores [keys] are the cosines of the hidden
-// state with all keys, which are in the order of their tokens: those of token v are offsets[v] to
-// offsets[v+1]. There is one workgroup and one summation tree, so results repeat bit for bit.
+// With DUAL, z is the steered z^h + s·(z^h − z^0), and both rows become the result: the mixture is
+// not steered again. params is described by kernels.SampleParams.
+//
+// logits [1 or 2, stride] are those of the decoder: row 0 with history, row 1 without. scores
+// [keys] are the cosines of the hidden state with all keys, which are in the order of their
+// tokens: those of token v are offsets[v] to offsets[v+1]. There is one workgroup and one
+// summation tree, so results repeat bit for bit.
 //#include common
 struct Shape {
     vocab: u32,
     keys: u32,
     sharpness: f32, // β
     share: f32,     // λ
+//#if DUAL
+    stride: u32,
+//#endif
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(2) var<storage, read> scores: array<f32>;
 @group(0) @binding(3) var<storage, read> offsets: array<u32>;
 @group(0) @binding(4) var<storage, read_write> logits: array<f32>;
+//#if DUAL
+@group(0) @binding(5) var<storage, read> params: array<u32>;
+//#endif
 
 const THREADS: u32 = 256u;
 const LOWEST: f32 = -3.0e38;
@@ -28,6 +38,12 @@ fn weight(i: u32) -> f32 { return exp(shape.sharpness * (min(scores[i], 1.0) - 1
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) t: u32) {
+//#if DUAL
+    // Each invocation reads only the logits that it writes.
+    for (var v = t; v < shape.vocab; v += THREADS) {
+        logits[v] += bitcast<f32>(params[4]) * (logits[v] - logits[shape.stride + v]);
+    }
+//#endif
     var peak = LOWEST;
     for (var v = t; v < shape.vocab; v += THREADS) { peak = max(peak, logits[v]); }
     parts[t] = vec2<f32>(peak, 0.0);
@@ -58,5 +74,8 @@ fn main(@builtin(local_invocation_index) t: u32) {
             l = total + log((1.0 - shape.share) * exp(max(z - total, FLOOR)) + scale * mass);
         }
         logits[v] = l;
+//#if DUAL
+        logits[shape.stride + v] = l;
+//#endif
     }
 }

@@ -869,13 +869,16 @@ export interface LoRA {
  * would repeat themselves.
  */
 export interface Datastore {
-  /** λ */
+  /** This is λ. It is below 1, because a datastore gives no probability to other tokens. */
   share: number;
-  /** β of the weights e^(β·cos) */
+  /**
+   * This is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; with
+   * large values only the closest ones count. Above 40 the weights may not be normal f32.
+   */
   sharpness: number;
   /**
    * This is g: when a text is scored, its own tokens before the present one are entries with the
-   * weights e^(β·cos + g). At -50 they have practically none.
+   * weights e^(β·(cos − 1) + g). At -50 they have practically none.
    */
   boost: number;
 }
@@ -1178,7 +1181,7 @@ export interface Sampling {
   repetition_penalty?: number | undefined;
   /**
    * This adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
-   * without; 0 is off.
+   * without; 0 is off. A datastore is mixed in afterwards.
    */
   steer?: number | undefined;
   /** 0 */

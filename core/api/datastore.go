@@ -6,10 +6,13 @@ package api
 // text is scored, its own tokens so far take part; when one is written they do not, because drafts
 // would repeat themselves.
 type Datastore struct {
-	Share     float64 `json:"share" range:"0 0.9"`        // λ
-	Sharpness float64 `json:"sharpness" range:"0.001 40"` // β of the weights e^(β·cos)
+	// Share is λ. It is below 1, because a datastore gives no probability to other tokens.
+	Share float64 `json:"share" range:"0 0.9"`
+	// Sharpness is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; with
+	// large values only the closest ones count. Above 40 the weights may not be normal f32.
+	Sharpness float64 `json:"sharpness" range:"0.001 40"`
 	// Boost is g: when a text is scored, its own tokens before the present one are entries with the
-	// weights e^(β·cos + g). At -50 they have practically none.
+	// weights e^(β·(cos − 1) + g). At -50 they have practically none.
 	Boost float64 `json:"boost" range:"-50 10"`
 }
 

@@ -27,7 +27,7 @@ const (
 	StageTune     = "tune"     // the kernel variants for this device are measured
 	StageLoad     = "load"     // the model is loaded onto the device
 	StageExpert   = "expert"   // the training items are scored under the frozen adapter θ_D
-	StageCompile  = "compile"  // the device's driver compiles the shaders of the training step
+	StageCompile  = "compile"  // the device's driver compiles shaders, before any other stage
 	StageTrain    = "train"    // the steps follow, each with a StepEvent
 	StageEvaluate = "evaluate" // held-out items are scored
 	StageWrite    = "write"    // the prompt is run, before the first token

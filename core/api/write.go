@@ -37,7 +37,7 @@ type Sampling struct {
 	TopP              *float64 `json:"top_p,omitempty" range:"0 1"`
 	RepetitionPenalty *float64 `json:"repetition_penalty,omitempty" range:"0.01 100"` // 1, which is off
 	// Steer adds s·(z^h − z^0) to the logits, where z^h are those with history and z^0 those
-	// without; 0 is off.
+	// without; 0 is off. A datastore is mixed in afterwards.
 	Steer     float64 `json:"steer,omitempty" range:"-10 10"`
 	Seed      uint32  `json:"seed,omitempty"`                         // 0
 	MaxTokens *int    `json:"max_tokens,omitempty" range:"1 1048576"` // 64

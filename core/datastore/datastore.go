@@ -5,8 +5,6 @@ package datastore
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
-	"hash/fnv"
 	"math"
 	"slices"
 	"strconv"
@@ -22,14 +20,19 @@ const FileName = "datastore.safetensors"
 // MaxEntries is the largest number of entries of a datastore.
 const MaxEntries = 1 << 15
 
-// MaxShare is the largest λ of a datastore: it gives no probability to tokens that it does not
-// hold.
+// MaxShare is the largest λ of a datastore. It is below 1, because a datastore gives no probability
+// to tokens that it does not hold.
 const MaxShare = .9
 
-// MaxSharpness is the largest β of a datastore: e^(−2β) must be a normal f32.
-const MaxSharpness = 40
+// MinSharpness and MaxSharpness are the limits of β. At 0 all keys would have the same weight. At
+// the maximum, e^(−2β) is still a normal f32.
+const (
+	MinSharpness = .001
+	MaxSharpness = 40
+)
 
-// MinBoost and MaxBoost are the limits of g.
+// MinBoost and MaxBoost are the limits of g. At the minimum the text itself has practically no
+// weight; at the maximum one of its tokens has that of 22,000 keys.
 const (
 	MinBoost = -50
 	MaxBoost = 10
@@ -39,7 +42,7 @@ const (
 const tolerance = 1e-3
 
 // format marks the file in its metadata.
-const format = "nextquill-datastore-1"
+const format = "nextquill-datastore-2"
 
 // Datastore is the writer's own tokens with the hidden states that predicted them (kNN-LM,
 // Khandelwal et al. 2020). With a hidden state q, it predicts the token v with the probability
@@ -53,30 +56,14 @@ type Datastore struct {
 	Keys   []float32 // [entries, Width], each of length 1, in the order of their tokens
 	Tokens []int32   // [entries], ascending
 	Share  float64   // λ, 0 to MaxShare
-	// Sharpness is β, above 0 and at most MaxSharpness.
+	// Sharpness is β, MinSharpness to MaxSharpness.
 	Sharpness float64
 	// Boost is g: when a text is scored, its own tokens before the present one are entries with the
-	// weights e^(β·(cos − 1) + g). At MinBoost they have practically none.
+	// weights e^(β·(cos − 1) + g), MinBoost to MaxBoost.
 	Boost float64
-	// Adapter is the Digest of the adapter that the hidden states are of; "" is the base
-	// model.
-	Adapter string
-}
-
-// Digest is an FNV-1a hash of the values of an adapter, in hexadecimal. Unlike the adapter's own
-// digest it stays the same if the adapter is renamed, as on export.
-func Digest(a *weights.Adapter) string {
-	h := fnv.New64a()
-	var word [4]byte
-	for _, path := range a.Paths() {
-		for _, factor := range [][]float32{a.Pairs[path].A, a.Pairs[path].B} {
-			for _, v := range factor {
-				binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
-				h.Write(word[:])
-			}
-		}
-	}
-	return strconv.FormatUint(h.Sum64(), 16)
+	// Base is the Fingerprint of the base model's file. Adapter is the UpdateDigest of the adapter
+	// that the hidden states are of; "" is the base model alone.
+	Base, Adapter string
 }
 
 // New makes a datastore of hidden states [tokens, width] and the tokens that they predict.
@@ -124,7 +111,7 @@ func Write(ctx context.Context, store blob.Store, name string, d *Datastore) err
 		{Name: "tokens", Shape: []int{len(ids)}, Data: ids},
 	}, map[string]string{
 		"format": format, "share": number(d.Share), "sharpness": number(d.Sharpness),
-		"boost": number(d.Boost), "adapter": d.Adapter,
+		"boost": number(d.Boost), "base": d.Base, "adapter": d.Adapter,
 	})
 }
 
@@ -141,13 +128,13 @@ func Read(ctx context.Context, store blob.Store, name string, width, vocab int) 
 	if f.Metadata()["format"] != format {
 		return nil, bad(fault.Malformed, "format", "is not a datastore of this version")
 	}
-	d := &Datastore{Width: width, Adapter: f.Metadata()["adapter"]}
+	d := &Datastore{Width: width, Base: f.Metadata()["base"], Adapter: f.Metadata()["adapter"]}
 	for _, v := range []struct {
 		name        string
 		to          *float64
 		least, most float64
 	}{
-		{"share", &d.Share, 0, MaxShare}, {"sharpness", &d.Sharpness, 0, MaxSharpness},
+		{"share", &d.Share, 0, MaxShare}, {"sharpness", &d.Sharpness, MinSharpness, MaxSharpness},
 		{"boost", &d.Boost, MinBoost, MaxBoost},
 	} {
 		n, err := strconv.ParseFloat(f.Metadata()[v.name], 64)

@@ -17,7 +17,7 @@ func TestRoundTrip(t *testing.T) {
 	d := New([]float32{3, 4, 0, 2, 0, 0, -1, 0}, []int32{7, 2, 5, 2}, 2)
 	require.Equal(t, []int32{2, 2, 7}, d.Tokens, "in the order of tokens, without a state of length 0")
 	require.Equal(t, []float32{0, 1, -1, 0, .6, .8}, d.Keys)
-	d.Share, d.Sharpness, d.Boost, d.Adapter = .1, 20, 1, "abc"
+	d.Share, d.Sharpness, d.Boost, d.Base, d.Adapter = .1, 20, 1, "def", "abc"
 	require.NoError(t, Write(ctx, store, "d", d))
 	got, err := Read(ctx, store, "d", 2, 8)
 	require.NoError(t, err)
@@ -59,6 +59,7 @@ func TestRefuses(t *testing.T) {
 		"a share of 1":       {[]float32{1, 0}, []float32{3}, with("share", "1"), fault.OutOfRange},
 		"no share":           {[]float32{1, 0}, []float32{3}, with("share", ""), fault.OutOfRange},
 		"a sharpness of NaN": {[]float32{1, 0}, []float32{3}, with("sharpness", "NaN"), fault.OutOfRange},
+		"a sharpness of 0":   {[]float32{1, 0}, []float32{3}, with("sharpness", "0"), fault.OutOfRange},
 		"tokens in disorder": {[]float32{1, 0, 0, 1}, []float32{3, 2}, good, fault.OutOfRange},
 		"half a token":       {[]float32{1, 0}, []float32{1.5}, good, fault.OutOfRange},
 		"a negative token":   {[]float32{1, 0}, []float32{-1}, good, fault.OutOfRange},

@@ -27,7 +27,7 @@ type reportJob struct {
 // benchReport measures products of matrices, training steps and writing. A part that fails because
 // the device is too small is recorded, and the others go on.
 func benchReport(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
-	j := &reportJob{Env: env, begun: env.Now()}
+	j := &reportJob{Env: env}
 	if err := c.Decode(&j.request); err != nil {
 		return nil, err
 	}
@@ -36,6 +36,7 @@ func benchReport(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 	if j.tune, err = env.Tune(ctx); err != nil {
 		return nil, err
 	}
+	j.begun = env.Now()
 	j.report = &api.BenchReport{
 		Version: api.Version, Device: env.GPU.Info(), Chosen: j.tune.Linear.String(), ChosenHalf: j.tune.Half,
 		Products: []api.ProductBench{}, Models: []api.ModelBench{}, Left: []string{},

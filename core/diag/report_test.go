@@ -10,12 +10,12 @@ import (
 	"nextquill/core/api"
 )
 
-// TestReport measures a device in a second. The memory bandwidth and the embedded model come first,
+// TestReport measures a device for a few seconds. The memory bandwidth and the embedded model come first,
 // and what follows is left out and named.
 func TestReport(t *testing.T) {
 	j := newJob(t)
 	var r api.BenchReport
-	p := api.BenchReportParams{Model: "model", Seconds: new(1.)}
+	p := api.BenchReportParams{Model: "model", Seconds: new(5.)}
 	require.NoError(t, j.client.Call(t.Context(), api.MethodBenchReport, p, &r, nil))
 	require.Equal(t, j.gpu.Info(), r.Device)
 	require.Positive(t, r.Bandwidth)

@@ -86,7 +86,9 @@ type Handler func(ctx context.Context, env *Env, c *rpc.Call) (any, error)
 // Method returns the method with this name. It calls h with e and the events of the call.
 func (e *Engine) Method(name string, h Handler) rpc.Method {
 	return rpc.Method{Name: name, Handler: func(ctx context.Context, c *rpc.Call) (any, error) {
-		return h(ctx, e.Env(c.Emit), c)
+		env := e.Env(c.Emit)
+		defer env.watchCompile(ctx)()
+		return h(ctx, env, c)
 	}}
 }
 

@@ -20,7 +20,8 @@ type Options struct {
 	Ends      []int32 // tokens that end the text
 	Seed      uint32
 	MaxTokens int
-	// Datastore, if not nil, is mixed into the distribution of every token.
+	// Datastore, if not nil, is mixed into the distribution of every token, after steering.
+	// Steering would raise what it adds to a token by orders of magnitude.
 	Datastore *model.Datastore
 	// Progress, which may be nil, receives the share of the prompt that was submitted.
 	Progress func(share float64)
@@ -39,7 +40,7 @@ type Result struct {
 	Text  string
 	IDs   []int32   // without the end token
 	Ended bool      // by an end token; otherwise by MaxTokens
-	LogPs []float32 // log-probability of each token with history, without steering
+	LogPs []float32 // see kernels.SampledToken.LogP
 }
 
 // Check returns a fault for the first option that is out of range.

@@ -21,9 +21,19 @@ type Context struct {
 	peak      int64
 	pipelines map[string]Pipeline // by text
 	byName    map[string]Pipeline // by the names of their programs
-	shapes    map[Shape]Buffer
+	shapes    map[Shape]*sharedShape
 	groups    map[BindGroup]struct{}
 	pace      *pacer
+	// OnCompile, if not nil, is called while a plan compiles, after the commands for each of its
+	// total new pipelines were submitted. A device may still be compiling them: see Wait. An error
+	// ends the compilation.
+	OnCompile func(done, total int) error
+}
+
+// sharedShape is the uniform buffer of a Shape, and the number of its users.
+type sharedShape struct {
+	buffer Buffer
+	users  int
 }
 
 type liveBuffer struct {
@@ -38,7 +48,7 @@ func NewContext(dev Device) *Context {
 		live:      map[Buffer]liveBuffer{},
 		pipelines: map[string]Pipeline{},
 		byName:    map[string]Pipeline{},
-		shapes:    map[Shape]Buffer{},
+		shapes:    map[Shape]*sharedShape{},
 		groups:    map[BindGroup]struct{}{},
 		pace:      newPacer(dev),
 	}
@@ -156,6 +166,7 @@ func (c *Context) Load(ctx context.Context, blob string, src int64, n int, b Buf
 // Wait flushes and returns when the device has finished all work.
 func (c *Context) Wait(ctx context.Context) error {
 	fence := c.shape(Shape{})
+	defer c.releaseShape(Shape{})
 	var word [4]byte
 	return c.Read(ctx, fence, 0, word[:])
 }
@@ -181,8 +192,8 @@ func (c *Context) Close() (leaked []string, err error) {
 	clear(c.pipelines)
 	c.pace = newPacer(c.dev)
 	clear(c.byName)
-	for _, b := range c.shapes {
-		c.Free(b)
+	for _, s := range c.shapes {
+		c.Free(s.buffer)
 	}
 	clear(c.shapes)
 	for b, l := range c.live {
@@ -192,15 +203,28 @@ func (c *Context) Close() (leaked []string, err error) {
 	return leaked, c.Flush()
 }
 
-// shape returns the uniform buffer that holds s.
+// shape returns the uniform buffer that holds s. Its user calls releaseShape.
 func (c *Context) shape(s Shape) Buffer {
-	if b, ok := c.shapes[s]; ok {
-		return b
+	shared := c.shapes[s]
+	if shared == nil {
+		shared = &sharedShape{buffer: c.NewBuffer("shape", int64(4*len(s)), Uniform)}
+		c.WriteU32(shared.buffer, 0, s[:])
+		c.shapes[s] = shared
 	}
-	b := c.NewBuffer("shape", int64(4*len(s)), Uniform)
-	c.WriteU32(b, 0, s[:])
-	c.shapes[s] = b
-	return b
+	shared.users++
+	return shared.buffer
+}
+
+// releaseShape destroys the buffer of s after its last user. Close has destroyed all of them.
+func (c *Context) releaseShape(s Shape) {
+	shared := c.shapes[s]
+	if shared == nil {
+		return
+	}
+	if shared.users--; shared.users == 0 {
+		c.Free(shared.buffer)
+		delete(c.shapes, s)
+	}
 }
 
 // pipeline returns the compiled form of p. Programs whose texts are equal share it.

@@ -77,9 +77,13 @@ type step struct {
 	size     int64
 }
 
+// maxParts bounds the bind groups of the parts of one dispatch. How a dispatch is divided changes
+// with its number of workgroups and with the speed of the device.
+const maxParts = 64
+
 // Plan is a recorded sequence of dispatches, clears and copies. It is recorded once, compiled once,
 // and replayed with different Replay values and data. Replays allocate nothing on the device but
-// the Shapes of divided dispatches, once.
+// the Shapes of divided dispatches, at most maxParts for each.
 type Plan struct {
 	ctx     *Context
 	name    string
@@ -89,7 +93,9 @@ type Plan struct {
 	replay  Buffer
 	pinned  []*Tensor
 	scratch int64
-	done    bool
+	// compiled is the number of new pipelines so far.
+	compiled int
+	done     bool
 }
 
 // NewPlan starts recording.
@@ -164,6 +170,7 @@ func (p *Plan) Compile() error {
 	}
 	p.assignSlots()
 	p.replay = p.ctx.NewBuffer(p.name+".replay", 4*ReplayWords, Uniform)
+	total := p.newPipelines()
 	for i := range p.steps {
 		s := &p.steps[i]
 		if s.kind != stepDispatch {
@@ -172,8 +179,7 @@ func (p *Plan) Compile() error {
 		if err := p.check(&s.dispatch); err != nil {
 			return err
 		}
-		var err error
-		if s.pipeline, err = p.ctx.pipeline(s.dispatch.Program); err != nil {
+		if err := p.pipeline(s, total); err != nil {
 			return err
 		}
 		s.group = p.bind(s, s.dispatch.Shape)
@@ -182,7 +188,34 @@ func (p *Plan) Compile() error {
 	return p.ctx.Flush()
 }
 
-// bind creates the bind group of a dispatch with a Shape.
+// newPipelines is the number of programs that the context has not compiled.
+func (p *Plan) newPipelines() int {
+	names := map[string]bool{}
+	for _, s := range p.steps {
+		if s.kind == stepDispatch && p.ctx.byName[s.dispatch.Program.Name] == 0 {
+			names[s.dispatch.Program.Name] = true
+		}
+	}
+	return len(names)
+}
+
+// pipeline compiles the program of a dispatch, and reports it if it is one of the total new ones.
+func (p *Plan) pipeline(s *step, total int) (err error) {
+	known := len(p.ctx.byName)
+	if s.pipeline, err = p.ctx.pipeline(s.dispatch.Program); err != nil {
+		return err
+	}
+	if len(p.ctx.byName) == known || p.ctx.OnCompile == nil {
+		return nil
+	}
+	if err := p.ctx.Flush(); err != nil {
+		return err
+	}
+	p.compiled++
+	return p.ctx.OnCompile(p.compiled, total)
+}
+
+// bind creates the bind group of a dispatch with a Shape. unbind destroys it.
 func (p *Plan) bind(s *step, shape Shape) BindGroup {
 	entries := []Entry{
 		{p.ctx.shape(shape), 0, 4 * ShapeWords},
@@ -194,6 +227,28 @@ func (p *Plan) bind(s *step, shape Shape) BindGroup {
 	return p.ctx.bindGroup(s.pipeline, entries)
 }
 
+func (p *Plan) unbind(g BindGroup, shape Shape) {
+	p.ctx.freeBindGroup(g)
+	p.ctx.releaseShape(shape)
+}
+
+// partShape is the Shape of the part of a dispatch that starts at a workgroup.
+func (s *step) partShape(first uint32) Shape {
+	shape := s.dispatch.Shape
+	if first > 0 {
+		shape[s.dispatch.First] += first
+	}
+	return shape
+}
+
+// freeParts destroys the bind groups of the parts of a dispatch.
+func (p *Plan) freeParts(s *step) {
+	for first, g := range s.parts {
+		p.unbind(g, s.partShape(first))
+	}
+	clear(s.parts)
+}
+
 // part returns the bind group of the part of a dispatch that starts at a workgroup.
 func (p *Plan) part(s *step, first uint32) BindGroup {
 	if first == 0 {
@@ -201,9 +256,10 @@ func (p *Plan) part(s *step, first uint32) BindGroup {
 	}
 	g, ok := s.parts[first]
 	if !ok {
-		shape := s.dispatch.Shape
-		shape[s.dispatch.First] += first
-		g = p.bind(s, shape)
+		if len(s.parts) == maxParts {
+			p.freeParts(s)
+		}
+		g = p.bind(s, s.partShape(first))
 		if s.parts == nil {
 			s.parts = map[uint32]BindGroup{}
 		}
@@ -393,12 +449,11 @@ func (p *Plan) dispatch(ctx context.Context, s *step, r *Replay, submitted func(
 // Free destroys the plan's memory and bind groups.
 func (p *Plan) Free() {
 	for i := range p.steps {
-		if p.steps[i].group != 0 {
-			p.ctx.freeBindGroup(p.steps[i].group)
+		s := &p.steps[i]
+		if s.group != 0 {
+			p.unbind(s.group, s.dispatch.Shape)
 		}
-		for _, g := range p.steps[i].parts {
-			p.ctx.freeBindGroup(g)
-		}
+		p.freeParts(s)
 	}
 	for _, slot := range p.slots {
 		p.ctx.Free(slot)

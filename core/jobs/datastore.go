@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // openDatastore reads the datastore that a request uses: the one it names, or that in the folder of
-// its adapter. It returns nil if there is none.
+// its adapter. It returns nil if there is none. checkBase checks the base when it is loaded.
 func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg weights.Config) (
 	*datastore.Datastore, error) {
 	name, own := p.Datastore, false
@@ -34,83 +35,76 @@ func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg we
 	if err != nil {
 		return nil, err
 	}
-	digest := ""
-	if p.Adapter != "" {
-		a, err := weights.ReadAdapter(ctx, env.Blobs, p.Adapter)
-		if err != nil {
-			return nil, err
-		}
-		digest = datastore.Digest(a)
+	digest, err := updateDigest(ctx, env, p.Adapter)
+	if err != nil {
+		return nil, err
 	}
 	if d.Adapter != digest {
-		return nil, fault.New(fault.Mismatch, name, "adapter", "the datastore was made with another adapter").
-			WithRemedy("train again, or delete the file to use the adapter without it")
+		return nil, otherOrigin(name, "adapter")
 	}
 	return d, nil
 }
 
-// rememberBudget is the number of tokens of a micro-batch, except for a single longer sample.
-const rememberBudget = 2048
-
-// rememberNeeds is the size of an encoder for samples.
-func rememberNeeds(samples []causal.Sample) int {
-	budget := rememberBudget
-	for _, s := range samples {
-		budget = max(budget, s.Tokens(false))
+// updateDigest identifies the adapter in folder dir in a datastore; "" is the base model alone.
+func updateDigest(ctx context.Context, env *engine.Env, dir string) (string, error) {
+	if dir == "" {
+		return "", nil
 	}
-	return budget
+	a, err := weights.ReadAdapter(ctx, env.Blobs, dir)
+	if err != nil {
+		return "", err
+	}
+	return a.UpdateDigest(), nil
 }
 
-// newest returns as many of the last samples as a datastore can hold, and the number of response
-// tokens of the others.
-func newest(samples []causal.Sample) (kept []causal.Sample, left int) {
-	tokens := 0
-	for i := len(samples) - 1; i >= 0; i-- {
-		if tokens += len(samples[i].Response); tokens > datastore.MaxEntries {
-			for _, s := range samples[:i+1] {
-				left += len(s.Response)
-			}
-			return samples[i+1:], left
-		}
+// checkBase refuses a datastore of another base model than m: its keys are hidden states of that
+// model, and mean nothing to this one.
+func checkBase(d *datastore.Datastore, m *model.Model, p api.Inference) error {
+	if d.Base != m.Fingerprint {
+		return otherOrigin(cmp.Or(p.Datastore, blob.Join(p.Adapter, datastore.FileName)), "base model")
 	}
-	return samples, 0
+	return nil
 }
 
-// remember computes a datastore of samples under m as it is, by the branch with history.
-func rememberSamples(ctx context.Context, env *engine.Env, m *model.Model, samples []causal.Sample, set api.Datastore,
-	digest string) (*datastore.Datastore, error) {
-	budget := rememberNeeds(samples)
-	packs, err := causal.MicroBatches(samples, false, budget, budget)
-	if err != nil {
-		return nil, err
+// otherOrigin is the fault for a datastore that belongs to something else.
+func otherOrigin(name, what string) error {
+	return fault.New(fault.Mismatch, name, what, "the datastore was made with another %s", what).
+		WithRemedy("train again, or delete the file to use the adapter without it")
+}
+
+// newest returns the last samples with as many tokens as a datastore can hold, and the number of
+// tokens of the others. Of the first returned sample, the first skip response tokens are too many.
+func newest(samples []causal.Sample) (kept []causal.Sample, skip, left int) {
+	room, first := datastore.MaxEntries, len(samples)
+	for first > 0 && room > 0 {
+		first--
+		room -= len(samples[first].Response)
 	}
-	e, err := m.NewEncoder(budget)
-	if err != nil {
-		return nil, err
+	skip = max(0, -room)
+	for _, s := range samples[:first] {
+		left += len(s.Response)
 	}
-	defer e.Free()
-	progress := stageProgress(env, api.StageRemember, len(samples))
+	return samples[first:], skip, left + skip
+}
+
+// rememberSamples computes a datastore of samples under m as it is, by the branch with history,
+// without the first skip response tokens.
+func rememberSamples(ctx context.Context, env *engine.Env, m *model.Model, samples []causal.Sample, skip int,
+	set api.Datastore, digest string) (*datastore.Datastore, error) {
 	var states []float32
 	var tokens []int32
-	done := 0
-	for _, p := range packs {
-		if err := env.Pause(ctx); err != nil {
-			return nil, err
-		}
-		begun := float64(done)
-		rows, err := e.Run(ctx, p, func(share float64) { progress(begun + share*float64(p.Samples)) })
-		if err != nil {
-			return nil, err
-		}
+	err := encodeSamples(ctx, env, m, samples, api.StageRemember, func(p *causal.Packed, rows []float32) {
 		states = append(states, rows...)
 		for _, y := range p.Targets {
 			tokens = append(tokens, int32(y))
 		}
-		done += p.Samples
-		progress(float64(done))
+	})
+	if err != nil {
+		return nil, err
 	}
-	d := datastore.New(states, tokens, m.Config.HiddenSize)
-	d.Share, d.Sharpness, d.Boost, d.Adapter = set.Share, set.Sharpness, set.Boost, digest
+	width := m.Config.HiddenSize
+	d := datastore.New(states[skip*width:], tokens[skip:], width)
+	d.Share, d.Sharpness, d.Boost, d.Base, d.Adapter = set.Share, set.Sharpness, set.Boost, m.Fingerprint, digest
 	if len(d.Tokens) == 0 {
 		return nil, fault.New(fault.NaN, "datastore", "", "the model gives no hidden states").
 			WithRemedy("the model or its adapter is damaged: use another one")
@@ -127,31 +121,28 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	p.Datastore = api.DatastoreNone
 	var r api.RememberResult
 	var samples []causal.Sample
+	skip := 0
 	prepare := func(d *dataset.Dataset, _ weights.Config) (n model.Needs, err error) {
 		s, err := d.Samples(ctx, env.Pause, 0, d.Train, p.NoHistory)
 		if err != nil {
 			return n, err
 		}
-		if samples, r.Left = newest(s.Samples); len(samples) == 0 {
+		if samples, skip, r.Left = newest(s.Samples); len(samples) == 0 {
 			return n, fault.New(fault.Missing, "remember", "items", "there are none that fit the prompt").
 				WithRemedy("add items, or shorten their contexts")
 		}
-		return model.Needs{Encode: rememberNeeds(samples)}, nil
+		return model.Needs{Encode: encodeNeeds(samples)}, nil
 	}
 	m, err := openInference(ctx, env, p.Inference, env.TrainedTemplate(ctx, p.Adapter, p.Template), prepare)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Free()
-	digest := ""
-	if p.Adapter != "" {
-		a, err := weights.ReadAdapter(ctx, env.Blobs, p.Adapter)
-		if err != nil {
-			return nil, err
-		}
-		digest = datastore.Digest(a)
+	digest, err := updateDigest(ctx, env, p.Adapter)
+	if err != nil {
+		return nil, err
 	}
-	d, err := rememberSamples(ctx, env, m.Model, samples, api.Or(p.Set, api.DefaultDatastore()), digest)
+	d, err := rememberSamples(ctx, env, m.Model, samples, skip, api.Or(p.Set, api.DefaultDatastore()), digest)
 	if err != nil {
 		return nil, err
 	}

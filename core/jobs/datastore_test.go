@@ -5,6 +5,7 @@ package jobs_test
 import (
 	"context"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,8 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/weights"
+	"nextquill/models"
 )
 
 // TestDatastore trains with a datastore. Methods take it from the adapter's folder, its predictions
@@ -64,6 +67,34 @@ func TestDatastore(t *testing.T) {
 	write.Datastore = api.DatastoreNone
 	require.NoError(t, j.client.Call(ctx, "write", write, &w, nil))
 	require.NotEqual(t, remembered, w.Text)
+	require.Zero(t, j.gpu.LiveBuffers())
+
+	// The same adapter with another scaling, and another base of the same size, predict by other
+	// hidden states.
+	mismatch := func(dir, model, what string) {
+		other := e
+		other.Adapter, other.Model, other.Datastore = dir, model, ""
+		err := j.client.Call(ctx, "evaluate", other, nil, nil)
+		require.ErrorIs(t, err, fault.Mismatch)
+		require.ErrorContains(t, err, dir+"/datastore.safetensors: "+what)
+		other.Datastore = api.DatastoreNone
+		require.NoError(t, j.client.Call(ctx, "evaluate", other, nil, nil))
+	}
+	for _, name := range []string{"adapter_config.json", "adapter_model.safetensors", "datastore.safetensors"} {
+		raw, err := blob.ReadAll(ctx, j.store, "out/quill/"+name, 1<<30)
+		require.NoError(t, err)
+		j.write("out/scaled/"+name, strings.Replace(string(raw), `"lora_alpha": 8`, `"lora_alpha": 9`, 1))
+	}
+	mismatch("out/scaled", "model", "adapter: the datastore was made with another adapter")
+	j.copy("other", models.DefaultFS())
+	source, err := weights.OpenModel(ctx, j.store, "other")
+	require.NoError(t, err)
+	first := source.Tensors()[0]
+	changed, err := blob.ReadAll(ctx, j.store, first.Blob, 1<<30)
+	require.NoError(t, err)
+	changed[first.Begin]++
+	j.write(first.Blob, string(changed))
+	mismatch("out/quill", "other", "base model: the datastore was made with another base model")
 	require.Zero(t, j.gpu.LiveBuffers())
 
 	// Training again without a datastore removes it: it belonged to the adapter before.

@@ -14,9 +14,6 @@ import (
 	"nextquill/core/weights"
 )
 
-// embedBudget is the number of tokens of a micro-batch, except for a single longer text.
-const embedBudget = 2048
-
 // maxVectors bounds the vectors of one call in bytes.
 const maxVectors = 256 << 20
 
@@ -26,8 +23,7 @@ type embedJob struct {
 	result  api.EmbedResult
 	samples []causal.Sample
 	// skip is 1 if the first head row of a sample is that of BOS, which is no token of the text.
-	skip    int
-	longest int
+	skip int
 }
 
 // embed computes the final hidden states of texts.
@@ -40,8 +36,8 @@ func embed(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	if err := j.encode(ctx, env); err != nil {
 		return nil, err
 	}
-	budget := max(embedBudget, j.longest)
-	if err := env.CheckInference(ctx, p.Loading, p.Model, p.Adapter, model.Needs{Encode: budget}); err != nil {
+	needs := model.Needs{Encode: encodeNeeds(j.samples)}
+	if err := env.CheckInference(ctx, p.Loading, p.Model, p.Adapter, needs); err != nil {
 		return nil, err
 	}
 	m, err := env.OpenModel(ctx, p.Model, p.Adapter, model.LoadOptions{Base: p.Base})
@@ -49,7 +45,7 @@ func embed(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return nil, err
 	}
 	defer m.Free()
-	vectors, err := j.run(ctx, env, m.Model, budget)
+	vectors, err := j.run(ctx, env, m.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +95,6 @@ func (j *embedJob) encode(ctx context.Context, env *engine.Env) error {
 			return err
 		}
 		j.samples = append(j.samples, s)
-		j.longest = max(j.longest, s.Tokens(false))
 		if !p.Tokens {
 			n = 1
 		}
@@ -114,37 +109,18 @@ func (j *embedJob) encode(ctx context.Context, env *engine.Env) error {
 }
 
 // run returns the vectors of all texts.
-func (j *embedJob) run(ctx context.Context, env *engine.Env, m *model.Model, budget int) ([]float32, error) {
-	packs, err := causal.MicroBatches(j.samples, false, budget, budget)
-	if err != nil {
-		return nil, err
-	}
-	e, err := m.NewEncoder(budget)
-	if err != nil {
-		return nil, err
-	}
-	defer e.Free()
-	progress := stageProgress(env, api.StageEmbed, len(j.samples))
+func (j *embedJob) run(ctx context.Context, env *engine.Env, m *model.Model) ([]float32, error) {
 	var out []float32
-	done := 0
-	for _, pack := range packs {
-		if err := env.Pause(ctx); err != nil {
-			return nil, err
+	left := j.samples
+	err := encodeSamples(ctx, env, m, j.samples, api.StageEmbed, func(p *causal.Packed, states []float32) {
+		for _, s := range left[:p.Samples] {
+			size := len(s.Response) * j.result.Width
+			out = append(out, j.vectors(states[:size])...)
+			states = states[size:]
 		}
-		begun := float64(done)
-		states, err := e.Run(ctx, pack, func(share float64) { progress(begun + share*float64(pack.Samples)) })
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range j.samples[done : done+pack.Samples] {
-			rows := len(s.Response)
-			out = append(out, j.vectors(states[:rows*j.result.Width])...)
-			states = states[rows*j.result.Width:]
-		}
-		done += pack.Samples
-		progress(float64(done))
-	}
-	return out, nil
+		left = left[p.Samples:]
+	})
+	return out, err
 }
 
 // vectors are the vectors of a text with these states.

@@ -60,7 +60,9 @@ func openInference(ctx context.Context, env *engine.Env, p api.Inference, templa
 	}
 	out := &inference{ModelRef: m, data: d}
 	if n.Datastore != nil {
-		out.datastore, err = m.NewDatastore(n.Datastore)
+		if err = checkBase(n.Datastore, m.Model, p); err == nil {
+			out.datastore, err = m.NewDatastore(n.Datastore)
+		}
 	}
 	if err == nil {
 		err = env.WarnAdapterMismatch(ctx, p.Adapter, d.Template.Name, m.Base())

@@ -213,7 +213,7 @@ func (j *personalizeJob) needs(ctx context.Context) (func(bool, int) []model.Nee
 		}
 		if p.Datastore != nil {
 			remember := steps
-			remember.Steps, remember.Encode = nil, rememberNeeds(samples)
+			remember.Steps, remember.Encode = nil, encodeNeeds(samples)
 			out = append(out, remember)
 		}
 		return out
@@ -279,19 +279,11 @@ func (j *personalizeJob) scoreExpert(ctx context.Context) (err error) {
 // train runs the training steps.
 func (j *personalizeJob) train(ctx context.Context) (train.Result, error) {
 	p, env := &j.request, j.env
-	source, err := weights.OpenModel(ctx, env.Blobs, p.Model)
-	if err != nil {
-		return train.Result{}, err
-	}
-	sample, err := source.Fingerprint(ctx)
-	if err != nil {
-		return train.Result{}, err
-	}
 	t, err := train.New(train.Setup{
 		Model: j.model.Model, GPU: env.GPU, Config: j.config,
 		Data: train.Data{Train: j.samples.Samples, Heldout: j.heldout.Samples, Expert: j.expert},
 		Source: train.Source{
-			Weights: sample, Template: j.data.Template.Name, Adapter: j.origin, Windows: j.windows(),
+			Weights: j.model.Fingerprint, Template: j.data.Template.Name, Adapter: j.origin, Windows: j.windows(),
 		},
 		Saving: train.Saving{
 			Checkpoints: train.Checkpoints{Store: env.Blobs, Dir: p.Out},

@@ -39,7 +39,7 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 	a.BaseModel = j.baseName
 	a.Provenance = weights.Provenance{Template: j.data.Template.Name, Base: j.model.Base()}
 	slices.Sort(a.Targets)
-	if err := j.saveDatastore(ctx, datastore.Digest(a)); err != nil {
+	if err := j.saveDatastore(ctx, a.UpdateDigest()); err != nil {
 		return err
 	}
 	return weights.WriteAdapter(ctx, j.env.Blobs, j.request.Out, a)
@@ -53,8 +53,8 @@ func (j *personalizeJob) saveDatastore(ctx context.Context, digest string) error
 	if p.Datastore == nil {
 		return j.env.Blobs.Delete(ctx, name)
 	}
-	samples, left := newest(j.samples.Samples[:j.own])
-	d, err := rememberSamples(ctx, j.env, j.model.Model, samples, *p.Datastore, digest)
+	samples, skip, left := newest(j.samples.Samples[:j.own])
+	d, err := rememberSamples(ctx, j.env, j.model.Model, samples, skip, *p.Datastore, digest)
 	if err != nil {
 		return err
 	}

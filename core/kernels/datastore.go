@@ -44,14 +44,24 @@ func DatastoreText(s DatastoreSpec, features int, queries, targets, starts, stat
 	}
 }
 
-// DatastoreMix records replacing the first vocab values of logits by those of the mixture with the
-// datastore. scores [keys] are the cosines of all keys, in the order of their tokens; offsets
-// [vocab+1] u32 are the first key of each token.
-func DatastoreMix(s DatastoreSpec, vocab int, scores, offsets, logits *gpu.Tensor) gpu.Dispatch {
+// DatastoreMix records replacing the first vocab values of logits [1, stride] by those of the
+// mixture with the datastore. scores [keys] are the cosines of all keys, in the order of their
+// tokens; offsets [vocab+1] u32 are the first key of each token. With dual, logits are [2, stride]:
+// the steering of params, which are those of Sample, is applied first, and both rows become the
+// mixture.
+func DatastoreMix(
+	s DatastoreSpec, vocab, stride int, dual bool, scores, offsets, logits, params *gpu.Tensor,
+) gpu.Dispatch {
+	access := []gpu.Access{gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage}
+	args := []*gpu.Tensor{scores, offsets, logits}
+	shape := gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)}
+	if dual {
+		access, args, shape[4] = append(access, gpu.ReadStorage), append(args, params), uint32(stride)
+	}
 	return gpu.Dispatch{
-		Program: program("datastore_mix", wgsl.Values{}, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage),
-		Shape:   gpu.Shape{uint32(vocab), uint32(s.Keys), gpu.F(s.Sharpness), gpu.F(s.Share)},
-		Args:    []*gpu.Tensor{scores, offsets, logits},
+		Program: program("datastore_mix", wgsl.Values{"DUAL": wgsl.Bool(dual)}, access...),
+		Shape:   shape,
+		Args:    args,
 		Groups:  func(*gpu.Replay) [3]uint32 { return [3]uint32{1, 1, 1} },
 		Flops:   func(*gpu.Replay) float64 { return 20 * float64(vocab+s.Keys) },
 	}

@@ -35,7 +35,8 @@ func (p SampleParams) Words() [SampleParamWords]uint32 {
 // SampledToken is one row of the output of Sample.
 type SampledToken struct {
 	ID uint32
-	// LogP is log p_h[ID] of the unmodified distribution with history, in nats.
+	// LogP is log p_h[ID] of the unmodified distribution with history, in nats. After DatastoreMix
+	// with both branches it is that of the mixture.
 	LogP float32
 	// Logit is the token's logit after steering and penalty, before temperature.
 	Logit float32

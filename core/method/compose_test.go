@@ -3,8 +3,11 @@ package method_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +34,7 @@ type fake struct {
 	written  []api.WriteParams
 	heldout  [][]history.Item // of each evaluation
 	embedded []string
+	most     int      // texts that one call of embed takes; 0 is any number
 	texts    []string // what it writes, in turn; nil writes "text 1", "text 2", …
 
 	remembered []remembered
@@ -79,13 +83,17 @@ func (f *fake) Call(ctx context.Context, name string, params, result any, _ func
 		f.remembered = append(f.remembered, remembered{p, f.items(ctx, p.Source.History)})
 		return nil
 	case api.EmbedParams:
+		if f.most > 0 && len(p.Texts) > f.most {
+			return fault.New(fault.TooLarge, "embed", "texts", "%d of them", len(p.Texts))
+		}
 		f.embedded = append(f.embedded, p.Texts...)
 		var r api.EmbedResult
 		var b bytes.Buffer
-		r.Width = 1
-		for range p.Texts {
+		r.Width = 2
+		for _, text := range p.Texts {
 			r.Rows = append(r.Rows, 1)
-			b.Write([]byte{0, 0, 0x80, 0x3f}) // 1
+			v := []float32{1, float32(crc32.ChecksumIEEE([]byte(text))%9) - 4}
+			require.NoError(f.t, binary.Write(&b, binary.LittleEndian, v))
 		}
 		require.NoError(f.t, f.store.Write(ctx, p.Out, b.Bytes()))
 		return answer(result, r)
@@ -294,4 +302,39 @@ func TestConsensus(t *testing.T) {
 	o.Sampling.Temperature = 0
 	_, err = named(t, "latestk").Run(context.Background(), e, writer("a", 8), o, nil)
 	require.ErrorIs(t, err, fault.Mismatch)
+}
+
+// TestManyVectors embeds more texts than one call of the core takes: the results are the same.
+func TestManyVectors(t *testing.T) {
+	ctx, u := context.Background(), writer("a", 50)
+	u.Train, u.Test = u.Train[:6], slices.Concat(u.Train[6:], u.Test)
+	u.Validation[0].Time, u.Validation[1].Time = u.Train[5].Time, u.Train[5].Time
+	match := func(most int) (drafts []method.Draft, retrieved [][]string) {
+		f, e := newFake(t)
+		f.most = most
+		o := method.Options{Model: "model", Drafts: 40, Retrieval: api.Retrieval{K: new(2)}}
+		c, err := named(t, "retrieval-dense").Run(ctx, e, u, o, nil)
+		require.NoError(t, err)
+		raw, err := blob.ReadAll(ctx, f.store, "dir/lists.json", 1<<20)
+		require.NoError(t, err)
+		var lists map[string][]string
+		require.NoError(t, json.Unmarshal(raw, &lists))
+		for _, it := range u.Test {
+			retrieved = append(retrieved, lists[it.ID])
+		}
+		return c.Drafts, retrieved
+	}
+	drafts, lists := match(0)
+	require.Len(t, drafts, 40)
+	require.Len(t, lists, 42)
+	seen := map[float64]bool{}
+	for _, d := range drafts {
+		seen[d.Match.F1] = true
+	}
+	require.Greater(t, len(seen), 5, "the matches differ")
+	for _, most := range []int{1, 3} {
+		again, lists2 := match(most)
+		require.Equal(t, drafts, again)
+		require.Equal(t, lists, lists2)
+	}
 }

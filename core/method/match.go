@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 
 	"nextquill/core/api"
@@ -12,30 +13,32 @@ import (
 	"nextquill/core/metric"
 )
 
+// matchedAtOnce is the number of drafts whose hidden states are in memory at the same time.
+const matchedAtOnce = 16
+
 // match compares each draft with the user's own text by the hidden states of the model without
 // adapter, so that all methods are judged by the same vectors. A draft without words matches
 // nothing.
 func (r *run) match(ctx context.Context, drafts []Draft) error {
-	var texts []string
+	var pairs []*Draft
 	for i := range drafts {
 		drafts[i].Match = &metric.Match{}
-		if own := r.u.Test[drafts[i].Index].Text; compares(drafts[i].Text, own) {
-			texts = append(texts, drafts[i].Text, own)
+		if compares(drafts[i].Text, r.u.Test[drafts[i].Index].Text) {
+			pairs = append(pairs, &drafts[i])
 		}
 	}
-	if len(texts) == 0 {
-		return nil
-	}
-	states, err := r.states(ctx, r.o.Model, texts, true)
-	if err != nil {
-		return err
-	}
-	for i := range drafts {
-		if !compares(drafts[i].Text, r.u.Test[drafts[i].Index].Text) {
-			continue
+	for some := range slices.Chunk(pairs, matchedAtOnce) {
+		var texts []string
+		for _, d := range some {
+			texts = append(texts, d.Text, r.u.Test[d.Index].Text)
 		}
-		*drafts[i].Match = metric.HiddenMatch(states.texts[0], states.texts[1], states.width)
-		states.texts = states.texts[2:]
+		s, err := r.states(ctx, r.o.Model, texts, true)
+		if err != nil {
+			return err
+		}
+		for i, d := range some {
+			*d.Match = metric.HiddenMatch(s.texts[2*i], s.texts[2*i+1], s.width)
+		}
 	}
 	return nil
 }
@@ -51,11 +54,30 @@ type states struct {
 	width int
 }
 
-// maxStates bounds what states reads; the core has a lower limit.
+// maxStates bounds the vectors of one call in bytes; the core has a lower limit.
 const maxStates = 1 << 30
 
-// states encodes texts: one row a text, or with tokens one row a token.
+// states encodes texts: one row a text, or with tokens one row a token. It halves a set of texts
+// whose vectors are too many for one call of the core.
 func (r *run) states(ctx context.Context, model string, texts []string, tokens bool) (states, error) {
+	if len(texts) <= api.MaxTexts {
+		s, err := r.embedTexts(ctx, model, texts, tokens)
+		if fault.KindOf(err) != fault.TooLarge || len(texts) < 2 {
+			return s, err
+		}
+	}
+	half := len(texts) / 2
+	s, err := r.states(ctx, model, texts[:half], tokens)
+	if err != nil {
+		return s, err
+	}
+	rest, err := r.states(ctx, model, texts[half:], tokens)
+	s.texts = append(s.texts, rest.texts...)
+	return s, err
+}
+
+// embedTexts is one call of the core for states.
+func (r *run) embedTexts(ctx context.Context, model string, texts []string, tokens bool) (states, error) {
 	p := api.EmbedParams{Loading: r.o.Loading, Model: model, Texts: texts, Tokens: tokens,
 		Out: r.folder("vectors.f32")}
 	var out api.EmbedResult

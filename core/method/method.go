@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"nextquill/core/causal"
 	"nextquill/core/fault"
 )
 
@@ -48,6 +49,17 @@ type Method struct {
 
 // Trains reports whether the method trains an adapter for each user or for all.
 func (m Method) Trains() bool { return m.Preset != "" }
+
+// TrainsLike reports whether both methods train the same adapter from the same texts. Their
+// predictions may differ.
+func (m Method) TrainsLike(o Method) bool {
+	if !m.Trains() || !o.Trains() || m.TaskAdapter != o.TaskAdapter || m.Retrieval != o.Retrieval {
+		return false
+	}
+	a, errA := causal.Preset(m.Preset)
+	b, errB := causal.Preset(o.Preset)
+	return errA == nil && errB == nil && a == b
+}
 
 // Supports reports whether the method has the regime.
 func (m Method) Supports(r Regime) bool { return slices.Contains(m.Regimes, r) }

@@ -34,6 +34,8 @@ type Options struct {
 	Shared string
 	// Others are the users that Run calls Share with if it needs Shared and it is "".
 	Others []User
+	// Trained is an adapter that Run uses instead of training one; nil trains.
+	Trained *Trained
 	// Foreign replaces the history of the test prompts by another user's texts, and the datastore
 	// by one of these texts, as a control: the gain from history must vanish. nil uses the user's
 	// own.
@@ -42,6 +44,13 @@ type Options struct {
 	Preference *Preference
 	// Seconds is the time in seconds from any fixed origin; nil means the machine's clock.
 	Seconds func() float64
+}
+
+// Trained is an adapter that was trained on the same texts, with the same options and regime, by a
+// method that TrainsLike the method that uses it.
+type Trained struct {
+	Adapter, Model string // as in Cell
+	Cost           Cost   // of the cell that trained it; its training counts for both
 }
 
 // Progress says what a run is doing.

@@ -65,6 +65,9 @@ func (m Method) Run(ctx context.Context, e Engine, u User, o Options, on func(Pr
 		return cell, err
 	}
 	r.cost.Seconds = r.o.Seconds() - begun
+	if r.o.Trained != nil && m.Trains() {
+		r.cost.Seconds += r.cost.TrainSeconds // as if it had trained
+	}
 	cell.Cost = r.cost
 	return cell, nil
 }

@@ -193,3 +193,54 @@ func TestUserCheck(t *testing.T) {
 	require.ErrorIs(t, err, fault.Unsupported)
 	require.Contains(t, err.Error(), "contextsft")
 }
+
+// TestTrained uses the adapter of another run: the scores are those of a run that trains it. If it
+// was deleted, the run trains.
+func TestTrained(t *testing.T) {
+	l, ctx := newLab(t), context.Background()
+	u := l.users[0]
+	run := func(name, dir string, o method.Options) method.Cell {
+		m, err := method.ByName(name)
+		require.NoError(t, err)
+		e := l.e
+		e.Dir = dir
+		c, err := m.Run(ctx, e, u, o, nil)
+		require.NoError(t, err)
+		return c
+	}
+	quill, plain := run("quill", "a", l.o), run("contextsft", "b", l.o)
+	require.NotEqual(t, quill.Texts, plain.Texts)
+	from := func(c method.Cell) method.Options {
+		o := l.o
+		o.Trained = &method.Trained{Adapter: c.Adapter, Model: c.Model, Cost: c.Cost}
+		return o
+	}
+	again := run("quill", "c", from(plain))
+	require.Equal(t, quill.Texts, again.Texts)
+	require.Equal(t, quill.Drafts, again.Drafts)
+	require.Equal(t, plain.Cost.Trained, again.Cost.Trained)
+	require.Equal(t, plain.Texts, run("contextsft", "d", from(quill)).Texts)
+	foreign, trained := l.o, from(quill)
+	foreign.Foreign = l.users[2].History()
+	trained.Foreign = foreign.Foreign
+	require.Equal(t, run("quill", "e", foreign).Texts, run("quill", "f", trained).Texts)
+	m, err := method.ByName("quill")
+	require.NoError(t, err)
+	losses, err := m.Losses(ctx, l.e, u, again.Model, again.Adapter, l.o)
+	require.NoError(t, err)
+	require.InDelta(t, quill.Texts[0].Loss, losses[0], 1e-3, "identification has the datastore, too")
+	require.NoError(t, l.e.Blobs.Delete(ctx, plain.Adapter+"/adapter_config.json"))
+	require.Equal(t, quill.Texts, run("quill", "g", from(plain)).Texts)
+}
+
+func TestTrainsLike(t *testing.T) {
+	like := map[string]bool{}
+	for _, a := range method.Methods() {
+		for _, b := range method.Methods() {
+			if a.Name < b.Name && a.TrainsLike(b) {
+				like[a.Name+" "+b.Name] = true
+			}
+		}
+	}
+	require.Equal(t, map[string]bool{"contextsft quill": true}, like)
+}

@@ -1,12 +1,17 @@
 package method
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"nextquill/core/api"
+	"nextquill/core/blob"
 	"nextquill/core/causal"
+	"nextquill/core/datastore"
 	"nextquill/core/fault"
+	"nextquill/core/history"
 	"nextquill/core/modelfolder"
 	"nextquill/core/weights"
 )
@@ -50,8 +55,15 @@ func (m Method) shares(regime Regime) bool {
 	return m.TaskAdapter || m.Trains() && (regime == Pooled || regime == PooledPersonal)
 }
 
-// fit trains the user's adapter, or takes the shared one.
+// fit trains the user's adapter, or takes the shared one or that of Options.Trained.
 func (r *run) fit(ctx context.Context) error {
+	if r.o.Trained != nil && r.Trains() {
+		err := r.reuse(ctx, *r.o.Trained)
+		if !errors.Is(err, blob.ErrNotExist) {
+			return err
+		}
+		r.o.Trained = nil // it was deleted: train again
+	}
 	shared := r.o.Shared
 	if shared == "" && r.shares(r.o.Regime) {
 		o, e := r.o, r.e
@@ -76,6 +88,25 @@ func (r *run) fit(ctx context.Context) error {
 	return r.train(ctx, personal, "", nil)
 }
 
+// reuse takes an adapter that is trained already. The run has a copy of it, because the datastore
+// belongs to the method and stands in the folder of the adapter.
+func (r *run) reuse(ctx context.Context, t Trained) error {
+	a, err := weights.ReadAdapter(ctx, r.e.Blobs, t.Adapter)
+	if err != nil {
+		return err
+	}
+	r.adapter, r.model = r.folder(personal+"/"+api.AdapterFolder), cmp.Or(t.Model, r.o.Model)
+	if err := weights.WriteAdapter(ctx, r.e.Blobs, r.adapter, a); err != nil {
+		return err
+	}
+	r.cost = Cost{TrainSeconds: t.Cost.TrainSeconds, Steps: t.Cost.Steps, Trained: t.Cost.Trained,
+		PeakBytes: t.Cost.PeakBytes}
+	if !r.Datastore {
+		return r.e.Blobs.Delete(ctx, blob.Join(r.adapter, datastore.FileName))
+	}
+	return r.rememberIn(ctx, r.u.Train, blob.Join(r.adapter, datastore.FileName))
+}
+
 // personal is the folder of what is trained for the user.
 const personal = "personal"
 
@@ -89,14 +120,19 @@ func (r *run) remember(ctx context.Context, p part) error {
 	if r.foreign(p) {
 		items = foreignItems(r.o.Foreign)
 	}
-	source, err := r.source(ctx, items, r.u.Validation)
-	if err != nil {
-		return err
-	}
 	name := r.folder(p.String() + "-datastore.safetensors")
 	r.datastore[p] = name
 	if p == validation && !r.foreign(test) {
 		r.datastore[test] = name
+	}
+	return r.rememberIn(ctx, items, name)
+}
+
+// rememberIn writes a datastore of items.
+func (r *run) rememberIn(ctx context.Context, items []history.Item, name string) error {
+	source, err := r.source(ctx, items, r.u.Validation)
+	if err != nil {
+		return err
 	}
 	params := api.RememberParams{
 		Inference: api.Inference{

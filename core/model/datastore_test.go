@@ -162,6 +162,30 @@ func TestDatastore(t *testing.T) {
 			require.InDelta(t, math.Log(p)+math.Log(sum), mixed[i][v], 2e-3, "step %d, token %d", i, v)
 		}
 	}
+
+	// With steering, the steered logits are mixed.
+	dual := func(s *model.Datastore) [][]float32 {
+		dec, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 16, MaxNew: 1, Datastore: s, Dual: true})
+		require.NoError(t, err)
+		defer dec.Free()
+		steered := greedy
+		steered.Steer = 1.5
+		require.NoError(t, dec.Start(ctx, query.With, query.Without, steered, 0, nil))
+		z, err := dec.Logits(ctx)
+		require.NoError(t, err)
+		return z
+	}
+	plain, got2, sum := dual(nil), dual(store), 0.
+	z := make([]float64, vocab)
+	for v := range z {
+		z[v] = 2.5*float64(plain[0][v]) - 1.5*float64(plain[1][v])
+		sum += math.Exp(z[v])
+	}
+	require.Equal(t, got2[0], got2[1], "sampling steers no further")
+	for v := range z {
+		p := (1-d.Share)*math.Exp(z[v])/sum + d.Share*recall(d, states[:width], int32(v), nil, nil)
+		require.InDelta(t, math.Log(p)+math.Log(sum), got2[0][v], 5e-3, "token %d", v)
+	}
 	step.Free()
 	e.Free()
 	store.Free()

@@ -136,7 +136,8 @@ func (d *Decoder) recordSample(p *pass, hs *gpu.Tensor) {
 	if s := d.Spec.Datastore; s != nil {
 		first := dim{kernels.FixedRows(1), 1} // the row with history
 		p.cosines(s, first, p.normalized(s, first, hs), d.cosines, nil)
-		p.plan.Add(kernels.DatastoreMix(s.spec, p.m.Config.VocabSize, d.cosines, s.offsets, d.logits))
+		p.plan.Add(kernels.DatastoreMix(s.spec, p.m.Config.VocabSize, d.stride(), d.Spec.Dual, d.cosines, s.offsets,
+			d.logits, d.params))
 	}
 	p.plan.Add(kernels.Sample(
 		p.m.Config.VocabSize, d.stride(), d.Spec.Dual, d.logits, d.params, d.seen, d.scratch, d.out, d.next))

@@ -46,7 +46,7 @@ func Estimate(
 ) (Memory, error) {
 	g := gpu.NewContext(gpu.Dry{Limits: info})
 	tune := kernels.DefaultTune(info)
-	m, pieces, err := prepare(ctx, g, &tune, store, path, o)
+	m, _, pieces, err := prepare(ctx, g, &tune, store, path, o)
 	if err != nil {
 		return Memory{}, err
 	}

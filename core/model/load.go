@@ -29,14 +29,14 @@ type LoadOptions struct {
 func Load(
 	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
 ) (*Model, error) {
-	m, pieces, err := prepare(ctx, g, tune, store, path, o)
+	m, source, pieces, err := prepare(ctx, g, tune, store, path, o)
 	if err != nil {
 		return nil, err
 	}
 	if o.Random != nil {
 		err = m.fillRandom(ctx, pieces)
-	} else {
-		err = m.upload(ctx, pieces)
+	} else if err = m.upload(ctx, pieces); err == nil {
+		m.Fingerprint, err = source.Fingerprint(ctx)
 	}
 	if err != nil {
 		m.Free()
@@ -45,28 +45,26 @@ func Load(
 	return m, nil
 }
 
-// prepare reads the config and allocates the model; the pieces are what remains to upload.
+// prepare opens the file and allocates the model; the pieces are what remains to upload.
 func prepare(
 	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
-) (*Model, []piece, error) {
+) (m *Model, source weights.Source, pieces []piece, err error) {
 	if err := CheckBase(o.Base, o.Full); err != nil {
-		return nil, nil, err
+		return nil, source, nil, err
 	}
-	source, err := o.open(ctx, store, path)
-	if err != nil {
-		return nil, nil, err
+	if source, err = o.open(ctx, store, path); err != nil {
+		return nil, source, nil, err
 	}
 	cfg := source.Config
 	if err := supported(cfg, source.Where); err != nil {
-		return nil, nil, err
+		return nil, source, nil, err
 	}
 	cfg.MaxPositions = max(cfg.MaxPositions, o.Positions)
-	m := &Model{Config: cfg, g: g, tune: tune, full: o.Full}
-	pieces, err := m.allocate(source.File, o)
-	if err != nil {
+	m = &Model{Config: cfg, g: g, tune: tune, full: o.Full}
+	if pieces, err = m.allocate(source.File, o); err != nil {
 		m.Free()
 	}
-	return m, pieces, err
+	return m, source, pieces, err
 }
 
 // open returns the model in path, or one without a file if the weights are random.

@@ -23,6 +23,9 @@ import (
 // Model is a decoder whose weights are on the device.
 type Model struct {
 	Config weights.Config
+	// Fingerprint is that of weights.File, of the file that the model was loaded from; "" without
+	// a file.
+	Fingerprint string
 	// Params are the tensors that train: LoRA factors or all weights; nil when nothing trains.
 	Params *Params
 

@@ -58,7 +58,7 @@ func FuzzRead(f *testing.F) {
 }
 
 func check(t *testing.T, u User, limits Limits) {
-	test := map[string]bool{}
+	test := map[history.Digest]bool{}
 	for _, it := range u.Test {
 		test[normal(it.Text)] = true
 	}

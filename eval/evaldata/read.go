@@ -168,7 +168,8 @@ func (b *builder) add(e entry) error {
 		return fault.New(fault.TooLarge, e.where, "", "too many writers").WithLimit("%d", b.Limits.Writers).
 			WithRemedy("use a part of the data set")
 	}
-	key := e.user + "\x00" + normal(e.text)
+	text := normal(e.text)
+	key := e.user + "\x00" + string(text[:])
 	if e.fixed {
 		key += "\x00fixed" // atTest handles equal texts in the profile
 	}
@@ -214,9 +215,9 @@ func (b *builder) choose(context []history.Field) []history.Field {
 	return out
 }
 
-// normal is the form in which two texts are compared: equal texts differ at most in case and white
-// space.
-func normal(text string) string { return strings.ToLower(strings.Join(strings.Fields(text), " ")) }
+// normal is the form in which two texts are compared: copies in the sense of the core, and besides
+// texts that differ in case.
+func normal(text string) history.Digest { return history.TextDigest(strings.ToLower(text)) }
 
 // clean removes texts without a date from writers whose other texts have one: their place in the
 // order is unknown. Where no text has a date, the order of the data set stands.

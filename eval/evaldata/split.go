@@ -196,7 +196,7 @@ func rank(id string, seed uint64) uint64 {
 // apart removes texts from training and validation that any writer has as a test text: methods that
 // train on several writers would see it. A writer that then has too few texts is left out.
 func (s Split) apart(users, others []User, t *tally) (keptUsers, keptOthers []User) {
-	test := map[string]bool{}
+	test := map[history.Digest]bool{}
 	for _, u := range users {
 		for _, it := range u.Test {
 			test[normal(it.Text)] = true

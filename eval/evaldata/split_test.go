@@ -78,12 +78,15 @@ func TestDraw(t *testing.T) {
 // No text is on both sides of a split, whoever wrote it.
 func TestEqualTextsAreApart(t *testing.T) {
 	set := writers(6, 6)
-	set.Writers[1].Items[0].Text, set.Writers[1].Items[0].Time = "TEXT 5  of 0", day(2000, 1, 1)
+	set.Writers[1].Items[0].Text, set.Writers[1].Items[0].Time = "TEXT\u00a05  of\r\n0\x00", day(2000, 1, 1)
 	chosen, err := Choose(set, Split{Test: 1, Validation: 1, MinTrain: 1})
 	require.NoError(t, err)
 	users, dropped := chosen.Users, chosen.Dropped
 	require.Equal(t, map[string]int{atTest: 1}, reasons(dropped))
-	test, other := map[string]bool{}, map[string]bool{}
+	for _, u := range users {
+		require.NoError(t, method.User(u).Check(), "methods compare texts in the same way")
+	}
+	test, other := map[history.Digest]bool{}, map[history.Digest]bool{}
 	for _, u := range users {
 		for _, it := range u.Test {
 			test[normal(it.Text)] = true

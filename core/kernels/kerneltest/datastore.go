@@ -142,7 +142,25 @@ func datastoreCase(c *Case) {
 		z[i] = 6 * float32(c.rng.NormFloat64())
 	}
 	logits, first := c.Values("logits", z), c.Values("all scores", scores[:keys])
+	all := c.Words("offsets", offsets)
 	DatastoreMixRef(spec, scores[:keys], tokens, logits.Host)
-	c.Record(kernels.DatastoreMix(spec, vocab, first.GPU, c.Words("offsets", offsets), logits.GPU))
+	c.Record(kernels.DatastoreMix(spec, vocab, vocab, false, first.GPU, all, logits.GPU, nil))
 	c.Expect(logits, 5e-6)
+
+	// Both branches: the steered logits are mixed, and both rows become the result.
+	row := kernels.RowStride(vocab)
+	z = make([]float32, 2*row)
+	for i := range z {
+		z[i] = 3 * float32(c.rng.NormFloat64())
+	}
+	dual, steer := c.Values("dual logits", z), kernels.SampleParams{Steer: c.Param("steer")}
+	words := steer.Words()
+	for v := range vocab {
+		z[v] += steer.Steer * (z[v] - z[row+v])
+	}
+	DatastoreMixRef(spec, scores[:keys], tokens, z[:vocab])
+	copy(dual.Host[:vocab], z)
+	copy(dual.Host[row:row+vocab], z)
+	c.Record(kernels.DatastoreMix(spec, vocab, row, true, first.GPU, all, dual.GPU, c.Words("params", words[:])))
+	c.Expect(dual, 1e-5)
 }

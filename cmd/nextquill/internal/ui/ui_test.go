@@ -52,6 +52,13 @@ func TestTimeLeftOfAStage(t *testing.T) {
 	require.Equal(t, "evaluate  20/60 + 25 %  0:40 left", v.status(80))
 }
 
+func TestCompilingInWords(t *testing.T) {
+	v := view{now: time.Now}
+	require.True(t, v.update("progress",
+		raw(t, api.ProgressEvent{Event: "progress", Stage: api.StageCompile, Done: 3, Total: 60})))
+	require.Equal(t, "preparing the GPU  3/60", v.status(80))
+}
+
 // The speed of a resumed download only counts the bytes since the resume.
 func TestSpeedOfAResumedDownload(t *testing.T) {
 	now := time.Unix(0, 0)

@@ -60,27 +60,21 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
-		if e.Stage != v.stage {
-			v.stage, v.since, v.first, newStage = e.Stage, v.now(), int(e.Done), true
-		}
+		newStage = v.enter(e.Stage, int(e.Done))
 		v.done, v.total, v.bytes = int(e.Done), int(e.Total), true
 	case api.EventStage:
 		var e api.StageEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
-		if e.Stage != v.stage {
-			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
-		}
+		newStage = v.enter(e.Stage, 0)
 		v.done, v.total, v.part, v.bytes = e.Done, e.Total, 0, false
 	case api.EventProgress:
 		var e api.ProgressEvent
 		if json.Unmarshal(raw, &e) != nil {
 			return false
 		}
-		if e.Stage != v.stage {
-			v.stage, v.since, v.first, newStage = e.Stage, v.now(), 0, true
-		}
+		newStage = v.enter(e.Stage, 0)
 		v.done, v.total, v.part, v.bytes = int(e.Done), e.Total, e.Done-math.Trunc(e.Done), false
 	case api.EventStep:
 		e := new(api.StepEvent)
@@ -103,6 +97,15 @@ func (v *view) update(name string, raw json.RawMessage) (newStage bool) {
 	return newStage
 }
 
+// enter begins a stage in which first is done already, and reports whether it is a new one.
+func (v *view) enter(stage string, first int) bool {
+	if stage == v.stage {
+		return false
+	}
+	v.stage, v.since, v.first = stage, v.now(), first
+	return true
+}
+
 // left estimates the remaining seconds of the stage. It is negative if there is no estimate yet.
 func (v *view) left() float64 {
 	if v.stage == "train" && v.step != nil {
@@ -121,9 +124,17 @@ type part struct {
 	rank int
 }
 
+// stageName is what a person reads for a stage.
+func stageName(stage string) string {
+	if stage == api.StageCompile {
+		return "preparing the GPU"
+	}
+	return stage
+}
+
 // status describes the stage in at most width columns.
 func (v *view) status(width int) string {
-	parts := []part{{v.stage, 7}}
+	parts := []part{{stageName(v.stage), 7}}
 	switch passed := v.now().Sub(v.since).Seconds(); {
 	case v.bytes:
 		parts = append(parts, part{report.Bytes(int64(v.done)) + " of " + report.Bytes(int64(v.total)), 9})
