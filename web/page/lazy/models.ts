@@ -31,6 +31,10 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
   place.replaceChildren(list, note, drop);
 
   const use = async (source: ModelSource, title: string): Promise<void> => {
+    if (!app.idle) {
+      note.textContent = "The model is busy. Wait until it is done, or cancel the training.";
+      return;
+    }
     note.textContent = `Opening ${title}…`;
     const opened = await app.guard(async () => {
       if (app.model !== undefined) await app.whileClosed(async () => {});
