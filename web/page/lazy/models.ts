@@ -102,14 +102,20 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
     if (why !== undefined) return h("span", { class: "quiet" }, why);
     return h("a", { class: "link", href: `download.html?model=${encodeURIComponent(m.id)}` }, `Download ${m.title}`);
   };
-  for (const event of ["items", "ready"]) app.addEventListener(event, () => void app.watch(draw));
-  await draw();
-  if (app.model !== undefined && knownSpeed(app.model) === undefined) {
+  // The model whose speed was measured, or could not be measured.
+  let tried = "";
+  const update = async (): Promise<void> => {
+    await draw();
+    const id = app.model?.model.id ?? "";
+    if (id === "" || id === tried || app.busy || knownSpeed(app.model) !== undefined) return;
+    tried = id;
     note.textContent = "Measuring how fast this device learns…";
     await speedOf(app);
     note.textContent = "";
     await draw();
-  }
+  };
+  for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => void app.watch(update));
+  await update();
 }
 
 function used(): HTMLElement {
