@@ -13,7 +13,7 @@ const leastTexts = 4;
 /** Shows the choice in `place` whenever learning from all texts takes over five minutes. */
 export async function textBudget(app: App, place: HTMLElement): Promise<void> {
   let speed: number | undefined;
-  let measured = ""; // the id of the model
+  let measured = ""; // the id of the model, also if its speed could not be measured
   let all = false; // the person wants all texts
   const draw = (): void => {
     const { items } = app;
@@ -42,10 +42,9 @@ export async function textBudget(app: App, place: HTMLElement): Promise<void> {
     if (id !== "" && id !== measured && !app.busy) {
       measured = id;
       speed = await speedOf(app);
-      if (speed === undefined) measured = "";
     }
     draw();
   };
-  for (const event of ["items", "ready"]) app.addEventListener(event, () => void app.watch(update));
+  for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => void app.watch(update));
   await update();
 }
