@@ -15,26 +15,34 @@ export async function textBudget(app: App, place: HTMLElement): Promise<void> {
   let speed: number | undefined;
   let measured = ""; // the id of the model, also if its speed could not be measured
   let all = false; // the person wants all texts
+  let shown = ""; // what the choice says
   const draw = (): void => {
     const { items } = app;
-    const seconds = (some: readonly Item[]): number => trainingTokens(some) / (speed ?? Infinity);
+    const time = (some: readonly Item[]): string => about(trainingTokens(some) / (speed ?? Infinity));
     const newest = newestWithin(items, limit, speed ?? Infinity, leastTexts);
     const choose = speed !== undefined && newest.length < items.length;
+    const apply = (): void => {
+      app.maxItems = choose && !all ? newest.length : undefined;
+    };
     place.hidden = !choose;
-    app.maxItems = choose && !all ? newest.length : undefined;
-    if (!choose) return;
+    apply();
+    const texts = [
+      `Learning from all your texts takes ${time(items)} on this device.`,
+      `The newest ${plural(newest.length, "text")} (${time(newest)})`,
+      `All ${plural(items.length, "text")} (${time(items)})`,
+    ] as const;
+    if (!choose || texts.join() === shown) return; // a new choice would lose the focus
+    shown = texts.join();
     const option = (text: string, value: boolean): HTMLElement => {
       const input = h("input", { type: "radio", name: "budget", checked: all === value });
       input.addEventListener("change", () => {
         all = value;
-        draw();
+        apply();
       });
-      return h("label", {}, input, ` ${text}`);
+      return h("p", {}, h("label", {}, input, ` ${text}`));
     };
     place.replaceChildren(
-      h("p", {}, `Learning from all your texts takes ${about(seconds(items))} on this device.`),
-      h("p", {}, option(`The newest ${plural(newest.length, "text")} (${about(seconds(newest))})`, false)),
-      h("p", {}, option(`All ${plural(items.length, "text")} (${about(seconds(items))})`, true)),
+      h("fieldset", {}, h("legend", {}, texts[0]), option(texts[1], false), option(texts[2], true)),
     );
   };
   const update = async (): Promise<void> => {
