@@ -227,7 +227,7 @@ func TestPolicyIsEverywhereTheSame(t *testing.T) {
 	}
 	page := strings.Replace(browsertest.Policy, "trusted-types nextquill", "trusted-types nextquill nextquill-page", 1)
 	require.Equal(t, page, own("index.html"))
-	for _, name := range []string{"index.html", "download.html"} {
-		require.Equal(t, strings.Replace(edge.PolicyOf(name), "frame-ancestors 'none'; ", "", 1), own(name))
+	for name, file := range map[string]string{"index.html": "index.html", "download.html": "web/page/download.html"} {
+		require.Equal(t, strings.Replace(edge.PolicyOf(name), "frame-ancestors 'none'; ", "", 1), own(file))
 	}
 }

@@ -41,12 +41,17 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tests, err := buildGuest(ctx, guest.Test, "build/nextquill-test.wasm")
+	if err != nil {
+		return err
+	}
 	s := newSite(root)
 	for _, stage := range []func() error{
 		func() error { return s.modules(wasm.path, imports.path) },
 		func() error { return s.model(ctx) },
 		s.sample,
 		s.scripts,
+		func() error { return s.benchPage(tests.path) },
 		func() error { return s.notices(ctx) },
 	} {
 		if err := stage(); err != nil {
@@ -243,11 +248,11 @@ func (s *site) scripts() error {
 		return err
 	}
 	pageScript, pageStyle := s.addHashed("page.js", page.JS), s.addHashed("page.css", style.CSS)
-	err = s.document("index.html", map[string]string{"web/page/main.ts": pageScript, "web/page/page.css": pageStyle})
+	err = s.document("index.html", "index.html", map[string]string{"web/page/main.ts": pageScript, "web/page/page.css": pageStyle})
 	if err != nil {
 		return err
 	}
-	err = s.document("download.html", map[string]string{
+	err = s.document("web/page/download.html", "download.html", map[string]string{
 		"web/page/download.ts": s.addHashed("download.js", download.JS), "web/page/page.css": pageStyle,
 	})
 	if err != nil {
@@ -256,16 +261,17 @@ func (s *site) scripts() error {
 	return s.serviceWorker()
 }
 
-// document adds a page, with the paths of built files instead of those of their sources.
-func (s *site) document(name string, built map[string]string) error {
-	html, err := s.read(name)
+// document adds the page of a source file under a name, with the paths of built files instead of
+// those of their sources.
+func (s *site) document(file, name string, built map[string]string) error {
+	html, err := s.read(file)
 	if err != nil {
 		return err
 	}
 	for source, target := range built {
 		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
-			return fault.New(fault.Malformed, name, "", "it does not load %q", source).
-				WithRemedy("use the same paths in cmd/buildwasm and %s", name)
+			return fault.New(fault.Malformed, file, "", "it does not load %q", source).
+				WithRemedy("use the same paths in cmd/buildwasm and %s", file)
 		}
 		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+target+`"`))
 	}
