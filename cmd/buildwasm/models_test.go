@@ -99,6 +99,9 @@ func TestPageModels(t *testing.T) {
 		input.dispatchEvent(new Event("change"));
 	})`)
 	p.untilFor(2*time.Minute, `/mine.gguf[^]*In use/.test(`+rows+`[5] ?? "")`)
+	// This file has no tokenizer, so nothing can be measured with it. The page says so.
+	p.until(`/put the model's tokenizer.json next to it/.test(document.querySelector("#alert").textContent)`)
+	p.until(`document.querySelector("#models [role=status]").textContent === ""`)
 	p.do(`document.querySelector(".models li button").click()`)
 	p.untilFor(2*time.Minute, `/In use/.test(`+rows+`[0])`)
 	require.Empty(t, hub.TakeRequests())
