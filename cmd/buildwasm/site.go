@@ -19,6 +19,7 @@ import (
 	"nextquill/samples"
 	"nextquill/wasm/guest"
 	"nextquill/web/bundle"
+	"nextquill/web/example"
 )
 
 type siteCmd struct {
@@ -73,6 +74,7 @@ type site struct {
 	files  map[string][]byte
 	hashed map[string]string // name without the hash → path
 	first  map[string]bool   // files that a first visit fetches, before the user downloads the model
+	lazy   []string          // scripts of the page that are fetched when they are needed
 
 	packages map[string]string // npm package that is part of a bundle → its folder
 }
@@ -211,7 +213,7 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
-	page, err := s.bundle("page/main.ts", map[string]string{"ASSETS": string(assets)})
+	page, err := s.bundle(bundle.Page, map[string]string{"ASSETS": string(assets)})
 	if err != nil {
 		return err
 	}
@@ -223,6 +225,10 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
+	if html, err = s.example(html); err != nil {
+		return err
+	}
+	html = s.chunks(html, page.Chunks)
 	for source, built := range map[string]string{
 		"web/page/main.ts":  s.addHashed("page.js", page.JS),
 		"web/page/page.css": s.addHashed("page.css", style.CSS),
@@ -235,6 +241,35 @@ func (s *site) scripts() error {
 	}
 	s.add("index.html", html)
 	return s.serviceWorker()
+}
+
+// example inserts the example into the page.
+func (s *site) example(html []byte) ([]byte, error) {
+	data, err := s.read(example.File)
+	if err != nil {
+		return nil, err
+	}
+	e, err := example.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	return example.Insert(html, e)
+}
+
+// chunks adds the parts of the page's script. The page loads those that it needs at once together
+// with the script that imports them.
+func (s *site) chunks(html []byte, chunks []bundle.Chunk) []byte {
+	for _, c := range chunks {
+		name := "assets/" + c.Name // has a hash
+		s.add(name, c.JS)
+		if c.Lazy {
+			s.lazy = append(s.lazy, name)
+			continue
+		}
+		link := fmt.Sprintf("<link rel=\"modulepreload\" href=%q>\n</head>", name)
+		html = bytes.Replace(html, []byte("</head>"), []byte(link), 1)
+	}
+	return html
 }
 
 // lib adds a file of the npm package, which other sites may also load from here.
@@ -263,7 +298,7 @@ func (s *site) npm() error {
 // stores the weights; the sample and what reads files are cached when they are used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
-	later := []string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile]}
+	later := append([]string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile]}, s.lazy...)
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {
@@ -277,7 +312,13 @@ func (s *site) serviceWorker() error {
 	if err != nil {
 		return err
 	}
-	b, err := s.bundle("page/sw.ts", map[string]string{"SHELL": string(list), "VERSION": `"` + sum(all)[:10] + `"`})
+	lazy, err := json.Marshal(append([]string{}, s.lazy...))
+	if err != nil {
+		return err
+	}
+	b, err := s.bundle("page/sw.ts", map[string]string{
+		"SHELL": string(list), "LAZY": string(lazy), "VERSION": `"` + sum(all)[:10] + `"`,
+	})
 	if err != nil {
 		return err
 	}

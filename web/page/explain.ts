@@ -2,13 +2,14 @@
 // influenced it.
 
 import type { Field } from "../module/nextquill.js";
-import { shared } from "../ui/strings.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
 import { Fields, fieldNames } from "./fields.js";
-import { countOwn, passage as passageOf } from "./passage.js";
+import { countOwn, passage as passageOf, wordsOf } from "./passage.js";
+import { text as t } from "./strings.js";
 
-export function explainPanel(app: App): (context: readonly Field[], text: string) => void {
+/** Returns the function that explains a draft; `complete` is false if its writing was stopped. */
+export function explainPanel(app: App): (context: readonly Field[], text: string, complete: boolean) => void {
   const form = byId("explain-form", HTMLFormElement);
   const fields = new Fields(form);
   const text = form.elements.namedItem("text") as HTMLTextAreaElement;
@@ -21,26 +22,28 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
 
   const enable = (): void => {
     start.disabled = app.unavailable !== "";
+    start.textContent = app.label(t.explain);
     unavailable.textContent = running ? "" : app.unavailable;
     own.hidden = app.items.length === 0;
     fields.setNames(fieldNames(app.items));
   };
   for (const event of ["items", "ready", "busy"]) app.addEventListener(event, enable);
 
-  const run = async (): Promise<void> => {
+  const run = async (complete: boolean): Promise<void> => {
     if (text.value.trim() === "") {
-      note.textContent = shared.noText;
+      note.textContent = t.noText;
       text.focus();
       return;
     }
     running = true;
-    note.textContent = "Reading the text with your texts, and without each of them…";
+    note.textContent = t.reading;
     let result = "";
     await app.work(async (model) => {
       const explained = await model.explain({ context: fields.values(), text: text.value.trim() });
       passage.replaceChildren(...passageOf(explained));
       passage.hidden = false;
-      result = countOwn(explained.tokens);
+      result = (complete ? "" : t.unfinished) + countOwn(wordsOf(explained.tokens));
+      app.mark("explained");
     });
     running = false;
     note.textContent = result;
@@ -48,7 +51,7 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   };
   form.addEventListener("submit", (e) => {
     e.preventDefault();
-    void run();
+    void run(true);
   });
   own.addEventListener("click", () => {
     const latest = app.items.at(-1);
@@ -58,10 +61,10 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
     text.value = latest.text;
     text.focus();
   });
-  return (context, draft) => {
+  return (context, draft, complete) => {
     fields.set(context);
     text.value = draft;
     byId("explain", HTMLElement).scrollIntoView();
-    void run();
+    void run(complete);
   };
 }

@@ -1,13 +1,8 @@
 // The service worker, with which later visits need no network.
 
 import { urls } from "./assets.js";
-import { cachePrefix, deleteCache } from "./caches.js";
-
-/**
- * The key in localStorage that is set when the user has downloaded the model. The page then opens
- * it on every visit.
- */
-export const downloadedKey = "nextquill.agreed";
+import { cachePrefix, deleteCache, keepMessage } from "./caches.js";
+import { settings } from "./settings.js";
 
 interface PolicyFactory {
   createPolicy(
@@ -37,9 +32,16 @@ export async function offline(): Promise<void> {
   }
 }
 
+/** Keeps all scripts of the page for later visits, once the model was opened. */
+export async function keepScripts(): Promise<void> {
+  const worker = await navigator.serviceWorker?.ready;
+  worker?.active?.postMessage(keepMessage);
+}
+
 /** Deletes the service worker and its caches. Returns the names of what is left. */
 export async function deleteProgram(): Promise<string[]> {
-  localStorage.removeItem(downloadedKey);
+  settings.remove("agreed");
+  settings.remove("language");
   const mine = (name: string): boolean => name.startsWith(cachePrefix);
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();

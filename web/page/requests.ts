@@ -2,7 +2,7 @@
 // worker reports those of the worker.
 
 import { h } from "../ui/dom.js";
-import { plural } from "../ui/format.js";
+import { text } from "./strings.js";
 
 const maxShown = 5;
 
@@ -10,7 +10,7 @@ const maxShown = 5;
 export class Requests {
   readonly #line: HTMLElement;
   #seen: string[] = [];
-  #since = "this page loaded";
+  #since = text.sinceLoad;
 
   constructor(line: HTMLElement) {
     this.#line = line;
@@ -41,11 +41,9 @@ export class Requests {
   #draw(): void {
     const n = this.#seen.length;
     this.#line.dataset.count = String(n);
-    this.#line.replaceChildren(h("b", {}, plural(n, "request")), ` since ${this.#since}.`);
+    this.#line.replaceChildren(h("b", {}, text.requests(n)), text.sinceText(this.#since));
     if (n === 0) return;
-    this.#line.append(
-      h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-maxShown).map(shortURL).join(", ")}`),
-    );
+    this.#line.append(h("span", { class: "quiet" }, text.latest(this.#seen.slice(-maxShown).map(shortURL).join(", "))));
   }
 }
 
