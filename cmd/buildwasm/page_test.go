@@ -25,7 +25,7 @@ func TestPage(t *testing.T) {
 	require.Contains(t, p.text("#history-note"), "160 texts added")
 	require.Regexp(t, `^1 request since this page loaded. Latest: assets/bierce-[0-9a-f]+\.jsonl$`, p.text("#requests"))
 	require.Equal(t, "Learn from 160 texts (4.3 MB download)", p.text("#train-start"), "the button says what it costs")
-	require.Equal(t, "Next: let the model learn from your 160 texts.", p.text("#next"))
+	require.Equal(t, "Next: learn from your 160 texts.", p.text("#next"))
 	require.Equal(t, "train", p.value(`document.body.dataset.step`))
 	require.Equal(t, "true", p.value(`document.querySelector("#train-start").matches(".primary:enabled")`))
 	p.do(`document.querySelector("#sample").click()`)

@@ -14,7 +14,7 @@ export function stepsLine(app: App): void {
     const done = stepsDone(app);
     const at = done.indexOf(false);
     links.forEach((link, i) => {
-      link.classList.toggle("done", done[i]!);
+      link.querySelector(".nr")!.textContent = done[i] ? "✓" : String(i + 1);
       if (i === at) link.setAttribute("aria-current", "step");
       else link.removeAttribute("aria-current");
     });
@@ -36,11 +36,12 @@ function stepsDone({ items, done }: App): boolean[] {
 function nextOf(app: App, at: number): string {
   const n = app.items.length;
   if (app.gpu === false) return text.nextNoGPU;
+  if (app.learning) return text.nextLearning;
   switch (sections[at]) {
     case "history":
       return text.nextTexts(n, minTexts);
     case "train":
-      return app.learning ? text.nextLearning : text.nextLearn(n);
+      return text.nextLearn(n);
     case "write":
       return text.nextWrite;
     case "explain":

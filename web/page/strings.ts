@@ -7,21 +7,21 @@ export const english = {
   // The steps.
   nextTexts: (texts: number, enough: number) =>
     texts === 0
-      ? `Next: add at least ${enough} texts, or use the sample writer.`
+      ? `Next: add ${enough} texts, or use the sample writer.`
       : `Next: add ${plural(enough - texts, "more text", "more texts")}.`,
-  nextLearn: (texts: number) => `Next: let the model learn from your ${plural(texts, "text")}.`,
+  nextLearn: (texts: number) => `Next: learn from your ${plural(texts, "text")}.`,
   nextLearning: "The model is learning.",
   nextWrite: "Next: write a draft.",
-  nextExplain: "Next: see which words of the draft are yours.",
-  nextAgain: "All steps are done. You can add texts, learn again, or write more.",
-  nextNoGPU: "The model cannot run here. You can still collect and export your texts.",
+  nextExplain: "Next: see which words are yours.",
+  nextAgain: "All steps are done. Add texts to learn more.",
+  nextNoGPU: "The model cannot run here.",
 
   // The graphics card and the model.
   onGPU: "Everything runs on this device’s graphics card.",
-  onCPU: (minutes: string, texts: number) =>
-    `No graphics card available, so this runs on your processor: about ${minutes} for ${
-      texts === 0 ? "the sample" : `your ${plural(texts, "text")}`
-    }.`,
+  onCPU: (seconds: number, texts: number) =>
+    `No graphics card available, so this runs on your processor: about ${
+      seconds > 90 * 60 ? duration(seconds) : plural(Math.max(1, Math.round(seconds / 60)), "minute")
+    } for ${texts === 0 ? "the sample" : `your ${plural(texts, "text")}`}.`,
   noGPU: "This browser gives pages no graphics card (WebGPU), which the model needs.",
   noGPUAnswer: "The graphics card does not answer.",
   reload: "Reload the page to try again.",

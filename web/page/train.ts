@@ -151,7 +151,9 @@ class TrainPanel {
     this.#left.textContent = "";
     if (finished) {
       this.#bar.value = 1;
-      this.#stage.textContent = text.learnt(this.#losses.seconds);
+      const { seconds } = this.#losses;
+      this.#stage.textContent = text.learnt(seconds);
+      this.#stage.dataset.seconds = String(seconds);
       this.#announce(text.learntAnnounced);
       this.#showResult(result!);
       await this.#app.watch(() => this.#losses.forget());
