@@ -50,7 +50,7 @@ func (p testPage) checkTabOrder() {
 	p.Helper()
 	p.do(`document.activeElement.blur(); getSelection().collapse(document.body, 0)`)
 	for _, at := range []string{
-		".skip", "#example-text .t", "#example summary", "#steps a", "#next",
+		".skip", "#example-text .t", "#example summary", "#steps ol a", "#next",
 		"#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#folder", "#sample",
 		"#search", "#items button", "#more", "#train-start", "#train summary", "#write .fields input", "#write-start",
 		"#write summary", "#explain .fields input", "#explain textarea", "#explain-start", "#explain-own",

@@ -7,6 +7,7 @@ import { byId } from "./dom.js";
 import { showExample } from "./example.js";
 import { explainPanel } from "./explain.js";
 import { historyPanel } from "./history.js";
+import { languageSwitch, setLanguage } from "./language.js";
 import { offline } from "./offline.js";
 import { Requests } from "./requests.js";
 import { start } from "./start.js";
@@ -14,6 +15,7 @@ import { stepsLine } from "./steps.js";
 import { trainPanel } from "./train.js";
 import { writePanel } from "./write.js";
 
+await setLanguage();
 for (const form of document.forms) ignoreDoubleClicks(form);
 showExample();
 const app = new App();
@@ -23,6 +25,7 @@ trainPanel(app);
 writePanel(app, explainPanel(app));
 dataPanel(app);
 stepsLine(app);
+languageSwitch(app);
 await app.watch(() => app.start());
 // Tells tests that the page has started.
 void Promise.all([start(app, requests), "serviceWorker" in navigator ? offline() : undefined]).then(

@@ -19,6 +19,15 @@ const policy = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes?.cr
   },
 });
 
+/** The browser's service workers; undefined on plain HTTP and in a frame that may store nothing. */
+export function serviceWorkers(): ServiceWorkerContainer | undefined {
+  try {
+    return navigator.serviceWorker;
+  } catch {
+    return undefined; // access throws a SecurityError
+  }
+}
+
 /**
  * Installs it. Without one (private windows, plain HTTP) the page works, but needs the network next
  * time.
@@ -34,7 +43,7 @@ export async function offline(): Promise<void> {
 
 /** Keeps all scripts of the page for later visits, once the model was opened. */
 export async function keepScripts(): Promise<void> {
-  const worker = await navigator.serviceWorker?.ready;
+  const worker = await serviceWorkers()?.ready;
   worker?.active?.postMessage(keepMessage);
 }
 

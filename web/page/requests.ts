@@ -2,6 +2,7 @@
 // worker reports those of the worker.
 
 import { h } from "../ui/dom.js";
+import { serviceWorkers } from "./offline.js";
 import { text } from "./strings.js";
 
 const maxShown = 5;
@@ -17,7 +18,7 @@ export class Requests {
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#add(entry.name);
     }).observe({ type: "resource", buffered: false });
-    navigator.serviceWorker?.addEventListener("message", (event: MessageEvent<unknown>) => {
+    serviceWorkers()?.addEventListener("message", (event: MessageEvent<unknown>) => {
       const { data } = event;
       if (typeof data !== "object" || data === null || !("requested" in data)) return;
       if (typeof data.requested === "string") this.#add(data.requested);

@@ -8,7 +8,7 @@ const sections = ["history", "train", "write", "explain"] as const;
 const buttons = ["#add [type=submit]", "#train-start", "#write-start", "#explain-start"] as const;
 
 export function stepsLine(app: App): void {
-  const links = [...document.querySelectorAll("#steps a")];
+  const links = [...document.querySelectorAll("#steps ol a")];
   const next = byId("next", HTMLAnchorElement);
   const draw = (): void => {
     const done = stepsDone(app);

@@ -1,7 +1,9 @@
-// The texts that the page's scripts show, in English. index.html has its own texts. The other
-// languages have both: german.ts.
+// The texts that the page's scripts show, in English. Those of index.html are there. Another
+// language has a file for each: german.ts and german.html.json.
 
 import { bytes, count, decimals, duration, percent, plural } from "../ui/format.js";
+import { importEnglish } from "../ui/importStrings.js";
+import { textsFact } from "../ui/texts.js";
 
 export const english = {
   // The steps.
@@ -46,6 +48,24 @@ export const english = {
   busy: "The model is busy.",
   forgottenElsewhere: "Another tab of this page has deleted everything.",
   close: "Close",
+
+  // The texts.
+  importing: importEnglish,
+  text: "Text",
+  texts: (n: number) => plural(n, "text"),
+  found: (found: number, all: number) => `${count(found)} of ${plural(all, "text")}`,
+  added: "Added.",
+  addParagraphs: (n: number) => `Add as ${plural(n, "text")}, one per paragraph`,
+  noSample: (why: string) => `The sample could not be fetched: ${why}.`,
+  edit: "Edit",
+  editOne: (name: string) => `Edit “${name}”`,
+  delete: "Delete",
+  deleteOne: (name: string) => `Delete “${name}”`,
+  save: "Save",
+  cancel: "Cancel",
+  deleted: (name: string) => `Deleted “${name}”. `,
+  undo: "Undo",
+  restored: "Restored.",
 
   // Learning.
   learn: "Learn",
@@ -95,6 +115,7 @@ export const english = {
     before: "Unseen texts, original model",
     after: "Unseen texts, after learning",
   },
+  textCounts: textsFact,
   chart: (title: string, value: string, step: number, steps: number) =>
     `${title}: ${value} at step ${step} of ${steps}`,
   chartTrain: "Learning from your texts",
@@ -154,6 +175,23 @@ export const english = {
   exampleResult: (texts: number, unseen: number, times: string) =>
     `The model learnt from ${plural(texts, "text")} of his. In ${plural(unseen, "text")} that it had not seen, ` +
     `each word or part of a word became ${times} times as likely on average.`,
+
+  // The data.
+  data: {
+    texts: "Texts",
+    training: "Training",
+    noneYet: "none yet",
+    used: "Storage in use",
+    quota: "Storage for this site",
+    protected: "Protected when space runs low",
+    yes: "yes",
+    no: "no",
+    exported: (n: number) => `${plural(n, "text")} exported.`,
+    trainingExported: "The training is exported. The file may contain words of your texts.",
+    inUse: (name: string) => `${name} is in use.`,
+    allDeleted: "Everything is deleted; nothing is left in this browser.",
+    notDeleted: (names: string) => `Could not delete: ${names}. Close other tabs of this page and try again.`,
+  },
 
   // Requests.
   requests: (n: number) => plural(n, "request"),

@@ -16,7 +16,6 @@ import type {
 import { h } from "../ui/dom.js";
 import { count, decimals, percent } from "../ui/format.js";
 import { runProgress } from "../ui/progress.js";
-import { textsFact } from "../ui/texts.js";
 import { type App, minTexts } from "./app.js";
 import { byId, facts } from "./dom.js";
 import { Losses } from "./losses.js";
@@ -223,7 +222,7 @@ class TrainPanel {
 
   // Says which texts are split or left out. Without any it says nothing.
   #showTexts({ train, heldout }: TextsEvent): void {
-    const [learned, tested] = [textsFact(train), textsFact(heldout)];
+    const [learned, tested] = [text.textCounts(train), text.textCounts(heldout)];
     this.#showFacts({
       ...(learned !== undefined && { train: learned }),
       ...(tested !== undefined && { heldout: tested }),
