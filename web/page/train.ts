@@ -131,6 +131,7 @@ class TrainPanel {
     const typed = byId("epochs", HTMLInputElement).valueAsNumber; // NaN if the field is empty
     const epochs = Number.isNaN(typed) ? defaults.epochs : typed;
     this.#app.learning = true;
+    if (this.#app.model === undefined) this.#note.textContent = text.opening;
     let result: RunResult | undefined;
     const finished = await this.#app.work(async (model) => {
       this.#prepare();

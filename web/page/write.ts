@@ -75,12 +75,14 @@ export function writePanel(
     const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
     drafts.hidden = stop.hidden = false;
     explainButton.hidden = copy.hidden = start.hidden = true;
-    live.textContent = note.textContent = youNote.textContent = "";
+    live.textContent = youNote.textContent = "";
+    note.textContent = app.model === undefined ? t.opening : "";
     plain.replaceChildren();
     you.replaceChildren();
     complete = false;
     if (focus) stop.focus({ preventScroll: true });
     const finished = await app.work(async (model) => {
+      note.textContent = "";
       if ((await model.adapter.info()) === undefined) youNote.textContent = t.notLearnt;
       const draft = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
@@ -99,6 +101,8 @@ export function writePanel(
     });
     const focused = document.activeElement === stop;
     stopping = undefined;
+    note.textContent = "";
+    drafts.hidden = you.textContent === ""; // the model could not be opened
     enable();
     stop.hidden = true;
     start.hidden = false;
