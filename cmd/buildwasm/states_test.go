@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -21,6 +23,10 @@ func TestPageExample(t *testing.T) {
 	require.Contains(t, html, "go run ./cmd/pageexample", "it says which run made it")
 
 	p := openPage(t)
+	for _, l := range viewports {
+		require.NoError(t, p.browser.SetViewport(l.viewport))
+		require.Equal(t, "true", p.value(`probe.isInWindow("#example-text")`), "%s: it is visible at once", l.name)
+	}
 	first := p.text("#example-word")
 	require.Regexp(t, `^\S+: [0-9.]+ % likely after these earlier texts, [<0-9. ]+ % without them\.`, first)
 	p.do(`document.querySelectorAll("#example-text .t")[1].dispatchEvent(new PointerEvent("pointerenter"))`)
@@ -37,6 +43,29 @@ func TestPageExample(t *testing.T) {
 	require.Regexp(t, `^[0-9]`, p.text("#example-about li span"))
 	p.checkNoMessages()
 }
+
+// TestPageIsPlain checks that terms of the method are used in details only, in each language.
+func TestPageIsPlain(t *testing.T) {
+	s, err := built()
+	require.NoError(t, err)
+	html := string(s.files["index.html"])
+	body := html[strings.Index(html, "<main>"):]
+	body = regexp.MustCompile(`(?s)<details.*?</details>`).ReplaceAllString(body, "")
+	body = regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, " ")
+	require.Contains(t, body, "Learn from your texts")
+	require.NotRegexp(t, technical, body)
+
+	p := openPage(t)
+	p.do(`document.querySelector("#sample").click()`)
+	p.until(`/^160 texts/.test(document.querySelector("#count").textContent)`)
+	require.NotRegexp(t, technical, p.value(`document.body.innerText`))
+	p.do(`document.querySelector("#language").click()`)
+	p.until(`document.documentElement.lang === "de" && document.documentElement.dataset.settled === "true"`)
+	require.NotRegexp(t, technical, p.value(`document.body.innerText`))
+	p.checkNoMessages()
+}
+
+var technical = regexp.MustCompile(`(?i)\b(nats?|peft|adapters?|tokens?|loss|lora|fine-?tun\w+|dce|epochs?)\b`)
 
 // TestPageWaitsForNoGPU opens the page where the browser never answers the request for a graphics
 // card. The page works meanwhile, and says so after a time.
