@@ -42,12 +42,17 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tests, err := buildGuest(ctx, guest.Test, "build/nextquill-test.wasm")
+	if err != nil {
+		return err
+	}
 	s := newSite(root)
 	for _, stage := range []func() error{
 		func() error { return s.modules(wasm.path, imports.path) },
 		func() error { return s.model(ctx) },
 		s.sample,
 		s.scripts,
+		func() error { return s.benchPage(tests.path) },
 		func() error { return s.notices(ctx) },
 	} {
 		if err := stage(); err != nil {
@@ -229,17 +234,13 @@ func (s *site) scripts() error {
 		return err
 	}
 	html = s.chunks(html, page.Chunks)
-	for source, built := range map[string]string{
+	err = s.addHTML("index.html", html, map[string]string{
 		"web/page/main.ts":  s.addHashed("page.js", page.JS),
 		"web/page/page.css": s.addHashed("page.css", style.CSS),
-	} {
-		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
-			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).
-				WithRemedy("use the same paths in cmd/buildwasm and index.html")
-		}
-		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+built+`"`))
+	})
+	if err != nil {
+		return err
 	}
-	s.add("index.html", html)
 	return s.serviceWorker()
 }
 
@@ -270,6 +271,20 @@ func (s *site) chunks(html []byte, chunks []bundle.Chunk) []byte {
 		html = bytes.Replace(html, []byte("</head>"), []byte(link), 1)
 	}
 	return html
+}
+
+// addHTML adds a document, in which it replaces the source paths of scripts and styles by the paths
+// of their bundles.
+func (s *site) addHTML(name string, html []byte, built map[string]string) error {
+	for source, bundle := range built {
+		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
+			return fault.New(fault.Malformed, name, "", "it does not load %q", source).
+				WithRemedy("use the same paths in cmd/buildwasm and in the document")
+		}
+		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+bundle+`"`))
+	}
+	s.add(name, html)
+	return nil
 }
 
 // lib adds a file of the npm package, which other sites may also load from here.
