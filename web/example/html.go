@@ -37,9 +37,11 @@ func Insert(html []byte, e Example) ([]byte, error) {
 // rendered is an example, formatted for the page.
 type rendered struct {
 	Example
-	Spans  []span
-	Chosen span // the word with the largest effect, which the page explains at first
-	Ratio  string
+	// Subject is what the text is about, and Kind the second field of its context, or "".
+	Subject, Kind string
+	Spans         []span
+	Chosen        span // the word with the largest effect, which the page explains at first
+	Ratio         string
 }
 
 // span is one word.
@@ -56,7 +58,10 @@ type span struct {
 type influence struct{ Times, Text string }
 
 func view(e Example) rendered {
-	r := rendered{Example: e, Ratio: number(e.Unseen.Times(), 2)}
+	r := rendered{Example: e, Ratio: number(e.Unseen.Times(), 2), Subject: e.Context[0].Value}
+	if len(e.Context) > 1 {
+		r.Kind = e.Context[1].Value
+	}
 	most := 0
 	for i, w := range e.Words {
 		if math.Abs(w.DCE()) > math.Abs(e.Words[most].DCE()) {
