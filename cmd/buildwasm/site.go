@@ -19,7 +19,6 @@ import (
 	"nextquill/samples"
 	"nextquill/wasm/guest"
 	"nextquill/web/bundle"
-	"nextquill/web/example"
 )
 
 type siteCmd struct {
@@ -123,10 +122,12 @@ func (s *site) size(prefix string) (n int64) {
 	return n
 }
 
-// importFile and importWorker are the files that read people's files.
+// Files that are fetched when they are needed. importFile and importWorker read people's files.
 const (
 	importFile   = "nextquill-import.wasm"
 	importWorker = "import-worker.js"
+	// hubScript finds models that are not folders of a site.
+	hubScript = "hub.js"
 )
 
 // modules adds the guest and the import module.
@@ -181,7 +182,7 @@ func (s *site) sample() error {
 	return nil
 }
 
-// scripts bundles web/ and replaces the source paths in index.html.
+// scripts bundles web/ and replaces the source paths in the pages.
 func (s *site) scripts() error {
 	worker, err := s.bundle(bundle.Worker, nil)
 	if err != nil {
@@ -195,6 +196,12 @@ func (s *site) scripts() error {
 	}
 	s.addHashed(importWorker, reader.JS)
 	s.lib(importWorker, reader.JS)
+	hub, err := s.bundle(bundle.Hub, nil)
+	if err != nil {
+		return err
+	}
+	s.addHashed(hubScript, hub.JS)
+	s.lib(hubScript, hub.JS)
 	for entry, name := range map[string]string{bundle.Module: "nextquill.js", bundle.Element: "element.js"} {
 		b, err := s.bundle(entry, nil)
 		if err != nil {
@@ -222,21 +229,23 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
+	download, err := s.bundle("page/download.ts", map[string]string{"ASSETS": string(assets)})
+	if err != nil {
+		return err
+	}
 	style, err := s.bundle("page/page.css", nil)
 	if err != nil {
 		return err
 	}
-	html, err := s.read("index.html")
+	pageScript, pageStyle := s.addHashed("page.js", page.JS), s.addHashed("page.css", style.CSS)
+	err = s.document("index.html", "index.html", map[string]string{
+		"web/page/main.ts": pageScript, "web/page/page.css": pageStyle,
+	}, s.example, s.chunks(page.Chunks))
 	if err != nil {
 		return err
 	}
-	if html, err = s.example(html); err != nil {
-		return err
-	}
-	html = s.chunks(html, page.Chunks)
-	err = s.addHTML("index.html", html, map[string]string{
-		"web/page/main.ts":  s.addHashed("page.js", page.JS),
-		"web/page/page.css": s.addHashed("page.css", style.CSS),
+	err = s.document("web/page/download.html", "download.html", map[string]string{
+		"web/page/download.ts": s.addHashed("download.js", download.JS), "web/page/page.css": pageStyle,
 	})
 	if err != nil {
 		return err
@@ -244,44 +253,27 @@ func (s *site) scripts() error {
 	return s.serviceWorker()
 }
 
-// example inserts the example into the page.
-func (s *site) example(html []byte) ([]byte, error) {
-	data, err := s.read(example.File)
-	if err != nil {
-		return nil, err
-	}
-	e, err := example.Decode(data)
-	if err != nil {
-		return nil, err
-	}
-	return example.Insert(html, e)
-}
+// edit changes a page before it is added.
+type edit func(html []byte) ([]byte, error)
 
-// chunks adds the parts of the page's script. The page loads those that it needs at once together
-// with the script that imports them.
-func (s *site) chunks(html []byte, chunks []bundle.Chunk) []byte {
-	for _, c := range chunks {
-		name := "assets/" + c.Name // has a hash
-		s.add(name, c.JS)
-		if c.Lazy {
-			s.lazy = append(s.lazy, name)
-			continue
+// document adds the page of a source file under a name, with the paths of built files instead of
+// those of their sources, and with edits.
+func (s *site) document(file, name string, built map[string]string, edits ...edit) error {
+	html, err := s.read(file)
+	if err != nil {
+		return err
+	}
+	for _, e := range edits {
+		if html, err = e(html); err != nil {
+			return err
 		}
-		link := fmt.Sprintf("<link rel=\"modulepreload\" href=%q>\n</head>", name)
-		html = bytes.Replace(html, []byte("</head>"), []byte(link), 1)
 	}
-	return html
-}
-
-// addHTML adds a document, in which it replaces the source paths of scripts and styles by the paths
-// of their bundles.
-func (s *site) addHTML(name string, html []byte, built map[string]string) error {
-	for source, bundle := range built {
+	for source, target := range built {
 		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
-			return fault.New(fault.Malformed, name, "", "it does not load %q", source).
-				WithRemedy("use the same paths in cmd/buildwasm and in the document")
+			return fault.New(fault.Malformed, file, "", "it does not load %q", source).
+				WithRemedy("use the same paths in cmd/buildwasm and %s", file)
 		}
-		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+bundle+`"`))
+		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+target+`"`))
 	}
 	s.add(name, html)
 	return nil
@@ -313,7 +305,11 @@ func (s *site) npm() error {
 // stores the weights; the sample and what reads files are cached when they are used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
-	later := append([]string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile]}, s.lazy...)
+	later := []string{
+		s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile], s.hashed[hubScript],
+		s.hashed["download.js"],
+	}
+	later = append(later, s.lazy...)
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {

@@ -31,11 +31,7 @@ func (s *site) benchPage(guest string) error {
 	if style, err = s.bundle("bench/bench.css", nil); err != nil {
 		return err
 	}
-	html, err := s.read("web/bench/bench.html")
-	if err != nil {
-		return err
-	}
-	return s.addHTML("bench.html", html, map[string]string{
+	return s.document("web/bench/bench.html", "bench.html", map[string]string{
 		"web/bench/main.ts":   s.addHashed("bench.js", script.JS),
 		"web/bench/bench.css": s.addHashed("bench.css", style.CSS),
 	})

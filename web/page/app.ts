@@ -1,10 +1,19 @@
 // The state that the parts of the page share: the history, the open model, and the running jobs.
 
-import { Fault, type History, type Item, type NextQuill, openHistory, type Progress } from "../module/nextquill.js";
+import {
+  Fault,
+  type History,
+  type Item,
+  type ModelSource,
+  type NextQuill,
+  openHistory,
+  type Progress,
+} from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { explain } from "../ui/faultText.js";
 import { guestSHA256, importSource, sizes, urls } from "./assets.js";
 import { byId } from "./dom.js";
+import { chosenKey, chosenModel, downloadedKey } from "./keys.js";
 import { keepScripts } from "./offline.js";
 import { settings } from "./settings.js";
 import { text } from "./strings.js";
@@ -31,10 +40,12 @@ export class App extends EventTarget {
   /** The texts, by time. */
   items: readonly Item[] = [];
   model: NextQuill | undefined;
+  /** How many texts to learn from, the newest ones; undefined for all. */
+  maxItems: number | undefined;
   /** Whether there is a graphics card; undefined until that is known. */
   gpu: boolean | undefined;
   /** Whether the model is stored in this browser. */
-  downloaded = settings.get("agreed") !== null;
+  downloaded = settings.get(downloadedKey) !== undefined;
   /** Whether a run is training in this tab. */
   learning = false;
   /** The steps that are done: the model has learnt; a draft is written; a text is explained. */
@@ -61,7 +72,8 @@ export class App extends EventTarget {
   get unavailable(): string {
     if (this.gpu === undefined) return text.looking;
     if (!this.gpu) return text.needsGPU;
-    return this.busy ? text.busy : "";
+    // A run pauses while a draft is written or a text explained.
+    return this.#jobs > (this.learning ? 1 : 0) ? text.busy : "";
   }
 
   /** The label of a button that needs the model, with the size of the download if it starts one. */
@@ -95,26 +107,29 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event("items"));
   }
 
-  /** Opens the model, and downloads what is missing. */
-  async open(): Promise<NextQuill> {
+  /** Opens a model, by default the chosen one, and downloads what is missing. */
+  async open(source: ModelSource = chosenModel() ?? urls.model): Promise<NextQuill> {
     if (this.model !== undefined) return this.model;
-    this.#opening ??= this.#open().finally(() => {
+    this.#opening ??= this.#open(source).finally(() => {
       this.#opening = undefined;
       this.dispatchEvent(new DownloadEvent(undefined));
     });
     return await this.#opening;
   }
 
-  async #open(): Promise<NextQuill> {
+  async #open(model: ModelSource): Promise<NextQuill> {
     const onProgress = (progress: Progress): void => void this.dispatchEvent(new DownloadEvent(progress));
     // The charts come with the module: later, nothing may be requested.
     const [{ NextQuill }] = await Promise.all([import("../module/nextquill.js"), import("./chart.js")]);
-    const { model, worker, guest } = urls;
-    const opened = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress, ...importSource });
+    const { worker, guest } = urls;
+    const options = { model, worker, guest, guestSHA256, onProgress, ...importSource };
+    const opened = await NextQuill.open(options).catch((thrown: unknown) => {
+      throw model === chosenModel() ? unstored(thrown) : thrown;
+    });
     opened.addEventListener("forgotten", () => void this.#forgotten(opened));
     this.model = opened;
     this.downloaded = true;
-    settings.set("agreed", "1");
+    settings.set(downloadedKey, "1");
     void keepScripts();
     await this.#findLearnt();
     this.dispatchEvent(new Event("ready"));
@@ -195,4 +210,12 @@ export class App extends EventTarget {
     const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": text.close });
     this.#alert.replaceChildren(h("p", {}, sentence, ...advice), close);
   }
+}
+
+// The chosen model cannot be opened if the browser has deleted it: this page may not download it
+// again. Returns what to show, and lets the next attempt open the embedded model.
+function unstored(thrown: unknown): unknown {
+  if (!(thrown instanceof Fault) || !["missing", "unsupported"].includes(thrown.kind)) return thrown;
+  settings.remove(chosenKey);
+  return new Error(text.notStored);
 }

@@ -89,6 +89,10 @@ export const german: Strings = {
   looking: "Eine Grafikkarte wird gesucht…",
   busy: "Das Modell ist beschäftigt.",
   forgottenElsewhere: "Ein anderer Tab dieser Seite hat alles gelöscht.",
+  notStored:
+    "Das gewählte Modell ist nicht mehr in diesem Browser gespeichert. " +
+    "Nimm das kleine Modell, oder wähle das andere neu.",
+  otherModel: "Ein anderes Modell wählen",
   close: "Schließen",
 
   importing,

@@ -4,6 +4,7 @@
 import { setFormat } from "../ui/format.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
+import { languageKey } from "./keys.js";
 import { settings } from "./settings.js";
 import { setText } from "./strings.js";
 
@@ -14,7 +15,7 @@ const isLanguage = (tag: string): tag is Language => Object.hasOwn(languages, ta
 
 function chosen(): Language {
   const wanted = [
-    settings.get("language") ?? "",
+    settings.get(languageKey) ?? "",
     ...navigator.languages.map((tag) => tag.split("-")[0]!.toLowerCase()),
   ];
   return wanted.find(isLanguage) ?? "en";
@@ -47,7 +48,7 @@ export function languageSwitch(app: App): void {
   button.hidden = false;
   app.addEventListener("busy", () => (button.disabled = !app.idle));
   button.addEventListener("click", () => {
-    settings.set("language", other);
+    settings.set(languageKey, other);
     location.reload();
   });
 }

@@ -2,6 +2,7 @@
 
 import { ignoreDoubleClicks } from "../ui/clicks.js";
 import { App } from "./app.js";
+import { choices } from "./choice.js";
 import { dataPanel } from "./data.js";
 import { byId } from "./dom.js";
 import { showExample } from "./example.js";
@@ -24,6 +25,7 @@ historyPanel(app);
 trainPanel(app);
 writePanel(app, explainPanel(app));
 dataPanel(app);
+choices(app);
 stepsLine(app);
 languageSwitch(app);
 await app.watch(() => app.start());

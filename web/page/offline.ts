@@ -2,6 +2,7 @@
 
 import { urls } from "./assets.js";
 import { cachePrefix, deleteCache, keepMessage } from "./caches.js";
+import { keyPrefix } from "./keys.js";
 import { settings } from "./settings.js";
 
 interface PolicyFactory {
@@ -49,8 +50,7 @@ export async function keepScripts(): Promise<void> {
 
 /** Deletes the service worker and its caches. Returns the names of what is left. */
 export async function deleteProgram(): Promise<string[]> {
-  settings.remove("agreed");
-  settings.remove("language");
+  settings.removeAll(keyPrefix);
   const mine = (name: string): boolean => name.startsWith(cachePrefix);
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();

@@ -1,11 +1,7 @@
-// Small settings in localStorage. In a frame of another site, the browser may refuse it: the
-// settings then last until the page is closed.
+// Small settings in localStorage, by the keys of keys.ts. In a frame of another site, the browser
+// may refuse it: the settings then last until the page is closed.
 
-const prefix = "nextquill.";
 const kept = new Map<string, string>();
-
-/** "agreed": the model was downloaded before. "language": the language that the user chose. */
-type Name = "agreed" | "language";
 
 function storage(): Storage | undefined {
   try {
@@ -20,19 +16,24 @@ export const settings = {
   get works(): boolean {
     return storage() !== undefined;
   },
-  get(name: Name): string | null {
-    return storage()?.getItem(prefix + name) ?? kept.get(name) ?? null;
+  get(key: string): string | undefined {
+    return kept.get(key) ?? storage()?.getItem(key) ?? undefined;
   },
-  set(name: Name, value: string): void {
+  set(key: string, value: string): void {
     try {
-      storage()?.setItem(prefix + name, value);
+      storage()?.setItem(key, value);
+      kept.delete(key);
     } catch {
-      // The storage is full.
+      kept.set(key, value); // the storage is full
     }
-    kept.set(name, value);
+    if (storage() === undefined) kept.set(key, value);
   },
-  remove(name: Name): void {
-    storage()?.removeItem(prefix + name);
-    kept.delete(name);
+  remove(key: string): void {
+    storage()?.removeItem(key);
+    kept.delete(key);
+  },
+  /** Removes all settings whose key begins with this. */
+  removeAll(prefix: string): void {
+    for (const key of [...kept.keys(), ...Object.keys(storage() ?? {})]) if (key.startsWith(prefix)) this.remove(key);
   },
 };

@@ -1,21 +1,23 @@
 // What the model runs on, the sizes of the download, and opening the model on later visits.
 
-import { defaults } from "../api.gen.js";
 import { checkGPU, type GPUCheck } from "../module/nextquill.js";
 import { explain } from "../ui/faultText.js";
 import { bytes } from "../ui/format.js";
 import type { App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
+import { trainingTokens } from "./lazy/cost.js";
+import { knownSpeed } from "./lazy/speed.js";
 import type { Requests } from "./requests.js";
 import { settings } from "./settings.js";
 import { text } from "./strings.js";
 
-const sampleTexts = 160;
+// The tokens of learning from the sample writer, by trainingTokens.
+const sampleTokens = 84_000;
 
-// How long one text takes per pass on a processor, with two cores: measured in Chromium with its
-// CPU driver (TestJourney logs the duration of training).
-const secondsPerText = 2.3;
+// Tokens per second and core with the embedded model, in Chromium with its CPU driver on a busy
+// machine. It is used until the speed of this device is measured.
+const speedPerCore = 50;
 
 export async function start(app: App, requests: Requests): Promise<void> {
   const gpu = byId("gpu", HTMLElement);
@@ -39,9 +41,9 @@ export async function start(app: App, requests: Requests): Promise<void> {
   const found = await checkGPU();
   app.gpu = found.ok;
   const describe = (): void => {
-    gpu.textContent = sentence(found, app.items.length);
+    gpu.textContent = sentence(found, app);
   };
-  app.addEventListener("items", describe);
+  for (const event of ["items", "ready"]) app.addEventListener(event, describe);
   describe();
   facts(costs, [
     ...(found.ok ? [[text.device, found.name || text.none] as const] : []),
@@ -55,7 +57,7 @@ export async function start(app: App, requests: Requests): Promise<void> {
   if (found.ok && app.downloaded) await app.guard(async () => void (await app.open()));
 }
 
-function sentence(found: GPUCheck, texts: number): string {
+function sentence(found: GPUCheck, { items, model }: App): string {
   if (!found.ok) {
     const late = /timed out/.test(found.fault?.detail ?? "");
     const { sentence, remedy } = explain(found.fault);
@@ -63,8 +65,7 @@ function sentence(found: GPUCheck, texts: number): string {
     return `${why} ${late ? text.reload : remedy} ${text.stillCollect}`;
   }
   if (!found.cpu) return text.onGPU;
-  const cores = navigator.hardwareConcurrency || 2;
-  const trained = 0.8 * (texts || sampleTexts); // the others are held out
-  const seconds = (trained * defaults.epochs * secondsPerText * 2) / cores;
-  return text.onCPU(seconds, texts);
+  const tokens = items.length === 0 ? sampleTokens : trainingTokens(items);
+  const speed = knownSpeed(model) ?? speedPerCore * (navigator.hardwareConcurrency || 2);
+  return text.onCPU(tokens / speed, items.length);
 }

@@ -47,6 +47,9 @@ export const english = {
   looking: "Looking for a graphics card…",
   busy: "The model is busy.",
   forgottenElsewhere: "Another tab of this page has deleted everything.",
+  notStored:
+    "The chosen model is not stored in this browser any more. Use the small model, or choose the other one again.",
+  otherModel: "Choose another model",
   close: "Close",
 
   // The texts.

@@ -131,13 +131,17 @@ class TrainPanel {
     const typed = byId("epochs", HTMLInputElement).valueAsNumber; // NaN if the field is empty
     const epochs = Number.isNaN(typed) ? defaults.epochs : typed;
     this.#app.learning = true;
+    const { maxItems } = this.#app;
     if (this.#app.model === undefined) this.#note.textContent = text.opening;
     let result: RunResult | undefined;
     const finished = await this.#app.work(async (model) => {
       this.#prepare();
       const left = await model.unfinished(); // this visit may have opened the model just now
       const resume = left !== undefined && !left.active;
-      const run = model.personalize({ compare: true, ...(resume ? { resume } : { preset, epochs }) });
+      const run = model.personalize({
+        compare: true,
+        ...(resume ? { resume } : { preset, epochs, ...(maxItems && { maxItems }) }),
+      });
       this.#run = run;
       await this.#losses.start(left?.active ? undefined : left, () => model.unfinished());
       for await (const event of run) this.#show(event);

@@ -54,6 +54,7 @@ export function writePanel(
   // After learning, two drafts show what has changed. They are about the newest text, which the
   // model has not seen: it was held out.
   app.addEventListener("learnt", () => {
+    if (app.unavailable !== "") return; // a draft is being written
     if (fields.values().length === 0) fields.set(app.items.at(-1)?.context ?? []);
     written = fields.values();
     void write(false);
