@@ -12,6 +12,15 @@ export const format: Format = { tag: "de", dates: "de-DE", underASecond: "unter 
 const texts = (n: number): string => plural(n, "Text", "Texte");
 const textsDative = (n: number): string => plural(n, "Text", "Texten");
 
+function about(seconds: number): string {
+  const minutes = seconds / 60;
+  if (minutes < 1) return "unter einer Minute";
+  if (minutes < 2) return "etwa eine Minute";
+  if (minutes < 90) return `etwa ${minutes < 20 ? Math.round(minutes) : 5 * Math.round(minutes / 5)} Minuten`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `etwa ${hours} Stunden` : "Tage";
+}
+
 const importing: ImportStrings = {
   reading: (files) => `${plural(files, "Datei wird", "Dateien werden")} gelesen…`,
   fetching: "Das Lesen von Dateien wird vorbereitet…",
@@ -64,9 +73,9 @@ export const german: Strings = {
 
   onGPU: "Alles läuft auf der Grafikkarte dieses Geräts.",
   onCPU: (seconds, n) =>
-    `Keine Grafikkarte verfügbar, deshalb läuft es auf deinem Prozessor: etwa ${
-      seconds > 90 * 60 ? duration(seconds) : plural(Math.max(1, Math.round(seconds / 60)), "Minute", "Minuten")
-    } für ${n === 0 ? "das Beispiel" : `deine ${texts(n)}`}.`,
+    `Keine Grafikkarte verfügbar, deshalb läuft es auf deinem Prozessor: ${about(seconds)} für ${
+      n === 0 ? "das Beispiel" : `deine ${texts(n)}`
+    }.`,
   noGPU: "Dieser Browser gibt Seiten keine Grafikkarte (WebGPU), die das Modell braucht.",
   noGPUAnswer: "Die Grafikkarte antwortet nicht.",
   reload: "Lade die Seite neu, um es noch einmal zu versuchen.",
@@ -227,6 +236,40 @@ export const german: Strings = {
   exampleResult: (n, unseen, times) =>
     `Das Modell hat aus ${textsDative(n)} von ihm gelernt. In ${textsDative(unseen)}, die es nicht gesehen hatte, ` +
     `wurde jedes Wort oder jeder Wortteil im Mittel ${times}-mal so wahrscheinlich.`,
+
+  models: {
+    small: "Kleines Modell",
+    about: {
+      "": "Englische Definitionen und kurze Sätze. Es ahmt einen Stil nach; viele seiner Texte ergeben keinen Sinn.",
+      "bartowski/SmolLM2-135M-Instruct-GGUF": "Englisch. Seine Sätze ergeben meist Sinn.",
+      "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF": "Englisch. Besser und langsamer.",
+      "Qwen/Qwen2.5-0.5B-Instruct-GGUF": "Viele Sprachen.",
+      "Qwen/Qwen3-0.6B-GGUF": "Über hundert Sprachen.",
+    },
+    drop: "Oder lege ein Modell hier ab, oder ",
+    chooseFile: "wähle eine GGUF-Datei",
+    busy: "Das Modell ist beschäftigt. Warte, bis es fertig ist, oder brich das Lernen ab.",
+    opening: (title) => `${title} wird geöffnet…`,
+    use: "Nehmen",
+    useOne: (title) => `${title} nehmen`,
+    inUse: "In Gebrauch",
+    yourFile: "Deine Datei.",
+    stored: (size) => `${bytes(size)} gespeichert`,
+    download: (title) => `${title} herunterladen`,
+    measuring: "Es wird gemessen, wie schnell dieses Gerät lernt…",
+    toDownload: (size) => `${size} Download`,
+    memory: (size) => `${size} Speicher beim Lernen`,
+    toLearn: (seconds, n) => `${about(seconds)}, um aus ${textsDative(n)} zu lernen`,
+    notMeasured: "die Zeit wird gemessen, wenn ein Modell offen ist",
+    needsMemory: (needed, gigabytes) =>
+      `Braucht ${bytes(needed)} Arbeitsspeicher; dieses Gerät hat etwa ${count(gigabytes)} GB.`,
+    needsStorage: (needed, free) => `Braucht ${bytes(needed)} Speicherplatz; dieser Browser gibt ${bytes(free)}.`,
+  },
+  budget: {
+    all: (seconds) => `Aus allen deinen Texten zu lernen dauert auf diesem Gerät ${about(seconds)}.`,
+    newest: (n, seconds) => `Die neuesten ${texts(n)} (${about(seconds)})`,
+    every: (n, seconds) => `Alle ${texts(n)} (${about(seconds)})`,
+  },
 
   data: {
     texts: "Texte",

@@ -5,6 +5,16 @@ import { bytes, count, decimals, duration, percent, plural } from "../ui/format.
 import { importEnglish } from "../ui/importStrings.js";
 import { textsFact } from "../ui/texts.js";
 
+/** A time as words: "under a minute", "about 12 minutes". */
+function about(seconds: number): string {
+  const minutes = seconds / 60;
+  if (minutes < 1) return "under a minute";
+  if (minutes < 2) return "about a minute";
+  if (minutes < 90) return `about ${minutes < 20 ? Math.round(minutes) : 5 * Math.round(minutes / 5)} minutes`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `about ${hours} hours` : "days";
+}
+
 export const english = {
   // The steps.
   nextTexts: (texts: number, enough: number) =>
@@ -21,9 +31,9 @@ export const english = {
   // The graphics card and the model.
   onGPU: "Everything runs on this device’s graphics card.",
   onCPU: (seconds: number, texts: number) =>
-    `No graphics card available, so this runs on your processor: about ${
-      seconds > 90 * 60 ? duration(seconds) : plural(Math.max(1, Math.round(seconds / 60)), "minute")
-    } for ${texts === 0 ? "the sample" : `your ${plural(texts, "text")}`}.`,
+    `No graphics card available, so this runs on your processor: ${about(seconds)} for ${
+      texts === 0 ? "the sample" : `your ${plural(texts, "text")}`
+    }.`,
   noGPU: "This browser gives pages no graphics card (WebGPU), which the model needs.",
   noGPUAnswer: "The graphics card does not answer.",
   reload: "Reload the page to try again.",
@@ -178,6 +188,43 @@ export const english = {
   exampleResult: (texts: number, unseen: number, times: string) =>
     `The model learnt from ${plural(texts, "text")} of his. In ${plural(unseen, "text")} that it had not seen, ` +
     `each word or part of a word became ${times} times as likely on average.`,
+
+  // The list of models, and the choice of texts.
+  models: {
+    small: "Small model",
+    /** By the id of the repository; "" is the embedded model. */
+    about: {
+      "": "English definitions and short sentences. It imitates a style; many of its texts make no sense.",
+      "bartowski/SmolLM2-135M-Instruct-GGUF": "English. Its sentences mostly make sense.",
+      "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF": "English. Better and slower.",
+      "Qwen/Qwen2.5-0.5B-Instruct-GGUF": "Many languages.",
+      "Qwen/Qwen3-0.6B-GGUF": "Over a hundred languages.",
+    } as Readonly<Record<string, string>>,
+    drop: "Or drop a model here, or ",
+    chooseFile: "choose a GGUF file",
+    busy: "The model is busy. Wait until it is done, or cancel the training.",
+    opening: (title: string) => `Opening ${title}…`,
+    use: "Use",
+    useOne: (title: string) => `Use ${title}`,
+    inUse: "In use",
+    yourFile: "Your file.",
+    stored: (size: number) => `${bytes(size)} stored`,
+    download: (title: string) => `Download ${title}`,
+    measuring: "Measuring how fast this device learns…",
+    toDownload: (size: string) => `${size} to download`,
+    memory: (size: string) => `${size} of memory while learning`,
+    toLearn: (seconds: number, texts: number) => `${about(seconds)} to learn ${plural(texts, "text")}`,
+    notMeasured: "the time is measured when a model is open",
+    needsMemory: (needed: number, gigabytes: number) =>
+      `Needs ${bytes(needed)} of memory; this device has about ${count(gigabytes)} GB.`,
+    needsStorage: (needed: number, free: number) =>
+      `Needs ${bytes(needed)} of storage; this browser gives ${bytes(free)}.`,
+  },
+  budget: {
+    all: (seconds: number) => `Learning from all your texts takes ${about(seconds)} on this device.`,
+    newest: (texts: number, seconds: number) => `The newest ${plural(texts, "text")} (${about(seconds)})`,
+    every: (texts: number, seconds: number) => `All ${plural(texts, "text")} (${about(seconds)})`,
+  },
 
   // The data.
   data: {

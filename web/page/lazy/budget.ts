@@ -2,9 +2,9 @@
 
 import type { Item } from "../../module/nextquill.js";
 import { h } from "../../ui/dom.js";
-import { plural } from "../../ui/format.js";
 import type { App } from "../app.js";
-import { about, newestWithin, trainingTokens } from "./cost.js";
+import { text } from "../strings.js";
+import { newestWithin, trainingTokens } from "./cost.js";
 import { speedOf } from "./speed.js";
 
 const limit = 5 * 60; // seconds
@@ -23,18 +23,18 @@ export async function textBudget(app: App, place: HTMLElement): Promise<void> {
     place.hidden = !choose;
     app.maxItems = choose && !all ? newest.length : undefined;
     if (!choose) return;
-    const option = (text: string, value: boolean): HTMLElement => {
+    const option = (label: string, value: boolean): HTMLElement => {
       const input = h("input", { type: "radio", name: "budget", checked: all === value });
       input.addEventListener("change", () => {
         all = value;
         draw();
       });
-      return h("label", {}, input, ` ${text}`);
+      return h("label", {}, input, ` ${label}`);
     };
     place.replaceChildren(
-      h("p", {}, `Learning from all your texts takes ${about(seconds(items))} on this device.`),
-      h("p", {}, option(`The newest ${plural(newest.length, "text")} (${about(seconds(newest))})`, false)),
-      h("p", {}, option(`All ${plural(items.length, "text")} (${about(seconds(items))})`, true)),
+      h("p", {}, text.budget.all(seconds(items))),
+      h("p", {}, option(text.budget.newest(newest.length, seconds(newest)), false)),
+      h("p", {}, option(text.budget.every(items.length, seconds(items)), true)),
     );
   };
   const update = async (): Promise<void> => {
