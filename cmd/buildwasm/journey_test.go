@@ -210,6 +210,7 @@ func (j *journey) trainWriteExplain() {
 	require.Equal(j, "novel", j.value(`document.querySelector("#write .fields input").value`))
 	require.NotEmpty(j, j.text("#draft-plain"))
 	require.Equal(j, "explain", j.value(`document.body.dataset.step`))
+	require.Equal(j, j.text("#draft-you"), j.value(`document.querySelector("#explain textarea").value`))
 
 	began = time.Now()
 	j.do(`document.querySelector("#write details").open = true`)

@@ -8,8 +8,21 @@ import { Fields, fieldNames } from "./fields.js";
 import { countOwn, passage as passageOf, wordsOf } from "./passage.js";
 import { text as t } from "./strings.js";
 
-/** Returns the function that explains a draft; `complete` is false if its writing was stopped. */
-export function explainPanel(app: App): (context: readonly Field[], text: string, complete: boolean) => void {
+/** A draft to explain. It is not complete if its writing was stopped. */
+export interface DraftText {
+  context: readonly Field[];
+  text: string;
+  complete: boolean;
+}
+
+export interface Explainer {
+  /** Puts a draft into the form, unless the user has typed a text there. */
+  offer(draft: DraftText): void;
+  /** Explains a draft. */
+  explain(draft: DraftText): void;
+}
+
+export function explainPanel(app: App): Explainer {
   const form = byId("explain-form", HTMLFormElement);
   const fields = new Fields(form);
   const text = form.elements.namedItem("text") as HTMLTextAreaElement;
@@ -19,6 +32,7 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   const unavailable = byId("explain-unavailable", HTMLElement);
   const passage = byId("passage", HTMLElement);
   let running = false;
+  let offered: DraftText | undefined; // what the form has, unless the user has changed it
 
   const enable = (): void => {
     start.disabled = app.unavailable !== "";
@@ -29,12 +43,13 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   };
   for (const event of ["items", "ready", "busy"]) app.addEventListener(event, enable);
 
-  const run = async (complete: boolean): Promise<void> => {
+  const run = async (): Promise<void> => {
     if (text.value.trim() === "") {
       note.textContent = t.noText;
       text.focus();
       return;
     }
+    const complete = offered === undefined || offered.complete || text.value !== offered.text;
     running = true;
     note.textContent = t.reading;
     let result = "";
@@ -51,7 +66,7 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   };
   form.addEventListener("submit", (e) => {
     e.preventDefault();
-    void run(true);
+    void run();
   });
   own.addEventListener("click", () => {
     const latest = app.items.at(-1);
@@ -61,10 +76,19 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
     text.value = latest.text;
     text.focus();
   });
-  return (context, draft, complete) => {
-    fields.set(context);
-    text.value = draft;
-    byId("explain", HTMLElement).scrollIntoView();
-    void run(complete);
+  const take = (draft: DraftText): void => {
+    offered = draft;
+    fields.set(draft.context);
+    text.value = draft.text;
+  };
+  return {
+    offer(draft) {
+      if (text.value === (offered?.text ?? "")) take(draft);
+    },
+    explain(draft) {
+      take(draft);
+      byId("explain", HTMLElement).scrollIntoView();
+      void run();
+    },
   };
 }

@@ -3,14 +3,11 @@
 import type { Field } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
+import type { DraftText, Explainer } from "./explain.js";
 import { Fields, fieldNames } from "./fields.js";
 import { text as t } from "./strings.js";
 
-/** `explain` is called with a draft that the user wants explained. */
-export function writePanel(
-  app: App,
-  explain: (context: readonly Field[], text: string, complete: boolean) => void,
-): void {
+export function writePanel(app: App, explainer: Explainer): void {
   const form = byId("write-form", HTMLFormElement);
   const fields = new Fields(form);
   const steer = byId("steer", HTMLInputElement);
@@ -60,7 +57,8 @@ export function writePanel(
     void write(false);
   });
   stop.addEventListener("click", () => stopping?.abort());
-  explainButton.addEventListener("click", () => explain(written, you.textContent ?? "", complete));
+  const draft = (): DraftText => ({ context: written, text: you.textContent ?? "", complete });
+  explainButton.addEventListener("click", () => explainer.explain(draft()));
   copy.addEventListener("click", () => {
     void app.guard(async () => {
       await navigator.clipboard.writeText(you.textContent ?? "");
@@ -85,7 +83,7 @@ export function writePanel(
     const finished = await app.work(async (model) => {
       note.textContent = "";
       if ((await model.adapter.info()) === undefined) youNote.textContent = t.notLearnt;
-      const draft = async (into: HTMLElement, plain: boolean): Promise<void> => {
+      const writeInto = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
         into.replaceChildren(text);
         into.classList.add("writing");
@@ -96,9 +94,9 @@ export function writePanel(
           into.classList.remove("writing");
         }
       };
-      await draft(you, false);
+      await writeInto(you, false);
       complete = true;
-      await draft(plain, true);
+      await writeInto(plain, true);
     });
     const focused = document.activeElement === stop;
     stopping = undefined;
@@ -109,7 +107,10 @@ export function writePanel(
     start.hidden = false;
     if (focused) start.focus({ preventScroll: true });
     explainButton.hidden = copy.hidden = you.textContent === "";
-    if (you.textContent !== "") app.mark("written");
+    if (you.textContent !== "") {
+      app.mark("written");
+      explainer.offer(draft());
+    }
     live.textContent = finished ? t.draftDone(you.textContent) : t.draftStopped(you.textContent);
   }
 }
