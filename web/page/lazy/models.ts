@@ -1,4 +1,5 @@
-// The list of models in "Before you start": what each costs to download, to hold and to learn with.
+// The list of models in "Learn from your texts": what each costs to download, to hold and to learn
+// with.
 
 import { modelKey } from "../../module/download.js";
 import type { ModelSource } from "../../module/nextquill.js";
