@@ -330,12 +330,16 @@ func (j *journey) hostile() {
 	require.Equal(j, "true", j.value(`document.querySelector("#alert").hidden`))
 }
 
-// trainAgain starts another run, pauses it, checks the page, and cancels the run: the adapter
-// stays.
+// trainAgain starts another run, writes a draft meanwhile, pauses it, checks the page, and cancels
+// the run: the adapter stays.
 func (j *journey) trainAgain() {
 	j.do(`fill("#epochs", "8"); document.querySelector("#search").focus()`)
 	j.press("#train-start")
 	j.untilFor(2*time.Minute, `document.querySelectorAll("#charts path").length > 0`)
+	j.press("#write-start") // the run pauses while the draft is written
+	j.untilFor(time.Minute, `document.querySelector("#draft-you").textContent !== ""`)
+	j.do(`document.querySelector("#write-stop").click()`)
+	j.until(`shown("#write-start") && document.querySelector("#train-pause").textContent === "Pause"`)
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#train-pause")
 	j.untilFor(
