@@ -48,7 +48,7 @@ func TestPageModels(t *testing.T) {
 	p.do(`document.querySelector("#sample").click()`)
 	p.until(`/^160 texts/.test(document.querySelector("#count").textContent)`)
 	p.do(`document.querySelector("#fetch").click()`)
-	p.untilFor(2*time.Minute, `shown("#write-start") && !document.querySelector("#write-start").disabled`)
+	p.untilFor(2*time.Minute, `document.querySelector("#fetch").hidden && shown("#write-start")`)
 
 	rows := `[...document.querySelectorAll(".models li")].map((li) => li.innerText)`
 	p.do(`document.querySelector("#models button").click()`)

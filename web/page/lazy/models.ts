@@ -114,13 +114,16 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
     );
   };
   for (const event of ["items", "ready"]) app.addEventListener(event, () => void app.watch(draw));
-  await draw();
-  if (app.model !== undefined && knownSpeed(app.model) === undefined) {
+  const measure = async (): Promise<void> => {
+    if (!app.idle || app.model === undefined || knownSpeed(app.model) !== undefined) return;
     note.textContent = text.models.measuring;
     await speedOf(app);
     note.textContent = "";
     await draw();
-  }
+  };
+  if (app.model === undefined) app.addEventListener("ready", () => void app.watch(measure), { once: true });
+  await draw();
+  await measure();
 }
 
 function used(): HTMLElement {
