@@ -121,7 +121,12 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
     note.textContent = "";
     await draw();
   };
-  if (app.model === undefined) app.addEventListener("ready", () => void app.watch(measure), { once: true });
+  const opened = (): void => {
+    if (app.model === undefined) return;
+    app.removeEventListener("ready", opened);
+    void app.watch(measure);
+  };
+  if (app.model === undefined) app.addEventListener("ready", opened);
   await draw();
   await measure();
 }
