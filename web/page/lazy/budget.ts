@@ -2,9 +2,9 @@
 
 import type { Item } from "../../module/nextquill.js";
 import { h } from "../../ui/dom.js";
-import { plural } from "../../ui/format.js";
 import type { App } from "../app.js";
-import { about, newestWithin, trainingTokens } from "./cost.js";
+import { text } from "../strings.js";
+import { newestWithin, trainingTokens } from "./cost.js";
 import { speedOf } from "./speed.js";
 
 const limit = 5 * 60; // seconds
@@ -18,7 +18,7 @@ export async function textBudget(app: App, place: HTMLElement): Promise<void> {
   let shown = ""; // what the choice says
   const draw = (): void => {
     const { items } = app;
-    const time = (some: readonly Item[]): string => about(trainingTokens(some) / (speed ?? Infinity));
+    const seconds = (some: readonly Item[]): number => trainingTokens(some) / (speed ?? Infinity);
     const newest = newestWithin(items, limit, speed ?? Infinity, leastTexts);
     const choose = speed !== undefined && newest.length < items.length;
     const apply = (): void => {
@@ -27,19 +27,19 @@ export async function textBudget(app: App, place: HTMLElement): Promise<void> {
     place.hidden = !choose;
     apply();
     const texts = [
-      `Learning from all your texts takes ${time(items)} on this device.`,
-      `The newest ${plural(newest.length, "text")} (${time(newest)})`,
-      `All ${plural(items.length, "text")} (${time(items)})`,
+      text.budget.all(seconds(items)),
+      text.budget.newest(newest.length, seconds(newest)),
+      text.budget.every(items.length, seconds(items)),
     ] as const;
     if (!choose || texts.join() === shown) return; // a new choice would lose the focus
     shown = texts.join();
-    const option = (text: string, value: boolean): HTMLElement => {
+    const option = (label: string, value: boolean): HTMLElement => {
       const input = h("input", { type: "radio", name: "budget", checked: all === value });
       input.addEventListener("change", () => {
         all = value;
         apply();
       });
-      return h("p", {}, h("label", {}, input, ` ${text}`));
+      return h("p", {}, h("label", {}, input, ` ${label}`));
     };
     place.replaceChildren(
       h("fieldset", {}, h("legend", {}, texts[0]), option(texts[1], false), option(texts[2], true)),
@@ -47,7 +47,7 @@ export async function textBudget(app: App, place: HTMLElement): Promise<void> {
   };
   const update = async (): Promise<void> => {
     const id = app.model?.model.id ?? "";
-    if (id !== "" && id !== measured && !app.busy) {
+    if (id !== "" && id !== measured && app.idle) {
       measured = id;
       speed = await speedOf(app);
     }
