@@ -30,7 +30,7 @@ import (
 // broken downloads. The pages print nothing, and their policy blocks nothing.
 func TestModule(t *testing.T) {
 	for _, name := range []string{
-		"decode", "words", "compare", "languages", "import", "history", "download", "arguments", "lifecycle",
+		"decode", "words", "compare", "languages", "kept", "import", "history", "download", "arguments", "lifecycle",
 		"longtexts",
 	} {
 		t.Run(name, func(t *testing.T) {

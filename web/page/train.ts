@@ -107,7 +107,9 @@ class TrainPanel {
     const { items, busy, unavailable } = this.#app;
     const enough = items.length >= minTexts;
     this.#startButton.disabled = unavailable !== "" || !enough || this.#elsewhere;
-    this.#startButton.textContent = this.#app.label(this.#label(items.length, enough));
+    this.#startButton.textContent = this.#app.label(
+      this.#label(Math.min(items.length, this.#app.maxItems ?? Infinity), enough),
+    );
     if (busy || this.#run !== undefined) return;
     this.#note.textContent = this.#noteText(enough);
   }

@@ -22,7 +22,10 @@ export async function textBudget(app: App, place: HTMLElement): Promise<void> {
     const newest = newestWithin(items, limit, speed ?? Infinity, leastTexts);
     const choose = speed !== undefined && newest.length < items.length;
     const apply = (): void => {
-      app.maxItems = choose && !all ? newest.length : undefined;
+      const most = choose && !all ? newest.length : undefined;
+      if (most === app.maxItems) return;
+      app.maxItems = most;
+      app.dispatchEvent(new Event("busy")); // the button says how many
     };
     place.hidden = !choose;
     apply();
