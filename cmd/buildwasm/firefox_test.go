@@ -29,7 +29,6 @@ func TestPageInFirefox(t *testing.T) {
 	p.until(`document.querySelector("#import .primary")?.textContent === "Add 3 texts"`)
 	p.do(`document.querySelector("#import .row button:last-child").click()`)
 	require.Equal(t, "Nothing was added.", p.text("#history-note"))
-	p.do(`document.querySelector("#fetch").click()`)
 	for _, text := range [][2]string{
 		{"tea", "A drink taken for an answer."}, {"bed", "A place to look for sleep."},
 		{"clock", "A reproach with hands."}, {"road", "What a map is folded along."},
@@ -46,8 +45,9 @@ func TestPageInFirefox(t *testing.T) {
 
 	p.untilFor(time.Minute, `shown("#train-start")`)
 	p.do(`fill("#epochs", "1"); document.querySelector("#train-start").click()`)
-	p.untilFor(3*time.Minute, `/Trained|Stopped/.test(document.querySelector("#train-stage").textContent)`)
-	require.Contains(t, p.text("#train-stage"), "Trained", p.text("#alert"))
+	p.untilFor(3*time.Minute, `/Done|Stopped/.test(document.querySelector("#train-stage").textContent)`)
+	require.Contains(t, p.text("#train-stage"), "Done in", p.text("#alert"))
+	p.untilFor(time.Minute, `shown("#write-start") && shown("#draft-explain")`)
 
 	began := time.Now()
 	p.do(`fill("#write .fields input", "ambition"); document.querySelector("#write-start").click()`)

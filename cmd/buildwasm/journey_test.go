@@ -101,14 +101,17 @@ func (j *journey) visit() {
 	require.NotContains(j, j.text("#gpu"), "Looking")
 	require.Regexp(j, `\d MB`, j.text("#costs"))
 	require.Equal(j, "Add 4 texts or more first.", j.text("#train-note"))
+	require.Contains(j, j.text("#example-word"), "likely after these earlier texts")
 	j.checkLayout("1-first-visit")
 	j.Logf("first visit loaded and checked in %v", time.Since(began).Round(time.Millisecond))
 }
 
 func (j *journey) fetchModel() {
 	began := time.Now()
+	j.do(`document.querySelector("#train-details").open = true; document.querySelector("#search").focus()`)
 	j.press("#fetch")
-	j.untilFor(2*time.Minute, `shown("#write-start")`)
+	j.untilFor(2*time.Minute, `document.querySelector("#fetch").hidden && shown("#write-start")`)
+	require.Equal(j, "Write", j.text("#write-start"), "the button names no download any more")
 	j.Logf("model fetched and opened in %v", time.Since(began).Round(time.Millisecond))
 }
 
@@ -155,7 +158,7 @@ func (j *journey) addFile() {
 
 // addText types a text.
 func (j *journey) addText() {
-	j.do(`document.querySelector("#fetch").scrollIntoView()`)
+	j.do(`document.querySelector("#next").focus()`)
 	j.tabTo("#add .fields input")
 	require.NoError(j, j.browser.TypeKeys("novel"))
 	j.tabTo("#add textarea")
@@ -185,13 +188,13 @@ func (j *journey) trainWriteExplain() {
 	stop, err := j.browser.TraceMainThread(j.Context())
 	require.NoError(j, err)
 	began := time.Now()
-	j.do(`document.querySelector("#train details").open = true; fill("#epochs", "1")`)
+	j.do(`fill("#epochs", "1"); fill("#write .fields input", "")`)
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#train-start")
 	j.until(`shown("#train-bar")`)
 	require.Equal(j, "train-cancel", j.value(`document.activeElement.id`), "the focus moves to the run's button")
-	j.untilFor(4*time.Minute, `/Trained|Stopped/.test(document.querySelector("#train-stage").textContent)`)
-	require.Contains(j, j.text("#train-stage"), "Trained", j.text("#alert"))
+	j.untilFor(4*time.Minute, `/Done|Stopped/.test(document.querySelector("#train-stage").textContent)`)
+	require.Contains(j, j.text("#train-stage"), "Done in", j.text("#alert"))
 	trained := time.Since(began)
 	require.NotEqual(j, "0", j.value(`document.querySelectorAll("#charts path").length`))
 	require.Equal(
@@ -200,8 +203,17 @@ func (j *journey) trainWriteExplain() {
 		j.value(`[...probe.seen.remaining].some((text) => / left$/.test(text))`),
 		"the remaining time is shown",
 	)
+	require.Contains(j, j.text("#result"), "Only 2 texts were kept aside, too few to measure a gain.")
+	require.Regexp(j, `interval`, j.text("#train-facts"))
+	// Two drafts about the newest text show what has changed.
+	j.untilFor(2*time.Minute, `shown("#write-start") && shown("#draft-explain")`)
+	require.Equal(j, "novel", j.value(`document.querySelector("#write .fields input").value`))
+	require.NotEmpty(j, j.text("#draft-plain"))
+	require.Equal(j, "explain", j.value(`document.body.dataset.step`))
+	require.Equal(j, j.text("#draft-you"), j.value(`document.querySelector("#explain textarea").value`))
 
 	began = time.Now()
+	j.do(`document.querySelector("#write details").open = true`)
 	j.do(`fill("#write .fields input", "ambition"); document.querySelector("#write .fields input").focus()`)
 	j.tabTo("#steer")
 	require.NoError(j, j.browser.TypeKeys(kb.ArrowRight+kb.ArrowRight))
@@ -238,10 +250,10 @@ func (j *journey) trainWriteExplain() {
 	require.Empty(j, tasks.Blocking(50*time.Millisecond), "the page was blocked")
 
 	j.tabTo("#passage .t")
-	require.Contains(j, j.text("#passage .about"), "points")
+	require.Contains(j, j.text("#passage .about"), "without them")
 	j.do(`document.querySelectorAll("#passage .t")[1].dispatchEvent(new PointerEvent("pointerenter"))`)
 	require.Equal(j, "true", j.value(`document.querySelectorAll("#passage .t")[1].matches(".on")`))
-	require.Regexp(j, `[0-9] times`, j.text("#passage .about"), "the texts with the largest influence")
+	require.Regexp(j, `[0-9] ×`, j.text("#passage .about"), "the texts with the largest influence")
 	j.checkNoMarkup()
 }
 
@@ -318,15 +330,22 @@ func (j *journey) hostile() {
 	require.Equal(j, "true", j.value(`document.querySelector("#alert").hidden`))
 }
 
-// trainAgain starts another run, pauses it, checks the page, and cancels the run: the adapter
-// stays.
+// trainAgain starts another run, writes a draft meanwhile, pauses it, checks the page, and cancels
+// the run: the adapter stays.
 func (j *journey) trainAgain() {
 	j.do(`fill("#epochs", "8"); document.querySelector("#search").focus()`)
 	j.press("#train-start")
 	j.untilFor(2*time.Minute, `document.querySelectorAll("#charts path").length > 0`)
+	j.press("#write-start") // the run pauses while the draft is written
+	j.untilFor(time.Minute, `document.querySelector("#draft-you").textContent !== ""`)
+	j.do(`document.querySelector("#write-stop").click()`)
+	j.until(`shown("#write-start") && document.querySelector("#train-pause").textContent === "Pause"`)
 	j.do(`document.querySelector("#search").focus()`)
 	j.press("#train-pause")
-	j.untilFor(time.Minute, `document.querySelector("#train-pause").textContent === "Resume" && shown("#train-pause")`)
+	j.untilFor(
+		time.Minute,
+		`document.querySelector("#train-pause").textContent === "Continue" && shown("#train-pause")`,
+	)
 	require.Equal(j, "true", j.value(`document.querySelector("#forget").disabled`))
 	j.checkLayout("4-training")
 	j.press("#write-start") // possible while training is paused

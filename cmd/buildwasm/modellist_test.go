@@ -32,7 +32,7 @@ type listed struct {
 	Bytes        int64
 	Layers, Head int64
 	Memory       int64
-	Title, About string
+	Title        string
 }
 
 // listedConfigs are the config.json of the models in the list, by the start of their titles.

@@ -25,9 +25,10 @@ func TestPage(t *testing.T) {
 	p.until(`/^160 texts/.test(document.querySelector("#count").textContent)`)
 	require.Contains(t, p.text("#history-note"), "160 texts added")
 	require.Regexp(t, `^1 request since this page loaded. Latest: assets/bierce-[0-9a-f]+\.jsonl$`, p.text("#requests"))
-	for _, section := range []string{"train-note", "write-unavailable", "explain-unavailable"} {
-		require.Equal(t, "Download the model first.", p.text("#"+section), "a disabled button says why")
-	}
+	require.Equal(t, "Learn from 160 texts (4.3 MB download)", p.text("#train-start"), "the button says what it costs")
+	require.Equal(t, "Next: learn from your 160 texts.", p.text("#next"))
+	require.Equal(t, "train", p.value(`document.body.dataset.step`))
+	require.Equal(t, "true", p.value(`document.querySelector("#train-start").matches(".primary:enabled")`))
 	p.do(`document.querySelector("#sample").click()`)
 	p.until(`/160 already here/.test(document.querySelector("#history-note").textContent)`)
 
@@ -50,9 +51,11 @@ func (p testPage) checkTabOrder() {
 	p.Helper()
 	p.do(`document.activeElement.blur(); getSelection().collapse(document.body, 0)`)
 	for _, at := range []string{
-		".skip", "#fetch", "#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#folder", "#sample",
-		"#search", "#items button", "#more", "#train summary", "#write .fields input", "#steer",
-		"#explain .fields input", "#explain textarea", "#explain-own", "#export-history", "#forget", "footer a",
+		".skip", "#example-text .t", "#example summary", "#steps ol a", "#next",
+		"#add .fields input", "#add textarea", "#add [type=submit]", "#files", "#folder", "#sample",
+		"#search", "#items button", "#more", "#train-start", "#train summary", "#write .fields input", "#write-start",
+		"#write summary", "#explain .fields input", "#explain textarea", "#explain-start", "#explain-own",
+		"#export-history", "#forget", "footer a",
 	} {
 		p.tabTo(at)
 		require.NotEqual(p, "none", p.value(`probe.focusOutline()`), "%s: the focus is visible", at)
@@ -164,11 +167,12 @@ func TestPageTakesEveryFormat(t *testing.T) {
 // TestPageWithoutGPU checks that the page says so, and that texts can still be collected.
 func TestPageWithoutGPU(t *testing.T) {
 	p := openPageAfter(t, `delete Navigator.prototype.gpu`)
-	require.Equal(t, "No GPU here", p.text("#start-title"))
-	require.Regexp(t, `^This browser gives pages no GPU .+ Use a current .+ You can still collect`, p.text("#gpu"))
-	for _, section := range []string{"train-note", "write-unavailable", "explain-unavailable"} {
-		require.Equal(t, "Needs a GPU.", p.text("#"+section))
+	require.Regexp(t, `^This browser gives pages no graphics card .+ Use a current .+ You can still`, p.text("#gpu"))
+	require.Contains(t, p.text("#next"), "The model cannot run here.")
+	for _, section := range []string{"write-unavailable", "explain-unavailable"} {
+		require.Equal(t, "Needs a graphics card.", p.text("#"+section))
 	}
+	require.Equal(t, "Learn", p.text("#train-start"), "nothing is downloaded")
 	p.do(`fill("#add textarea", "kept"); document.querySelector("#add").requestSubmit()`)
 	p.until(`document.querySelectorAll("#items li").length === 1 && shown("#export-history")`)
 	p.checkLayout("no-gpu")

@@ -78,6 +78,7 @@ type site struct {
 	files  map[string][]byte
 	hashed map[string]string // name without the hash → path
 	first  map[string]bool   // files that a first visit fetches, before the user downloads the model
+	lazy   []string          // scripts of the page that are fetched when they are needed
 
 	packages map[string]string // npm package that is part of a bundle → its folder
 }
@@ -128,9 +129,6 @@ const (
 	// hubScript finds models that are not folders of a site.
 	hubScript = "hub.js"
 )
-
-// lazyPage are the scripts that the page imports when they are needed.
-var lazyPage = []string{"models.js", "budget.js"}
 
 // modules adds the guest and the import module.
 func (s *site) modules(guest, imports string) error {
@@ -227,15 +225,7 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range lazyPage {
-		source := "page/lazy/" + strings.TrimSuffix(name, ".js") + ".ts"
-		b, err := s.bundle(source, map[string]string{"ASSETS": string(assets)})
-		if err != nil {
-			return err
-		}
-		s.addHashed(name, b.JS)
-	}
-	page, err := s.bundle("page/main.ts", map[string]string{"ASSETS": string(assets)})
+	page, err := s.bundle(bundle.Page, map[string]string{"ASSETS": string(assets)})
 	if err != nil {
 		return err
 	}
@@ -250,7 +240,7 @@ func (s *site) scripts() error {
 	pageScript, pageStyle := s.addHashed("page.js", page.JS), s.addHashed("page.css", style.CSS)
 	err = s.document("index.html", "index.html", map[string]string{
 		"web/page/main.ts": pageScript, "web/page/page.css": pageStyle,
-	})
+	}, s.example, s.chunks(page.Chunks))
 	if err != nil {
 		return err
 	}
@@ -263,12 +253,20 @@ func (s *site) scripts() error {
 	return s.serviceWorker()
 }
 
+// edit changes a page before it is added.
+type edit func(html []byte) ([]byte, error)
+
 // document adds the page of a source file under a name, with the paths of built files instead of
-// those of their sources.
-func (s *site) document(file, name string, built map[string]string) error {
+// those of their sources, and with edits.
+func (s *site) document(file, name string, built map[string]string, edits ...edit) error {
 	html, err := s.read(file)
 	if err != nil {
 		return err
+	}
+	for _, e := range edits {
+		if html, err = e(html); err != nil {
+			return err
+		}
 	}
 	for source, target := range built {
 		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
@@ -311,9 +309,7 @@ func (s *site) serviceWorker() error {
 		s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile], s.hashed[hubScript],
 		s.hashed["download.js"],
 	}
-	for _, name := range lazyPage {
-		later = append(later, s.hashed[name])
-	}
+	later = append(later, s.lazy...)
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {
@@ -327,7 +323,13 @@ func (s *site) serviceWorker() error {
 	if err != nil {
 		return err
 	}
-	b, err := s.bundle("page/sw.ts", map[string]string{"SHELL": string(list), "VERSION": `"` + sum(all)[:10] + `"`})
+	lazy, err := json.Marshal(append([]string{}, s.lazy...))
+	if err != nil {
+		return err
+	}
+	b, err := s.bundle("page/sw.ts", map[string]string{
+		"SHELL": string(list), "LAZY": string(lazy), "VERSION": `"` + sum(all)[:10] + `"`,
+	})
 	if err != nil {
 		return err
 	}

@@ -35,12 +35,9 @@ const (
 	ggufNoToken      = math.MaxUint32 // old files write this for "no such token"
 )
 
-// ggufArchitectures use the tensor names and metadata keys below. Mistral files have the
+// GGUFArchitectures use the tensor names and metadata keys below. Mistral files have the
 // architecture llama.
-var ggufArchitectures = []string{"llama", "qwen2", "qwen3"}
-
-// GGUFArchitectures returns the values of general.architecture that are supported.
-func GGUFArchitectures() []string { return slices.Clone(ggufArchitectures) }
+var GGUFArchitectures = []string{"llama", "qwen2", "qwen3"}
 
 func architecture(g *gguf.File) string {
 	s, _ := g.Metadata[ggufArchitecture].Text()
@@ -110,7 +107,7 @@ func (w *ggufConfigBuilder) write() {
 	switch {
 	case w.arch == "":
 		w.fail(fault.Missing, ggufArchitecture, "is missing, so the model type is unknown").WithRemedy(downloadAgain)
-	case !slices.Contains(ggufArchitectures, w.arch):
+	case !slices.Contains(GGUFArchitectures, w.arch):
 		w.fail(fault.Unsupported, ggufArchitecture, "is %s", fault.Quote(w.arch)).
 			WithRemedy("use a model of the Llama or Qwen family")
 	}

@@ -89,7 +89,8 @@ func TestJourney(t *testing.T) {
 			p.do(`document.querySelector("#train details").open = true;
 				fill("#epochs", "1");
 				document.querySelector("#train-start").click()`)
-			p.until(4*time.Minute, `/Trained/.test(text("#train-stage"))`)
+			p.until(4*time.Minute, `/Done in/.test(text("#train-stage"))`)
+			p.until(2*time.Minute, `shown("#write-start") && shown("#draft-explain")`)
 			t.Logf("personalized in %v", time.Since(began).Round(time.Second))
 			write(p)
 			requests, err := record.Requests()

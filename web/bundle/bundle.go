@@ -3,6 +3,7 @@
 package bundle
 
 import (
+	"encoding/json"
 	"path"
 	"path/filepath"
 	"strings"
@@ -15,9 +16,23 @@ import (
 // Bundle is the output for one entry point. JS or CSS may be empty.
 type Bundle struct {
 	JS, CSS []byte
+	// Chunks are the scripts that JS imports, in the same folder; only Make for Page has them.
+	Chunks []Chunk
 	// Metafile is esbuild's JSON list of inputs.
 	Metafile string
 }
+
+// Chunk is a part of a bundle. Lazy tells whether it is fetched only when it is needed: no static
+// import leads to it.
+type Chunk struct {
+	Name string
+	JS   []byte
+	Lazy bool
+}
+
+// Page is the script of the page. It is the only entry that is split: what it imports with import()
+// is fetched when it is needed.
+const Page = "page/main.ts"
 
 // Entry points of web/ that become files of their own in dist/lib.
 const (
@@ -31,7 +46,7 @@ const (
 )
 
 // lazyScript matches the imports of scripts that are fetched when they are needed.
-const lazyScript = `/(hub/hub|lazy/\w+)\.js$`
+const lazyScript = `/hub/hub\.js$`
 
 // externalModule makes the element import the module as ./nextquill.js, the file next to it,
 // instead of bundling it. A page that uses both then loads one copy, with one Trusted Types policy.
@@ -39,6 +54,19 @@ var externalModule = api.Plugin{Name: "externalModule", Setup: func(b api.Plugin
 	options := api.OnResolveOptions{Filter: `/module/nextquill\.js$`}
 	b.OnResolve(options, func(api.OnResolveArgs) (api.OnResolveResult, error) {
 		return api.OnResolveResult{Path: "./nextquill.js", External: true}, nil
+	})
+}}
+
+// lightModule makes the first part of the page import page/light.ts in place of the module: what it
+// needs before a model is opened. The rest of the module comes with import().
+var lightModule = api.Plugin{Name: "lightModule", Setup: func(b api.PluginBuild) {
+	options := api.OnResolveOptions{Filter: `/module/nextquill\.js$`}
+	b.OnResolve(options, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+		if a.Kind == api.ResolveJSDynamicImport {
+			return api.OnResolveResult{}, nil
+		}
+		root := b.InitialOptions.AbsWorkingDir
+		return api.OnResolveResult{Path: filepath.Join(root, "web", "page", "light.ts")}, nil
 	})
 }}
 
@@ -71,8 +99,11 @@ func Make(root, entry string, define map[string]string) (Bundle, error) {
 // MakeLazy is Make for a site that serves lazy scripts, such as hub.js, under the names in scripts.
 func MakeLazy(root, entry string, define, scripts map[string]string) (Bundle, error) {
 	plugins := []api.Plugin{lazyScripts(scripts)}
-	if entry == Element {
+	switch entry {
+	case Element:
 		plugins = append(plugins, externalModule)
+	case Page:
+		plugins = append(plugins, lightModule)
 	}
 	r := api.Build(api.BuildOptions{
 		AbsWorkingDir: root,
@@ -87,6 +118,8 @@ func MakeLazy(root, entry string, define, scripts map[string]string) (Bundle, er
 		Define:        define,
 		Plugins:       plugins,
 		Metafile:      true,
+		Splitting:     entry == Page,
+		ChunkNames:    "page-[hash]",
 		TsconfigRaw:   tsconfig,
 
 		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
@@ -98,12 +131,54 @@ func MakeLazy(root, entry string, define, scripts map[string]string) (Bundle, er
 	for _, f := range r.OutputFiles {
 		switch filepath.Ext(f.Path) {
 		case ".js":
+			if name := filepath.Base(f.Path); isChunk(name) {
+				b.Chunks = append(b.Chunks, Chunk{Name: name, JS: f.Contents, Lazy: true})
+				continue
+			}
 			b.JS = f.Contents
 		case ".css":
 			b.CSS = f.Contents
 		}
 	}
-	return b, nil
+	return b, b.markFirst()
+}
+
+// isChunk tells whether a script is a chunk: these alone have names with a hash.
+func isChunk(name string) bool { return strings.HasPrefix(name, "page-") }
+
+// markFirst finds the chunks that the entry imports statically.
+func (b *Bundle) markFirst() error {
+	if len(b.Chunks) == 0 {
+		return nil
+	}
+	var meta struct {
+		Outputs map[string]struct {
+			Imports []struct{ Path, Kind string } `json:"imports"`
+		} `json:"outputs"`
+	}
+	if err := json.Unmarshal([]byte(b.Metafile), &meta); err != nil {
+		return err
+	}
+	chunks := map[string]*Chunk{}
+	for i := range b.Chunks {
+		chunks[b.Chunks[i].Name] = &b.Chunks[i]
+	}
+	var follow func(output string)
+	follow = func(output string) {
+		for _, i := range meta.Outputs[output].Imports {
+			c := chunks[path.Base(i.Path)]
+			if i.Kind == "import-statement" && c != nil && c.Lazy {
+				c.Lazy = false
+				follow(i.Path)
+			}
+		}
+	}
+	for output := range meta.Outputs {
+		if !isChunk(path.Base(output)) {
+			follow(output)
+		}
+	}
+	return nil
 }
 
 func bundleError(entry string, errors []api.Message) error {

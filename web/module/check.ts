@@ -102,6 +102,7 @@ const personalize: Checks<PersonalizeOptions> = {
   training: (where, field, value) => checkAll(where, `${field}.`, value, training),
   maxItems: numberIn(Source.max_items),
   heldout: numberIn(Source.heldout_fraction),
+  compare: flag,
 };
 
 /** Checks the options of write(). Throws "out-of-range" or "malformed" and names the option. */

@@ -9,7 +9,6 @@
 import { type Base, type DeviceInfo, decodeEvent, decodeResult, type LoadParams, type Methods } from "../api.gen.js";
 import { aborted, Fault } from "../fault.js";
 import { GuestClient, type Event as GuestEvent } from "../host/client.js";
-import { openDevice, unnamed } from "../host/device.js";
 import type { ImportSource } from "../import/session.js";
 import { forgetMessage, storeName } from "../store/db.js";
 import { type History, openHistory } from "../store/history.js";
@@ -50,6 +49,8 @@ export {
 export { type Added, History, type ImportResult, openHistory, type Patch } from "../store/history.js";
 export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
 export type { Adapters, KeptAdapter } from "./adapters.js";
+export { checkGPU, type GPUCheck } from "./checkGPU.js";
+export type { Comparison } from "./compare.js";
 export type { Model } from "./download.js";
 export { Draft, type WriteOptions, type WriteResult } from "./draft.js";
 export type { Estimate } from "./estimate.js";
@@ -106,28 +107,6 @@ export interface OpenOptions extends ImportSource, HubOptions {
   guest?: string | URL | undefined;
   /** The SHA-256 that the guest must have, in hexadecimal. */
   guestSHA256?: string | undefined;
-}
-
-/** The result of checkGPU. */
-export interface GPUCheck {
-  ok: boolean;
-  /** The name of the GPU, or "" if the browser does not tell it. */
-  name: string;
-  /** Whether shaders run on the CPU. That works, but slowly. */
-  cpu: boolean;
-  /** Why there is no GPU, and what to do; absent if ok. */
-  fault?: Fault;
-}
-
-/** Checks for a usable GPU, before anything is downloaded. Never throws. */
-export async function checkGPU(): Promise<GPUCheck> {
-  try {
-    const { device, info } = await openDevice(false);
-    device.destroy();
-    return { ok: true, name: info.name === unnamed ? "" : info.name, cpu: info.cpu };
-  } catch (thrown) {
-    return { ok: false, name: "", cpu: false, fault: Fault.from(thrown, "no-adapter") };
-  }
 }
 
 /**

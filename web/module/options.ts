@@ -57,4 +57,9 @@ export interface PersonalizeOptions {
   maxItems?: number;
   /** The share of the newest texts that are held out for testing; 0.2 by default. */
   heldout?: number;
+  /**
+   * Also test the original model and the personalized one on the held-out texts at the end. The
+   * result then has `comparison`.
+   */
+  compare?: boolean;
 }

@@ -5,6 +5,8 @@ import {
   type Base,
   decodeResult,
   defaults,
+  type EvaluateParams,
+  type EvaluateResult,
   type PersonalizeParams,
   type PersonalizeResult,
   type Preset,
@@ -16,6 +18,7 @@ import type { GuestClient } from "../host/client.js";
 import type { History } from "../store/history.js";
 import { chronological, toLine } from "../store/item.js";
 import { type Adapters, adapterFiles } from "./adapters.js";
+import { type Comparison, compare } from "./compare.js";
 import type { Model } from "./download.js";
 import { type Phase, type RunEvent, type RunState, runEvent } from "./events.js";
 import type { PersonalizeOptions } from "./options.js";
@@ -32,6 +35,8 @@ import {
 /** The result of a run. All figures but `preset` are those of the last phase. */
 export interface RunResult extends PersonalizeResult {
   preset: Preset;
+  /** The gain on the held-out texts, if the option `compare` asks for it and there are any. */
+  comparison?: Comparison;
 }
 
 /** What a run needs from the module. @internal */
@@ -205,14 +210,16 @@ export class Run implements AsyncIterable<RunEvent> {
       for (const [i, stage] of stages.entries()) {
         if (i < record.phase) continue;
         this.#phase = { phase: i + 1, phases: stages.length, preset: stage.preset };
-        result = await this.#serve(record, stage);
+        result = await this.#serve(record, "personalize", paramsOf(this.#context, record, stage));
         // The guest keeps the checkpoint of the last step, so a kill before the record is saved
         // loses no work.
         record.phase = i + 1;
         record.step = 0;
         if (record.phase < stages.length) await this.#save(record);
       }
-      return await this.#adopt(record, result!, stages.at(-1)!.out);
+      const { out } = stages.at(-1)!;
+      const comparison = this.#options.compare ? await this.#compare(record, out) : undefined;
+      return { ...(await this.#adopt(record, result!, out)), ...(comparison && { comparison }) };
     } catch (thrown) {
       if (this.#intent === "cancel") await this.#discard();
       throw thrown;
@@ -318,19 +325,44 @@ export class Run implements AsyncIterable<RunEvent> {
     }
   }
 
-  // Runs one stage to its end, through pauses and losses of the GPU.
-  async #serve(record: RunRecord, stage: Stage): Promise<PersonalizeResult> {
+  // Tests both models on the texts that the run held out; undefined if there are none.
+  async #compare(record: RunRecord, adapter: string): Promise<Comparison | undefined> {
+    const params = (plain: boolean): EvaluateParams => ({
+      base: this.#context.base,
+      model: this.#context.model.folder,
+      adapter: plain ? "" : adapter,
+      retrieval: {},
+      no_history: plain,
+      source: sourceOf(this.#context, record),
+    });
+    try {
+      const personalized = await this.#serve(record, "evaluate", params(false));
+      return compare(await this.#serve(record, "evaluate", params(true)), personalized);
+    } catch (thrown) {
+      if (thrown instanceof Fault && thrown.kind === "missing") return undefined;
+      throw thrown;
+    }
+  }
+
+  // Runs one call to its end, through pauses and losses of the GPU.
+  #serve(record: RunRecord, name: "personalize", p: PersonalizeParams): Promise<PersonalizeResult>;
+  #serve(record: RunRecord, name: "evaluate", p: EvaluateParams): Promise<EvaluateResult>;
+  async #serve(
+    record: RunRecord,
+    method: "personalize" | "evaluate",
+    params: PersonalizeParams | EvaluateParams,
+  ): Promise<PersonalizeResult | EvaluateResult> {
     for (;;) {
       await this.#mayRun();
       let client: GuestClient | undefined;
       try {
         client = await this.#context.client();
         const { signal } = this.#stop;
-        const result = await client.call("personalize", paramsOf(this.#context, record, stage), {
+        const result = await client.call(method, params, {
           signal,
           onEvent: (e) => this.#take(runEvent(e, this.#phase), record),
         });
-        return decodeResult.personalize(result, "result of personalize", "");
+        return decodeResult[method](result, `result of ${method}`, "");
       } catch (thrown) {
         const fault = Fault.from(thrown, "internal");
         if (this.#stop.signal.aborted && fault.kind === "cancelled") continue; // #mayRun looks at #intent
@@ -471,13 +503,19 @@ function stagesOf(model: Model, record: RunRecord): Stage[] {
   }));
 }
 
-function paramsOf({ model, base }: RunContext, record: RunRecord, stage: Stage): PersonalizeParams {
-  const { lora = {}, training = {}, maxItems, heldout } = record;
+// The texts of the run: a copy of the history, whose newest texts are held out.
+function sourceOf({ model }: RunContext, record: RunRecord): PersonalizeParams["source"] {
+  const { heldout, maxItems } = record;
+  return { history: `${runFolder(model, record)}/history.jsonl`, heldout_fraction: heldout, max_items: maxItems };
+}
+
+function paramsOf(context: RunContext, record: RunRecord, stage: Stage): PersonalizeParams {
+  const { lora = {}, training = {} } = record;
   const { lr, batchSize, seed = defaults.seed, checkpointEvery, recompute, patience } = training;
   return {
-    base,
-    model: model.folder,
-    source: { history: `${runFolder(model, record)}/history.jsonl`, heldout_fraction: heldout, max_items: maxItems },
+    base: context.base,
+    model: context.model.folder,
+    source: sourceOf(context, record),
     retrieval: {},
     preset: stage.preset,
     expert: stage.expert,

@@ -1,23 +1,39 @@
 // The state that the parts of the page share: the history, the open model, and the running jobs.
 
-import { Fault } from "../fault.js";
 import {
+  Fault,
   type History,
   type Item,
   type ModelSource,
-  NextQuill,
+  type NextQuill,
   openHistory,
   type Progress,
 } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { explain } from "../ui/faultText.js";
-import { guestSHA256, importSource, urls } from "./assets.js";
+import { guestSHA256, importSource, sizes, urls } from "./assets.js";
 import { byId } from "./dom.js";
-import { chosenKey, chosenModel } from "./keys.js";
+import { chosenKey, chosenModel, downloadedKey } from "./keys.js";
+import { keepScripts } from "./offline.js";
+import { settings } from "./settings.js";
+import { text } from "./strings.js";
+
+/** The texts that learning needs at least. */
+export const minTexts = 4;
 
 /**
- * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
- * starts, pauses or ends, "closing" before everything may be deleted.
+ * How far the download of the model is. Fired as "download"; `progress` is undefined at its end.
+ */
+export class DownloadEvent extends Event {
+  constructor(readonly progress: Progress | undefined) {
+    super("download");
+  }
+}
+
+/**
+ * Fires "items" when the texts change, "ready" when the model opens or closes or the graphics card
+ * is known, "busy" when a job starts, pauses or ends, "download" while the model is downloaded,
+ * "step" when a step of the page is done, "closing" before everything may be deleted.
  */
 export class App extends EventTarget {
   history: History = openHistory(importSource);
@@ -26,10 +42,17 @@ export class App extends EventTarget {
   model: NextQuill | undefined;
   /** How many texts to learn from, the newest ones; undefined for all. */
   maxItems: number | undefined;
-  /** Whether there is no GPU, and therefore no model. */
-  noGPU = false;
+  /** Whether there is a graphics card; undefined until that is known. */
+  gpu: boolean | undefined;
+  /** Whether the model is stored in this browser. */
+  downloaded = settings.get(downloadedKey) !== undefined;
+  /** Whether a run is training in this tab. */
+  learning = false;
+  /** The steps that are done: the model has learnt; a draft is written; a text is explained. */
+  readonly done = { learnt: false, written: false, explained: false };
   #jobs = 0;
   #paused = false;
+  #opening: Promise<NextQuill> | undefined;
   readonly #alert = byId("alert", HTMLElement);
 
   /**
@@ -47,15 +70,29 @@ export class App extends EventTarget {
 
   /** Why the model cannot be used now, as a sentence; "" if it can. */
   get unavailable(): string {
-    if (this.noGPU) return "Needs a GPU.";
-    if (this.model === undefined) return "Download the model first.";
-    return this.busy ? "The model is busy." : "";
+    if (this.gpu === undefined) return text.looking;
+    if (!this.gpu) return text.needsGPU;
+    // A run pauses while a draft is written or a text explained.
+    return this.#jobs > (this.learning ? 1 : 0) ? text.busy : "";
+  }
+
+  /** The label of a button that needs the model, with the size of the download if it starts one. */
+  label(label: string): string {
+    const ready = this.model !== undefined || this.downloaded || this.gpu === false;
+    return ready ? label : text.withDownload(label, sizes.model);
   }
 
   /** Reports that the job is paused or continues. */
   setPaused(paused: boolean): void {
     this.#paused = paused;
     this.dispatchEvent(new Event("busy"));
+  }
+
+  /** Marks a step as done, or as not done. */
+  mark(step: keyof App["done"], done = true): void {
+    if (this.done[step] === done) return;
+    this.done[step] = done;
+    this.dispatchEvent(new Event("step"));
   }
 
   /** Reads the texts now and when they change, in this tab or another. */
@@ -70,8 +107,20 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event("items"));
   }
 
-  /** Downloads the missing files of a model, by default the chosen one, and opens it. */
-  async open(onProgress: (event: Progress) => void, model: ModelSource = chosenModel() ?? urls.model): Promise<void> {
+  /** Opens a model, by default the chosen one, and downloads what is missing. */
+  async open(source: ModelSource = chosenModel() ?? urls.model): Promise<NextQuill> {
+    if (this.model !== undefined) return this.model;
+    this.#opening ??= this.#open(source).finally(() => {
+      this.#opening = undefined;
+      this.dispatchEvent(new DownloadEvent(undefined));
+    });
+    return await this.#opening;
+  }
+
+  async #open(model: ModelSource): Promise<NextQuill> {
+    const onProgress = (progress: Progress): void => void this.dispatchEvent(new DownloadEvent(progress));
+    // The charts come with the module: later, nothing may be requested.
+    const [{ NextQuill }] = await Promise.all([import("../module/nextquill.js"), import("./chart.js")]);
     const { worker, guest } = urls;
     const options = { model, worker, guest, guestSHA256, onProgress, ...importSource };
     const opened = await NextQuill.open(options).catch((thrown: unknown) => {
@@ -79,20 +128,31 @@ export class App extends EventTarget {
     });
     opened.addEventListener("forgotten", () => void this.#forgotten(opened));
     this.model = opened;
+    this.downloaded = true;
+    settings.set(downloadedKey, "1");
+    void keepScripts();
+    await this.#findLearnt();
     this.dispatchEvent(new Event("ready"));
+    return opened;
+  }
+
+  async #findLearnt(): Promise<void> {
+    if (this.model !== undefined) this.mark("learnt", (await this.model.adapter.info()) !== undefined);
   }
 
   // Another tab has deleted everything: shows what is left, which is nothing.
   async #forgotten(model: NextQuill): Promise<void> {
     if (this.model !== model) return;
     await this.whileClosed(async () => {});
-    this.showError(new Error("Another tab of this page has deleted everything."));
+    this.showError(new Error(text.forgottenElsewhere));
   }
 
   /** Closes the model and the history, runs a task, and opens the history again. */
   async whileClosed(task: () => Promise<void>): Promise<void> {
     const model = this.model;
     this.model = undefined;
+    this.downloaded = false;
+    for (const step of ["learnt", "written", "explained"] as const) this.mark(step, false);
     this.dispatchEvent(new Event("closing"));
     this.dispatchEvent(new Event("ready"));
     await model?.dispose();
@@ -105,15 +165,18 @@ export class App extends EventTarget {
     }
   }
 
-  /** Runs a job with the model. Shows its error. Returns false if it failed or was cancelled. */
+  /**
+   * Runs a job with the model, which it opens first. Shows its error. Returns false if it failed or
+   * was cancelled.
+   */
   async work(job: (model: NextQuill) => Promise<void>): Promise<boolean> {
-    const model = this.model;
-    if (model === undefined || this.busy) return false;
+    if (this.unavailable !== "") return false;
     this.#count(1);
     try {
-      return await this.guard(() => job(model));
+      return await this.guard(async () => job(await this.open()));
     } finally {
       this.#count(-1);
+      if (this.idle) await this.watch(() => this.#findLearnt());
     }
   }
 
@@ -144,7 +207,7 @@ export class App extends EventTarget {
     const { sentence, remedy } = explain(error);
     this.#alert.hidden = false;
     const advice = remedy === "" ? [] : ["\n", h("span", { class: "quiet" }, remedy)];
-    const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": "Close" });
+    const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": text.close });
     this.#alert.replaceChildren(h("p", {}, sentence, ...advice), close);
   }
 }
@@ -153,8 +216,6 @@ export class App extends EventTarget {
 // again. Returns what to show, and lets the next attempt open the embedded model.
 function unstored(thrown: unknown): unknown {
   if (!(thrown instanceof Fault) || !["missing", "unsupported"].includes(thrown.kind)) return thrown;
-  localStorage.removeItem(chosenKey);
-  return new Error(
-    "The chosen model is not stored in this browser any more. Use the small model, or choose the other one again.",
-  );
+  settings.remove(chosenKey);
+  return new Error(text.notStored);
 }

@@ -3,6 +3,9 @@
 /** The names of the caches start with this; the version of the page follows. */
 export const cachePrefix = "nextquill-page-";
 
+/** The message to the service worker that all scripts of the page are needed later. */
+export const keepMessage = "keep";
+
 /**
  * Deletes a cache, its entries first. Otherwise Chromium keeps the space of the entries in use
  * until it is closed.

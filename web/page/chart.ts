@@ -1,7 +1,9 @@
 // A line chart that is updated during training, in the style of the report's charts.
 
 import { h } from "../ui/dom.js";
+import { decimals } from "../ui/format.js";
 import { svg } from "./dom.js";
+import { text } from "./strings.js";
 
 interface Point {
   readonly x: number;
@@ -44,7 +46,7 @@ export class Chart {
     const points = this.#lines.get(line);
     if (points === undefined) this.#lines.set(line, [{ x, y }]);
     else points.push({ x, y });
-    this.#svg.setAttribute("aria-label", `${this.#title}: ${y.toFixed(2)} at step ${x} of ${this.#steps}`);
+    this.#svg.setAttribute("aria-label", text.chart(this.#title, decimals(y, 2), x, this.#steps));
     if (this.#drawing) return;
     this.#drawing = true; // at most one redraw per frame
     requestAnimationFrame(() => {
@@ -67,13 +69,13 @@ export class Chart {
       const { y } = place({ x: 0, y: t });
       this.#svg.append(
         svg("line", { class: "grid", x1: plot.left, x2: plot.right, y1: y, y2: y }),
-        svg("text", { class: "y", x: plot.left - 7, y: y + 3.5 }, t.toFixed(digits)),
+        svg("text", { class: "y", x: plot.left - 7, y: y + 3.5 }, decimals(t, digits)),
       );
     }
     for (const t of new Set([0, this.#steps >= 4 ? Math.round(this.#steps / 2) : 0, this.#steps])) {
       const last = t === this.#steps;
       const at = { class: last ? "y" : "x", x: place({ x: t, y: 0 }).x, y: plot.bottom + 18 };
-      this.#svg.append(svg("text", at, last ? `step ${t}` : `${t}`));
+      this.#svg.append(svg("text", at, last ? text.step(t) : `${t}`));
     }
     if (this.#lines.size > 1) {
       this.#key.replaceChildren(...[...this.#lines.keys()].map((name, i) => h("span", { class: `s${i}` }, name)));

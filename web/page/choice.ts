@@ -5,6 +5,7 @@ import { button, h } from "../ui/dom.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
 import { chosenModel } from "./keys.js";
+import { text } from "./strings.js";
 
 // Training on fewer characters takes less than five minutes with the embedded model on any device
 // that was measured.
@@ -13,7 +14,7 @@ const manyCharacters = 100_000;
 /** Adds the list of models and the choice of texts to their places in the page. */
 export function choices(app: App): void {
   const place = byId("models", HTMLElement);
-  const open = button("Choose another model", () => {
+  const open = button(text.otherModel, () => {
     open.disabled = true;
     void app.guard(async () => {
       const { modelList } = await import("./lazy/models.js");
@@ -22,8 +23,7 @@ export function choices(app: App): void {
   });
   open.className = "link";
   place.append(h("p", {}, open));
-  place.hidden = false;
-  app.addEventListener("ready", () => (place.hidden = app.noGPU));
+  app.addEventListener("ready", () => (place.hidden = app.gpu !== true));
 
   const budget = byId("budget", HTMLElement);
   let loading: Promise<void> | undefined;

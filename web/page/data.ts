@@ -1,10 +1,11 @@
 // The section "Your data": what is stored, export, import and deletion.
 
 import { type AdapterInfo, forget } from "../module/nextquill.js";
-import { bytes, date, plural } from "../ui/format.js";
+import { bytes, count, date } from "../ui/format.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
 import { deleteProgram } from "./offline.js";
+import { text } from "./strings.js";
 
 export function dataPanel(app: App): void {
   const sizes = byId("sizes", HTMLElement);
@@ -22,11 +23,14 @@ export function dataPanel(app: App): void {
     const { usage = 0, quota = 0 } = await navigator.storage.estimate();
     const persisted = await navigator.storage.persisted();
     facts(sizes, [
-      ["Texts", app.items.length.toLocaleString("en")],
-      ["Training", adapter === undefined ? "none yet" : `${bytes(adapter.bytes)}, ${date(adapter.made)}`],
-      ["Storage in use", bytes(usage)],
-      ["Storage for this site", bytes(quota)],
-      ["Protected when space runs low", persisted ? "yes" : "no"],
+      [text.data.texts, count(app.items.length)],
+      [
+        text.data.training,
+        adapter === undefined ? text.data.noneYet : `${bytes(adapter.bytes)}, ${date(adapter.made)}`,
+      ],
+      [text.data.used, bytes(usage)],
+      [text.data.quota, bytes(quota)],
+      [text.data.protected, persisted ? text.data.yes : text.data.no],
     ]);
     exportTexts.disabled = app.items.length === 0;
     exportAdapter.disabled = adapter === undefined || app.busy;
@@ -46,7 +50,7 @@ export function dataPanel(app: App): void {
     () =>
       void app.guard(async () => {
         save(await app.history.export(), "nextquill-texts.jsonl");
-        note.textContent = `${plural(app.items.length, "text")} exported.`;
+        note.textContent = text.data.exported(app.items.length);
       }),
   );
   exportAdapter.addEventListener(
@@ -54,7 +58,7 @@ export function dataPanel(app: App): void {
     () =>
       void app.work(async (model) => {
         save(await model.adapter.export(), "nextquill-adapter.zip");
-        note.textContent = "The training is exported. The file may contain words of your texts.";
+        note.textContent = text.data.trainingExported;
       }),
   );
   importAdapter.addEventListener("click", () => file.click());
@@ -65,7 +69,7 @@ export function dataPanel(app: App): void {
     void app
       .work(async (model) => {
         await model.adapter.import(chosen);
-        note.textContent = `${chosen.name} is in use.`;
+        note.textContent = text.data.inUse(chosen.name);
       })
       .then(redraw);
   });
@@ -79,10 +83,7 @@ export function dataPanel(app: App): void {
       app.whileClosed(async () => {
         const { left } = await forget();
         left.push(...(await deleteProgram()));
-        note.textContent =
-          left.length === 0
-            ? "Everything is deleted; nothing is left in this browser."
-            : `Could not delete: ${left.join(", ")}. Close other tabs of this page and try again.`;
+        note.textContent = left.length === 0 ? text.data.allDeleted : text.data.notDeleted(left.join(", "));
       }),
     );
   });

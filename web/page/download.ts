@@ -8,6 +8,7 @@ import { guestSHA256, importSource, urls } from "./assets.js";
 import { byId, facts } from "./dom.js";
 import { chosenKey, downloadedKey } from "./keys.js";
 import { type ListedModel, listed, sourceOf } from "./lazy/listed.js";
+import { settings } from "./settings.js";
 
 const start = byId("download", HTMLButtonElement);
 const bar = byId("bar", HTMLProgressElement);
@@ -47,8 +48,8 @@ async function download(model: ListedModel): Promise<void> {
       ...importSource,
     });
     await opened.dispose();
-    localStorage.setItem(chosenKey, opened.model.source);
-    localStorage.setItem(downloadedKey, "1");
+    settings.set(chosenKey, opened.model.source);
+    settings.set(downloadedKey, "1");
     location.replace("./");
   } catch (thrown) {
     fail(thrown);

@@ -2,13 +2,27 @@
 // influenced it.
 
 import type { Field } from "../module/nextquill.js";
-import { shared } from "../ui/strings.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
 import { Fields, fieldNames } from "./fields.js";
-import { countOwn, passage as passageOf } from "./passage.js";
+import { countOwn, passage as passageOf, wordsOf } from "./passage.js";
+import { text as t } from "./strings.js";
 
-export function explainPanel(app: App): (context: readonly Field[], text: string) => void {
+/** A draft to explain. It is not complete if its writing was stopped. */
+export interface DraftText {
+  context: readonly Field[];
+  text: string;
+  complete: boolean;
+}
+
+export interface Explainer {
+  /** Puts a draft into the form, unless the user has typed a text there. */
+  offer(draft: DraftText): void;
+  /** Explains a draft. */
+  explain(draft: DraftText): void;
+}
+
+export function explainPanel(app: App): Explainer {
   const form = byId("explain-form", HTMLFormElement);
   const fields = new Fields(form);
   const text = form.elements.namedItem("text") as HTMLTextAreaElement;
@@ -18,9 +32,11 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
   const unavailable = byId("explain-unavailable", HTMLElement);
   const passage = byId("passage", HTMLElement);
   let running = false;
+  let offered: DraftText | undefined; // what the form has, unless the user has changed it
 
   const enable = (): void => {
     start.disabled = app.unavailable !== "";
+    start.textContent = app.label(t.explain);
     unavailable.textContent = running ? "" : app.unavailable;
     own.hidden = app.items.length === 0;
     fields.setNames(fieldNames(app.items));
@@ -29,18 +45,20 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
 
   const run = async (): Promise<void> => {
     if (text.value.trim() === "") {
-      note.textContent = shared.noText;
+      note.textContent = t.noText;
       text.focus();
       return;
     }
+    const complete = offered === undefined || offered.complete || text.value !== offered.text;
     running = true;
-    note.textContent = "Reading the text with your texts, and without each of them…";
+    note.textContent = t.reading;
     let result = "";
     await app.work(async (model) => {
       const explained = await model.explain({ context: fields.values(), text: text.value.trim() });
       passage.replaceChildren(...passageOf(explained));
       passage.hidden = false;
-      result = countOwn(explained.tokens);
+      result = (complete ? "" : t.unfinished) + countOwn(wordsOf(explained.tokens));
+      app.mark("explained");
     });
     running = false;
     note.textContent = result;
@@ -58,10 +76,19 @@ export function explainPanel(app: App): (context: readonly Field[], text: string
     text.value = latest.text;
     text.focus();
   });
-  return (context, draft) => {
-    fields.set(context);
-    text.value = draft;
-    byId("explain", HTMLElement).scrollIntoView();
-    void run();
+  const take = (draft: DraftText): void => {
+    offered = draft;
+    fields.set(draft.context);
+    text.value = draft.text;
+  };
+  return {
+    offer(draft) {
+      if (text.value === (offered?.text ?? "")) take(draft);
+    },
+    explain(draft) {
+      take(draft);
+      byId("explain", HTMLElement).scrollIntoView();
+      void run();
+    },
   };
 }

@@ -3,6 +3,7 @@
 
 import type { Field, Item } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
+import { text } from "./strings.js";
 
 const maxFields = 6;
 
@@ -62,15 +63,10 @@ export class Fields {
 
   /** Adds a field whose name the user types. */
   extend(): void {
-    const name = h("input", { type: "text", class: "name", dir: "auto", "aria-label": "Name of the detail" });
-    name.placeholder = "to, place, product…";
+    const name = h("input", { type: "text", class: "name", dir: "auto", "aria-label": text.nameOfDetail });
+    name.placeholder = text.detailHint;
     this.#root.append(
-      h(
-        "div",
-        { class: "field" },
-        name,
-        h("input", { type: "text", dir: "auto", "aria-label": "Value of the detail" }),
-      ),
+      h("div", { class: "field" }, name, h("input", { type: "text", dir: "auto", "aria-label": text.valueOfDetail })),
     );
     name.focus();
   }

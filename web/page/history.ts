@@ -3,14 +3,13 @@
 import type { Item, NamedFile, NewItem } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { chosenFiles, droppedFiles } from "../ui/dropped.js";
-import { cut, date, plural } from "../ui/format.js";
+import { cut, date } from "../ui/format.js";
 import { ImportPanel } from "../ui/importPanel.js";
-import { importEnglish } from "../ui/importStrings.js";
-import { shared } from "../ui/strings.js";
 import type { App } from "./app.js";
 import { urls } from "./assets.js";
 import { byId } from "./dom.js";
 import { Fields, fieldNames } from "./fields.js";
+import { text } from "./strings.js";
 
 const pageSize = 5;
 
@@ -36,10 +35,10 @@ class HistoryPanel {
 
   constructor(app: App) {
     this.#app = app;
-    this.#panel = new ImportPanel(byId("import", HTMLElement), importEnglish, {
+    this.#panel = new ImportPanel(byId("import", HTMLElement), text.importing, {
       openFiles: (files, options) => app.history.openFiles(files, options),
       addAll: (items) => app.history.addAll(items),
-      say: (text) => (this.#note.textContent = text),
+      say: (sentence) => (this.#note.textContent = sentence),
       fail: (thrown) => app.showError(thrown),
       closed: (hadFocus) => hadFocus && byId("files", HTMLElement).focus({ preventScroll: true }),
     });
@@ -67,14 +66,14 @@ class HistoryPanel {
 
   async #add(): Promise<void> {
     if (this.#text.value.trim() === "") {
-      this.#note.textContent = shared.noText;
+      this.#note.textContent = text.noText;
       this.#text.focus();
       return;
     }
     await this.#app.history.add({ context: this.#fields.values(), text: this.#text.value.trim(), time: new Date() });
     this.#text.value = "";
     this.#fields.clear();
-    this.#note.textContent = "Added.";
+    this.#note.textContent = text.added;
     this.#text.focus();
   }
 
@@ -86,7 +85,7 @@ class HistoryPanel {
     const time = new Date();
     this.#note.replaceChildren(
       button(
-        `Add as ${plural(paragraphs.length, "text")}, one per paragraph`,
+        text.addParagraphs(paragraphs.length),
         () => {
           void this.#app.guard(async () => {
             await this.#addAll(paragraphs.map((p) => ({ text: p.trim(), time })));
@@ -100,14 +99,14 @@ class HistoryPanel {
 
   async #sample(): Promise<void> {
     const answer = await fetch(urls.sample);
-    if (!answer.ok) throw new Error(`The sample could not be fetched: ${answer.status} ${answer.statusText}.`);
+    if (!answer.ok) throw new Error(text.noSample(`${answer.status} ${answer.statusText}`));
     const lines = (await answer.text()).split("\n").filter((line) => line !== "");
     await this.#addAll(lines.map((line) => JSON.parse(line) as NewItem));
   }
 
   async #addAll(items: readonly NewItem[]): Promise<void> {
     const { added, skipped } = await this.#app.history.addAll(items);
-    this.#note.textContent = importEnglish.added(added, skipped);
+    this.#note.textContent = text.importing.added(added, skipped);
   }
 
   // The folder field chooses folders, the other one files. Both are read and shown before they are
@@ -151,7 +150,7 @@ class HistoryPanel {
     this.#shelf.hidden = all.length === 0;
     const query = this.#search.value.trim().toLowerCase();
     const found = all.filter((item) => query === "" || matches(item, query)).toReversed();
-    const counted = query === "" ? plural(all.length, "text") : `${found.length} of ${plural(all.length, "text")}`;
+    const counted = query === "" ? text.texts(all.length) : text.found(found.length, all.length);
     if (this.#count.textContent !== counted) this.#count.textContent = counted;
     this.#list.replaceChildren(
       ...found.slice(0, this.#shown).map((item) => {
@@ -177,10 +176,10 @@ class HistoryPanel {
       h(
         "span",
         { class: "tools" },
-        button("Edit", () => this.#edit(item), { class: "link", "aria-label": `Edit “${name}”` }),
-        button("Delete", () => void this.#app.guard(() => this.#remove(item, name)), {
+        button(text.edit, () => this.#edit(item), { class: "link", "aria-label": text.editOne(name) }),
+        button(text.delete, () => void this.#app.guard(() => this.#remove(item, name)), {
           class: "link",
-          "aria-label": `Delete “${name}”`,
+          "aria-label": text.deleteOne(name),
         }),
       ),
     );
@@ -195,10 +194,10 @@ class HistoryPanel {
   }
 
   #editor(item: Item, names: readonly string[]): HTMLElement {
-    const text = h("textarea", { name: "text" });
-    text.value = item.text;
-    text.required = true;
-    const field = h("label", { class: "field" }, h("span", {}, "Text"), text);
+    const area = h("textarea", { name: "text" });
+    area.value = item.text;
+    area.required = true;
+    const field = h("label", { class: "field" }, h("span", {}, text.text), area);
     const form = h("form", { class: "sheet" }, h("div", { class: "fields" }), field);
     const fields = new Fields(form);
     fields.setNames(item.context.length > 0 ? item.context.map((f) => f.name) : names);
@@ -209,12 +208,17 @@ class HistoryPanel {
       this.#search.focus({ preventScroll: true });
     };
     form.append(
-      h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Save"), button("Cancel", done)),
+      h(
+        "div",
+        { class: "row" },
+        h("button", { type: "submit", class: "primary" }, text.save),
+        button(text.cancel, done),
+      ),
     );
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#app.guard(async () => {
-        await this.#app.history.update(item.id, { context: fields.values(), text: text.value.trim() });
+        await this.#app.history.update(item.id, { context: fields.values(), text: area.value.trim() });
         done();
       });
     });
@@ -228,13 +232,13 @@ class HistoryPanel {
     const last = this.#app.items.length === 1;
     await this.#app.history.remove(item.id);
     this.#note.replaceChildren(
-      `Deleted “${name}”. `,
+      text.deleted(name),
       button(
-        "Undo",
+        text.undo,
         () => {
           void this.#app.guard(async () => {
             await this.#app.history.add(item);
-            this.#note.textContent = "Restored.";
+            this.#note.textContent = text.restored;
             this.#refocus(this.#shelf.hidden === true);
           });
         },

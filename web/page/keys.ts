@@ -1,5 +1,7 @@
 // The keys of this page in localStorage.
 
+import { settings } from "./settings.js";
+
 /** All of them start with this. */
 export const keyPrefix = "nextquill.";
 
@@ -17,7 +19,10 @@ export const filesKey = `${keyPrefix}files`;
 /** Begins the keys of measured speeds. The id of the model follows. */
 export const speedKey = `${keyPrefix}speed.`;
 
+/** The language that the user has chosen. */
+export const languageKey = `${keyPrefix}language`;
+
 /** The chosen model, or undefined for the embedded one. */
 export function chosenModel(): string | undefined {
-  return localStorage.getItem(chosenKey) ?? undefined;
+  return settings.get(chosenKey);
 }

@@ -1,10 +1,9 @@
 // The service worker, with which later visits need no network.
 
 import { urls } from "./assets.js";
-import { cachePrefix, deleteCache } from "./caches.js";
-import { downloadedKey, keyPrefix } from "./keys.js";
-
-export { downloadedKey };
+import { cachePrefix, deleteCache, keepMessage } from "./caches.js";
+import { keyPrefix } from "./keys.js";
+import { settings } from "./settings.js";
 
 interface PolicyFactory {
   createPolicy(
@@ -21,6 +20,15 @@ const policy = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes?.cr
   },
 });
 
+/** The browser's service workers; undefined on plain HTTP and in a frame that may store nothing. */
+export function serviceWorkers(): ServiceWorkerContainer | undefined {
+  try {
+    return navigator.serviceWorker;
+  } catch {
+    return undefined; // access throws a SecurityError
+  }
+}
+
 /**
  * Installs it. Without one (private windows, plain HTTP) the page works, but needs the network next
  * time.
@@ -34,9 +42,15 @@ export async function offline(): Promise<void> {
   }
 }
 
+/** Keeps all scripts of the page for later visits, once the model was opened. */
+export async function keepScripts(): Promise<void> {
+  const worker = await serviceWorkers()?.ready;
+  worker?.active?.postMessage(keepMessage);
+}
+
 /** Deletes the service worker and its caches. Returns the names of what is left. */
 export async function deleteProgram(): Promise<string[]> {
-  for (const key of Object.keys(localStorage)) if (key.startsWith(keyPrefix)) localStorage.removeItem(key);
+  settings.removeAll(keyPrefix);
   const mine = (name: string): boolean => name.startsWith(cachePrefix);
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();

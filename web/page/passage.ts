@@ -4,10 +4,10 @@
 import { shadeLevels } from "../api.gen.js";
 import type { TokenCause } from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
-import { explainedText, isShaded, shadeOf } from "../ui/explained.js";
+import { explainedText, shadeOf } from "../ui/explained.js";
 import { cut, percent, signed } from "../ui/format.js";
-import { shared } from "../ui/strings.js";
 import { words } from "../ui/words.js";
+import { text as t } from "./strings.js";
 
 const shownItems = 3;
 const minInfluence = 0.01; // nats
@@ -18,23 +18,29 @@ export interface Explained {
   readonly items: readonly { readonly text: string }[];
 }
 
+// The token at the end of a text. People do not read it.
+const endOfText = "⏎";
+
+/** The words of an explained text, without its end. */
+export function wordsOf(tokens: readonly TokenCause[]): TokenCause[] {
+  return words(tokens.at(-1)?.text === endOfText ? tokens.slice(0, -1) : tokens);
+}
+
 /** How many words of a text are the writer's own: those from the second shade on. */
-export function countOwn(tokens: readonly TokenCause[]): string {
-  const all = words(tokens);
+export function countOwn(all: readonly TokenCause[]): string {
   const own = all.filter((word) => word.dce >= shadeLevels[1]).length;
-  const share = all.length === 0 ? 0 : own / all.length;
-  return `${own} of ${all.length} words and marks (${percent(share)}) are clearly yours.`;
+  return t.own(own, all.length, all.length === 0 ? 0 : own / all.length);
 }
 
 /** Creates the text, the lines about the chosen word, and the legend. */
 export function passage(e: Explained): HTMLElement[] {
-  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, shared.chooseWord));
-  const all = words(e.tokens);
+  const about = h("div", { class: "about" }, h("p", { class: "quiet" }, t.chooseWord));
+  const all = wordsOf(e.tokens);
   let chosen: HTMLElement | undefined;
   const list = explainedText(all, {
-    list: { class: "passage", "aria-label": "The text, word by word", dir: "auto" },
+    list: { class: "passage", "aria-label": t.wordByWord, dir: "auto" },
     token: {},
-    name: spoken,
+    name: (word) => t.spoken(word.text.trim(), Math.exp(word.logpWith), Math.exp(word.logpWithout)),
     choose(i, element) {
       chosen?.classList.remove("on");
       chosen = element;
@@ -50,24 +56,9 @@ export function passage(e: Explained): HTMLElement[] {
   return [list, about, legend()];
 }
 
-const named = (word: TokenCause): string => word.text.trim() || shared.space;
-const points = (dce: number): string => `${signed(100 * dce, 1)} points`;
-
-function spoken(word: TokenCause): string {
-  const way = !isShaded(word.dce) ? "not changed" : word.dce > 0 ? "more likely" : "less likely";
-  return `${named(word)}: ${way} with your texts, ${points(word.dce)}`;
-}
-
 function details(word: TokenCause, items: readonly string[]): HTMLElement[] {
-  const out: HTMLElement[] = [
-    h(
-      "p",
-      {},
-      h("b", { dir: "auto" }, named(word)),
-      ` ${points(word.dce)}: ${percent(Math.exp(word.logpWith))} with the earlier texts, `,
-      `${percent(Math.exp(word.logpWithout))} without.`,
-    ),
-  ];
+  const [after, without] = [percent(Math.exp(word.logpWith)), percent(Math.exp(word.logpWithout))];
+  const out: HTMLElement[] = [h("p", {}, h("b", { dir: "auto" }, word.text.trim()), t.word(after, without))];
   const influential = word.influence
     .map((nats, i) => ({ nats, text: items[i] ?? "" }))
     .filter((m) => Math.abs(m.nats) >= minInfluence)
@@ -75,12 +66,12 @@ function details(word: TokenCause, items: readonly string[]): HTMLElement[] {
     .slice(0, shownItems);
   if (influential.length > 0) {
     out.push(
-      h("p", { class: "quiet" }, "The earlier texts that changed it most, and how much likelier each makes the word:"),
+      h("p", { class: "quiet" }, t.causes),
       h(
         "ol",
-        { "aria-label": "How much likelier each text makes the word" },
+        { "aria-label": t.causes },
         ...influential.map(({ nats, text }) => {
-          return h("li", {}, h("span", {}, times(nats)), h("span", { dir: "auto" }, cut(text, 160)));
+          return h("li", {}, h("span", {}, t.times(Math.exp(nats))), h("span", { dir: "auto" }, cut(text, 160)));
         }),
       ),
     );
@@ -88,21 +79,15 @@ function details(word: TokenCause, items: readonly string[]): HTMLElement[] {
   return out;
 }
 
-// A difference of log-probabilities as the ratio of two probabilities.
-function times(nats: number): string {
-  const ratio = Math.exp(nats);
-  return `${ratio.toFixed(ratio < 10 ? 2 : 0)} times`;
-}
-
 function legend(): HTMLElement {
   const swatch = (dce: number): HTMLElement => h("i", { class: shadeOf(dce) }, signed(100 * dce, 0));
   return h(
     "p",
     { class: "legend" },
-    h("span", {}, "less likely"),
+    h("span", {}, t.lessLikely),
     ...shadeLevels.toReversed().map((l) => swatch(-l)),
     swatch(0),
     ...shadeLevels.map(swatch),
-    h("span", {}, "more likely with the earlier texts, in percentage points"),
+    h("span", {}, t.moreLikely),
   );
 }

@@ -2,7 +2,8 @@
 // worker reports those of the worker.
 
 import { h } from "../ui/dom.js";
-import { plural } from "../ui/format.js";
+import { serviceWorkers } from "./offline.js";
+import { text } from "./strings.js";
 
 const maxShown = 5;
 
@@ -10,14 +11,14 @@ const maxShown = 5;
 export class Requests {
   readonly #line: HTMLElement;
   #seen: string[] = [];
-  #since = "this page loaded";
+  #since = text.sinceLoad;
 
   constructor(line: HTMLElement) {
     this.#line = line;
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#add(entry.name);
     }).observe({ type: "resource", buffered: false });
-    navigator.serviceWorker?.addEventListener("message", (event: MessageEvent<unknown>) => {
+    serviceWorkers()?.addEventListener("message", (event: MessageEvent<unknown>) => {
       const { data } = event;
       if (typeof data !== "object" || data === null || !("requested" in data)) return;
       if (typeof data.requested === "string") this.#add(data.requested);
@@ -41,11 +42,9 @@ export class Requests {
   #draw(): void {
     const n = this.#seen.length;
     this.#line.dataset.count = String(n);
-    this.#line.replaceChildren(h("b", {}, plural(n, "request")), ` since ${this.#since}.`);
+    this.#line.replaceChildren(h("b", {}, text.requests(n)), text.sinceText(this.#since));
     if (n === 0) return;
-    this.#line.append(
-      h("span", { class: "quiet" }, ` Latest: ${this.#seen.slice(-maxShown).map(shortURL).join(", ")}`),
-    );
+    this.#line.append(h("span", { class: "quiet" }, text.latest(this.#seen.slice(-maxShown).map(shortURL).join(", "))));
   }
 }
 

@@ -1,84 +1,71 @@
-// The section "Before you start": the GPU, the sizes of the download, and the button that starts
-// it.
+// What the model runs on, the sizes of the download, and opening the model on later visits.
 
-import { checkGPU, type GPUCheck, type Progress } from "../module/nextquill.js";
+import { checkGPU, type GPUCheck } from "../module/nextquill.js";
 import { explain } from "../ui/faultText.js";
 import { bytes } from "../ui/format.js";
 import type { App } from "./app.js";
 import { sizes } from "./assets.js";
 import { byId, facts } from "./dom.js";
-import { downloadedKey } from "./offline.js";
+import { trainingTokens } from "./lazy/cost.js";
+import { knownSpeed } from "./lazy/speed.js";
 import type { Requests } from "./requests.js";
+import { settings } from "./settings.js";
+import { text } from "./strings.js";
+
+// The tokens of learning from the sample writer, by trainingTokens.
+const sampleTokens = 84_000;
+
+// Tokens per second and core with the embedded model, in Chromium with its CPU driver on a busy
+// machine. It is used until the speed of this device is measured.
+const speedPerCore = 50;
 
 export async function start(app: App, requests: Requests): Promise<void> {
   const gpu = byId("gpu", HTMLElement);
   const costs = byId("costs", HTMLElement);
   const fetchButton = byId("fetch", HTMLButtonElement);
-  const note = byId("fetch-note", HTMLElement);
-  const bar = byId("fetch-bar", HTMLProgressElement);
-  const title = byId("start-title", HTMLElement);
-  const side = byId("start-note", HTMLElement);
-  const before = side.textContent;
-
-  facts(costs, [
-    ["The model, downloaded once", bytes(sizes.model)],
-    ["The program", `${bytes(sizes.guest)} (1 MB compressed)`],
-    ["Stored in this browser", `about ${bytes(sizes.model + sizes.guest)}`],
-    ["Data sent to servers", "none"],
-  ]);
-  const found = await checkGPU();
-  if (!found.ok) {
-    title.textContent = "No GPU here";
-    const { sentence, remedy } = explain(found.fault);
-    const noGPU = "This browser gives pages no GPU (WebGPU), which the model needs.";
-    const why = found.fault?.kind === "no-adapter" ? noGPU : sentence;
-    gpu.textContent = `${why} ${remedy} You can still collect, search and export your texts on this page.`;
-    costs.hidden = fetchButton.hidden = true;
-    app.noGPU = true;
-    app.dispatchEvent(new Event("ready"));
-    return;
-  }
-  gpu.textContent = describe(found);
-  fetchButton.disabled = false;
-
-  const open = async (): Promise<void> => {
-    fetchButton.disabled = true;
-    bar.hidden = false;
-    bar.removeAttribute("value");
-    note.textContent = "Opening…";
-    const opened = await app.guard(() => app.open((event) => show(event, bar, note)));
-    bar.hidden = true;
-    note.textContent = "";
-    fetchButton.disabled = opened;
-    if (!opened) return;
-    remember(true);
-    requests.restart("the model was downloaded");
-  };
+  fetchButton.textContent = text.downloadNow(sizes.model);
   app.addEventListener("ready", () => {
-    const open = app.model !== undefined;
-    costs.hidden = fetchButton.hidden = open;
-    title.textContent = open ? "Ready" : "Before you start";
-    side.textContent = open ? "The model is stored in this browser and opens with this page." : before;
-    fetchButton.disabled = open;
-    if (!open) remember(false);
+    fetchButton.hidden = app.model !== undefined || app.gpu !== true;
+    fetchButton.disabled = false;
   });
-  fetchButton.addEventListener("click", () => void open());
-  if (localStorage.getItem(downloadedKey) !== null) await open();
+  fetchButton.addEventListener("click", () => {
+    fetchButton.disabled = true;
+    void app.guard(async () => void (await app.open())).then(() => (fetchButton.disabled = false));
+  });
+  let counted = false; // requests since the model is there
+  app.addEventListener("ready", () => {
+    if (app.model !== undefined && !counted) requests.restart(text.since);
+    counted = app.model !== undefined;
+  });
+
+  const found = await checkGPU();
+  app.gpu = found.ok;
+  const describe = (): void => {
+    gpu.textContent = sentence(found, app);
+  };
+  for (const event of ["items", "ready"]) app.addEventListener(event, describe);
+  describe();
+  facts(costs, [
+    ...(found.ok ? [[text.device, found.name || text.none] as const] : []),
+    [text.modelSize, bytes(sizes.model)],
+    [text.programSize, text.compressed(sizes.guest)],
+    [text.stored, text.about(bytes(sizes.model + sizes.guest))],
+    [text.sent, text.none],
+  ]);
+  app.dispatchEvent(new Event("ready"));
+  if (!settings.works) app.showError(new Error(text.noStorage));
+  if (found.ok && app.downloaded) await app.guard(async () => void (await app.open()));
 }
 
-function describe({ name, cpu }: GPUCheck): string {
-  const called = name === "" ? "" : ` (${name})`;
-  if (cpu) return `This page cannot use a GPU, but the CPU can replace it${called}. Everything works, but slowly.`;
-  return `This page can use a GPU${called}.`;
-}
-
-function show(event: Progress, bar: HTMLProgressElement, note: HTMLElement): void {
-  if (event.status !== "progress_total" || event.total === 0) return;
-  bar.value = event.loaded / event.total;
-  note.textContent = `${bytes(event.loaded)} of ${bytes(event.total)}`;
-}
-
-function remember(yes: boolean): void {
-  if (yes) localStorage.setItem(downloadedKey, "1");
-  else localStorage.removeItem(downloadedKey);
+function sentence(found: GPUCheck, { items, model }: App): string {
+  if (!found.ok) {
+    const late = /timed out/.test(found.fault?.detail ?? "");
+    const { sentence, remedy } = explain(found.fault);
+    const why = late ? text.noGPUAnswer : found.fault?.kind === "no-adapter" ? text.noGPU : sentence;
+    return `${why} ${late ? text.reload : remedy} ${text.stillCollect}`;
+  }
+  if (!found.cpu) return text.onGPU;
+  const tokens = items.length === 0 ? sampleTokens : trainingTokens(items);
+  const speed = knownSpeed(model) ?? speedPerCore * (navigator.hardwareConcurrency || 2);
+  return text.onCPU(tokens / speed, items.length);
 }

@@ -2,12 +2,14 @@
 // and reports every request of the page's workers to the page. The module stores the weights, not
 // the service worker.
 
-import { cachePrefix, deleteCache } from "./caches.js";
+import { cachePrefix, deleteCache, keepMessage } from "./caches.js";
 
 /**
- * Replaced by cmd/buildwasm/site.go: the files of the page, and a version that changes with them.
+ * Replaced by cmd/buildwasm/site.go: the files of the page, the scripts that it fetches when they
+ * are needed, and a version that changes with them.
  */
 declare const SHELL: readonly string[];
+declare const LAZY: readonly string[];
 declare const VERSION: string;
 declare const self: ServiceWorkerGlobalScope;
 
@@ -36,6 +38,19 @@ self.addEventListener("activate", (event) => {
       }
       await self.clients.claim();
     })(),
+  );
+});
+
+// The page has opened the model: later visits need the other scripts, too. The page may have
+// fetched them before this worker controlled it.
+self.addEventListener("message", (event) => {
+  if (event.data !== keepMessage) return;
+  event.waitUntil(
+    caches.open(cacheName).then(async (cache) => {
+      for (const name of LAZY) {
+        if ((await cache.match(new URL(name, scope))) === undefined) await cache.add(new URL(name, scope));
+      }
+    }),
   );
 });
 

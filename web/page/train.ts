@@ -1,54 +1,32 @@
-// The section "Personalize": the training run, its progress, and the buttons to control it.
+// The section "Learn from your texts": the training run, its progress, the buttons to control it,
+// and its result in words.
 
 import { defaults } from "../api.gen.js";
-import type { EvalEvent, Preset, ProgressEvent, Run, RunEvent, StepEvent, TextsEvent } from "../module/nextquill.js";
+import type {
+  EvalEvent,
+  Preset,
+  ProgressEvent,
+  Run,
+  RunEvent,
+  RunResult,
+  StepEvent,
+  TextsEvent,
+  Unfinished,
+} from "../module/nextquill.js";
 import { h } from "../ui/dom.js";
-import { duration, percent, plural } from "../ui/format.js";
+import { count, decimals, percent } from "../ui/format.js";
 import { runProgress } from "../ui/progress.js";
-import { textsFact } from "../ui/texts.js";
-import type { App } from "./app.js";
-import { Chart } from "./chart.js";
+import { type App, minTexts } from "./app.js";
 import { byId, facts } from "./dom.js";
+import { Losses } from "./losses.js";
+import { resultText } from "./result.js";
+import { type Strings, text } from "./strings.js";
 
-const minTexts = 4;
 const announceEvery = 0.1; // of the run, to screen readers
+const lookEvery = 2000; // ms, at the run of another tab
 
-const stages: Readonly<Record<string, string>> = {
-  load: "Loading the model",
-  tune: "Measuring the GPU",
-  expert: "Finding the words that are typical of you",
-  compile: "Preparing the GPU",
-  train: "Training",
-  remember: "Noting which words follow which in your texts",
-  evaluate: "Testing on texts that were held out",
-  save: "Saving",
-};
-
-// What each phase trains, and the name of its method.
-const phases: Readonly<Partial<Record<string, { title: string; name: string }>>> = {
-  contextsft: { title: "Training on your texts", name: "ContextSFT" },
-  quill: { title: "Training on your texts", name: "Quill" },
-  nextquill: { title: "Training on what is typical of you", name: "NextQuill" },
-  "nextquill-code": { title: "Training on what is typical of you", name: "NextQuill" },
-} satisfies Partial<Record<Preset, unknown>>;
-
-// The methods that the user can choose from.
-const methods: readonly (readonly [preset: Preset, name: string])[] = [
-  ["quill", "Quill: ContextSFT, with your own words at hand while writing"],
-  ["nextquill", "NextQuill, as in the paper"],
-  ["nextquill-code", "NextQuill, as in its released code"],
-  ["contextsft", "ContextSFT, ordinary fine-tuning"],
-];
-
-const factNames = [
-  "Loss",
-  "Loss on held-out texts",
-  "Tokens typical of you",
-  "Tokens per second",
-  "Training texts",
-  "Held-out texts",
-] as const;
-type FactName = (typeof factNames)[number];
+const factNames = ["loss", "heldoutLoss", "typical", "speed", "train", "heldout", "before", "after"] as const;
+type FactName = (typeof factNames)[number] & keyof Strings["facts"];
 
 export function trainPanel(app: App): void {
   new TrainPanel(app);
@@ -66,29 +44,25 @@ class TrainPanel {
   readonly #left = byId("train-left", HTMLElement);
   readonly #figures = byId("train-facts", HTMLElement);
   readonly #live = byId("train-live", HTMLElement);
-  readonly #charts = byId("charts", HTMLElement);
-  // Each phase has its own objective and therefore its own chart. The held-out loss is the same in
-  // all phases.
-  #losses: Chart[] = [];
-  #tests: Chart | undefined;
-  #heldout: { name: string; step: number; loss: number }[] = [];
+  readonly #result = byId("result", HTMLElement);
+  readonly #losses: Losses;
   #facts: Partial<Record<FactName, string>> = {};
-  #steps = 1;
   #run: Run | undefined;
-  #unfinished = false;
+  #unfinished: Unfinished | undefined;
   #elsewhere = false; // another tab is training
   #announced = 0; // share of the run
 
   constructor(app: App) {
     this.#app = app;
+    this.#losses = new Losses(byId("charts", HTMLElement), app);
     const preset = byId("preset", HTMLSelectElement);
-    preset.replaceChildren(...methods.map(([value, name]) => h("option", { value }, name)));
+    preset.replaceChildren(...Object.entries(text.methods).map(([value, name]) => h("option", { value }, name)));
     preset.value = defaults.preset;
     byId("epochs", HTMLInputElement).value = String(defaults.epochs);
-    for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => this.#enable());
-    app.addEventListener("ready", () => void app.watch(() => this.#findUnfinished()));
+    for (const event of ["items", "ready", "busy", "step"]) app.addEventListener(event, () => this.#enable());
+    app.addEventListener("ready", () => this.#look());
     // Another tab may have started or ended a run meanwhile.
-    document.addEventListener("visibilitychange", () => void app.watch(() => this.#findUnfinished()));
+    document.addEventListener("visibilitychange", () => this.#look());
     byId("train-form", HTMLFormElement).addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#start();
@@ -97,105 +71,140 @@ class TrainPanel {
       const run = this.#run;
       if (run === undefined) return;
       if (run.state === "paused") return run.resume();
-      this.#stage.textContent = "Pausing after this step…";
+      this.#stage.textContent = text.pausing;
       this.#pause.disabled = true;
       void run.pause();
     });
     this.#cancel.addEventListener("click", () => {
-      this.#stage.textContent = "Stopping after this step…";
+      this.#stage.textContent = text.stopping;
       this.#cancel.disabled = this.#pause.disabled = true;
       void this.#run?.cancel();
     });
   }
 
-  // Offers to resume the run of an earlier visit.
+  #look(): void {
+    void this.#app.watch(() => this.#findUnfinished());
+  }
+
+  // Offers to resume the run of an earlier visit. While another tab trains, it looks again.
   async #findUnfinished(): Promise<void> {
     const left = await this.#app.model?.unfinished();
     if (this.#run !== undefined) return;
+    if (left?.active && !this.#elsewhere) this.#lookAgain();
     this.#elsewhere = left?.active === true;
-    this.#unfinished = left !== undefined;
-    this.#startButton.textContent = left === undefined || left.active ? "Personalize" : "Resume training";
+    this.#unfinished = left?.active ? undefined : left;
     this.#enable();
-    if (left === undefined) return;
-    this.#note.textContent = left.active
-      ? "Another tab is training this model."
-      : left.step === 0
-        ? "Training was interrupted before its first checkpoint."
-        : `Training was interrupted at step ${left.step} of ${left.steps}.`;
+  }
+
+  #lookAgain(): void {
+    setTimeout(() => {
+      this.#elsewhere = false; // so that this look plans the next one
+      this.#look();
+    }, lookEvery);
   }
 
   #enable(): void {
-    const { model, items, busy, noGPU } = this.#app;
+    const { items, busy, unavailable } = this.#app;
     const enough = items.length >= minTexts;
-    this.#startButton.disabled = model === undefined || !enough || busy || this.#elsewhere;
-    if (busy || this.#unfinished || this.#run !== undefined) return;
-    this.#note.textContent = noGPU
-      ? "Needs a GPU."
-      : !enough
-        ? `Add ${minTexts} texts or more first.`
-        : model === undefined
-          ? this.#app.unavailable
-          : `Trains on ${plural(items.length, "text")}.`;
+    this.#startButton.disabled = unavailable !== "" || !enough || this.#elsewhere;
+    this.#startButton.textContent = this.#app.label(
+      this.#label(Math.min(items.length, this.#app.maxItems ?? Infinity), enough),
+    );
+    if (busy || this.#run !== undefined) return;
+    this.#note.textContent = this.#noteText(enough);
+  }
+
+  #label(texts: number, enough: boolean): string {
+    if (this.#unfinished !== undefined) return text.resumeLearning;
+    if (this.#app.done.learnt) return text.learnAgain;
+    return enough ? text.learnFrom(texts) : text.learn;
+  }
+
+  #noteText(enough: boolean): string {
+    if (this.#elsewhere) return text.elsewhere;
+    const left = this.#unfinished;
+    if (left === undefined) return enough ? this.#app.unavailable : text.enough(minTexts);
+    const share = left.steps === 0 ? 0 : left.step / left.steps;
+    return share === 0 && left.phase === 0 ? text.interruptedEarly : text.interrupted(share);
   }
 
   async #start(): Promise<void> {
     const preset = byId("preset", HTMLSelectElement).value as Preset;
     const typed = byId("epochs", HTMLInputElement).valueAsNumber; // NaN if the field is empty
     const epochs = Number.isNaN(typed) ? defaults.epochs : typed;
-    const began = performance.now();
+    this.#app.learning = true;
     const { maxItems } = this.#app;
+    if (this.#app.model === undefined) this.#note.textContent = text.opening;
+    let result: RunResult | undefined;
     const finished = await this.#app.work(async (model) => {
       this.#prepare();
-      const run = model.personalize(
-        this.#unfinished ? { resume: true } : { preset, epochs, ...(maxItems && { maxItems }) },
-      );
+      const left = await model.unfinished(); // this visit may have opened the model just now
+      const resume = left !== undefined && !left.active;
+      const run = model.personalize({
+        compare: true,
+        ...(resume ? { resume } : { preset, epochs, ...(maxItems && { maxItems }) }),
+      });
       this.#run = run;
+      await this.#losses.start(left?.active ? undefined : left, () => model.unfinished());
       for await (const event of run) this.#show(event);
-      await run.result;
+      result = await run.result;
     });
     this.#run = undefined;
+    this.#app.learning = false;
     this.#app.setPaused(false);
     for (const b of [this.#pause, this.#cancel]) b.hidden = true;
     this.#startButton.hidden = false;
     this.#left.textContent = "";
     if (finished) {
       this.#bar.value = 1;
-      this.#stage.textContent = `Trained in ${duration((performance.now() - began) / 1000)}.`;
-      this.#announce("Training is done.");
+      const { seconds } = this.#losses;
+      this.#stage.textContent = text.learnt(seconds);
+      this.#stage.dataset.seconds = String(seconds);
+      this.#announce(text.learntAnnounced);
+      this.#showResult(result!);
+      await this.#app.watch(() => this.#losses.forget());
     } else {
-      this.#stage.textContent = "Stopped.";
-      this.#announce("Training stopped.");
+      this.#stage.textContent = text.stopped;
+      this.#announce(text.stopped);
     }
     await this.#app.watch(() => this.#findUnfinished());
     this.#app.dispatchEvent(new Event("trained"));
+    if (finished) this.#app.dispatchEvent(new Event("learnt"));
+  }
+
+  #showResult({ comparison }: RunResult): void {
+    this.#result.hidden = false;
+    this.#result.textContent = resultText(comparison);
+    if (comparison === undefined) return;
+    const { plain, personalized, times } = comparison;
+    this.#showFacts({
+      before: decimals(plain, 3),
+      after: `${decimals(personalized, 3)}: ${text.range(times.low, times.high)}`,
+    });
   }
 
   #prepare(): void {
-    this.#charts.replaceChildren();
-    this.#losses = [];
-    this.#tests = undefined;
-    this.#heldout = [];
     this.#facts = {};
     this.#announced = 0;
     this.#panel.hidden = false;
+    this.#result.hidden = true;
     this.#startButton.hidden = true;
     for (const b of [this.#pause, this.#cancel]) {
       b.hidden = false;
       b.disabled = false;
     }
-    this.#pause.textContent = "Pause";
+    this.#pause.textContent = text.pause;
     this.#bar.removeAttribute("value");
-    this.#stage.textContent = "Starting";
+    this.#stage.textContent = text.starting;
     this.#left.textContent = this.#note.textContent = "";
     this.#figures.replaceChildren();
     this.#cancel.focus({ preventScroll: true });
   }
 
   #show(event: RunEvent): void {
-    const { title, name } = phases[event.preset] ?? { title: "Training", name: event.preset };
     switch (event.event) {
       case "stage":
-        this.#stage.textContent = stages[event.stage] ?? event.stage;
+        this.#stage.textContent = text.stages[event.stage] ?? event.stage;
         break;
       case "texts":
         this.#showTexts(event);
@@ -204,10 +213,13 @@ class TrainPanel {
         this.#showProgress(event);
         break;
       case "step":
-        this.#showStep(event, title, name);
+        this.#showStep(event);
         break;
       case "eval":
-        this.#showTest(event, name);
+        this.#showTest(event);
+        break;
+      case "checkpoint":
+        void this.#app.watch(() => this.#losses.save());
         break;
       case "state":
         this.#showState();
@@ -217,10 +229,10 @@ class TrainPanel {
 
   // Says which texts are split or left out. Without any it says nothing.
   #showTexts({ train, heldout }: TextsEvent): void {
-    const [learned, tested] = [textsFact(train), textsFact(heldout)];
+    const [learned, tested] = [text.textCounts(train), text.textCounts(heldout)];
     this.#showFacts({
-      ...(learned !== undefined && { "Training texts": learned }),
-      ...(tested !== undefined && { "Held-out texts": tested }),
+      ...(learned !== undefined && { train: learned }),
+      ...(tested !== undefined && { heldout: tested }),
     });
   }
 
@@ -228,46 +240,29 @@ class TrainPanel {
   #showProgress(e: ProgressEvent): void {
     const share = e.done / e.total;
     if (e.stage === "train") this.#bar.value = (e.phase - 1 + share) / e.phases;
-    else this.#stage.textContent = `${stages[e.stage] ?? e.stage}: ${percent(share)}`;
+    else this.#stage.textContent = `${text.stages[e.stage] ?? e.stage}: ${percent(share)}`;
   }
 
-  #showStep(e: StepEvent, title: string, name: string): void {
-    this.#steps = e.steps;
-    this.#losses[e.phase - 1] ??= this.#chart(title, `${name} loss, lower is better`, false);
-    const chart = this.#losses[e.phase - 1]!;
-    chart.add(name, e.step, e.steps, e.loss);
+  #showStep(e: StepEvent): void {
+    this.#losses.addStep(e);
     const { done, left } = runProgress(e);
     this.#bar.value = done;
-    const part = e.phases > 1 ? `, part ${e.phase} of ${e.phases}` : "";
-    this.#stage.textContent = `Step ${e.step} of ${e.steps}${part}`;
-    this.#left.textContent = `${duration(left)} left`;
+    this.#stage.textContent = text.progress(done);
+    this.#left.textContent = text.left(left);
     this.#showFacts({
-      Loss: `${e.loss.toFixed(3)} (${name})`,
-      "Tokens per second": Math.round(e.tokensPerSecond).toLocaleString("en"),
-      ...(!["contextsft", "quill"].includes(e.preset) && { "Tokens typical of you": percent(e.causalShare) }),
+      loss: decimals(e.loss, 3),
+      speed: count(Math.round(e.tokensPerSecond)),
+      ...(!["contextsft", "quill"].includes(e.preset) && { typical: percent(e.causalShare) }),
     });
     if (done >= this.#announced + announceEvery) {
       this.#announced = Math.floor(done / announceEvery) * announceEvery;
-      this.#announce(`${percent(this.#announced)} done, ${duration(left)} left.`);
+      this.#announce(text.announced(this.#announced, left));
     }
   }
 
-  // A single test per phase is shown as a figure, several as a chart.
-  #showTest(e: EvalEvent, name: string): void {
-    this.#showFacts({ "Loss on held-out texts": e.loss.toFixed(3) });
-    const again = this.#heldout.some((one) => one.name === name);
-    this.#heldout.push({ name, step: e.step, loss: e.loss });
-    if (this.#tests === undefined && !again) return;
-    const waiting = this.#tests === undefined ? this.#heldout : this.#heldout.slice(-1);
-    this.#tests ??= this.#chart("Held-out texts", "loss, lower is better", true);
-    for (const one of waiting) this.#tests.add(one.name, one.step, this.#steps, one.loss);
-  }
-
-  #chart(title: string, note: string, dots: boolean): Chart {
-    const chart = new Chart(title, note, dots);
-    if (this.#tests === undefined || dots) this.#charts.append(chart.figure);
-    else this.#charts.insertBefore(chart.figure, this.#tests.figure);
-    return chart;
+  #showTest(e: EvalEvent): void {
+    this.#showFacts({ heldoutLoss: decimals(e.loss, 3) });
+    this.#losses.addTest(e);
   }
 
   #showFacts(news: Partial<Record<FactName, string>>): void {
@@ -275,25 +270,26 @@ class TrainPanel {
     const known = factNames.filter((name) => this.#facts[name] !== undefined);
     facts(
       this.#figures,
-      known.map((name) => [name, this.#facts[name]!]),
+      known.map((name) => [text.facts[name], this.#facts[name]!]),
     );
   }
 
   #showState(): void {
     const state = this.#run?.state;
     this.#app.setPaused(state === "paused");
-    this.#pause.textContent = state === "paused" ? "Resume" : "Pause";
+    this.#losses.setPaused(state === "paused");
+    this.#pause.textContent = state === "paused" ? text.resume : text.pause;
     this.#pause.disabled = state !== "paused" && state !== "running";
     if (state === "paused") {
-      this.#stage.textContent = "Paused";
+      this.#stage.textContent = text.paused;
       this.#left.textContent = "";
-      this.#announce("Paused.");
+      this.#announce(text.paused);
     } else if (state === "recovering") {
-      this.#stage.textContent = "The GPU was lost. Opening it again to resume from the newest checkpoint";
+      this.#stage.textContent = text.lost;
     }
   }
 
-  #announce(text: string): void {
-    this.#live.textContent = text;
+  #announce(sentence: string): void {
+    this.#live.textContent = sentence;
   }
 }

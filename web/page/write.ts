@@ -3,10 +3,11 @@
 import type { Field } from "../module/nextquill.js";
 import type { App } from "./app.js";
 import { byId } from "./dom.js";
+import type { DraftText, Explainer } from "./explain.js";
 import { Fields, fieldNames } from "./fields.js";
+import { text as t } from "./strings.js";
 
-/** `explain` is called with a draft that the user wants explained. */
-export function writePanel(app: App, explain: (context: readonly Field[], text: string) => void): void {
+export function writePanel(app: App, explainer: Explainer): void {
   const form = byId("write-form", HTMLFormElement);
   const fields = new Fields(form);
   const steer = byId("steer", HTMLInputElement);
@@ -23,12 +24,15 @@ export function writePanel(app: App, explain: (context: readonly Field[], text: 
   const copy = byId("draft-copy", HTMLButtonElement);
   let stopping: AbortController | undefined;
   let written: Field[] = [];
+  let complete = false; // whether the personalized draft came to its end
 
   steer.addEventListener("input", () => {
     form.querySelector("output")!.textContent = steer.value;
   });
   const enable = (): void => {
     start.disabled = app.unavailable !== "";
+    start.textContent = app.label(drafts.hidden ? t.write : t.writeAgain);
+    explainButton.disabled = app.unavailable !== "";
     if (stopping === undefined) unavailable.textContent = app.unavailable;
     fields.setNames(fieldNames(app.items));
   };
@@ -38,38 +42,48 @@ export function writePanel(app: App, explain: (context: readonly Field[], text: 
     e.preventDefault();
     written = fields.values();
     if (written.length === 0) {
-      note.textContent = "Say what to write about first.";
+      note.textContent = t.sayAbout;
       form.querySelector("input")?.focus();
       return;
     }
     void write();
   });
+  // After learning, two drafts show what has changed. They are about the newest text, which the
+  // model has not seen: it was held out.
+  app.addEventListener("learnt", () => {
+    if (app.unavailable !== "") return; // a draft is being written
+    if (fields.values().length === 0) fields.set(app.items.at(-1)?.context ?? []);
+    written = fields.values();
+    void write(false);
+  });
   stop.addEventListener("click", () => stopping?.abort());
-  explainButton.addEventListener("click", () => explain(written, you.textContent ?? ""));
+  const draft = (): DraftText => ({ context: written, text: you.textContent ?? "", complete });
+  explainButton.addEventListener("click", () => explainer.explain(draft()));
   copy.addEventListener("click", () => {
     void app.guard(async () => {
       await navigator.clipboard.writeText(you.textContent ?? "");
-      note.textContent = "Copied.";
+      note.textContent = t.copied;
     });
   });
 
-  async function write(): Promise<void> {
+  async function write(focus = true): Promise<void> {
+    if (app.unavailable !== "") return;
     stopping = new AbortController();
     const { signal } = stopping;
     // The same seed for both drafts, so that only the model differs.
     const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
     drafts.hidden = stop.hidden = false;
     explainButton.hidden = copy.hidden = start.hidden = true;
-    live.textContent = note.textContent = "";
+    live.textContent = youNote.textContent = "";
+    note.textContent = app.model === undefined ? t.opening : "";
     plain.replaceChildren();
     you.replaceChildren();
-    stop.focus({ preventScroll: true });
+    complete = false;
+    if (focus) stop.focus({ preventScroll: true });
     const finished = await app.work(async (model) => {
-      youNote.textContent =
-        (await model.adapter.info()) === undefined
-          ? ", not personalized yet: the model only reads your texts before it writes"
-          : "";
-      const draft = async (into: HTMLElement, plain: boolean): Promise<void> => {
+      note.textContent = "";
+      if ((await model.adapter.info()) === undefined) youNote.textContent = t.notLearnt;
+      const writeInto = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
         into.replaceChildren(text);
         into.classList.add("writing");
@@ -80,16 +94,23 @@ export function writePanel(app: App, explain: (context: readonly Field[], text: 
           into.classList.remove("writing");
         }
       };
-      await draft(you, false);
-      await draft(plain, true);
+      await writeInto(you, false);
+      complete = true;
+      await writeInto(plain, true);
     });
+    const focused = document.activeElement === stop;
     stopping = undefined;
+    note.textContent = "";
+    drafts.hidden = you.textContent === ""; // the model could not be opened
     enable();
     stop.hidden = true;
     start.hidden = false;
-    start.textContent = "Write again";
-    start.focus({ preventScroll: true });
+    if (focused) start.focus({ preventScroll: true });
     explainButton.hidden = copy.hidden = you.textContent === "";
-    live.textContent = `${finished ? "Done." : "Stopped."} You: ${you.textContent}`;
+    if (you.textContent !== "") {
+      app.mark("written");
+      explainer.offer(draft());
+    }
+    live.textContent = finished ? t.draftDone(you.textContent) : t.draftStopped(you.textContent);
   }
 }

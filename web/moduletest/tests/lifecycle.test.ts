@@ -50,7 +50,7 @@ test("personalize", async () => {
   });
   observer.observe({ entryTypes: ["longtask"] });
   start = performance.now();
-  const run = nq.personalize({ epochs: 1, training: { batchSize: 2, checkpointEvery: 1 } });
+  const run = nq.personalize({ epochs: 1, compare: true, training: { batchSize: 2, checkpointEvery: 1 } });
 
   const other = await NextQuill.open({ model: "model/", base: "q4" });
   const small = (await other.estimate()).gpu;
@@ -73,6 +73,10 @@ test("personalize", async () => {
   equal(phases, 1);
   for (const event of ["running", "stage", "step", "checkpoint", "done"]) includes([...events], event);
   greater(result.loss, 0);
+  const { texts, plain, personalized, times } = result.comparison ?? fail("there is no comparison");
+  equal(texts, 1);
+  greater(1e-6, Math.abs(times.point - Math.exp(plain - personalized)));
+  equal([times.low, times.high], [times.point, times.point]); // one text
 
   const { download, storage, gpu } = await nq.estimate();
   equal(download, 0);

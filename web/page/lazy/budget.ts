@@ -2,9 +2,9 @@
 
 import type { Item } from "../../module/nextquill.js";
 import { h } from "../../ui/dom.js";
-import { plural } from "../../ui/format.js";
 import type { App } from "../app.js";
-import { about, newestWithin, trainingTokens } from "./cost.js";
+import { text } from "../strings.js";
+import { newestWithin, trainingTokens } from "./cost.js";
 import { speedOf } from "./speed.js";
 
 const limit = 5 * 60; // seconds
@@ -13,39 +13,49 @@ const leastTexts = 4;
 /** Shows the choice in `place` whenever learning from all texts takes over five minutes. */
 export async function textBudget(app: App, place: HTMLElement): Promise<void> {
   let speed: number | undefined;
-  let measured = ""; // the id of the model
+  let measured = ""; // the id of the model, also if its speed could not be measured
   let all = false; // the person wants all texts
+  let shown = ""; // what the choice says
   const draw = (): void => {
     const { items } = app;
     const seconds = (some: readonly Item[]): number => trainingTokens(some) / (speed ?? Infinity);
     const newest = newestWithin(items, limit, speed ?? Infinity, leastTexts);
     const choose = speed !== undefined && newest.length < items.length;
+    const apply = (): void => {
+      const most = choose && !all ? newest.length : undefined;
+      if (most === app.maxItems) return;
+      app.maxItems = most;
+      app.dispatchEvent(new Event("busy")); // the button says how many
+    };
     place.hidden = !choose;
-    app.maxItems = choose && !all ? newest.length : undefined;
-    if (!choose) return;
-    const option = (text: string, value: boolean): HTMLElement => {
+    apply();
+    const texts = [
+      text.budget.all(seconds(items)),
+      text.budget.newest(newest.length, seconds(newest)),
+      text.budget.every(items.length, seconds(items)),
+    ] as const;
+    if (!choose || texts.join() === shown) return; // a new choice would lose the focus
+    shown = texts.join();
+    const option = (label: string, value: boolean): HTMLElement => {
       const input = h("input", { type: "radio", name: "budget", checked: all === value });
       input.addEventListener("change", () => {
         all = value;
-        draw();
+        apply();
       });
-      return h("label", {}, input, ` ${text}`);
+      return h("p", {}, h("label", {}, input, ` ${label}`));
     };
     place.replaceChildren(
-      h("p", {}, `Learning from all your texts takes ${about(seconds(items))} on this device.`),
-      h("p", {}, option(`The newest ${plural(newest.length, "text")} (${about(seconds(newest))})`, false)),
-      h("p", {}, option(`All ${plural(items.length, "text")} (${about(seconds(items))})`, true)),
+      h("fieldset", {}, h("legend", {}, texts[0]), option(texts[1], false), option(texts[2], true)),
     );
   };
   const update = async (): Promise<void> => {
     const id = app.model?.model.id ?? "";
-    if (id !== "" && id !== measured && !app.busy) {
+    if (id !== "" && id !== measured && app.idle) {
       measured = id;
       speed = await speedOf(app);
-      if (speed === undefined) measured = "";
     }
     draw();
   };
-  for (const event of ["items", "ready"]) app.addEventListener(event, () => void app.watch(update));
+  for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => void app.watch(update));
   await update();
 }

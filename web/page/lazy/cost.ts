@@ -29,16 +29,6 @@ export function trainingTokens(items: readonly Item[]): number {
 /** Work per token, in multiply-additions. */
 export const workPerToken = ({ layers, head }: Size): number => layers + headShare * head;
 
-/** A time as words: "under a minute", "about 12 minutes". */
-export function about(seconds: number): string {
-  const minutes = seconds / 60;
-  if (minutes < 1) return "under a minute";
-  if (minutes < 2) return "about a minute";
-  if (minutes < 90) return `about ${minutes < 20 ? Math.round(minutes) : 5 * Math.round(minutes / 5)} minutes`;
-  const hours = Math.round(minutes / 60);
-  return hours < 48 ? `about ${hours} hours` : "days";
-}
-
 /**
  * The longest list of newest texts whose training takes at most `seconds`; at least `least` texts.
  * `items` are sorted by time.

@@ -8,7 +8,6 @@ export interface ListedModel {
   readonly id: string;
   readonly file: string;
   readonly title: string;
-  readonly about: string;
   /** Of the download; 0 for the embedded model. */
   readonly bytes: number;
   /** Parameters of the layers, and of the embedding table. */

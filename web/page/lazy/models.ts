@@ -1,13 +1,16 @@
-// The list of models in "Before you start": what each costs to download, to hold and to learn with.
+// The list of models in "Learn from your texts": what each costs to download, to hold and to learn
+// with.
 
 import { modelKey } from "../../module/download.js";
-import type { ModelSource, Progress } from "../../module/nextquill.js";
+import type { ModelSource } from "../../module/nextquill.js";
 import { button, h } from "../../ui/dom.js";
-import { bytes, plural } from "../../ui/format.js";
+import { bytes } from "../../ui/format.js";
 import type { App } from "../app.js";
 import { sizes, urls } from "../assets.js";
 import { chosenKey, downloadedKey, filesKey } from "../keys.js";
-import { about, trainingTokens, workPerToken } from "./cost.js";
+import { settings } from "../settings.js";
+import { text } from "../strings.js";
+import { trainingTokens, workPerToken } from "./cost.js";
 import { type ListedModel, listed, sourceOf } from "./listed.js";
 import { knownSpeed, speedOf } from "./speed.js";
 
@@ -26,26 +29,30 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
   const list = h("ul", { class: "models" });
   const note = h("p", { class: "quiet", role: "status" });
   const input = h("input", { id: "model-file", class: "sr", type: "file", accept: ".gguf" });
-  const label = h("label", { class: "link", for: "model-file" }, "choose a GGUF file");
-  const drop = h("p", { class: "drop" }, "Or drop a model here, or ", h("span", { class: "pick" }, input, label), ".");
+  const label = h("label", { class: "link", for: "model-file" }, text.models.chooseFile);
+  const drop = h("p", { class: "drop" }, text.models.drop, h("span", { class: "pick" }, input, label), ".");
   place.replaceChildren(list, note, drop);
 
   const use = async (source: ModelSource, title: string): Promise<void> => {
-    note.textContent = `Opening ${title}…`;
+    if (!app.idle) {
+      note.textContent = text.models.busy;
+      return;
+    }
+    note.textContent = text.models.opening(title);
     const opened = await app.guard(async () => {
       if (app.model !== undefined) await app.whileClosed(async () => {});
-      await app.open((event) => show(event, note), source);
+      await app.open(source);
     });
     note.textContent = "";
     const model = app.model;
     if (!opened || model === undefined) return;
-    if (source === urls.model) localStorage.removeItem(chosenKey);
-    else localStorage.setItem(chosenKey, model.model.source);
-    localStorage.setItem(downloadedKey, "1");
+    if (source === urls.model) settings.remove(chosenKey);
+    else settings.set(chosenKey, model.model.source);
+    settings.set(downloadedKey, "1");
     if (source instanceof Blob) {
       const { source: stored, bytes } = model.model;
       const others = localModels().filter((one) => one.source !== stored);
-      localStorage.setItem(filesKey, JSON.stringify([{ source: stored, title, bytes }, ...others].slice(0, maxFiles)));
+      settings.set(filesKey, JSON.stringify([{ source: stored, title, bytes }, ...others].slice(0, maxFiles)));
     }
     await draw();
   };
@@ -81,35 +88,49 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
     const rows = listed.map((m, i) => {
       const source = stored[i];
       const inUse = source !== undefined && isOpen(source);
-      return row(m.title, m.about, costs(app, m, inUse), action(m, source, inUse, blocked[i]));
+      return row(titleOf(m), text.models.about[m.id] ?? "", costs(app, m, inUse), action(m, source, inUse, blocked[i]));
     });
     const files = localModels().map((m) => {
       const inUse = isOpen(m.source);
-      const go = inUse ? used() : button("Use", () => void use(m.source, m.title), { "aria-label": `Use ${m.title}` });
-      return row(m.title, "Your file.", `${bytes(m.bytes)} stored`, go);
+      const go = inUse
+        ? used()
+        : button(text.models.use, () => void use(m.source, m.title), { "aria-label": text.models.useOne(m.title) });
+      return row(m.title, text.models.yourFile, text.models.stored(m.bytes), go);
     });
     list.replaceChildren(...rows, ...files);
   };
   const action = (m: ListedModel, source: string | undefined, inUse: boolean, why: string | undefined): HTMLElement => {
     if (inUse) return used();
     if (source !== undefined) {
-      return button("Use", () => void use(source, m.title), { "aria-label": `Use ${m.title}` });
+      return button(text.models.use, () => void use(source, titleOf(m)), {
+        "aria-label": text.models.useOne(titleOf(m)),
+      });
     }
     if (why !== undefined) return h("span", { class: "quiet" }, why);
-    return h("a", { class: "link", href: `download.html?model=${encodeURIComponent(m.id)}` }, `Download ${m.title}`);
+    return h(
+      "a",
+      { class: "link", href: `download.html?model=${encodeURIComponent(m.id)}` },
+      text.models.download(m.title),
+    );
   };
-  for (const event of ["items", "ready"]) app.addEventListener(event, () => void app.watch(draw));
-  await draw();
-  if (app.model !== undefined && knownSpeed(app.model) === undefined) {
-    note.textContent = "Measuring how fast this device learns…";
+  // The model whose speed was measured, or could not be measured.
+  let tried = "";
+  const update = async (): Promise<void> => {
+    await draw();
+    const id = app.model?.model.id ?? "";
+    if (id === "" || id === tried || !app.idle || knownSpeed(app.model) !== undefined) return;
+    tried = id;
+    note.textContent = text.models.measuring;
     await speedOf(app);
     note.textContent = "";
     await draw();
-  }
+  };
+  for (const event of ["items", "ready", "busy"]) app.addEventListener(event, () => void app.watch(update));
+  await update();
 }
 
 function used(): HTMLElement {
-  return h("b", {}, "In use");
+  return h("b", {}, text.models.inUse);
 }
 
 function row(title: string, description: string, costs: string, action: HTMLElement): HTMLElement {
@@ -131,22 +152,22 @@ function row(title: string, description: string, costs: string, action: HTMLElem
 // The download, the memory and the time of a model.
 function costs(app: App, m: ListedModel, inUse: boolean): string {
   const download = m.id === "" ? sizes.model : m.bytes;
-  const parts = [`${rounded(download)} to download`, `${rounded(m.memory)} of memory while learning`];
+  const parts = [text.models.toDownload(rounded(download)), text.models.memory(rounded(m.memory))];
   const speed = knownSpeed(app.model);
   const open = openSize(app);
   const items = app.items;
   if (speed !== undefined && items.length > 0 && (inUse || open !== undefined)) {
     const scale = inUse || open === undefined ? 1 : workPerToken(m) / workPerToken(open);
-    parts.push(`${about((trainingTokens(items) * scale) / speed)} to learn ${plural(items.length, "text")}`);
+    parts.push(text.models.toLearn((trainingTokens(items) * scale) / speed, items.length));
   } else if (items.length > 0 && app.model === undefined) {
-    parts.push("the time is measured when a model is open");
+    parts.push(text.models.notMeasured);
   }
   return `${parts.join(" · ")}.`;
 }
 
 // A size that is known roughly.
 function rounded(n: number): string {
-  return n < 1e8 ? bytes(n) : bytes(n).replace(/\.\d MB/, " MB");
+  return n < 1e8 ? bytes(n) : bytes(n).replace(/[.,]\d MB/, " MB");
 }
 
 // The size of the open model, if it is in the list.
@@ -159,22 +180,21 @@ function openSize(app: App): ListedModel | undefined {
 async function tooLarge(m: ListedModel): Promise<string | undefined> {
   const { deviceMemory } = navigator as { deviceMemory?: number }; // gigabytes, rounded
   if (deviceMemory !== undefined && m.memory > usableMemory * deviceMemory * GB)
-    return `Needs ${bytes(m.memory)} of memory; this device has about ${deviceMemory} GB.`;
+    return text.models.needsMemory(m.memory, deviceMemory);
   const { usage = 0, quota = Infinity } = await navigator.storage.estimate();
-  if (m.bytes > quota - usage) return `Needs ${bytes(m.bytes)} of storage; this browser gives ${bytes(quota - usage)}.`;
+  if (m.bytes > quota - usage) return text.models.needsStorage(m.bytes, quota - usage);
   return undefined;
 }
 
 function localModels(): LocalModel[] {
   try {
-    const list: unknown = JSON.parse(localStorage.getItem(filesKey) ?? "[]");
+    const list: unknown = JSON.parse(settings.get(filesKey) ?? "[]");
     return Array.isArray(list) ? (list as LocalModel[]).slice(0, maxFiles) : [];
   } catch {
     return [];
   }
 }
 
-function show(event: Progress, note: HTMLElement): void {
-  if (event.status !== "progress_total" || event.total === 0) return;
-  note.textContent = `${bytes(event.loaded)} of ${bytes(event.total)}`;
+function titleOf(m: ListedModel): string {
+  return m.id === "" ? text.models.small : m.title;
 }

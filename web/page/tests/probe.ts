@@ -117,6 +117,16 @@ const probe = {
     return top >= 0 && bottom <= innerHeight;
   },
 
+  /** When the page showed something first, in ms since the navigation; 0 if it has not yet. */
+  firstPaint: () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
+
+  /** Whether the top of an element is in the window, and nothing covers it. */
+  isUncovered(element: Element): boolean {
+    const { left, top } = element.getBoundingClientRect();
+    const at = document.elementFromPoint(left + 4, top + 4);
+    return at !== null && (element.contains(at) || at.contains(element));
+  },
+
   /** Edits the first text of the list. */
   editFirstText(text: string): void {
     find("#items .tools button").click();
