@@ -101,7 +101,8 @@ export function writePanel(app: App, explainer: Explainer): void {
     const focused = document.activeElement === stop;
     stopping = undefined;
     note.textContent = "";
-    drafts.hidden = you.textContent === ""; // the model could not be opened
+    drafts.hidden = you.textContent === ""; // the model could not be opened, or wrote nothing
+    if (finished && drafts.hidden) note.textContent = t.emptyDraft;
     enable();
     stop.hidden = true;
     start.hidden = false;
