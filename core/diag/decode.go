@@ -29,7 +29,9 @@ func benchDecode(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 		return nil, err
 	}
 	defer m.Free()
-	return timeDecode(ctx, env, m.Model, decodeRun{with: p.Prompt, tokens: p.Tokens, runs: api.Or(p.Repeats, 1)})
+	return timeDecode(ctx, env, m.Model, decodeRun{
+		with: p.Prompt, tokens: api.Or(p.Tokens, 32), runs: api.Or(p.Repeats, 1),
+	})
 }
 
 // randomPrompts are decoded in a report: 32 tokens after 128.
