@@ -82,7 +82,7 @@ export function writePanel(app: App, explainer: Explainer): void {
     if (focus) stop.focus({ preventScroll: true });
     const finished = await app.work(async (model) => {
       note.textContent = "";
-      if ((await model.adapter.info()) === undefined) youNote.textContent = t.notLearnt;
+      if (!app.done.learnt) youNote.textContent = t.notLearnt;
       const writeInto = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
         into.replaceChildren(text);
