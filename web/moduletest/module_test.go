@@ -30,8 +30,8 @@ import (
 // broken downloads. The pages print nothing, and their policy blocks nothing.
 func TestModule(t *testing.T) {
 	for _, name := range []string{
-		"decode", "words", "compare", "languages", "kept", "import", "history", "download", "arguments", "lifecycle",
-		"longtexts",
+		"decode", "words", "kept", "compare", "languages", "import", "history", "download", "arguments",
+		"lifecycle", "longtexts",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, name+".test").openTab()

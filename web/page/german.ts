@@ -203,6 +203,7 @@ export const german: Strings = {
   write: "Schreiben",
   writeAgain: "Noch einmal schreiben",
   sayAbout: "Gib zuerst an, worüber geschrieben werden soll.",
+  emptyDraft: "Das Modell hat nichts geschrieben. Versuche es noch einmal.",
   copied: "Kopiert.",
   notLearnt: ", vor dem Lernen: es liest nur deine Texte, bevor es schreibt",
   draftDone: (text) => `Fertig. In deinem Stil: ${text}`,

@@ -49,12 +49,17 @@ export class Losses {
     return this.#stored.seconds + (this.#began === 0 ? 0 : (performance.now() - this.#began) / 1000);
   }
 
-  /** Starts a run, or continues the one that is left; `find` returns the record of the run. */
-  async start(left: Unfinished | undefined, find: () => Promise<Unfinished | undefined>): Promise<void> {
+  /** Removes the curves of the last run. */
+  clear(): void {
     this.#root.replaceChildren();
     this.#charts = [];
     this.#tested = undefined;
     this.#charted = false;
+  }
+
+  /** Starts a run, or continues the one that is left; `find` returns the record of the run. */
+  async start(left: Unfinished | undefined, find: () => Promise<Unfinished | undefined>): Promise<void> {
+    this.clear();
     this.#began = performance.now();
     this.#made = async () => (await find())?.made;
     this.#stored = { made: left?.made ?? "", seconds: 0, steps: [], tests: [] };

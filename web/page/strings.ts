@@ -156,6 +156,7 @@ export const english = {
   write: "Write",
   writeAgain: "Write again",
   sayAbout: "Say what to write about first.",
+  emptyDraft: "The model wrote nothing. Try again.",
   copied: "Copied.",
   notLearnt: ", before learning: it only reads your texts before it writes",
   draftDone: (text: string) => `Done. In your style: ${text}`,

@@ -198,6 +198,7 @@ class TrainPanel {
     this.#stage.textContent = text.starting;
     this.#left.textContent = this.#note.textContent = "";
     this.#figures.replaceChildren();
+    this.#losses.clear();
     this.#cancel.focus({ preventScroll: true });
   }
 

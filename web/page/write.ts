@@ -82,7 +82,7 @@ export function writePanel(app: App, explainer: Explainer): void {
     if (focus) stop.focus({ preventScroll: true });
     const finished = await app.work(async (model) => {
       note.textContent = "";
-      if ((await model.adapter.info()) === undefined) youNote.textContent = t.notLearnt;
+      if (!app.done.learnt) youNote.textContent = t.notLearnt;
       const writeInto = async (into: HTMLElement, plain: boolean): Promise<void> => {
         const text = document.createTextNode("");
         into.replaceChildren(text);
@@ -101,7 +101,8 @@ export function writePanel(app: App, explainer: Explainer): void {
     const focused = document.activeElement === stop;
     stopping = undefined;
     note.textContent = "";
-    drafts.hidden = you.textContent === ""; // the model could not be opened
+    drafts.hidden = you.textContent === ""; // the model could not be opened, or wrote nothing
+    if (finished && drafts.hidden) note.textContent = t.emptyDraft;
     enable();
     stop.hidden = true;
     start.hidden = false;

@@ -34,7 +34,7 @@ export async function modelList(app: App, place: HTMLElement): Promise<void> {
   place.replaceChildren(list, note, drop);
 
   const use = async (source: ModelSource, title: string): Promise<void> => {
-    if (!app.idle) {
+    if (app.learning) {
       note.textContent = text.models.busy;
       return;
     }
