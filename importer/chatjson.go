@@ -183,6 +183,8 @@ func (in *input) jsonObject(f file, o object) bool {
 		in.dayOne(f, o)
 	case o.has("orderedItems"):
 		in.mastodon(f, o)
+	case o.has("userEditedTimestampUsec") && (o.has("textContent") || o.has("listContent")):
+		in.keep(f, o)
 	case o.has("feed") || o.has("records") || o.has("posts"):
 		found := false
 		for _, key := range []string{"feed", "records", "posts"} {
@@ -467,16 +469,17 @@ func (in *input) chatGPT(f file, o object, place string) {
 	}
 }
 
-// slackUsers reads users.json.
-func slackUsers(data []byte) names {
-	out := names{}
+// slackUsers reads users.json: the names of people, and which of them are bots.
+func slackUsers(data []byte) (out names, bots map[string]bool) {
+	out, bots = names{}, map[string]bool{}
 	for _, u := range objects(data) {
 		p := u.object("profile")
 		if id := u.str("id"); id != "" {
+			bots[id] = u.str("is_bot") == "true" || id == "USLACKBOT"
 			out[id] = cmp.Or(p.str("real_name"), u.str("real_name"), p.str("display_name"), u.str("name"), id)
 		}
 	}
-	return out
+	return out, bots
 }
 
 var (
@@ -500,7 +503,7 @@ func (in *input) slack(f file, list []object) {
 		case m == nil || m.str("type") != "" && m.str("type") != "message":
 			in.leave("a note of the chat program", place)
 			continue
-		case subtype == "bot_message" || m.str("bot_id") != "":
+		case subtype == "bot_message" || m.str("bot_id") != "" || in.bots[m.str("user")]:
 			in.leave("written by a bot", place)
 			continue
 		case subtype != "" && subtype != "thread_broadcast" && subtype != "me_message" && subtype != "file_share":

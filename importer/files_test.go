@@ -290,10 +290,13 @@ func TestDocuments(t *testing.T) {
 	docx := zipOf(t, map[string]string{"[Content_Types].xml": "<x/>",
 		"word/document.xml": `<w:document xmlns:w="w"><w:body>
 		<w:p><w:r><w:t>Erster </w:t></w:r><w:r><w:t>Absatz</w:t></w:r>` +
+			`<w:r><w:rPr><w:vanish/></w:rPr><w:t>weg</w:t></w:r>` +
+			`<w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t>.</w:t></w:r>` +
+			`<w:moveFrom><w:r><w:t>weg</w:t></w:r></w:moveFrom>` +
 			`<w:del><w:r><w:delText>weg</w:delText><w:t>weg</w:t></w:r></w:del></w:p>
 		<w:p><w:r><w:instrText>PAGE</w:instrText><w:t>Zwei</w:t><w:br/><w:t>Zeilen</w:t></w:r></w:p>` +
 			`</w:body></w:document>`})
-	require.Equal(t, []string{"Erster Absatz\nZwei\nZeilen"}, texts(read(t, "a.docx", docx, Options{})))
+	require.Equal(t, []string{"Erster Absatz.\nZwei\nZeilen"}, texts(read(t, "a.docx", docx, Options{})))
 	odt := zipOf(t, map[string]string{"mimetype": "application/vnd.oasis.opendocument.text",
 		"content.xml": `<office:document-content
 		xmlns:office="o" xmlns:text="t"><office:body><office:text><text:h>Titel</text:h>` +
@@ -301,7 +304,7 @@ func TestDocuments(t *testing.T) {
 		<text:note><text:p>Fußnote</text:p></text:note></text:p>` +
 			`</office:text></office:body></office:document-content>`})
 	require.Equal(t, []string{"Titel\nEin Satz.\nNeu"}, texts(read(t, "a.odt", odt, Options{})))
-	require.Equal(t, []string{"Titel\nEin Satz.\nNeu", "Erster Absatz\nZwei\nZeilen"}, func() []string {
+	require.Equal(t, []string{"Titel\nEin Satz.\nNeu", "Erster Absatz.\nZwei\nZeilen"}, func() []string {
 		r := readFolder(t, map[string]string{"a.odt": odt, "b.docx": docx}, Options{})
 		return texts(r)
 	}())
@@ -338,7 +341,8 @@ func TestRefusals(t *testing.T) {
 	for name, content := range map[string]string{
 		"a.pdf": "%PDF-1.7", "a.doc": "x", "a.car": "x", "a.bin": "a\x00\x01\xff", "a.zip": "PK", "b.txt": "%PDF-1.7 x",
 		"empty.txt": "", "blank.txt": " \n \n", "a.eml": "hello", "a.docx": "no zip", "a.json": "{",
-		"c.zip": "PK\x03\x04 cut off",
+		"c.zip": "PK\x03\x04 cut off", "sms.xml": `<?xml version="1.0"?><smses><sms body="x"/></smses>`,
+		"signal.txt": "[May 17, 2024 12:00] Tom: a\n[May 17, 2024 12:01] Ann: b\n[May 17, 2024 12:02] Tom: c\n",
 	} {
 		_, err := Read(strings.NewReader(content), int64(len(content)), name, when, Options{})
 		require.NotEmpty(t, fault.KindOf(err), name)

@@ -67,6 +67,7 @@ func htmlLines(html string) (out []line, complete bool) {
 // ownText returns the lines that the sender wrote: no quotation with its introduction, no forwarded
 // or original message, no signature.
 func ownText(lines []line) string {
+	lines = unarmored(lines)
 	var out []string
 	for i := 0; i < len(lines); i++ {
 		l := lines[i]
@@ -79,7 +80,7 @@ func ownText(lines []line) string {
 			continue
 		}
 		if l.text == "-- " || l.text == "--\u00a0" || separators.MatchString(trimmed) || isFooter(lines, i) ||
-			isHeaderBlock(lines, i) {
+			isHeaderBlock(lines, i) || isDashedTitle(lines, i) {
 			break
 		}
 		if n := introduction(lines, i); n > 0 {
@@ -220,6 +221,33 @@ func isHeaderBlock(lines []line, i int) bool {
 		}
 	}
 	return found >= 2
+}
+
+var (
+	dashedTitle = regexp.MustCompile(`^-{3,}\s*\p{L}[\p{L}\p{M}\s'’.]{3,60}-{3,}$`)
+	anyHeader   = regexp.MustCompile(`^\*?\p{L}[\p{L}\p{M}\s-]{0,25}[:：]\*?\s*\S`)
+)
+
+// isDashedTitle recognizes the line before an original message in any language: a title between
+// dashes, and then at least two header fields.
+func isDashedTitle(lines []line, i int) bool {
+	if !dashedTitle.MatchString(strings.TrimSpace(lines[i].text)) {
+		return false
+	}
+	fields := 0
+	for _, l := range lines[i+1 : min(len(lines), i+5)] {
+		s := strings.TrimSpace(l.text)
+		if s == "" {
+			continue
+		}
+		if !anyHeader.MatchString(s) {
+			return false
+		}
+		if fields++; fields == 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // isFooter recognizes the footer of a mailing list.
