@@ -23,6 +23,7 @@ import {
 } from "../module/nextquill.js";
 import { ignoreDoubleClicks } from "../ui/clicks.js";
 import { h } from "../ui/dom.js";
+import { cut } from "../ui/format.js";
 import { ImportPanel } from "../ui/importPanel.js";
 import { runProgress } from "../ui/progress.js";
 import { explainedView } from "./explained.js";
@@ -83,7 +84,7 @@ export class NextQuillElement extends Base {
     });
     this.#panel = new ImportPanel(this.#view.importing, this.#strings.import, {
       openFiles: (files, options) => this.history.openFiles(files, options),
-      addAll: (items) => this.history.addAll(items),
+      addAll: (items, onProgress) => this.history.addAll(items, onProgress),
       say: (text) => this.#say(text),
       fail: (thrown) => this.#fail(thrown),
       closed: (hadFocus) => hadFocus && this.#view.file.focus({ preventScroll: true }),
@@ -409,12 +410,11 @@ export class NextQuillElement extends Base {
   }
 
   #itemView(item: Item): HTMLElement {
-    const short = item.text.length > 200 ? `${item.text.slice(0, 200)}…` : item.text;
     const remove = button("remove", this.#strings.remove, () => {
       void this.history.remove(item.id).catch((thrown: unknown) => this.#fail(thrown));
     });
-    remove.setAttribute("aria-label", this.#strings.removeOne(item.text.slice(0, 40)));
-    return h("li", { part: "item" }, h("span", {}, short), remove);
+    remove.setAttribute("aria-label", this.#strings.removeOne(cut(item.text, 40)));
+    return h("li", { part: "item" }, h("span", { dir: "auto" }, cut(item.text, 200)), remove);
   }
 
   #showStep(event: StepEvent): void {

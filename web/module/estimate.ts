@@ -38,7 +38,7 @@ export async function estimate(plan: ModelPlan, downloaded: boolean): Promise<Es
     storage[kindOf(name)] += bytes;
     storage.total += bytes;
   }
-  const { usage = 0, quota = 0 } = await navigator.storage.estimate();
+  const { usage, quota, persisted } = await siteStorage();
   const weights = plan.files.filter((f) => /\.(safetensors|gguf)$/.test(f.path)).reduce((n, f) => n + (f.size ?? 0), 0);
   const gpu = (what: "write" | "train") => Math.round(weights * perByte[what] + fixed[what]);
   return {
@@ -46,9 +46,19 @@ export async function estimate(plan: ModelPlan, downloaded: boolean): Promise<Es
     storage,
     usage,
     quota,
-    persisted: await navigator.storage.persisted(),
+    persisted,
     gpu: weights > 0 ? { write: gpu("write"), train: gpu("train") } : undefined,
   };
+}
+
+/** What the site uses and may use, in bytes. Zeros where the page may not store data. */
+export async function siteStorage(): Promise<{ usage: number; quota: number; persisted: boolean }> {
+  try {
+    const { usage = 0, quota = 0 } = await navigator.storage.estimate();
+    return { usage, quota, persisted: await navigator.storage.persisted() };
+  } catch {
+    return { usage: 0, quota: 0, persisted: false };
+  }
 }
 
 function kindOf(name: string): "models" | "adapters" | "checkpoints" | "other" {

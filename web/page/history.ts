@@ -3,14 +3,16 @@
 import type { Item, NamedFile, NewItem } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { chosenFiles, droppedFiles } from "../ui/dropped.js";
-import { cut, date, plural } from "../ui/format.js";
+import { plural } from "../ui/format.js";
 import { ImportPanel } from "../ui/importPanel.js";
 import { importEnglish } from "../ui/importStrings.js";
 import { shared } from "../ui/strings.js";
 import type { App } from "./app.js";
 import { urls } from "./assets.js";
 import { byId } from "./dom.js";
+import { entry } from "./entry.js";
 import { Fields, fieldNames } from "./fields.js";
+import { patternOf, search } from "./search.js";
 
 const pageSize = 5;
 
@@ -30,7 +32,12 @@ class HistoryPanel {
   readonly #list = byId("items", HTMLElement);
   readonly #more = byId("more", HTMLButtonElement);
   readonly #panel: ImportPanel;
+  #found: readonly Item[] = []; // what the search has found, the newest first
+  #pattern: RegExp | undefined; // of this search
+  #stopSearch = () => {};
   #shown = pageSize;
+  readonly #whole = new Set<string>(); // the ids of long texts that are shown completely
+  #adding = false;
   #editing = "";
   #editorView: HTMLElement | undefined; // kept, with what is typed, when the list is drawn again
 
@@ -38,7 +45,7 @@ class HistoryPanel {
     this.#app = app;
     this.#panel = new ImportPanel(byId("import", HTMLElement), importEnglish, {
       openFiles: (files, options) => app.history.openFiles(files, options),
-      addAll: (items) => app.history.addAll(items),
+      addAll: (items, onProgress) => app.history.addAll(items, onProgress),
       say: (text) => (this.#note.textContent = text),
       fail: (thrown) => app.showError(thrown),
       closed: (hadFocus) => hadFocus && byId("files", HTMLElement).focus({ preventScroll: true }),
@@ -47,7 +54,7 @@ class HistoryPanel {
     app.addEventListener("items", () => this.#draw());
     this.#form.addEventListener("submit", (e) => {
       e.preventDefault();
-      void app.guard(() => this.#add());
+      void app.guard(() => this.#once(() => this.#add()));
     });
     this.#form.querySelector("[data-do=field]")!.addEventListener("click", () => this.#fields.extend());
     this.#text.addEventListener("paste", (e) => this.#pasted(e));
@@ -58,10 +65,13 @@ class HistoryPanel {
     this.#more.addEventListener("click", () => {
       const before = this.#shown;
       this.#shown += 4 * pageSize;
-      this.#draw();
+      this.#show();
       this.#list.children[before]?.querySelector<HTMLElement>("button")?.focus();
     });
-    byId("sample", HTMLButtonElement).addEventListener("click", () => void app.guard(() => this.#sample()));
+    byId("sample", HTMLButtonElement).addEventListener(
+      "click",
+      () => void app.guard(() => this.#once(() => this.#sample())),
+    );
     this.#acceptFiles();
   }
 
@@ -71,31 +81,32 @@ class HistoryPanel {
       this.#text.focus();
       return;
     }
-    await this.#app.history.add({ context: this.#fields.values(), text: this.#text.value.trim(), time: new Date() });
-    this.#text.value = "";
-    this.#fields.clear();
+    const typed = this.#text.value;
+    await this.#app.history.add({ context: this.#fields.values(), text: typed.trim(), time: new Date() });
+    if (this.#text.value === typed) {
+      this.#text.value = "";
+      this.#fields.clear();
+    }
     this.#note.textContent = "Added.";
     this.#text.focus();
   }
 
-  // Paragraphs may be separate texts: offers to split the pasted text.
+  // Paragraphs may be separate texts: offers to split the pasted text. What the user typed before
+  // and after it stays in the field.
   #pasted(event: ClipboardEvent): void {
-    const pasted = event.clipboardData?.getData("text/plain") ?? "";
-    const paragraphs = pasted.split(/\r?\n\s*\n/).filter((p) => p.trim() !== "");
+    const pasted = (event.clipboardData?.getData("text/plain") ?? "").replace(/\r\n?/g, "\n");
+    const paragraphs = pasted.split(/\n\s*\n/).filter((p) => p.trim() !== "");
     if (paragraphs.length < 2) return;
     const time = new Date();
-    this.#note.replaceChildren(
-      button(
-        `Add as ${plural(paragraphs.length, "text")}, one per paragraph`,
-        () => {
-          void this.#app.guard(async () => {
-            await this.#addAll(paragraphs.map((p) => ({ text: p.trim(), time })));
-            this.#text.value = "";
-          });
-        },
-        { class: "link" },
-      ),
-    );
+    const add = async () => {
+      await this.#addAll(paragraphs.map((p) => ({ text: p.trim(), time })));
+      const { value } = this.#text;
+      const at = value.indexOf(pasted);
+      if (at >= 0) this.#text.value = value.slice(0, at) + value.slice(at + pasted.length);
+      this.#text.focus();
+    };
+    const label = `Add as ${plural(paragraphs.length, "text")}, one per paragraph`;
+    this.#note.replaceChildren(button(label, () => void this.#app.guard(() => this.#once(add)), { class: "link" }));
   }
 
   async #sample(): Promise<void> {
@@ -103,6 +114,17 @@ class HistoryPanel {
     if (!answer.ok) throw new Error(`The sample could not be fetched: ${answer.status} ${answer.statusText}.`);
     const lines = (await answer.text()).split("\n").filter((line) => line !== "");
     await this.#addAll(lines.map((line) => JSON.parse(line) as NewItem));
+  }
+
+  // Adds texts once, even if the user presses the button again meanwhile.
+  async #once(add: () => Promise<void>): Promise<void> {
+    if (this.#adding) return;
+    this.#adding = true;
+    try {
+      await add();
+    } finally {
+      this.#adding = false;
+    }
   }
 
   async #addAll(items: readonly NewItem[]): Promise<void> {
@@ -146,51 +168,52 @@ class HistoryPanel {
 
   #draw(): void {
     const all = this.#app.items;
-    const names = fieldNames(all);
-    this.#fields.setNames(names);
+    this.#fields.setNames(fieldNames(all));
     this.#shelf.hidden = all.length === 0;
-    const query = this.#search.value.trim().toLowerCase();
-    const found = all.filter((item) => query === "" || matches(item, query)).toReversed();
-    const counted = query === "" ? plural(all.length, "text") : `${found.length} of ${plural(all.length, "text")}`;
-    if (this.#count.textContent !== counted) this.#count.textContent = counted;
+    const pattern = patternOf(this.#search.value);
+    const done = (found: readonly Item[]): void => {
+      this.#found = found;
+      this.#pattern = pattern;
+      const counted = `${found.length.toLocaleString("en")} of ${plural(all.length, "text")}`;
+      const count = pattern === undefined ? plural(all.length, "text") : counted;
+      if (this.#count.textContent !== count) this.#count.textContent = count;
+      this.#show();
+    };
+    this.#stopSearch();
+    if (pattern === undefined) done(all.toReversed());
+    else this.#stopSearch = search(all, pattern, done);
+  }
+
+  #show(): void {
     this.#list.replaceChildren(
-      ...found.slice(0, this.#shown).map((item) => {
-        if (item.id !== this.#editing) return this.#entry(item, query);
-        this.#editorView ??= this.#editor(item, names);
+      ...this.#found.slice(0, this.#shown).map((item) => {
+        if (item.id !== this.#editing) return this.#entry(item);
+        this.#editorView ??= this.#editor(item, fieldNames(this.#app.items));
         return this.#editorView;
       }),
     );
-    this.#more.hidden = found.length <= this.#shown;
+    this.#more.hidden = this.#found.length <= this.#shown;
   }
 
-  #entry(item: Item, query: string): HTMLElement {
-    const [first, ...others] = item.context;
-    const name = cut(first?.value ?? item.text, 40);
-    const about = h("p");
-    if (first !== undefined) about.append(h("dfn", {}, ...marked(first.value, query)));
-    for (const f of others) about.append(h("span", { class: "other", title: f.name }, ...marked(f.value, query)));
-    if (item.time !== undefined) about.append(h("span", { class: "quiet" }, date(item.time)));
-    const head = h(
-      "div",
-      { class: "head" },
-      about,
-      h(
-        "span",
-        { class: "tools" },
-        button("Edit", () => this.#edit(item), { class: "link", "aria-label": `Edit “${name}”` }),
-        button("Delete", () => void this.#app.guard(() => this.#remove(item, name)), {
-          class: "link",
-          "aria-label": `Delete “${name}”`,
-        }),
-      ),
-    );
-    return h("li", {}, head, h("p", { class: "text" }, ...marked(item.text, query)));
+  #entry(item: Item): HTMLElement {
+    return entry(item, {
+      pattern: this.#pattern,
+      whole: this.#whole.has(item.id),
+      edit: () => this.#edit(item),
+      remove: (name) => void this.#app.guard(() => this.#remove(item, name)),
+      toggle: () => {
+        if (!this.#whole.delete(item.id)) this.#whole.add(item.id);
+        const view = this.#entry(item);
+        this.#list.querySelector(`[data-id="${CSS.escape(item.id)}"]`)?.replaceWith(view);
+        view.querySelector<HTMLElement>(".whole")?.focus();
+      },
+    });
   }
 
   #edit(item: Item): void {
     this.#editing = item.id;
     this.#editorView = undefined;
-    this.#draw();
+    this.#show();
     this.#list.querySelector<HTMLElement>("form textarea")?.focus();
   }
 
@@ -205,7 +228,7 @@ class HistoryPanel {
     fields.set(item.context);
     const done = () => {
       this.#editing = "";
-      this.#draw();
+      this.#show();
       this.#search.focus({ preventScroll: true });
     };
     form.append(
@@ -248,23 +271,4 @@ class HistoryPanel {
   #refocus(empty: boolean): void {
     (empty ? this.#text : this.#search).focus({ preventScroll: true });
   }
-}
-
-function matches(item: Item, query: string): boolean {
-  return item.text.toLowerCase().includes(query) || item.context.some((f) => f.value.toLowerCase().includes(query));
-}
-
-/** Splits a text and marks the matches of a search. */
-function marked(text: string, query: string): (Node | string)[] {
-  const lower = text.toLowerCase();
-  // Lower case may change the length of a text. Then nothing is marked.
-  if (query === "" || lower.length !== text.length) return [text];
-  const out: (Node | string)[] = [];
-  let at = 0;
-  for (let hit = lower.indexOf(query); hit >= 0; hit = lower.indexOf(query, at)) {
-    out.push(text.slice(at, hit), h("mark", {}, text.slice(hit, hit + query.length)));
-    at = hit + query.length;
-  }
-  out.push(text.slice(at));
-  return out;
 }

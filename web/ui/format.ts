@@ -1,5 +1,7 @@
 // Formatting of numbers and texts.
 
+import { head } from "./clip.js";
+
 export function bytes(n: number): string {
   if (n < 1e3) return `${n} bytes`;
   if (n < 1e6) return `${(n / 1e3).toFixed(0)} kB`;
@@ -36,7 +38,8 @@ export function signed(n: number, digits: number): string {
 export const percent = (p: number): string =>
   p > 0 && p < 0.001 ? "under 0.1 %" : `${(100 * p).toFixed(p < 0.1 ? 1 : 0)} %`;
 
+/** The first characters of a text, and an ellipsis if it is longer. */
 export function cut(text: string, length: number): string {
-  const points = [...text];
+  const points = [...head(text, 2 * length + 2)]; // a character has at most two code units
   return points.length <= length ? text : `${points.slice(0, length - 1).join("")}…`;
 }

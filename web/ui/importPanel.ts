@@ -3,6 +3,7 @@
 
 import {
   type Added,
+  type AddProgress,
   Fault,
   type FileImport,
   type FoundTexts,
@@ -26,7 +27,7 @@ const placesPerReason = 5; // as the importer lists
 /** What the panel needs of its page or element. */
 export interface ImportPanelHost {
   openFiles(files: readonly NamedFile[], options: ImportOptions): Promise<FileImport>;
-  addAll(items: readonly Item[]): Promise<Added>;
+  addAll(items: readonly Item[], onProgress: (progress: AddProgress) => void): Promise<Added>;
   /** Says what happened, where screen readers announce it. */
   say(text: string): void;
   /** Shows an error. */
@@ -137,9 +138,9 @@ export class ImportPanel {
     if (this.#adding || items.length === 0 || view === undefined) return;
     this.#adding = true; // a second press adds nothing
     const hadFocus = this.#hasFocus(); // a disabled button loses it
-    view.busy(this.#strings.adding);
+    view.busy(this.#strings.adding(items.length));
     try {
-      const { added, skipped } = await this.#host.addAll(items);
+      const { added, skipped } = await this.#host.addAll(items, ({ done, total }) => view.progress(done / total));
       this.#adding = false;
       this.#end();
       this.#hide(hadFocus);
@@ -202,6 +203,7 @@ class Preview {
   readonly #who = h("fieldset", { class: "who" });
   readonly #tables = h("div", { class: "tables" });
   readonly #found = h("p", { class: "found", role: "status" });
+  readonly #bar = h("progress", { max: "1", value: "0", hidden: true });
   readonly #samples = h("div", {});
   readonly #about = h("div", {});
   readonly #add: HTMLButtonElement;
@@ -232,6 +234,7 @@ class Preview {
       this.#who,
       this.#tables,
       this.#found,
+      this.#bar,
       this.#samples,
       this.#about,
       h("div", { class: "row" }, this.#add, this.#cancel),
@@ -239,17 +242,32 @@ class Preview {
     this.#draw();
   }
 
-  /** Disables the buttons while the texts are added. */
+  /** Disables the buttons and choices while the texts are added. */
   busy(text: string): void {
     this.#found.textContent = text;
+    this.#bar.ariaLabel = text;
     this.#pending = true;
+    this.#setChoices(false);
     this.refresh();
+  }
+
+  /** Shows the share of the texts that are added. */
+  progress(done: number): void {
+    this.#bar.value = done;
+    this.#bar.hidden = false;
   }
 
   /** Shows what was found, with the buttons enabled. */
   ready(): void {
     this.#pending = false;
+    this.#bar.hidden = true;
+    this.#setChoices(true);
     this.#draw();
+  }
+
+  #setChoices(enabled: boolean): void {
+    this.#who.disabled = !enabled;
+    for (const select of this.#tables.querySelectorAll("select")) select.disabled = !enabled;
   }
 
   refresh(): void {
