@@ -37,8 +37,8 @@ export type Patch = Partial<Pick<NewItem, "context" | "text" | "time">>;
  * The user's texts, in IndexedDB. In a page that may not store data, such as one in a frame of
  * another site in some browsers, they are in memory until the page is closed; see persistent().
  * Fires "change" when they change, in this tab or another, and "forgotten" when another tab deletes
- * everything. Methods throw a Fault: "storage" for an error of the browser's storage (full), "missing"
- * for an unknown id, "malformed", "too-large" or "unsupported" for invalid input.
+ * everything. Methods throw a Fault: "storage" for an error of the browser's storage (full),
+ * "missing" for an unknown id, "malformed", "too-large" or "unsupported" for invalid input.
  */
 export class History extends EventTarget {
   #store: Promise<Store> | undefined;
@@ -73,7 +73,12 @@ export class History extends EventTarget {
    * addition.
    */
   async list(): Promise<Item[]> {
-    return chronological(await this.#read("the history cannot be read", [], (store) => store.all()));
+    const pace = new Pace();
+    const all = await this.#read("the history cannot be read", [], (store) => store.all());
+    await pace.pause();
+    const sorted = chronological(all);
+    await pace.pause();
+    return sorted;
   }
 
   /** The item with this id. */

@@ -13,7 +13,8 @@ export const importEnglish = {
   failed: (files: number) => (files === 1 ? "One file cannot be read:" : `${files} files cannot be read:`),
   who: "Which one is you?",
   whoNote:
-    "Only texts of the people that you tick are added. Of what the others wrote, the model only sees the messages that you answered.",
+    "Only texts of the people that you tick are added. " +
+    "Of what the others wrote, the model only sees the messages that you answered.",
   messages: (n: number) => plural(n, "message"),
   probably: "probably you",
   moreSenders: (n: number) => `Show ${n} more`,
