@@ -131,6 +131,30 @@ func TestPageImportFromRightToLeft(t *testing.T) {
 	p.checkLayout("import-rtl")
 }
 
+// TestPageImportFails adds texts while the storage fails, tries again, and presses Add while a
+// choice is applied.
+func TestPageImportFails(t *testing.T) {
+	p := openPage(t)
+	p.do(`probe.choose(["chat.txt", %q])`, whatsApp)
+	p.until(`document.querySelector("#import .primary")?.textContent === "Add 3 texts"`)
+	p.do(`probe.failStorage(true); document.querySelector("#import .primary").click()`)
+	p.until(`shown("#alert")`)
+	require.Contains(t, p.text("#alert"), "the change cannot be stored")
+	require.Equal(t, "3 texts, from 25 March 2024 to 26 March 2024", p.text("#import .found"))
+	require.Equal(t, "true", p.value(`shown("#import .primary") && shown("#import .sender input")`), "try again")
+	require.Equal(t, "0", p.value(`document.querySelectorAll("#items li").length`))
+
+	p.do(`probe.failStorage(false)`)
+	p.do(`for (const at of [".sender:nth-child(2) input", ".primary"]) document.querySelector("#import " + at).click()`)
+	require.Equal(t, "true", p.value(`document.querySelector("#import .primary").disabled`), "the choice is applied")
+	require.Equal(t, "Reading again…", p.text("#import .found"))
+	p.until(`document.querySelector("#import .primary").textContent === "Add 5 texts"`)
+	require.Equal(t, "0", p.value(`document.querySelectorAll("#items li").length`), "the press had no effect")
+	p.do(`document.querySelector("#import .primary").click()`)
+	p.until(`document.querySelector("#count").textContent === "5 texts"`)
+	p.checkNoMessages()
+}
+
 // TestPageImportIsCancelled cancels while a large file is read, and after it was read.
 func TestPageImportIsCancelled(t *testing.T) {
 	p := openPage(t)

@@ -78,7 +78,9 @@ export class NextQuillElement extends Base {
         if (this.#writing === undefined) await this.write();
         else this.#writing.abort();
       }),
-      explain: guarded(async () => void (await this.explain())),
+      explain: guarded(async () => {
+        if ((await this.explain()) === undefined) this.#view.draft.focus();
+      }),
       forget: guarded(() => this.#confirmForget()),
       edited: () => this.#setValue(this.#view.draft.value, true),
     });
@@ -245,9 +247,15 @@ export class NextQuillElement extends Base {
     }
   }
 
-  /** Shows the data-side causal effect of the user's texts on each token of the draft. */
+  /**
+   * Shows the data-side causal effect of the user's texts on each token of the draft. Without a
+   * draft it says so, and returns undefined.
+   */
   async explain(): Promise<Explanation | undefined> {
-    if (this.value.trim() === "") return undefined;
+    if (this.value.trim() === "") {
+      this.#say(this.#strings.required);
+      return undefined;
+    }
     const quill = await this.open();
     this.#say(this.#strings.preparing);
     const about = this.#view.about.value;
@@ -375,15 +383,26 @@ export class NextQuillElement extends Base {
     await this.#run?.cancel();
     await this.dispose();
     const result = await forgetAll();
-    this.value = "";
-    this.#view.explained.replaceChildren();
+    this.#clearResults();
     this.#say(result.left.length === 0 ? this.#strings.forgotten : this.#strings.notForgotten(result.left.length));
     this.#fire("nq-forget", result);
     await this.#showItems();
   }
 
+  // Everything is deleted, here or in another tab.
+  #clearResults(): void {
+    this.#panel.close();
+    this.value = "";
+    this.#view.explained.replaceChildren();
+    this.#view.explained.hidden = true;
+  }
+
   #watch(history: History): History {
     history.addEventListener("change", () => void this.#showItems());
+    history.addEventListener("forgotten", () => {
+      this.#clearResults();
+      void this.#close();
+    });
     return history;
   }
 

@@ -1,5 +1,6 @@
 // Sizes: what a model needs, and what is stored.
 
+import { siteStorage } from "../store/denied.js";
 import { inventory } from "./forget.js";
 import type { ModelPlan } from "./manifest.js";
 
@@ -49,16 +50,6 @@ export async function estimate(plan: ModelPlan, downloaded: boolean): Promise<Es
     persisted,
     gpu: weights > 0 ? { write: gpu("write"), train: gpu("train") } : undefined,
   };
-}
-
-/** What the site uses and may use, in bytes. Zeros where the page may not store data. */
-export async function siteStorage(): Promise<{ usage: number; quota: number; persisted: boolean }> {
-  try {
-    const { usage = 0, quota = 0 } = await navigator.storage.estimate();
-    return { usage, quota, persisted: await navigator.storage.persisted() };
-  } catch {
-    return { usage: 0, quota: 0, persisted: false };
-  }
 }
 
 function kindOf(name: string): "models" | "adapters" | "checkpoints" | "other" {

@@ -1,6 +1,8 @@
 // The section "Your data": what is stored, export, import and deletion.
 
 import { type AdapterInfo, forget } from "../module/nextquill.js";
+import { siteStorage } from "../store/denied.js";
+import { h } from "../ui/dom.js";
 import { bytes, date, plural } from "../ui/format.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
@@ -16,18 +18,29 @@ export function dataPanel(app: App): void {
   const forgetButton = byId("forget", HTMLButtonElement);
   const sure = byId("sure", HTMLDialogElement);
 
+  const warning = h(
+    "p",
+    { id: "export-warning", class: "quiet", hidden: true },
+    "An exported training contains words of your texts. Give it only to people who may read your texts.",
+  );
+  note.before(warning);
+  exportAdapter.setAttribute("aria-describedby", warning.id);
+
   let adapter: AdapterInfo | undefined;
   const draw = async (): Promise<void> => {
     if (!app.busy) adapter = await app.model?.adapter.info(); // a run may replace it at any time
-    const { usage = 0, quota = 0 } = await navigator.storage.estimate();
-    const persisted = await navigator.storage.persisted();
+    const { usage, quota, persisted } = await siteStorage();
+    const stored = await app.history.persistent();
     facts(sizes, [
       ["Texts", app.items.length.toLocaleString("en")],
       ["Training", adapter === undefined ? "none yet" : `${bytes(adapter.bytes)}, ${date(adapter.made)}`],
       ["Storage in use", bytes(usage)],
       ["Storage for this site", bytes(quota)],
-      ["Protected when space runs low", persisted ? "yes" : "no"],
+      ...(stored
+        ? ([["Protected when space runs low", persisted ? "yes" : "no"]] as const)
+        : ([["Kept after this page is closed", "no, this browser does not let the page store data"]] as const)),
     ]);
+    warning.hidden = adapter === undefined;
     exportTexts.disabled = app.items.length === 0;
     exportAdapter.disabled = adapter === undefined || app.busy;
     importAdapter.disabled = app.model === undefined || !app.idle;
@@ -54,7 +67,7 @@ export function dataPanel(app: App): void {
     () =>
       void app.work(async (model) => {
         save(await model.adapter.export(), "nextquill-adapter.zip");
-        note.textContent = "The training is exported. The file may contain words of your texts.";
+        note.textContent = "The training is exported.";
       }),
   );
   importAdapter.addEventListener("click", () => file.click());

@@ -50,7 +50,11 @@ class HistoryPanel {
       fail: (thrown) => app.showError(thrown),
       closed: (hadFocus) => hadFocus && byId("files", HTMLElement).focus({ preventScroll: true }),
     });
-    app.addEventListener("closing", () => this.#panel.close());
+    app.addEventListener("closing", () => {
+      this.#panel.close();
+      this.#note.textContent = ""; // it may offer to restore a text
+      this.#editing = "";
+    });
     app.addEventListener("items", () => this.#draw());
     this.#form.addEventListener("submit", (e) => {
       e.preventDefault();

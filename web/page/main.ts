@@ -8,6 +8,7 @@ import { explainPanel } from "./explain.js";
 import { historyPanel } from "./history.js";
 import { offline } from "./offline.js";
 import { Requests } from "./requests.js";
+import { clearResults } from "./results.js";
 import { start } from "./start.js";
 import { trainPanel } from "./train.js";
 import { writePanel } from "./write.js";
@@ -19,6 +20,7 @@ historyPanel(app);
 trainPanel(app);
 writePanel(app, explainPanel(app));
 dataPanel(app);
+clearResults(app);
 await app.watch(() => app.start());
 // Tells tests that the page has started.
 void Promise.all([start(app, requests), "serviceWorker" in navigator ? offline() : undefined]).then(

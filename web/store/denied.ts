@@ -60,3 +60,13 @@ export async function withLock<T>(
     return await task({ name, mode: "exclusive" });
   }
 }
+
+/** What the site uses and may use, in bytes. Zeros where the page may not store data. */
+export async function siteStorage(): Promise<{ usage: number; quota: number; persisted: boolean }> {
+  try {
+    const { usage = 0, quota = 0 } = await navigator.storage.estimate();
+    return { usage, quota, persisted: await navigator.storage.persisted() };
+  } catch {
+    return { usage: 0, quota: 0, persisted: false };
+  }
+}
