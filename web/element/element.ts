@@ -276,6 +276,7 @@ export class NextQuillElement extends Base {
   connectedCallback(): void {
     for (const name of ["value", "required", "disabled"] as const) this.#upgrade(name);
     void this.#showItems();
+    void this.history.persistent().then((persistent) => (this.#view.notice.hidden = persistent));
   }
 
   disconnectedCallback(): void {
@@ -338,6 +339,7 @@ export class NextQuillElement extends Base {
         if (progress.status === "progress_total") this.#say(this.#strings.opening(Math.round(progress.progress)));
       },
     });
+    this.#view.notice.hidden = await quill.persistent();
     this.#say(this.#strings.idle);
     return quill;
   }

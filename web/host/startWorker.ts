@@ -21,7 +21,8 @@ function trusted(url: string): string {
   return policy.createScriptURL(url);
 }
 
-const isForeign = (script: URL) => script.origin !== location.origin;
+// A sandboxed frame has an origin of its own, which location.origin does not tell.
+const isForeign = (script: URL) => script.origin !== globalThis.origin;
 
 /** Starts the script as a module worker. */
 export function startWorker(script: URL): Worker {
