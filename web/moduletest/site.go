@@ -156,7 +156,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	// The policy forbids frames. In a sandboxed one workers start from blob: URLs.
+	// The policy forbids frames. In a sandboxed one workers start from data: URLs.
 	if r.Header.Get("Sec-Fetch-Dest") != "iframe" && name != framePage {
 		w.Header().Set("Content-Security-Policy", browsertest.Policy)
 	}

@@ -77,6 +77,14 @@ class HistoryPanel {
       () => void app.guard(() => this.#once(() => this.#sample())),
     );
     this.#acceptFiles();
+    void app.watch(() => this.#sayIfNotStored());
+  }
+
+  async #sayIfNotStored(): Promise<void> {
+    if (await this.#app.history.persistent()) return;
+    const sentence =
+      "This browser does not let this page store data. Your texts and the training are kept until you close the page.";
+    this.#form.before(h("p", { class: "alert", role: "status" }, sentence));
   }
 
   async #add(): Promise<void> {
@@ -255,7 +263,9 @@ class HistoryPanel {
     const last = this.#app.items.length === 1;
     await this.#app.history.remove(item.id);
     this.#note.replaceChildren(
-      `Deleted “${name}”. `,
+      "Deleted “",
+      h("bdi", {}, name),
+      "”. ",
       button(
         "Undo",
         () => {
