@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -194,9 +195,22 @@ func (in *input) jsonObject(f file, o object) bool {
 		}
 		return found
 	default:
-		return in.bluesky(f, o, f.name)
+		return in.bluesky(f, o, f.name) || in.wrapped(f, o)
 	}
 	return true
+}
+
+// wrapped imports the first list of items in an object, such as {"data": [{"text": "…"}]}.
+func (in *input) wrapped(f file, o object) bool {
+	if !f.named || in.itemKey(f, o) != "" {
+		return false
+	}
+	for _, key := range slices.Sorted(maps.Keys(o)) {
+		if list := o.list(key); len(list) > 0 && list[0] != nil && in.itemKey(f, list[0]) != "" {
+			return in.jsonList(f, o[key]) == nil
+		}
+	}
+	return false
 }
 
 // jsonList imports a file that is one list.

@@ -124,8 +124,11 @@ var introductions = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
 	`.+(?:כתב|כתבה|כתב/ה|\x{200f}כתב).*:`, `.+(?:كتب|كتبت)\s?:`,
 }, `|`) + `)$`)
 
-// addressed is an introduction in any language: a date, and an address before the colon.
+// addressed is an introduction in any language: a date, and an address before the colon. Before a
+// quotation, the address may be anywhere.
 var addressed = regexp.MustCompile(`^.*\d.*<[^<>\s@]+@[^<>\s@]+>\)?\s?[:：]$`)
+
+var anyAddress = regexp.MustCompile(`[<(\x{202a}]?[^<>()\s@]+@[^<>()\s@]+[>)]`)
 
 var numbers = regexp.MustCompile(`\d+`)
 
@@ -149,6 +152,9 @@ func introduction(lines []line, i int) int {
 		if addressed.MatchString(joined) && len(numbers.FindAllString(joined, 2)) >= 2 {
 			return n
 		}
+		if anyAddress.MatchString(joined) && len(numbers.FindAllString(joined, 2)) >= 2 && quotedNext(lines, i+n) {
+			return n
+		}
 		if introductions.MatchString(joined) &&
 			(strings.Contains(joined, "@") || len(numbers.FindAllString(joined, 3)) >= 2) {
 			return n
@@ -156,6 +162,14 @@ func introduction(lines []line, i int) int {
 		return 0
 	}
 	return 0
+}
+
+// quotedNext reports whether the next line with a text, from i, is quoted.
+func quotedNext(lines []line, i int) bool {
+	for i < len(lines) && !lines[i].quoted && strings.TrimSpace(lines[i].text) == "" {
+		i++
+	}
+	return i < len(lines) && lines[i].quoted
 }
 
 // separators are lines before an original or forwarded message.
@@ -172,7 +186,7 @@ var separators = regexp.MustCompile(`(?i)^(?:[-_=]{2,}\s*(?:` + strings.Join([]s
 	`(?:iletilen ileti|orijinal mesaj|özgün ileti)`,
 	`välitetty viesti`, `alkuperäinen viesti`, `původní zpráva`, `přeposlaná zpráva`,
 	`(?:転送されたメッセージ|元のメッセージ|转发邮件|原始邮件|已转发邮件|轉寄郵件|原始訊息)`, `전달된 메시지`, `원본 메시지`,
-}, `|`) + `)\s*[-_=]{2,}|(?:` + strings.Join([]string{
+}, `|`) + `)\s*[-_=]{2,}|##-.{5,100}-##|(?:` + strings.Join([]string{
 	`begin forwarded message`, `anfang der weitergeleiteten (?:nachricht|e-mail)`,
 	`début du message (?:réexpédié|transféré)`, `inicio del mensaje reenviado`,
 	`início da mensagem (?:reencaminhada|encaminhada)`, `inizio messaggio inoltrato`, `begin doorgestuurd bericht`,

@@ -2,8 +2,8 @@
 // module was loaded from another origin, the worker is started from a blob: URL whose only line
 // imports the real script. The page's Content-Security-Policy must then contain blob: and that
 // script's origin in `worker-src`. A page that does not want that names a worker of its own origin;
-// see docs/hosting.md. A sandboxed frame needs a data: URL, because Chromium starts no module worker
-// from its blob: URLs.
+// see docs/hosting.md. A sandboxed frame needs a data: URL, because Chromium starts no module
+// worker from its blob: URLs.
 
 import { Fault } from "../fault.js";
 
