@@ -46,10 +46,11 @@ export class ImportPanel {
   readonly #strings: ImportStrings;
   readonly #host: ImportPanelHost;
   readonly #id = `import-${++panels}`;
-  #stop: AbortController | undefined;
+  #next: AbortController | undefined; // of the files that are chosen last
+  #stop: AbortController | undefined; // of the files that are shown
   #files: FileImport | undefined;
   #view: Preview | undefined;
-  #adding = false;
+  #adding: Promise<void> | undefined; // settles when the texts are added
 
   constructor(root: HTMLElement, strings: ImportStrings, host: ImportPanelHost) {
     this.#root = root;
@@ -60,9 +61,12 @@ export class ImportPanel {
 
   /** Reads files and shows a preview. Files that were read before and not added are dropped. */
   async take(files: readonly NamedFile[]): Promise<void> {
-    if (files.length === 0 || this.#adding) return;
-    this.#end();
+    if (files.length === 0) return;
     const stop = new AbortController();
+    this.#next = stop;
+    await this.#adding;
+    if (this.#next !== stop) return; // closed, or other files were chosen meanwhile
+    this.#end();
     this.#stop = stop;
     const bar = this.#showProgress(files.length);
     this.#host.say(this.#strings.reading(files.length));
@@ -94,6 +98,7 @@ export class ImportPanel {
 
   /** Drops what was read. */
   close(): void {
+    this.#next = undefined;
     this.#end();
     this.#hide();
   }
@@ -117,7 +122,7 @@ export class ImportPanel {
 
   #showPreview(files: FileImport, likely: ReadonlySet<string>): void {
     this.#view = new Preview(this.#id, this.#strings, files, likely, {
-      add: () => void this.#add(files),
+      add: () => this.#add(files),
       cancel: () => this.#cancel(),
       fail: (thrown) => {
         if (this.#files !== files) return; // cancelled, or replaced by other files
@@ -132,28 +137,29 @@ export class ImportPanel {
     this.#root.querySelector("h3")?.focus();
   }
 
-  async #add(files: FileImport): Promise<void> {
+  // A second press adds nothing.
+  #add(files: FileImport): void {
     const view = this.#view;
-    const { items } = files.found;
-    if (this.#adding || items.length === 0 || view === undefined) return;
-    this.#adding = true; // a second press adds nothing
+    if (this.#adding !== undefined || files.found.items.length === 0 || view === undefined) return;
+    this.#adding = this.#addAll(files.found.items, view).finally(() => (this.#adding = undefined));
+  }
+
+  async #addAll(items: readonly Item[], view: Preview): Promise<void> {
     const hadFocus = this.#hasFocus(); // a disabled button loses it
     view.busy(this.#strings.adding(items.length));
     try {
       const { added, skipped } = await this.#host.addAll(items, ({ done, total }) => view.progress(done / total));
-      this.#adding = false;
       this.#end();
       this.#hide(hadFocus);
       this.#host.say(this.#strings.added(added, skipped));
     } catch (thrown) {
-      this.#adding = false;
       view.ready(); // so that the user can try again
       this.#host.fail(thrown);
     }
   }
 
   #cancel(): void {
-    if (this.#adding) return;
+    if (this.#adding !== undefined) return;
     this.close();
     this.#host.say(this.#strings.cancelled);
   }

@@ -14,7 +14,7 @@ export const importEnglish = {
   who: "Which one is you?",
   whoNote:
     "Only texts of the people that you tick are added. " +
-    "Of what the others wrote, the model only sees the messages that you answered.",
+    "The model sees messages of the others only where you answered them.",
   messages: (n: number) => plural(n, "message"),
   probably: "probably you",
   moreSenders: (n: number) => `Show ${n} more`,

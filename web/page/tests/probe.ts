@@ -153,6 +153,14 @@ const probe = {
     fill(selector, field.value + text + typed);
   },
 
+  /** Chooses the second sender too and presses Add at once. Returns what the panel then says. */
+  chooseAndAdd(): [disabled: boolean, says: string] {
+    find("#import .sender:nth-child(2) input").click();
+    const add = find<HTMLButtonElement>("#import .primary");
+    add.click();
+    return [add.disabled, find("#import .found").textContent.slice(0, 13)];
+  },
+
   /** Makes changes of the database fail, or work again. */
   failStorage(fails: boolean): void {
     const { prototype } = IDBObjectStore;
