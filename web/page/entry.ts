@@ -5,7 +5,7 @@ import { excerpt, pieces } from "../ui/clip.js";
 import { button, h } from "../ui/dom.js";
 import { cut, date } from "../ui/format.js";
 
-const shownText = 700; // characters in the list
+const shownText = 500; // characters in the list
 const shownValue = 160; // characters of a context field
 const pieceLength = 4000; // of a text that is shown completely
 const maxMarks = 1000; // in such a text

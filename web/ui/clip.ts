@@ -21,6 +21,7 @@ export interface Part {
 }
 
 const lead = 80; // characters before a match
+const tail = 30; // characters that may be left out at the end, so that no word is cut
 
 /**
  * The part of a text that a list shows: its start or, if a pattern is given that does not match
@@ -34,7 +35,11 @@ export function excerpt(text: string, length: number, pattern?: RegExp): Part {
     const space = text.slice(from, hit).search(/\s/); // starts at a word, if there is one
     from = whole(text, space < 0 ? from : from + space + 1);
   }
-  const part = head(text.slice(from, from + length + 1), length);
+  let part = head(text.slice(from, from + length + 1), length);
+  if (from + part.length < text.length) {
+    const space = part.slice(-tail).search(/\s\S*$/); // ends at a word, if there is one
+    if (space >= 0 && part.length > tail) part = part.slice(0, space - tail);
+  }
   return { text: part, from, to: from + part.length };
 }
 

@@ -39,7 +39,8 @@ test("an excerpt has the first match", () => {
   equal(text.slice(part.from, part.to), part.text);
   equal(excerpt(text, 200, patternOf("before")).from, 0);
   equal(excerpt(text, 200, patternOf("absent")).from, 0);
-  equal(excerpt(text, 200).text, text.slice(0, 200));
+  equal(excerpt(text, 200).text, "before ".repeat(28).trim(), "it ends at a word");
+  equal(excerpt("x".repeat(1000), 200).text, "x".repeat(200));
   equal(excerpt("short needle", 200, patternOf("needle")), { text: "short needle", from: 0, to: 12 });
   const end = `${"x".repeat(1000)}needle`;
   ok(excerpt(end, 200, patternOf("needle")).text.endsWith("needle"), "at the end");
