@@ -47,9 +47,18 @@ bench: build ## Measure kernels and training steps (ARGS="--history 400")
 	build/nextquill bench $(ARGS)
 
 .PHONY: bench-browser
-bench-browser: guest ## Compare a training step in Chromium with jax-js and tfjs; needs Node and npm (ARGS="--rounds 9")
+bench-browser: setup ## Compare a training step in Chromium with jax-js and tfjs; needs Node and npm (ARGS="--rounds 9")
 	@scripts/setup test
+	$(GO) run ./cmd/buildwasm --test --quiet
 	$(GO) run ./cmd/benchbrowser $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: build ## Compare writing and training with llama.cpp, wllama and PyTorch, in turns; needs Node and npm (ARGS="--venv DIR --doc docs/performance.md")
+	@scripts/setup test
+	@scripts/setup model
+	build/nextquill model get smollm2-135m
+	$(GO) run ./cmd/buildwasm --test --quiet
+	$(GO) run ./cmd/benchpeers $(ARGS)
 
 .PHONY: format
 format: ## Format Go and TypeScript sources

@@ -65,7 +65,7 @@ var layers = []struct{ name, imports string }{
 	{"engine", "api blob fault gpu kernels model rpc tokenizer weights"},
 	{"jobs", "api blob causal chat dataset datastore engine fault generate gpu history kernels model rpc " +
 		"tokenizer train weights"},
-	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train"},
+	{"diag", "api blob causal dataset engine fault gpu kernels model rpc train weights"},
 	{"selftest", "api blob engine fault kernels/kerneltest regex rpc"},
 
 	// Callers of the core.

@@ -5,12 +5,11 @@
 package main
 
 import (
-	"nextquill/core/diag"
 	"nextquill/core/jobs"
 	"nextquill/wasm/guestmain"
 )
 
-func init() { guestmain.Serve(jobs.Methods, diag.Methods) }
+func init() { guestmain.Serve(jobs.Methods) }
 
 // main never runs: a host calls the exports of guestmain.
 func main() {}

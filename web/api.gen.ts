@@ -252,6 +252,13 @@ export const ranges = {
   }
 } as const;
 
+/** The architectures of GGUF files that the core reads; see core/weights. */
+export const ggufArchitectures = [
+  "llama",
+  "qwen2",
+  "qwen3"
+] as const;
+
 /** The longest name of a blob, in bytes of UTF-8. */
 export const maxBlobName = 255 as const;
 

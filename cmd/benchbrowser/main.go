@@ -13,7 +13,7 @@ import (
 )
 
 type options struct {
-	Guest  string   `help:"The guest; default: $NEXTQUILL_WASM, else build/nextquill.wasm." placeholder:"FILE"`
+	Guest  string   `help:"The guest; default: $NEXTQUILL_TEST_WASM, else build/nextquill-test.wasm." placeholder:"FILE"`
 	Out    string   `default:"build/benchbrowser" help:"Folder for packages and bundles." type:"path"`
 	Rounds int      `default:"5" help:"Rounds; each implementation has one turn in each."`
 	Steps  int      `default:"8" help:"Steps of NextQuill and of jax-js in a round; tfjs takes a quarter."`

@@ -16,6 +16,7 @@ import (
 	"nextquill/wasm/guest"
 	"nextquill/wasm/host"
 	"nextquill/web/browsertest"
+	"nextquill/web/bundle"
 )
 
 // parity is how many losses of the rivals are compared with ours, and tolerance by how many nats
@@ -36,7 +37,7 @@ type page struct {
 }
 
 func run(ctx context.Context, o options, out io.Writer) error {
-	wasm, err := host.LoadGuest(o.Guest)
+	wasm, err := host.LoadTestGuest(o.Guest)
 	if err != nil {
 		return err
 	}
@@ -49,11 +50,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err := w.write(site); err != nil {
 		return err
 	}
-	if err := install(ctx, root, o.Out); err != nil {
+	if err := bundle.Install(ctx, filepath.Join(root, "web/benchbrowser"), o.Out); err != nil {
 		return err
 	}
 	for _, rival := range o.Rivals {
-		if err := bundle(root, o.Out, rival, site); err != nil {
+		if err := bundleRival(root, o.Out, rival, site); err != nil {
 			return err
 		}
 	}

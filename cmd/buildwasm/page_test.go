@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	edge "nextquill/edge/site"
 	"nextquill/wasm/guest"
 	"nextquill/web/browsertest"
 )
@@ -264,17 +265,21 @@ func TestPageOffline(t *testing.T) {
 	p.until(`document.querySelector("#items .text")?.textContent === "still here"`)
 }
 
-// TestPolicyIsEverywhereTheSame compares the page's own policy with that of the test server.
+// TestPolicyIsEverywhereTheSame compares the policies of the pages with those of the test server
+// and of `nextquill serve`. Headers forbid frames too, which a page cannot do itself.
 func TestPolicyIsEverywhereTheSame(t *testing.T) {
 	root, err := guest.Root(t.Context())
 	require.NoError(t, err)
-	html, err := os.ReadFile(filepath.Join(root, "index.html"))
-	require.NoError(t, err)
-	own := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindSubmatch(html)
-	require.NotNil(t, own)
-	require.Equal(
-		t,
-		strings.Replace(browsertest.Policy, "trusted-types nextquill", "trusted-types nextquill nextquill-page", 1),
-		string(own[1]),
-	)
+	own := func(name string) string {
+		html, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		found := regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`).FindSubmatch(html)
+		require.NotNil(t, found)
+		return string(found[1])
+	}
+	page := strings.Replace(browsertest.Policy, "trusted-types nextquill", "trusted-types nextquill nextquill-page", 1)
+	require.Equal(t, page, own("index.html"))
+	for name, file := range map[string]string{"index.html": "index.html", "download.html": "web/page/download.html"} {
+		require.Equal(t, strings.Replace(edge.PolicyOf(name), "frame-ancestors 'none'; ", "", 1), own(file))
+	}
 }

@@ -41,12 +41,17 @@ func (c siteCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tests, err := buildGuest(ctx, guest.Test, "build/nextquill-test.wasm")
+	if err != nil {
+		return err
+	}
 	s := newSite(root)
 	for _, stage := range []func() error{
 		func() error { return s.modules(wasm.path, imports.path) },
 		func() error { return s.model(ctx) },
 		s.sample,
 		s.scripts,
+		func() error { return s.benchPage(tests.path) },
 		func() error { return s.notices(ctx) },
 	} {
 		if err := stage(); err != nil {
@@ -116,11 +121,16 @@ func (s *site) size(prefix string) (n int64) {
 	return n
 }
 
-// importFile and importWorker are the files that read people's files.
+// Files that are fetched when they are needed. importFile and importWorker read people's files.
 const (
 	importFile   = "nextquill-import.wasm"
 	importWorker = "import-worker.js"
+	// hubScript finds models that are not folders of a site.
+	hubScript = "hub.js"
 )
+
+// lazyPage are the scripts that the page imports when they are needed.
+var lazyPage = []string{"models.js", "budget.js"}
 
 // modules adds the guest and the import module.
 func (s *site) modules(guest, imports string) error {
@@ -174,7 +184,7 @@ func (s *site) sample() error {
 	return nil
 }
 
-// scripts bundles web/ and replaces the source paths in index.html.
+// scripts bundles web/ and replaces the source paths in the pages.
 func (s *site) scripts() error {
 	worker, err := s.bundle(bundle.Worker, nil)
 	if err != nil {
@@ -188,6 +198,12 @@ func (s *site) scripts() error {
 	}
 	s.addHashed(importWorker, reader.JS)
 	s.lib(importWorker, reader.JS)
+	hub, err := s.bundle(bundle.Hub, nil)
+	if err != nil {
+		return err
+	}
+	s.addHashed(hubScript, hub.JS)
+	s.lib(hubScript, hub.JS)
 	for entry, name := range map[string]string{bundle.Module: "nextquill.js", bundle.Element: "element.js"} {
 		b, err := s.bundle(entry, nil)
 		if err != nil {
@@ -211,7 +227,19 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
+	for _, name := range lazyPage {
+		source := "page/lazy/" + strings.TrimSuffix(name, ".js") + ".ts"
+		b, err := s.bundle(source, map[string]string{"ASSETS": string(assets)})
+		if err != nil {
+			return err
+		}
+		s.addHashed(name, b.JS)
+	}
 	page, err := s.bundle("page/main.ts", map[string]string{"ASSETS": string(assets)})
+	if err != nil {
+		return err
+	}
+	download, err := s.bundle("page/download.ts", map[string]string{"ASSETS": string(assets)})
 	if err != nil {
 		return err
 	}
@@ -219,22 +247,36 @@ func (s *site) scripts() error {
 	if err != nil {
 		return err
 	}
-	html, err := s.read("index.html")
+	pageScript, pageStyle := s.addHashed("page.js", page.JS), s.addHashed("page.css", style.CSS)
+	err = s.document("index.html", "index.html", map[string]string{"web/page/main.ts": pageScript, "web/page/page.css": pageStyle})
 	if err != nil {
 		return err
 	}
-	for source, built := range map[string]string{
-		"web/page/main.ts":  s.addHashed("page.js", page.JS),
-		"web/page/page.css": s.addHashed("page.css", style.CSS),
-	} {
-		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
-			return fault.New(fault.Malformed, "index.html", "", "it does not load %q", source).
-				WithRemedy("use the same paths in cmd/buildwasm and index.html")
-		}
-		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+built+`"`))
+	err = s.document("web/page/download.html", "download.html", map[string]string{
+		"web/page/download.ts": s.addHashed("download.js", download.JS), "web/page/page.css": pageStyle,
+	})
+	if err != nil {
+		return err
 	}
-	s.add("index.html", html)
 	return s.serviceWorker()
+}
+
+// document adds the page of a source file under a name, with the paths of built files instead of
+// those of their sources.
+func (s *site) document(file, name string, built map[string]string) error {
+	html, err := s.read(file)
+	if err != nil {
+		return err
+	}
+	for source, target := range built {
+		if !bytes.Contains(html, []byte(`"`+source+`"`)) {
+			return fault.New(fault.Malformed, file, "", "it does not load %q", source).
+				WithRemedy("use the same paths in cmd/buildwasm and %s", file)
+		}
+		html = bytes.ReplaceAll(html, []byte(`"`+source+`"`), []byte(`"`+target+`"`))
+	}
+	s.add(name, html)
+	return nil
 }
 
 // lib adds a file of the npm package, which other sites may also load from here.
@@ -263,7 +305,13 @@ func (s *site) npm() error {
 // stores the weights; the sample and what reads files are cached when they are used.
 func (s *site) serviceWorker() error {
 	shell := []string{"./", "model/manifest.json"}
-	later := []string{s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile]}
+	later := []string{
+		s.hashed["bierce.jsonl"], s.hashed[importWorker], s.hashed[importFile], s.hashed[hubScript],
+		s.hashed["download.js"],
+	}
+	for _, name := range lazyPage {
+		later = append(later, s.hashed[name])
+	}
 	s.first["index.html"], s.first["sw.js"], s.first["model/manifest.json"] = true, true, true
 	var all []byte
 	for _, name := range sorted(s.files) {

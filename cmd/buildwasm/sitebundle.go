@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -12,7 +13,14 @@ import (
 
 // bundle bundles web/<entry> and records the packages in it.
 func (s *site) bundle(entry string, define map[string]string) (bundle.Bundle, error) {
-	b, err := bundle.Make(s.root, entry, define)
+	scripts := map[string]string{}
+	for name, hashed := range s.hashed {
+		scripts[name] = path.Base(hashed)
+	}
+	if !strings.HasPrefix(entry, "page/") {
+		scripts = nil // in lib/ the names have no hash
+	}
+	b, err := bundle.MakeLazy(s.root, entry, define, scripts)
 	if err != nil {
 		return b, err
 	}

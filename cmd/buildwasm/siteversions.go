@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"nextquill/core/fault"
+	"nextquill/models/manifest"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 	libPrefix = "lib@"
 	// integrityName lists the Subresource Integrity values of a folder's scripts.
 	integrityName = "integrity.json"
-	// modelsFolder has models that `make site MODEL=NAME` added. It is no part of the manifest:
-	// each model has its own.
+	// modelsFolder has models that `make site MODEL=NAME` or `model convert` added. It is no part
+	// of the manifest: each model has its own.
 	modelsFolder = "models"
 )
 
@@ -119,10 +120,59 @@ func recoverSite(out string) error {
 	return os.RemoveAll(old)
 }
 
+// keepModels moves the folder models/, and other folders with a converted model that the new site
+// does not have.
 func keepModels(from, to string) error {
-	err := os.Rename(filepath.Join(from, modelsFolder), filepath.Join(to, modelsFolder))
-	if os.IsNotExist(err) {
-		return nil
+	found, _, err := convertedModels(from)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, folder := range found {
+		target := filepath.Join(to, folder)
+		if _, err := os.Stat(target); err == nil {
+			continue // the embedded model, which each site has
+		}
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(from, folder), target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// convertedModels returns the folder models/, if there is one, and other folders with a manifest
+// that describes a model. others are the files outside of them.
+func convertedModels(dir string) (folders, others []string, err error) {
+	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) && name == dir {
+			return filepath.SkipDir
+		}
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(dir, name)
+		switch {
+		case err != nil:
+			return err
+		case !d.IsDir():
+			others = append(others, relative)
+		case relative == modelsFolder || relative != "." && isModel(name):
+			folders = append(folders, relative)
+			return filepath.SkipDir
+		}
+		return nil
+	})
+	return folders, others, err
+}
+
+// isModel reports whether a folder has a manifest that describes a model.
+func isModel(folder string) bool {
+	data, err := os.ReadFile(filepath.Join(folder, manifest.FileName))
+	if err != nil {
+		return false
+	}
+	_, err = manifest.Parse(folder, data)
+	return err == nil
 }

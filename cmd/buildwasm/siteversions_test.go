@@ -7,6 +7,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"nextquill/core/blob"
+	"nextquill/models"
+	"nextquill/models/convert"
+	"nextquill/models/manifest"
 )
 
 // TestSiteKeepsModelsAndVersions builds a site of two releases one after the other, with a model
@@ -54,6 +59,38 @@ func TestSiteKeepsModelsAndVersions(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(out, "lib@1.0.0/element.js"), []byte("altered"), 0o644))
 	_, err = release("1.1.0", "3").write(out)
 	require.ErrorContains(t, err, "damaged")
+}
+
+// TestSiteKeepsConvertedModels builds a site over folders that `model convert` wrote: before the
+// first site, in models/ and elsewhere.
+func TestSiteKeepsConvertedModels(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "dist")
+	folders := []string{"models/small", "small", "other/models/small"}
+	for _, folder := range folders {
+		_, err := convert.Folder(t.Context(), blob.FromFS(models.DefaultFS()), "", filepath.Join(out, folder),
+			convert.Options{Name: "small", Shard: 1 << 20})
+		require.NoError(t, err)
+	}
+	s := newSite("")
+	s.add("index.html", []byte("<!doctype html>"))
+	require.NoError(t, s.model(t.Context()))
+	for range 2 {
+		_, err := s.write(out)
+		require.NoError(t, err)
+		for _, folder := range append(folders, "model") {
+			data, err := os.ReadFile(filepath.Join(out, folder, manifest.FileName))
+			require.NoError(t, err)
+			m, err := manifest.Parse(folder, data)
+			require.NoError(t, err)
+			for _, f := range m.Files {
+				for _, piece := range f.Pieces() {
+					data, err := os.ReadFile(filepath.Join(out, folder, piece.URL))
+					require.NoError(t, err)
+					require.Equal(t, piece.SHA256, manifest.Sum(data))
+				}
+			}
+		}
+	}
 }
 
 // TestIntegrity compares the values with those of `openssl dgst -sha384 -binary | base64`.

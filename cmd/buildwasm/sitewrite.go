@@ -107,13 +107,17 @@ func (f *forms) fill(data []byte) (err error) {
 	return err
 }
 
-// previous reads the compressed files in out. It refuses a folder with files but without a
-// manifest, which is not a site.
+// previous reads the compressed files in out. It refuses a folder without a manifest, which is not
+// a site, if it has files other than those of converted models.
 func previous(out string) (compressed, error) {
 	known := compressed{}
 	text, err := os.ReadFile(filepath.Join(out, marker))
 	if err != nil {
-		if entries, _ := os.ReadDir(out); len(entries) > 0 {
+		_, others, err := convertedModels(out)
+		if err != nil {
+			return nil, err
+		}
+		if len(others) > 0 {
 			return nil, fault.New(fault.Mismatch, out, "", "the folder is not empty and has no site").
 				WithRemedy("choose another folder, or empty this one")
 		}

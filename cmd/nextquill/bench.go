@@ -18,6 +18,7 @@ type benchCmd struct {
 	Rank      int      `group:"bench" default:"8" api:"LoRA.Rank" help:"Rank of the LoRA adapter."`
 	Bases     []string `group:"bench" placeholder:"BASE" help:"Compare these base formats instead, measured in turns, such as f32,q8,q4."`
 	Recompute bool     `group:"bench" help:"Recompute activations in the backward pass."`
+	Report    string   `group:"bench" placeholder:"FILE" help:"Instead, test and measure all kernels and several models on this device, in less than 10 minutes, and write FILE as a page (.html), with all figures next to it (.json)."`
 	globals
 }
 
@@ -26,10 +27,18 @@ func (benchCmd) Help() string {
 
   nextquill bench
   nextquill bench --history 400 --repeats 5
-  nextquill bench --bases f32,f16,q8,q4`
+  nextquill bench --bases f32,f16,q8,q4
+  nextquill bench --report device.html
+
+The core runs in this process. To measure a guest, name one that contains the benchmark:
+
+  nextquill bench --wasm build/nextquill-test.wasm`
 }
 
 func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
+	if c.Wasm == "" {
+		c.Engine = "native" // the guest that ships does not contain the method
+	}
 	j, err := a.newJob(c.globals)
 	if err != nil {
 		return err
@@ -38,6 +47,9 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
+	if c.Report != "" {
+		return c.report(ctx, j)
+	}
 
 	var r api.BenchResult
 	params := api.BenchParams{

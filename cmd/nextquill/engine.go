@@ -12,6 +12,7 @@ import (
 	"nextquill/core/gpu"
 	"nextquill/core/jobs"
 	"nextquill/core/rpc"
+	"nextquill/core/selftest"
 	"nextquill/native"
 	"nextquill/wasm/host"
 )
@@ -61,7 +62,7 @@ func openNative(store blob.Store, log io.Writer) (engine, error) {
 // localClient returns a client of the core in this process, on a device.
 func localClient(device gpu.Device, store blob.Store) api.Client {
 	e := coreengine.New(coreengine.Host{GPU: gpu.NewContext(device), Blobs: store})
-	return rpc.Local(e.NewServer(jobs.Methods(e), diag.Methods(e)))
+	return rpc.Local(e.NewServer(jobs.Methods(e), diag.Methods(e), selftest.Methods(e)))
 }
 
 func (e nativeEngine) Close() error {

@@ -41,6 +41,8 @@ func Methods() []Method {
 		{MethodRelease, nil, ReleaseResult{}, nil},
 		{MethodEcho, nil, nil, nil},
 		{MethodBench, BenchParams{}, BenchResult{}, loads},
+		{MethodBenchDecode, BenchDecodeParams{}, DecodeBench{}, []string{EventStage}},
+		{MethodBenchReport, BenchReportParams{}, BenchReport{}, []string{EventStage}},
 		{MethodKernelCases, KernelCasesParams{}, KernelCasesResult{}, []string{EventKernelCase}},
 	}
 }
@@ -72,7 +74,7 @@ func Enums() []Enum {
 		{"Stage", []string{
 			StageTune, StageLoad, StageExpert, StageCompile, StageTrain, StageEvaluate, StageWrite, StageExplain,
 			StageEmbed, StageRemember,
-			StageSteps, StageBases, StageKernels,
+			StageSteps, StageBases, StageKernels, StageReport,
 		}},
 		{"Stopped", []string{StoppedDone, StoppedEarly, StoppedEOS, StoppedLength}},
 		{"Template", []string{TemplatePlain, TemplateChat}},

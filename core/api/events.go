@@ -37,6 +37,7 @@ const (
 	StageSteps    = "steps"    // bench: optimizer steps are timed
 	StageBases    = "bases"    // bench: base formats are timed
 	StageKernels  = "kernels"  // bench: kernels are timed
+	StageReport   = "report"   // bench-report: the parts of a report
 )
 
 // ProgressEvent reports how far a stage is while an item or a step of it takes long. It comes every

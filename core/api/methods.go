@@ -16,5 +16,7 @@ const (
 	MethodRelease     = "release"      // no parameters, ReleaseResult
 	MethodEcho        = "echo"         // any JSON value, which is also the result
 	MethodBench       = "bench"        // BenchParams, BenchResult
+	MethodBenchDecode = "bench-decode" // BenchDecodeParams, DecodeBench
+	MethodBenchReport = "bench-report" // BenchReportParams, BenchReport
 	MethodKernelCases = "kernel-cases" // KernelCasesParams, KernelCasesResult
 )

@@ -124,18 +124,21 @@ func (j *benchJob) samples(ctx context.Context, vocab, positions int) ([]causal.
 // template's "None" has.
 func (j *benchJob) randomSample(vocab int) causal.Sample {
 	rng := rand.New(rand.NewPCG(1, 1))
-	ids := func(n int) []int32 {
-		v := make([]int32, n)
-		for i := range v {
-			v[i] = int32(rng.IntN(vocab))
-		}
-		return v
-	}
+	ids := func(n int) []int32 { return randomIDs(rng, n, vocab) }
 	p := &j.request
 	prefix, suffix := ids(p.Prefix), ids(p.Suffix)
 	with := slices.Concat(prefix, ids(p.History), suffix)
 	without := slices.Concat(prefix, ids(4), suffix)
 	return causal.Sample{With: with, Without: without, Response: ids(p.Response)}
+}
+
+// randomIDs returns n random tokens.
+func randomIDs(rng *rand.Rand, n, vocab int) []int32 {
+	v := make([]int32, n)
+	for i := range v {
+		v[i] = int32(rng.IntN(vocab))
+	}
+	return v
 }
 
 // needs is the memory of the steps, which are on the device at the same time.

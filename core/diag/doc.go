@@ -1,5 +1,6 @@
-// Package diag implements the method "bench", which times training steps and kernels on the current
-// device. Programs that only train and write do not need it.
+// Package diag implements the methods "bench", "bench-decode" and "bench-report", which time
+// training steps, writing and kernels on the current device. Programs that only train and write do
+// not need them.
 package diag
 
 import (
@@ -10,5 +11,8 @@ import (
 
 // Methods returns the method of this package on an engine.
 func Methods(e *engine.Engine) []rpc.Method {
-	return []rpc.Method{e.Method(api.MethodBench, bench)}
+	return []rpc.Method{
+		e.Method(api.MethodBench, bench), e.Method(api.MethodBenchDecode, benchDecode),
+		e.Method(api.MethodBenchReport, benchReport),
+	}
 }

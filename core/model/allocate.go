@@ -6,7 +6,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// allocate creates all tensors of the model and returns the pieces to load into them.
+// allocate creates all tensors of the model and returns the pieces to load into them. file is nil
+// if the weights are random.
 func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 	shapes := weights.LlamaTensors(m.Config)
 	values, grads := map[string]*gpu.Tensor{}, map[string]*gpu.Tensor{}
@@ -31,7 +32,10 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 	var pieces []piece
 	matrices := map[string]*matrix{}
 	for _, s := range shapes {
-		info, _ := file.Tensor(s.Name)
+		info := weights.Info{Name: s.Name, DType: weights.F32, Shape: s.Shape}
+		if o.Random == nil {
+			info, _ = file.Tensor(s.Name)
+		}
 		t, trains := values[s.Name]
 		if len(s.Shape) < 2 {
 			if !trains {

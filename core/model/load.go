@@ -19,6 +19,9 @@ type LoadOptions struct {
 	// Positions raises the longest sequence above the model's own limit, for benchmarks; 0 keeps
 	// it.
 	Positions int
+	// Random, if not nil, is the shape of a model with random weights, for benchmarks; the path is
+	// not read.
+	Random *weights.Config
 }
 
 // Load reads a model from store onto the device. path is an HF folder, a folder with a GGUF file,
@@ -30,7 +33,12 @@ func Load(
 	if err != nil {
 		return nil, err
 	}
-	if err := m.upload(ctx, pieces); err != nil {
+	if o.Random != nil {
+		err = m.fillRandom(ctx, pieces)
+	} else {
+		err = m.upload(ctx, pieces)
+	}
+	if err != nil {
 		m.Free()
 		return nil, err
 	}
@@ -44,7 +52,7 @@ func prepare(
 	if err := CheckBase(o.Base, o.Full); err != nil {
 		return nil, nil, err
 	}
-	source, err := weights.OpenModel(ctx, store, path)
+	source, err := o.open(ctx, store, path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,6 +67,14 @@ func prepare(
 		m.Free()
 	}
 	return m, pieces, err
+}
+
+// open returns the model in path, or one without a file if the weights are random.
+func (o LoadOptions) open(ctx context.Context, store blob.Store, path string) (weights.Source, error) {
+	if o.Random != nil {
+		return weights.Source{Config: *o.Random, Where: "random weights"}, nil
+	}
+	return weights.OpenModel(ctx, store, path)
 }
 
 // supported returns a fault for shapes that the kernels do not handle.

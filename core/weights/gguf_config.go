@@ -39,6 +39,9 @@ const (
 // architecture llama.
 var ggufArchitectures = []string{"llama", "qwen2", "qwen3"}
 
+// GGUFArchitectures returns the values of general.architecture that are supported.
+func GGUFArchitectures() []string { return slices.Clone(ggufArchitectures) }
+
 func architecture(g *gguf.File) string {
 	s, _ := g.Metadata[ggufArchitecture].Text()
 	return s

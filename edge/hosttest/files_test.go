@@ -61,7 +61,8 @@ func TestFiles(t *testing.T) {
 					}
 					immutable := response.Header.Get("Cache-Control") == "public, max-age=31536000, immutable"
 					require.Equal(t, file.Immutable, immutable, file.Path)
-					require.Contains(t, response.Header.Get("Content-Security-Policy"), site.ContentPolicy)
+					policy := response.Header.Get("Content-Security-Policy")
+					require.Contains(t, policy, site.PolicyOf(file.Path), file.Path)
 					shared := response.Header.Get("Access-Control-Allow-Origin") == "*"
 					require.Equal(t, path.Dir(file.Path) != ".", shared, file.Path)
 				}

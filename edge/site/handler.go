@@ -76,6 +76,7 @@ func (h Handler) send(w http.ResponseWriter, r *http.Request, source Source, fil
 	header := w.Header()
 	header.Set("Content-Type", contentType(file.Path))
 	header.Set("Cache-Control", cacheControl(file))
+	header.Set("Content-Security-Policy", PolicyOf(file.Path))
 	setSharing(header, file.Path)
 
 	form := file.identity()

@@ -288,3 +288,12 @@ func ExampleHandler() {
 	fmt.Println(server.Addr)
 	// Output: 127.0.0.1:8080
 }
+
+// TestPolicies checks that only the page for downloads may reach another server.
+func TestPolicies(t *testing.T) {
+	for _, name := range []string{"index.html", "assets/page-0123456789.js", "docs/download.html", "download.js"} {
+		require.Equal(t, site.ContentPolicy, site.PolicyOf(name))
+		require.NotContains(t, site.PolicyOf(name), "https:")
+	}
+	require.Contains(t, site.PolicyOf("download.html"), "connect-src 'self' "+site.ModelServers+"; img-src")
+}

@@ -12,6 +12,21 @@ const ContentPolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval';
 	"connect-src 'self'; img-src 'self' data:; style-src 'self'; base-uri 'none'; form-action 'none'; " +
 	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types nextquill nextquill-page"
 
+// ModelServers are the servers of models that the page for downloads may reach: the Hugging Face
+// hub, and those to which it redirects.
+const ModelServers = "https://huggingface.co https://*.hf.co"
+
+// downloadPage is the page that may reach the servers of models. It shows no texts.
+const downloadPage = "download.html"
+
+// PolicyOf returns the policy of a file.
+func PolicyOf(name string) string {
+	if name != downloadPage {
+		return ContentPolicy
+	}
+	return strings.Replace(ContentPolicy, "connect-src 'self'", "connect-src 'self' "+ModelServers, 1)
+}
+
 // permissions switches off what the page never uses.
 const permissions = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), " +
 	"magnetometer=(), microphone=(), midi=(), payment=(), usb=()"

@@ -1,8 +1,8 @@
 //go:build wasip1
 
-// The test guest: the guest that ships with the suites that need too many bytes for it, kernel
-// cases and host conformance. wasm/README.md says which test runs which guest. Build it with `go
-// run ./cmd/buildwasm --test`.
+// The test guest: the guest that ships, with what takes too many bytes for it: kernel cases, host
+// conformance, and the method bench. wasm/README.md says which test runs which guest. Build it with
+// `go run ./cmd/buildwasm --test`.
 package main
 
 import (

@@ -3,6 +3,7 @@
 package bundle
 
 import (
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -25,7 +26,12 @@ const (
 	Worker  = "host/worker.ts"
 	// ImportWorker reads people's files.
 	ImportWorker = "import/worker.ts"
+	// Hub finds the files of models that are not folders of a site.
+	Hub = "hub/hub.ts"
 )
+
+// lazyScript matches the imports of scripts that are fetched when they are needed.
+const lazyScript = `/(hub/hub|lazy/\w+)\.js$`
 
 // externalModule makes the element import the module as ./nextquill.js, the file next to it,
 // instead of bundling it. A page that uses both then loads one copy, with one Trusted Types policy.
@@ -36,13 +42,35 @@ var externalModule = api.Plugin{Name: "externalModule", Setup: func(b api.Plugin
 	})
 }}
 
+// lazyScripts makes import() of a lazy script fetch the file of its name next to the bundle, or the
+// one that names says.
+func lazyScripts(names map[string]string) api.Plugin {
+	return api.Plugin{Name: "lazyScripts", Setup: func(b api.PluginBuild) {
+		b.OnResolve(api.OnResolveOptions{Filter: lazyScript}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+			if a.Kind != api.ResolveJSDynamicImport {
+				return api.OnResolveResult{}, nil
+			}
+			name := path.Base(a.Path)
+			if names[name] != "" {
+				name = names[name]
+			}
+			return api.OnResolveResult{Path: "./" + name, External: true}, nil
+		})
+	}}
+}
+
 // tsconfig replaces the tsconfig.json files near the entry.
 const tsconfig = `{"compilerOptions": {"useDefineForClassFields": true}}`
 
 // Make bundles web/<entry>; root is the repository's folder. The names in define become constants
 // of the script. The same source gives the same bytes.
 func Make(root, entry string, define map[string]string) (Bundle, error) {
-	var plugins []api.Plugin
+	return MakeLazy(root, entry, define, nil)
+}
+
+// MakeLazy is Make for a site that serves lazy scripts, such as hub.js, under the names in scripts.
+func MakeLazy(root, entry string, define, scripts map[string]string) (Bundle, error) {
+	plugins := []api.Plugin{lazyScripts(scripts)}
 	if entry == Element {
 		plugins = append(plugins, externalModule)
 	}

@@ -12,6 +12,7 @@ import {
   type History,
   type ImportSource,
   type Item,
+  type ModelSource,
   NextQuill,
   openHistory,
   type Preset,
@@ -40,15 +41,15 @@ const { HTMLElement: Base = class {} as typeof HTMLElement } = globalThis as { H
  * A box in which users add texts of theirs, personalize the model and have drafts written. In a
  * form, its value is the draft. The model is downloaded when it is first needed.
  *
- * Attributes: model, preset, epochs, max-tokens, worker, guest, import-worker, import-module, name,
- * value, required, disabled.
+ * Attributes: model, revision, file, hub, preset, epochs, max-tokens, worker, guest, import-worker,
+ * import-module, name, value, required, disabled.
  * Events: "input" and "change" when the draft changes; "nq-progress", "nq-event", "nq-draft",
  * "nq-explain", "nq-forget" and "nq-error", each with a detail. See custom-elements.json.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface types the events
 export class NextQuillElement extends Base {
   static readonly formAssociated = true;
-  static readonly observedAttributes = ["value", "required", "disabled", "model"];
+  static readonly observedAttributes = ["value", "required", "disabled", "model", "revision", "file", "hub"];
   /** The texts that are shown. Replace them before the first element is created. */
   static strings: Strings = english;
 
@@ -58,6 +59,7 @@ export class NextQuillElement extends Base {
   readonly #strings = (this.constructor as typeof NextQuillElement).strings;
   #history: History | undefined;
   #quill: Promise<NextQuill> | undefined;
+  #model: Exclude<ModelSource, string> | undefined; // a model that is no text
   #opening = new AbortController();
   #run: Run | undefined;
   #writing: AbortController | undefined;
@@ -108,6 +110,20 @@ export class NextQuillElement extends Base {
   set value(text: string) {
     this.#view.draft.value = text;
     this.#setValue(text, false);
+  }
+
+  /**
+   * The model; see the option `model` of NextQuill.open. Text is the value of the attribute. A file
+   * of the user can be set as it is.
+   */
+  get model(): ModelSource {
+    return this.#model ?? this.getAttribute("model") ?? besideModule("../model/", import.meta.url);
+  }
+
+  set model(model: ModelSource) {
+    this.#model = typeof model === "string" ? undefined : model;
+    if (typeof model === "string") this.setAttribute("model", model);
+    else void this.#close();
   }
 
   /** The name of the draft in a form. */
@@ -274,7 +290,7 @@ export class NextQuillElement extends Base {
   // The callbacks of custom elements.
 
   connectedCallback(): void {
-    for (const name of ["value", "required", "disabled"] as const) this.#upgrade(name);
+    for (const name of ["value", "required", "disabled", "model"] as const) this.#upgrade(name);
     void this.#showItems();
     void this.history.persistent().then((persistent) => (this.#view.notice.hidden = persistent));
   }
@@ -288,7 +304,8 @@ export class NextQuillElement extends Base {
 
   attributeChangedCallback(name: string, old: string | null, value: string | null): void {
     if (name === "value" && this.#view.draft.value === "") this.value = value ?? "";
-    if (name === "model" && old !== null && old !== value) void this.#close();
+    if (["model", "revision", "file", "hub"].includes(name) && this.#quill !== undefined && old !== value)
+      void this.#close();
     if (name === "disabled") this.#showDisabled();
     if (name === "required") this.#validate();
   }
@@ -329,7 +346,10 @@ export class NextQuillElement extends Base {
     this.#opening = new AbortController();
     this.#say(this.#strings.preparing);
     const quill = await NextQuill.open({
-      model: this.getAttribute("model") ?? besideModule("../model/", import.meta.url),
+      model: this.model,
+      revision: this.getAttribute("revision") ?? undefined,
+      file: this.getAttribute("file") ?? undefined,
+      hub: this.getAttribute("hub") ?? undefined,
       worker: this.getAttribute("worker") ?? undefined,
       guest: this.getAttribute("guest") ?? undefined,
       ...this.#importSource(),
@@ -475,7 +495,7 @@ export class NextQuillElement extends Base {
   }
 
   // Applies a property that was set before the element was defined.
-  #upgrade<Name extends "value" | "required" | "disabled">(name: Name): void {
+  #upgrade<Name extends "value" | "required" | "disabled" | "model">(name: Name): void {
     if (!Object.hasOwn(this, name)) return;
     const value = this[name];
     delete (this as Partial<this>)[name];
@@ -566,6 +586,9 @@ export interface NextQuillElement {
 /** The attributes of the element in JSX. See the README of the package for React. */
 export interface NextQuillAttributes {
   model?: string;
+  revision?: string;
+  file?: string;
+  hub?: string;
   preset?: Preset;
   epochs?: number | string;
   "max-tokens"?: number | string;

@@ -13,6 +13,7 @@ import (
 	"nextquill/core/causal"
 	"nextquill/core/gpu"
 	"nextquill/core/history"
+	"nextquill/core/weights"
 	"nextquill/models/manifest"
 	"nextquill/wasm/abi"
 	"nextquill/wasm/importabi"
@@ -200,6 +201,8 @@ func (w *writer) values() {
 		"Readonly<Record<Preset, readonly Phase[]>>", phases)
 	w.value("The defaults of the module; see core/api.", "defaults", api.ModuleDefaults())
 	w.value("What numbers of requests may be, by Go type and JSON name; see core/api.", "ranges", ranges())
+	w.value("The architectures of GGUF files that the core reads; see core/weights.", "ggufArchitectures",
+		weights.GGUFArchitectures())
 	w.value("The longest name of a blob, in bytes of UTF-8.", "maxBlobName", blob.MaxName)
 	w.value("The limits on items; see core/history.", "itemLimits", history.DefaultBounds())
 	w.value("The limits on a model's manifest; see models/manifest.", "manifestLimits", manifest.DefaultBounds())

@@ -47,7 +47,10 @@ const evaluate: Checks<EvaluateOptions> = {
 const url = kind("a URL", (v) => typeof v === "string" || v instanceof URL);
 
 const open: Checks<OpenOptions> = {
-  model: kind("a URL, or files by name", (v) => typeof v === "string" || (typeof v === "object" && v !== null)),
+  model: kind("an id, a URL or files", (v) => typeof v === "string" || (typeof v === "object" && v !== null)),
+  revision: text,
+  file: text,
+  hub: url,
   base: text, // the guest knows the formats
   signal,
   onProgress: kind("a function", (v) => typeof v === "function"),

@@ -4,13 +4,17 @@
 import { describe, Fault } from "../fault.js";
 import type { Bytes, GuestClient } from "../host/client.js";
 import { withLock } from "../store/denied.js";
+import { hexadecimal } from "../store/hash.js";
 import type { History } from "../store/history.js";
 import {
+  bounded,
+  checkedPath,
+  filesScheme,
   isPage,
   limits,
-  type ModelFile,
   type ModelPlan,
-  type ModelSource,
+  type PlanFile,
+  plan,
   planOf,
   planOfFiles,
   RefusedRequest,
@@ -18,22 +22,46 @@ import {
   stopped,
 } from "./manifest.js";
 import { type OnProgress, ProgressReport } from "./progress.js";
+import { isRemote, type ModelPlace } from "./remote.js";
 
 /** A model whose files are stored on the device. */
 export interface Model {
   readonly id: string;
   readonly name: string;
+  /**
+   * What opens the same files again, if given as the option `model`: a URL, of one commit if the
+   * model is from a repository, or the name of files that the page gave before.
+   */
+  readonly source: string;
   /** The blob folder of its files. */
   readonly folder: string;
   /** Bytes of all files. */
   readonly bytes: number;
 }
 
-interface Kept {
+/** The record of a complete download. */
+export interface Kept {
   plan: ModelPlan;
   sizes: Record<string, number>;
   hashes: Record<string, string>;
 }
+
+/** The files of a model, as lookUp finds them. */
+export interface Found {
+  plan: ModelPlan;
+  /** The record of an earlier download of the same files. */
+  kept: Kept | undefined;
+  /** The contents of the files, if the page has them. */
+  given?: Readonly<Record<string, Blob>>;
+  /** Checks that the missing files can be stored. */
+  prepare?(blobs: Blobs, folder: string): Promise<void>;
+  /** Says more about an error of the download. */
+  explain?(thrown: unknown): Promise<unknown>;
+}
+
+/** What web/hub gets from here: as a script of its own, it must not have copies of these. */
+export const tools = { Fault, RefusedRequest, request, plan, planOfFiles, checkedPath, bounded, isPage };
+export type Tools = typeof tools;
 
 export type Blobs = GuestClient["blobs"];
 
@@ -52,18 +80,25 @@ export function modelKey(source: string): string {
 }
 
 /** Finds the files of a model, and the record of an earlier download of the same files. */
-export async function lookUp(
-  source: ModelSource,
-  history: History,
-  signal?: AbortSignal,
-): Promise<{ plan: ModelPlan; kept: Kept | undefined }> {
-  if (!isURL(source)) {
-    const plan = await planOfFiles(source);
-    return { plan, kept: await keptOf(plan.source, history) };
+export async function lookUp(place: ModelPlace, history: History, signal?: AbortSignal): Promise<Found> {
+  const { model } = place;
+  if (isRemote(place)) {
+    const { findModel } = await import("../hub/hub.js");
+    return await findModel(place, (source) => keptOf(source, history), signal, tools);
   }
-  const href = new URL(source, document.baseURI).href;
+  if (typeof model !== "string" && !(model instanceof URL)) {
+    const given = model as Exclude<typeof model, Blob>;
+    const plan = await planOfFiles(given, signal);
+    return { plan, kept: await keptOf(plan.source, history), given };
+  }
+  if (String(model).startsWith(filesScheme)) {
+    const kept = await keptOf(String(model), history);
+    if (kept !== undefined) return { plan: kept.plan, kept };
+    throw new Fault("missing", { where: String(model), detail: "is not stored", remedy: "choose its files again" });
+  }
+  const href = new URL(model, document.baseURI).href;
   try {
-    const plan = await planOf(source, signal);
+    const plan = await planOf(model, signal);
     const kept = await keptOf(plan.source, history);
     return { plan, kept: kept?.plan.id === plan.id ? kept : undefined };
   } catch (thrown) {
@@ -76,15 +111,16 @@ export async function lookUp(
 
 /** Downloads a model, unless its files are stored already. */
 export async function fetchModel(
-  source: ModelSource,
-  client: Promise<GuestClient>,
+  place: ModelPlace,
+  opening: Promise<GuestClient>,
   history: History,
   onProgress: OnProgress | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Model> {
-  const { plan } = await lookUp(source, history, signal);
-  const { blobs } = await client;
-  const given = isURL(source) ? undefined : source;
+  const { plan, given, prepare, explain } = await lookUp(place, history, signal);
+  const client = await opening;
+  const { blobs } = client;
+  const folder = modelFolder(plan.id);
   // Only one tab downloads. Others wait and then use the stored files.
   try {
     return await withLock(`nextquill-model-${plan.id}`, signal ? { signal } : {}, async () => {
@@ -92,14 +128,16 @@ export async function fetchModel(
       const kept = await keptOf(plan.source, history);
       const sizes: Record<string, number> = {};
       const hashes: Record<string, string> = {};
+      await prepare?.(blobs, folder);
       for (const file of plan.files) {
         signal?.throwIfAborted();
-        const name = `${modelFolder(plan.id)}/${file.path}`;
+        const name = `${folder}/${file.path}`;
         report.initiate(file.path);
         const known =
           kept?.plan.id === plan.id ? { size: kept.sizes[file.path], sha256: kept.hashes[file.path] } : file;
         let got = await storedFile(blobs, name, known);
         if (got === undefined) {
+          if (file.path.endsWith(".safetensors")) await checkConfig(client, folder, plan.name);
           report.download(file.path);
           got = await new Download(plan, file, name, blobs, report, signal).run(given?.[file.path]);
         }
@@ -107,18 +145,29 @@ export async function fetchModel(
         hashes[file.path] = got.sha256;
         report.done(file.path, got.size);
       }
-      await history.setRecord(modelKey(plan.source), { plan, sizes, hashes } satisfies Kept);
+      const source = plan.pinned?.source ?? plan.source;
+      const record: Kept = { plan, sizes, hashes };
+      await history.setRecords([plan.source, source].map((key) => [modelKey(key), record] as const));
       report.ready();
       const bytes = Object.values(sizes).reduce((a, b) => a + b, 0);
-      return { id: plan.id, name: plan.name, folder: modelFolder(plan.id), bytes };
+      return { id: plan.id, name: plan.name, source, folder, bytes };
     });
   } catch (thrown) {
-    throw signal?.aborted && !(thrown instanceof Fault) ? stopped(thrown) : thrown;
+    if (signal?.aborted && !(thrown instanceof Fault)) throw stopped(thrown);
+    throw explain === undefined ? thrown : await explain(thrown);
   }
 }
 
-function isURL(source: ModelSource): source is string | URL {
-  return typeof source === "string" || source instanceof URL;
+// Has the guest check config.json before the weights are downloaded. If it supports the model, it
+// reports that the weights are missing.
+async function checkConfig(client: GuestClient, model: string, name: string): Promise<void> {
+  try {
+    await client.call("estimate", { model, lora: {}, training: {} });
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    if (thrown.kind === "missing") return;
+    throw new Fault(thrown.kind, { ...thrown, where: thrown.where.replace(model, name), cause: thrown.cause });
+  }
 }
 
 async function keptOf(source: string, history: History): Promise<Kept | undefined> {
@@ -151,7 +200,7 @@ async function storedFile(
 /** The download of one file. */
 class Download {
   readonly #plan: ModelPlan;
-  readonly #file: ModelFile;
+  readonly #file: PlanFile;
   readonly #name: string; // of the blob
   readonly #blobs: Blobs;
   readonly #report: ProgressReport;
@@ -162,7 +211,7 @@ class Download {
 
   constructor(
     plan: ModelPlan,
-    file: ModelFile,
+    file: PlanFile,
     name: string,
     blobs: Blobs,
     report: ProgressReport,
@@ -191,10 +240,10 @@ class Download {
 
   // Continues an interrupted download of an earlier visit.
   async #resume(): Promise<number> {
-    const { size, sha256 } = this.#file;
-    if (size !== undefined && sha256 !== undefined)
+    const { size, sha256, gitHash, etag } = this.#file;
+    if (size !== undefined && (sha256 ?? gitHash ?? etag) !== undefined)
       this.#stored = Math.min(size, await this.#blobs.partial(this.#name));
-    else this.#truncate(0); // without a hash, pieces of different versions could be mixed
+    else this.#truncate(0); // pieces of different versions could be mixed
     return this.#stored;
   }
 
@@ -210,8 +259,20 @@ class Download {
     // Truncates what a kill may have left at the end.
     await this.#blobs.append(this.#name, this.#stored, new Uint8Array(0));
     const got = await this.#blobs.finish(this.#name, want);
+    if (want === undefined) await this.#checkGitHash();
     this.#report.loaded(path, this.#stored, this.#stored);
     return { size: this.#stored, sha256: got };
+  }
+
+  // Small files of a repository have a hash that the blob store does not compute.
+  async #checkGitHash(): Promise<void> {
+    const { path, gitHash: want } = this.#file;
+    if (want === undefined) return;
+    const content = new Blob([`blob ${this.#stored}\0`, await this.#blobs.read(this.#name)]);
+    const got = hexadecimal(new Uint8Array(await crypto.subtle.digest("SHA-1", await content.arrayBuffer())));
+    if (got === want) return;
+    await this.#blobs.delete(this.#name);
+    throw await this.#mismatch(path, 0, "git hash", got, want);
   }
 
   async #copy(given: Blob): Promise<void> {
@@ -222,7 +283,7 @@ class Download {
     }
   }
 
-  async #fetchShards(shards: NonNullable<ModelFile["shards"]>): Promise<void> {
+  async #fetchShards(shards: NonNullable<PlanFile["shards"]>): Promise<void> {
     let from = 0;
     for (const { url, size, sha256: want } of shards) {
       const end = from + size;
@@ -281,13 +342,20 @@ class Download {
   }
 
   async #get(url: URL, from: number, restart: () => void): Promise<Response> {
-    const response = await request(url, this.#signal, from > 0 ? { headers: { Range: `bytes=${from}-` } } : {});
+    // Not through the browser's cache: it would have a second copy, and keep wrong bytes.
+    const init: RequestInit = { cache: "no-store", ...(from > 0 && { headers: { Range: `bytes=${from}-` } }) };
+    const response = await request(url, this.#signal, init);
     const starts = response.headers.get("Content-Range")?.startsWith(`bytes ${from}-`);
     if (response.status === 416 || (response.status === 206 && !starts)) {
       restart();
       throw new RefusedRequest(url, response);
     }
     if (!response.ok) throw new RefusedRequest(url, response);
+    const etag = response.headers.get("ETag");
+    if (this.#file.etag !== undefined && etag !== null && etag !== this.#file.etag) {
+      void response.body?.cancel();
+      throw await this.#mismatch(url.href, 0, "ETag", etag, this.#file.etag);
+    }
     if (response.headers.get("Content-Type")?.startsWith("text/html")) {
       void response.body?.cancel();
       throw isPage(url.href);

@@ -6,10 +6,11 @@ import { checkName } from "../host/blobs.js";
 import { sha256, sha256Of } from "../store/hash.js";
 
 /**
- * A model: the URL of a folder or manifest, or the files by name (config.json, tokenizer.json,
- * model.safetensors).
+ * A model: the id of a Hugging Face repository ("HuggingFaceTB/SmolLM2-135M-Instruct") or its URL,
+ * the URL of a GGUF file, a GGUF file as Blob, the URL of a folder (with a slash at its end) or of
+ * a manifest, or files by name (config.json, tokenizer.json, model.safetensors).
  */
-export type ModelSource = string | URL | Readonly<Record<string, Blob>>;
+export type ModelSource = string | URL | Blob | Readonly<Record<string, Blob>>;
 
 /** One part of a file that is stored in several parts. */
 export interface Shard {
@@ -40,6 +41,14 @@ export interface Manifest {
   files: ModelFile[];
 }
 
+/** A file of a plan. Without a SHA-256, another value may identify its content. */
+export interface PlanFile extends ModelFile {
+  /** The SHA-1 of Git's blob, in hexadecimal. */
+  gitHash?: string;
+  /** The ETag of its URL. */
+  etag?: string;
+}
+
 /** The files of a model, which may not be stored yet. */
 export interface ModelPlan {
   /** Its URL, or a name derived from its content. */
@@ -47,13 +56,18 @@ export interface ModelPlan {
   name: string;
   /** Derived from the content: models of the same id have the same bytes. */
   id: string;
-  files: ModelFile[];
+  files: PlanFile[];
+  /** The commit of a repository, and the source of the same files that names it. */
+  pinned?: { revision: string; source: string };
   /** The base of relative URLs. */
   base: string;
 }
 
 /** The limits of a manifest. The guest can address files below 2 GiB only. */
 export const limits = { ...manifestLimits, file: 2 ** 31 - 1 } as const;
+
+/** Begins the source of a model whose files the page gave. The ID follows. */
+export const filesScheme = "files:";
 
 const checkURL = "check the URL of the model";
 
@@ -76,32 +90,44 @@ export async function planOf(source: string | URL, signal: AbortSignal | undefin
 }
 
 /** The plan of a model whose files the page gives. */
-export async function planOfFiles(files: Readonly<Record<string, Blob>>): Promise<ModelPlan> {
+export async function planOfFiles(
+  files: Readonly<Record<string, Blob>>,
+  signal: AbortSignal | undefined,
+  name = "local model",
+): Promise<ModelPlan> {
   const list: ModelFile[] = [];
   for (const [path, blob] of Object.entries(files)) {
     checkName(path);
     bounded(blob.size, path);
-    const read = async (at: number, n: number) => new Uint8Array(await blob.slice(at, at + n).arrayBuffer());
+    const read = async (at: number, n: number) => {
+      signal?.throwIfAborted();
+      return new Uint8Array(await blob.slice(at, at + n).arrayBuffer());
+    };
     list.push({ path, size: blob.size, sha256: await sha256Of(blob.size, read) });
   }
   if (list.length === 0) {
     const remedy = "give config.json, tokenizer.json and model.safetensors";
     throw new Fault("missing", { where: "model", detail: "has no files", remedy });
   }
-  const made = await plan("", { name: "local model", version: 1, files: list }, "");
-  return { ...made, source: `files:${made.id}` };
+  const made = await plan("", { name, files: list }, "");
+  return { ...made, source: `${filesScheme}${made.id}` };
 }
 
-async function plan(source: string, { name, files }: Manifest, base: string): Promise<ModelPlan> {
+/** A plan with these files. */
+export async function plan(
+  source: string,
+  { name, files }: { name: string; files: PlanFile[] },
+  base: string,
+): Promise<ModelPlan> {
   const content = files
-    .map((f) => `${f.path}\n${f.size ?? ""}\n${f.sha256 ?? `${source}${f.url ?? ""}`}`)
+    .map((f) => `${f.path}\n${f.size ?? ""}\n${f.sha256 ?? f.gitHash ?? `${source}${f.url ?? ""}${f.etag ?? ""}`}`)
     .sort()
     .join("\n");
   return { source, name, id: (await sha256(new TextEncoder().encode(content))).slice(0, 16), files, base };
 }
 
 async function planOfFolder(url: URL, signal: AbortSignal | undefined): Promise<ModelPlan> {
-  const files: ModelFile[] = [{ path: "config.json" }, { path: "tokenizer.json" }];
+  const files: PlanFile[] = [{ path: "config.json" }, { path: "tokenizer.json" }];
   const index = await request(new URL("model.safetensors.index.json", url), signal, { cache: "no-cache" });
   if (index.ok) {
     const where = index.url;
@@ -116,7 +142,7 @@ async function planOfFolder(url: URL, signal: AbortSignal | undefined): Promise<
     files.push({ path: "model.safetensors" });
   }
   const name = url.pathname.split("/").filter(Boolean).at(-1) ?? url.host;
-  return await plan(url.href, { name, version: 1, files }, url.href);
+  return await plan(url.href, { name, files }, url.href);
 }
 
 /** Reads a manifest and checks every field of it. */
@@ -235,7 +261,8 @@ export function isPage(where: string): Fault {
   });
 }
 
-function checkedPath(path: unknown, where: string): string {
+/** Returns the path of a file in a model's folder. Throws if it cannot be one. */
+export function checkedPath(path: unknown, where: string): string {
   if (typeof path !== "string") throw malformed(where, "path", "is not text");
   checkName(path);
   if (path.length > limits.path) {
@@ -250,7 +277,8 @@ function sizeOf(size: unknown, where: string, field: string): number {
   return size as number;
 }
 
-function bounded(size: number, where: string): void {
+/** Throws if a file is larger than the guest can address. */
+export function bounded(size: number, where: string): void {
   if (size > limits.file) {
     const remedy = "split the weights into several safetensors files with an index";
     throw new Fault("too-large", { where, detail: `${size} bytes`, limit: `${limits.file} bytes`, remedy });

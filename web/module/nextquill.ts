@@ -26,8 +26,10 @@ import type { ModelSource } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
+import type { HubOptions } from "./remote.js";
 import { isTraining, lost, Run } from "./run.js";
 import { aboutFields, promptSource } from "./source.js";
+import { measureSpeed, type Speed } from "./speed.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
 export { type ErrorInfo, Fault, type FaultKind, type FaultParts } from "../fault.js";
@@ -70,11 +72,17 @@ export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
 export type { LoRAOptions, PersonalizeOptions, TrainingOptions } from "./options.js";
 export type { FileProgress, OnProgress, Progress } from "./progress.js";
 export type { AdapterInfo, Unfinished } from "./records.js";
+export type { HubOptions } from "./remote.js";
 export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
+export type { Speed } from "./speed.js";
 
-export interface OpenOptions extends ImportSource {
-  /** The URL of a folder or manifest.json, relative to the page, or the files by name. */
+export interface OpenOptions extends ImportSource, HubOptions {
+  /**
+   * The model: the id of a Hugging Face repository, a GGUF file (its URL, File or Blob), the URL of
+   * a folder or manifest.json, or the files by name. URLs are relative to the page; that of a
+   * folder ends in a slash.
+   */
   model: ModelSource;
   /**
    * The format of the weights on the GPU. "auto", the default, is the smallest format that
@@ -116,11 +124,14 @@ export async function checkGPU(): Promise<GPUCheck> {
   }
 }
 
-/** Estimates the sizes of a model without opening it. Needs no GPU. */
-export async function estimate(model: ModelSource, signal?: AbortSignal): Promise<Estimate> {
+/**
+ * Estimates the sizes of a model without opening it. Needs no GPU. `hub` says which files of a
+ * repository.
+ */
+export async function estimate(model: ModelSource, signal?: AbortSignal, hub: HubOptions = {}): Promise<Estimate> {
   const history = openHistory();
   try {
-    const { plan, kept } = await lookUp(model, history, signal);
+    const { plan, kept } = await lookUp({ ...hub, model }, history, signal);
     return await estimateOf(plan, kept !== undefined);
   } catch (thrown) {
     throw aborted(signal, thrown);
@@ -205,7 +216,7 @@ export class NextQuill extends EventTarget {
       () => {}, // awaited below
     );
     try {
-      const model = await fetchModel(options.model, client, history, options.onProgress, options.signal);
+      const model = await fetchModel(options, client, history, options.onProgress, options.signal);
       created = new NextQuill(options, history, client, model);
       return created;
     } catch (thrown) {
@@ -269,8 +280,8 @@ export class NextQuill extends EventTarget {
 
   /**
    * Writes a text in the user's style: with the current adapter, if there is one, and with texts of
-   * the history in the prompt. Starts at once. Throws "busy" while a run is training in this
-   * instance.
+   * the history in the prompt. Starts at once. If a run is training in this instance, it pauses
+   * until the text is written.
    */
   write(options: WriteOptions = {}): Draft {
     const { plain = false, context, signal } = Object(options) as WriteOptions;
@@ -295,7 +306,7 @@ export class NextQuill extends EventTarget {
             sampling: samplingOf(options, seed),
           };
         };
-        const result = await this.#call("write", stop, params, onEvent, () => text.again());
+        const result = await this.#during(() => this.#call("write", stop, params, onEvent, () => text.again()));
         if (text.broken !== undefined) throw text.broken;
         return { ...result, seed };
       },
@@ -305,13 +316,13 @@ export class NextQuill extends EventTarget {
 
   /**
    * Explains a text: the data-side causal effect of the history on each token, and which texts of
-   * the history caused it. Throws "busy" while a run is training in this instance.
+   * the history caused it. If a run is training in this instance, it pauses meanwhile.
    */
   async explain(options: ExplainOptions): Promise<Explanation> {
     checkExplain(options);
     this.#checkIdle("explain");
     let history: Parameters<typeof explanationOf>[1] = [];
-    const result = await this.#call("explain", options.signal, async (client) => {
+    const params = async (client: GuestClient) => {
       const { items, params } = await promptSource(client, this.history, true, options.text);
       history = items;
       return {
@@ -324,7 +335,8 @@ export class NextQuill extends EventTarget {
         item: -1,
         influence: options.influence ?? true,
       };
-    });
+    };
+    const result = await this.#during(() => this.#call("explain", options.signal, params));
     return explanationOf(result, history);
   }
 
@@ -377,7 +389,7 @@ export class NextQuill extends EventTarget {
 
   /** The sizes of the download, of the storage and of the GPU memory, in bytes. */
   async estimate(): Promise<Estimate> {
-    const { plan, kept } = await lookUp(this.#options.model, this.history);
+    const { plan, kept } = await lookUp({ model: this.model.source, hub: this.#options.hub }, this.history);
     const estimate = await estimateOf(plan, kept !== undefined);
     const state = this.#run?.state;
     const busy = state === "running" || state === "recovering" || state === "paused";
@@ -389,6 +401,19 @@ export class NextQuill extends EventTarget {
       training: {},
     }));
     return { ...estimate, gpu: { write: gpu.write.peak, train: gpu.train.peak } };
+  }
+
+  /**
+   * Measures how fast this device trains the model, in a few steps on generated texts. It changes
+   * nothing that is stored. Throws "busy" while a run is active in this instance.
+   */
+  async measure(signal?: AbortSignal): Promise<Speed> {
+    this.#checkIdle("measure");
+    try {
+      return await measureSpeed(await this.#open(), this.model.folder, this.#options.base, signal);
+    } catch (thrown) {
+      throw aborted(signal, thrown);
+    }
   }
 
   /**
@@ -430,19 +455,25 @@ export class NextQuill extends EventTarget {
     this.dispatchEvent(new Event("forgotten"));
   }
 
-  // Throws unless a call may start now. While a run is paused, some calls may.
+  // Runs a call of the model. An active run pauses meanwhile.
+  #during<T>(call: () => Promise<T>): Promise<T> {
+    return this.#run === undefined ? call() : this.#run.during(call);
+  }
+
+  // Throws unless a call may start now. While a run is active, some calls may.
   #checkIdle(where: string): void {
     if (this.#disposed) throw disposed();
     const state = this.#run?.state;
+    const short = where === "write" || where === "explain";
     if (
-      state === "running" ||
+      (state === "running" && !short) ||
       state === "recovering" ||
-      (state === "paused" && !["write", "explain", "evaluate"].includes(where))
+      (state === "paused" && !short && where !== "evaluate")
     ) {
       throw new Fault("busy", {
         where,
         detail: "a run is active in this instance",
-        remedy: "pause it to write, or wait until it is done",
+        remedy: "wait until it is done, or cancel it",
       });
     }
   }

@@ -80,6 +80,7 @@ export class Run implements AsyncIterable<RunEvent> {
   // Stops the current call. #intent says why.
   #stop = new AbortController();
   #intent: "run" | "pause" | "cancel" | "leave" = "run";
+  #stays = false; // paused until resume()
   #resumed: PromiseWithResolvers = withResolvers();
   #quiet: PromiseWithResolvers = withResolvers(); // settles when paused
   #losses = 0;
@@ -111,19 +112,41 @@ export class Run implements AsyncIterable<RunEvent> {
    * was running. Resolves when the checkpoint is stored, or when the run has ended.
    */
   async pause(): Promise<void> {
-    if (this.#ended || this.#intent !== "run") return;
-    this.#intent = "pause";
-    this.#resumed = withResolvers();
-    this.#quiet = withResolvers();
-    this.#stop.abort();
-    await Promise.race([this.#quiet.promise, this.result.catch(() => {})]);
+    this.#stays = true;
+    await this.#suspend();
   }
 
   /** Continues after pause(). */
   resume(): void {
+    this.#stays = false;
     if (this.#intent !== "pause") return;
     this.#intent = "run";
     this.#resumed.resolve();
+  }
+
+  /**
+   * Runs a call of the model while the run is paused. Then the run continues, unless pause() was
+   * called. @internal
+   */
+  async during<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#ended) return await call();
+    await this.#suspend();
+    try {
+      return await call();
+    } finally {
+      if (!this.#stays) this.resume();
+    }
+  }
+
+  async #suspend(): Promise<void> {
+    if (this.#ended) return;
+    if (this.#intent === "run") {
+      this.#intent = "pause";
+      this.#resumed = withResolvers();
+      this.#quiet = withResolvers();
+      this.#stop.abort();
+    }
+    if (this.#intent === "pause") await Promise.race([this.#quiet.promise, this.result.catch(() => {})]);
   }
 
   /**

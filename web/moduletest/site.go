@@ -1,6 +1,6 @@
 // Package moduletest tests the module (web/module) and the element as a site uses them: a page of a
 // static site loads the bundles that ship, in Chromium, from the first download to the last
-// deletion.
+// deletion. hubserver is a server of models like the Hugging Face hub.
 //
 // The test cases are the TypeScript files in tests/; package testfile explains how to write one.
 // Site serves them, the module, the guest and the models, and can let downloads fail. TestKills,
@@ -51,17 +51,19 @@ type Site struct {
 	files    map[string][]byte
 	requests []string
 	failures map[string][]int
+	connect  map[string]string
 }
 
 // Serve starts a site with the guest and the import module, and with a model in the folder model/.
 // root is the repository's folder.
 func Serve(root string, guest, imports []byte, model fs.FS) (*Site, error) {
-	s := &Site{root: root, failures: map[string][]int{},
+	s := &Site{root: root, failures: map[string][]int{}, connect: map[string]string{},
 		files: map[string][]byte{"nextquill.wasm": guest, "nextquill-import.wasm": imports}}
 	entries := map[string]string{
 		bundle.Module:  "nextquill.js",
 		bundle.Element: "element.js",
 		bundle.Worker:  "worker.js",
+		bundle.Hub:     "hub.js",
 
 		bundle.ImportWorker: "import-worker.js",
 	}
@@ -144,6 +146,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	data, ok := s.files[name]
 	s.requests = append(s.requests, name+r.Header.Get("Range"))
 	failures := s.failures[name]
+	connect := s.connect[name]
 	if len(failures) > 0 {
 		s.failures[name] = failures[1:]
 	}
@@ -158,7 +161,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The policy forbids frames. In a sandboxed one workers start from data: URLs.
 	if r.Header.Get("Sec-Fetch-Dest") != "iframe" && name != framePage {
-		w.Header().Set("Content-Security-Policy", browsertest.Policy)
+		policy := strings.Replace(browsertest.Policy, "connect-src 'self'", "connect-src 'self'"+connect, 1)
+		w.Header().Set("Content-Security-Policy", policy)
 	}
 	if r.Header.Get("Origin") == "null" { // of a sandboxed frame
 		w.Header().Set("Access-Control-Allow-Origin", "*")
@@ -178,6 +182,13 @@ func breakOff(w http.ResponseWriter, data []byte, n int) {
 	_ = http.NewResponseController(w).Flush()
 	time.Sleep(500 * time.Millisecond) // at the break the browser drops what the page has not read yet
 	panic(http.ErrAbortHandler)
+}
+
+// AllowRequests lets a page send requests to other servers.
+func (s *Site) AllowRequests(page string, servers ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.connect[page] = " " + strings.Join(servers, " ")
 }
 
 // FailNext makes the next answers with a file fail, each after that many bytes; 0 is an error 503.

@@ -5,6 +5,9 @@ import { type Evaluation, NextQuill, type StepEvent } from "nextquill";
 import type { NextQuillElement } from "nextquill/element";
 
 const quill = await NextQuill.open({ model: "model/", onProgress: (e) => console.log(e.status) });
+const other = await NextQuill.open({ model: "owner/name", revision: "main", file: "model.gguf" });
+console.log(other.model.source, (await other.measure()).tokensPerSecond);
+await NextQuill.open({ model: new File([], "model.gguf") });
 await quill.history.add({ context: { to: "Ann" }, text: "Noon?", time: new Date() });
 for await (const event of quill.personalize({ preset: "nextquill", epochs: 1 })) {
   if (event.event === "step") step(event);

@@ -1,11 +1,19 @@
 // The state that the parts of the page share: the history, the open model, and the running jobs.
 
 import { Fault } from "../fault.js";
-import { type History, type Item, NextQuill, openHistory, type Progress } from "../module/nextquill.js";
+import {
+  type History,
+  type Item,
+  type ModelSource,
+  NextQuill,
+  openHistory,
+  type Progress,
+} from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { explain } from "../ui/faultText.js";
 import { guestSHA256, importSource, urls } from "./assets.js";
 import { byId } from "./dom.js";
+import { chosenKey, chosenModel } from "./keys.js";
 
 /**
  * Fires "items" when the texts change, "ready" when the model opens or closes, "busy" when a job
@@ -16,6 +24,8 @@ export class App extends EventTarget {
   /** The texts, by time. */
   items: readonly Item[] = [];
   model: NextQuill | undefined;
+  /** How many texts to learn from, the newest ones; undefined for all. */
+  maxItems: number | undefined;
   /** Whether there is no GPU, and therefore no model. */
   noGPU = false;
   #jobs = 0;
@@ -67,10 +77,13 @@ export class App extends EventTarget {
     this.dispatchEvent(new Event("items"));
   }
 
-  /** Downloads the missing files of the model and opens it. */
-  async open(onProgress: (event: Progress) => void): Promise<void> {
-    const { model, worker, guest } = urls;
-    const opened = await NextQuill.open({ model, worker, guest, guestSHA256, onProgress, ...importSource });
+  /** Downloads the missing files of a model, by default the chosen one, and opens it. */
+  async open(onProgress: (event: Progress) => void, model: ModelSource = chosenModel() ?? urls.model): Promise<void> {
+    const { worker, guest } = urls;
+    const options = { model, worker, guest, guestSHA256, onProgress, ...importSource };
+    const opened = await NextQuill.open(options).catch((thrown: unknown) => {
+      throw model === chosenModel() ? unstored(thrown) : thrown;
+    });
     opened.addEventListener("forgotten", () => void this.#forgotten(opened));
     this.model = opened;
     this.dispatchEvent(new Event("ready"));
@@ -145,4 +158,14 @@ export class App extends EventTarget {
     const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": "Close" });
     this.#alert.replaceChildren(h("p", {}, sentence, ...advice), close);
   }
+}
+
+// The chosen model cannot be opened if the browser has deleted it: this page may not download it
+// again. Returns what to show, and lets the next attempt open the embedded model.
+function unstored(thrown: unknown): unknown {
+  if (!(thrown instanceof Fault) || !["missing", "unsupported"].includes(thrown.kind)) return thrown;
+  localStorage.removeItem(chosenKey);
+  return new Error(
+    "The chosen model is not stored in this browser any more. Use the small model, or choose the other one again.",
+  );
 }

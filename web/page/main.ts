@@ -2,6 +2,7 @@
 
 import { ignoreDoubleClicks } from "../ui/clicks.js";
 import { App } from "./app.js";
+import { choices } from "./choice.js";
 import { dataPanel } from "./data.js";
 import { byId } from "./dom.js";
 import { explainPanel } from "./explain.js";
@@ -21,6 +22,7 @@ trainPanel(app);
 writePanel(app, explainPanel(app));
 dataPanel(app);
 clearResults(app);
+choices(app);
 await app.watch(() => app.start());
 // Tells tests that the page has started.
 void Promise.all([start(app, requests), "serviceWorker" in navigator ? offline() : undefined]).then(

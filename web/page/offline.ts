@@ -2,12 +2,9 @@
 
 import { urls } from "./assets.js";
 import { cachePrefix, deleteCache } from "./caches.js";
+import { downloadedKey, keyPrefix } from "./keys.js";
 
-/**
- * The key in localStorage that is set when the user has downloaded the model. The page then opens
- * it on every visit.
- */
-export const downloadedKey = "nextquill.agreed";
+export { downloadedKey };
 
 interface PolicyFactory {
   createPolicy(
@@ -39,7 +36,7 @@ export async function offline(): Promise<void> {
 
 /** Deletes the service worker and its caches. Returns the names of what is left. */
 export async function deleteProgram(): Promise<string[]> {
-  localStorage.removeItem(downloadedKey);
+  for (const key of Object.keys(localStorage)) if (key.startsWith(keyPrefix)) localStorage.removeItem(key);
   const mine = (name: string): boolean => name.startsWith(cachePrefix);
   if (!("serviceWorker" in navigator)) return [];
   await (await navigator.serviceWorker.getRegistration(new URL(".", document.baseURI).href))?.unregister();

@@ -143,9 +143,12 @@ class TrainPanel {
     const typed = byId("epochs", HTMLInputElement).valueAsNumber; // NaN if the field is empty
     const epochs = Number.isNaN(typed) ? defaults.epochs : typed;
     const began = performance.now();
+    const { maxItems } = this.#app;
     const finished = await this.#app.work(async (model) => {
       this.#prepare();
-      const run = model.personalize(this.#unfinished ? { resume: true } : { preset, epochs });
+      const run = model.personalize(
+        this.#unfinished ? { resume: true } : { preset, epochs, ...(maxItems && { maxItems }) },
+      );
       this.#run = run;
       for await (const event of run) this.#show(event);
       await run.result;

@@ -25,6 +25,7 @@ export async function sha256Of(
   return hexadecimal(hash.digest());
 }
 
-function hexadecimal(digest: Uint8Array): string {
+/** Formats bytes in hexadecimal. */
+export function hexadecimal(digest: Uint8Array): string {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -17,7 +17,18 @@ import {
   test,
 } from "../../browsertest/testfile/testing.js";
 import { unzipSync } from "../../vendor/fflate/index.js";
-import { ambition, firstEvent, later, locks, sampleItems, secondsSince, site, storage, until } from "./support.js";
+import {
+  adapterHash,
+  ambition,
+  firstEvent,
+  later,
+  locks,
+  sampleItems,
+  secondsSince,
+  site,
+  storage,
+  until,
+} from "./support.js";
 
 let nq: NextQuill;
 
@@ -44,7 +55,7 @@ test("personalize", async () => {
   const other = await NextQuill.open({ model: "model/", base: "q4" });
   const small = (await other.estimate()).gpu;
   await rejects(other.personalize().result, "busy");
-  await rejects(nq.write().result, "busy");
+  await rejects(nq.measure(), "busy");
   await other.dispose();
 
   const events = new Set<string>();
@@ -199,6 +210,7 @@ test("pause, resume and cancel", async () => {
   await run.pause();
   equal(run.state, "paused");
   await nq.write({ context: "ambition", maxTokens: 2 }).result;
+  equal(run.state, "paused", "a draft does not continue a run that pause() has stopped");
   await nq.dispose();
 
   nq = await openModel();
@@ -215,6 +227,28 @@ test("pause, resume and cancel", async () => {
   equal(cancelled.state, "cancelled");
   equal(await nq.unfinished(), undefined);
   equal((await nq.estimate()).storage.checkpoints, 0);
+});
+
+test("drafts during a run pause it, and do not change its result", async () => {
+  const options: PersonalizeOptions = { preset: "contextsft", epochs: 2, training: { batchSize: 1 } };
+  await nq.personalize(options).result;
+  const undisturbed = await adapterHash(nq);
+  const run = nq.personalize(options);
+  await firstEvent(run, "step");
+  const drafts = [nq.write({ maxTokens: 3 }), nq.write({ maxTokens: 3, plain: true })];
+  for (const { tokens } of await Promise.all(drafts.map(({ result }) => result))) greater(tokens, 0);
+  greater((await nq.explain({ text: "A text.", influence: false })).tokens.length, 0);
+  const { resumed } = await run.result;
+  greater(resumed, 0);
+  equal(await adapterHash(nq), undisturbed);
+});
+
+test("the speed is measured, and nothing is stored", async () => {
+  const before = await storage();
+  const { tokensPerSecond } = await nq.measure();
+  greater(tokensPerSecond, 1);
+  equal(await storage(), before);
+  log(`${tokensPerSecond.toFixed()} tokens per second`);
 });
 
 test("instances open and close without a trace", async () => {

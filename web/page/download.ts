@@ -1,0 +1,72 @@
+// The page download.html. It alone may connect to the server of the models. It stores the chosen
+// model in this browser and returns to the page with the texts, which opens it from there.
+
+import { NextQuill, type Progress } from "../module/nextquill.js";
+import { explain } from "../ui/faultText.js";
+import { bytes } from "../ui/format.js";
+import { guestSHA256, importSource, urls } from "./assets.js";
+import { byId, facts } from "./dom.js";
+import { chosenKey, downloadedKey } from "./keys.js";
+import { type ListedModel, listed, sourceOf } from "./lazy/listed.js";
+
+const start = byId("download", HTMLButtonElement);
+const bar = byId("bar", HTMLProgressElement);
+const note = byId("note", HTMLElement);
+const alert = byId("alert", HTMLElement);
+
+const wanted = new URLSearchParams(location.search).get("model");
+const model = listed.find(({ id }) => id !== "" && id === wanted);
+if (model === undefined) fail(new Error("This page has no model of this name. Go back and choose one from the list."));
+else offer(model);
+
+function offer(model: ListedModel): void {
+  byId("title", HTMLElement).textContent = `Download ${model.title}`;
+  facts(byId("facts", HTMLElement), [
+    ["From", model.id],
+    ["Download", bytes(model.bytes)],
+    ["Memory while learning", bytes(model.memory)],
+  ]);
+  start.disabled = false;
+  start.addEventListener("click", () => void download(model));
+}
+
+async function download(model: ListedModel): Promise<void> {
+  start.disabled = true;
+  alert.hidden = true;
+  bar.hidden = false;
+  bar.removeAttribute("value");
+  note.textContent = "Connecting…";
+  const { worker, guest } = urls;
+  try {
+    const opened = await NextQuill.open({
+      model: sourceOf(model),
+      worker,
+      guest,
+      guestSHA256,
+      onProgress: show,
+      ...importSource,
+    });
+    await opened.dispose();
+    localStorage.setItem(chosenKey, opened.model.source);
+    localStorage.setItem(downloadedKey, "1");
+    location.replace("./");
+  } catch (thrown) {
+    fail(thrown);
+    note.textContent = "";
+    start.textContent = "Try again";
+    start.disabled = false;
+  }
+  bar.hidden = true;
+}
+
+function show(event: Progress): void {
+  if (event.status !== "progress_total" || event.total === 0) return;
+  bar.value = event.loaded / event.total;
+  note.textContent = `${bytes(event.loaded)} of ${bytes(event.total)}`;
+}
+
+function fail(thrown: unknown): void {
+  const { sentence, remedy } = explain(thrown);
+  alert.textContent = `${sentence} ${remedy}`;
+  alert.hidden = false;
+}
