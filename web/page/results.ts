@@ -3,7 +3,16 @@
 
 import type { App } from "./app.js";
 
-const outputs = ["draft-plain", "draft-you", "draft-live", "passage", "explain-note", "write-note", "train-facts"];
+const outputs = [
+  "draft-plain",
+  "draft-you",
+  "draft-live",
+  "passage",
+  "explain-note",
+  "write-note",
+  "train-facts",
+  "result",
+];
 const panels = ["drafts", "passage", "training"];
 const forms = ["write-form", "explain-form"];
 
