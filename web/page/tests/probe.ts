@@ -196,16 +196,6 @@ const probe = {
     choose(find<HTMLInputElement>("#files"), files);
   },
 
-  /** How many stored texts have a word, in their text or in a field of their context. */
-  async countStored(word: string): Promise<number> {
-    const opening = indexedDB.open("nextquill");
-    await settled(opening);
-    const all = opening.result.transaction("items").objectStore("items").getAll();
-    await settled(all);
-    opening.result.close();
-    return all.result.filter((item) => JSON.stringify(item).toLowerCase().includes(word)).length;
-  },
-
   /** Whether the form around the element is valid without and with a draft, and what it sends. */
   formWithDraft(draft: string): { before: boolean; sent: FormDataEntryValue | null; after: boolean } {
     const form = find<HTMLFormElement>("form");
@@ -224,13 +214,6 @@ function choose(field: HTMLInputElement, files: [string, string][]): void {
 }
 
 const { put } = IDBObjectStore.prototype;
-
-function settled(request: IDBRequest): Promise<void> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve();
-    request.onerror = () => reject(request.error ?? new Error("the request failed"));
-  });
-}
 
 /** What browsers tell about a long task (https://w3c.github.io/longtasks/). */
 interface PerformanceLongTaskTiming extends PerformanceEntry {
