@@ -1,6 +1,7 @@
 // One text of the list: its context, the text or a part of it, and the buttons.
 
 import type { Item } from "../module/nextquill.js";
+import { Pace } from "../store/pace.js";
 import { excerpt, pieces } from "../ui/clip.js";
 import { button, h } from "../ui/dom.js";
 import { cut, date } from "../ui/format.js";
@@ -53,15 +54,25 @@ function clippedText(text: string, pattern: RegExp | undefined): HTMLElement {
   return h("p", { class: "text", dir: "auto" }, ...part(text, shownText, pattern));
 }
 
-// A box that scrolls. The browser lays out only the pieces that are visible.
+// A box that scrolls. It is filled in slices, and the browser lays out only the pieces that are
+// visible.
 function completeText(text: string, name: string, pattern: RegExp | undefined): HTMLElement {
   const box = h("div", { class: "text long", role: "region", tabindex: "0", "aria-label": `Text of “${name}”` });
+  const rest = pieces(text, pieceLength).reverse();
+  const pace = new Pace();
   let marks = 0;
-  for (const piece of pieces(text, pieceLength)) {
-    const nodes = marked(piece, marks < maxMarks ? pattern : undefined);
-    marks += nodes.length >> 1;
-    box.append(h("div", { dir: "auto" }, ...nodes));
-  }
+  const fill = (): void => {
+    pace.restart();
+    while (rest.length > 0) {
+      const nodes = marked(rest.pop()!, marks < maxMarks ? pattern : undefined);
+      marks += nodes.length >> 1;
+      box.append(h("div", { dir: "auto" }, ...nodes));
+      if (!pace.over()) continue;
+      setTimeout(() => box.isConnected && fill());
+      return;
+    }
+  };
+  fill();
   return box;
 }
 
