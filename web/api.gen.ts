@@ -1073,6 +1073,11 @@ export interface EvaluateParams {
   memory?: number | undefined;
   /** This is the folder of the model. */
   model: string;
+  /**
+   * This leaves the model on the device after the call, so that the next one starts at once. A
+   * call that needs another model releases it, and so does "unload".
+   */
+  keep?: boolean | undefined;
   /** This is the folder of a LoRA adapter; empty means the base model alone. */
   adapter?: string | undefined;
   source: Source;
@@ -1200,6 +1205,11 @@ export interface WriteParams {
   memory?: number | undefined;
   /** This is the folder of the model. */
   model: string;
+  /**
+   * This leaves the model on the device after the call, so that the next one starts at once. A
+   * call that needs another model releases it, and so does "unload".
+   */
+  keep?: boolean | undefined;
   /** This is the folder of a LoRA adapter; empty means the base model alone. */
   adapter?: string | undefined;
   source: Source;
@@ -1260,6 +1270,11 @@ export interface ExplainParams {
   memory?: number | undefined;
   /** This is the folder of the model. */
   model: string;
+  /**
+   * This leaves the model on the device after the call, so that the next one starts at once. A
+   * call that needs another model releases it, and so does "unload".
+   */
+  keep?: boolean | undefined;
   /** This is the folder of a LoRA adapter; empty means the base model alone. */
   adapter?: string | undefined;
   source: Source;

@@ -51,7 +51,7 @@ type writer struct {
 func ours(c api.Client, model string) func(ctx context.Context, p prompt) (timing, error) {
 	return func(ctx context.Context, p prompt) (timing, error) {
 		var b api.DecodeBench
-		params := api.BenchDecodeParams{Model: model, Prompt: p.ids, Tokens: p.tokens}
+		params := api.BenchDecodeParams{Model: model, Prompt: p.ids, Tokens: &p.tokens}
 		err := c.Call(ctx, api.MethodBenchDecode, params, &b, nil)
 		return timing{b.Prompt, b.PromptSeconds, b.TokenSeconds, b.IDs}, err
 	}

@@ -60,7 +60,8 @@ type BenchDecodeParams struct {
 	Model  string  `json:"model"`
 	Base   string  `json:"base,omitempty"`
 	Prompt []int32 `json:"prompt"`
-	Tokens int     `json:"tokens" range:"1 65536"`
+	// Tokens is the number of tokens to write after the first, 32.
+	Tokens *int `json:"tokens,omitempty" range:"1 65536"`
 	// Repeats is the number of runs, 1. One more run before them compiles the shaders.
 	Repeats *int `json:"repeats,omitempty" range:"1 1000"`
 }
@@ -74,6 +75,7 @@ type DecodeBench struct {
 	// further token: medians of the runs.
 	PromptSeconds float64 `json:"prompt_seconds"`
 	TokenSeconds  float64 `json:"token_seconds"`
+	Dispatches    int     `json:"dispatches"` // per token
 	// IDs are the tokens of the last run, the first one included.
 	IDs []int32 `json:"ids"`
 	// BandwidthShare is the bytes of the weights that a token reads, over TokenSeconds and over

@@ -75,6 +75,9 @@ type Inference struct {
 	Loading
 	// Model is the folder of the model.
 	Model string `json:"model"`
+	// Keep leaves the model on the device after the call, so that the next one starts at once. A
+	// call that needs another model releases it, and so does "unload".
+	Keep bool `json:"keep,omitempty"`
 	// Adapter is the folder of a LoRA adapter; empty means the base model alone.
 	Adapter string `json:"adapter,omitempty"`
 	Source  Source `json:"source"`

@@ -24,7 +24,9 @@ func (env *Env) OpenModel(ctx context.Context, dir, adapter string, o model.Load
 	ref := &ModelRef{env: env, resident: env.residentModel(dir, o)}
 	if ref.resident != nil {
 		ref.Model = ref.resident.model
+		ref.resident.uses++
 	} else {
+		env.releaseReplaceable()
 		m, err := env.load(ctx, dir, o)
 		if err != nil {
 			return nil, err
@@ -45,6 +47,7 @@ func (r *ModelRef) Free() {
 		r.Model.Free()
 		return
 	}
+	r.resident.uses--
 	r.Use(nil)
 	for _, a := range r.Adapters() {
 		if !r.resident.owns(a) {

@@ -15,6 +15,9 @@ type resident struct {
 	model     *model.Model
 	adapters  map[string]*model.Adapter // by folder
 	tokenizer *tokenizer.Tokenizer      // nil until it is needed
+	// replaceable: a call that needs another model releases this one first, see KeepBetween.
+	replaceable bool
+	uses        int // references of running calls
 }
 
 // residentModel returns the resident model if it is the one in dir with these options, else nil.
@@ -77,6 +80,7 @@ func (env *Env) KeepModel(ctx context.Context, l api.Loading, dir string, adapte
 		r = &resident{dir: dir, options: options, model: m, adapters: map[string]*model.Adapter{}}
 		env.resident = r
 	}
+	r.replaceable = false
 	for dir, a := range r.adapters {
 		r.model.RemoveAdapter(a)
 		delete(r.adapters, dir)
@@ -92,6 +96,28 @@ func (env *Env) KeepModel(ctx context.Context, l api.Loading, dir string, adapte
 		r.adapters[dir] = a
 	}
 	return env.GPU.Wait(ctx) // a device that refuses reports it here instead of in the next call
+}
+
+// KeepBetween makes the model in dir resident, so that the next call need not load it. A call that
+// needs another model releases it. A model that KeepModel has made resident stays as it is.
+func (env *Env) KeepBetween(ctx context.Context, l api.Loading, dir string) error {
+	kept := env.residentModel(dir, model.LoadOptions{Base: l.Base}) != nil
+	if r := env.resident; kept || r != nil && !r.replaceable {
+		return nil
+	}
+	if err := env.KeepModel(ctx, l, dir, nil); err != nil {
+		return err
+	}
+	env.resident.replaceable = true
+	return nil
+}
+
+// releaseReplaceable removes the resident model from the device if KeepBetween put it there and no
+// call uses it.
+func (e *Engine) releaseReplaceable() {
+	if r := e.resident; r != nil && r.replaceable && r.uses == 0 {
+		e.ReleaseModel()
+	}
 }
 
 // load loads a model onto the device.

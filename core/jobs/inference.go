@@ -49,6 +49,11 @@ func openInference(ctx context.Context, env *engine.Env, p api.Inference, templa
 	if err := env.CheckInference(ctx, p.Loading, p.Model, p.Adapter, n); err != nil {
 		return nil, err
 	}
+	if p.Keep {
+		if err := env.KeepBetween(ctx, p.Loading, p.Model); err != nil {
+			return nil, err
+		}
+	}
 	m, err := env.OpenModel(ctx, p.Model, p.Adapter, model.LoadOptions{Base: p.Base})
 	if err != nil {
 		return nil, err

@@ -159,6 +159,52 @@ func TestHeldAdapters(t *testing.T) {
 	t.Logf("three adapters by loading the model each time: %v", loading.Round(time.Millisecond))
 }
 
+// TestKeptModel writes twice with a model that stays on the device between the calls. The second
+// call loads nothing. A call that needs the model on another base releases it.
+func TestKeptModel(t *testing.T) {
+	j := newJob(t)
+	write := func(keep bool, base string) (text string, loads int) {
+		p := api.WriteParams{
+			Inference: api.Inference{
+				Loading: api.Loading{Base: base}, Model: "model", Keep: keep, Source: smallSource,
+				Retrieval: smallRetrieval,
+			},
+			Context:  []api.Field{{Name: "word", Value: "Telescope"}},
+			Sampling: api.Sampling{MaxTokens: new(12)},
+		}
+		var r api.WriteResult
+		err := j.client.Call(t.Context(), "write", p, &r, func(_ string, raw json.RawMessage) {
+			var e api.StageEvent
+			if json.Unmarshal(raw, &e) == nil && e.Stage == api.StageLoad {
+				loads++
+			}
+		})
+		require.NoError(t, err)
+		return r.Text, loads
+	}
+	first, loads := write(true, "")
+	require.Equal(t, 1, loads)
+	kept := j.gpu.LiveBuffers()
+	require.Positive(t, kept)
+	for _, keep := range []bool{true, false} {
+		text, loads := write(keep, "")
+		require.Equal(t, first, text)
+		require.Zero(t, loads)
+		require.Equal(t, kept, j.gpu.LiveBuffers())
+	}
+	_, loads = write(false, "f32")
+	require.Equal(t, 1, loads)
+	require.Zero(t, j.gpu.LiveBuffers())
+
+	// A model that load keeps is not replaced.
+	j.call("load", api.LoadParams{Model: "model"}, nil)
+	held := j.gpu.LiveBuffers()
+	write(true, "f32")
+	require.Equal(t, held, j.gpu.LiveBuffers())
+	j.call("unload", nil, nil)
+	require.Zero(t, j.gpu.LiveBuffers())
+}
+
 // TestReleaseOfAHeldModel checks that a resident model does not count as leaked.
 func TestReleaseOfAHeldModel(t *testing.T) {
 	j := newJob(t)

@@ -52,6 +52,7 @@ const open: Checks<OpenOptions> = {
   file: text,
   hub: url,
   base: text, // the guest knows the formats
+  keep: numberIn({ min: 0, max: 86400 }),
   signal,
   onProgress: kind("a function", (v) => typeof v === "function"),
   worker: url,

@@ -22,6 +22,7 @@ import { type Estimate, estimate as estimateOf } from "./estimate.js";
 import { type EvaluateOptions, type Evaluation, evaluationOf, itemsOf, withTexts } from "./evaluate.js";
 import { type ExplainOptions, type Explanation, explanationOf } from "./explain.js";
 import { type Forgotten, forget } from "./forget.js";
+import { KeptModel, keepSeconds } from "./kept.js";
 import type { ModelSource } from "./manifest.js";
 import type { PersonalizeOptions } from "./options.js";
 import type { OnProgress } from "./progress.js";
@@ -90,6 +91,12 @@ export interface OpenOptions extends ImportSource, HubOptions {
    * slower.
    */
   base?: Base | undefined;
+  /**
+   * The seconds for which write(), explain() and evaluate() leave the model on the GPU, so that the
+   * next call starts at once; 300 by default. 0 frees it after each call. While the page is hidden,
+   * it is freed after at most 30 seconds.
+   */
+  keep?: number | undefined;
   /** Cancels opening. The next attempt resumes the download. */
   signal?: AbortSignal | undefined;
   /** Receives the progress of the download, in the format of transformers.js. */
@@ -175,6 +182,7 @@ export class NextQuill extends EventTarget {
   #lost: Fault | undefined; // why the client is unusable, until another one is open
   #run: Run | undefined;
   #disposed = false;
+  readonly #kept: KeptModel;
   // The running calls, which dispose() cancels.
   readonly #calls = new Set<AbortController>();
 
@@ -184,6 +192,7 @@ export class NextQuill extends EventTarget {
     this.history = history;
     this.#client = client;
     this.model = model;
+    this.#kept = new KeptModel(options.keep ?? keepSeconds, () => void this.#freeIdle());
     this.adapter = new Adapters({
       model,
       history,
@@ -299,6 +308,7 @@ export class NextQuill extends EventTarget {
           return {
             base: this.#options.base,
             model: this.model.folder,
+            keep: this.#kept.on,
             adapter: plain ? "" : await this.adapter.folder(options.adapter),
             ...params,
             no_history: plain,
@@ -328,6 +338,7 @@ export class NextQuill extends EventTarget {
       return {
         base: this.#options.base,
         model: this.model.folder,
+        keep: this.#kept.on,
         adapter: options.plain ? "" : await this.adapter.folder(options.adapter),
         ...params,
         context: aboutFields(options.context, items),
@@ -352,27 +363,30 @@ export class NextQuill extends EventTarget {
     const items = await itemsOf(options.texts);
     return await withTexts(await this.#open(), items, async (heldout) => {
       return evaluationOf(
-        await this.#call("evaluate", signal, async (client) => {
-          // The plain model gets the history too, so that the same texts are left out for both.
-          const { items, params } = await promptSource(client, this.history, true);
-          return {
-            base: this.#options.base,
-            model: this.model.folder,
-            adapter: plain ? "" : await this.adapter.folder(),
-            retrieval: {},
-            no_history: plain || items.length === 0,
-            source: { ...params.source, heldout },
-          };
-        }),
+        await this.#kept.during(() =>
+          this.#call("evaluate", signal, async (client) => {
+            // The plain model gets the history too, so that the same texts are left out for both.
+            const { items, params } = await promptSource(client, this.history, true);
+            return {
+              base: this.#options.base,
+              model: this.model.folder,
+              keep: this.#kept.on,
+              adapter: plain ? "" : await this.adapter.folder(),
+              retrieval: {},
+              no_history: plain || items.length === 0,
+              source: { ...params.source, heldout },
+            };
+          }),
+        ),
       );
     });
   }
 
   /**
    * Keeps the model and all adapters on the GPU, so that calls start at once and can switch between
-   * adapters. This needs GPU memory of the model's size until unload() or dispose(). Otherwise each
-   * call loads the model and frees it. Call it again after adapters were added. Throws "busy" while
-   * a run is active in this instance.
+   * adapters. This needs GPU memory of the model's size until unload() or dispose(), also without
+   * calls. Call it again after adapters were added. Throws "busy" while a run is active in this
+   * instance.
    */
   async load(signal?: AbortSignal): Promise<void> {
     this.#checkIdle("load");
@@ -380,7 +394,7 @@ export class NextQuill extends EventTarget {
     this.#loaded = await this.#open();
   }
 
-  /** Frees the GPU memory that load() holds. */
+  /** Frees the GPU memory that load() or a call holds. */
   async unload(): Promise<void> {
     this.#checkIdle("unload");
     this.#loaded = undefined;
@@ -433,6 +447,7 @@ export class NextQuill extends EventTarget {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#kept.stop();
     this.#channel?.close();
     for (const call of this.#calls) call.abort();
     await this.#run?.leave();
@@ -457,7 +472,15 @@ export class NextQuill extends EventTarget {
 
   // Runs a call of the model. An active run pauses meanwhile.
   #during<T>(call: () => Promise<T>): Promise<T> {
-    return this.#run === undefined ? call() : this.#run.during(call);
+    return this.#kept.during(() => (this.#run === undefined ? call() : this.#run.during(call)));
+  }
+
+  // Frees the model after idle time. A run, and load(), keep it.
+  async #freeIdle(): Promise<void> {
+    const state = this.#run?.state;
+    const active = state === "running" || state === "recovering" || state === "paused";
+    if (this.#disposed || active || this.#loaded !== undefined) return;
+    await this.#call("unload", undefined, async () => ({})).catch(() => {}); // the device may be lost
   }
 
   // Throws unless a call may start now. While a run is active, some calls may.

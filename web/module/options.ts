@@ -34,9 +34,10 @@ export interface TrainingOptions {
 
 export interface PersonalizeOptions {
   /**
-   * The objective; "nextquill" by default. That is the method of the paper, in two phases: it first
-   * trains an adapter with "contextsft", which then decides which tokens are the user's own during
-   * the second phase. "nextquill-code" needs one phase only.
+   * The objective; "quill" by default, which trains like "contextsft" and then stores the user's
+   * tokens in a datastore. "nextquill" is the method of the paper, in two phases: it first trains
+   * an adapter with "contextsft", which then decides which tokens are the user's own during the
+   * second phase. "nextquill-code" needs one phase only.
    */
   preset?: Preset;
   /** Passes over the texts in each phase; 3 by default. */
