@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -183,6 +184,8 @@ func (in *input) jsonObject(f file, o object) bool {
 		in.dayOne(f, o)
 	case o.has("orderedItems"):
 		in.mastodon(f, o)
+	case o.has("userEditedTimestampUsec") && (o.has("textContent") || o.has("listContent")):
+		in.keep(f, o)
 	case o.has("feed") || o.has("records") || o.has("posts"):
 		found := false
 		for _, key := range []string{"feed", "records", "posts"} {
@@ -192,9 +195,22 @@ func (in *input) jsonObject(f file, o object) bool {
 		}
 		return found
 	default:
-		return in.bluesky(f, o, f.name)
+		return in.bluesky(f, o, f.name) || in.wrapped(f, o)
 	}
 	return true
+}
+
+// wrapped imports the first list of items in an object, such as {"data": [{"text": "…"}]}.
+func (in *input) wrapped(f file, o object) bool {
+	if !f.named || in.itemKey(f, o) != "" {
+		return false
+	}
+	for _, key := range slices.Sorted(maps.Keys(o)) {
+		if list := o.list(key); len(list) > 0 && list[0] != nil && in.itemKey(f, list[0]) != "" {
+			return in.jsonList(f, o[key]) == nil
+		}
+	}
+	return false
 }
 
 // jsonList imports a file that is one list.
@@ -467,16 +483,17 @@ func (in *input) chatGPT(f file, o object, place string) {
 	}
 }
 
-// slackUsers reads users.json.
-func slackUsers(data []byte) names {
-	out := names{}
+// slackUsers reads users.json: the names of people, and which of them are bots.
+func slackUsers(data []byte) (out names, bots map[string]bool) {
+	out, bots = names{}, map[string]bool{}
 	for _, u := range objects(data) {
 		p := u.object("profile")
 		if id := u.str("id"); id != "" {
+			bots[id] = u.str("is_bot") == "true" || id == "USLACKBOT"
 			out[id] = cmp.Or(p.str("real_name"), u.str("real_name"), p.str("display_name"), u.str("name"), id)
 		}
 	}
-	return out
+	return out, bots
 }
 
 var (
@@ -500,7 +517,7 @@ func (in *input) slack(f file, list []object) {
 		case m == nil || m.str("type") != "" && m.str("type") != "message":
 			in.leave("a note of the chat program", place)
 			continue
-		case subtype == "bot_message" || m.str("bot_id") != "":
+		case subtype == "bot_message" || m.str("bot_id") != "" || in.bots[m.str("user")]:
 			in.leave("written by a bot", place)
 			continue
 		case subtype != "" && subtype != "thread_broadcast" && subtype != "me_message" && subtype != "file_share":

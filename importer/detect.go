@@ -3,6 +3,7 @@ package importer
 import (
 	"bytes"
 	"io"
+	"maps"
 	"path"
 	"regexp"
 	"strings"
@@ -138,6 +139,12 @@ func (in *input) text(f file, data []byte, text string) error {
 	case strings.HasPrefix(strings.ToLower(trimmed), "<!doctype html"),
 		strings.HasPrefix(strings.ToLower(trimmed), "<html"):
 		return in.html(f, data)
+	case strings.HasPrefix(trimmed, "<?xml"):
+		if strings.Contains(strings.ToLower(trimmed[:min(len(trimmed), 2000)]), "<html") {
+			return in.html(f, data)
+		}
+		return fault.New(fault.Unsupported, f.name, "", "XML files are not read").
+			WithRemedy("export the texts as CSV, JSON or HTML")
 	}
 	if isUnknownChat(text) {
 		return fault.New(fault.Unsupported, f.name, "",
@@ -150,7 +157,8 @@ func (in *input) text(f file, data []byte, text string) error {
 
 // chatLine is a line of a log: a time, a name, and a text.
 var chatLine = regexp.MustCompile(
-	`^\[?(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?[T ])?\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?\]?[\s-]+` +
+	`^\[?(?:(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\p{L}{3,9}\.? \d{1,2}, \d{4}),?[T ])?` +
+		`\d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?\]?[\s-]+` +
 		`<?([^:<>\t]{1,40})(?:: |> |\t)`,
 )
 
@@ -246,8 +254,9 @@ func (in *input) lookUp(list []file) {
 		switch f.base() {
 		case "users.json", "org_users.json":
 			if data, err := in.readAll(f); err == nil {
-				if n := slackUsers(data); len(n) > 0 {
+				if n, bots := slackUsers(data); len(n) > 0 {
 					in.names[f.dir()] = n
+					maps.Copy(in.bots, bots)
 				}
 			}
 		case "account.js":

@@ -41,6 +41,7 @@ type input struct {
 	tables   []table          // without a text column, if collect is set
 	read     int64            // bytes read so far
 	names    map[string]names // people of a Slack export, by folder
+	bots     map[string]bool  // the ids of its bots
 	accounts map[string]bool  // ids of the person's accounts, from account.js of a Twitter archive
 }
 
@@ -49,7 +50,7 @@ type names map[string]string
 
 func newInput(o Options) *input {
 	o.Limits = o.Limits.orDefault()
-	in := &input{o: o, names: map[string]names{}, accounts: map[string]bool{}}
+	in := &input{o: o, names: map[string]names{}, bots: map[string]bool{}, accounts: map[string]bool{}}
 	in.builder.lim = o.Limits
 	return in
 }

@@ -200,7 +200,9 @@ func TestJSONItems(t *testing.T) {
 		texts(read(t, "a.json", `[{"text":"Eins"},{"text":"Zwei"},{"x":1}]`, Options{})))
 	require.Equal(t, []string{"Eins"}, texts(read(t, "a.json", `["Eins"]`, Options{})))
 	require.Equal(t, []string{"q"}, texts(read(t, "a.json", `[{"frage":"q"}]`, Options{TextColumn: "frage"})))
-	for _, c := range []string{`{"a":1}`, `[1]`, `{"text":`, `nonsense`} {
+	require.Equal(t, []string{"Eins", "Zwei"},
+		texts(read(t, "a.json", `{"count":2,"data":[{"text":"Eins"},{"text":"Zwei"}]}`, Options{})))
+	for _, c := range []string{`{"a":1}`, `{"a":[{"b":1}]}`, `[1]`, `{"text":`, `nonsense`} {
 		_, err := Read(strings.NewReader(c), int64(len(c)), "a.json", when, Options{})
 		require.NotEmpty(t, fault.KindOf(err), c)
 	}
@@ -221,7 +223,10 @@ func TestMarkdownFolders(t *testing.T) {
 	r := readFolder(t, map[string]string{
 		"a/yaml.md": "--- \ntitle: \"A: b\"\ndate: 2024-05-17 12:00:00 +0200\n" +
 			"tags: [x,\n  y]\nempty:\n---  \nBody.\n",
-		"a/toml.md":          "+++\ntitle = \"T\"\ndate = 2024-05-17\ntags = [\"x\", \"y\"]\n+++\nBody.\n",
+		"a/toml.md": "+++\ntitle = \"T\"\ndate = 2024-05-17\ntags = [\"x\", \"y\"]\n+++\nBody.\n",
+		"a/json.md": "{\n \"title\": \"T\", \"date\": \"2024-05-17\", \"tags\": [\"x\", \"y\"], " +
+			"\"o\": {}\n}\nBody.\n",
+		"a/jsontext.md":      "{\"not\": \"a head\"} Body.\n",
 		"a/blank.md":         "\n\n---\ntitle: x\n---\nBody.\n",
 		"a/rule.md":          "---\n\nOne.\n\n---\n\nTwo.\n",
 		"a/open.md":          "---\ntitle: x\nBody.\n",
@@ -235,16 +240,17 @@ func TestMarkdownFolders(t *testing.T) {
 		"paper.pdf":          "%PDF-1.4",
 	}, Options{})
 	by := map[string]history.Item{}
-	for i, name := range []string{"2024", "blank", "broken", "open", "rule", "toml", "yaml"} {
+	for i, name := range []string{"2024", "blank", "broken", "json", "jsontext", "open", "rule", "toml", "yaml"} {
 		by[name] = r.Items[i]
 	}
-	require.Len(t, r.Items, 7)
+	require.Len(t, r.Items, 9)
+	require.Equal(t, `{"not": "a head"} Body.`, by["jsontext"].Text)
 	require.Equal(t, "2024-03-25", by["2024"].Time.Format(time.DateOnly))
 	require.Equal(t, []history.Field{{Name: "title", Value: "x"}}, by["blank"].Context)
 	require.Equal(t, "Body.", by["broken"].Text)
 	require.Equal(t, "---\ntitle: x\nBody.", by["open"].Text)
 	require.Equal(t, "---\n\nOne.\n\n---\n\nTwo.", by["rule"].Text)
-	for _, name := range []string{"toml", "yaml"} {
+	for _, name := range []string{"toml", "yaml", "json"} {
 		require.Equal(t, "x, y", field(by[name], "tags"), name)
 		require.Equal(t, "Body.", by[name].Text, name)
 	}
@@ -290,10 +296,13 @@ func TestDocuments(t *testing.T) {
 	docx := zipOf(t, map[string]string{"[Content_Types].xml": "<x/>",
 		"word/document.xml": `<w:document xmlns:w="w"><w:body>
 		<w:p><w:r><w:t>Erster </w:t></w:r><w:r><w:t>Absatz</w:t></w:r>` +
+			`<w:r><w:rPr><w:vanish/></w:rPr><w:t>weg</w:t></w:r>` +
+			`<w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t>.</w:t></w:r>` +
+			`<w:moveFrom><w:r><w:t>weg</w:t></w:r></w:moveFrom>` +
 			`<w:del><w:r><w:delText>weg</w:delText><w:t>weg</w:t></w:r></w:del></w:p>
 		<w:p><w:r><w:instrText>PAGE</w:instrText><w:t>Zwei</w:t><w:br/><w:t>Zeilen</w:t></w:r></w:p>` +
 			`</w:body></w:document>`})
-	require.Equal(t, []string{"Erster Absatz\nZwei\nZeilen"}, texts(read(t, "a.docx", docx, Options{})))
+	require.Equal(t, []string{"Erster Absatz.\nZwei\nZeilen"}, texts(read(t, "a.docx", docx, Options{})))
 	odt := zipOf(t, map[string]string{"mimetype": "application/vnd.oasis.opendocument.text",
 		"content.xml": `<office:document-content
 		xmlns:office="o" xmlns:text="t"><office:body><office:text><text:h>Titel</text:h>` +
@@ -301,7 +310,7 @@ func TestDocuments(t *testing.T) {
 		<text:note><text:p>Fußnote</text:p></text:note></text:p>` +
 			`</office:text></office:body></office:document-content>`})
 	require.Equal(t, []string{"Titel\nEin Satz.\nNeu"}, texts(read(t, "a.odt", odt, Options{})))
-	require.Equal(t, []string{"Titel\nEin Satz.\nNeu", "Erster Absatz\nZwei\nZeilen"}, func() []string {
+	require.Equal(t, []string{"Titel\nEin Satz.\nNeu", "Erster Absatz.\nZwei\nZeilen"}, func() []string {
 		r := readFolder(t, map[string]string{"a.odt": odt, "b.docx": docx}, Options{})
 		return texts(r)
 	}())
@@ -338,7 +347,8 @@ func TestRefusals(t *testing.T) {
 	for name, content := range map[string]string{
 		"a.pdf": "%PDF-1.7", "a.doc": "x", "a.car": "x", "a.bin": "a\x00\x01\xff", "a.zip": "PK", "b.txt": "%PDF-1.7 x",
 		"empty.txt": "", "blank.txt": " \n \n", "a.eml": "hello", "a.docx": "no zip", "a.json": "{",
-		"c.zip": "PK\x03\x04 cut off",
+		"c.zip": "PK\x03\x04 cut off", "sms.xml": `<?xml version="1.0"?><smses><sms body="x"/></smses>`,
+		"signal.txt": "[May 17, 2024 12:00] Tom: a\n[May 17, 2024 12:01] Ann: b\n[May 17, 2024 12:02] Tom: c\n",
 	} {
 		_, err := Read(strings.NewReader(content), int64(len(content)), name, when, Options{})
 		require.NotEmpty(t, fault.KindOf(err), name)

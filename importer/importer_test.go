@@ -95,6 +95,7 @@ func TestWhatsAppHeads(t *testing.T) {
 		{"Android, Chinese", "2024/3/25 下午9:07 - ", "2024-03-25T21:07:00Z"},
 		{"Android, Arabic digits", "٢٥\u200f/٣\u200f/٢٠٢٤، ٩:٠٧ م - ", "2024-03-25T21:07:00Z"},
 		{"Android, Thai year", "25/3/2567 21:07 - ", "2024-03-25T21:07:00Z"},
+		{"Android, Hindi", "२५/०३/२०२४, ९:०७ अपराह्न - ", "2024-03-25T21:07:00Z"},
 		{"iOS", "[25/03/2024, 21:07:09] ", "2024-03-25T21:07:09Z"},
 		{"iOS, mark", "\u200e[25.03.24, 21:07:09] ", "2024-03-25T21:07:09Z"},
 		{"iOS, American", "[3/25/24, 9:07:09 PM] ", "2024-03-25T21:07:09Z"},
@@ -135,7 +136,9 @@ func TestWhatsAppNotesAreDropped(t *testing.T) {
 		"IMG-20240325-WA0001.jpg (file attached)", "PTT-20240325-WA0002.opus (Datei angehängt)",
 		"This message was deleted", "Diese Nachricht wurde gelöscht.", "Ce message a été supprimé",
 		"Eliminaste este mensaje.", "Данное сообщение удалено", "Missed voice call", "null", "\u200eMissed video call",
-		"このメッセージは削除されました"}
+		"このメッセージは削除されました", "<मीडिया के बिना>", "आपने यह मैसेज डिलीट किया।", "Anda menghapus pesan ini",
+		"Det här meddelandet raderades", "Live location shared", "POLL:\nWhere?\nOPTION: Here (2 votes)",
+		"\u200eUMFRAGE:\nWo?\n\u200eOPTION: Hier (1 Stimme)"}
 	var b strings.Builder
 	b.WriteString("25/03/2024, 09:00 - Ana created group \"Casa: norte\"\n")
 	for _, n := range notes {
@@ -143,9 +146,11 @@ func TestWhatsAppNotesAreDropped(t *testing.T) {
 	}
 	b.WriteString("25/03/2024, 10:01 - Ana: 3 < 4 and 5 > 4\n" +
 		"25/03/2024, 10:02 - Ana: IMG-1.jpg (file attached)\nLa playa\n" +
-		"25/03/2024, 10:03 - Ana: Sí <This message was edited>\n25/03/2024, 10:04 - Bo added Cy\n")
+		"25/03/2024, 10:03 - Ana: Sí <This message was edited>\n25/03/2024, 10:04 - Bo added Cy\n" +
+		"25/03/2024, 10:05 - Ana: हाँ <इस मैसेज में बदलाव किया गया है>\n" +
+		"25/03/2024, 10:06 - Ana: TODO:\nOPTION: buy bread\n")
 	r := read(t, "group.txt", b.String(), Options{})
-	require.Equal(t, []string{"3 < 4 and 5 > 4", "La playa", "Sí"}, texts(r))
+	require.Equal(t, []string{"3 < 4 and 5 > 4", "La playa", "Sí", "हाँ", "TODO:\nOPTION: buy bread"}, texts(r))
 	require.Equal(t, 2, left(r)["a note of the chat program"])
 }
 
@@ -219,15 +224,17 @@ func TestChatsWithModels(t *testing.T) {
 func TestSlackDiscordMeta(t *testing.T) {
 	slack := map[string]string{
 		"users.json": `[{"id":"U1","name":"kim","profile":{"real_name":"Kim Lee"}},` +
-			`{"id":"U2","profile":{"real_name":"Bo"}}]`,
+			`{"id":"U2","profile":{"real_name":"Bo"}},{"id":"U3","name":"clock","is_bot":true}]`,
 		"channels.json": `[{"id":"C1","name":"general"}]`,
 		"general/2024-03-25.json": `[{"type":"message","user":"U2","text":"ready?","ts":"1711360800.1"},` +
 			`{"type":"message","user":"U1","text":"yes &amp; <@U2> see <https://x.org|this>","ts":"1711360801.1"},` +
 			`{"type":"message","subtype":"channel_join","user":"U1","text":"<@U1> has joined","ts":"1711360802.1"},` +
+			`{"type":"message","user":"U3","text":"It is ten.","ts":"1711360802.2"},` +
 			`{"type":"message","subtype":"bot_message","text":"beep","ts":"1711360803.1"}]`,
 	}
 	r := readFolder(t, slack, me("Kim Lee"))
 	require.Equal(t, []string{"yes & @Bo see this"}, texts(r))
+	require.Equal(t, 2, left(r)["written by a bot"])
 	require.Equal(t, "ready?", field(r.Items[0], "in reply to"))
 	require.Equal(t, "general", field(r.Items[0], "to"))
 	require.Equal(t, []string{"yes & @Bo see this"}, texts(read(t, "export.zip", zipOf(t, slack), me("Kim Lee"))))
@@ -251,6 +258,19 @@ func TestSlackDiscordMeta(t *testing.T) {
 	require.Equal(t, []string{"café ?"}, texts(r))
 	require.Equal(t, "oui", field(r.Items[0], "in reply to"))
 	require.Equal(t, "René", field(r.Items[0], "to"))
+}
+
+func TestKeep(t *testing.T) {
+	r := readFolder(t, map[string]string{
+		"Takeout/Keep/a.json": `{"title":"Shop","textContent":"Buy bread.","userEditedTimestampUsec":1711360800000000}`,
+		"Takeout/Keep/b.json": `{"listContent":[{"text":"one","isChecked":true},{"text":"two"}],` +
+			`"userEditedTimestampUsec":1711360801000000}`,
+		"Takeout/Keep/c.json": `{"textContent":"Old.","isTrashed":true,"userEditedTimestampUsec":1}`,
+	}, Options{})
+	require.Equal(t, []string{"Buy bread.", "one\ntwo"}, texts(r))
+	require.Equal(t, "Shop", field(r.Items[0], "subject"))
+	require.Equal(t, "2024-03-25T10:00:00Z", r.Items[0].Time.Format(time.RFC3339))
+	require.Equal(t, 1, left(r)["a deleted note"])
 }
 
 func TestSocialArchives(t *testing.T) {

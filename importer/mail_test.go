@@ -39,15 +39,24 @@ func TestOwnText(t *testing.T) {
 		"Outlook, bold": "Mine\n\n*From:* Bo <bo@b.example>\n*Sent:* Monday\n*To:* Ana\n*Subject:* Plan\n\ntheirs\n",
 		"original":      "Mine\n\n-----Original Message-----\nFrom: Bo\n\ntheirs\n",
 		"original, de":  "Mine\n\n-----Ursprüngliche Nachricht-----\nVon: Bo\n\ntheirs\n",
-		"forward":       "Mine\n\n---------- Forwarded message ---------\nFrom: Bo\n\ntheirs\n",
-		"forward, es":   "Mine\n\n---------- Mensaje reenviado ---------\nDe: Bo\n\ntheirs\n",
-		"forward, Mac":  "Mine\n\nBegin forwarded message:\n\n> From: Bo\n> theirs\n",
-		"signature":     "Mine\n\n-- \nAna\nCEO\n",
-		"phone":         "Mine\n\nSent from my iPhone\n",
-		"phone, de":     "Mine\n\nVon meinem iPhone gesendet\n",
-		"phone, it":     "Mine\n\nInviato da iPhone\n",
-		"Outlook app":   "Mine\n\nGet Outlook for iOS<https://aka.ms/o0ukef>\n",
-		"list footer":   "Mine\n\n_______________________________________________\nExample mailing list\nhttps://x/listinfo\n",
+		"original, tr":  "Mine\n\n-----Özgün İleti-----\nKimden: Bo\nGönderildi: Pzt\n\ntheirs\n",
+		"original, et":  "Mine\n\n-----Algne kiri-----\nKellelt: Bo\nTeema: Plan\n\ntheirs\n",
+		"Hindi":         "Mine\n\nसोम, 25 मार्च 2024 को 9:00 am बजे को Bo <bo@b.example> ने लिखा:\n> theirs\n",
+		"Catalan":       "Mine\n\nMissatge de Bo <bo@b.example> del dia dl., 25 de març 2024 a les 9:00:\n\n> theirs\n",
+		"date last":     "Bo <bo@b.example> wrote on 25.03.2024 09:00:\n> theirs\nMine\n",
+		"help desk":     "Mine\n\n##- Please type your reply above this line -##\n\nYour request is here.\n",
+		"signed": "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nMine\n" +
+			"-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n",
+		"key":          "Mine\n\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQEN\n-----END PGP PUBLIC KEY BLOCK-----\n",
+		"forward":      "Mine\n\n---------- Forwarded message ---------\nFrom: Bo\n\ntheirs\n",
+		"forward, es":  "Mine\n\n---------- Mensaje reenviado ---------\nDe: Bo\n\ntheirs\n",
+		"forward, Mac": "Mine\n\nBegin forwarded message:\n\n> From: Bo\n> theirs\n",
+		"signature":    "Mine\n\n-- \nAna\nCEO\n",
+		"phone":        "Mine\n\nSent from my iPhone\n",
+		"phone, de":    "Mine\n\nVon meinem iPhone gesendet\n",
+		"phone, it":    "Mine\n\nInviato da iPhone\n",
+		"Outlook app":  "Mine\n\nGet Outlook for iOS<https://aka.ms/o0ukef>\n",
+		"list footer":  "Mine\n\n_______________________________________________\nExample mailing list\nhttps://x/listinfo\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, []string{"Mine"}, texts(read(t, "m.eml", mailOf(body), Options{})))
@@ -56,9 +65,15 @@ func TestOwnText(t *testing.T) {
 	for body, want := range map[string]string{
 		"> theirs\n\nMine below\n\n> more\n\nand here": "Mine below\n\nand here",
 		"From: London\nwe go to Paris.":                "From: London\nwe go to Paris.",
-		"First\n--\nSecond":                            "First\n--\nSecond",
-		"On Sunday my sister wrote:\nnothing at all":   "On Sunday my sister wrote:\nnothing at all",
-		"Sent from my iPhone is what it says.\nMine":   "Sent from my iPhone is what it says.\nMine",
+		"-----BEGIN PGP SIGNED MESSAGE-----\n\n- - a list\n" +
+			"-----BEGIN PGP SIGNATURE-----\nx\n-----END PGP SIGNATURE-----": "- a list",
+		"-----BEGIN A POEM-----\nof mine": "-----BEGIN A POEM-----\nof mine",
+		"---- Part two ----\nIt went on.": "---- Part two ----\nIt went on.",
+		"Write to bo@b.example, not <a@b.example>, by 5 pm or 6 pm:\nit is urgent": "Write to bo@b.example, not " +
+			"<a@b.example>, by 5 pm or 6 pm:\nit is urgent",
+		"First\n--\nSecond":                          "First\n--\nSecond",
+		"On Sunday my sister wrote:\nnothing at all": "On Sunday my sister wrote:\nnothing at all",
+		"Sent from my iPhone is what it says.\nMine": "Sent from my iPhone is what it says.\nMine",
 	} {
 		require.Equal(t, []string{want}, texts(read(t, "m.eml", mailOf(body), Options{})))
 	}

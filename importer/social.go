@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"nextquill/core/fault"
@@ -131,6 +132,23 @@ func (in *input) dayOne(f file, o object) {
 		}
 		in.add(m)
 	}
+}
+
+// keep imports a note of Google Keep. Its title becomes the subject.
+func (in *input) keep(f file, o object) {
+	if o.str("isTrashed") == "true" {
+		in.leave("a deleted note", f.name)
+		return
+	}
+	text := o.str("textContent")
+	for _, entry := range o.list("listContent") {
+		text += "\n" + entry.str("text")
+	}
+	m := message{place: f.name, text: text, subject: o.str("title")}
+	if us, err := strconv.ParseFloat(o.str("userEditedTimestampUsec"), 64); err == nil {
+		m.time, _ = prose.UnixTime(us)
+	}
+	in.add(m)
 }
 
 // mastodon imports outbox.json. Boosts go.

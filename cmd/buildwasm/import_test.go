@@ -131,6 +131,31 @@ func TestPageImportFromRightToLeft(t *testing.T) {
 	p.checkLayout("import-rtl")
 }
 
+// TestPageImportFails adds texts while the storage fails, tries again, and presses Add while a
+// choice is applied.
+func TestPageImportFails(t *testing.T) {
+	p := openPage(t)
+	p.do(`probe.choose(["chat.txt", %q])`, whatsApp)
+	p.until(`document.querySelector("#import .primary")?.textContent === "Add 3 texts"`)
+	p.do(`probe.failStorage(true); document.querySelector("#import .primary").click()`)
+	p.until(`shown("#alert")`)
+	require.Contains(t, p.text("#alert"), "the change cannot be stored")
+	require.Equal(t, "3 texts, from 25 March 2024 to 26 March 2024", p.text("#import .found"))
+	require.Equal(t, "true", p.value(`shown("#import .primary") && shown("#import .sender input")`), "try again")
+	require.Equal(t, "0", p.value(`document.querySelectorAll("#items li").length`))
+
+	p.do(`probe.failStorage(false)`)
+	require.Equal(t, `[true,"Reading again"]`, p.value(`probe.chooseAndAdd()`), "the choice is applied first")
+	p.until(`document.querySelector("#import .primary").textContent === "Add 5 texts"`)
+	require.Equal(t, "0", p.value(`document.querySelectorAll("#items li").length`), "the press had no effect")
+	// Files that are chosen while texts are added are read afterwards; the last count.
+	p.do(`document.querySelector("#import .primary").click(); probe.choose(["x.txt", "one"]);
+		probe.choose(["b.txt", "two\n\nthree"])`)
+	p.until(`document.querySelector("#count").textContent === "5 texts"`)
+	p.until(`document.querySelector("#import .primary")?.textContent === "Add 2 texts"`)
+	p.checkNoMessages()
+}
+
 // TestPageImportIsCancelled cancels while a large file is read, and after it was read.
 func TestPageImportIsCancelled(t *testing.T) {
 	p := openPage(t)

@@ -112,7 +112,7 @@ func TestPageSaysWhatIsWrong(t *testing.T) {
 	p.checkNoMessages()
 }
 
-// TestPageTakesEveryFormat drops a file of each format, all of them with markup, and pastes texts.
+// TestPageTakesEveryFormat drops a file of each format, all of them with markup.
 func TestPageTakesEveryFormat(t *testing.T) {
 	p := openPage(t)
 	const bad = `<img src=x onerror="document.title='bad'">`
@@ -156,11 +156,6 @@ func TestPageTakesEveryFormat(t *testing.T) {
 	}
 	p.checkNoMarkup()
 
-	p.do(`probe.paste("#add textarea", "one\n\n<b>two</b>\n\nthree")`)
-	require.Equal(t, "Add as 3 texts, one per paragraph", p.text("#history-note button"))
-	p.do(`document.querySelector("#history-note button").click()`)
-	p.until(`document.querySelector("#count").textContent === "10 texts"`)
-	p.checkNoMarkup()
 	p.checkNoMessages()
 }
 
@@ -190,6 +185,63 @@ func TestPageForgets(t *testing.T) {
 	p.until(`/nothing is left/.test(document.querySelector("#data-note").textContent)`)
 	require.Zero(t, caches(p))
 	require.Equal(t, "[[],[],0]", p.value(`Promise.all([caches.keys(), indexedDB.databases(), localStorage.length])`))
+	p.checkNoMessages()
+}
+
+// TestPageForgetsInAllTabs deletes everything in one of two tabs. The other one shows that: no
+// texts, no draft, no explained text, no offer to restore a text, no files that wait to be added.
+func TestPageForgetsInAllTabs(t *testing.T) {
+	p := openPage(t)
+	tab, err := p.browser.OpenTab("about:blank")
+	require.NoError(t, err)
+	defer tab.Close()
+	other := testPage{T: t, browser: tab, server: p.server}
+	other.addProbe()
+	other.visit("/some/folder/")
+	other.until(`document.documentElement.dataset.settled === "true"`)
+
+	p.do(`document.querySelector("#sample").click()`)
+	other.until(`document.querySelector("#count").textContent === "160 texts"`) // added in the first tab
+	other.do(`document.querySelectorAll("#items .tools button")[1].click()`)
+	other.until(`/Undo/.test(document.querySelector("#history-note").textContent)`)
+	p.until(`document.querySelector("#count").textContent === "159 texts"`)
+	other.do(`document.querySelector("#items .tools button").click()`) // edits a text
+	other.do(`probe.choose(["a.txt", "one"])`)
+	other.until(`shown("#import .primary")`)
+	other.do(`probe.showResults("a draft", "an explained text")`)
+
+	p.do(`document.querySelector("#forget").click(); document.querySelector("#sure [value=yes]").click()`)
+	p.until(`/nothing is left/.test(document.querySelector("#data-note").textContent)`)
+	other.until(`document.querySelector("#items li") === null && document.querySelector("#shelf").hidden`)
+	require.Contains(t, other.text("#alert"), "Another tab of this page has deleted everything.")
+	for _, hidden := range []string{"#import", "#drafts", "#passage"} {
+		require.Equal(t, "false", other.value(`shown("`+hidden+`")`), hidden)
+	}
+	require.Empty(t, other.text("#history-note"))
+	require.NotContains(t, other.text("main"), "a draft")
+	require.NotContains(t, other.text("main"), "an explained text")
+	require.Equal(t, `""`, p.value(`JSON.stringify(document.querySelector("#explain textarea").value)`))
+	require.Equal(t, "[]", other.value(`indexedDB.databases()`), "the other tab does not create it again")
+
+	other.do(`fill("#add textarea", "a new start"); document.querySelector("#add").requestSubmit()`)
+	p.until(`document.querySelector("#count").textContent === "1 text"`)
+	p.checkNoMessages()
+	other.checkNoMessages()
+}
+
+// TestPageSplitsPastedText pastes several texts into a field in which the user has typed. What was
+// typed stays.
+func TestPageSplitsPastedText(t *testing.T) {
+	p := openPage(t)
+	p.do(`fill("#add textarea", "My own start. ")`)
+	p.do(`probe.paste("#add textarea", "one\r\n\r\n<b>two</b>\n\nthree", "My own end.")`)
+	require.Equal(t, "Add as 3 texts, one per paragraph", p.text("#history-note button"))
+	p.do(`for (let n = 0; n < 2; n++) document.querySelector("#history-note button").click()`)
+	p.until(`document.querySelector("#count").textContent === "3 texts"`)
+	require.Equal(t, "My own start. My own end.", p.value(`document.querySelector("#add textarea").value`))
+	p.do(`document.querySelector("#add").requestSubmit()`)
+	p.until(`document.querySelector("#count").textContent === "4 texts"`)
+	p.checkNoMarkup()
 	p.checkNoMessages()
 }
 

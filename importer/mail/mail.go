@@ -94,7 +94,8 @@ func Parse(data []byte) Message {
 		HasDate: h["date"] != "", Sent: sentLabel.MatchString(h.text("x-gmail-labels"))}
 	m.From, m.Known = firstAddress(h.unfolded("from"))
 	auto := strings.ToLower(h["auto-submitted"])
-	m.Automatic = auto != "" && !strings.HasPrefix(auto, "no")
+	m.Automatic = auto != "" && !strings.HasPrefix(auto, "no") || h["x-autoreply"] != "" || h["x-autorespond"] != "" ||
+		strings.EqualFold(h["precedence"], "auto_reply")
 	m.Time, _ = mailTime(h.unfolded("date"))
 	d := &mailReader{}
 	m.Text = d.part(h, body, 0)

@@ -67,6 +67,7 @@ func htmlLines(html string) (out []line, complete bool) {
 // ownText returns the lines that the sender wrote: no quotation with its introduction, no forwarded
 // or original message, no signature.
 func ownText(lines []line) string {
+	lines = unarmored(lines)
 	var out []string
 	for i := 0; i < len(lines); i++ {
 		l := lines[i]
@@ -79,7 +80,7 @@ func ownText(lines []line) string {
 			continue
 		}
 		if l.text == "-- " || l.text == "--\u00a0" || separators.MatchString(trimmed) || isFooter(lines, i) ||
-			isHeaderBlock(lines, i) {
+			isHeaderBlock(lines, i) || isDashedTitle(lines, i) {
 			break
 		}
 		if n := introduction(lines, i); n > 0 {
@@ -123,8 +124,11 @@ var introductions = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
 	`.+(?:כתב|כתבה|כתב/ה|\x{200f}כתב).*:`, `.+(?:كتب|كتبت)\s?:`,
 }, `|`) + `)$`)
 
-// addressed is an introduction in any language: a date, and an address before the colon.
+// addressed is an introduction in any language: a date, and an address before the colon. Before a
+// quotation, the address may be anywhere.
 var addressed = regexp.MustCompile(`^.*\d.*<[^<>\s@]+@[^<>\s@]+>\)?\s?[:：]$`)
+
+var anyAddress = regexp.MustCompile(`[<(\x{202a}]?[^<>()\s@]+@[^<>()\s@]+[>)]`)
 
 var numbers = regexp.MustCompile(`\d+`)
 
@@ -148,6 +152,9 @@ func introduction(lines []line, i int) int {
 		if addressed.MatchString(joined) && len(numbers.FindAllString(joined, 2)) >= 2 {
 			return n
 		}
+		if anyAddress.MatchString(joined) && len(numbers.FindAllString(joined, 2)) >= 2 && quotedNext(lines, i+n) {
+			return n
+		}
 		if introductions.MatchString(joined) &&
 			(strings.Contains(joined, "@") || len(numbers.FindAllString(joined, 3)) >= 2) {
 			return n
@@ -155,6 +162,14 @@ func introduction(lines []line, i int) int {
 		return 0
 	}
 	return 0
+}
+
+// quotedNext reports whether the next line with a text, from i, is quoted.
+func quotedNext(lines []line, i int) bool {
+	for i < len(lines) && !lines[i].quoted && strings.TrimSpace(lines[i].text) == "" {
+		i++
+	}
+	return i < len(lines) && lines[i].quoted
 }
 
 // separators are lines before an original or forwarded message.
@@ -171,7 +186,7 @@ var separators = regexp.MustCompile(`(?i)^(?:[-_=]{2,}\s*(?:` + strings.Join([]s
 	`(?:iletilen ileti|orijinal mesaj|özgün ileti)`,
 	`välitetty viesti`, `alkuperäinen viesti`, `původní zpráva`, `přeposlaná zpráva`,
 	`(?:転送されたメッセージ|元のメッセージ|转发邮件|原始邮件|已转发邮件|轉寄郵件|原始訊息)`, `전달된 메시지`, `원본 메시지`,
-}, `|`) + `)\s*[-_=]{2,}|(?:` + strings.Join([]string{
+}, `|`) + `)\s*[-_=]{2,}|##-.{5,100}-##|(?:` + strings.Join([]string{
 	`begin forwarded message`, `anfang der weitergeleiteten (?:nachricht|e-mail)`,
 	`début du message (?:réexpédié|transféré)`, `inicio del mensaje reenviado`,
 	`início da mensagem (?:reencaminhada|encaminhada)`, `inizio messaggio inoltrato`, `begin doorgestuurd bericht`,
@@ -220,6 +235,33 @@ func isHeaderBlock(lines []line, i int) bool {
 		}
 	}
 	return found >= 2
+}
+
+var (
+	dashedTitle = regexp.MustCompile(`^-{3,}\s*\p{L}[\p{L}\p{M}\s'’.]{3,60}-{3,}$`)
+	anyHeader   = regexp.MustCompile(`^\*?\p{L}[\p{L}\p{M}\s-]{0,25}[:：]\*?\s*\S`)
+)
+
+// isDashedTitle recognizes the line before an original message in any language: a title between
+// dashes, and then at least two header fields.
+func isDashedTitle(lines []line, i int) bool {
+	if !dashedTitle.MatchString(strings.TrimSpace(lines[i].text)) {
+		return false
+	}
+	fields := 0
+	for _, l := range lines[i+1 : min(len(lines), i+5)] {
+		s := strings.TrimSpace(l.text)
+		if s == "" {
+			continue
+		}
+		if !anyHeader.MatchString(s) {
+			return false
+		}
+		if fields++; fields == 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // isFooter recognizes the footer of a mailing list.

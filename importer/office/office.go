@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// DOCX reads the paragraphs of word/document.xml of a Word document. Deleted text, fields'
-// instructions and notes go. The text ends soon after limit bytes.
+// DOCX reads the paragraphs of word/document.xml of a Word document. Deleted and hidden text,
+// fields' instructions and notes go. The text ends soon after limit bytes.
 func DOCX(r io.Reader, limit int) (string, error) { return read(r, limit, docx) }
 
 // ODT reads the paragraphs and headings of content.xml of an OpenDocument text.
@@ -23,7 +23,7 @@ func read(r io.Reader, limit int, text func(*xmlReader, *strings.Builder, int) e
 }
 
 func docx(d *xmlReader, b *strings.Builder, limit int) error {
-	text, skip := false, 0
+	text, hidden, skip := false, false, 0
 	for b.Len() <= limit {
 		t, err := d.Token()
 		if err != nil {
@@ -32,6 +32,10 @@ func docx(d *xmlReader, b *strings.Builder, limit int) error {
 		switch t := t.(type) {
 		case xml.StartElement:
 			switch t.Name.Local {
+			case "r":
+				hidden = false
+			case "vanish":
+				hidden = isOn(t)
 			case "t":
 				text = true
 			case "tab":
@@ -61,12 +65,23 @@ func docx(d *xmlReader, b *strings.Builder, limit int) error {
 				skip--
 			}
 		case xml.CharData:
-			if text && skip == 0 {
+			if text && !hidden && skip == 0 {
 				b.Write(t)
 			}
 		}
 	}
 	return nil
+}
+
+// isOn reports whether an element switches a property on. Its attribute val may say that it does
+// not.
+func isOn(t xml.StartElement) bool {
+	for _, a := range t.Attr {
+		if a.Name.Local == "val" {
+			return a.Value != "0" && a.Value != "false" && a.Value != "off"
+		}
+	}
+	return true
 }
 
 func odt(d *xmlReader, b *strings.Builder, limit int) error {

@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -72,6 +73,27 @@ func yamlValue(n *yaml.Node) string {
 		return strings.Join(parts, ", ")
 	}
 	return ""
+}
+
+// jsonFields reads a JSON object at the start of a text, which a line break ends. Objects in it are
+// skipped.
+func jsonFields(text string) (fields []history.Field, body string, ok bool) {
+	d := json.NewDecoder(strings.NewReader(text[:min(len(text), maxHead)]))
+	var head json.RawMessage
+	if d.Decode(&head) != nil {
+		return nil, "", false
+	}
+	body = text[d.InputOffset():]
+	line, _, _ := strings.Cut(body, "\n")
+	var doc yaml.Node // JSON is YAML, whose nodes keep the order
+	if strings.TrimSpace(line) != "" || yaml.Unmarshal(head, &doc) != nil || len(doc.Content) == 0 {
+		return nil, "", false
+	}
+	top := doc.Content[0].Content
+	for i := 0; i+1 < len(top); i += 2 {
+		fields = append(fields, history.Field{Name: top[i].Value, Value: yamlValue(top[i+1])})
+	}
+	return fields, body, len(fields) > 0
 }
 
 // looseFields reads the lines "key: value" of a head that is not valid YAML.

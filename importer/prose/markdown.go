@@ -120,6 +120,11 @@ func FrontMatter(s string) ([]history.Field, string) {
 	}
 	lines := strings.SplitAfterN(rest, "\n", maxHeadLines)
 	mark := strings.TrimRight(lines[0], " \t\n")
+	if strings.HasPrefix(mark, "{") {
+		if fields, body, ok := jsonFields(rest); ok {
+			return fields, body
+		}
+	}
 	if mark != "---" && mark != "+++" {
 		return nil, s
 	}

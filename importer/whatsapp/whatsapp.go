@@ -15,7 +15,7 @@ import (
 var headPattern = regexp.MustCompile(
 	`^(\[)?(\d{1,4})([./-]|년 |年)\s?(\d{1,2})([./-]|월 |月)\s?(\d{1,4})(?:\.|日|일)?,?\s+` +
 		`(?:(?:de|um|kl\.?|alle|à|às|a las|o|om|godz\.)\s)?` +
-		`(\p{L}[\p{L}.]{0,8}\s?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\s?(\p{L}[\p{L}. ]{0,8}?))?` +
+		`(\p{L}[\p{L}\p{M}.]{0,10}\s?)?(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\s?(\p{L}[\p{L}\p{M}. ]{0,10}?))?` +
 		`(?:\s(?:Uhr|Uhr,))?(?:\]\s?|\s[-–]\s)`,
 )
 
@@ -286,9 +286,9 @@ func Parse(text string, limit int) (entries []Entry, complete bool) {
 }
 
 var (
-	angled     = regexp.MustCompile(`^<[^<>]*\p{L}{3}[^<>]*>$`)
+	angled     = regexp.MustCompile(`^<[^<>]*[\p{L}\p{M}]{3}[^<>]*>$`)
 	attachment = regexp.MustCompile(`^[\w .,()&+@-]{1,120}\.\w{2,5} \([^()]{3,40}\)$`)
-	edited     = regexp.MustCompile(`\s*\x{200e}?<[^<>]*\p{L}{3}[^<>]*>$`)
+	edited     = regexp.MustCompile(`\s*\x{200e}?<[^<>]*[\p{L}\p{M}]{3}[^<>]*>$`)
 )
 
 // ownText removes notes about media, deleted messages and calls from a message. mine: the note
@@ -298,11 +298,13 @@ func ownText(s string) (text, reason string, mine bool) {
 	first, rest, _ := strings.Cut(s, "\n")
 	note := strings.HasPrefix(first, "\u200e") || strings.HasPrefix(first, "\u200f\u200e")
 	first = strings.TrimSpace(strings.Trim(first, "\u200e\u200f\u202a\u202c"))
-	bare := strings.ToLower(strings.TrimRight(first, ".!。 "))
+	bare := strings.ToLower(strings.TrimRight(first, ".!。। "))
 	deletedByMe := deletedMine[bare]
 	switch {
 	case deletedByMe || deleted[bare]:
 		return "", "a deleted message", deletedByMe
+	case isPoll(first, rest):
+		return "", "a poll", false
 	case angled.MatchString(first), attachment.MatchString(first), omitted[bare], note:
 		return strings.TrimSpace(rest), "a note about a picture, file, call or place", false
 	case bare == "null" || strings.HasPrefix(bare, "location: http") || strings.HasPrefix(bare, "standort: http"):
@@ -321,11 +323,24 @@ func ownText(s string) (text, reason string, mine bool) {
 	return strings.TrimSpace(s), "", false
 }
 
+var (
+	pollTitle  = regexp.MustCompile(`^\p{Lu}[\p{Lu}\p{M} ]{2,30}:$`)
+	pollChoice = regexp.MustCompile(`(?m)^\x{200e}?\p{Lu}[\p{Lu}\p{M} ]{2,30}: .*\(\d+ \p{L}+\)\s*$`)
+)
+
+// isPoll recognizes a poll: a title in capitals, the question, and choices with their votes. The
+// words POLL and OPTION are in the language of the phone.
+func isPoll(first, rest string) bool {
+	return pollTitle.MatchString(first) && pollChoice.MatchString(rest)
+}
+
 // editedNotes recognizes the note that a message was edited.
 func editedNotes(s string) bool {
 	s = strings.ToLower(s)
 	for _, word := range []string{"edited", "bearbeitet", "modifié", "editó", "editado", "editada", "modificato",
-		"bewerkt", "изменено", "отредактировано", "düzenlendi", "redigerat", "edytowan", "編集", "编辑"} {
+		"bewerkt", "изменено", "отредактировано", "відредаговано", "змінено", "düzenlendi", "redigerat", "redigerades",
+		"redigeret", "redigert", "edytowan", "upraven", "muokattu", "szerkesztett", "editat", "diedit", "chỉnh sửa",
+		"編集", "编辑", "編輯", "수정", "बदलाव किया", "संपादित", "נערכה", "تم تعديل", "επεξεργ", "แก้ไข"} {
 		if strings.Contains(s, word) {
 			return true
 		}
@@ -349,7 +364,11 @@ var (
 		"usunięto tę wiadomość", "usunąłeś tę wiadomość", "вы удалили данное сообщение", "вы удалили это сообщение",
 		"bu mesajı sildiniz", "du raderade detta meddelande", "du slettede denne besked", "du slettet denne meldingen",
 		"您已删除此消息", "你已删除此消息", "你刪除了這則訊息", "あなたはこのメッセージを削除しました", "לחמסת הודעה זו",
-		"מחקת הודעה זו", "لقد حذفت هذه الرسالة", "poistit tämän viestin", "smazali jste tuto zprávu")
+		"מחקת הודעה זו", "لقد حذفت هذه الرسالة", "poistit tämän viestin", "smazali jste tuto zprávu",
+		"आपने यह मैसेज डिलीट किया", "आपने यह मैसेज डिलीट कर दिया", "आपने यह मैसेज डिलीट कर दिया है",
+		"anda menghapus pesan ini", "anda telah menghapus pesan ini", "du raderade det här meddelandet",
+		"ai șters acest mesaj", "törölted ezt az üzenetet", "διαγράψατε αυτό το μήνυμα", "ви видалили це повідомлення",
+		"bạn đã xóa tin nhắn này", "คุณลบข้อความนี้", "anda telah memadam mesej ini", "আপনি এই মেসেজটি মুছে ফেলেছেন")
 	deleted = set("this message was deleted", "this message was deleted by admin", "diese nachricht wurde gelöscht",
 		"ce message a été supprimé", "este mensaje fue eliminado", "se eliminó este mensaje", "este mensaje se eliminó",
 		"esta mensagem foi apagada", "mensagem apagada", "esta mensagem foi eliminada",
@@ -357,7 +376,12 @@ var (
 		"сообщение удалено", "данное сообщение удалено", "это сообщение удалено", "bu mesaj silindi",
 		"detta meddelande raderades", "denne besked blev slettet", "denne meldingen ble slettet", "此消息已被删除", "此訊息已刪除",
 		"此訊息已被刪除", "このメッセージは削除されました", "삭제된 메시지입니다", "הודעה זו נמחקה", "تم حذف هذه الرسالة",
-		"यह मैसेज डिलीट कर दिया गया", "pesan ini telah dihapus", "tämä viesti poistettiin", "tato zpráva byla smazána",
+		"यह मैसेज डिलीट कर दिया गया", "यह मैसेज डिलीट किया गया", "यह मैसेज डिलीट कर दिया गया है",
+		"pesan ini telah dihapus", "pesan ini dihapus", "det här meddelandet raderades",
+		"det här meddelandet har raderats",
+		"acest mesaj a fost șters", "ezt az üzenetet törölték", "αυτό το μήνυμα διαγράφηκε", "це повідомлення видалено",
+		"tin nhắn này đã bị xóa", "ข้อความนี้ถูกลบแล้ว", "mesej ini telah dipadam",
+		"এই মেসেজটি মুছে ফেলা হয়েছে", "tämä viesti poistettiin", "tato zpráva byla smazána",
 		"повідомлення видалено")
 	// omitted are notes about media and calls.
 	omitted = set("image omitted", "video omitted", "audio omitted", "sticker omitted", "gif omitted",
@@ -374,6 +398,7 @@ var (
 		"video weggelaten", "gemiste spraakoproep", "gemiste video-oproep", "без медиафайлов",
 		"изображение отсутствует", "пропущенный аудиозвонок", "пропущенный видеозвонок", "görüntü dahil edilmedi",
 		"medya dahil edilmedi", "cevapsız sesli arama", "cevapsız görüntülü arama",
-		"waiting for this message. this may take a while", "waiting for this message", "画像は省略されました", "メディアは含まれていません",
+		"live location shared", "waiting for this message. this may take a while", "waiting for this message",
+		"画像は省略されました", "メディアは含まれていません",
 		"省略媒体文件", "图像已忽略", "已略去圖片", "圖片已略去")
 )

@@ -24,6 +24,7 @@ import {
 } from "../module/nextquill.js";
 import { ignoreDoubleClicks } from "../ui/clicks.js";
 import { h } from "../ui/dom.js";
+import { cut } from "../ui/format.js";
 import { ImportPanel } from "../ui/importPanel.js";
 import { runProgress } from "../ui/progress.js";
 import { explainedView } from "./explained.js";
@@ -79,13 +80,15 @@ export class NextQuillElement extends Base {
         if (this.#writing === undefined) await this.write();
         else this.#writing.abort();
       }),
-      explain: guarded(async () => void (await this.explain())),
+      explain: guarded(async () => {
+        if ((await this.explain()) === undefined) this.#view.draft.focus();
+      }),
       forget: guarded(() => this.#confirmForget()),
       edited: () => this.#setValue(this.#view.draft.value, true),
     });
     this.#panel = new ImportPanel(this.#view.importing, this.#strings.import, {
       openFiles: (files, options) => this.history.openFiles(files, options),
-      addAll: (items) => this.history.addAll(items),
+      addAll: (items, onProgress) => this.history.addAll(items, onProgress),
       say: (text) => this.#say(text),
       fail: (thrown) => this.#fail(thrown),
       closed: (hadFocus) => hadFocus && this.#view.file.focus({ preventScroll: true }),
@@ -260,9 +263,15 @@ export class NextQuillElement extends Base {
     }
   }
 
-  /** Shows the data-side causal effect of the user's texts on each token of the draft. */
+  /**
+   * Shows the data-side causal effect of the user's texts on each token of the draft. Without a
+   * draft it says so, and returns undefined.
+   */
   async explain(): Promise<Explanation | undefined> {
-    if (this.value.trim() === "") return undefined;
+    if (this.value.trim() === "") {
+      this.#say(this.#strings.required);
+      return undefined;
+    }
     const quill = await this.open();
     this.#say(this.#strings.preparing);
     const about = this.#view.about.value;
@@ -283,6 +292,7 @@ export class NextQuillElement extends Base {
   connectedCallback(): void {
     for (const name of ["value", "required", "disabled", "model"] as const) this.#upgrade(name);
     void this.#showItems();
+    void this.history.persistent().then((persistent) => (this.#view.notice.hidden = persistent));
   }
 
   disconnectedCallback(): void {
@@ -349,6 +359,7 @@ export class NextQuillElement extends Base {
         if (progress.status === "progress_total") this.#say(this.#strings.opening(Math.round(progress.progress)));
       },
     });
+    this.#view.notice.hidden = await quill.persistent();
     this.#say(this.#strings.idle);
     return quill;
   }
@@ -394,15 +405,26 @@ export class NextQuillElement extends Base {
     await this.#run?.cancel();
     await this.dispose();
     const result = await forgetAll();
-    this.value = "";
-    this.#view.explained.replaceChildren();
+    this.#clearResults();
     this.#say(result.left.length === 0 ? this.#strings.forgotten : this.#strings.notForgotten(result.left.length));
     this.#fire("nq-forget", result);
     await this.#showItems();
   }
 
+  // Everything is deleted, here or in another tab.
+  #clearResults(): void {
+    this.#panel.close();
+    this.value = "";
+    this.#view.explained.replaceChildren();
+    this.#view.explained.hidden = true;
+  }
+
   #watch(history: History): History {
     history.addEventListener("change", () => void this.#showItems());
+    history.addEventListener("forgotten", () => {
+      this.#clearResults();
+      void this.#close();
+    });
     return history;
   }
 
@@ -429,12 +451,11 @@ export class NextQuillElement extends Base {
   }
 
   #itemView(item: Item): HTMLElement {
-    const short = item.text.length > 200 ? `${item.text.slice(0, 200)}…` : item.text;
     const remove = button("remove", this.#strings.remove, () => {
       void this.history.remove(item.id).catch((thrown: unknown) => this.#fail(thrown));
     });
-    remove.setAttribute("aria-label", this.#strings.removeOne(item.text.slice(0, 40)));
-    return h("li", { part: "item" }, h("span", {}, short), remove);
+    remove.setAttribute("aria-label", this.#strings.removeOne(cut(item.text, 40)));
+    return h("li", { part: "item" }, h("span", { dir: "auto" }, cut(item.text, 200)), remove);
   }
 
   #showStep(event: StepEvent): void {

@@ -34,6 +34,7 @@ export const english = {
   forget: "Delete everything",
   forgetSure: "Delete everything? Press again.",
   idle: "Everything stays on this device.",
+  notStored: "This browser does not let this page store data. Your texts and the training are kept until you close it.",
   opening: (percent: number) => `Downloading the model: ${percent} %`,
   preparing: "Preparing the GPU…",
   training: (done: number, left: string) => `Training: ${done} %${left}`,

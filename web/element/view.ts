@@ -25,10 +25,11 @@ export function button(part: string, text: string, press: () => void): HTMLButto
 }
 
 /**
- * Creates the controls. Parts: box, texts, items, item, text, file, import, about, steer, amount,
- * draft, explained, token, effect, progress, status, button, and one per button.
+ * Creates the controls. Parts: box, notice, texts, items, item, text, file, import, about, steer,
+ * amount, draft, explained, token, effect, progress, status, button, and one per button.
  */
 export function makeView(s: Strings, on: Actions) {
+  const notice = h("p", { part: "notice", class: "status", hidden: true }, s.notStored);
   const summary = h("summary", { part: "summary" }, s.texts(0));
   const text = h("textarea", { id: "text", part: "text", rows: "3", dir: "auto" });
   const file = h("input", { id: "file", part: "file", type: "file", multiple: true });
@@ -70,6 +71,7 @@ export function makeView(s: Strings, on: Actions) {
   const box = h(
     "div",
     { class: "box", part: "box" },
+    notice,
     texts,
     row(buttons.personalize, buttons.pause, buttons.cancel),
     progress,
@@ -96,6 +98,7 @@ export function makeView(s: Strings, on: Actions) {
   draft.addEventListener("input", on.edited);
   return {
     box,
+    notice,
     texts,
     summary,
     text,

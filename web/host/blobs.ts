@@ -108,10 +108,16 @@ export function sortNames(names: string[]): string[] {
   });
 }
 
+/** Bytes that grow: the buffer is longer than the content. */
+interface Growing {
+  buffer: Bytes;
+  size: number;
+}
+
 /** Blobs in memory. */
 export class MemoryStore implements BlobStore {
   readonly #blobs = new Map<string, Bytes>();
-  readonly #partial = new Map<string, Bytes>();
+  readonly #partial = new Map<string, Growing>();
 
   async size(name: string): Promise<number> {
     return this.#get(name).byteLength;
@@ -133,26 +139,30 @@ export class MemoryStore implements BlobStore {
   }
 
   async partial(name: string): Promise<number> {
-    return this.#partial.get(name)?.byteLength ?? 0;
+    return this.#partial.get(name)?.size ?? 0;
   }
 
   async append(name: string, offset: number, data: Bytes): Promise<void> {
-    const before = this.#partial.get(name) ?? new Uint8Array(0);
-    checkAppend(name, offset, before.byteLength);
-    const after = new Uint8Array(offset + data.byteLength);
-    after.set(before.subarray(0, offset));
-    after.set(data, offset);
-    this.#partial.set(name, after);
+    const partial = this.#partial.get(name) ?? { buffer: new Uint8Array(0), size: 0 };
+    checkAppend(name, offset, partial.size);
+    partial.size = offset + data.byteLength;
+    if (partial.size > partial.buffer.byteLength) {
+      const longer = new Uint8Array(Math.max(partial.size, 2 * partial.buffer.byteLength));
+      longer.set(partial.buffer.subarray(0, offset));
+      partial.buffer = longer;
+    }
+    partial.buffer.set(data, offset);
+    this.#partial.set(name, partial);
   }
 
   async hashPartial(name: string, offset: number, size: number): Promise<string> {
-    const data = this.#partial.get(name) ?? new Uint8Array(0);
+    const data = this.#appended(name);
     checkRange(name, size, offset, data.byteLength);
     return await sha256(data.slice(offset, offset + size));
   }
 
   async finish(name: string, want?: string): Promise<string> {
-    const data = this.#partial.get(name) ?? new Uint8Array(0);
+    const data = this.#appended(name).slice();
     this.#partial.delete(name);
     const got = await sha256(data);
     checkHash(name, got, want);
@@ -166,6 +176,12 @@ export class MemoryStore implements BlobStore {
 
   close(): void {
     this.#blobs.clear();
+    this.#partial.clear();
+  }
+
+  #appended(name: string): Bytes {
+    const { buffer, size } = this.#partial.get(name) ?? { buffer: new Uint8Array(0), size: 0 };
+    return buffer.subarray(0, size);
   }
 
   #get(name: string): Bytes {

@@ -125,6 +125,11 @@ export class GuestClient {
     return { sha256, bytes };
   }
 
+  /** Whether blobs stay when the worker ends. */
+  get persistent(): boolean {
+    return this.#opened!.persistent;
+  }
+
   /** Whether the worker has ended. A worker whose GPU is lost still serves blobs. */
   get ended(): boolean {
     return this.#closed !== undefined;

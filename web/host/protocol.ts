@@ -5,7 +5,10 @@ import type { ErrorInfo } from "../fault.js";
 import type { Bytes } from "./blobs.js";
 import type { Event } from "./guest.js";
 
-/** Where blobs are stored: in a folder of the origin's private file system, or in memory. */
+/**
+ * Where blobs are stored: in a folder of the origin's private file system, or in memory. They are
+ * also in memory if the page may not store files.
+ */
 export type BlobsOption = { kind: "opfs"; folder?: string } | { kind: "memory" };
 
 export interface OpenRequest {
@@ -20,6 +23,8 @@ export interface Opened {
   /** SHA-256 of the guest, in hexadecimal. */
   sha256: string;
   bytes: number;
+  /** Whether blobs stay when the worker ends. */
+  persistent: boolean;
 }
 
 /** A request of the page. The worker answers it with one "result" or "error" of the same id. */

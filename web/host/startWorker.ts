@@ -2,7 +2,8 @@
 // module was loaded from another origin, the worker is started from a blob: URL whose only line
 // imports the real script. The page's Content-Security-Policy must then contain blob: and that
 // script's origin in `worker-src`. A page that does not want that names a worker of its own origin;
-// see docs/hosting.md.
+// see docs/hosting.md. A sandboxed frame needs a data: URL, because Chromium starts no module
+// worker from its blob: URLs.
 
 import { Fault } from "../fault.js";
 
@@ -21,13 +22,16 @@ function trusted(url: string): string {
   return policy.createScriptURL(url);
 }
 
-const isForeign = (script: URL) => script.origin !== location.origin;
+// A sandboxed frame has the origin "null", which location.origin does not tell.
+const isForeign = (script: URL) => script.origin !== globalThis.origin;
+const isSandboxed = () => globalThis.origin === "null";
 
 /** Starts the script as a module worker. */
 export function startWorker(script: URL): Worker {
   const options = { type: "module", name: "nextquill" } as const;
   if (!isForeign(script)) return new Worker(trusted(script.href), options);
   const text = `import ${JSON.stringify(script.href)};`;
+  if (isSandboxed()) return new Worker(trusted(`data:text/javascript,${encodeURIComponent(text)}`), options);
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   try {
     const worker = new Worker(trusted(url), options);
@@ -51,7 +55,7 @@ export function workerFault(script: URL, message: string | undefined): Fault {
     field: "worker",
     detail: `${detail} from another origin`,
     remedy:
-      `allow worker-src blob: ${script.origin} in the page's Content-Security-Policy, ` +
+      `allow worker-src ${isSandboxed() ? "data:" : "blob:"} ${script.origin} in the page's Content-Security-Policy, ` +
       "or set worker to a copy of this script on the page's own origin",
   });
 }

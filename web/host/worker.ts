@@ -2,6 +2,7 @@
 // order.
 
 import { cancelled, Fault } from "../fault.js";
+import { filesDenied } from "../store/denied.js";
 import { sha256Of } from "../store/hash.js";
 import { type BlobStore, type Bytes, checkName, MemoryStore, WithScratch } from "./blobs.js";
 import { openDevice } from "./device.js";
@@ -9,7 +10,7 @@ import { Device } from "./gpu.js";
 import { GuestHost } from "./guest.js";
 import { type LoadedModule, loadModule } from "./loadModule.js";
 import { OPFSStore } from "./opfs.js";
-import type { Answer, Notice, Opened, OpenRequest, Request } from "./protocol.js";
+import type { Answer, BlobsOption, Notice, Opened, OpenRequest, Request } from "./protocol.js";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -108,11 +109,7 @@ async function readAll(blobs: BlobStore, name: string): Promise<Bytes> {
 
 async function open(o: OpenRequest): Promise<Opened> {
   if (opened !== undefined) throw new Fault("internal", { where: "worker", detail: "a guest is already open" });
-  const [wasm, gpu, blobs] = await all([
-    loadModule(o.wasm, o.sha256),
-    openGPU(o.baseline),
-    o.blobs.kind === "memory" ? Promise.resolve(new MemoryStore()) : openStore(o.blobs.folder ?? "nextquill"),
-  ]);
+  const [wasm, gpu, blobs] = await all([loadModule(o.wasm, o.sha256), openGPU(o.baseline), openStore(o.blobs)]);
   try {
     const host = await GuestHost.open(wasm.module, gpu, blobs, (line) => post({ type: "log", line }));
     opened = { host, device: gpu, blobs };
@@ -121,7 +118,7 @@ async function open(o: OpenRequest): Promise<Opened> {
     blobs.close();
     throw thrown;
   }
-  return { device: gpu.info, sha256: wasm.sha256, bytes: wasm.bytes };
+  return { device: gpu.info, sha256: wasm.sha256, bytes: wasm.bytes, persistent: !(blobs instanceof MemoryStore) };
 }
 
 async function openGPU(baseline: boolean): Promise<Device> {
@@ -129,8 +126,9 @@ async function openGPU(baseline: boolean): Promise<Device> {
   return new Device(device, info, (why) => post({ type: "lost", error: why.info() }));
 }
 
-async function openStore(folder: string): Promise<BlobStore> {
-  return new WithScratch(await OPFSStore.open(folder));
+async function openStore(option: BlobsOption): Promise<BlobStore> {
+  if (option.kind === "memory" || (await filesDenied())) return new MemoryStore();
+  return new WithScratch(await OPFSStore.open(option.folder ?? "nextquill"));
 }
 
 // Awaits all three. If one fails, the others are closed.

@@ -13,7 +13,8 @@ export async function checkSpace(plan: ModelPlan, blobs: Blobs, folder: string, 
     const name = `${folder}/${path}`;
     if (!stored.has(name)) missing += Math.max(0, size - (await blobs.partial(name)));
   }
-  const { usage = 0, quota = Infinity } = await navigator.storage.estimate();
+  // It fails where the page may not store data. The files are in memory then.
+  const { usage = 0, quota = Infinity } = await navigator.storage.estimate().catch((): StorageEstimate => ({}));
   const free = Math.max(0, quota - usage);
   if (missing === 0 || missing + reserve <= free) return;
   throw new Fault("storage", {

@@ -4,6 +4,7 @@ import type { FileColumn, ImportRemark, ImportResult, ImportSender, ImportTable 
 import { aborted, cancelled, Fault } from "../fault.js";
 import { startWorker, workerFault } from "../host/startWorker.js";
 import type { Item } from "../store/item.js";
+import { checkFiles, checkImport } from "./check.js";
 import type { ImportWorkerAnswer, ImportWorkerRequest, NamedFile } from "./protocol.js";
 
 export type { FileColumn, ImportRemark, ImportSender, ImportTable };
@@ -106,6 +107,8 @@ export class FileImport {
 
   /** Reads files. Use openFiles of the module. @internal */
   static async open(files: ImportFiles, options: ImportOptions, source: ImportSource): Promise<FileImport> {
+    checkImport(options);
+    checkFiles(files);
     if (options.signal?.aborted) throw aborted(options.signal, cancelled());
     const named = namedFiles(files, options.name);
     if (named.length === 0) {

@@ -1,30 +1,16 @@
 // Checks of arguments. A mistake is reported in the caller's terms, before anything starts.
 
 import { ranges } from "../api.gen.js";
-import { Fault, quote } from "../fault.js";
+import { type Checks, checkAll, kind, numberIn, signal, text } from "../checks.js";
 import type { WriteOptions } from "./draft.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import type { ExplainOptions } from "./explain.js";
 import type { OpenOptions } from "./nextquill.js";
 import type { PersonalizeOptions } from "./options.js";
 
-interface Range {
-  readonly min: number;
-  readonly max: number;
-  /** Without the ends. */
-  readonly open?: boolean;
-  /** Whole numbers only. */
-  readonly int?: boolean;
-}
-
-type Check = (where: string, field: string, value: unknown) => void;
-type Checks<T> = { readonly [K in keyof Required<T>]: Check };
-
 const { LoRA, Sampling, Source, Training } = ranges;
 
 const seed = numberIn({ min: 0, max: 2 ** 32 - 1, int: true });
-const signal = kind("an AbortSignal", (v) => typeof v === "object" && v !== null && "aborted" in v);
-const text = kind("text", (v) => typeof v === "string");
 const flag = kind("true or false", (v) => typeof v === "boolean");
 // Fields or text; aboutFields checks them.
 const about = kind("text or fields", (v) => typeof v === "string" || (typeof v === "object" && v !== null));
@@ -119,57 +105,3 @@ export const checkOpen = (options: unknown): void => checkAll("open", "", option
 
 /** Checks the options of personalize(), as checkWrite does. */
 export const checkPersonalize = (options: unknown): void => checkAll("personalize", "", options, personalize);
-
-function checkAll<T>(where: string, prefix: string, options: unknown, checks: Checks<T>, required = ""): void {
-  if (required !== "" && (options as Record<string, unknown> | undefined)?.[required] === undefined)
-    throw new Fault("missing", {
-      where,
-      field: required,
-      detail: "is not given",
-      remedy: `set the option ${required}`,
-    });
-  if (options === undefined) return;
-  if (typeof options !== "object" || options === null) {
-    const detail = `${show(options)} is not an object of options`;
-    throw new Fault("malformed", { where, field: prefix.slice(0, -1) || "options", detail });
-  }
-  for (const [name, value] of Object.entries(options)) {
-    const check = Object.hasOwn(checks, name) ? checks[name as keyof typeof checks] : undefined;
-    if (check === undefined) {
-      const remedy = `use ${Object.keys(checks).join(", ")}`;
-      throw new Fault("unsupported", { where, field: `${prefix}${name}`, detail: "there is no such option", remedy });
-    }
-    if (value !== undefined) check(where, `${prefix}${name}`, value);
-  }
-}
-
-function kind(what: string, is: (value: unknown) => boolean): Check {
-  return (where, field, value) => {
-    if (!is(value)) throw new Fault("malformed", { where, field, detail: `${show(value)} is not ${what}` });
-  };
-}
-
-function numberIn(range: Range): Check {
-  const { min, max, open = false, int = false } = range;
-  const limit = open ? `above ${min} and below ${max}` : `${min} to ${max}`;
-  const whole = int ? "a whole number" : "a number";
-  return (where, field, value) => {
-    if (typeof value !== "number")
-      throw new Fault("malformed", { where, field, detail: `${show(value)} is not ${whole}`, limit });
-    const inside = open ? value > min && value < max : value >= min && value <= max;
-    if (inside && (!int || Number.isInteger(value))) return;
-    const detail = inside ? `${value} is not a whole number` : String(value);
-    const remedy = "use a number in this range, or leave it out for the default";
-    throw new Fault("out-of-range", { where, field, detail, limit, remedy });
-  };
-}
-
-function show(value: unknown): string {
-  return typeof value === "string"
-    ? quote(value)
-    : value === null
-      ? "null"
-      : typeof value === "object"
-        ? "an object"
-        : String(value);
-}

@@ -3,6 +3,7 @@
 
 import { describe, Fault } from "../fault.js";
 import type { Bytes, GuestClient } from "../host/client.js";
+import { withLock } from "../store/denied.js";
 import { hexadecimal } from "../store/hash.js";
 import type { History } from "../store/history.js";
 import {
@@ -122,7 +123,7 @@ export async function fetchModel(
   const folder = modelFolder(plan.id);
   // Only one tab downloads. Others wait and then use the stored files.
   try {
-    return await navigator.locks.request(`nextquill-model-${plan.id}`, signal ? { signal } : {}, async () => {
+    return await withLock(`nextquill-model-${plan.id}`, signal ? { signal } : {}, async () => {
       const report = new ProgressReport(plan.name, onProgress, plan.files);
       const kept = await keptOf(plan.source, history);
       const sizes: Record<string, number> = {};

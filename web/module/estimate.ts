@@ -1,5 +1,6 @@
 // Sizes: what a model needs, and what is stored.
 
+import { siteStorage } from "../store/denied.js";
 import { inventory } from "./forget.js";
 import type { ModelPlan } from "./manifest.js";
 
@@ -38,7 +39,7 @@ export async function estimate(plan: ModelPlan, downloaded: boolean): Promise<Es
     storage[kindOf(name)] += bytes;
     storage.total += bytes;
   }
-  const { usage = 0, quota = 0 } = await navigator.storage.estimate();
+  const { usage, quota, persisted } = await siteStorage();
   const weights = plan.files.filter((f) => /\.(safetensors|gguf)$/.test(f.path)).reduce((n, f) => n + (f.size ?? 0), 0);
   const gpu = (what: "write" | "train") => Math.round(weights * perByte[what] + fixed[what]);
   return {
@@ -46,7 +47,7 @@ export async function estimate(plan: ModelPlan, downloaded: boolean): Promise<Es
     storage,
     usage,
     quota,
-    persisted: await navigator.storage.persisted(),
+    persisted,
     gpu: weights > 0 ? { write: gpu("write"), train: gpu("train") } : undefined,
   };
 }

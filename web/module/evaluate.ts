@@ -38,7 +38,7 @@ export async function itemsOf(texts: readonly NewItem[]): Promise<Item[]> {
   if (texts.length > limits.items)
     throw new Fault("too-large", { ...at, detail: `${texts.length} texts`, limit: `${limits.items}` });
   const items = texts.map((text, i) => ({ ...normalize(text, `texts[${i}]`), id: "" }));
-  assignIDs(items);
+  await assignIDs(items);
   return items;
 }
 

@@ -2,6 +2,8 @@
 
 import { describe, Fault } from "../fault.js";
 import { databaseExists, deleteDatabase, forgetMessage, storeName } from "../store/db.js";
+import { databasesDenied, isDenied, openChannel } from "../store/denied.js";
+import { clearMemory } from "../store/memory.js";
 import { isNotFound } from "../store/quota.js";
 
 /** What was deleted, and what is left. Nothing is left unless another tab has files open. */
@@ -19,11 +21,12 @@ const pause = 100; // ms between attempts
  * tabs. Needs no GPU. Instances in this tab must be disposed before, as NextQuill.forget does.
  */
 export async function forget(): Promise<Forgotten> {
-  const channel = new BroadcastChannel(storeName);
-  channel.postMessage(forgetMessage);
+  const channel = openChannel(storeName);
+  channel?.postMessage(forgetMessage);
   try {
     const before = await inventory();
-    const databases = (await databaseExists()) ? 1 : 0;
+    const denied = await databasesDenied();
+    const databases = !denied && (await databaseExists()) ? 1 : 0;
     for (let n = 0; n < attempts; n++) {
       try {
         await removeFolder();
@@ -34,14 +37,15 @@ export async function forget(): Promise<Forgotten> {
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
-    await deleteDatabase();
+    if (!denied) await deleteDatabase();
+    clearMemory();
     const left = (await inventory()).map((f) => f.path);
     // If the browser cannot list databases, rely on the success of deleteDatabase.
-    if (indexedDB.databases !== undefined && (await databaseExists())) left.push(`IndexedDB: ${storeName}`);
-    channel.postMessage("change");
+    if (!denied && indexedDB.databases !== undefined && (await databaseExists())) left.push(`IndexedDB: ${storeName}`);
+    channel?.postMessage("change");
     return { removed: { files: before.length, bytes: before.reduce((n, f) => n + f.bytes, 0), databases }, left };
   } finally {
-    channel.close();
+    channel?.close();
   }
 }
 
@@ -59,7 +63,7 @@ export async function inventory(): Promise<{ path: string; bytes: number }[]> {
     const root = await navigator.storage.getDirectory();
     await walk(await root.getDirectoryHandle(storeName), storeName);
   } catch (thrown) {
-    if (!isNotFound(thrown)) {
+    if (!isNotFound(thrown) && !isDenied(thrown)) {
       const cause = new Error(describe(thrown));
       throw new Fault("storage", { where: storeName, detail: "the browser's private storage cannot be listed", cause });
     }
@@ -76,11 +80,11 @@ async function sizeOf(handle: FileSystemFileHandle): Promise<number> {
 }
 
 async function removeFolder(): Promise<void> {
-  const root = await navigator.storage.getDirectory();
   try {
+    const root = await navigator.storage.getDirectory();
     await root.removeEntry(storeName, { recursive: true });
   } catch (thrown) {
-    if (!isNotFound(thrown)) throw thrown;
+    if (!isNotFound(thrown) && !isDenied(thrown)) throw thrown;
   }
 }
 

@@ -11,6 +11,7 @@ import { aborted, Fault } from "../fault.js";
 import { GuestClient, type Event as GuestEvent } from "../host/client.js";
 import type { ImportSource } from "../import/session.js";
 import { forgetMessage, storeName } from "../store/db.js";
+import { openChannel } from "../store/denied.js";
 import { type History, openHistory } from "../store/history.js";
 import { Adapters } from "./adapters.js";
 import { checkEvaluate, checkExplain, checkOpen, checkPersonalize, checkWrite } from "./check.js";
@@ -46,7 +47,7 @@ export {
   type NamedFile,
   SendersFault,
 } from "../import/session.js";
-export { type Added, History, type ImportResult, openHistory, type Patch } from "../store/history.js";
+export { type Added, type AddProgress, History, type ImportResult, openHistory, type Patch } from "../store/history.js";
 export type { ContextInput, Field, Item, NewItem } from "../store/item.js";
 export type { Adapters, KeptAdapter } from "./adapters.js";
 export { checkGPU, type GPUCheck } from "./checkGPU.js";
@@ -154,7 +155,7 @@ export class NextQuill extends EventTarget {
   readonly model: Model;
 
   readonly #options: OpenOptions;
-  readonly #channel: BroadcastChannel;
+  readonly #channel: BroadcastChannel | undefined;
   #client: Promise<GuestClient>;
   #loaded: GuestClient | undefined; // the client in which load() keeps the model on the GPU
   #lost: Fault | undefined; // why the client is unusable, until another one is open
@@ -178,10 +179,10 @@ export class NextQuill extends EventTarget {
       check: (folder) => this.#checkAdapter(folder),
       idle: (where) => this.#checkIdle(where),
     });
-    this.#channel = new BroadcastChannel(storeName);
-    this.#channel.onmessage = ({ data }) => {
+    this.#channel = openChannel(storeName);
+    this.#channel?.addEventListener("message", ({ data }) => {
       if (data === forgetMessage) this.#closeAtOnce();
-    };
+    });
   }
 
   /**
@@ -197,7 +198,11 @@ export class NextQuill extends EventTarget {
     const client = openClient(options, options.signal, (why) => {
       if (created !== undefined) created.#lose(why);
     });
-    client.catch(() => {}); // awaited below
+    // Records that point at blobs in memory must end with them.
+    client.then(
+      (opened) => opened.persistent || history.keepRecordsInMemory(),
+      () => {}, // awaited below
+    );
     try {
       const model = await fetchModel(options, client, history, options.onProgress, options.signal);
       created = new NextQuill(options, history, client, model);
@@ -210,6 +215,15 @@ export class NextQuill extends EventTarget {
       );
       throw aborted(options.signal, options.signal?.aborted ? thrown : Fault.from(thrown, "internal"));
     }
+  }
+
+  /**
+   * Whether texts, training and model stay when the page is closed. They do not in a page that may
+   * not store data, such as one in a frame of another site in some browsers: all is in memory then,
+   * and a loss of the GPU ends the instance.
+   */
+  async persistent(): Promise<boolean> {
+    return (await this.#open()).persistent && (await this.history.persistent());
   }
 
   /** The GPU of this instance; sizes in bytes. */
@@ -413,7 +427,7 @@ export class NextQuill extends EventTarget {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#kept.stop();
-    this.#channel.close();
+    this.#channel?.close();
     for (const call of this.#calls) call.abort();
     await this.#run?.leave();
     this.history.close();
@@ -486,6 +500,7 @@ export class NextQuill extends EventTarget {
     const now = await before.catch(() => undefined);
     if (before === this.#client && now === lost) {
       this.#lose(why);
+      if (lost !== undefined && !lost.persistent) throw lostInMemory(why);
       this.#client = (async () => {
         await lost?.close();
         const client = await openClient(this.#options, undefined, (fault) => this.#lose(fault));
@@ -584,6 +599,15 @@ async function persist(): Promise<void> {
   } catch {
     // not in every browser
   }
+}
+
+function lostInMemory(cause: Fault): Fault {
+  return new Fault("device-lost", {
+    where: "NextQuill",
+    detail: "the model and its training were in memory only, because this page may not store data",
+    remedy: "open the model again",
+    cause,
+  });
 }
 
 function disposed(): Fault {

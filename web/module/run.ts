@@ -15,6 +15,7 @@ import {
 } from "../api.gen.js";
 import { aborted, cancelled, Fault } from "../fault.js";
 import type { GuestClient } from "../host/client.js";
+import { isDenied, withLock } from "../store/denied.js";
 import type { History } from "../store/history.js";
 import { chronological, toLine } from "../store/item.js";
 import { type Adapters, adapterFiles } from "./adapters.js";
@@ -191,7 +192,7 @@ export class Run implements AsyncIterable<RunEvent> {
 
   async #drive(): Promise<RunResult> {
     try {
-      const result = await withLock(this.#context.model, () => this.#train());
+      const result = await alone(this.#context.model, () => this.#train());
       this.#setState("done");
       return result;
     } catch (thrown) {
@@ -470,13 +471,18 @@ const lockName = (model: Pick<Model, "id">): string => `nextquill-train-${model.
 
 /** Whether a tab trains this model now. */
 export async function isTraining(model: Pick<Model, "id">): Promise<boolean> {
-  const { held = [] } = await navigator.locks.query();
-  return held.some(({ name }) => name === lockName(model));
+  try {
+    const { held = [] } = await navigator.locks.query();
+    return held.some(({ name }) => name === lockName(model));
+  } catch (thrown) {
+    if (isDenied(thrown)) return false; // no other tab shares data with this page
+    throw thrown;
+  }
 }
 
 // Holds the lock of the model, so that only one tab trains it.
-async function withLock<T>(model: Model, train: () => Promise<T>): Promise<T> {
-  return await navigator.locks.request(lockName(model), { ifAvailable: true }, async (lock) => {
+async function alone<T>(model: Model, train: () => Promise<T>): Promise<T> {
+  return await withLock(lockName(model), { ifAvailable: true }, async (lock) => {
     if (lock === null) {
       throw new Fault("busy", {
         where: "personalize",

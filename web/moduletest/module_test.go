@@ -30,7 +30,7 @@ import (
 // broken downloads. The pages print nothing, and their policy blocks nothing.
 func TestModule(t *testing.T) {
 	for _, name := range []string{
-		"decode", "words", "kept", "compare", "languages", "import", "history", "download", "arguments",
+		"decode", "words", "clip", "kept", "compare", "languages", "import", "history", "download", "arguments",
 		"lifecycle", "longtexts",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -99,6 +99,13 @@ export class App extends EventTarget {
   async start(): Promise<void> {
     const { history } = this;
     history.addEventListener("change", () => void this.watch(() => this.#read()));
+    history.addEventListener("forgotten", () => {
+      if (this.model !== undefined) return; // it says so itself, when its worker has ended
+      this.dispatchEvent(new Event("closing"));
+      this.items = [];
+      this.dispatchEvent(new Event("items"));
+      this.#sayForgotten();
+    });
     await this.#read();
   }
 
@@ -144,6 +151,10 @@ export class App extends EventTarget {
   async #forgotten(model: NextQuill): Promise<void> {
     if (this.model !== model) return;
     await this.whileClosed(async () => {});
+    this.#sayForgotten();
+  }
+
+  #sayForgotten(): void {
     this.showError(new Error(text.forgottenElsewhere));
   }
 

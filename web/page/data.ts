@@ -1,6 +1,8 @@
 // The section "Your data": what is stored, export, import and deletion.
 
 import { type AdapterInfo, forget } from "../module/nextquill.js";
+import { siteStorage } from "../store/denied.js";
+import { h } from "../ui/dom.js";
 import { bytes, count, date } from "../ui/format.js";
 import type { App } from "./app.js";
 import { byId, facts, save } from "./dom.js";
@@ -17,11 +19,15 @@ export function dataPanel(app: App): void {
   const forgetButton = byId("forget", HTMLButtonElement);
   const sure = byId("sure", HTMLDialogElement);
 
+  const warning = h("p", { id: "export-warning", class: "quiet", hidden: true }, text.data.exportWarning);
+  note.before(warning);
+  exportAdapter.setAttribute("aria-describedby", warning.id);
+
   let adapter: AdapterInfo | undefined;
   const draw = async (): Promise<void> => {
     if (!app.busy) adapter = await app.model?.adapter.info(); // a run may replace it at any time
-    const { usage = 0, quota = 0 } = await navigator.storage.estimate();
-    const persisted = await navigator.storage.persisted();
+    const { usage, quota, persisted } = await siteStorage();
+    const stored = await app.history.persistent();
     facts(sizes, [
       [text.data.texts, count(app.items.length)],
       [
@@ -30,8 +36,11 @@ export function dataPanel(app: App): void {
       ],
       [text.data.used, bytes(usage)],
       [text.data.quota, bytes(quota)],
-      [text.data.protected, persisted ? text.data.yes : text.data.no],
+      stored
+        ? [text.data.protected, persisted ? text.data.yes : text.data.no]
+        : [text.data.keptAfter, text.data.notKept],
     ]);
+    warning.hidden = adapter === undefined;
     exportTexts.disabled = app.items.length === 0;
     exportAdapter.disabled = adapter === undefined || app.busy;
     importAdapter.disabled = app.model === undefined || !app.idle;

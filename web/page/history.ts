@@ -3,12 +3,13 @@
 import type { Item, NamedFile, NewItem } from "../module/nextquill.js";
 import { button, h } from "../ui/dom.js";
 import { chosenFiles, droppedFiles } from "../ui/dropped.js";
-import { cut, date } from "../ui/format.js";
 import { ImportPanel } from "../ui/importPanel.js";
 import type { App } from "./app.js";
 import { urls } from "./assets.js";
 import { byId } from "./dom.js";
+import { entry } from "./entry.js";
 import { Fields, fieldNames } from "./fields.js";
+import { patternOf, search } from "./search.js";
 import { text } from "./strings.js";
 
 const pageSize = 5;
@@ -29,7 +30,12 @@ class HistoryPanel {
   readonly #list = byId("items", HTMLElement);
   readonly #more = byId("more", HTMLButtonElement);
   readonly #panel: ImportPanel;
+  #found: readonly Item[] = []; // what the search has found, the newest first
+  #pattern: RegExp | undefined; // of this search
+  #stopSearch = () => {};
   #shown = pageSize;
+  readonly #whole = new Set<string>(); // the ids of long texts that are shown completely
+  #adding = false;
   #editing = "";
   #editorView: HTMLElement | undefined; // kept, with what is typed, when the list is drawn again
 
@@ -37,16 +43,20 @@ class HistoryPanel {
     this.#app = app;
     this.#panel = new ImportPanel(byId("import", HTMLElement), text.importing, {
       openFiles: (files, options) => app.history.openFiles(files, options),
-      addAll: (items) => app.history.addAll(items),
+      addAll: (items, onProgress) => app.history.addAll(items, onProgress),
       say: (sentence) => (this.#note.textContent = sentence),
       fail: (thrown) => app.showError(thrown),
       closed: (hadFocus) => hadFocus && byId("files", HTMLElement).focus({ preventScroll: true }),
     });
-    app.addEventListener("closing", () => this.#panel.close());
+    app.addEventListener("closing", () => {
+      this.#panel.close();
+      this.#note.textContent = ""; // it may offer to restore a text
+      this.#editing = "";
+    });
     app.addEventListener("items", () => this.#draw());
     this.#form.addEventListener("submit", (e) => {
       e.preventDefault();
-      void app.guard(() => this.#add());
+      void app.guard(() => this.#once(() => this.#add()));
     });
     this.#form.querySelector("[data-do=field]")!.addEventListener("click", () => this.#fields.extend());
     this.#text.addEventListener("paste", (e) => this.#pasted(e));
@@ -57,11 +67,22 @@ class HistoryPanel {
     this.#more.addEventListener("click", () => {
       const before = this.#shown;
       this.#shown += 4 * pageSize;
-      this.#draw();
+      this.#show();
       this.#list.children[before]?.querySelector<HTMLElement>("button")?.focus();
     });
-    byId("sample", HTMLButtonElement).addEventListener("click", () => void app.guard(() => this.#sample()));
+    byId("sample", HTMLButtonElement).addEventListener(
+      "click",
+      () => void app.guard(() => this.#once(() => this.#sample())),
+    );
     this.#acceptFiles();
+    void app.watch(() => this.#sayIfNotStored());
+  }
+
+  async #sayIfNotStored(): Promise<void> {
+    if (await this.#app.history.persistent()) return;
+    const sentence =
+      "This browser does not let this page store data. Your texts and the training are kept until you close the page.";
+    this.#form.before(h("p", { class: "alert", role: "status" }, sentence));
   }
 
   async #add(): Promise<void> {
@@ -70,31 +91,32 @@ class HistoryPanel {
       this.#text.focus();
       return;
     }
-    await this.#app.history.add({ context: this.#fields.values(), text: this.#text.value.trim(), time: new Date() });
-    this.#text.value = "";
-    this.#fields.clear();
+    const typed = this.#text.value;
+    await this.#app.history.add({ context: this.#fields.values(), text: typed.trim(), time: new Date() });
+    if (this.#text.value === typed) {
+      this.#text.value = "";
+      this.#fields.clear();
+    }
     this.#note.textContent = text.added;
     this.#text.focus();
   }
 
-  // Paragraphs may be separate texts: offers to split the pasted text.
+  // Paragraphs may be separate texts: offers to split the pasted text. What the user typed before
+  // and after it stays in the field.
   #pasted(event: ClipboardEvent): void {
-    const pasted = event.clipboardData?.getData("text/plain") ?? "";
-    const paragraphs = pasted.split(/\r?\n\s*\n/).filter((p) => p.trim() !== "");
+    const pasted = (event.clipboardData?.getData("text/plain") ?? "").replace(/\r\n?/g, "\n");
+    const paragraphs = pasted.split(/\n\s*\n/).filter((p) => p.trim() !== "");
     if (paragraphs.length < 2) return;
     const time = new Date();
-    this.#note.replaceChildren(
-      button(
-        text.addParagraphs(paragraphs.length),
-        () => {
-          void this.#app.guard(async () => {
-            await this.#addAll(paragraphs.map((p) => ({ text: p.trim(), time })));
-            this.#text.value = "";
-          });
-        },
-        { class: "link" },
-      ),
-    );
+    const add = async () => {
+      await this.#addAll(paragraphs.map((p) => ({ text: p.trim(), time })));
+      const { value } = this.#text;
+      const at = value.indexOf(pasted);
+      if (at >= 0) this.#text.value = value.slice(0, at) + value.slice(at + pasted.length);
+      this.#text.focus();
+    };
+    const label = text.addParagraphs(paragraphs.length);
+    this.#note.replaceChildren(button(label, () => void this.#app.guard(() => this.#once(add)), { class: "link" }));
   }
 
   async #sample(): Promise<void> {
@@ -102,6 +124,17 @@ class HistoryPanel {
     if (!answer.ok) throw new Error(text.noSample(`${answer.status} ${answer.statusText}`));
     const lines = (await answer.text()).split("\n").filter((line) => line !== "");
     await this.#addAll(lines.map((line) => JSON.parse(line) as NewItem));
+  }
+
+  // Adds texts once, even if the user presses the button again meanwhile.
+  async #once(add: () => Promise<void>): Promise<void> {
+    if (this.#adding) return;
+    this.#adding = true;
+    try {
+      await add();
+    } finally {
+      this.#adding = false;
+    }
   }
 
   async #addAll(items: readonly NewItem[]): Promise<void> {
@@ -145,51 +178,51 @@ class HistoryPanel {
 
   #draw(): void {
     const all = this.#app.items;
-    const names = fieldNames(all);
-    this.#fields.setNames(names);
+    this.#fields.setNames(fieldNames(all));
     this.#shelf.hidden = all.length === 0;
-    const query = this.#search.value.trim().toLowerCase();
-    const found = all.filter((item) => query === "" || matches(item, query)).toReversed();
-    const counted = query === "" ? text.texts(all.length) : text.found(found.length, all.length);
-    if (this.#count.textContent !== counted) this.#count.textContent = counted;
+    const pattern = patternOf(this.#search.value);
+    const done = (found: readonly Item[]): void => {
+      this.#found = found;
+      this.#pattern = pattern;
+      const counted = pattern === undefined ? text.texts(all.length) : text.found(found.length, all.length);
+      if (this.#count.textContent !== counted) this.#count.textContent = counted;
+      this.#show();
+    };
+    this.#stopSearch();
+    if (pattern === undefined) done(all.toReversed());
+    else this.#stopSearch = search(all, pattern, done);
+  }
+
+  #show(): void {
     this.#list.replaceChildren(
-      ...found.slice(0, this.#shown).map((item) => {
-        if (item.id !== this.#editing) return this.#entry(item, query);
-        this.#editorView ??= this.#editor(item, names);
+      ...this.#found.slice(0, this.#shown).map((item) => {
+        if (item.id !== this.#editing) return this.#entry(item);
+        this.#editorView ??= this.#editor(item, fieldNames(this.#app.items));
         return this.#editorView;
       }),
     );
-    this.#more.hidden = found.length <= this.#shown;
+    this.#more.hidden = this.#found.length <= this.#shown;
   }
 
-  #entry(item: Item, query: string): HTMLElement {
-    const [first, ...others] = item.context;
-    const name = cut(first?.value ?? item.text, 40);
-    const about = h("p");
-    if (first !== undefined) about.append(h("dfn", {}, ...marked(first.value, query)));
-    for (const f of others) about.append(h("span", { class: "other", title: f.name }, ...marked(f.value, query)));
-    if (item.time !== undefined) about.append(h("span", { class: "quiet" }, date(item.time)));
-    const head = h(
-      "div",
-      { class: "head" },
-      about,
-      h(
-        "span",
-        { class: "tools" },
-        button(text.edit, () => this.#edit(item), { class: "link", "aria-label": text.editOne(name) }),
-        button(text.delete, () => void this.#app.guard(() => this.#remove(item, name)), {
-          class: "link",
-          "aria-label": text.deleteOne(name),
-        }),
-      ),
-    );
-    return h("li", {}, head, h("p", { class: "text" }, ...marked(item.text, query)));
+  #entry(item: Item): HTMLElement {
+    return entry(item, {
+      pattern: this.#pattern,
+      whole: this.#whole.has(item.id),
+      edit: () => this.#edit(item),
+      remove: (name) => void this.#app.guard(() => this.#remove(item, name)),
+      toggle: () => {
+        if (!this.#whole.delete(item.id)) this.#whole.add(item.id);
+        const view = this.#entry(item);
+        this.#list.querySelector(`[data-id="${CSS.escape(item.id)}"]`)?.replaceWith(view);
+        view.querySelector<HTMLElement>(".whole")?.focus();
+      },
+    });
   }
 
   #edit(item: Item): void {
     this.#editing = item.id;
     this.#editorView = undefined;
-    this.#draw();
+    this.#show();
     this.#list.querySelector<HTMLElement>("form textarea")?.focus();
   }
 
@@ -204,7 +237,7 @@ class HistoryPanel {
     fields.set(item.context);
     const done = () => {
       this.#editing = "";
-      this.#draw();
+      this.#show();
       this.#search.focus({ preventScroll: true });
     };
     form.append(
@@ -232,7 +265,7 @@ class HistoryPanel {
     const last = this.#app.items.length === 1;
     await this.#app.history.remove(item.id);
     this.#note.replaceChildren(
-      text.deleted(name),
+      ...text.deleted(h("bdi", {}, name)),
       button(
         text.undo,
         () => {
@@ -252,23 +285,4 @@ class HistoryPanel {
   #refocus(empty: boolean): void {
     (empty ? this.#text : this.#search).focus({ preventScroll: true });
   }
-}
-
-function matches(item: Item, query: string): boolean {
-  return item.text.toLowerCase().includes(query) || item.context.some((f) => f.value.toLowerCase().includes(query));
-}
-
-/** Splits a text and marks the matches of a search. */
-function marked(text: string, query: string): (Node | string)[] {
-  const lower = text.toLowerCase();
-  // Lower case may change the length of a text. Then nothing is marked.
-  if (query === "" || lower.length !== text.length) return [text];
-  const out: (Node | string)[] = [];
-  let at = 0;
-  for (let hit = lower.indexOf(query); hit >= 0; hit = lower.indexOf(query, at)) {
-    out.push(text.slice(at, hit), h("mark", {}, text.slice(hit, hit + query.length)));
-    at = hit + query.length;
-  }
-  out.push(text.slice(at));
-  return out;
 }

@@ -9,22 +9,22 @@ import {
   type ImportSource,
   requireTexts,
 } from "../import/session.js";
-import {
-  type Database,
-  databaseExists,
-  forgetMessage,
-  type ItemsTransaction,
-  openDatabase,
-  type StoredItem,
-  storeName,
-  withStorageFaults,
-} from "./db.js";
+import { databaseExists, forgetMessage, openStore, storeName, withStorageFaults } from "./db.js";
+import { databasesDenied, openChannel } from "./denied.js";
 import { assignIDs, chronological, contentID, type Item, type NewItem, normalize, toLine } from "./item.js";
+import { Pace } from "./pace.js";
+import { type ItemsTransaction, type Store, type StoredItem, withoutOrder } from "./store.js";
 
 /** The number of items that were added, and of those that were in the history already. */
 export interface Added {
   added: number;
   skipped: number;
+}
+
+/** How many of the given items addAll has taken. */
+export interface AddProgress {
+  done: number;
+  total: number;
 }
 
 /** The result of an import: what was added, and what was left out and why. */
@@ -34,12 +34,15 @@ export interface ImportResult extends Added, Omit<FoundTexts, "items" | "choose"
 export type Patch = Partial<Pick<NewItem, "context" | "text" | "time">>;
 
 /**
- * The user's texts, in IndexedDB. Fires "change" when they change, in this tab or another. Methods
- * throw a Fault: "storage" for an error of the browser's storage (full, private window), "missing"
- * for an unknown id, "malformed", "too-large" or "unsupported" for invalid input.
+ * The user's texts, in IndexedDB. In a page that may not store data, such as one in a frame of
+ * another site in some browsers, they are in memory until the page is closed; see persistent().
+ * Fires "change" when they change, in this tab or another, and "forgotten" when another tab deletes
+ * everything. Methods throw a Fault: "storage" for an error of the browser's storage (full),
+ * "missing" for an unknown id, "malformed", "too-large" or "unsupported" for invalid input.
  */
 export class History extends EventTarget {
-  #db: Promise<Database> | undefined;
+  #store: Promise<Store> | undefined;
+  #records: Map<string, unknown> | undefined; // instead of those of the store
   #channel: BroadcastChannel | undefined;
   #closed = false;
 
@@ -48,16 +51,21 @@ export class History extends EventTarget {
   constructor(source: ImportSource = {}) {
     super();
     this.#source = source;
-    this.#channel = new BroadcastChannel(storeName);
-    this.#channel.onmessage = ({ data }) => {
+    this.#channel = openChannel(storeName);
+    this.#channel?.addEventListener("message", ({ data }) => {
       if (data === forgetMessage) this.#disconnect();
-      else this.dispatchEvent(new Event("change"));
-    };
+      this.dispatchEvent(new Event(data === forgetMessage ? "forgotten" : "change"));
+    });
+  }
+
+  /** Whether the texts stay when the page is closed. */
+  async persistent(): Promise<boolean> {
+    return !(await databasesDenied());
   }
 
   /** The number of items. */
   async count(): Promise<number> {
-    return await this.#read("the history cannot be read", 0, (db) => db.count("items"));
+    return await this.#read("the history cannot be read", 0, (store) => store.count());
   }
 
   /**
@@ -65,13 +73,17 @@ export class History extends EventTarget {
    * addition.
    */
   async list(): Promise<Item[]> {
-    const all = await this.#read("the history cannot be read", [], (db) => db.getAllFromIndex("items", "order"));
-    return chronological(all.map(withoutOrder));
+    const pace = new Pace();
+    const all = await this.#read("the history cannot be read", [], (store) => store.all());
+    await pace.pause();
+    const sorted = chronological(all);
+    await pace.pause();
+    return sorted;
   }
 
   /** The item with this id. */
   async get(id: string): Promise<Item> {
-    const item = await this.#read("the history cannot be read", undefined, (db) => db.get("items", id));
+    const item = await this.#read("the history cannot be read", undefined, (store) => store.get(id));
     if (item === undefined) throw noItem(id);
     return withoutOrder(item);
   }
@@ -81,12 +93,12 @@ export class History extends EventTarget {
     const ready = normalize(item, "item");
     const base = contentID(ready);
     const added = await this.#change(
-      async (tx) => {
+      async (items) => {
         let id = ready.id;
         if (id === "") {
           id = base;
-          for (let n = 2; (await tx.store.getKey(id)) !== undefined; n++) id = `${base}-${n}`;
-        } else if ((await tx.store.getKey(id)) !== undefined) {
+          for (let n = 2; (await items.get(id)) !== undefined; n++) id = `${base}-${n}`;
+        } else if ((await items.get(id)) !== undefined) {
           throw new Fault("malformed", {
             where: "item",
             field: "id",
@@ -94,8 +106,8 @@ export class History extends EventTarget {
             remedy: "leave the id out, or update that item",
           });
         }
-        const stored: StoredItem = { ...ready, id, order: await nextOrder(tx.store) };
-        await tx.store.add(stored);
+        const stored: StoredItem = { ...ready, id, order: await items.nextOrder() };
+        await items.put(stored);
         return stored;
       },
       () => sizeOf([ready]),
@@ -105,13 +117,13 @@ export class History extends EventTarget {
 
   /** Changes an item and returns it. */
   async update(id: string, patch: Patch): Promise<Item> {
-    const updated = await this.#change(async (tx) => {
-      const old = await tx.store.get(id);
+    const updated = await this.#change(async (items) => {
+      const old = await items.get(id);
       if (old === undefined) throw noItem(id);
       const time = "time" in patch ? patch.time : old.time;
       const next = normalize({ id, text: patch.text ?? old.text, context: patch.context ?? old.context, time }, "item");
       const stored: StoredItem = { ...next, order: old.order };
-      await tx.store.put(stored);
+      await items.put(stored);
       return stored;
     });
     return withoutOrder(updated);
@@ -119,33 +131,43 @@ export class History extends EventTarget {
 
   /** Removes an item. An unknown id is no error. */
   async remove(id: string): Promise<void> {
-    await this.#change((tx) => tx.store.delete(id));
+    await this.#change((items) => items.delete(id));
   }
 
   /** Removes all items. */
   async clear(): Promise<void> {
-    await this.#change((tx) => tx.store.clear());
+    await this.#change((items) => items.clear());
   }
 
   /**
    * Adds texts in one transaction, and skips those that are here already: same id, text and time.
-   * If an id is taken by another text, the added text gets another id.
+   * If an id is taken by another text, the added text gets another id. The page can handle input
+   * meanwhile.
    */
-  async addAll(items: readonly NewItem[]): Promise<Added> {
-    const ready = items.map((item, i) => normalize(item, `items[${i}]`));
-    assignIDs(ready);
+  async addAll(items: readonly NewItem[], onProgress?: (progress: AddProgress) => void): Promise<Added> {
+    const pace = new Pace();
+    const ready: ReturnType<typeof normalize>[] = [];
+    for (const [i, item] of items.entries()) {
+      ready.push(normalize(item, `items[${i}]`));
+      await pace.pause();
+    }
+    await assignIDs(ready, () => pace.pause());
     const added = await this.#change(
-      async (tx) => {
-        const taken = new Set(await tx.store.getAllKeys());
-        let order = await nextOrder(tx.store);
+      async (stored) => {
+        const taken = new Set(await stored.ids());
+        let order = await stored.nextOrder();
         let n = 0;
-        for (const item of ready) {
-          const id = await freeID(tx.store, taken, item);
+        pace.restart();
+        for (const [i, item] of ready.entries()) {
+          const id = await freeID(stored, taken, item);
           if (id === undefined) continue;
           taken.add(id);
-          // Not awaited: if one fails, the transaction fails, and #change waits for that.
-          tx.store.add({ ...item, id, order: order++ }).catch(() => {});
+          const done = stored.put({ ...item, id, order: order++ });
           n++;
+          if (!pace.over()) continue;
+          await done; // in a new task; without a request, the transaction would end
+          pace.restart();
+          onProgress?.({ done: i + 1, total: ready.length });
         }
         return n;
       },
@@ -184,7 +206,8 @@ export class History extends EventTarget {
 
   /** A small record, such as the adapter in use. @internal */
   async record<T>(key: string): Promise<T | undefined> {
-    return (await this.#read("a record cannot be read", undefined, (db) => db.get("records", key))) as T | undefined;
+    if (this.#records !== undefined) return this.#records.get(key) as T | undefined;
+    return (await this.#read("a record cannot be read", undefined, (store) => store.record(key))) as T | undefined;
   }
 
   /** Sets a record, or removes it if the value is undefined. @internal */
@@ -194,12 +217,22 @@ export class History extends EventTarget {
 
   /** Sets or removes several records in one transaction. @internal */
   async setRecords(entries: readonly (readonly [key: string, value: unknown])[]): Promise<void> {
-    await this.#run("a record cannot be written", (db) =>
-      inTransaction(db.transaction("records", "readwrite", { durability: "strict" }), async (tx) => {
-        for (const [key, value] of entries)
-          await (value === undefined ? tx.store.delete(key) : tx.store.put(value, key));
-      }),
-    );
+    if (this.#records === undefined) {
+      await this.#run("a record cannot be written", (store) => store.setRecords(entries));
+      return;
+    }
+    for (const [key, value] of entries) {
+      if (value === undefined) this.#records.delete(key);
+      else this.#records.set(key, value);
+    }
+  }
+
+  /**
+   * Keeps records in memory from now on, because the blobs that they point at are there too.
+   * @internal
+   */
+  keepRecordsInMemory(): void {
+    this.#records ??= new Map();
   }
 
   /** Closes the connection. The texts stay stored. */
@@ -211,78 +244,46 @@ export class History extends EventTarget {
   }
 
   #disconnect(): void {
-    void this.#db?.then(
-      (db) => db.close(),
+    void this.#store?.then(
+      (store) => store.close(),
       () => {},
     );
-    this.#db = undefined;
+    this.#store = undefined;
   }
 
-  async #change<T>(operation: (tx: ItemsTransaction) => Promise<T>, bytes?: () => number): Promise<T> {
-    const result = await this.#run(
-      "the change cannot be stored",
-      (db) => inTransaction(db.transaction("items", "readwrite", { durability: "strict" }), operation),
-      bytes,
-    );
+  async #change<T>(operation: (items: ItemsTransaction) => Promise<T>, bytes?: () => number): Promise<T> {
+    const result = await this.#run("the change cannot be stored", (store) => store.change(operation), bytes);
     this.dispatchEvent(new Event("change"));
     this.#channel?.postMessage("change");
     return result;
   }
 
   // Returns `empty` if there is no database: reading must not create one.
-  async #read<T>(what: string, empty: T, operation: (db: Database) => Promise<T>): Promise<T> {
-    if (this.#db === undefined && !this.#closed && !(await databaseExists())) return empty;
+  async #read<T>(what: string, empty: T, operation: (store: Store) => Promise<T>): Promise<T> {
+    if (this.#store === undefined && !this.#closed && !(await databasesDenied()) && !(await databaseExists()))
+      return empty;
     return await this.#run(what, operation);
   }
 
-  async #run<T>(what: string, operation: (db: Database) => Promise<T>, bytes?: () => number): Promise<T> {
+  async #run<T>(what: string, operation: (store: Store) => Promise<T>, bytes?: () => number): Promise<T> {
     if (this.#closed) throw closed();
     return await withStorageFaults(
       what,
       async () => {
-        this.#db ??= openDatabase(() => (this.#db = undefined)).catch((thrown: unknown) => {
-          this.#db = undefined; // the next call tries again
+        this.#store ??= openStore(() => (this.#store = undefined)).catch((thrown: unknown) => {
+          this.#store = undefined; // the next call tries again
           throw thrown;
         });
-        return await operation(await this.#db);
+        return await operation(await this.#store);
       },
       bytes,
     );
   }
 }
 
-// Runs an operation in a transaction. If it fails, the transaction has no effect.
-async function inTransaction<T, Tx extends { done: Promise<void>; abort(): void; error: DOMException | null }>(
-  tx: Tx,
-  operation: (tx: Tx) => Promise<T>,
-): Promise<T> {
-  try {
-    const value = await operation(tx);
-    await tx.done;
-    return value;
-  } catch (thrown) {
-    tx.done.catch(() => {}); // it fails with the operation
-    try {
-      tx.abort();
-    } catch {
-      // it has already ended
-    }
-    throw tx.error ?? thrown;
-  }
-}
-
-async function nextOrder(store: ItemsTransaction["store"]): Promise<number> {
-  const cursor = await store.index("order").openKeyCursor(null, "prev");
-  return cursor === null ? 1 : (cursor.key as number) + 1;
-}
-
 // The approximate size of items in the storage, in bytes.
 function sizeOf(items: readonly Item[]): number {
   return new Blob(items.map(toLine)).size;
-}
-
-function withoutOrder({ order: _, ...item }: StoredItem): Item {
-  return item;
 }
 
 function noItem(id: string): Fault {
@@ -300,14 +301,10 @@ function closed(): Fault {
 
 // The id under which an item is added, or undefined if it is here already. An id that another text
 // has is numbered.
-async function freeID(
-  store: ItemsTransaction["store"],
-  taken: ReadonlySet<string>,
-  item: Item,
-): Promise<string | undefined> {
+async function freeID(items: ItemsTransaction, taken: ReadonlySet<string>, item: Item): Promise<string | undefined> {
   let id = item.id;
   for (let n = 2; taken.has(id); n++) {
-    const there = await store.get(id);
+    const there = await items.get(id);
     // Files are read without the white space around a text.
     if (there?.text.trim() === item.text.trim() && there.time === item.time) return undefined;
     id = `${item.id}-${n}`;

@@ -106,8 +106,14 @@ function fnv1a(bytes: Uint8Array): string {
   return [high, low].map((half) => half.toString(16).padStart(8, "0")).join("");
 }
 
-/** Gives items without an id one of their content. Equal items are numbered, as in core/history. */
-export function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): void {
+/**
+ * Gives items without an id one of their content. Equal items are numbered, as in core/history.
+ * `pause` is awaited after each item.
+ */
+export async function assignIDs(
+  items: (Omit<Item, "id"> & { id: string })[],
+  pause: () => Promise<void> = async () => {},
+): Promise<void> {
   const taken = new Set(items.map((it) => it.id).filter((id) => id !== ""));
   for (const item of items) {
     if (item.id !== "") continue;
@@ -116,6 +122,7 @@ export function assignIDs(items: (Omit<Item, "id"> & { id: string })[]): void {
     for (let n = 2; taken.has(name); n++) name = `${id}-${n}`;
     taken.add(name);
     item.id = name;
+    await pause();
   }
 }
 

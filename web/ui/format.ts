@@ -1,5 +1,7 @@
 // Formatting of numbers and texts.
 
+import { head } from "./clip.js";
+
 /** The language of numbers and dates, and words for durations. */
 export interface Format {
   tag: string;
@@ -58,7 +60,8 @@ export function signed(n: number, digits: number): string {
 export const percent = (p: number): string =>
   p > 0 && p < 0.001 ? `< ${decimals(0.1, 1)} %` : `${decimals(100 * p, p < 0.1 ? 1 : 0)} %`;
 
+/** The first characters of a text, and an ellipsis if it is longer. */
 export function cut(text: string, length: number): string {
-  const points = [...text];
+  const points = [...head(text, 2 * length + 2)]; // a character has at most two code units
   return points.length <= length ? text : `${points.slice(0, length - 1).join("")}…`;
 }

@@ -3,6 +3,7 @@
 
 import {
   type Added,
+  type AddProgress,
   Fault,
   type FileImport,
   type FoundTexts,
@@ -26,7 +27,7 @@ const placesPerReason = 5; // as the importer lists
 /** What the panel needs of its page or element. */
 export interface ImportPanelHost {
   openFiles(files: readonly NamedFile[], options: ImportOptions): Promise<FileImport>;
-  addAll(items: readonly Item[]): Promise<Added>;
+  addAll(items: readonly Item[], onProgress: (progress: AddProgress) => void): Promise<Added>;
   /** Says what happened, where screen readers announce it. */
   say(text: string): void;
   /** Shows an error. */
@@ -45,10 +46,11 @@ export class ImportPanel {
   readonly #strings: ImportStrings;
   readonly #host: ImportPanelHost;
   readonly #id = `import-${++panels}`;
-  #stop: AbortController | undefined;
+  #next: AbortController | undefined; // of the files that are chosen last
+  #stop: AbortController | undefined; // of the files that are shown
   #files: FileImport | undefined;
   #view: Preview | undefined;
-  #adding = false;
+  #adding: Promise<void> | undefined; // settles when the texts are added
 
   constructor(root: HTMLElement, strings: ImportStrings, host: ImportPanelHost) {
     this.#root = root;
@@ -59,9 +61,12 @@ export class ImportPanel {
 
   /** Reads files and shows a preview. Files that were read before and not added are dropped. */
   async take(files: readonly NamedFile[]): Promise<void> {
-    if (files.length === 0 || this.#adding) return;
-    this.#end();
+    if (files.length === 0) return;
     const stop = new AbortController();
+    this.#next = stop;
+    await this.#adding;
+    if (this.#next !== stop) return; // closed, or other files were chosen meanwhile
+    this.#end();
     this.#stop = stop;
     const bar = this.#showProgress(files.length);
     this.#host.say(this.#strings.reading(files.length));
@@ -93,6 +98,7 @@ export class ImportPanel {
 
   /** Drops what was read. */
   close(): void {
+    this.#next = undefined;
     this.#end();
     this.#hide();
   }
@@ -116,7 +122,7 @@ export class ImportPanel {
 
   #showPreview(files: FileImport, likely: ReadonlySet<string>): void {
     this.#view = new Preview(this.#id, this.#strings, files, likely, {
-      add: () => void this.#add(files),
+      add: () => this.#add(files),
       cancel: () => this.#cancel(),
       fail: (thrown) => {
         if (this.#files !== files) return; // cancelled, or replaced by other files
@@ -131,28 +137,29 @@ export class ImportPanel {
     this.#root.querySelector("h3")?.focus();
   }
 
-  async #add(files: FileImport): Promise<void> {
+  // A second press adds nothing.
+  #add(files: FileImport): void {
     const view = this.#view;
-    const { items } = files.found;
-    if (this.#adding || items.length === 0 || view === undefined) return;
-    this.#adding = true; // a second press adds nothing
+    if (this.#adding !== undefined || files.found.items.length === 0 || view === undefined) return;
+    this.#adding = this.#addAll(files.found.items, view).finally(() => (this.#adding = undefined));
+  }
+
+  async #addAll(items: readonly Item[], view: Preview): Promise<void> {
     const hadFocus = this.#hasFocus(); // a disabled button loses it
-    view.busy(this.#strings.adding);
+    view.busy(this.#strings.adding(items.length));
     try {
-      const { added, skipped } = await this.#host.addAll(items);
-      this.#adding = false;
+      const { added, skipped } = await this.#host.addAll(items, ({ done, total }) => view.progress(done / total));
       this.#end();
       this.#hide(hadFocus);
       this.#host.say(this.#strings.added(added, skipped));
     } catch (thrown) {
-      this.#adding = false;
       view.ready(); // so that the user can try again
       this.#host.fail(thrown);
     }
   }
 
   #cancel(): void {
-    if (this.#adding) return;
+    if (this.#adding !== undefined) return;
     this.close();
     this.#host.say(this.#strings.cancelled);
   }
@@ -202,6 +209,7 @@ class Preview {
   readonly #who = h("fieldset", { class: "who" });
   readonly #tables = h("div", { class: "tables" });
   readonly #found = h("p", { class: "found", role: "status" });
+  readonly #bar = h("progress", { max: "1", value: "0", hidden: true });
   readonly #samples = h("div", {});
   readonly #about = h("div", {});
   readonly #add: HTMLButtonElement;
@@ -232,6 +240,7 @@ class Preview {
       this.#who,
       this.#tables,
       this.#found,
+      this.#bar,
       this.#samples,
       this.#about,
       h("div", { class: "row" }, this.#add, this.#cancel),
@@ -239,17 +248,32 @@ class Preview {
     this.#draw();
   }
 
-  /** Disables the buttons while the texts are added. */
+  /** Disables the buttons and choices while the texts are added. */
   busy(text: string): void {
     this.#found.textContent = text;
+    this.#bar.ariaLabel = text;
     this.#pending = true;
+    this.#setChoices(false);
     this.refresh();
+  }
+
+  /** Shows the share of the texts that are added. */
+  progress(done: number): void {
+    this.#bar.value = done;
+    this.#bar.hidden = false;
   }
 
   /** Shows what was found, with the buttons enabled. */
   ready(): void {
     this.#pending = false;
+    this.#bar.hidden = true;
+    this.#setChoices(true);
     this.#draw();
+  }
+
+  #setChoices(enabled: boolean): void {
+    this.#who.disabled = !enabled;
+    for (const select of this.#tables.querySelectorAll("select")) select.disabled = !enabled;
   }
 
   refresh(): void {

@@ -12,7 +12,9 @@ export const importEnglish = {
   nothing: "There is nothing to add",
   failed: (files: number) => (files === 1 ? "One file cannot be read:" : `${files} files cannot be read:`),
   who: "Which one is you?",
-  whoNote: "Only texts of the people that you tick are added. What others wrote only shows what you answered.",
+  whoNote:
+    "Only texts of the people that you tick are added. " +
+    "The model sees messages of the others only where you answered them.",
   messages: (n: number) => plural(n, "message"),
   probably: "probably you",
   moreSenders: (n: number) => `Show ${n} more`,
@@ -31,7 +33,7 @@ export const importEnglish = {
   notes: (n: number) => `Added with a change: ${n.toLocaleString("en")}`,
   places: (places: readonly string[], more: boolean) => places.join(", ") + (more ? ", …" : ""),
   add: (texts: number) => (texts === 0 ? "Add" : `Add ${plural(texts, "text")}`),
-  adding: "Adding…",
+  adding: (texts: number) => `Adding ${plural(texts, "text")}…`,
   updating: "Reading again…",
   added: (added: number, skipped: number) =>
     `${plural(added, "text")} added${skipped > 0 ? `, ${skipped.toLocaleString("en")} already here` : ""}.`,

@@ -182,6 +182,41 @@ test("a file that is gone", async () => {
   );
 });
 
+test("arguments are checked", async () => {
+  const any = (options: object) => options as ImportOptions;
+  const a = file("a.txt", "one");
+  for (const [options, kind, says] of [
+    [{ me: 5 }, "malformed", "import: me: 5 is not a name or a list of names"],
+    [{ me: ["Ann", 5] }, "malformed", "me: an object is not a name or a list of names"],
+    [{ textcolumn: "x" }, "unsupported", "textcolumn: there is no such option; use me, textColumn"],
+    [{ textColumns: [{ file: "a.csv" }] }, "malformed", "textColumns: an object is not a list of files and columns"],
+    [{ onProgress: true }, "malformed", "onProgress: true is not a function"],
+    [{ signal: 1 }, "malformed", "signal: 1 is not an AbortSignal"],
+  ] as const) {
+    includes((await rejects(history.import(a, any(options)), kind)).message, says);
+    includes((await rejects(history.openFiles(a, any(options)), kind)).message, says);
+  }
+  for (const files of [undefined, null, 5, {}, [5], [{ name: "a.txt" }], [null]])
+    includes((await rejects(history.import(files as never), "malformed")).message, "files: are not files or a text");
+  await history.import([{ name: "a.txt", blob: new Blob(["one"]) }], { me: undefined, textColumn: undefined });
+});
+
+test("items are added in slices, with progress", async () => {
+  await history.clear();
+  const items = Array.from({ length: 3000 }, (_, i) => ({ text: `text ${i} ${"word ".repeat(40)}` }));
+  const seen: number[] = [];
+  equal(await history.addAll(items, ({ done, total }) => seen.push(done / total)), { added: 3000, skipped: 0 });
+  ok(seen.length > 0 && seen.every((share, i) => share > (seen[i - 1] ?? 0) && share <= 1), seen.join());
+  equal(
+    (await history.list()).map((item) => item.text),
+    items.map((item) => item.text),
+    "in the order of addition",
+  );
+  await rejects(history.addAll([{ text: "new" }, { text: " " }]), "missing");
+  equal(await history.count(), 3000, "all or nothing");
+  await history.clear();
+});
+
 test("the module is checked", async () => {
   const other = openHistory({ importModule: "nextquill.wasm" });
   await rejects(other.import(file("a.txt", "x")), "mismatch");

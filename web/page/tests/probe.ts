@@ -154,11 +154,39 @@ const probe = {
     return { x: x + 5, y: y + 5 };
   },
 
-  /** Pastes a text into a field. */
-  paste(selector: string, text: string): void {
+  /** Pastes a text at the end of a field, and then types another one. */
+  paste(selector: string, text: string, typed: string): void {
+    const field = find<HTMLTextAreaElement>(selector);
     const clipboardData = new DataTransfer();
     clipboardData.setData("text/plain", text);
-    find(selector).dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    fill(selector, field.value + text + typed);
+  },
+
+  /** Chooses the second sender too and presses Add at once. Returns what the panel then says. */
+  chooseAndAdd(): [disabled: boolean, says: string] {
+    find("#import .sender:nth-child(2) input").click();
+    const add = find<HTMLButtonElement>("#import .primary");
+    add.click();
+    return [add.disabled, find("#import .found").textContent.slice(0, 13)];
+  },
+
+  /** Makes changes of the database fail, or work again. */
+  failStorage(fails: boolean): void {
+    const { prototype } = IDBObjectStore;
+    prototype.put = fails
+      ? () => {
+          throw new DOMException("the disk fails", "UnknownError");
+        }
+      : put;
+  },
+
+  /** Shows results as the model gives them. */
+  showResults(draft: string, explained: string): void {
+    find("#draft-you").textContent = draft;
+    find("#passage").textContent = explained;
+    fill("#explain textarea", explained);
+    for (const panel of ["#drafts", "#passage"]) find(panel).hidden = false;
   },
 
   /** Chooses files in the element's file field: [name, content]. */
@@ -194,6 +222,8 @@ function choose(field: HTMLInputElement, files: [string, string][]): void {
   field.files = data.files;
   field.dispatchEvent(new Event("change"));
 }
+
+const { put } = IDBObjectStore.prototype;
 
 /** What browsers tell about a long task (https://w3c.github.io/longtasks/). */
 interface PerformanceLongTaskTiming extends PerformanceEntry {
