@@ -24,6 +24,7 @@ var layers = []struct{ name, imports string }{
 	{"fault", ""},
 	{"internal/half", ""},
 	{"internal/jsonx", ""},
+	{"internal/sorted", ""},
 	{"regex", ""},
 	{"weights/gguf/gguftest", ""},
 	{"blob", "fault"},
@@ -33,11 +34,11 @@ var layers = []struct{ name, imports string }{
 	{"metric/overlap", ""},
 
 	// File formats, texts and tokens.
-	{"weights/gguf", "blob fault internal/half"},
-	{"weights", "blob fault internal/jsonx weights/gguf"},
-	{"tokenizer", "blob fault internal/jsonx regex weights/gguf"},
+	{"weights/gguf", "blob fault internal/half internal/sorted"},
+	{"weights", "blob fault internal/jsonx internal/sorted weights/gguf"},
+	{"tokenizer", "blob fault internal/jsonx internal/sorted regex weights/gguf"},
 	{"chat", "blob fault jinja weights/gguf"},
-	{"history", "fault internal/jsonx"},
+	{"history", "fault internal/jsonx internal/sorted"},
 	{"datastore", "blob fault weights"},
 	{"modelfolder", "blob fault tokenizer weights weights/gguf"},
 

@@ -248,7 +248,9 @@ func (s *site) scripts() error {
 		return err
 	}
 	pageScript, pageStyle := s.addHashed("page.js", page.JS), s.addHashed("page.css", style.CSS)
-	err = s.document("index.html", "index.html", map[string]string{"web/page/main.ts": pageScript, "web/page/page.css": pageStyle})
+	err = s.document("index.html", "index.html", map[string]string{
+		"web/page/main.ts": pageScript, "web/page/page.css": pageStyle,
+	})
 	if err != nil {
 		return err
 	}

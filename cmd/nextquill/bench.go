@@ -23,7 +23,8 @@ type benchCmd struct {
 }
 
 func (benchCmd) Help() string {
-	return `Measures every kernel of a training step, complete steps, and the fastest matrix product on the same device.
+	return `Measures every kernel of a training step, complete steps, writing, and the fastest matrix
+product on the same device.
 
   nextquill bench
   nextquill bench --history 400 --repeats 5
@@ -102,6 +103,8 @@ func showBench(t report.Terminal, c benchCmd, r api.BenchResult) {
 	t.Table([]report.Column{{Name: "preset"}, {Name: "tokens", Right: true}, {Name: "ms", Right: true},
 		{Name: "GFLOP/s", Right: true}, {Name: "of the fastest matmul", Right: true}}, rows)
 	fmt.Fprintln(t.Out)
+	t.Text(fmt.Sprintf("Writing after %d tokens: %.1f tokens per second, %.1f with steering; %d dispatches per token.",
+		c.Prefix, 1/r.Decode[0].TokenSeconds, 1/r.Decode[1].TokenSeconds, r.Decode[0].Dispatches))
 	t.Text(fmt.Sprintf("A nextquill-code step takes %.2f times as long as a contextsft step. GPU memory: at most %s.",
 		r.Ratio, report.Bytes(r.PeakBytes)))
 }

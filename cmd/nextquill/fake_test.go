@@ -122,6 +122,7 @@ func (s *fakeEngine) Call(ctx context.Context, method string, params, result any
 				{Preset: "contextsft", Tokens: 1460, Seconds: .912, GFLOPS: 19.4, Utilization: .64},
 				{Preset: "nextquill-code", Tokens: 1720, Seconds: 1.104, GFLOPS: 19.1, Utilization: .63},
 			},
+			Decode: []api.DecodeBench{{TokenSeconds: .05, Dispatches: 32}, {TokenSeconds: .0625}},
 		})
 	}
 	return fault.New(fault.Unsupported, "request", "method", "%s", method)

@@ -39,6 +39,9 @@ type BenchResult struct {
 	Kernels      []KernelBench `json:"kernels"`
 	Steps        []StepBench   `json:"steps"`
 	Bases        []BaseBench   `json:"bases,omitempty"`
+	// Decode is writing after a prompt of BenchParams.Prefix tokens, without and with steering;
+	// absent with StepsOnly or Bases.
+	Decode []DecodeBench `json:"decode,omitempty"`
 	// Ratio is the time of a step of the second preset over that of the first; 0 with one preset.
 	Ratio     float64 `json:"ratio"`
 	PeakBytes int64   `json:"peak_bytes"`

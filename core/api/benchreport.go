@@ -75,6 +75,7 @@ type DecodeBench struct {
 	// further token: medians of the runs.
 	PromptSeconds float64 `json:"prompt_seconds"`
 	TokenSeconds  float64 `json:"token_seconds"`
+	Dispatches    int     `json:"dispatches"` // per token
 	// IDs are the tokens of the last run, the first one included.
 	IDs []int32 `json:"ids"`
 	// BandwidthShare is the bytes of the weights that a token reads, over TokenSeconds and over

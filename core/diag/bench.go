@@ -68,7 +68,12 @@ func (j *benchJob) time(ctx context.Context, r *api.BenchResult) error {
 		return err
 	}
 	options := model.LoadOptions{Full: p.Full, Base: p.Base, Positions: j.positions()}
-	needs := func(bool, int) []model.Needs { return []model.Needs{j.needs(samples)} }
+	writing := randomPrompts(2, p.Prefix, true) // the tokens do not matter here
+	spec := writing.spec()
+	needs := func(bool, int) []model.Needs {
+		steps := j.needs(samples)
+		return []model.Needs{steps, {LoRA: steps.LoRA, Decode: &spec}}
+	}
 	w := engine.Workload{Dir: p.Model, Options: options, Needs: needs}
 	if _, err := j.CheckMemory(ctx, p.Loading, w); err != nil {
 		return err
@@ -92,7 +97,17 @@ func (j *benchJob) time(ctx context.Context, r *api.BenchResult) error {
 			return err
 		}
 	}
-	return j.steps(ctx, m.Model, r)
+	if err := j.steps(ctx, m.Model, r); err != nil || p.StepsOnly {
+		return err
+	}
+	for _, dual := range []bool{false, true} {
+		d, err := timeDecode(ctx, j.Env, m.Model, randomPrompts(m.Config.VocabSize, p.Prefix, dual))
+		if err != nil {
+			return err
+		}
+		r.Decode = append(r.Decode, d)
+	}
+	return nil
 }
 
 // positions is the length of the random sample in tokens.

@@ -67,6 +67,11 @@ func TestBench(t *testing.T) {
 		share += k.Share
 	}
 	require.InDelta(t, 1, share, 1e-6)
+	require.Len(t, r.Decode, 2)
+	for _, d := range r.Decode {
+		require.Positive(t, d.TokenSeconds)
+	}
+	require.Equal(t, 4*7+4, r.Decode[0].Dispatches) // four layers; embedding, norm, head and sampling
 
 	p.Bases, p.Repeats = []string{"f32", "q8", "q4"}, new(3) // the best of three, on a machine that may be busy
 	require.NoError(t, j.client.Call(t.Context(), "bench", p, &r, nil))

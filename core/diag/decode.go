@@ -34,31 +34,34 @@ func benchDecode(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 	})
 }
 
-// randomPrompts are decoded in a report: 32 tokens after 128.
-func randomPrompts(vocab int, dual bool) decodeRun {
-	const prompt = 128
+// randomPrompts is a run of random prompts of this length: 32 tokens, three times.
+func randomPrompts(vocab, length int, dual bool) decodeRun {
 	rng := rand.New(rand.NewPCG(1, 1))
-	r := decodeRun{with: randomIDs(rng, prompt, vocab), tokens: 32, runs: 3}
+	r := decodeRun{with: randomIDs(rng, length, vocab), tokens: 32, runs: 3}
 	if dual {
-		r.without = randomIDs(rng, prompt, vocab)
+		r.without = randomIDs(rng, length, vocab)
 	}
 	return r
+}
+
+// spec is the size of the decoder.
+func (r decodeRun) spec() model.DecodeSpec {
+	return model.DecodeSpec{MaxPrompt: len(r.with) + len(r.without), MaxNew: r.tokens + 1, Dual: r.without != nil}
 }
 
 // timeDecode measures writing, by the median of several runs. One more run before them compiles the
 // shaders.
 func timeDecode(ctx context.Context, env *engine.Env, m *model.Model, r decodeRun) (api.DecodeBench, error) {
 	b := api.DecodeBench{Branches: 1, Prompt: len(r.with), Tokens: r.tokens}
-	dual := r.without != nil
-	if dual {
+	if r.without != nil {
 		b.Branches = 2
 	}
-	spec := model.DecodeSpec{MaxPrompt: len(r.with) + len(r.without), MaxNew: r.tokens + 1, Dual: dual}
-	d, err := m.NewDecoder(spec)
+	d, err := m.NewDecoder(r.spec())
 	if err != nil {
 		return b, err
 	}
 	defer d.Free()
+	b.Dispatches = d.Dispatches()
 	var prompt, token []float64
 	for run := range r.runs + 1 {
 		begun := env.Now()

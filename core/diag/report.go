@@ -134,7 +134,7 @@ func (j *reportJob) timeModel(ctx context.Context, b *api.ModelBench, o model.Lo
 	}
 	b.Steps = r.Steps
 	for _, dual := range []bool{false, true} {
-		d, err := timeDecode(ctx, j.Env, m, randomPrompts(m.Config.VocabSize, dual))
+		d, err := timeDecode(ctx, j.Env, m, randomPrompts(m.Config.VocabSize, 128, dual))
 		if err != nil {
 			return err
 		}

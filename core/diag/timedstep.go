@@ -3,6 +3,7 @@ package diag
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -164,14 +165,15 @@ func kernelRows(timings []gpu.Timing) []api.KernelBench {
 		row.GFLOPS += t.Flops / 1e9
 		total += t.Seconds
 	}
+	order := slices.Collect(maps.Values(rows))
+	slices.SortStableFunc(order, func(a, b *api.KernelBench) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	var out []api.KernelBench
-	for _, r := range rows {
+	for _, r := range order {
 		if r.Seconds > 0 {
 			r.GFLOPS /= r.Seconds
 		}
 		r.Share = r.Seconds / total
 		out = append(out, *r)
 	}
-	slices.SortFunc(out, func(a, b api.KernelBench) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	return out
 }

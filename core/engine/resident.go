@@ -101,7 +101,8 @@ func (env *Env) KeepModel(ctx context.Context, l api.Loading, dir string, adapte
 // KeepBetween makes the model in dir resident, so that the next call need not load it. A call that
 // needs another model releases it. A model that KeepModel has made resident stays as it is.
 func (env *Env) KeepBetween(ctx context.Context, l api.Loading, dir string) error {
-	if r := env.resident; r != nil && (!r.replaceable || env.residentModel(dir, model.LoadOptions{Base: l.Base}) != nil) {
+	kept := env.residentModel(dir, model.LoadOptions{Base: l.Base}) != nil
+	if r := env.resident; kept || r != nil && !r.replaceable {
 		return nil
 	}
 	if err := env.KeepModel(ctx, l, dir, nil); err != nil {

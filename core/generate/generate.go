@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"nextquill/core/fault"
 	"nextquill/core/kernels"
@@ -19,15 +20,20 @@ type Options struct {
 	Ends      []int32 // tokens that end the text
 	Seed      uint32
 	MaxTokens int
-	// ReadEvery is the number of tokens that are sampled between reads; 0 means 1. A read costs a
-	// round trip to the device. With rare reads a few tokens after the end are sampled in vain.
-	ReadEvery int
 	// Datastore, if not nil, is mixed into the distribution of every token, after steering.
 	// Steering would raise what it adds to a token by orders of magnitude.
 	Datastore *model.Datastore
 	// Progress, which may be nil, receives the share of the prompt that was submitted.
 	Progress func(share float64)
 }
+
+// Sampled tokens are read after readSpan, or if there are readMost of them. A read waits for the
+// device, and text that appears this often looks smooth. Tokens after an end token were sampled in
+// vain and are dropped.
+const (
+	readSpan = 60 * time.Millisecond
+	readMost = 16
+)
 
 // Result is a finished text.
 type Result struct {
@@ -89,13 +95,14 @@ func Stream(
 	}
 	var r Result
 	stream := tok.TextStream()
+	last := time.Time{} // the first token is read at once
 	for read := 0; ; {
-		if d.Count()-read >= max(1, o.ReadEvery) || d.Count() == o.MaxTokens {
+		if d.Count()-read >= readMost || d.Count() == o.MaxTokens || time.Since(last) >= readSpan {
 			tokens, err := d.Sampled(ctx, read)
 			if err != nil {
 				return r, err
 			}
-			read = d.Count()
+			read, last = d.Count(), time.Now()
 			if done, err := r.add(tokens, o.Ends, stream, onText); done || err != nil {
 				return r, err
 			}

@@ -349,6 +349,17 @@ func (p *Plan) check(d *Dispatch) error {
 // ScratchBytes is the size of the memory for temporaries.
 func (p *Plan) ScratchBytes() int64 { return p.scratch }
 
+// Dispatches is the number of dispatches of one replay with r.
+func (p *Plan) Dispatches(r *Replay) (n int) {
+	for i := range p.steps {
+		if s := &p.steps[i]; s.kind == stepDispatch {
+			groups := s.dispatch.Groups(r)
+			n += min(1, int(groups[0]*groups[1]*groups[2]))
+		}
+	}
+	return n
+}
+
 // Flops estimates the work of one replay with r.
 func (p *Plan) Flops(r *Replay) float64 {
 	var sum float64

@@ -11,6 +11,8 @@ import (
 	"hash/fnv"
 	"slices"
 	"time"
+
+	"nextquill/core/internal/sorted"
 )
 
 // Field is one named part of an item's context, such as "subject: lunch".
@@ -39,7 +41,7 @@ func before(items []Item, i, j int) bool {
 // Sorted returns the items in chronological order; equal times keep their order.
 func Sorted(items []Item) []Item {
 	out := slices.Clone(items)
-	slices.SortStableFunc(out, func(a, b Item) int { return a.Time.Compare(b.Time) })
+	sorted.By(out, func(a, b *Item) int { return a.Time.Compare(b.Time) })
 	return out
 }
 

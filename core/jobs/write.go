@@ -81,9 +81,6 @@ func writeOptions(env *engine.Env, m *inference, s api.Sampling, length int) gen
 	}
 	progress := progressEvents(env, api.StageWrite)
 	o.Progress = func(share float64) { progress(share, 1) }
-	if !env.GPU.Info().CPU {
-		o.ReadEvery = 4 // reading tokens waits for the device, which costs much on a real GPU
-	}
 	return o
 }
 

@@ -75,13 +75,9 @@ func (s AttentionSpec) shape() gpu.Shape {
 //
 // q and out are [rows, Heads·HeadDim], k and v are [keys, KVHeads·HeadDim], ranges is [rows] of
 // vec4<u32>. Each query attends to at least one key. stats is [rows, Heads, 2]: its first value
-// becomes the log-sum-exp of the scaled scores, which the backward kernels need. For a few fixed
-// rows it uses attention_decode.wgsl, which runs in parallel over the keys.
+// becomes the log-sum-exp of the scaled scores, which the backward kernels need.
 func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	if s.Rows.fixed() && s.Rows <= FixedRows(maxDecodeRows) {
-		return attentionDecode(t, s, q, k, v, ranges, out, stats)
-	}
 	b := t.Attention.queryBlock(s, t.Attention.Forward)
 	return gpu.Dispatch{
 		Program: b.program("attention_forward", s,

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"cmp"
 	"slices"
 
 	"nextquill/core/gpu"
@@ -48,11 +49,15 @@ func EmbeddingGrad(rows Rows, features int, segments, order, uniques, dx, dtable
 // distinct ids are empty.
 func EmbeddingSegments(ids []uint32) (segments, order, uniques []uint32) {
 	n := len(ids)
-	order = make([]uint32, n)
-	for i := range order {
-		order[i] = uint32(i)
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b uint32) int { return int(int64(ids[a]) - int64(ids[b])) })
+	slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(ids[a], ids[b]) })
+	order = make([]uint32, n)
+	for i, row := range rows {
+		order[i] = uint32(row)
+	}
 	segments, uniques = make([]uint32, n+1), make([]uint32, n)
 	s := -1
 	for j, row := range order {

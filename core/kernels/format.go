@@ -64,6 +64,9 @@ func (f Format) RowBytes(columns int) int {
 	return 4 * f.blockWords() * ceilDiv(columns, blockValues)
 }
 
+// elementBytes is the size of an element of the array that the kernels read.
+func (f Format) elementBytes() int { return [...]int{F32: 16, F16: 8, Q8: 4, Q4: 4}[f] }
+
 // program returns the program of a shader whose first matrix of weights is in format f. With HALF
 // 1, it reads F16 by shader-f16.
 func (f Format) program(file string, values wgsl.Values, args ...gpu.Access) *gpu.Program {

@@ -115,7 +115,7 @@ func (s LinearSpec) dispatch(kind linearKind, t *Tune, args []*gpu.Tensor, low, 
 			uint32(s.Rows), uint32(s.In / 4), uint32(s.Out), uint32(s.OutStride / 4),
 			uint32(s.Rank / 4), flag(s.Accumulate), gpu.F(s.Scale), uint32(s.Offset / 4),
 		},
-		First: block.firstWord(),
+		First: linearFirst,
 		Args:  args,
 		Groups: func(r *gpu.Replay) [3]uint32 {
 			rows, cols := s.result(kind, s.Rows.Count(r))

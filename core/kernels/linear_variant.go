@@ -63,16 +63,8 @@ type linearBlock struct {
 	rows, columns, group int
 }
 
-// firstWord is the word of the Shape that divides a dispatch, see gpu.Dispatch.First.
-func (b linearBlock) firstWord() int {
-	if b.file == linearFew {
-		return 0
-	}
-	return 8
-}
-
-// linearFew is the form for a few rows, which takes too little time to be divided.
-const linearFew = "linear_forward_few"
+// linearFirst is the word of the Shape that divides a dispatch, see gpu.Dispatch.First.
+const linearFirst = 8
 
 // likelyRows is the assumed number of rows if it is not known when a plan is recorded.
 const likelyRows = 512
@@ -150,13 +142,6 @@ func shrink(block, size int) int {
 }
 
 func tiledBlock(kind linearKind, m, n int) linearBlock {
-	if kind == linearForward && m <= 4 {
-		return linearBlock{
-			file:   linearFew,
-			values: wgsl.Values{"TM": shrink(4, m), "QUADS": 0},
-			rows:   4, columns: 4, group: 1,
-		}
-	}
 	tx, ty := 16, 16
 	switch {
 	case n <= 16:

@@ -29,26 +29,33 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 			values[e.Name], grads[e.Name] = e.Value, e.Grad
 		}
 	}
+	describe := func(s weights.TensorShape) weights.Info {
+		if o.Random != nil {
+			return weights.Info{Name: s.Name, DType: weights.F32, Shape: s.Shape}
+		}
+		info, _ := file.Tensor(s.Name)
+		return info
+	}
+	if !m.full {
+		values = m.joint(func(s weights.TensorShape) kernels.Format { return formatOf(o.Base, false, describe(s)) })
+	}
 	var pieces []piece
 	matrices := map[string]*matrix{}
 	for _, s := range shapes {
-		info := weights.Info{Name: s.Name, DType: weights.F32, Shape: s.Shape}
-		if o.Random == nil {
-			info, _ = file.Tensor(s.Name)
-		}
-		t, trains := values[s.Name]
+		info := describe(s)
+		t, allocated := values[s.Name]
 		if len(s.Shape) < 2 {
-			if !trains {
+			if !allocated {
 				t = m.newTensor(s.Name, int64(4*s.Shape[0]))
 				values[s.Name] = t
 			}
 			pieces = append(pieces, vectorPiece(file, info, t))
 			continue
 		}
-		w := singlePart(s.Name, s.Shape[0], s.Shape[1], t)
-		if !trains {
+		format := formatOf(o.Base, m.full, info)
+		w := singlePart(s.Name, s.Shape[0], s.Shape[1], format, t)
+		if !allocated {
 			var err error
-			format := formatOf(o.Base, m.full, info)
 			if w, err = m.newMatrix(s.Name, s.Shape[0], s.Shape[1], rowAlign(info), format); err != nil {
 				return nil, err
 			}

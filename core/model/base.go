@@ -1,8 +1,6 @@
 package model
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"nextquill/core/fault"
@@ -38,8 +36,10 @@ func CheckBase(base string, full bool) error {
 // than one. An adapter is trained on these values; with BaseAuto they follow from the file.
 func (m *Model) Base() string {
 	var names []string
-	for _, f := range slices.Sorted(maps.Keys(m.formats)) {
-		names = append(names, f.String())
+	for _, f := range kernels.Formats {
+		if m.formats[f] {
+			names = append(names, f.String())
+		}
 	}
 	return strings.Join(names, "+")
 }

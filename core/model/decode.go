@@ -91,23 +91,24 @@ func (d *Decoder) Next(ctx context.Context, seed uint32) error {
 	if d.count >= d.Spec.MaxNew {
 		panic("model: the decoder has sampled MaxNew tokens")
 	}
-	var positions, ranges, slots []uint32
+	words := make([]uint32, kernels.TokenWords)
 	for b := range d.branches() {
 		// The branch has lengths[b]−prefix tokens, starting at slot starts[b].
 		slot := d.starts[b] + d.lengths[b] - d.prefix
-		positions = append(positions, uint32(d.lengths[b]))
-		ranges = append(ranges, 0, uint32(d.prefix), uint32(d.starts[b]), uint32(slot+1))
-		slots = append(slots, uint32(slot))
+		copy(words[4*b:], []uint32{0, uint32(d.prefix), uint32(d.starts[b]), uint32(slot + 1)})
+		words[kernels.TokenPosition+b] = uint32(d.lengths[b])
+		words[kernels.TokenSlot+b] = uint32(slot)
 		d.lengths[b]++
 	}
-	d.put(d.tokenIn.positions, positions)
-	d.put(d.tokenIn.ranges, ranges)
-	d.put(d.tokenIn.slots, slots)
+	d.put(d.words, words)
 	dyn := kernels.Dyn{Seed: seed, Position: uint32(d.count), Slot: uint32(d.count), Rows: uint32(d.branches())}
 	err := d.token.Run(ctx, dyn.Replay(), nil)
 	d.count++
 	return err
 }
+
+// Dispatches is the number of dispatches of one token.
+func (d *Decoder) Dispatches() int { return d.token.Dispatches(kernels.Dyn{}.Replay()) }
 
 // Count is the number of tokens sampled since Start.
 func (d *Decoder) Count() int { return d.count }

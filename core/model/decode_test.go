@@ -111,15 +111,58 @@ func TestGreedyMatchesTransformers(t *testing.T) {
 func TestCacheEqualsPacked(t *testing.T) {
 	store := blob.FromFS(os.DirFS(oracle))
 	g := nativetest.Open(t, store)
-	for _, name := range []string{"gqa", "qwen2", "qwen3"} {
-		t.Run(name, func(t *testing.T) { cacheEqualsPacked(t, g, store, name) })
+	all := kernels.DefaultTune(g.Info())
+	shared := all
+	shared.Linear = kernels.LinearVariant{Tiled: true, Rows: 4, Columns: 4}
+	for _, c := range []struct {
+		name, model string
+		tune        kernels.Tune
+		options     model.LoadOptions
+		adapter     []string // targets
+	}{
+		{"gqa", "gqa", all, model.LoadOptions{}, nil},
+		{"qwen2", "qwen2", all, model.LoadOptions{}, nil},
+		{"qwen3", "qwen3", all, model.LoadOptions{}, nil},
+		{"full", "qwen2", all, model.LoadOptions{Full: true}, nil},
+		{"q4", "gqa", all, model.LoadOptions{Base: "q4"}, nil},
+		{"for-gpus", "qwen3", shared, model.LoadOptions{Base: "q8"}, []string{"all"}},
+		{"adapter", "qwen2", all, model.LoadOptions{}, []string{"all"}},
+		{"adapter-q4", "qwen3", all, model.LoadOptions{Base: "q4"}, []string{"all"}},
+		{"adapter-in-part", "gqa", all, model.LoadOptions{}, []string{"q_proj", "v_proj", "up_proj", "down_proj"}},
+		{"adapter-bias", "scaled", all, model.LoadOptions{Base: "f16"}, []string{"k_proj", "o_proj"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := model.Load(context.Background(), g, &c.tune, store, "models/"+c.model, c.options)
+			require.NoError(t, err)
+			defer m.Free()
+			if c.adapter != nil {
+				attachRandom(t, m, c.adapter)
+			}
+			cacheEqualsPacked(t, m)
+		})
 	}
 }
 
-func cacheEqualsPacked(t *testing.T, g *gpu.Context, store blob.Store, name string) {
+// attachRandom attaches an adapter of random factors to layers of these names, or to all.
+func attachRandom(t *testing.T, m *model.Model, targets []string) {
+	t.Helper()
+	spec := model.LoRASpec{Rank: 6, Alpha: 12}
+	if targets[0] != "all" {
+		spec.Targets = targets
+	}
+	require.NoError(t, m.AttachLoRA(spec, 1))
+	r := rand.New(rand.NewPCG(2, 2))
+	for i, e := range m.Params.Entries {
+		v := make([]float32, e.Rows*e.Columns)
+		for j := range v {
+			v[j] = float32(r.NormFloat64()) / 8
+		}
+		m.Params.Set(i, v)
+	}
+}
+
+func cacheEqualsPacked(t *testing.T, m *model.Model) {
 	ctx := context.Background()
-	m := load(t, g, store, name)
-	defer m.Free()
 	r := rand.New(rand.NewPCG(1, 1))
 	ids := func(n int) []int32 {
 		v := make([]int32, n)

@@ -29,6 +29,7 @@ type Decoder struct {
 	prompt, token *gpu.Plan
 	promptIn      *inputs
 	tokenIn       *inputs
+	words         *gpu.Tensor // see kernels.TokenAttention
 
 	logits, params, seen, scratch, out, next *gpu.Tensor
 	cosines                                  *gpu.Tensor // of the datastore; nil without
@@ -110,25 +111,10 @@ func (d *Decoder) record() error {
 		return err
 	}
 
-	// One token: both branches get the same token, each at its own position.
-	d.tokenIn = &inputs{g: m.g}
-	d.tokenIn.positions = d.tokenIn.tensor("positions", branches)
-	d.tokenIn.ranges = d.tokenIn.tensor("ranges", 4*branches)
-	d.tokenIn.slots = d.tokenIn.tensor("slots", branches)
-	same := d.tokenIn.tensor("same", branches)
-	d.token = m.g.NewPlan("token")
-	p = &pass{
-		m: m, plan: d.token, in: d.tokenIn, cache: d.cache,
-		tokens: dim{kernels.FixedRows(branches), branches},
-	}
-	p.queries = p.tokens
-	one := p.temp("embedded", dim{capacity: 1}, m.Config.HiddenSize)
-	p.embedding(m.embed, kernels.FixedRows(1), d.next, one)
-	d.recordLogits(p, p.gather(p.tokens, same, one))
-	return d.token.Compile()
+	return d.recordToken()
 }
 
-// recordLogits records the layers, the head over the full vocabulary, and the sampling of a token.
+// recordLogits records the layers and the head over the full vocabulary for a prompt.
 func (d *Decoder) recordLogits(p *pass, x *gpu.Tensor) {
 	for i := range p.m.layers {
 		x, _ = p.layerForward(i, x)
@@ -141,14 +127,20 @@ func (d *Decoder) recordLogits(p *pass, x *gpu.Tensor) {
 			Format: p.m.head.format,
 		}, hs, w, d.logits.Slice(int64(4*c0), d.logits.Bytes-int64(4*c0)), nil, nil))
 	})
+	d.recordSample(p, hs)
+}
+
+// recordSample records what follows the logits: the datastore, and the sampling of a token. hs are
+// the hidden states that gave the logits.
+func (d *Decoder) recordSample(p *pass, hs *gpu.Tensor) {
 	if s := d.Spec.Datastore; s != nil {
 		first := dim{kernels.FixedRows(1), 1} // the row with history
 		p.cosines(s, first, p.normalized(s, first, hs), d.cosines, nil)
-		p.plan.Add(kernels.DatastoreMix(s.spec, p.m.Config.VocabSize, stride, d.Spec.Dual, d.cosines, s.offsets,
+		p.plan.Add(kernels.DatastoreMix(s.spec, p.m.Config.VocabSize, d.stride(), d.Spec.Dual, d.cosines, s.offsets,
 			d.logits, d.params))
 	}
 	p.plan.Add(kernels.Sample(
-		p.m.Config.VocabSize, stride, d.Spec.Dual, d.logits, d.params, d.seen, d.scratch, d.out, d.next))
+		p.m.Config.VocabSize, d.stride(), d.Spec.Dual, d.logits, d.params, d.seen, d.scratch, d.out, d.next))
 }
 
 // Free destroys the decoder's memory.

@@ -50,9 +50,9 @@ func (m *Model) newMatrix(name string, rows, columns, align int, f kernels.Forma
 	return w, nil
 }
 
-// singlePart is an F32 matrix in one tensor.
-func singlePart(name string, rows, columns int, t *gpu.Tensor) *matrix {
-	return &matrix{name: name, rows: rows, columns: columns, parts: []part{{0, rows, t}}}
+// singlePart is a matrix in one tensor.
+func singlePart(name string, rows, columns int, f kernels.Format, t *gpu.Tensor) *matrix {
+	return &matrix{name: name, rows: rows, columns: columns, format: f, parts: []part{{0, rows, t}}}
 }
 
 // slice is rows of a part; first is a multiple of partAlign.

@@ -11,6 +11,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/internal/sorted"
 )
 
 // The files beside tokenizer.json that declare further tokens. transformers reads the last two only
@@ -104,7 +105,7 @@ func (d *declared) readDecoder(raw json.RawMessage) error {
 		a.ID = int32(n)
 		d.tokens = append(d.tokens, a)
 	}
-	slices.SortFunc(d.tokens, func(a, b Added) int { return cmp.Compare(a.ID, b.ID) })
+	sorted.By(d.tokens, func(a, b *Added) int { return cmp.Compare(a.ID, b.ID) })
 	return nil
 }
 
@@ -123,7 +124,7 @@ func (d *declared) readOldFiles(ctx context.Context, store blob.Store, dir strin
 		}
 		d.tokens = append(d.tokens, Added{ID: id, Content: content, Normalized: true})
 	}
-	slices.SortFunc(d.tokens, func(a, b Added) int { return cmp.Compare(a.ID, b.ID) })
+	sorted.By(d.tokens, func(a, b *Added) int { return cmp.Compare(a.ID, b.ID) })
 	special, err := readJSONFields(ctx, store, blob.Join(dir, specialMapName))
 	for name, raw := range special {
 		if config != nil && config[name] == nil {

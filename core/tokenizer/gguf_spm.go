@@ -53,7 +53,7 @@ func (l *loader) mergesFromScores(f *gguf.File) error {
 		return l.fault(fault.Mismatch, gguf.Field(ggufScores), "has %d entries, but there are %d tokens", len(scores),
 			len(t.tokens)).WithRemedy(downloadAgain)
 	}
-	var order []int32 // of tokens that a merge can produce
+	var order []int // of tokens that a merge can produce
 	for spelled, id := range l.vocab {
 		if len(spelled) > maxPiece {
 			return l.fault(fault.TooLarge, fmt.Sprintf("%s[%d]", gguf.Field(ggufTokens), id), "has %d bytes",
@@ -64,10 +64,10 @@ func (l *loader) mergesFromScores(f *gguf.File) error {
 				WithRemedy(downloadAgain)
 		}
 		if _, isByte := byteToken(spelled); !isByte && utf8.RuneCountInString(spelled) > 1 {
-			order = append(order, id)
+			order = append(order, int(id))
 		}
 	}
-	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(a, b)) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(a, b)) })
 	t.bpe.merges = make(map[uint64]mergeRule, 4*len(order))
 	rank := uint32(0)
 	for i, id := range order {
@@ -85,7 +85,7 @@ func (l *loader) mergesFromScores(f *gguf.File) error {
 				return l.fault(fault.TooLarge, gguf.Field(ggufTokens), "allows too many merges").
 					WithLimit("%d", maxMerges)
 			}
-			t.bpe.merges[pairKey(left, right)] = mergeRule{rank: rank, id: id}
+			t.bpe.merges[pairKey(left, right)] = mergeRule{rank: rank, id: int32(id)}
 		}
 	}
 	return nil

@@ -3,10 +3,10 @@ package weights
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"nextquill/core/fault"
 	"nextquill/core/internal/jsonx"
+	"nextquill/core/internal/sorted"
 )
 
 // Limits on a safetensors header. maxHeader is the limit of the reference implementation.
@@ -93,10 +93,8 @@ func parseHeader(blobName string, header []byte, start, size int64) (tensors []I
 		}
 		return nil, nil, err
 	}
-	slices.SortStableFunc(tensors, func(a, b Info) int {
-		// Empty tensors go before a tensor with the same start.
-		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End))
-	})
+	// Empty tensors go before a tensor with the same start.
+	sorted.By(tensors, func(a, b *Info) int { return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End)) })
 	at := start
 	for _, t := range tensors {
 		switch {

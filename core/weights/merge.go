@@ -12,6 +12,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/internal/sorted"
 	"nextquill/core/weights/gguf"
 )
 
@@ -47,7 +48,7 @@ func Merge(ctx context.Context, base Source, a *Adapter, dtype DType, w io.Write
 		}
 		tensors = append(tensors, m)
 	}
-	slices.SortStableFunc(tensors, func(a, b mergedTensor) int { return cmp.Compare(a.Name, b.Name) })
+	sorted.By(tensors, func(a, b *mergedTensor) int { return cmp.Compare(a.Name, b.Name) })
 	header, total := mergedHeader(tensors)
 	if _, err := w.Write(header); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"nextquill/core/blob"
+	"nextquill/core/internal/sorted"
 )
 
 // Tensor is one tensor to write: row-major float32.
@@ -25,7 +26,7 @@ type Tensor struct {
 // its data or if a name appears twice.
 func Encode(tensors []Tensor, metadata map[string]string) []byte {
 	tensors = slices.Clone(tensors)
-	slices.SortStableFunc(tensors, func(a, b Tensor) int { return cmp.Compare(a.Name, b.Name) })
+	sorted.By(tensors, func(a, b *Tensor) int { return cmp.Compare(a.Name, b.Name) })
 	var header bytes.Buffer
 	header.WriteByte('{')
 	if len(metadata) > 0 {

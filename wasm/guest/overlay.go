@@ -22,6 +22,9 @@ func writeOverlay(ctx context.Context, root, guest, temp string) (string, error)
 	if err != nil {
 		return "", err
 	}
+	if err := addWithoutMetrics(ctx, sources); err != nil {
+		return "", err
+	}
 	replace := map[string]string{}
 	for name, text := range sources {
 		replace[name] = filepath.Join(temp, filepath.Base(name))
@@ -35,6 +38,33 @@ func writeOverlay(ctx context.Context, root, guest, temp string) (string, error)
 	}
 	name := filepath.Join(temp, "overlay.json")
 	return name, os.WriteFile(name, list, 0o644)
+}
+
+// addWithoutMetrics adds the file of Go's package runtime that makes the table of its metrics,
+// without the table: nothing in a guest reads metrics. It saves 5,400 bytes of brotli.
+func addWithoutMetrics(ctx context.Context, sources map[string]string) error {
+	goroot, err := run(exec.CommandContext(ctx, "go", "env", "GOROOT"))
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(goroot, "src", "runtime", "metrics.go")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	sources[name] = withoutMetrics(string(text))
+	return nil
+}
+
+// metricsFunctions are the start of the function that makes the table, and of the one that adds the
+// metric of a setting in GODEBUG to it.
+var metricsFunctions = regexp.MustCompile(
+	`(?m)^func (initMetrics\(\)|godebug_registerMetric\(name string, read func\(\) uint64\)) \{$`)
+
+// withoutMetrics makes these functions return at once. It keeps the text of a version of Go that
+// has others.
+func withoutMetrics(text string) string {
+	return metricsFunctions.ReplaceAllString(text, "$0\n\treturn")
 }
 
 // wasiFunction is the declaration of a function of WASI in Go's package syscall.

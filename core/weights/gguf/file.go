@@ -15,6 +15,7 @@ import (
 
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/internal/sorted"
 )
 
 // Limits on a header. They are well above the largest vocabularies in use (250,000 tokens, 500,000
@@ -222,7 +223,7 @@ func (f *File) placeTensors(c *cursor) {
 		alignment = n
 	}
 	start := (c.at + alignment - 1) / alignment * alignment
-	slices.SortStableFunc(f.Tensors, func(a, b Tensor) int { return cmp.Compare(a.Begin, b.Begin) })
+	sorted.By(f.Tensors, func(a, b *Tensor) int { return cmp.Compare(a.Begin, b.Begin) })
 	at := start
 	for i := range f.Tensors {
 		t := &f.Tensors[i]

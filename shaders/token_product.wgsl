@@ -1,0 +1,81 @@
+// Adds x[i] · W[j] to the sums s_i_j of TM rows of x and TN rows of weights, for the kernels that
+// decode a token. The kernel defines the sums, depth (of a row, in vec4s), stride4 (of x, in
+// vec4s), c_j (the starts of the rows of weights) and part (the place of the invocation in its
+// team).
+//
+// TEAM invocations share the sums: each adds every TEAM-th vec4. TEAM 1 is the form for CPU
+// devices. Loads cost most there, so each word of Q8 and Q4 is loaded once. Blocks are summed
+// before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value of Q4 stays at its place in the
+// word and is q·256^n, which is exact; x is divided by that factor instead.
+//#let Q4 3
+//#if TEAM == 1
+    var k = 0u;
+//#if FORMAT == Q4
+    let places = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
+    let masks = vec4<i32>(0xf, 0xf00, 0xf0000, 0xf000000);
+    for (; k + 8u <= depth; k += 8u) {
+//#for i TM
+//#for v 8
+        let x{i}_{v} = x[{i}u * stride4 + k + {v}u];
+        let p{i}_{v} = x{i}_{v} * places;
+//#endfor
+        let first{i} = (x{i}_0 + x{i}_1) + (x{i}_2 + x{i}_3);
+        let second{i} = (x{i}_4 + x{i}_5) + (x{i}_6 + x{i}_7);
+        let all{i} = dot(first{i} + second{i}, vec4<f32>(1.0));
+//#endfor
+//#for j TN
+        let at{j} = c{j} + k / 8u * 5u;
+//#for v 4
+        let low{j}_{v} = bitcast<i32>(w0[at{j} + {v+1}u]);
+        let high{j}_{v} = low{j}_{v} >> 4u;
+        let q{j}_{v} = vec4<f32>(vec4<i32>(low{j}_{v}) & masks);
+        let q{j}_{v+4} = vec4<f32>(vec4<i32>(high{j}_{v}) & masks);
+//#endfor
+        let g{j} = unpack2x16float(w0[at{j}]);
+//#for i TM
+        var t{i}_{j} = dot(p{i}_0, q{j}_0);
+//#for v 7
+        t{i}_{j} += dot(p{i}_{v+1}, q{j}_{v+1});
+//#endfor
+        s{i}_{j} += g{j}.x * t{i}_{j} + g{j}.y * all{i};
+//#endfor
+//#endfor
+    }
+//#elif FORMAT == Q8
+    for (; k + 8u <= depth; k += 8u) {
+//#for i TM
+//#for v 8
+        let p{i}_{v} = x[{i}u * stride4 + k + {v}u];
+//#endfor
+//#endfor
+//#for j TN
+        let at{j} = c{j} + k / 8u * 9u;
+//#for v 8
+        let word{j}_{v} = vec4<i32>(bitcast<i32>(w0[at{j} + {v+1}u]));
+        let q{j}_{v} = vec4<f32>((word{j}_{v} << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
+//#endfor
+        let g{j} = bitcast<f32>(w0[at{j}]);
+//#for i TM
+        var t{i}_{j} = dot(p{i}_0, q{j}_0);
+//#for v 7
+        t{i}_{j} += dot(p{i}_{v+1}, q{j}_{v+1});
+//#endfor
+        s{i}_{j} += g{j} * t{i}_{j};
+//#endfor
+//#endfor
+    }
+//#endif
+    for (; k < depth; k++) {
+//#else
+    for (var k = part; k < depth; k += {TEAM}u) {
+//#endif
+//#for i TM
+        let p{i} = x[{i}u * stride4 + k];
+//#endfor
+//#for j TN
+        let q{j} = weights0(c{j}, k, scales0(c{j}, k / SPAN0));
+//#for i TM
+        s{i}_{j} += dot(p{i}, q{j});
+//#endfor
+//#endfor
+    }
