@@ -5,6 +5,9 @@ package datastore
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
 	"math"
 	"slices"
 	"strconv"
@@ -61,9 +64,24 @@ type Datastore struct {
 	// Boost is g: when a text is scored, its own tokens before the present one are entries with the
 	// weights e^(β·(cos − 1) + g), MinBoost to MaxBoost.
 	Boost float64
-	// Base is the Fingerprint of the base model's file. Adapter is the UpdateDigest of the adapter
-	// that the hidden states are of; "" is the base model alone.
+	// Base is the Fingerprint of the base model's file. Adapter is the Digest of the adapter that
+	// the hidden states are of; "" is the base model alone.
 	Base, Adapter string
+}
+
+// Digest is an FNV-1a hash of what an adapter computes: its modules, the scaling of their updates
+// and their values, in hexadecimal. Unlike the adapter's own digest it stays the same if the
+// adapter is renamed, as on export.
+func Digest(a *weights.Adapter) string {
+	h := fnv.New64a()
+	for _, path := range a.Paths() {
+		p := a.Pairs[path]
+		fmt.Fprintf(h, "%s %d %d %g\n", path, p.In, p.Out, a.Scaling(path))
+		for _, v := range slices.Concat(p.A, p.B) {
+			h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // New makes a datastore of hidden states [tokens, width] and the tokens that they predict.

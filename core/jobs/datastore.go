@@ -35,7 +35,7 @@ func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg we
 	if err != nil {
 		return nil, err
 	}
-	digest, err := updateDigest(ctx, env, p.Adapter)
+	digest, err := adapterDigest(ctx, env, p.Adapter)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +45,8 @@ func openDatastore(ctx context.Context, env *engine.Env, p api.Inference, cfg we
 	return d, nil
 }
 
-// updateDigest identifies the adapter in folder dir in a datastore; "" is the base model alone.
-func updateDigest(ctx context.Context, env *engine.Env, dir string) (string, error) {
+// adapterDigest identifies the adapter in folder dir in a datastore; "" is the base model alone.
+func adapterDigest(ctx context.Context, env *engine.Env, dir string) (string, error) {
 	if dir == "" {
 		return "", nil
 	}
@@ -54,7 +54,7 @@ func updateDigest(ctx context.Context, env *engine.Env, dir string) (string, err
 	if err != nil {
 		return "", err
 	}
-	return a.UpdateDigest(), nil
+	return datastore.Digest(a), nil
 }
 
 // checkBase refuses a datastore of another base model than m: its keys are hidden states of that
@@ -138,7 +138,7 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return nil, err
 	}
 	defer m.Free()
-	digest, err := updateDigest(ctx, env, p.Adapter)
+	digest, err := adapterDigest(ctx, env, p.Adapter)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (j *personalizeJob) saveAdapter(ctx context.Context) error {
 	a.BaseModel = j.baseName
 	a.Provenance = weights.Provenance{Template: j.data.Template.Name, Base: j.model.Base()}
 	slices.Sort(a.Targets)
-	if err := j.saveDatastore(ctx, a.UpdateDigest()); err != nil {
+	if err := j.saveDatastore(ctx, datastore.Digest(a)); err != nil {
 		return err
 	}
 	return weights.WriteAdapter(ctx, j.env.Blobs, j.request.Out, a)

@@ -2,8 +2,6 @@ package weights
 
 import (
 	"encoding/binary"
-	"fmt"
-	"hash"
 	"hash/fnv"
 	"maps"
 	"math"
@@ -113,32 +111,14 @@ func (a *Adapter) UpdateNorm(path string) float64 {
 func (a *Adapter) Digest() string {
 	h := fnv.New64a()
 	h.Write(a.configJSON())
-	for _, path := range a.Paths() {
-		a.Pairs[path].writeValues(h)
-	}
-	return strconv.FormatUint(h.Sum64(), 16)
-}
-
-// UpdateDigest is an FNV-1a hash of what the adapter computes: its modules, the scaling of their
-// updates and their values, in hexadecimal. Unlike Digest it stays the same if the adapter is
-// renamed, as on export.
-func (a *Adapter) UpdateDigest() string {
-	h := fnv.New64a()
-	for _, path := range a.Paths() {
-		p := a.Pairs[path]
-		fmt.Fprintf(h, "%s %d %d %g\n", path, p.In, p.Out, a.Scaling(path))
-		a.Pairs[path].writeValues(h)
-	}
-	return strconv.FormatUint(h.Sum64(), 16)
-}
-
-// writeValues writes A and then B as little-endian f32 to a hash.
-func (p Pair) writeValues(h hash.Hash) {
 	var word [4]byte
-	for _, factor := range [][]float32{p.A, p.B} {
-		for _, v := range factor {
-			binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
-			h.Write(word[:])
+	for _, path := range a.Paths() {
+		for _, factor := range [][]float32{a.Pairs[path].A, a.Pairs[path].B} {
+			for _, v := range factor {
+				binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
+				h.Write(word[:])
+			}
 		}
 	}
+	return strconv.FormatUint(h.Sum64(), 16)
 }
