@@ -10,8 +10,8 @@ import (
 	"nextquill/core/api"
 )
 
-// TestReport measures a device for a few seconds. The memory bandwidth and the embedded model come first,
-// and what follows is left out and named.
+// TestReport measures a device for a few seconds. The memory bandwidth and the embedded model come
+// first, and what follows is left out and named.
 func TestReport(t *testing.T) {
 	j := newJob(t)
 	var r api.BenchReport

@@ -287,7 +287,7 @@ export const german: Strings = {
     keptAfter: "Bleibt nach dem Schließen der Seite",
     notKept: "nein, dieser Browser erlaubt der Seite nicht, Daten zu speichern",
     exportWarning:
-      "Exportiertes Gelerntes enthält Wörter deiner Texte. Gib es nur an Menschen weiter, die deine Texte lesen dürfen.",
+      "Exportiertes Gelerntes enthält Wörter deiner Texte. Gib es nur Menschen, die deine Texte lesen dürfen.",
     exported: (n) => `${texts(n)} exportiert.`,
     trainingExported: "Das Gelernte ist exportiert.",
     inUse: (name) => `${name} wird benutzt.`,
