@@ -43,13 +43,10 @@ SmolLM2-135M-Instruct in Q4_1, greedy, %d tokens after a prompt of %d tokens.
 |---|---|---|---|---|---|
 `, "`make bench-peers`", r.options.Rounds, processor(), runtime.GOOS, runtime.GOARCH, api.Version,
 		when.Format("2 January 2006"), r.prompt.tokens, len(r.prompt.ids))
-	var ours *writer
 	for _, w := range r.writers {
 		promptRatio, tokenRatio := "", ""
-		if strings.HasPrefix(w.name, "NextQuill") {
-			ours = r.reference(w.name)
-		} else {
-			ours = r.reference("NextQuill, native")
+		if !strings.HasPrefix(w.name, "NextQuill") {
+			ours := r.reference("NextQuill, native")
 			if strings.Contains(w.name, "Chromium") {
 				ours = r.reference("NextQuill, Chromium")
 			}

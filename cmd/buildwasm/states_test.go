@@ -119,3 +119,24 @@ func TestPageAtZoomAndFromRightToLeft(t *testing.T) {
 	}
 	p.checkNoMessages()
 }
+
+// TestPageWithoutStorage opens the page in a Chromium that lets no page store data. The page says
+// so, and works until it is closed.
+func TestPageWithoutStorage(t *testing.T) {
+	s, err := built()
+	require.NoError(t, err)
+	p := testPage{T: t}
+	p.server, p.got = serveSite(t, s, "")
+	p.browser, err = browsertest.OpenWithoutStorage(t.Context(), "about:blank", t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(p.browser.Close)
+	p.addProbe()
+	p.visit("/some/folder/")
+	p.until(`document.documentElement.dataset.settled === "true"`)
+	require.Contains(t, p.text("#history .alert"), "This browser does not let this page store data.")
+	p.do(`document.querySelector("#sample").click()`)
+	p.until(`/^160 texts/.test(document.querySelector("#count").textContent)`)
+	require.Equal(t, "true", p.value(`document.querySelector("#train-start").matches(".primary:enabled")`))
+	require.Equal(t, "true", p.value(`document.querySelector("#alert").hidden`))
+	p.checkLayout("no-storage")
+}

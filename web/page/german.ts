@@ -33,7 +33,8 @@ const importing: ImportStrings = {
     files === 1 ? "Eine Datei kann nicht gelesen werden:" : `${files} Dateien können nicht gelesen werden:`,
   who: "Wer davon bist du?",
   whoNote:
-    "Nur Texte der Personen, die du ankreuzt, werden hinzugefügt. Texte der anderen dienen nur als Zusammenhang.",
+    "Nur Texte der Personen, die du ankreuzt, werden hinzugefügt. " +
+    "Das Modell sieht Nachrichten der anderen nur, wo du sie beantwortet hast.",
   messages: (n) => plural(n, "Nachricht", "Nachrichten"),
   probably: "wahrscheinlich du",
   moreSenders: (n) => `${n} weitere zeigen`,
@@ -80,7 +81,9 @@ export const german: Strings = {
   noGPUAnswer: "Die Grafikkarte antwortet nicht.",
   reload: "Lade die Seite neu, um es noch einmal zu versuchen.",
   stillCollect: "Du kannst auf dieser Seite trotzdem Texte sammeln, durchsuchen und exportieren.",
-  noStorage: "Dieser Browser lässt die Seite nichts speichern. Deine Texte sind weg, wenn du sie schließt.",
+  noStorage:
+    "Dieser Browser lässt diese Seite nichts speichern. " +
+    "Deine Texte und das Gelernte bleiben, bis du die Seite schließt.",
   modelSize: "Das Modell, einmal heruntergeladen",
   programSize: "Das Programm",
   compressed: (size) => `${bytes(size)} (1 MB komprimiert)`,

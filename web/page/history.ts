@@ -80,9 +80,7 @@ class HistoryPanel {
 
   async #sayIfNotStored(): Promise<void> {
     if (await this.#app.history.persistent()) return;
-    const sentence =
-      "This browser does not let this page store data. Your texts and the training are kept until you close the page.";
-    this.#form.before(h("p", { class: "alert", role: "status" }, sentence));
+    this.#form.before(h("p", { class: "alert", role: "status" }, text.noStorage));
   }
 
   async #add(): Promise<void> {

@@ -12,8 +12,9 @@ const outputs = [
   "write-note",
   "train-facts",
   "result",
+  "charts",
 ];
-const panels = ["drafts", "passage", "training"];
+const panels = ["drafts", "passage", "training", "result"];
 const forms = ["write-form", "explain-form"];
 
 export function clearResults(app: App): void {

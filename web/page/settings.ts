@@ -12,10 +12,6 @@ function storage(): Storage | undefined {
 }
 
 export const settings = {
-  /** Whether the browser lets the page store anything. */
-  get works(): boolean {
-    return storage() !== undefined;
-  },
   get(key: string): string | undefined {
     return kept.get(key) ?? storage()?.getItem(key) ?? undefined;
   },

@@ -9,7 +9,6 @@ import { byId, facts } from "./dom.js";
 import { trainingTokens } from "./lazy/cost.js";
 import { knownSpeed } from "./lazy/speed.js";
 import type { Requests } from "./requests.js";
-import { settings } from "./settings.js";
 import { text } from "./strings.js";
 
 // The tokens of learning from the sample writer, by trainingTokens.
@@ -53,7 +52,6 @@ export async function start(app: App, requests: Requests): Promise<void> {
     [text.sent, text.none],
   ]);
   app.dispatchEvent(new Event("ready"));
-  if (!settings.works) app.showError(new Error(text.noStorage));
   if (found.ok && app.downloaded) await app.guard(async () => void (await app.open()));
 }
 

@@ -38,7 +38,8 @@ export const english = {
   noGPUAnswer: "The graphics card does not answer.",
   reload: "Reload the page to try again.",
   stillCollect: "You can still collect, search and export your texts on this page.",
-  noStorage: "This browser lets the page store nothing. Your texts are gone when you close it.",
+  noStorage:
+    "This browser does not let this page store data. Your texts and the training are kept until you close the page.",
   modelSize: "The model, downloaded once",
   programSize: "The program",
   compressed: (size: number) => `${bytes(size)} (1 MB compressed)`,

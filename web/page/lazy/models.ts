@@ -3,6 +3,7 @@
 
 import { modelKey } from "../../module/download.js";
 import type { ModelSource } from "../../module/nextquill.js";
+import { siteStorage } from "../../store/denied.js";
 import { button, h } from "../../ui/dom.js";
 import { bytes } from "../../ui/format.js";
 import type { App } from "../app.js";
@@ -181,8 +182,8 @@ async function tooLarge(m: ListedModel): Promise<string | undefined> {
   const { deviceMemory } = navigator as { deviceMemory?: number }; // gigabytes, rounded
   if (deviceMemory !== undefined && m.memory > usableMemory * deviceMemory * GB)
     return text.models.needsMemory(m.memory, deviceMemory);
-  const { usage = 0, quota = Infinity } = await navigator.storage.estimate();
-  if (m.bytes > quota - usage) return text.models.needsStorage(m.bytes, quota - usage);
+  const { usage, quota } = await siteStorage();
+  if (quota > 0 && m.bytes > quota - usage) return text.models.needsStorage(m.bytes, quota - usage);
   return undefined;
 }
 
