@@ -12,14 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPageTextsAreTranslated compares the keys of the page with those of the German texts.
+// TestPageTextsAreTranslated compares the keys of the pages with those of the German texts.
 func TestPageTextsAreTranslated(t *testing.T) {
 	s, err := built()
 	require.NoError(t, err)
 	used := map[string]bool{}
-	for _, m := range regexp.MustCompile(`data-t(?:-label|-placeholder)?="(\w+)"`).
-		FindAllSubmatch(s.files["index.html"], -1) {
-		used[string(m[1])] = true
+	for _, page := range []string{"index.html", "download.html"} {
+		keys := regexp.MustCompile(`data-t(?:-label|-placeholder)?="(\w+)"`)
+		for _, m := range keys.FindAllSubmatch(s.files[page], -1) {
+			used[string(m[1])] = true
+		}
 	}
 	require.Greater(t, len(used), 50)
 	raw, err := os.ReadFile(filepath.Join(s.root, "web", "page", "german.html.json"))
@@ -56,5 +58,18 @@ func TestPageInGerman(t *testing.T) {
 	p.until(`document.querySelector("#language")?.textContent === "English"`)
 	require.Equal(t, "de", p.value(`document.documentElement.lang`))
 	p.until(`document.documentElement.dataset.settled === "true"`)
+	p.checkNoMessages()
+}
+
+// TestDownloadPageInGerman opens the page that downloads a model with a German browser.
+func TestDownloadPageInGerman(t *testing.T) {
+	p := openPageAfter(t, `Object.defineProperty(navigator, "languages", { value: ["de"] })`)
+	p.visit("/some/folder/download.html?model=Qwen/Qwen3-0.6B-GGUF")
+	p.until(`document.querySelector("#download")?.disabled === false`)
+	require.Equal(t, "Qwen3-0.6B herunterladen", p.text("#title"))
+	require.Contains(t, p.text(".prose"), "Deine Texte werden nicht gesendet.")
+	require.Regexp(t, `^VonQwen/Qwen3-0.6B-GGUFDownload.*Speicher beim Lernen`, p.text("#facts"))
+	p.visit("/some/folder/download.html?model=none")
+	p.until(`/kein Modell dieses Namens/.test(document.querySelector("#alert")?.textContent)`)
 	p.checkNoMessages()
 }

@@ -7,8 +7,10 @@ import { bytes } from "../ui/format.js";
 import { guestSHA256, importSource, urls } from "./assets.js";
 import { byId, facts } from "./dom.js";
 import { chosenKey, downloadedKey } from "./keys.js";
+import { setLanguage } from "./language.js";
 import { type ListedModel, listed, sourceOf } from "./lazy/listed.js";
 import { settings } from "./settings.js";
+import { text } from "./strings.js";
 
 const start = byId("download", HTMLButtonElement);
 const bar = byId("bar", HTMLProgressElement);
@@ -17,15 +19,16 @@ const alert = byId("alert", HTMLElement);
 
 const wanted = new URLSearchParams(location.search).get("model");
 const model = listed.find(({ id }) => id !== "" && id === wanted);
-if (model === undefined) fail(new Error("This page has no model of this name. Go back and choose one from the list."));
+await setLanguage();
+if (model === undefined) fail(new Error(text.downloads.unknown));
 else offer(model);
 
 function offer(model: ListedModel): void {
-  byId("title", HTMLElement).textContent = `Download ${model.title}`;
+  byId("title", HTMLElement).textContent = text.models.download(model.title);
   facts(byId("facts", HTMLElement), [
-    ["From", model.id],
-    ["Download", bytes(model.bytes)],
-    ["Memory while learning", bytes(model.memory)],
+    [text.downloads.from, model.id],
+    [text.downloads.size, bytes(model.bytes)],
+    [text.downloads.memory, bytes(model.memory)],
   ]);
   start.disabled = false;
   start.addEventListener("click", () => void download(model));
@@ -36,7 +39,7 @@ async function download(model: ListedModel): Promise<void> {
   alert.hidden = true;
   bar.hidden = false;
   bar.removeAttribute("value");
-  note.textContent = "Connecting…";
+  note.textContent = text.downloads.connecting;
   const { worker, guest } = urls;
   try {
     const opened = await NextQuill.open({
@@ -54,7 +57,7 @@ async function download(model: ListedModel): Promise<void> {
   } catch (thrown) {
     fail(thrown);
     note.textContent = "";
-    start.textContent = "Try again";
+    start.textContent = text.downloads.again;
     start.disabled = false;
   }
   bar.hidden = true;
@@ -63,7 +66,7 @@ async function download(model: ListedModel): Promise<void> {
 function show(event: Progress): void {
   if (event.status !== "progress_total" || event.total === 0) return;
   bar.value = event.loaded / event.total;
-  note.textContent = `${bytes(event.loaded)} of ${bytes(event.total)}`;
+  note.textContent = text.downloading(event.loaded, event.total);
 }
 
 function fail(thrown: unknown): void {

@@ -272,6 +272,14 @@ export const german: Strings = {
       `Braucht ${bytes(needed)} Arbeitsspeicher; dieses Gerät hat etwa ${count(gigabytes)} GB.`,
     needsStorage: (needed, free) => `Braucht ${bytes(needed)} Speicherplatz; dieser Browser gibt ${bytes(free)}.`,
   },
+  downloads: {
+    unknown: "Diese Seite hat kein Modell dieses Namens. Geh zurück und wähle eines aus der Liste.",
+    from: "Von",
+    size: "Download",
+    memory: "Speicher beim Lernen",
+    connecting: "Verbindung wird hergestellt…",
+    again: "Noch einmal versuchen",
+  },
   budget: {
     all: (seconds) => `Aus allen deinen Texten zu lernen dauert auf diesem Gerät ${about(seconds)}.`,
     newest: (n, seconds) => `Die neuesten ${texts(n)} (${about(seconds)})`,

@@ -226,6 +226,15 @@ export const english = {
     needsStorage: (needed: number, free: number) =>
       `Needs ${bytes(needed)} of storage; this browser gives ${bytes(free)}.`,
   },
+  /** The page that downloads a model. */
+  downloads: {
+    unknown: "This page has no model of this name. Go back and choose one from the list.",
+    from: "From",
+    size: "Download",
+    memory: "Memory while learning",
+    connecting: "Connecting…",
+    again: "Try again",
+  },
   budget: {
     all: (seconds: number) => `Learning from all your texts takes ${about(seconds)} on this device.`,
     newest: (texts: number, seconds: number) => `The newest ${plural(texts, "text")} (${about(seconds)})`,
