@@ -127,7 +127,7 @@ func TestPageWithoutStorage(t *testing.T) {
 	require.NoError(t, err)
 	p := testPage{T: t}
 	p.server, p.got = serveSite(t, s, "")
-	p.browser, err = browsertest.OpenWithoutStorage(t.Context(), "about:blank", t.TempDir())
+	p.browser, err = browsertest.OpenWithoutStorage(t.Context(), "about:blank")
 	require.NoError(t, err)
 	t.Cleanup(p.browser.Close)
 	p.addProbe()

@@ -34,7 +34,7 @@ func (s served) Open(name string) (fs.File, error) {
 
 var servedFiles = served{os.DirFS(oracle)}
 
-// cancelTraining cancels a run of the embedded model five times at random moments, and resumes it.
+// cancelTraining cancels a run of the embedded model three times at random moments, and resumes it.
 // Each cancellation is answered within 2 s, and the adapter is that of an unbroken run, bit for
 // bit.
 func (b *hostPage) cancelTraining(t *testing.T) {
@@ -53,15 +53,12 @@ func (b *hostPage) cancelTraining(t *testing.T) {
 	}
 	begun := time.Now()
 	require.NoError(t, b.Call(t.Context(), api.MethodPersonalize, p, nil, nil))
-	first := time.Since(begun)
 	want := b.readBlob(t, p.Out+"/adapter_model.safetensors")
-	begun = time.Now()
-	require.NoError(t, b.Call(t.Context(), api.MethodPersonalize, p, nil, nil))
-	unbroken := time.Since(begun)
-	t.Logf("the run takes %v, with compiling %v", unbroken, first)
+	unbroken := time.Since(begun) / 2 // without compiling
+	t.Logf("the run takes about %v without compiling", unbroken)
 
 	p.Out, p.Resume = "cancelled", true
-	for n := 0; n < 5; {
+	for n := 0; n < 3; {
 		after := time.Duration(rand.Float64() * float64(unbroken))
 		ctx, cancel := context.WithCancel(t.Context())
 		at := make(chan time.Time, 1)

@@ -12,7 +12,7 @@ import (
 // user allows no site to store data, and in a sandboxed frame of another site.
 func TestDenied(t *testing.T) {
 	t.Parallel()
-	b, err := browsertest.OpenWithoutStorage(t.Context(), "about:blank", t.TempDir())
+	b, err := browsertest.OpenWithoutStorage(t.Context(), "about:blank")
 	require.NoError(t, err)
 	defer b.Close()
 	site, err := sharedSite()
