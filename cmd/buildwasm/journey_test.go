@@ -205,9 +205,10 @@ func (j *journey) trainWriteExplain() {
 	)
 	require.Contains(j, j.text("#result"), "Only 2 texts were kept aside, too few to measure a gain.")
 	require.Regexp(j, `interval`, j.text("#train-facts"))
-	// Two drafts about the newest text show what has changed.
+	// Two drafts about the newest text show what has changed. An earlier draft is shown until they
+	// begin.
+	j.until(`document.querySelector("#write .fields input").value === "novel"`)
 	j.untilFor(2*time.Minute, `shown("#write-start") && shown("#draft-explain")`)
-	require.Equal(j, "novel", j.value(`document.querySelector("#write .fields input").value`))
 	require.NotEmpty(j, j.text("#draft-plain"))
 	require.Equal(j, "explain", j.value(`document.body.dataset.step`))
 	require.Equal(j, j.text("#draft-you"), j.value(`document.querySelector("#explain textarea").value`))

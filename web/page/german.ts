@@ -275,7 +275,7 @@ export const german: Strings = {
   downloads: {
     unknown: "Diese Seite hat kein Modell dieses Namens. Geh zurück und wähle eines aus der Liste.",
     from: "Von",
-    size: "Download",
+    size: "Größe des Downloads",
     memory: "Speicher beim Lernen",
     connecting: "Verbindung wird hergestellt…",
     again: "Noch einmal versuchen",

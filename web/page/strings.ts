@@ -230,7 +230,7 @@ export const english = {
   downloads: {
     unknown: "This page has no model of this name. Go back and choose one from the list.",
     from: "From",
-    size: "Download",
+    size: "Size of the download",
     memory: "Memory while learning",
     connecting: "Connecting…",
     again: "Try again",
