@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"nextquill/core/api"
+	"nextquill/report"
 )
 
 // write writes the results as Markdown to a file, or to standard output if name is empty.
@@ -33,7 +33,7 @@ turns, with the same weights and prompt. Values are medians, with the range over
 is the speed of NextQuill over that of the other program in the same round: below 1, the other
 program is faster.
 
-%s, %s/%s, NextQuill %s, %s.
+%s, NextQuill %s, %s.
 
 ## Writing
 
@@ -41,7 +41,7 @@ SmolLM2-135M-Instruct in Q4_1, greedy, %d tokens after a prompt of %d tokens.
 
 | program | device | prompt, tokens/s | ratio | writing, tokens/s | ratio |
 |---|---|---|---|---|---|
-`, "`make bench-peers`", r.options.Rounds, processor(), runtime.GOOS, runtime.GOARCH, api.Version,
+`, "`make bench-peers`", r.options.Rounds, report.Machine(), api.Version,
 		when.Format("2 January 2006"), r.prompt.tokens, len(r.prompt.ids))
 	for _, w := range r.writers {
 		promptRatio, tokenRatio := "", ""
@@ -131,15 +131,4 @@ func spread(v []float64, format string) string {
 	sorted := slices.Sorted(slices.Values(v))
 	middle := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 	return fmt.Sprintf(format+" ("+format+"–"+format+")", middle, sorted[0], sorted[len(sorted)-1])
-}
-
-// processor names the processor, as far as the system tells.
-func processor() string {
-	raw, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(raw)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return fmt.Sprintf("%s, %d logical processors", strings.TrimSpace(value), runtime.NumCPU())
-		}
-	}
-	return fmt.Sprintf("%d logical processors", runtime.NumCPU())
 }

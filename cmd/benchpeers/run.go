@@ -118,8 +118,8 @@ func (r *results) measureWriting(ctx context.Context, root string, model *store.
 		func() (*writer, error) { return llama(ctx, o, path, "vulkan") },
 		func() (*writer, error) { return llama(ctx, o, path, "cpu") },
 		func() (*writer, error) { return oursInChromium(ctx, root, path) },
-		func() (*writer, error) { return wllama(ctx, root, o, path, 1, false) },
-		func() (*writer, error) { return wllama(ctx, root, o, path, o.Threads, false) },
+		func() (*writer, error) { return wllama(ctx, root, o, path, 1) },
+		func() (*writer, error) { return wllama(ctx, root, o, path, o.Threads) },
 	} {
 		w, err := open()
 		if err != nil {

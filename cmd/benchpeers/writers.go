@@ -122,8 +122,8 @@ func llama(ctx context.Context, o options, model, on string) (*writer, error) {
 	return w, nil
 }
 
-// wllama is llama.cpp in Chromium, on the processor or by WebGPU.
-func wllama(ctx context.Context, root string, o options, model string, threads int, webgpu bool) (*writer, error) {
+// wllama is llama.cpp in Chromium, on the processor.
+func wllama(ctx context.Context, root string, o options, model string, threads int) (*writer, error) {
 	server, err := serveWllama(root, o, model)
 	if err != nil {
 		return nil, err
@@ -137,12 +137,9 @@ func wllama(ctx context.Context, root string, o options, model string, threads i
 		name: fmt.Sprintf("wllama, Chromium, %d threads", threads), device: "processor",
 		close: func() { page.Close(); server.Close() },
 	}
-	if webgpu {
-		w.name, w.device = "wllama, Chromium, WebGPU", "WebGPU"
-	}
 	open, stop := context.WithTimeout(ctx, 3*time.Minute)
 	defer stop()
-	if _, err := page.Evaluate(open, fmt.Sprintf("openPeer(%d, %t).then(() => true)", threads, webgpu)); err != nil {
+	if _, err := page.Evaluate(open, fmt.Sprintf("openPeer(%d).then(() => true)", threads)); err != nil {
 		w.close()
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ func (c benchCmd) report(ctx context.Context, j *job) error {
 	if err := os.MkdirAll(filepath.Dir(page), 0o777); err != nil { // before minutes of work
 		return err
 	}
-	d := report.Device{Machine: machine(), Command: "nextquill bench --report " + c.Report}
+	d := report.Device{Machine: report.Machine(), Command: "nextquill bench --report " + c.Report}
 	kernels, err := j.testKernels(ctx)
 	if err != nil {
 		return err
@@ -73,19 +72,4 @@ func (j *job) testKernels(ctx context.Context) (report.KernelCases, error) {
 		})
 	k.Passed = r.Passed
 	return k, err
-}
-
-// machine names the processor, as far as the system tells, and the system.
-func machine() string {
-	system := runtime.GOOS + "/" + runtime.GOARCH
-	cpuinfo, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return system
-	}
-	for line := range strings.Lines(string(cpuinfo)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return fmt.Sprintf("%s, %d logical processors, %s", strings.TrimSpace(value), runtime.NumCPU(), system)
-		}
-	}
-	return system
 }

@@ -15,11 +15,11 @@ declare global {
   var peer: Awaited<ReturnType<typeof open>>;
 }
 
-/** Loads the model. `gpu` runs all layers on WebGPU, otherwise on the processor. */
-async function open(threads: number, gpu: boolean) {
+/** Loads the model, for the processor. */
+async function open(threads: number) {
   const wllama = new Wllama({ default: new URL("wllama.wasm", location.href).href }, { suppressNativeLog: true });
   const model = await (await fetch("model.gguf")).blob();
-  const params = { n_ctx: 1024, n_threads: threads, n_gpu_layers: gpu ? 999 : 0 };
+  const params = { n_ctx: 1024, n_threads: threads, n_gpu_layers: 0 };
   await wllama.loadModel([model], params);
   return {
     /** Writes after a prompt, greedily. */
@@ -41,5 +41,5 @@ async function open(threads: number, gpu: boolean) {
 }
 
 Object.assign(globalThis, {
-  openPeer: async (threads: number, gpu: boolean) => (globalThis.peer = await open(threads, gpu)),
+  openPeer: async (threads: number) => (globalThis.peer = await open(threads)),
 });

@@ -72,7 +72,7 @@ export function choose(name: RepositoryName, all: readonly Entry[], { Fault }: T
     if (isGGUF(from.path)) return single(from);
     const files = from.path.endsWith(".safetensors") ? folder(from) : undefined;
     if (files !== undefined) return files;
-    const remedy = "name a GGUF file, or safetensors beside config.json and tokenizer.json";
+    const remedy = "name a GGUF file, or safetensors in one folder with config.json and tokenizer.json";
     throw new Fault("unsupported", { where, field: "file", detail: `${quote(name.file)} is no model`, remedy });
   }
   const files = folder(find(weights) ?? find(index));
