@@ -173,7 +173,7 @@ export const english = {
   // Explaining.
   explain: "Show my words",
   noText: "Type or paste a text first.",
-  reading: "Reading the text after your texts, and without each of them…",
+  reading: "Comparing predictions with all your texts, and with each one left out…",
   own: (own: number, all: number, share: number) =>
     `${count(own)} of ${plural(all, "word or mark", "words and marks")} (${percent(share)}) are clearly yours.`,
   unfinished: "The draft was stopped, so the text ends early. ",
