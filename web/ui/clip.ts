@@ -51,10 +51,11 @@ export function pieces(text: string, length: number): string[] {
   const out: string[] = [];
   let from = 0;
   while (text.length - from > length) {
-    let to = text.lastIndexOf("\n", from + length);
-    if (to <= from) to = text.lastIndexOf(" ", from + length);
-    const breaks = to > from;
-    if (!breaks) to = whole(text, from + length);
+    const part = text.slice(from, from + length + 1); // a search in text would go back to its start
+    let at = part.lastIndexOf("\n");
+    if (at <= 0) at = part.lastIndexOf(" ");
+    const breaks = at > 0;
+    const to = breaks ? from + at : whole(text, from + length);
     out.push(text.slice(from, to));
     from = breaks ? to + 1 : to;
   }
