@@ -37,10 +37,13 @@ func Install(ctx context.Context, folder, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "node_modules/.package-lock.json")); fresh && err == nil {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+	// "npm ci" would reject a lock file without the packages for other systems, which not every
+	// registry has. Optional packages are left out: package.json names those that are needed.
+	cmd := exec.CommandContext(ctx, "npm", "install", "--no-save", "--omit=optional", "--ignore-scripts", "--no-audit",
+		"--no-fund", "--loglevel=error")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fault.New(fault.Missing, "npm ci", "", "%s", strings.TrimSpace(string(out))).WithCause(err).
+		return fault.New(fault.Missing, "npm install", "", "%s", strings.TrimSpace(string(out))).WithCause(err).
 			WithRemedy("install Node with npm; only benchmarks need them")
 	}
 	return nil

@@ -1,7 +1,7 @@
 // The answers of the hub: metadata in JSON and in headers, and refusals.
 
 import { describe, quote } from "../fault.js";
-import type { Tools } from "../module/download.js";
+import type { Tools } from "../module/tools.js";
 import type { Entry } from "./choose.js";
 import type { RepositoryName } from "./name.js";
 

@@ -1,6 +1,6 @@
 // Why a request failed. Browsers give pages the same error for all reasons.
 
-import type { Tools } from "../module/download.js";
+import type { Tools } from "../module/tools.js";
 
 const maxKept = 50;
 

@@ -1,7 +1,7 @@
 // Which files of a repository make a model.
 
 import { quote } from "../fault.js";
-import type { Tools } from "../module/download.js";
+import type { Tools } from "../module/tools.js";
 import type { RepositoryName } from "./name.js";
 
 /** A file of a repository, as far as the hub describes it. */

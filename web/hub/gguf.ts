@@ -3,7 +3,7 @@
 
 import { ggufArchitectures } from "../api.gen.js";
 import { quote } from "../fault.js";
-import type { Tools } from "../module/download.js";
+import type { Tools } from "../module/tools.js";
 
 /** How many bytes at the start of a file are enough. */
 export const headerSize = 64 << 10;

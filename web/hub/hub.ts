@@ -5,9 +5,10 @@
 // download that is interrupted never mixes two versions.
 
 import { manifestLimits } from "../api.gen.js";
-import type { Blobs, Found, Kept, Tools } from "../module/download.js";
+import type { Blobs, Found, Kept } from "../module/found.js";
 import type { ModelPlan, PlanFile } from "../module/manifest.js";
 import type { ModelPlace } from "../module/remote.js";
+import type { Tools } from "../module/tools.js";
 import { gated, isCommit, parseHeaders, parseInfo, readJSON, readStart, refused } from "./answers.js";
 import { explainFailure } from "./blocked.js";
 import { choose, type Entry, index, small, weights } from "./choose.js";

@@ -1,8 +1,8 @@
 // The name of a model in a repository: ids and URLs, as people copy them from the hub.
 
 import { quote } from "../fault.js";
-import type { Tools } from "../module/download.js";
 import type { HubOptions } from "../module/remote.js";
+import type { Tools } from "../module/tools.js";
 
 /** A revision of a repository, and the file of the weights if one was named. */
 export interface RepositoryName {

@@ -1,7 +1,8 @@
 // Checks that the files of a model fit into the storage of the site, before they are downloaded.
 
-import type { Blobs, Tools } from "../module/download.js";
+import type { Blobs } from "../module/found.js";
 import type { ModelPlan } from "../module/manifest.js";
+import type { Tools } from "../module/tools.js";
 
 const reserve = 8 << 20; // bytes for adapters and records
 

@@ -2,7 +2,7 @@
 
 import { type Checks, checkAll, kind, signal, text } from "../checks.js";
 import { Fault } from "../fault.js";
-import type { ImportFiles, ImportOptions } from "./session.js";
+import type { ImportFiles, ImportOptions } from "./options.js";
 
 const isText = (v: unknown): boolean => typeof v === "string";
 const isList = (v: unknown, is: (one: unknown) => boolean): boolean => Array.isArray(v) && v.every(is);

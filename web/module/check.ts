@@ -5,8 +5,7 @@ import { type Checks, checkAll, kind, numberIn, signal, text } from "../checks.j
 import type { WriteOptions } from "./draft.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import type { ExplainOptions } from "./explain.js";
-import type { OpenOptions } from "./nextquill.js";
-import type { PersonalizeOptions } from "./options.js";
+import type { OpenOptions, PersonalizeOptions } from "./options.js";
 
 const { LoRA, Sampling, Source, Training } = ranges;
 

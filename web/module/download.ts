@@ -6,15 +6,13 @@ import type { Bytes, GuestClient } from "../host/client.js";
 import { withLock } from "../store/denied.js";
 import { hexadecimal } from "../store/hash.js";
 import type { History } from "../store/history.js";
+import type { Blobs, Found, Kept } from "./found.js";
 import {
-  bounded,
-  checkedPath,
   filesScheme,
   isPage,
   limits,
   type ModelPlan,
   type PlanFile,
-  plan,
   planOf,
   planOfFiles,
   RefusedRequest,
@@ -23,6 +21,7 @@ import {
 } from "./manifest.js";
 import { type OnProgress, ProgressReport } from "./progress.js";
 import { isRemote, type ModelPlace } from "./remote.js";
+import { tools } from "./tools.js";
 
 /** A model whose files are stored on the device. */
 export interface Model {
@@ -38,32 +37,6 @@ export interface Model {
   /** Bytes of all files. */
   readonly bytes: number;
 }
-
-/** The record of a complete download. */
-export interface Kept {
-  plan: ModelPlan;
-  sizes: Record<string, number>;
-  hashes: Record<string, string>;
-}
-
-/** The files of a model, as lookUp finds them. */
-export interface Found {
-  plan: ModelPlan;
-  /** The record of an earlier download of the same files. */
-  kept: Kept | undefined;
-  /** The contents of the files, if the page has them. */
-  given?: Readonly<Record<string, Blob>>;
-  /** Checks that the missing files can be stored. */
-  prepare?(blobs: Blobs, folder: string): Promise<void>;
-  /** Says more about an error of the download. */
-  explain?(thrown: unknown): Promise<unknown>;
-}
-
-/** What web/hub gets from here: as a script of its own, it must not have copies of these. */
-export const tools = { Fault, RefusedRequest, request, plan, planOfFiles, checkedPath, bounded, isPage };
-export type Tools = typeof tools;
-
-export type Blobs = GuestClient["blobs"];
 
 // Data is stored in pieces of this size. A complete file is never in the page's memory, and an
 // interruption loses at most one piece.

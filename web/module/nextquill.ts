@@ -6,10 +6,9 @@
 //	for await (const event of nq.personalize()) …
 //	for await (const piece of nq.write({ context: "lunch on Friday" })) …
 
-import { type Base, type DeviceInfo, decodeEvent, decodeResult, type LoadParams, type Methods } from "../api.gen.js";
+import { type DeviceInfo, decodeEvent, decodeResult, type LoadParams, type Methods } from "../api.gen.js";
 import { aborted, Fault } from "../fault.js";
 import { GuestClient, type Event as GuestEvent } from "../host/client.js";
-import type { ImportSource } from "../import/session.js";
 import { forgetMessage, storeName } from "../store/db.js";
 import { openChannel } from "../store/denied.js";
 import { type History, openHistory } from "../store/history.js";
@@ -23,8 +22,7 @@ import { type ExplainOptions, type Explanation, explanationOf } from "./explain.
 import { type Forgotten, forget } from "./forget.js";
 import { KeptModel, keepSeconds } from "./kept.js";
 import type { ModelSource } from "./manifest.js";
-import type { PersonalizeOptions } from "./options.js";
-import type { OnProgress } from "./progress.js";
+import type { OpenOptions, PersonalizeOptions } from "./options.js";
 import { type RunRecord, runKey, type Unfinished } from "./records.js";
 import type { HubOptions } from "./remote.js";
 import { isTraining, lost, Run } from "./run.js";
@@ -33,18 +31,20 @@ import { measureSpeed, type Speed } from "./speed.js";
 
 export { type Base, type DeviceInfo, type Preset, presets } from "../api.gen.js";
 export { type ErrorInfo, Fault, type FaultKind, type FaultParts } from "../fault.js";
+export type {
+  FileColumn,
+  ImportFiles,
+  ImportOptions,
+  ImportProgress,
+  ImportSource,
+  NamedFile,
+} from "../import/options.js";
 export {
-  type FileColumn,
   FileImport,
   type FoundTexts,
-  type ImportFiles,
-  type ImportOptions,
-  type ImportProgress,
   type ImportRemark,
   type ImportSender,
-  type ImportSource,
   type ImportTable,
-  type NamedFile,
   SendersFault,
 } from "../import/session.js";
 export { type Added, type AddProgress, History, type ImportResult, openHistory, type Patch } from "../store/history.js";
@@ -71,44 +71,13 @@ export type {
 export type { ExplainOptions, Explanation, TokenCause } from "./explain.js";
 export { type Forgotten, forget } from "./forget.js";
 export type { Manifest, ModelFile, ModelSource, Shard } from "./manifest.js";
-export type { LoRAOptions, PersonalizeOptions, TrainingOptions } from "./options.js";
+export type { LoRAOptions, OpenOptions, PersonalizeOptions, TrainingOptions } from "./options.js";
 export type { FileProgress, OnProgress, Progress } from "./progress.js";
 export type { AdapterInfo, Unfinished } from "./records.js";
 export type { HubOptions } from "./remote.js";
 export { Run, type RunResult } from "./run.js";
 export type { About } from "./source.js";
 export type { Speed } from "./speed.js";
-
-export interface OpenOptions extends ImportSource, HubOptions {
-  /**
-   * The model: the id of a Hugging Face repository, a GGUF file (its URL, File or Blob), the URL of
-   * a folder or manifest.json, or the files by name. URLs are relative to the page; that of a
-   * folder ends in a slash.
-   */
-  model: ModelSource;
-  /**
-   * The format of the weights on the GPU. "auto", the default, is the smallest format that
-   * represents the values of the files exactly. A smaller format needs less memory and is not
-   * slower.
-   */
-  base?: Base | undefined;
-  /**
-   * The seconds for which write(), explain() and evaluate() leave the model on the GPU, so that the
-   * next call starts at once; 300 by default. 0 frees it after each call. While the page is hidden,
-   * it is freed after at most 30 seconds.
-   */
-  keep?: number | undefined;
-  /** Cancels opening. The next attempt resumes the download. */
-  signal?: AbortSignal | undefined;
-  /** Receives the progress of the download, in the format of transformers.js. */
-  onProgress?: OnProgress | undefined;
-  /** The worker's script; by default worker.js next to this module. See docs/hosting.md. */
-  worker?: string | URL | undefined;
-  /** The URL of the guest; by default nextquill.wasm next to this module. */
-  guest?: string | URL | undefined;
-  /** The SHA-256 that the guest must have, in hexadecimal. */
-  guestSHA256?: string | undefined;
-}
 
 /**
  * Estimates the sizes of a model without opening it. Needs no GPU. `hub` says which files of a

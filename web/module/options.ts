@@ -1,8 +1,43 @@
-// Options of a training run.
+// Options of opening a model and of a training run.
 
-import type { Preset } from "../api.gen.js";
+import type { Base, Preset } from "../api.gen.js";
+import type { ImportSource } from "../import/options.js";
+import type { ModelSource } from "./manifest.js";
+import type { OnProgress } from "./progress.js";
+import type { HubOptions } from "./remote.js";
 
 export type { Preset };
+
+export interface OpenOptions extends ImportSource, HubOptions {
+  /**
+   * The model: the id of a Hugging Face repository, a GGUF file (its URL, File or Blob), the URL of
+   * a folder or manifest.json, or the files by name. URLs are relative to the page; that of a
+   * folder ends in a slash.
+   */
+  model: ModelSource;
+  /**
+   * The format of the weights on the GPU. "auto", the default, is the smallest format that
+   * represents the values of the files exactly. A smaller format needs less memory and is not
+   * slower.
+   */
+  base?: Base | undefined;
+  /**
+   * The seconds for which write(), explain() and evaluate() leave the model on the GPU, so that the
+   * next call starts at once; 300 by default. 0 frees it after each call. While the page is hidden,
+   * it is freed after at most 30 seconds.
+   */
+  keep?: number | undefined;
+  /** Cancels opening. The next attempt resumes the download. */
+  signal?: AbortSignal | undefined;
+  /** Receives the progress of the download, in the format of transformers.js. */
+  onProgress?: OnProgress | undefined;
+  /** The worker's script; by default worker.js next to this module. See docs/hosting.md. */
+  worker?: string | URL | undefined;
+  /** The URL of the guest; by default nextquill.wasm next to this module. */
+  guest?: string | URL | undefined;
+  /** The SHA-256 that the guest must have, in hexadecimal. */
+  guestSHA256?: string | undefined;
+}
 
 /** The shape of a new adapter. By default rank 16 and alpha 32, on all linear layers. */
 export interface LoRAOptions {

@@ -1,14 +1,8 @@
 // The user's texts, stored in this browser. They need no GPU and no model.
 
 import { Fault, quote } from "../fault.js";
-import {
-  FileImport,
-  type FoundTexts,
-  type ImportFiles,
-  type ImportOptions,
-  type ImportSource,
-  requireTexts,
-} from "../import/session.js";
+import type { ImportFiles, ImportOptions, ImportSource } from "../import/options.js";
+import { FileImport, type FoundTexts, requireTexts } from "../import/session.js";
 import { databaseExists, forgetMessage, openStore, storeName, withStorageFaults } from "./db.js";
 import { databasesDenied, openChannel } from "./denied.js";
 import { assignIDs, chronological, contentID, type Item, type NewItem, normalize, toLine } from "./item.js";
