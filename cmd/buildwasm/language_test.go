@@ -49,6 +49,11 @@ func TestPageInGerman(t *testing.T) {
 	p.checkLayout("german")
 	p.checkNoMessages()
 
+	p.do(`probe.editFirstText(" ")`)
+	p.until(`shown("#alert")`)
+	require.Equal(t, "Es fehlt etwas, oder es ist nicht erreichbar.\nThe item has no text.\nRemove it, or give it a text.",
+		p.text("#alert p"))
+
 	p.do(`document.querySelector("#language").click()`)
 	p.until(`document.querySelector("#language")?.textContent === "Deutsch"`)
 	p.until(`document.querySelector("#count").textContent === "160 texts"`)

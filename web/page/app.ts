@@ -9,10 +9,10 @@ import {
   openHistory,
   type Progress,
 } from "../module/nextquill.js";
-import { button, h } from "../ui/dom.js";
-import { explain } from "../ui/faultText.js";
+import { button } from "../ui/dom.js";
 import { guestSHA256, importSource, sizes, urls } from "./assets.js";
 import { byId } from "./dom.js";
+import { errorText } from "./errors.js";
 import { chosenKey, chosenModel, downloadedKey } from "./keys.js";
 import { keepScripts } from "./offline.js";
 import { settings } from "./settings.js";
@@ -215,11 +215,9 @@ export class App extends EventTarget {
 
   /** Shows an error and what to do about it. */
   showError(error: unknown): void {
-    const { sentence, remedy } = explain(error);
     this.#alert.hidden = false;
-    const advice = remedy === "" ? [] : ["\n", h("span", { class: "quiet" }, remedy)];
     const close = button("×", () => (this.#alert.hidden = true), { class: "close", "aria-label": text.close });
-    this.#alert.replaceChildren(h("p", {}, sentence, ...advice), close);
+    this.#alert.replaceChildren(errorText(error), close);
   }
 }
 

@@ -2,10 +2,10 @@
 // model in this browser and returns to the page with the texts, which opens it from there.
 
 import { NextQuill, type Progress } from "../module/nextquill.js";
-import { explain } from "../ui/faultText.js";
 import { bytes } from "../ui/format.js";
 import { guestSHA256, importSource, urls } from "./assets.js";
 import { byId, facts } from "./dom.js";
+import { errorText } from "./errors.js";
 import { chosenKey, downloadedKey } from "./keys.js";
 import { setLanguage } from "./language.js";
 import { type ListedModel, listed, sourceOf } from "./lazy/listed.js";
@@ -70,7 +70,6 @@ function show(event: Progress): void {
 }
 
 function fail(thrown: unknown): void {
-  const { sentence, remedy } = explain(thrown);
-  alert.textContent = `${sentence} ${remedy}`;
+  alert.replaceChildren(errorText(thrown));
   alert.hidden = false;
 }

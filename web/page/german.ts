@@ -1,5 +1,6 @@
 // The texts of the page in German. german.html.json has those of index.html.
 
+import type { FaultKind } from "../fault.js";
 import { bytes, count, date, decimals, duration, type Format, percent, plural } from "../ui/format.js";
 import type { ImportStrings } from "../ui/importStrings.js";
 import html from "./german.html.json" with { type: "json" };
@@ -20,6 +21,24 @@ function about(seconds: number): string {
   const hours = Math.round(minutes / 60);
   return hours < 48 ? `etwa ${hours} Stunden` : "Tage";
 }
+
+const errors: Readonly<Record<FaultKind, string>> = {
+  malformed: "Die Daten haben nicht das erwartete Format.",
+  "too-large": "Das ist zu groß.",
+  "out-of-range": "Ein Wert liegt außerhalb des erlaubten Bereichs.",
+  mismatch: "Diese Dateien oder Einstellungen passen nicht zusammen.",
+  missing: "Es fehlt etwas, oder es ist nicht erreichbar.",
+  unsupported: "Das wird nicht unterstützt.",
+  "no-adapter": "Es gibt hier keine Grafikkarte, die das Modell benutzen kann.",
+  "device-limit": "Die Grafikkarte dieses Geräts ist dafür zu klein.",
+  device: "Die Grafikkarte meldet einen Fehler.",
+  "device-lost": "Die Grafikkarte ist ausgefallen.",
+  storage: "Der Speicher dieses Browsers ist voll oder gesperrt.",
+  cancelled: "Abgebrochen.",
+  nan: "Beim Lernen sind ungültige Zahlen entstanden.",
+  internal: "Das ist ein Fehler in NextQuill.",
+  busy: "Ein anderer Tab oder Auftrag arbeitet gerade.",
+};
 
 const importing: ImportStrings = {
   reading: (files) => `${plural(files, "Datei wird", "Dateien werden")} gelesen…`,
@@ -100,6 +119,7 @@ export const german: Strings = {
   needsGPU: "Braucht eine Grafikkarte.",
   looking: "Eine Grafikkarte wird gesucht…",
   busy: "Das Modell ist beschäftigt.",
+  sortOfError: (kind) => errors[kind],
   forgottenElsewhere: "Ein anderer Tab dieser Seite hat alles gelöscht.",
   notStored:
     "Das gewählte Modell ist nicht mehr in diesem Browser gespeichert. " +

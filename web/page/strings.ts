@@ -1,6 +1,7 @@
 // The texts that the page's scripts show, in English. Those of index.html are there. Another
 // language has a file for each: german.ts and german.html.json.
 
+import type { FaultKind } from "../fault.js";
 import { bytes, count, decimals, duration, percent, plural } from "../ui/format.js";
 import { importEnglish } from "../ui/importStrings.js";
 import { textsFact } from "../ui/texts.js";
@@ -57,6 +58,8 @@ export const english = {
   needsGPU: "Needs a graphics card.",
   looking: "Looking for a graphics card…",
   busy: "The model is busy.",
+  /** What sort of error it is, in a language in which the error itself is not. */
+  sortOfError: (_kind: FaultKind): string => "",
   forgottenElsewhere: "Another tab of this page has deleted everything.",
   notStored:
     "The chosen model is not stored in this browser any more. Use the small model, or choose the other one again.",
