@@ -1,7 +1,6 @@
 package train
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"hash/crc64"
@@ -42,27 +41,30 @@ var checksums = crc64.MakeTable(crc64.ECMA)
 // best parameters if there are any; each float32.
 func (c *Checkpoint) encode() ([]byte, error) {
 	c.Counts = nil
+	values := 0
 	for _, s := range c.State {
 		c.Counts = append(c.Counts, len(s.Value))
+		values += 4 * len(s.Value)
 	}
 	header, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	b.WriteString(checkpointMagic)
-	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(header))))
-	b.Write(header)
+	// It may have tens of megabytes: a buffer that grows would take several times that.
+	data := make([]byte, 0, len(checkpointMagic)+4+len(header)+4*values+crc64.Size)
+	data = append(data, checkpointMagic...)
+	data = binary.LittleEndian.AppendUint32(data, uint32(len(header)))
+	data = append(data, header...)
 	for i, s := range c.State {
 		parts := [][]float32{s.Value, s.Mean, s.Var}
 		if c.HasBest {
 			parts = append(parts, c.BestValues[i])
 		}
 		for _, part := range parts {
-			b.Write(gpu.F32Bytes(part))
+			data = gpu.AppendF32(data, part)
 		}
 	}
-	return binary.LittleEndian.AppendUint64(b.Bytes(), crc64.Checksum(b.Bytes(), checksums)), nil
+	return binary.LittleEndian.AppendUint64(data, crc64.Checksum(data, checksums)), nil
 }
 
 // decodeCheckpoint reads what encode wrote. The error is a fault of kind Malformed about name.
