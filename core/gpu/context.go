@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -261,14 +260,10 @@ func (c *Context) freeBindGroup(g BindGroup) {
 }
 
 // F32Bytes encodes values in little-endian order.
-func F32Bytes(values []float32) []byte { return AppendF32(make([]byte, 0, 4*len(values)), values) }
-
-// AppendF32 appends values to data in little-endian order.
-func AppendF32(data []byte, values []float32) []byte {
-	at := len(data)
-	data = slices.Grow(data, 4*len(values))[:at+4*len(values)]
+func F32Bytes(values []float32) []byte {
+	data := make([]byte, 4*len(values))
 	for i, v := range values {
-		binary.LittleEndian.PutUint32(data[at+4*i:], math.Float32bits(v))
+		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(v))
 	}
 	return data
 }

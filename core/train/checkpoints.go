@@ -26,11 +26,11 @@ func (s Checkpoints) files() [2]string {
 
 // Save writes c to the file that does not hold the newest valid checkpoint.
 func (s Checkpoints) Save(ctx context.Context, c *Checkpoint) error {
-	data, err := c.encode()
+	_, newest, err := s.newest(ctx)
 	if err != nil {
 		return err
 	}
-	_, newest, err := s.newest(ctx)
+	data, err := c.encode()
 	if err != nil {
 		return err
 	}
