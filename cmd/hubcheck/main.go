@@ -148,8 +148,12 @@ func (c *check) step(into any, name string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-8s %6.1f s   private memory: renderer %d MB, GPU process %d MB\n", name,
-		time.Since(start).Seconds(), private["renderer"]/1e6, private["GPU"]/1e6)
+	memory, err := c.browser.GuestMemory(c.ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-8s %6.1f s   private memory: renderer %d MB, of which the guest has %d MB; GPU process %d MB\n",
+		name, time.Since(start).Seconds(), private["renderer"]/1e6, memory/1e6, private["GPU"]/1e6)
 	return nil
 }
 

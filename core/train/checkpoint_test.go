@@ -25,7 +25,7 @@ func sampleCheckpoint(step int) *Checkpoint {
 func TestTruncatedFileFallsBack(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}
-	saved := Checkpoints{store, "d"}
+	saved := Checkpoints{Store: store, Dir: "d"}
 	require.NoError(t, saved.Save(ctx, sampleCheckpoint(1)))
 	require.NoError(t, saved.Save(ctx, sampleCheckpoint(2)))
 	name := saved.files()[1]
@@ -47,7 +47,7 @@ func TestTruncatedFileFallsBack(t *testing.T) {
 
 func TestFilesAlternate(t *testing.T) {
 	ctx := context.Background()
-	saved := Checkpoints{&blob.Mem{}, "d"}
+	saved := Checkpoints{Store: &blob.Mem{}, Dir: "d"}
 	for step := range 7 {
 		require.NoError(t, saved.Save(ctx, sampleCheckpoint(step)))
 		c, err := saved.Load(ctx)
