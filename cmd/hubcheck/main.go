@@ -2,6 +2,10 @@
 // layout of the Hugging Face hub. It trains the model on six short texts, writes with it, and
 // cancels a second training. It prints times and the memory of Chromium's processes. It fails if
 // cancelling takes more than two seconds, or if the page's process keeps the model's bytes.
+//
+// With --drafts it writes drafts, and fails if the guest's memory grows. With --pauses it pauses a
+// training at random moments, and fails if a pause takes more than two seconds or changes the
+// result.
 package main
 
 import (
@@ -29,9 +33,12 @@ type options struct {
 	Model string `arg:"" optional:"" help:"GGUF file; by default that of smollm2-135m in the model store." type:"path"`
 	On    string `help:"Vulkan driver: swiftshader or lavapipe." default:"lavapipe" enum:"swiftshader,lavapipe"`
 	Learn bool   `help:"Train, write and cancel." default:"true" negatable:""`
+	// Drafts and Pauses are further checks.
+	Drafts int `help:"Write so many drafts, and print the time of the first piece and the guest's memory."`
+	Pauses int `help:"Pause a training so many times, and compare its adapter with that of an uninterrupted one."`
 }
 
-// maxCancel bounds the time that cancelling a training may take.
+// maxCancel bounds the time that cancelling or pausing a training may take.
 const maxCancel = 2 * time.Second
 
 const repository = "quill/large-GGUF"
@@ -84,7 +91,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer c.browser.Close()
-	return c.check(hub.URL, o.Learn)
+	return c.check(hub.URL, o)
 }
 
 // stored is the path of SmolLM2's file in the model store.
@@ -141,8 +148,12 @@ func (c *check) step(into any, name string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-8s %6.1f s   private memory: renderer %d MB, GPU process %d MB\n", name,
-		time.Since(start).Seconds(), private["renderer"]/1e6, private["GPU"]/1e6)
+	memory, err := c.browser.GuestMemory(c.ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-8s %6.1f s   private memory: renderer %d MB, of which the guest has %d MB; GPU process %d MB\n",
+		name, time.Since(start).Seconds(), private["renderer"]/1e6, memory/1e6, private["GPU"]/1e6)
 	return nil
 }
 
@@ -158,7 +169,7 @@ func (c *check) private() (map[string]int64, error) {
 	return private, nil
 }
 
-func (c *check) check(hub string, learn bool) (err error) {
+func (c *check) check(hub string, o options) (err error) {
 	// The same guest with the embedded model is in the renderer before and after.
 	if err := c.step(nil, "start"); err != nil {
 		return err
@@ -178,7 +189,17 @@ func (c *check) check(hub string, learn bool) (err error) {
 	if err := c.bounded(opened.Bytes); err != nil {
 		return err
 	}
-	if !learn {
+	if o.Drafts > 0 {
+		if err := c.drafts(o.Drafts); err != nil {
+			return err
+		}
+	}
+	if o.Pauses > 0 {
+		if err := c.pauses(o.Pauses); err != nil {
+			return err
+		}
+	}
+	if !o.Learn {
 		return nil
 	}
 	var written struct {
@@ -211,18 +232,26 @@ func (c *check) check(hub string, learn bool) (err error) {
 	return nil
 }
 
-// learn trains the model. A step of the test file must end soon, so it asks several times.
+// learn trains the model.
 func (c *check) learn() (steps int, err error) {
 	start := time.Now()
 	if err := c.page.Call(c.ctx, nil, "learn"); err != nil {
 		return 0, err
 	}
+	if steps, err = c.finish(); err != nil {
+		return 0, err
+	}
+	fmt.Printf("learnt from six texts in %.0f s\n", time.Since(start).Seconds())
+	return steps, nil
+}
+
+// finish waits for the run. A step of the test file must end soon, so it asks several times.
+func (c *check) finish() (steps int, err error) {
 	for steps == 0 {
 		if err := c.step(&steps, "learnt"); err != nil {
 			return 0, err
 		}
 	}
-	fmt.Printf("learnt from six texts in %.0f s\n", time.Since(start).Seconds())
 	return steps, nil
 }
 

@@ -144,21 +144,22 @@ func (p *Params) readAll(ctx context.Context, which func(Segment) gpu.Buffer) ([
 }
 
 // State is the part of a segment that a checkpoint keeps: values and AdamW's first and second
-// moments.
+// moments, each as the bytes of float32s in little-endian order. They may have tens of megabytes, and
+// nobody computes with them, so they are not decoded.
 type State struct {
-	Value, Mean, Var []float32
+	Value, Mean, Var []byte
 }
 
 // ReadState reads the state of every segment from the device.
 func (p *Params) ReadState(ctx context.Context) ([]State, error) {
 	out := make([]State, len(p.Segments))
 	for i, s := range p.Segments {
-		var err error
 		for _, part := range []struct {
 			b   gpu.Buffer
-			dst *[]float32
+			dst *[]byte
 		}{{s.Value, &out[i].Value}, {s.Mean, &out[i].Mean}, {s.Var, &out[i].Var}} {
-			if *part.dst, err = p.g.ReadF32(ctx, part.b, 0, s.Count); err != nil {
+			*part.dst = make([]byte, 4*s.Count)
+			if err := p.g.Read(ctx, part.b, 0, *part.dst); err != nil {
 				return nil, err
 			}
 		}
@@ -173,13 +174,13 @@ func (p *Params) WriteState(states []State) error {
 	}
 	for i, s := range p.Segments {
 		st := states[i]
-		if len(st.Value) != s.Count || len(st.Mean) != s.Count || len(st.Var) != s.Count {
+		if size := 4 * s.Count; len(st.Value) != size || len(st.Mean) != size || len(st.Var) != size {
 			return fault.New(fault.Mismatch, "checkpoint", fmt.Sprintf("segment %d", i),
-				"%d values, the model has %d", len(st.Value), s.Count)
+				"%d values, the model has %d", len(st.Value)/4, s.Count)
 		}
-		p.g.WriteF32(s.Value, 0, st.Value)
-		p.g.WriteF32(s.Mean, 0, st.Mean)
-		p.g.WriteF32(s.Var, 0, st.Var)
+		p.g.Write(s.Value, 0, st.Value)
+		p.g.Write(s.Mean, 0, st.Mean)
+		p.g.Write(s.Var, 0, st.Var)
 	}
 	return nil
 }

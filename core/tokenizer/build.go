@@ -110,20 +110,21 @@ func (l *loader) addToken(spelled string, id int32) (raw string) {
 func (l *loader) buildMerges() error {
 	l.t.bpe.merges = make(map[uint64]mergeRule, len(l.merges))
 	for i, m := range l.merges {
-		field := fmt.Sprintf("model.merges[%d]", i)
+		unknown := func(verb, token string) error {
+			return l.fault(fault.Mismatch, fmt.Sprintf("model.merges[%d]", i), "%s %s, which is not in the vocabulary",
+				verb, fault.Quote(token)).WithRemedy(downloadAgain)
+		}
 		var ids [2]int32
 		for j, part := range m {
 			id, ok := l.vocab[part]
 			if !ok {
-				return l.fault(fault.Mismatch, field, "joins %s, which is not in the vocabulary", fault.Quote(part)).
-					WithRemedy(downloadAgain)
+				return unknown("joins", part)
 			}
 			ids[j] = id
 		}
 		id, ok := l.vocab[m[0]+m[1]]
 		if !ok {
-			return l.fault(fault.Mismatch, field, "makes %s, which is not in the vocabulary", fault.Quote(m[0]+m[1])).
-				WithRemedy(downloadAgain)
+			return unknown("makes", m[0]+m[1])
 		}
 		if !l.t.tokens[id].special { // as above
 			l.t.bpe.merges[pairKey(ids[0], ids[1])] = mergeRule{rank: uint32(i), id: id}

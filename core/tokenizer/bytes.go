@@ -5,10 +5,14 @@ package tokenizer
 // order. A space is "Ġ".
 var (
 	byteToRune [256]rune
-	runeToByte = map[rune]byte{}
+	// runeToByte is -1 for characters that are not in the alphabet.
+	runeToByte [0x100 + 68]int16
 )
 
 func init() {
+	for c := range runeToByte {
+		runeToByte[c] = -1
+	}
 	next := rune(0x100)
 	for b := range 256 {
 		c := rune(b)
@@ -17,7 +21,7 @@ func init() {
 			next++
 		}
 		byteToRune[b] = c
-		runeToByte[c] = byte(b)
+		runeToByte[c] = int16(b)
 	}
 }
 
@@ -26,11 +30,10 @@ func init() {
 func spelledBytes(token string) (raw string, ok bool) {
 	out := make([]byte, 0, len(token))
 	for _, c := range token {
-		b, ok := runeToByte[c]
-		if !ok {
+		if int(c) >= len(runeToByte) || runeToByte[c] < 0 {
 			return "", false
 		}
-		out = append(out, b)
+		out = append(out, byte(runeToByte[c]))
 	}
 	return string(out), true
 }

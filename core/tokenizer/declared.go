@@ -238,7 +238,7 @@ func (l *loader) declare(d *declared) error {
 				FileName, id).
 				WithRemedy("use both files of the model from the same source")
 		}
-		if err := where.checkToken(field, a.Content, int64(id)); err != nil {
+		if err := where.checkToken(func() string { return field }, a.Content, int64(id)); err != nil {
 			return err
 		}
 		if isAdded[a.Content] {

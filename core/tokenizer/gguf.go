@@ -169,18 +169,22 @@ func (l *loader) readTokens(f *gguf.File) error {
 			WithLimit("%d", maxTokens)
 	}
 	l.vocab = make(map[string]int32, len(tokens))
-	seen := make(map[string]int, len(tokens))
+	added := map[string]int32{}
 	for id, spelled := range tokens {
-		field := fmt.Sprintf("%s[%d] %s", gguf.Field(ggufTokens), id, fault.Quote(spelled))
+		field := func() string {
+			return fmt.Sprintf("%s[%d] %s", gguf.Field(ggufTokens), id, fault.Quote(spelled))
+		}
 		if err := l.checkToken(field, spelled, int64(id)); err != nil {
 			return err
 		}
-		if other, twice := seen[spelled]; twice {
-			return l.fault(fault.Malformed, field, "is also token %d", other).WithRemedy(downloadAgain)
+		for _, known := range []map[string]int32{l.vocab, added} {
+			if other, twice := known[spelled]; twice {
+				return l.fault(fault.Malformed, field(), "is also token %d", other).WithRemedy(downloadAgain)
+			}
 		}
-		seen[spelled] = id
 		switch types[id] {
 		case ggufControl, ggufUser, ggufUnknown:
+			added[spelled] = int32(id)
 			l.t.added = append(l.t.added, Added{ID: int32(id), Content: spelled, Special: types[id] != ggufUser})
 		default:
 			l.vocab[spelled] = int32(id)

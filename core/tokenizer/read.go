@@ -81,13 +81,13 @@ func (l *loader) readModel(r *jsonx.Reader) error {
 func (l *loader) readVocab(r *jsonx.Reader) error {
 	l.vocab = map[string]int32{}
 	return r.Object(func(spelled string) error {
-		field := "model.vocab " + fault.Quote(spelled)
+		field := func() string { return "model.vocab " + fault.Quote(spelled) }
 		id, err := r.Int()
 		if err != nil {
 			return err
 		}
 		if _, twice := l.vocab[spelled]; twice {
-			return l.fault(fault.Malformed, field, "appears twice").WithRemedy(downloadAgain)
+			return l.fault(fault.Malformed, field(), "appears twice").WithRemedy(downloadAgain)
 		}
 		if err := l.checkToken(field, spelled, id); err != nil {
 			return err
@@ -100,16 +100,17 @@ func (l *loader) readVocab(r *jsonx.Reader) error {
 	})
 }
 
-func (l *loader) checkToken(field, spelled string, id int64) error {
+// checkToken checks one of up to a million tokens. Only an error needs field, its name.
+func (l *loader) checkToken(field func() string, spelled string, id int64) error {
 	if id < 0 || id >= maxTokens {
-		return l.fault(fault.OutOfRange, field, "has the id %d", id).WithLimit("0 to %d", maxTokens-1).
+		return l.fault(fault.OutOfRange, field(), "has the id %d", id).WithLimit("0 to %d", maxTokens-1).
 			WithRemedy(downloadAgain)
 	}
 	if len(spelled) > maxTokenBytes {
-		return l.fault(fault.TooLarge, field, "is too long").WithLimit("%d bytes", maxTokenBytes)
+		return l.fault(fault.TooLarge, field(), "is too long").WithLimit("%d bytes", maxTokenBytes)
 	}
 	if spelled == "" {
-		return l.fault(fault.Malformed, field, "is empty").WithRemedy(downloadAgain)
+		return l.fault(fault.Malformed, field(), "is empty").WithRemedy(downloadAgain)
 	}
 	return nil
 }
@@ -183,7 +184,8 @@ func (l *loader) readAdded(r *jsonx.Reader) error {
 		if i == maxTokens {
 			return l.fault(fault.TooLarge, "added_tokens", "has too many tokens").WithLimit("%d", maxTokens)
 		}
-		if err := l.checkToken(field+" "+fault.Quote(*a.Content), *a.Content, a.ID); err != nil {
+		named := func() string { return field + " " + fault.Quote(*a.Content) }
+		if err := l.checkToken(named, *a.Content, a.ID); err != nil {
 			return err
 		}
 		l.t.added = append(l.t.added, Added{ID: int32(a.ID), Content: *a.Content, Special: a.Special,

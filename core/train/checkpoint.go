@@ -8,7 +8,6 @@ import (
 	"math"
 
 	"nextquill/core/fault"
-	"nextquill/core/gpu"
 	"nextquill/core/model"
 )
 
@@ -26,7 +25,7 @@ type Checkpoint struct {
 	Counts  []int   `json:"counts"` // values per segment; encode sets it
 
 	State      []model.State `json:"-"` // by segment
-	BestValues [][]float32   `json:"-"` // parameters at Best, by segment; nil without HasBest
+	BestValues [][]byte      `json:"-"` // parameters at Best as in State, by segment; nil without HasBest
 }
 
 const (
@@ -42,30 +41,33 @@ var checksums = crc64.MakeTable(crc64.ECMA)
 // best parameters if there are any; each float32.
 func (c *Checkpoint) encode() ([]byte, error) {
 	c.Counts = nil
+	values := 0
 	for _, s := range c.State {
-		c.Counts = append(c.Counts, len(s.Value))
+		c.Counts = append(c.Counts, len(s.Value)/4)
+		values += 4 * len(s.Value)
 	}
 	header, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	b.WriteString(checkpointMagic)
-	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(header))))
-	b.Write(header)
+	// The file may have tens of megabytes; a buffer that grows would take several times that.
+	data := make([]byte, 0, len(checkpointMagic)+4+len(header)+values+crc64.Size)
+	data = append(data, checkpointMagic...)
+	data = binary.LittleEndian.AppendUint32(data, uint32(len(header)))
+	data = append(data, header...)
 	for i, s := range c.State {
-		parts := [][]float32{s.Value, s.Mean, s.Var}
+		parts := [][]byte{s.Value, s.Mean, s.Var}
 		if c.HasBest {
 			parts = append(parts, c.BestValues[i])
 		}
 		for _, part := range parts {
-			b.Write(gpu.F32Bytes(part))
+			data = append(data, part...)
 		}
 	}
-	return binary.LittleEndian.AppendUint64(b.Bytes(), crc64.Checksum(b.Bytes(), checksums)), nil
+	return binary.LittleEndian.AppendUint64(data, crc64.Checksum(data, checksums)), nil
 }
 
-// decodeCheckpoint reads what encode wrote. The error is a fault of kind Malformed about name.
+// decodeCheckpoint reads what encode wrote; the values are parts of data. The error is a fault of kind Malformed about name.
 func decodeCheckpoint(name string, data []byte) (*Checkpoint, error) {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.Malformed, name, "", format, args...).
@@ -103,15 +105,15 @@ func decodeCheckpoint(name string, data []byte) (*Checkpoint, error) {
 	if total*perValue != len(body) || c.Step < 0 {
 		return nil, bad("%d bytes of values, the header says %d", len(body), total*perValue)
 	}
-	take := func(k int) []float32 {
-		v := gpu.BytesF32(body[:4*k])
+	take := func(k int) []byte {
+		v := body[:4*k]
 		body = body[4*k:]
 		return v
 	}
 	for _, k := range c.Counts {
 		c.State = append(c.State, model.State{Value: take(k), Mean: take(k), Var: take(k)})
 		if c.HasBest {
-			c.BestValues = append(c.BestValues, take(k))
+			c.BestValues = append(c.BestValues, bytes.Clone(take(k))) // kept when data is not needed any more
 		}
 	}
 	return c, nil

@@ -7,14 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/blob"
+	"nextquill/core/gpu"
 	"nextquill/core/model"
 )
 
 func sampleCheckpoint(step int) *Checkpoint {
+	values := func(v ...float32) []byte { return gpu.F32Bytes(v) }
 	return &Checkpoint{
 		Step: step, Run: &Identity{Base: "q8"}, Tokens: 12, Best: 1.5, HasBest: true,
-		State:      []model.State{{Value: []float32{1, 2, 3}, Mean: []float32{4, 5, 6}, Var: []float32{7, 8, 9}}},
-		BestValues: [][]float32{{0, 1, 0}},
+		State:      []model.State{{Value: values(1, 2, 3), Mean: values(4, 5, 6), Var: values(7, 8, 9)}},
+		BestValues: [][]byte{values(0, 1, 0)},
 	}
 }
 
@@ -23,7 +25,7 @@ func sampleCheckpoint(step int) *Checkpoint {
 func TestTruncatedFileFallsBack(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}
-	saved := Checkpoints{store, "d"}
+	saved := Checkpoints{Store: store, Dir: "d"}
 	require.NoError(t, saved.Save(ctx, sampleCheckpoint(1)))
 	require.NoError(t, saved.Save(ctx, sampleCheckpoint(2)))
 	name := saved.files()[1]
@@ -45,7 +47,7 @@ func TestTruncatedFileFallsBack(t *testing.T) {
 
 func TestFilesAlternate(t *testing.T) {
 	ctx := context.Background()
-	saved := Checkpoints{&blob.Mem{}, "d"}
+	saved := Checkpoints{Store: &blob.Mem{}, Dir: "d"}
 	for step := range 7 {
 		require.NoError(t, saved.Save(ctx, sampleCheckpoint(step)))
 		c, err := saved.Load(ctx)

@@ -15,6 +15,9 @@ const maxCheckpoint = 1 << 33
 type Checkpoints struct {
 	Store blob.Store
 	Dir   string
+
+	known  bool // newest is known
+	newest int  // index of the file with the newest valid checkpoint
 }
 
 // folder is where the files are.
@@ -24,37 +27,36 @@ func (s Checkpoints) files() [2]string {
 	return [2]string{blob.Join(s.folder(), "0.ckpt"), blob.Join(s.folder(), "1.ckpt")}
 }
 
-// Save writes c to the file that does not hold the newest valid checkpoint.
-func (s Checkpoints) Save(ctx context.Context, c *Checkpoint) error {
+// Save writes c to the file that does not hold the newest valid checkpoint. It reads the files only
+// to find that out, the first time: each may have tens of megabytes.
+func (s *Checkpoints) Save(ctx context.Context, c *Checkpoint) error {
+	if !s.known {
+		if _, err := s.Load(ctx); err != nil {
+			return err
+		}
+	}
 	data, err := c.encode()
 	if err != nil {
 		return err
 	}
-	_, newest, err := s.newest(ctx)
-	if err != nil {
+	if err := s.Store.Write(ctx, s.files()[1-s.newest], data); err != nil {
 		return err
 	}
-	return s.Store.Write(ctx, s.files()[1-newest], data)
+	s.newest = 1 - s.newest
+	return nil
 }
 
 // Load returns the newest valid checkpoint, or nil when there is none. A damaged file is skipped.
-func (s Checkpoints) Load(ctx context.Context) (*Checkpoint, error) {
-	c, _, err := s.newest(ctx)
-	return c, err
-}
-
-// newest returns the newest checkpoint and the index of its file. Without one the index is 1, so
-// that the first checkpoint goes to file 0.
-func (s Checkpoints) newest(ctx context.Context) (*Checkpoint, int, error) {
+func (s *Checkpoints) Load(ctx context.Context) (*Checkpoint, error) {
 	var newest *Checkpoint
-	at := 1
+	at := 1 // without a checkpoint, the first one goes to file 0
 	for i, name := range s.files() {
 		data, err := blob.ReadAll(ctx, s.Store, name, maxCheckpoint)
 		if errors.Is(err, blob.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		c, err := decodeCheckpoint(name, data)
 		if err != nil {
@@ -64,7 +66,8 @@ func (s Checkpoints) newest(ctx context.Context) (*Checkpoint, int, error) {
 			newest, at = c, i
 		}
 	}
-	return newest, at, nil
+	s.known, s.newest = true, at
+	return newest, nil
 }
 
 // Delete removes both files.

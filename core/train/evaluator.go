@@ -13,8 +13,8 @@ import (
 type bestTest struct {
 	Loss  float64 // nats per token; valid when Found
 	Found bool
-	Since int         // tests since then
-	Value [][]float32 // the parameters at that test, by segment
+	Since int      // tests since then
+	Value [][]byte // the parameters at that test, by segment, as in model.State
 }
 
 // evaluator measures the loss on held-out samples, keeps the best parameters and decides when to
@@ -81,7 +81,7 @@ func (e *evaluator) restore(g *gpu.Context) {
 		return
 	}
 	for i, s := range e.params.Segments {
-		g.WriteF32(s.Value, 0, e.best.Value[i])
+		g.Write(s.Value, 0, e.best.Value[i])
 	}
 }
 

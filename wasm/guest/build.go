@@ -27,6 +27,11 @@ var hot = []string{
 	"internal/abi", "internal/runtime/maps", "internal/runtime/math", "internal/runtime/sys",
 }
 
+// godebug makes a garbage collection stop the program until it is complete. A guest has one thread,
+// and its code does not return to the scheduler, so a concurrent collection hardly proceeds: memory
+// grows meanwhile, and every write of a pointer is recorded.
+const godebug = "gcstoptheworld=1"
+
 // The guests, as packages of this Go module.
 const (
 	Ships = "./wasm"           // the one that ships
@@ -79,7 +84,7 @@ func link(ctx context.Context, root, guest, temp, experiments string) ([]byte, e
 	out := filepath.Join(temp, "linked.wasm")
 	args := []string{
 		"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-overlay=" + overlay,
-		"-ldflags=-s -w", "-gcflags=all=-l",
+		"-ldflags=-s -w -X=runtime.godebugDefault=" + godebug, "-gcflags=all=-l",
 	}
 	for _, name := range hot {
 		args = append(args, "-gcflags="+name+"=")

@@ -19,3 +19,6 @@ func (h *Host) TakeToken() uint64 {
 	h.call.pending = nil
 	return uint64(h.call.token)
 }
+
+// MemorySize returns the size of guest memory in bytes.
+func (h *Host) MemorySize() uint32 { return h.guest.memory.Size() }

@@ -21,7 +21,7 @@ type cursor struct {
 	field string // the part being read, for error messages
 	size  int64  // of the file
 	at    int64  // the next byte
-	buf   []byte // the bytes from at on that are in memory
+	buf   string // the bytes from at on that are in memory
 	err   error
 }
 
@@ -36,10 +36,11 @@ func (c *cursor) fail(kind fault.Kind, format string, args ...any) *fault.Error 
 // left is the maximum number of header bytes that can follow.
 func (c *cursor) left() uint64 { return uint64(min(c.size, maxHeader) - c.at) }
 
-// take returns the next n bytes, valid until the next call, or nil after an error.
-func (c *cursor) take(n uint64) []byte {
+// take returns the next n bytes, or "" after an error. They are part of a window: a header has up to
+// a million strings, and allocating each would take longer than reading them.
+func (c *cursor) take(n uint64) string {
 	if c.err != nil {
-		return nil
+		return ""
 	}
 	if n > c.left() {
 		if c.size > maxHeader {
@@ -48,13 +49,14 @@ func (c *cursor) take(n uint64) []byte {
 			c.fail(fault.Malformed, "needs %d bytes at byte %d, but the file has %d", n, c.at, c.size).
 				WithRemedy(downloadAgain)
 		}
-		return nil
+		return ""
 	}
 	if n > uint64(len(c.buf)) {
-		c.buf = make([]byte, min(max(n, window), c.left()))
-		if c.err = c.store.ReadAt(c.ctx, c.name, c.buf, c.at); c.err != nil {
-			return nil
+		next := make([]byte, min(max(n, window), c.left()))
+		if c.err = c.store.ReadAt(c.ctx, c.name, next, c.at); c.err != nil {
+			return ""
 		}
+		c.buf = string(next)
 	}
 	p := c.buf[:n]
 	c.buf = c.buf[n:]
@@ -79,7 +81,7 @@ func (c *cursor) text(what string, limit uint64) string {
 	if c.err == nil && n > limit {
 		c.fail(fault.TooLarge, "%s is %d bytes long", what, n).WithLimit("%d bytes", limit).WithRemedy(downloadAgain)
 	}
-	return string(c.take(n))
+	return c.take(n)
 }
 
 // count reads the number of items that follow, each at least size bytes long.

@@ -98,7 +98,7 @@ func Open(ctx context.Context, store blob.Store, name string) (*File, error) {
 
 // readStart reads the magic, the version and the number of tensors.
 func (f *File) readStart(c *cursor) (tensors int) {
-	if m := c.take(4); m != nil && string(m) != magic {
+	if m := c.take(4); c.err == nil && m != magic {
 		c.fail(fault.Malformed, "starts with %q instead of %q", m, magic).WithRemedy("use a GGUF file")
 	}
 	version := c.u32()

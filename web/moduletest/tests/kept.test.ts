@@ -1,7 +1,7 @@
 // How long a model stays on the GPU between calls.
 
 import { equal, test } from "../../browsertest/testfile/testing.js";
-import { KeptModel } from "../../module/kept.js";
+import { KeptModel, keepSeconds } from "../../module/kept.js";
 
 const after = (ms: number) => new Promise((later) => setTimeout(later, ms));
 
@@ -33,4 +33,26 @@ test("nothing is freed after stop(), or if the model is not kept", async () => {
   await off.during(async () => {});
   await after(150);
   equal(freed, 0);
+});
+
+test("a hidden page keeps the model for at most 30 seconds", async () => {
+  const delays: number[] = [];
+  const real = globalThis.setTimeout;
+  globalThis.setTimeout = ((_run: () => void, ms: number) => delays.push(ms)) as unknown as typeof setTimeout;
+  const hide = (hidden: boolean) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  };
+  const kept = new KeptModel(keepSeconds, () => {});
+  try {
+    await kept.during(async () => {});
+    hide(true);
+    hide(false);
+  } finally {
+    kept.stop();
+    globalThis.setTimeout = real;
+    delete (document as { hidden?: boolean }).hidden; // the property of the prototype is back
+  }
+  equal(delays, [300_000, 30_000, 300_000]);
+  equal(document.hidden, false);
 });
