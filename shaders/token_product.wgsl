@@ -4,7 +4,7 @@
 // team).
 //
 // TEAM invocations share the sums: each adds every TEAM-th vec4. TEAM 1 is the form for CPU
-// devices. Loads cost most there, so each word of Q8 and Q4 is loaded once. Blocks are summed
+// devices. Loads cost most there, so Q8 and Q4 are loaded in vec4s, each once. Blocks are summed
 // before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value q stays at its place n in the
 // word and is converted as q·256^n, which is exact; x is divided by that factor instead. Shifts by
 // different numbers of bits would take longer: SSE has none, so SwiftShader shifts lane by lane.
@@ -25,14 +25,13 @@
         let all{i} = dot(first{i} + second{i}, vec4<f32>(1.0));
 //#endfor
 //#for j TN
-        let at{j} = c{j} + k / 8u * 5u;
+        let low{j} = bitcast<vec4<i32>>(w0[c{j} + k / 32u * 5u + k / 8u % 4u + 1u]);
+        let high{j} = low{j} >> vec4<u32>(4u);
 //#for v 4
-        let low{j}_{v} = bitcast<i32>(w0[at{j} + {v+1}u]);
-        let high{j}_{v} = low{j}_{v} >> 4u;
-        let q{j}_{v} = vec4<f32>(vec4<i32>(low{j}_{v}) & masks);
-        let q{j}_{v+4} = vec4<f32>(vec4<i32>(high{j}_{v}) & masks);
+        let q{j}_{v} = vec4<f32>(vec4<i32>(low{j}[{v}]) & masks);
+        let q{j}_{v+4} = vec4<f32>(vec4<i32>(high{j}[{v}]) & masks);
 //#endfor
-        let g{j} = unpack2x16float(w0[at{j}]);
+        let g{j} = scales0(c{j}, k / 8u);
 //#for i TM
         var t{i}_{j} = p{i}_0 * q{j}_0;
 //#for v 7
@@ -52,13 +51,14 @@
 //#endfor
 //#endfor
 //#for j TN
-        let at{j} = c{j} + k / 8u * 9u;
-//#for v 8
         // A byte q is (q ^ 128) − 128.
-        let word{j}_{v} = vec4<i32>(bitcast<i32>(w0[at{j} + {v+1}u] ^ 0x80808080u));
-        let q{j}_{v} = vec4<f32>((word{j}_{v} & masks) - signs);
+//#for h 2
+        let words{j}_{h} = bitcast<vec4<i32>>(w0[c{j} + k / 32u * 9u + k % 32u / 4u + {h+1}u] ^ vec4<u32>(0x80808080u));
+//#for v 4
+        let q{j}_{4*h+v} = vec4<f32>((vec4<i32>(words{j}_{h}[{v}]) & masks) - signs);
 //#endfor
-        let g{j} = bitcast<f32>(w0[at{j}]);
+//#endfor
+        let g{j} = scales0(c{j}, k / 8u).x;
 //#for i TM
         var t{i}_{j} = p{i}_0 * q{j}_0;
 //#for v 7
