@@ -6,8 +6,9 @@
 // TEAM invocations share the sums: each adds every TEAM-th vec4. TEAM 1 is the form for CPU
 // devices. Loads cost most there, so Q8 and Q4 are loaded in vec4s, each once. Blocks are summed
 // before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value q stays at its place n in the
-// word and is converted as q·256^n, which is exact; x is divided by that factor instead. Shifts by
-// different numbers of bits would take longer: SSE has none, so SwiftShader shifts lane by lane.
+// word and is converted as q·256^n, which is exact; the sum of each place is divided by that factor.
+// Shifts by different numbers of bits would take longer: SSE has none, so SwiftShader shifts lane by
+// lane.
 //#let Q4 3
 //#if TEAM == 1
     var k = 0u;
@@ -17,11 +18,10 @@
     for (; k + 8u <= depth; k += 8u) {
 //#for i TM
 //#for v 8
-        let x{i}_{v} = x[{i}u * stride4 + k + {v}u];
-        let p{i}_{v} = x{i}_{v} * places;
+        let p{i}_{v} = x[{i}u * stride4 + k + {v}u];
 //#endfor
-        let first{i} = (x{i}_0 + x{i}_1) + (x{i}_2 + x{i}_3);
-        let second{i} = (x{i}_4 + x{i}_5) + (x{i}_6 + x{i}_7);
+        let first{i} = (p{i}_0 + p{i}_1) + (p{i}_2 + p{i}_3);
+        let second{i} = (p{i}_4 + p{i}_5) + (p{i}_6 + p{i}_7);
         let all{i} = dot(first{i} + second{i}, vec4<f32>(1.0));
 //#endfor
 //#for j TN
@@ -37,7 +37,7 @@
 //#for v 7
         t{i}_{j} = fma(p{i}_{v+1}, q{j}_{v+1}, t{i}_{j});
 //#endfor
-        s{i}_{j} += g{j}.x * dot(t{i}_{j}, vec4<f32>(1.0)) + g{j}.y * all{i};
+        s{i}_{j} += g{j}.x * dot(t{i}_{j}, places) + g{j}.y * all{i};
 //#endfor
 //#endfor
     }
@@ -47,7 +47,7 @@
     for (; k + 8u <= depth; k += 8u) {
 //#for i TM
 //#for v 8
-        let p{i}_{v} = x[{i}u * stride4 + k + {v}u] * places;
+        let p{i}_{v} = x[{i}u * stride4 + k + {v}u];
 //#endfor
 //#endfor
 //#for j TN
@@ -64,7 +64,7 @@
 //#for v 7
         t{i}_{j} = fma(p{i}_{v+1}, q{j}_{v+1}, t{i}_{j});
 //#endfor
-        s{i}_{j} += g{j} * dot(t{i}_{j}, vec4<f32>(1.0));
+        s{i}_{j} += g{j} * dot(t{i}_{j}, places);
 //#endfor
 //#endfor
     }
