@@ -133,7 +133,7 @@ func (d *Device) createBuffer(c *gpu.Command) error {
 	usage := wgpu.BufferUsageCopySrc | wgpu.BufferUsageCopyDst
 	switch c.Usage {
 	case gpu.Storage:
-		usage |= wgpu.BufferUsageStorage
+		usage |= wgpu.BufferUsageStorage | wgpu.BufferUsageUniform
 	case gpu.Uniform:
 		usage |= wgpu.BufferUsageUniform
 	default:

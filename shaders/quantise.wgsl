@@ -60,6 +60,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     out[2u * i + 1u] = nearest(v.z) | (nearest(v.w) << 16u);
 }
 //#else
+//#let VALUES 4+4*Q8
+//#include blocks
 // step returns q with q·d nearest to each of v, which are not negative; q is at most last.
 fn step(v: vec4<f32>, d: f32, last: f32) -> vec4<u32> {
     if (d == 0.0) { return vec4<u32>(0u); }
@@ -79,8 +81,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let i = id.x + id.y * groups.x * 64u;
     let blocks = (shape.vecs + 7u) / 8u;
     if (i >= shape.rows * blocks) { return; }
-    let first = i / blocks * shape.vecs + i % blocks * 8u;
-    let count = min(8u, shape.vecs - i % blocks * 8u);
+    let row = i / blocks;
+    let n = i % blocks;
+    let first = row * shape.vecs + n * 8u;
+    let count = min(8u, shape.vecs - n * 8u);
+    let at = first_value(row, n, blocks);
     var low = values[first];
     var high = low;
     var whole = true;
@@ -93,11 +98,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let least = min(min(low.x, low.y), min(low.z, low.w));
     let most = max(max(high.x, high.y), max(high.z, high.w));
 //#if Q8
-    let at = i * 9u;
     // 1/127, rounded up to 11 bits. Scales below 2⁻⁹⁶ become 0, long before f32 loses precision.
     let range = max(-least, most) * 0.007874015748031496;
     let d = select(0.0, bitcast<f32>((bitcast<u32>(range) + 0x1fffu) & 0xffffe000u), range > 1.2621774483536189e-29);
-    out[at] = select(INFINITE, bitcast<u32>(d), whole);
+    put_scales(row, n, blocks, select(INFINITE, bitcast<u32>(d), whole));
     for (var k = 0u; k < 8u; k++) {
         var word = 0u;
         if (k < count) {
@@ -105,10 +109,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
             let q = step(abs(v), d, 127.0);
             word = bytes(select(q, vec4<u32>(0u) - q, v < vec4<f32>(0.0)));
         }
-        out[at + 1u + k] = select(0u, word, whole);
+        out[at + k] = select(0u, word, whole);
     }
 //#else
-    let at = i * 5u;
     let lowest = truncated(least);
     // Round the minimum down and the step up, so that all values are in range.
     let minimum = select(lowest.x, lowest.x + lowest.y, least < 0.0);
@@ -116,12 +119,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let stride = truncated((most - m) * 0.06666666666666667);
     let half = stride.x + stride.y;
     let d = widen(half);
-    out[at] = select(0x7c007c00u, half | ((minimum | select(0u, 0x8000u, least < 0.0)) << 16u), whole);
+    let scales = half | ((minimum | select(0u, 0x8000u, least < 0.0)) << 16u);
+    put_scales(row, n, blocks, select(0x7c007c00u, scales, whole));
     for (var k = 0u; k < 4u; k++) {
         var q = vec4<u32>(0u);
         if (k < count) { q = step(values[first + k] - vec4<f32>(m), d, 15.0); }
         if (k + 4u < count) { q = q | (step(values[first + k + 4u] - vec4<f32>(m), d, 15.0) << vec4<u32>(4u)); }
-        out[at + 1u + k] = select(0u, bytes(q), whole);
+        out[at + k] = select(0u, bytes(q), whole);
     }
 //#endif
 }

@@ -13,6 +13,8 @@ struct Shape {
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
 
+//#let VALUES 4+4*BYTES
+//#include blocks
 const BLOCK: u32 = {BLOCK}u; // bytes per block
 const QUANTS: u32 = {QUANTS}u; // offset of the quants in a block
 
@@ -35,27 +37,30 @@ fn eight(d: u32) -> u32 {
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = id.x + id.y * groups.x * 64u;
     if (i >= shape.rows * shape.blocks) { return; }
-    let block = (stored(i / shape.blocks, shape.paired) * shape.blocks + i % shape.blocks) * BLOCK;
+    let row = i / shape.blocks;
+    let n = i % shape.blocks;
+    let block = (stored(row, shape.paired) * shape.blocks + n) * BLOCK;
+    let at = first_value(row, n, shape.blocks);
 //#if BYTES
-    out[i * 9u] = bitcast<u32>(binary16(block));
+    put_scales(row, n, shape.blocks, bitcast<u32>(binary16(block)));
     for (var k = 0u; k < 8u; k++) {
 //#if FIFTH
         let low = (word(block + QUANTS + k % 4u * 4u) >> (k / 4u * 4u)) & 0x0f0f0f0fu;
         let fifth = (word(block + 2u) >> (4u * k)) & 15u;
         let spread = (fifth & 1u) | ((fifth & 2u) << 7u) | ((fifth & 4u) << 14u) | ((fifth & 8u) << 21u);
         // q − 16 in a byte: if the fifth bit is 0, bits 4 to 7 are 1.
-        out[i * 9u + 1u + k] = low | ((spread ^ 0x01010101u) * 0xf0u);
+        out[at + k] = low | ((spread ^ 0x01010101u) * 0xf0u);
 //#else
-        out[i * 9u + 1u + k] = word(block + QUANTS + 4u * k);
+        out[at + k] = word(block + QUANTS + 4u * k);
 //#endif
     }
 //#else
     let d = pair(block);
 //#if MINIMUM
-    out[i * 5u] = d | (pair(block + 2u) << 16u);
+    put_scales(row, n, shape.blocks, d | (pair(block + 2u) << 16u));
 //#else
-    out[i * 5u] = d | (eight(d) << 16u);
+    put_scales(row, n, shape.blocks, d | (eight(d) << 16u));
 //#endif
-    for (var k = 0u; k < 4u; k++) { out[i * 5u + 1u + k] = word(block + QUANTS + 4u * k); }
+    for (var k = 0u; k < 4u; k++) { out[at + k] = word(block + QUANTS + 4u * k); }
 //#endif
 }

@@ -4,44 +4,46 @@
 // team).
 //
 // TEAM invocations share the sums: each adds every TEAM-th vec4. TEAM 1 is the form for CPU
-// devices. Loads cost most there, so each word of Q8 and Q4 is loaded once. Blocks are summed
-// before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value of Q4 stays at its place in the
-// word and is q·256^n, which is exact; x is divided by that factor instead.
+// devices. Loads cost most there, so Q8 and Q4 are loaded in vec4s, each once. Blocks are summed
+// before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value q stays at its place n in the
+// word and is converted as q·256^n, which is exact; the sum of each place is divided by that factor.
+// Shifts by different numbers of bits would take longer: SSE has none, so SwiftShader shifts lane by
+// lane.
 //#let Q4 3
 //#if TEAM == 1
     var k = 0u;
-//#if FORMAT == Q4
     let places = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
+//#if FORMAT == Q4
     let masks = vec4<i32>(0xf, 0xf00, 0xf0000, 0xf000000);
     for (; k + 8u <= depth; k += 8u) {
 //#for i TM
 //#for v 8
-        let x{i}_{v} = x[{i}u * stride4 + k + {v}u];
-        let p{i}_{v} = x{i}_{v} * places;
+        let p{i}_{v} = x[{i}u * stride4 + k + {v}u];
 //#endfor
-        let first{i} = (x{i}_0 + x{i}_1) + (x{i}_2 + x{i}_3);
-        let second{i} = (x{i}_4 + x{i}_5) + (x{i}_6 + x{i}_7);
+        let first{i} = (p{i}_0 + p{i}_1) + (p{i}_2 + p{i}_3);
+        let second{i} = (p{i}_4 + p{i}_5) + (p{i}_6 + p{i}_7);
         let all{i} = dot(first{i} + second{i}, vec4<f32>(1.0));
 //#endfor
 //#for j TN
-        let at{j} = c{j} + k / 8u * 5u;
+        let low{j} = bitcast<vec4<i32>>(w0[c{j} + k / 32u * 5u + k / 8u % 4u + 1u]);
+        let high{j} = low{j} >> vec4<u32>(4u);
 //#for v 4
-        let low{j}_{v} = bitcast<i32>(w0[at{j} + {v+1}u]);
-        let high{j}_{v} = low{j}_{v} >> 4u;
-        let q{j}_{v} = vec4<f32>(vec4<i32>(low{j}_{v}) & masks);
-        let q{j}_{v+4} = vec4<f32>(vec4<i32>(high{j}_{v}) & masks);
+        let q{j}_{v} = vec4<f32>(vec4<i32>(low{j}[{v}]) & masks);
+        let q{j}_{v+4} = vec4<f32>(vec4<i32>(high{j}[{v}]) & masks);
 //#endfor
-        let g{j} = unpack2x16float(w0[at{j}]);
+        let g{j} = scales0(c{j}, k / 8u);
 //#for i TM
-        var t{i}_{j} = dot(p{i}_0, q{j}_0);
+        var t{i}_{j} = p{i}_0 * q{j}_0;
 //#for v 7
-        t{i}_{j} += dot(p{i}_{v+1}, q{j}_{v+1});
+        t{i}_{j} = fma(p{i}_{v+1}, q{j}_{v+1}, t{i}_{j});
 //#endfor
-        s{i}_{j} += g{j}.x * t{i}_{j} + g{j}.y * all{i};
+        s{i}_{j} += g{j}.x * dot(t{i}_{j}, places) + g{j}.y * all{i};
 //#endfor
 //#endfor
     }
 //#elif FORMAT == Q8
+    let masks = bitcast<vec4<i32>>(vec4<u32>(0xffu, 0xff00u, 0xff0000u, 0xff000000u));
+    let signs = bitcast<vec4<i32>>(vec4<u32>(0x80u, 0x8000u, 0x800000u, 0x80000000u));
     for (; k + 8u <= depth; k += 8u) {
 //#for i TM
 //#for v 8
@@ -49,18 +51,20 @@
 //#endfor
 //#endfor
 //#for j TN
-        let at{j} = c{j} + k / 8u * 9u;
-//#for v 8
-        let word{j}_{v} = vec4<i32>(bitcast<i32>(w0[at{j} + {v+1}u]));
-        let q{j}_{v} = vec4<f32>((word{j}_{v} << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
+        // A byte q is (q ^ 128) − 128.
+//#for h 2
+        let words{j}_{h} = bitcast<vec4<i32>>(w0[c{j} + k / 32u * 9u + k % 32u / 4u + {h+1}u] ^ vec4<u32>(0x80808080u));
+//#for v 4
+        let q{j}_{4*h+v} = vec4<f32>((vec4<i32>(words{j}_{h}[{v}]) & masks) - signs);
 //#endfor
-        let g{j} = bitcast<f32>(w0[at{j}]);
+//#endfor
+        let g{j} = scales0(c{j}, k / 8u).x;
 //#for i TM
-        var t{i}_{j} = dot(p{i}_0, q{j}_0);
+        var t{i}_{j} = p{i}_0 * q{j}_0;
 //#for v 7
-        t{i}_{j} += dot(p{i}_{v+1}, q{j}_{v+1});
+        t{i}_{j} = fma(p{i}_{v+1}, q{j}_{v+1}, t{i}_{j});
 //#endfor
-        s{i}_{j} += g{j} * t{i}_{j};
+        s{i}_{j} += g{j} * dot(t{i}_{j}, places);
 //#endfor
 //#endfor
     }

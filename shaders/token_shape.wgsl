@@ -1,4 +1,6 @@
-// The Shape of token_linear and token_swiglu.
+// The Shape and the input x of token_linear and token_swiglu. CPU devices read x as a uniform of
+// UNIFORM vec4s, if it is small enough: llvmpipe loads a storage buffer in a loop over SIMD lanes
+// with a branch in each, but a uniform without branches.
 struct Shape {
     in4: u32,       // features of x / 4
     stride4: u32,   // row stride of x / 4
@@ -23,3 +25,8 @@ struct Shape {
     ranks: u32,     // rank / 4 of each matrix, in 10 bits each
 //#endif
 }
+//#if UNIFORM
+@group(0) @binding(2) var<uniform> x: array<vec4<f32>, {UNIFORM}>;
+//#else
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+//#endif

@@ -13,7 +13,6 @@
 //#include weights
 //#include token_shape
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 //#if LOW
 @group(0) @binding(5) var<storage, read> params: array<vec4<f32>>;

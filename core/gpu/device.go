@@ -14,9 +14,9 @@ type (
 type Usage uint32
 
 const (
-	// Storage buffers hold tensors.
+	// Storage buffers hold tensors. A kernel that only reads a tensor may bind it as uniform.
 	Storage Usage = iota + 1
-	// Uniform buffers hold kernel parameters; at most 64 KiB.
+	// Uniform buffers hold kernel parameters.
 	Uniform
 )
 
@@ -67,6 +67,7 @@ type Info struct {
 const (
 	RequiredBindingSize    = 128 << 20
 	RequiredBufferSize     = 256 << 20
+	RequiredUniformSize    = 64 << 10 // of a uniform binding
 	RequiredStorageBuffers = 8
 	RequiredInvocations    = 256
 	RequiredWorkgroupBytes = 16 << 10

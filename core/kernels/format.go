@@ -19,10 +19,10 @@ const (
 	F32 Format = iota
 	// F16 is 2 bytes per weight.
 	F16
-	// Q8 is 9/8 bytes per weight: blocks of 32 signed bytes with an f32 scale.
+	// Q8 is 9/8 bytes per weight: blocks of 32 signed bytes with an f32 scale each.
 	Q8
-	// Q4 is 5/8 bytes per weight: blocks of 32 half bytes with a binary16 scale and minimum, like
-	// GGUF's Q4_1.
+	// Q4 is 5/8 bytes per weight: blocks of 32 half bytes with a binary16 scale and minimum each,
+	// like GGUF's Q4_1.
 	Q4
 )
 
@@ -49,11 +49,11 @@ func ParseFormat(name string) (Format, error) {
 // blockValues is the number of values in a block of Q8 and Q4.
 const blockValues = 32
 
-// blockWords is the number of words in a block, or 0 for formats without blocks.
-func (f Format) blockWords() int { return [...]int{Q8: 9, Q4: 5}[f] }
+// groupBlocks is the number of blocks whose scales share a vec4.
+const groupBlocks = 4
 
 // RowBytes is the size of a row of columns values; columns is a multiple of 4. The last block of a
-// row may be partly empty.
+// row may be partly empty, and so may be the scales of its last group of blocks.
 func (f Format) RowBytes(columns int) int {
 	switch f {
 	case F32:
@@ -61,11 +61,13 @@ func (f Format) RowBytes(columns int) int {
 	case F16:
 		return 2 * columns
 	}
-	return 4 * f.blockWords() * ceilDiv(columns, blockValues)
+	values := [...]int{Q8: 32, Q4: 16}[f] // bytes of a block
+	blocks := ceilDiv(columns, blockValues)
+	return values*blocks + 16*ceilDiv(blocks, groupBlocks)
 }
 
 // elementBytes is the size of an element of the array that the kernels read.
-func (f Format) elementBytes() int { return [...]int{F32: 16, F16: 8, Q8: 4, Q4: 4}[f] }
+func (f Format) elementBytes() int { return [...]int{F32: 16, F16: 8, Q8: 16, Q4: 16}[f] }
 
 // program returns the program of a shader whose first matrix of weights is in format f. With HALF
 // 1, it reads F16 by shader-f16.

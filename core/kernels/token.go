@@ -54,6 +54,15 @@ func (f TokenForm) lanes() int {
 	return 8
 }
 
+// uniform is the number of vec4s of an input of rows of width values that is read as uniform, or 0:
+// UNIFORM of shaders/token_shape.wgsl.
+func (f TokenForm) uniform(width int) int {
+	if f.Shared || 4*f.Rows*width > gpu.RequiredUniformSize {
+		return 0
+	}
+	return f.Rows * width / 4
+}
+
 func (f TokenForm) check() {
 	if f.Rows < 1 || f.Rows > MaxTokenRows {
 		panic(fmt.Sprintf("kernels: token: %d rows", f.Rows))
@@ -153,7 +162,13 @@ func TokenLinear(s TokenLinearSpec, x, w, y, bias, params, v *gpu.Tensor) gpu.Di
 	lows, total := threeRanks(s.Lows)
 	team, tn, group := s.team()
 	var a tokenArgs
-	a.add(gpu.ReadStorage, x, w)
+	uniform := s.uniform(s.In + total)
+	if uniform > 0 {
+		a.add(gpu.ReadUniform, x)
+	} else {
+		a.add(gpu.ReadStorage, x)
+	}
+	a.add(gpu.ReadStorage, w)
 	a.add(gpu.WriteStorage, y)
 	a.add(gpu.ReadStorage, bias)
 	if total+s.First.Rank > 0 {
@@ -166,7 +181,7 @@ func TokenLinear(s TokenLinearSpec, x, w, y, bias, params, v *gpu.Tensor) gpu.Di
 	}
 	p := s.Format.program(file, wgsl.Values{
 		"TM": s.Rows, "SHARED": wgsl.Bool(s.Shared), "HALF": 0, "BIAS": wgsl.Bool(bias != nil),
-		"LOW": wgsl.Bool(total > 0), "FIRST": wgsl.Bool(s.First.Rank > 0),
+		"LOW": wgsl.Bool(total > 0), "FIRST": wgsl.Bool(s.First.Rank > 0), "UNIFORM": uniform,
 	}, a.access...)
 	shape := gpu.Shape{0: uint32(s.In / 4), uint32((s.In + total) / 4), 3: flag(s.Add)}
 	tiles, out := 0, 0

@@ -61,13 +61,9 @@ func vectorPiece(file *weights.File, info weights.Info, to *gpu.Tensor) piece {
 
 // direct reports whether the device stores the bytes of the file unchanged.
 func (p piece) direct() bool {
-	switch p.info.DType {
-	case weights.F32:
-		return p.info.PairedRows == 0 && p.format == kernels.F32
-	case weights.F16:
-		return p.info.PairedRows == 0 && p.format == kernels.F16
-	}
-	return p.info.PairedRows == 0 && p.format == kernels.Q4 && p.info.DType == "Q4_1"
+	same := map[weights.DType]kernels.Format{weights.F32: kernels.F32, weights.F16: kernels.F16}
+	f, ok := same[p.info.DType]
+	return ok && f == p.format && p.info.PairedRows == 0
 }
 
 // repacked reports whether the file's blocks become the device's blocks without dequantization.

@@ -1,5 +1,5 @@
 """The weight formats of a frozen base, bit for bit: f16, q8, q4 (shaders/weights_*.wgsl). Blocks of 32
-values run along a row."""
+values run along a row, in groups of four."""
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from jsonfiles import write_json
 
 F16, F32 = np.float16, np.float32
 BLOCK = 32
+GROUP = 4  # blocks whose scales are stored together, before their values
 
 
 def _half_below(x):
@@ -53,6 +54,15 @@ def _q4(x):
     return words, F32(d) * q[: len(x)].astype(F32) + F32(m)
 
 
+def _groups(blocks):
+    """Joins the words of the blocks of a row."""
+    for first in range(0, len(blocks), GROUP):
+        group = blocks[first : first + GROUP]
+        scales = np.zeros(GROUP, np.uint32)
+        scales[: len(group)] = [block[0] for block in group]
+        yield np.concatenate([scales, *(block[1:] for block in group)])
+
+
 def quantise(base, matrix):
     """Returns the words of a float32 matrix [rows, columns] in a format, and the values they represent."""
     rows, columns = matrix.shape
@@ -61,9 +71,11 @@ def quantise(base, matrix):
         return half.reshape(-1).view(np.uint32), half.astype(F32)
     words, values = [], np.empty_like(matrix)
     for r in range(rows):
+        blocks = []
         for c in range(0, columns, BLOCK):
             w, values[r, c : c + BLOCK] = {"q8": _q8, "q4": _q4}[base](matrix[r, c : c + BLOCK])
-            words.append(w)
+            blocks.append(w)
+        words += _groups(blocks)
     return np.concatenate(words), values
 
 

@@ -382,7 +382,7 @@ export class Device {
     const gpu = this.#device.createBuffer({
       label: c.name,
       size: c.size,
-      usage: usage.copySource | usage.copyTarget | (c.uniform ? usage.uniform : usage.storage),
+      usage: usage.copySource | usage.copyTarget | usage.uniform | (c.uniform ? 0 : usage.storage),
     });
     const buffer = { gpu, name: c.name, size: c.size };
     this.#buffers.set(c.buffer, buffer);

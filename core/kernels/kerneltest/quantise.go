@@ -2,13 +2,18 @@ package kerneltest
 
 import (
 	"math"
+	"slices"
 
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 )
 
-// blockValues is the number of values in a block of Q8 and Q4.
-const blockValues = 32
+const (
+	// blockValues is the number of values in a block of Q8 and Q4.
+	blockValues = 32
+	// groupBlocks is the number of blocks whose scales are stored together.
+	groupBlocks = 4
+)
 
 // QuantiseRef is Quantise on the CPU.
 func QuantiseRef(f kernels.Format, rows, columns int, values []float32) []uint32 {
@@ -25,14 +30,8 @@ func QuantiseRef(f kernels.Format, rows, columns int, values []float32) []uint32
 				out = append(out, nearestHalf(row[i])|nearestHalf(row[i+1])<<16)
 			}
 		default:
-			for len(row) > 0 {
-				n := min(blockValues, len(row))
-				if f == kernels.Q8 {
-					out = append(out, quantiseQ8(row[:n])...)
-				} else {
-					out = append(out, quantiseQ4(row[:n])...)
-				}
-				row = row[n:]
+			for values := range slices.Chunk(row, groupBlocks*blockValues) {
+				out = append(out, quantiseGroup(f, values)...)
 			}
 		}
 	}
@@ -100,6 +99,21 @@ func nearestStep(v, d, last float32) uint32 {
 	return uint32(min(q, float64(last)))
 }
 
+// quantiseGroup packs up to four blocks: the scales of each, and then their values.
+func quantiseGroup(f kernels.Format, values []float32) []uint32 {
+	pack := quantiseQ4
+	if f == kernels.Q8 {
+		pack = quantiseQ8
+	}
+	out, i := make([]uint32, groupBlocks), 0
+	for block := range slices.Chunk(values, blockValues) {
+		words := pack(block)
+		out[i] = words[0]
+		out, i = append(out, words[1:]...), i+1
+	}
+	return out
+}
+
 // quantiseQ8 packs a block: d, then bytes.
 func quantiseQ8(values []float32) []uint32 {
 	out := make([]uint32, 9)
@@ -161,18 +175,25 @@ func DequantiseRef(f kernels.Format, rows, columns int, packed []uint32) []float
 	perRow := f.RowBytes(columns) / 4
 	for at := range out {
 		row, i := packed[at/columns*perRow:][:perRow], at%columns
+		block, j := i/blockValues, i%blockValues
+		// group returns the group of the block, and the block's values of so many words.
+		group := func(words int) (scales, values []uint32) {
+			g := row[block/groupBlocks*groupBlocks*(words+1):]
+			return g, g[groupBlocks+block%groupBlocks*words:]
+		}
 		switch f {
 		case kernels.F32:
 			out[at] = math.Float32frombits(row[i])
 		case kernels.F16:
 			out[at] = UnpackRef("F16", uint16(row[i/2]>>(16*(i%2))))
 		case kernels.Q8:
-			block := row[i/blockValues*9:]
-			out[at] = math.Float32frombits(block[0]) * float32(int8(block[1+i%blockValues/4]>>(8*(i%4))))
+			scales, q := group(8)
+			d := math.Float32frombits(scales[block%groupBlocks])
+			out[at] = d * float32(int8(q[j/4]>>(8*(j%4))))
 		case kernels.Q4:
-			block, j := row[i/blockValues*5:], i%blockValues
-			q := block[1+j%16/4] >> (8*(j%4) + j/16*4) & 15
-			d, m := UnpackRef("F16", uint16(block[0])), UnpackRef("F16", uint16(block[0]>>16))
+			scales, values := group(4)
+			s, q := scales[block%groupBlocks], values[j%16/4]>>(8*(j%4)+j/16*4)&15
+			d, m := UnpackRef("F16", uint16(s)), UnpackRef("F16", uint16(s>>16))
 			out[at] = float32(d*float32(q)) + m
 		}
 	}
