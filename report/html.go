@@ -16,6 +16,9 @@ import (
 //go:embed report.css
 var css string
 
+//go:embed chart.gohtml
+var chartSource string
+
 //go:embed report.gohtml
 var source string
 
@@ -31,7 +34,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"duration": Duration,
 	"date":     func(t time.Time) string { return t.Format("2 January 2006") },
 	"iso":      func(t time.Time) string { return t.Format(time.RFC3339) },
-}).Parse(source))
+}).Parse(chartSource + source))
 
 // HTML writes the run as one self-contained page: no scripts, fonts, images or network access.
 func HTML(w io.Writer, r Run) error {

@@ -18,7 +18,9 @@ type benchCmd struct {
 	Rank      int      `group:"bench" default:"8" api:"LoRA.Rank" help:"Rank of the LoRA adapter."`
 	Bases     []string `group:"bench" placeholder:"BASE" help:"Compare these base formats instead, measured in turns, such as f32,q8,q4."`
 	Recompute bool     `group:"bench" help:"Recompute activations in the backward pass."`
-	Report    string   `group:"bench" placeholder:"FILE" help:"Instead, test and measure all kernels and several models on this device, in less than 10 minutes, and write FILE as a page (.html), with all figures next to it (.json)."`
+	Report    string   `group:"bench" placeholder:"FILE" xor:"page" help:"Instead, test and measure all kernels and several models on this device, in less than 10 minutes, and write FILE as a page (.html), with all figures next to it (.json)."`
+	Curves    string   `group:"bench" placeholder:"FILE" xor:"page" help:"Instead, measure memory and time of a training step for growing context, history, rank and vocabulary, and write FILE as a page (.html), with all figures next to it (.json). Steps that need more than --memory (2 GiB) are not timed."`
+	Seconds   float64  `group:"bench" default:"600" api:"BenchCurvesParams.Seconds" help:"Time for the steps of --curves, after which no further one begins."`
 	globals
 }
 
@@ -30,6 +32,7 @@ product on the same device.
   nextquill bench --history 400 --repeats 5
   nextquill bench --bases f32,f16,q8,q4
   nextquill bench --report device.html
+  nextquill bench --curves curves.html --seconds 300
 
 The core runs in this process. To measure a guest, name one that contains the benchmark:
 
@@ -50,6 +53,9 @@ func (c benchCmd) Run(ctx context.Context, a *app) (err error) {
 	defer func() { err = errors.Join(err, j.close()) }()
 	if c.Report != "" {
 		return c.report(ctx, j)
+	}
+	if c.Curves != "" {
+		return c.curves(ctx, j)
 	}
 
 	var r api.BenchResult

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"io"
 	"time"
 
 	"nextquill/core/api"
@@ -16,12 +13,8 @@ import (
 
 // report tests the kernels, measures the device, and writes both as a page and as JSON.
 func (c benchCmd) report(ctx context.Context, j *job) error {
-	page := c.Report
-	if filepath.Ext(page) != ".html" {
-		page = strings.TrimSuffix(page, filepath.Ext(page)) + ".html"
-	}
-	figures := strings.TrimSuffix(page, ".html") + ".json"
-	if err := os.MkdirAll(filepath.Dir(page), 0o777); err != nil { // before minutes of work
+	p := newBenchPage(c.Report)
+	if err := p.prepare(); err != nil {
 		return err
 	}
 	d := report.Device{Machine: report.Machine(), Command: "nextquill bench --report " + c.Report}
@@ -36,24 +29,13 @@ func (c benchCmd) report(ctx context.Context, j *job) error {
 		return err
 	}
 	d.When = time.Now()
-	raw, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return err
-	}
-	var html bytes.Buffer
-	if err := report.DeviceHTML(&html, d); err != nil {
-		return err
-	}
-	if err := os.WriteFile(figures, append(raw, '\n'), 0o666); err != nil {
-		return err
-	}
-	if err := os.WriteFile(page, html.Bytes(), 0o666); err != nil {
+	if err := p.write(d, func(w io.Writer) error { return report.DeviceHTML(w, d) }); err != nil {
 		return err
 	}
 	if !j.JSON {
 		t := j.terminal()
 		t.Text(d.Kernels.Finding())
-		t.Text("Wrote " + page + " and " + figures + ".")
+		t.Text("Wrote " + p.html + " and " + p.json + ".")
 	}
 	return nil
 }

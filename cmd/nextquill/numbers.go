@@ -34,7 +34,7 @@ func rangeOf(parameter string) api.Range {
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[api.Training](), reflect.TypeFor[api.LoRA](), reflect.TypeFor[api.Sampling](),
 		reflect.TypeFor[api.Retrieval](), reflect.TypeFor[api.Source](), reflect.TypeFor[api.ExplainParams](),
-		reflect.TypeFor[api.BenchParams](), reflect.TypeFor[api.StepParams](),
+		reflect.TypeFor[api.BenchParams](), reflect.TypeFor[api.BenchCurvesParams](), reflect.TypeFor[api.StepParams](),
 		reflect.TypeFor[evaldata.Split](), reflect.TypeFor[eval.Settings](), reflect.TypeFor[eval.Runner](),
 	} {
 		if t.Name() != group {

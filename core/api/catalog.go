@@ -43,6 +43,7 @@ func Methods() []Method {
 		{MethodBench, BenchParams{}, BenchResult{}, loads},
 		{MethodBenchDecode, BenchDecodeParams{}, DecodeBench{}, []string{EventStage}},
 		{MethodBenchReport, BenchReportParams{}, BenchReport{}, []string{EventStage}},
+		{MethodBenchCurves, BenchCurvesParams{}, BenchCurves{}, []string{EventStage}},
 		{MethodKernelCases, KernelCasesParams{}, KernelCasesResult{}, []string{EventKernelCase}},
 	}
 }

@@ -37,7 +37,7 @@ const (
 	StageSteps    = "steps"    // bench: optimizer steps are timed
 	StageBases    = "bases"    // bench: base formats are timed
 	StageKernels  = "kernels"  // bench: kernels are timed
-	StageReport   = "report"   // bench-report: the parts of a report
+	StageReport   = "report"   // bench-report: the parts of a report; bench-curves: the points
 )
 
 // ProgressEvent reports how far a stage is while an item or a step of it takes long. It comes every

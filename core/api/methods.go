@@ -18,5 +18,6 @@ const (
 	MethodBench       = "bench"        // BenchParams, BenchResult
 	MethodBenchDecode = "bench-decode" // BenchDecodeParams, DecodeBench
 	MethodBenchReport = "bench-report" // BenchReportParams, BenchReport
+	MethodBenchCurves = "bench-curves" // BenchCurvesParams, BenchCurves
 	MethodKernelCases = "kernel-cases" // KernelCasesParams, KernelCasesResult
 )

@@ -1,6 +1,6 @@
-// Package diag implements the methods "bench", "bench-decode" and "bench-report", which time
-// training steps, writing and kernels on the current device. Programs that only train and write do
-// not need them.
+// Package diag implements the methods "bench", "bench-decode", "bench-report" and "bench-curves",
+// which measure training steps, writing and kernels on the current device. Programs that only train
+// and write do not need them.
 package diag
 
 import (
@@ -13,6 +13,6 @@ import (
 func Methods(e *engine.Engine) []rpc.Method {
 	return []rpc.Method{
 		e.Method(api.MethodBench, bench), e.Method(api.MethodBenchDecode, benchDecode),
-		e.Method(api.MethodBenchReport, benchReport),
+		e.Method(api.MethodBenchReport, benchReport), e.Method(api.MethodBenchCurves, benchCurves),
 	}
 }

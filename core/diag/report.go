@@ -95,16 +95,23 @@ func (j *reportJob) modelPart(name string, o model.LoadOptions) part {
 	run := func(ctx context.Context) error {
 		b := api.ModelBench{Name: name, Base: o.Base, Steps: []api.StepBench{}, Decode: []api.DecodeBench{}}
 		err := j.timeModel(ctx, &b, o)
-		var f *fault.Error
-		if errors.As(err, &f) && (f.Kind == fault.DeviceLimit || f.Kind == fault.TooLarge) {
-			b.Error, err = f.Error(), nil
-		}
+		b.Error, err = tooSmall(err)
 		if err == nil {
 			j.report.Models = append(j.report.Models, b)
 		}
 		return err
 	}
 	return part{name + " " + o.Base, run}
+}
+
+// tooSmall returns the text of an error that says that the device is too small. Other errors are
+// returned as they are.
+func tooSmall(err error) (string, error) {
+	var f *fault.Error
+	if errors.As(err, &f) && (f.Kind == fault.DeviceLimit || f.Kind == fault.TooLarge) {
+		return f.Error(), nil
+	}
+	return "", err
 }
 
 // timeModel measures steps and writing, each with a LoRA adapter of rank 8.

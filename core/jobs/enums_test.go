@@ -41,7 +41,8 @@ func TestMethodsAreThoseOfTheAPI(t *testing.T) {
 	for _, m := range api.Methods() {
 		switch m.Name {
 		// Those of packages diag and selftest.
-		case api.MethodBench, api.MethodBenchDecode, api.MethodBenchReport, api.MethodKernelCases:
+		case api.MethodBench, api.MethodBenchDecode, api.MethodBenchReport, api.MethodBenchCurves,
+			api.MethodKernelCases:
 		default:
 			all = append(all, m.Name)
 		}
