@@ -18,7 +18,7 @@ import (
 // BenchmarkLinear reports GFLOP/s of the three products for sizes that occur in training, in every
 // variant that this device can run:
 //
-//	go test ./core/kernels -run '^$' -bench 'Linear/forward/.*/16x16'
+//	go test ./core/kernels -run '^$' -bench 'Linear/forward/.*/32x32'
 func BenchmarkLinear(b *testing.B) {
 	dev, err := native.Open(nil)
 	require.NoError(b, err)

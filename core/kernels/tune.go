@@ -22,7 +22,7 @@ type Tune struct {
 func DefaultTune(info gpu.Info) Tune {
 	t := Tune{Linear: linearTiled, Attention: DefaultAttention(info), Half: info.ShaderF16 && !info.CPU}
 	if info.CPU {
-		t.Linear = linearBlock16
+		t.Linear = linearBlock32
 		if linearQuads.on(info) {
 			t.Linear = linearQuads
 		}

@@ -3,7 +3,6 @@ package kerneltest
 import (
 	"slices"
 
-	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 )
 
@@ -12,7 +11,7 @@ const linearTolerance = 5e-5
 
 // linearCase reads the sizes that all three products share. "rows" is the number of tokens, or
 // fixed with the flag "fixed"; "stride" is OutStride, "offset" Offset, "format" the Format of the
-// weights. "variant" is an index of everyLinearVariant; without it, the default of the device runs.
+// weights. "variant" is an index of AllLinearVariants; without it, the default of the device runs.
 // Weights in F16 are read by shader-f16 if the device has it.
 func linearCase(c *Case) (s kernels.LinearSpec, n int, t kernels.Tune) {
 	n = c.Size("rows")
@@ -29,18 +28,12 @@ func linearCase(c *Case) (s kernels.LinearSpec, n int, t kernels.Tune) {
 	t = kernels.DefaultTune(c.Info)
 	// A device that cannot run a variant runs its default again.
 	if v, ok := c.Spec.Sizes["variant"]; ok {
-		if variant := everyLinearVariant()[v]; slices.Contains(kernels.LinearVariants(c.Info), variant) {
+		if variant := kernels.AllLinearVariants()[v]; slices.Contains(kernels.LinearVariants(c.Info), variant) {
 			t.Linear = variant
 		}
 	}
 	t.Half = c.Info.ShaderF16
 	return withStride(s), n, t
-}
-
-// everyLinearVariant returns the variants of a device with every feature. The size "variant" of a
-// case is an index of it.
-func everyLinearVariant() []kernels.LinearVariant {
-	return kernels.LinearVariants(gpu.Info{Subgroups: true, SubgroupMinSize: 4})
 }
 
 // output makes the output tensor of a product: values to add to, or garbage to replace.
