@@ -70,7 +70,7 @@ const Baseline = "contextsft"
 
 // Compare computes the figures of all entries that have results.
 func (r *Runner) Compare() Comparison {
-	c := Comparison{Baseline: -1, ByUser: len(r.Users) >= manyUsers, Units: len(r.Users)}
+	c := Comparison{Baseline: -1, ByUser: len(r.Users) >= manyUsers}
 	entries := slices.Clone(r.Entries)
 	slices.SortStableFunc(entries, compareEntries)
 	var all []collected
@@ -85,8 +85,9 @@ func (r *Runner) Compare() Comparison {
 		}
 		all = append(all, got)
 	}
-	if !c.ByUser && len(all) > 0 {
-		c.Units = len(all[max(0, c.Baseline)].texts)
+	if len(all) > 0 { // an unfinished run has not all users
+		base := all[max(0, c.Baseline)]
+		c.Units = len(group(base.texts, c.ByUser))
 	}
 	for i, got := range all {
 		row := got.row(r, c.ByUser)

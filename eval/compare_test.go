@@ -2,6 +2,7 @@ package eval
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -76,6 +77,25 @@ func TestFigures(t *testing.T) {
 	require.InDelta(t, base.Values[Loss].Point-sft.Values[Loss].Point, base.Against[Loss].Point, 1e-12)
 	require.Equal(t, 3*4*40, c.Tokens)
 	require.Equal(t, 3*4*4, c.Pref)
+}
+
+// An unfinished run has more users of one method than of another. The sentence compares the same
+// texts.
+func TestUnfinishedRun(t *testing.T) {
+	users := testUsers(12, 4)
+	r, _ := compared(t, users, false, "contextsft", "quill")
+	delete(r.Results.cells, ID{"contextsft", method.Personal, "", users[0].ID})
+	delete(r.Results.cells, ID{"quill", method.Personal, "", users[0].ID})
+	delete(r.Results.cells, ID{"quill", method.Personal, "", users[1].ID})
+	loss, tokens := 0., 0
+	for _, u := range users[2:] {
+		for _, s := range r.Results.cells[ID{"contextsft", method.Personal, "", u.ID}].Cell.Texts {
+			loss, tokens = loss+s.Loss, tokens+s.Tokens
+		}
+	}
+	c := r.Compare()
+	require.Contains(t, c.scope(), "the intervals resample 11 users; 3 cells not finished")
+	require.Contains(t, c.findings()[0], fmt.Sprintf("and ContextSFT one of %.3f", loss/float64(tokens)))
 }
 
 // With one user, texts are resampled.

@@ -28,7 +28,7 @@ func main() {
 		kong.Description("Compares a training step with jax-js and TensorFlow.js, in Chromium or Firefox."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, o, os.Stdout); err != nil {
+	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "benchbrowser:", err)
 		os.Exit(1)
 	}

@@ -33,10 +33,11 @@ const matmulSize = 1024
 // page is the browser page with all implementations.
 type page struct {
 	browsertest.Page
-	out io.Writer
+	progress io.Writer
 }
 
-func run(ctx context.Context, o options, out io.Writer) error {
+// run writes the results to out.
+func run(ctx context.Context, o options, out, progress io.Writer) error {
 	wasm, err := host.LoadTestGuest(o.Guest)
 	if err != nil {
 		return err
@@ -68,11 +69,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	defer browser.Close()
-	p := &page{browser, out}
+	p := &page{browser, progress}
 	r, err := p.measure(ctx, o)
 	if err != nil {
 		for _, line := range p.TakeMessages() {
-			fmt.Fprintln(out, line)
+			fmt.Fprintln(progress, line)
 		}
 		return err
 	}
@@ -109,7 +110,7 @@ func (p *page) measure(ctx context.Context, o options) (*results, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(p.out, "%s: tuned and compiled for this device in %.1f s (CPU %.1f s)\n",
+	fmt.Fprintf(p.progress, "%s: tuned and compiled for this device in %.1f s (CPU %.1f s)\n",
 		r.ours.Name, time.Since(begun).Seconds(), processorSeconds()-used)
 	for _, c := range r.rivals {
 		t, err := p.stepRival(ctx, c, parity+1)
@@ -119,15 +120,15 @@ func (p *page) measure(ctx context.Context, o options) (*results, error) {
 		if err := c.agrees(t.Results, first.Steps[0].Losses); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(p.out, "%s: losses of %d steps agree with ours to %.1g (%.4f to %.4f)\n",
+		fmt.Fprintf(p.progress, "%s: losses of %d steps agree with ours to %.1g (%.4f to %.4f)\n",
 			c.Name, parity, c.apart, t.Results[0], t.Results[parity])
 	}
 	for round := range o.Rounds {
-		fmt.Fprintf(p.out, "round %d of %d:", round+1, o.Rounds)
+		fmt.Fprintf(p.progress, "round %d of %d:", round+1, o.Rounds)
 		if err := p.round(ctx, o, r, round); err != nil {
 			return nil, err
 		}
-		fmt.Fprintln(p.out)
+		fmt.Fprintln(p.progress)
 	}
 	return r, nil
 }
@@ -160,7 +161,7 @@ func (p *page) round(ctx context.Context, o options, r *results, round int) erro
 		}
 		c.rounds = append(c.rounds, seconds)
 		c.processor = append(c.processor, (processorSeconds()-used)/float64(steps))
-		fmt.Fprintf(p.out, " %s %.0f ms (CPU %.0f);",
+		fmt.Fprintf(p.progress, " %s %.0f ms (CPU %.0f);",
 			c.Name, 1e3*median(seconds), 1e3*c.processor[len(c.processor)-1])
 	}
 	for i := range all {

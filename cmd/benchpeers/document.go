@@ -91,10 +91,10 @@ func (r *results) agreement() string {
 			for n < min(len(ids), len(want)) && ids[n] == want[n] {
 				n++
 			}
-			parts = append(parts, fmt.Sprintf("%s %d of %d", w.name, n, len(want)))
+			parts = append(parts, fmt.Sprintf("- %s, %s: %d of %d", w.name, w.device, n, len(want)))
 		}
 	}
-	return "Tokens that equal those of NextQuill, native, from the first on: " + strings.Join(parts, "; ") + "."
+	return "Tokens that equal those of NextQuill, native, from the first on:\n\n" + strings.Join(parts, "\n")
 }
 
 func (w *writer) promptSpeeds() (out []float64) {

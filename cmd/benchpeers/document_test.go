@@ -37,7 +37,7 @@ func TestDocument(t *testing.T) {
 		"| NextQuill, native | llvmpipe | 75.0 (50.0–100.0) |  | 7.5 (5.0–10.0) |  |",
 		"| llama.cpp | cpu | 20.0 (20.0–20.0) | 3.75 (2.50–5.00) | 15.0 (10.0–20.0) | 0.50 (0.50–0.50) |",
 		"| wllama, Chromium | processor | 50.0 (50.0–50.0) | 0.50 (0.50–0.50) | 10.0 (10.0–10.0) | 0.25 (0.25–0.25) |",
-		"llama.cpp 2 of 3",
+		"- llama.cpp, cpu: 2 of 3\n",
 		"| tiny | 192 (128–256) | PyTorch | 512 (512–512) | 0.38 (0.25–0.50) |",
 	} {
 		require.Contains(t, b.String(), want)

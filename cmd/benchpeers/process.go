@@ -14,10 +14,11 @@ import (
 
 // process is a program that answers each line of JSON with a line of JSON.
 type process struct {
-	name string // as its first line says
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Scanner
+	name   string // as its first line says
+	device string // as well; "" if it does not
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Scanner
 }
 
 // start starts a program, sends it the lines of setup, and waits until it is ready.
@@ -41,7 +42,8 @@ func start(ctx context.Context, dir string, env []string, setup any, name string
 			WithRemedy("install it")
 	}
 	var ready struct {
-		Ready string `json:"ready"`
+		Ready  string `json:"ready"`
+		Device string `json:"device"`
 	}
 	if setup != nil {
 		err = p.ask(setup, &ready)
@@ -52,7 +54,7 @@ func start(ctx context.Context, dir string, env []string, setup any, name string
 		p.close()
 		return nil, err
 	}
-	p.name = ready.Ready
+	p.name, p.device = ready.Ready, ready.Device
 	return p, nil
 }
 

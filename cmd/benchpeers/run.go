@@ -134,7 +134,7 @@ func (r *results) measureWriting(ctx context.Context, root string, model *store.
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr, "round %d: %s: prompt %.2f s, token %.3f s\n", round, w.name, t.PromptSeconds,
+			fmt.Fprintf(os.Stderr, "round %d: %s, %s: prompt %.2f s, token %.3f s\n", round, w.name, w.device, t.PromptSeconds,
 				t.TokenSeconds)
 			if round > 0 {
 				w.turns = append(w.turns, t)
@@ -171,5 +171,6 @@ func stepsInBrowser(ctx context.Context, root string) (string, error) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/benchbrowser")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, io.MultiWriter(&out, os.Stderr), os.Stderr
-	return out.String(), cmd.Run()
+	err := cmd.Run()
+	return out.String(), err
 }

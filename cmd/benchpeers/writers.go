@@ -115,7 +115,7 @@ func llama(ctx context.Context, o options, model, on string) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{name: p.name, device: on, close: p.close}
+	w := &writer{name: p.name, device: p.device, close: p.close}
 	w.write = func(_ context.Context, q prompt) (t timing, err error) {
 		return t, p.ask(map[string]any{"ids": q.ids, "tokens": q.tokens}, &t)
 	}
@@ -134,7 +134,7 @@ func wllama(ctx context.Context, root string, o options, model string, threads i
 		return nil, err
 	}
 	w := &writer{
-		name: fmt.Sprintf("wllama, Chromium, %d threads", threads), device: "processor",
+		name: "wllama, Chromium", device: fmt.Sprintf("processor (threads: %d)", threads),
 		close: func() { page.Close(); server.Close() },
 	}
 	open, stop := context.WithTimeout(ctx, 3*time.Minute)

@@ -19,7 +19,7 @@ const model = await llama.loadModel({ modelPath, gpuLayers: device === "vulkan" 
 const context = await model.createContext({ contextSize: 1024, batchSize: 1024 });
 const sequence = context.getSequence();
 const names = await llama.getGpuDeviceNames();
-answer({ ready: `llama.cpp ${llama.llamaCppRelease.release}, ${names.join(", ") || "processor"}` });
+answer({ ready: `llama.cpp ${llama.llamaCppRelease.release}`, device: names.join(", ") || "processor" });
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { ids, tokens } = JSON.parse(line);
