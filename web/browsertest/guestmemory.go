@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/cdproto/target"
 )
 
-// GuestMemory returns the size of the largest WebAssembly.Memory in the browser's workers, in bytes.
+// GuestMemory returns the size in bytes of the largest WebAssembly.Memory in the browser's workers.
 func (b *Browser) GuestMemory(ctx context.Context) (int64, error) {
 	w, err := dialCDP(ctx, b.address, func(target.SessionID, string, []byte) {})
 	if err != nil {

@@ -1,4 +1,5 @@
-// Steps of cmd/hubcheck: a large model of a hub is opened, learnt, written with, paused and cancelled.
+// Steps of cmd/hubcheck: a large model of a hub is opened, trained, written with, paused and
+// cancelled.
 
 import { NextQuill, type Run } from "nextquill";
 
