@@ -38,8 +38,8 @@ func (c Comparison) findings() []string {
 	return out
 }
 
-// headline compares the default method with the baseline, on the texts that both have: an unfinished
-// run has more users of one than of the other.
+// headline compares the default method with the baseline, on the texts that both have: an
+// unfinished run has more users of one than of the other.
 func (c Comparison) headline(row, base Row) string {
 	d := row.Against[Loss]
 	s := fmt.Sprintf("%s has a held-out loss of %.3f nats per token and %s one of %.3f: ", row.title(),

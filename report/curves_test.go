@@ -20,15 +20,19 @@ func TestCurvesPage(t *testing.T) {
 			TimedLayers: 2, Points: points}
 	}
 	c := report.Curves{
-		When: time.Date(2026, 11, 29, 2, 0, 0, 0, time.UTC), Machine: "a processor", Command: "nextquill bench --curves c.html",
+		When: time.Date(2026, 11, 29, 2, 0, 0, 0, time.UTC), Machine: "a processor",
+		Command: "nextquill bench --curves c.html",
 		Curves: api.BenchCurves{
 			Version: "1", Device: gpu.Info{Name: "llvmpipe <i>"}, Seconds: 61,
 			Curves: []api.Curve{
-				curve(api.CurveContext, false, api.CurvePoint{Value: 1024, Tokens: 1023, PeakBytes: 1 << 30, Seconds: 1.5},
+				curve(api.CurveContext, false,
+					api.CurvePoint{Value: 1024, Tokens: 1023, PeakBytes: 1 << 30, Seconds: 1.5},
 					api.CurvePoint{Value: 2048, Tokens: 2047, Error: "no <binding>"}),
-				curve(api.CurveContext, true, api.CurvePoint{Value: 1024, Tokens: 1023, PeakBytes: 1 << 28, Seconds: 2},
+				curve(api.CurveContext, true,
+					api.CurvePoint{Value: 1024, Tokens: 1023, PeakBytes: 1 << 28, Seconds: 2},
 					api.CurvePoint{Value: 2048, Tokens: 2047, PeakBytes: 1 << 29, Seconds: 4.25}),
-				curve(api.CurveRank, false, api.CurvePoint{Value: 8, Tokens: 511, PeakBytes: 1 << 20, Error: "no time was left"}),
+				curve(api.CurveRank, false,
+					api.CurvePoint{Value: 8, Tokens: 511, PeakBytes: 1 << 20, Error: "no time was left"}),
 			},
 		},
 	}

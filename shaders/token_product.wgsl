@@ -6,9 +6,9 @@
 // TEAM invocations share the sums: each adds every TEAM-th vec4. TEAM 1 is the form for CPU
 // devices. Loads cost most there, so Q8 and Q4 are loaded in vec4s, each once. Blocks are summed
 // before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value q stays at its place n in the
-// word and is converted as q·256^n, which is exact; the sum of each place is divided by that factor.
-// Shifts by different numbers of bits would take longer: SSE has none, so SwiftShader shifts lane by
-// lane.
+// word and is converted as q·256^n, which is exact; the sum of each place is divided by that
+// factor. Shifts by different numbers of bits would take longer: SSE has none, so SwiftShader
+// shifts lane by lane.
 //#let Q4 3
 //#if TEAM == 1
     var k = 0u;

@@ -134,8 +134,8 @@ func (r *results) measureWriting(ctx context.Context, root string, model *store.
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(os.Stderr, "round %d: %s, %s: prompt %.2f s, token %.3f s\n", round, w.name, w.device, t.PromptSeconds,
-				t.TokenSeconds)
+			fmt.Fprintf(os.Stderr, "round %d: %s, %s: prompt %.2f s, token %.3f s\n", round, w.name, w.device,
+				t.PromptSeconds, t.TokenSeconds)
 			if round > 0 {
 				w.turns = append(w.turns, t)
 			}

@@ -51,8 +51,8 @@ func TestPageInGerman(t *testing.T) {
 
 	p.do(`probe.editFirstText(" ")`)
 	p.until(`shown("#alert")`)
-	require.Equal(t, "Es fehlt etwas, oder es ist nicht erreichbar.\nThe item has no text.\nRemove it, or give it a text.",
-		p.text("#alert p"))
+	require.Equal(t, "Es fehlt etwas, oder es ist nicht erreichbar.\nThe item has no text.\n"+
+		"Remove it, or give it a text.", p.text("#alert p"))
 
 	p.do(`document.querySelector("#language").click()`)
 	p.until(`document.querySelector("#language")?.textContent === "Deutsch"`)

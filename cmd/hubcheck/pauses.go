@@ -55,7 +55,8 @@ func (c *check) pauses(n int) error {
 	return nil
 }
 
-// sameWeights waits for the run, and fails if its adapter differs from that of an uninterrupted one.
+// sameWeights waits for the run, and fails if its adapter differs from that of an uninterrupted
+// one.
 func (c *check) sameWeights(want string) error {
 	if _, err := c.finish(); err != nil {
 		return err

@@ -17,7 +17,8 @@ func (c benchCmd) curves(ctx context.Context, j *job) error {
 		return err
 	}
 	d := report.Curves{
-		Machine: report.Machine(), Command: fmt.Sprintf("nextquill bench --curves %s --seconds %g", c.Curves, c.Seconds),
+		Machine: report.Machine(),
+		Command: fmt.Sprintf("nextquill bench --curves %s --seconds %g", c.Curves, c.Seconds),
 	}
 	params := api.BenchCurvesParams{Seconds: &c.Seconds, MemoryLimit: j.loading().MemoryLimit}
 	summary := func() string { return d.Curves.Device.Name }

@@ -6,8 +6,8 @@ import "nextquill/core/gpu"
 // training step grow with the sizes of the sample, the adapter and the model. The models have
 // random weights.
 type BenchCurvesParams struct {
-	// Seconds is the time for timing steps, after which no further one begins; 600 if it is not set.
-	// Computing the memory takes a few seconds more.
+	// Seconds is the time for timing steps, after which no further one begins; 600 if it is not
+	// set. Computing the memory takes a few seconds more.
 	Seconds *float64 `json:"seconds,omitempty" range:"1 86400"`
 	// MemoryLimit is the largest number of bytes of a step that is timed; 2 GiB if it is not set.
 	MemoryLimit *int64 `json:"memory,omitempty" range:"1 9007199254740991"`

@@ -67,7 +67,8 @@ func (c *Checkpoint) encode() ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(data, crc64.Checksum(data, checksums)), nil
 }
 
-// decodeCheckpoint reads what encode wrote; the values are parts of data. The error is a fault of kind Malformed about name.
+// decodeCheckpoint reads what encode wrote; the values are parts of data. The error is a fault of
+// kind Malformed about name.
 func decodeCheckpoint(name string, data []byte) (*Checkpoint, error) {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.Malformed, name, "", format, args...).

@@ -36,8 +36,8 @@ func (c *cursor) fail(kind fault.Kind, format string, args ...any) *fault.Error 
 // left is the maximum number of header bytes that can follow.
 func (c *cursor) left() uint64 { return uint64(min(c.size, maxHeader) - c.at) }
 
-// take returns the next n bytes, or "" after an error. They are part of a window: a header has up to
-// a million strings, and allocating each would take longer than reading them.
+// take returns the next n bytes, or "" after an error. They are part of a window: a header has up
+// to a million strings, and allocating each would take longer than reading them.
 func (c *cursor) take(n uint64) string {
 	if c.err != nil {
 		return ""
