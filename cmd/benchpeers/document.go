@@ -94,7 +94,8 @@ func (r *results) agreement() string {
 			parts = append(parts, fmt.Sprintf("- %s, %s: %d of %d", w.name, w.device, n, len(want)))
 		}
 	}
-	return "Tokens that equal those of NextQuill, native, from the first on:\n\n" + strings.Join(parts, "\n")
+	return "Leading tokens that equal those of NextQuill, native, with the token after the prompt:\n\n" +
+		strings.Join(parts, "\n")
 }
 
 func (w *writer) promptSpeeds() (out []float64) {

@@ -34,8 +34,8 @@ type options struct {
 	On    string `help:"Vulkan driver: swiftshader or lavapipe." default:"lavapipe" enum:"swiftshader,lavapipe"`
 	Learn bool   `help:"Train, write and cancel." default:"true" negatable:""`
 	// Drafts and Pauses are further checks.
-	Drafts int `help:"Write so many drafts, and print the time of the first piece and the guest's memory."`
-	Pauses int `help:"Pause a training so many times, and compare its adapter with that of an uninterrupted one."`
+	Drafts int `help:"Number of drafts to write; prints the time of the first piece and the guest's memory."`
+	Pauses int `help:"Number of times to pause a training; compares its adapter with that of an uninterrupted one."`
 }
 
 // maxCancel bounds the time that cancelling or pausing a training may take.

@@ -9,9 +9,9 @@ import (
 	"nextquill/core/fault"
 )
 
-// pauses trains once without interruption and once more with n pauses at random moments. Further
-// trainings follow while one ends before it was paused n times. Checkpoints are written after each
-// step, so some pauses come during that.
+// pauses trains without interruption, and then with pauses at random moments, until there were n
+// pauses in one or more trainings. All must give the same adapter. A checkpoint is written after
+// each step, so a pause can come while one is written.
 func (c *check) pauses(n int) error {
 	// The first training compiles the shaders, so the second one is timed.
 	if _, err := c.learn(); err != nil {

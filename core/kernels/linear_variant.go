@@ -25,7 +25,7 @@ type LinearVariant struct {
 }
 
 // The variants that are worth measuring. On llvmpipe, a load takes as long as 18 products of vec4s,
-// so blocks of 32×32 are 1.4 to 1.5 times as fast as 16×16, although they exceed the instruction
+// so blocks of 32×32 are 1.4 to 1.6 times as fast as 16×16, although they exceed the instruction
 // cache. They take seconds to compile, so only large weights get them. Workgroups of 8 invocations,
 // one SIMD group, use few cores best. Quads of 32×16 would make large products 20 % faster than
 // 16×16, but hardly the small ones, and they are twice the text to compile.

@@ -145,7 +145,7 @@ func (p *Params) readAll(ctx context.Context, which func(Segment) gpu.Buffer) ([
 
 // State is the part of a segment that a checkpoint keeps: values and AdamW's first and second
 // moments, each as the bytes of float32s in little-endian order. They may have tens of megabytes,
-// and nobody computes with them, so they are not decoded.
+// and no code computes with them, so they are not decoded.
 type State struct {
 	Value, Mean, Var []byte
 }

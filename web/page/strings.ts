@@ -58,7 +58,7 @@ export const english = {
   needsGPU: "Needs a graphics card.",
   looking: "Looking for a graphics card…",
   busy: "The model is busy.",
-  /** What sort of error it is, in a language in which the error itself is not. */
+  /** A sentence for the kind of an error; "" in English, the language of the errors. */
   sortOfError: (_kind: FaultKind): string => "",
   forgottenElsewhere: "Another tab of this page has deleted everything.",
   notStored:
