@@ -53,6 +53,7 @@ export class App extends EventTarget {
   #jobs = 0;
   #paused = false;
   #opening: Promise<NextQuill> | undefined;
+  #reading: Promise<unknown> = Promise.resolve(); // of the texts after the latest change
   readonly #alert = byId("alert", HTMLElement);
 
   /**
@@ -98,7 +99,7 @@ export class App extends EventTarget {
   /** Reads the texts now and when they change, in this tab or another. */
   async start(): Promise<void> {
     const { history } = this;
-    history.addEventListener("change", () => void this.watch(() => this.#read()));
+    history.addEventListener("change", () => (this.#reading = this.watch(() => this.#read())));
     history.addEventListener("forgotten", () => {
       if (this.model !== undefined) return; // it says so itself, when its worker has ended
       this.dispatchEvent(new Event("closing"));
@@ -107,6 +108,13 @@ export class App extends EventTarget {
       this.#sayForgotten();
     });
     await this.#read();
+  }
+
+  /** Changes the texts. Resolves when the page shows the change. */
+  async change<T>(operation: (history: History) => Promise<T>): Promise<T> {
+    const result = await operation(this.history);
+    await this.#reading;
+    return result;
   }
 
   async #read(): Promise<void> {

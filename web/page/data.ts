@@ -88,12 +88,13 @@ export function dataPanel(app: App): void {
   });
   sure.addEventListener("close", () => {
     if (sure.returnValue !== "yes") return;
-    void app.guard(() =>
-      app.whileClosed(async () => {
-        const { left } = await forget();
-        left.push(...(await deleteProgram()));
-        note.textContent = left.length === 0 ? text.data.allDeleted : text.data.notDeleted(left.join(", "));
-      }),
-    );
+    void app.guard(async () => {
+      const left: string[] = [];
+      await app.whileClosed(async () => {
+        left.push(...(await forget()).left, ...(await deleteProgram()));
+      });
+      // The page shows the empty history only now.
+      note.textContent = left.length === 0 ? text.data.allDeleted : text.data.notDeleted(left.join(", "));
+    });
   });
 }

@@ -43,7 +43,7 @@ class HistoryPanel {
     this.#app = app;
     this.#panel = new ImportPanel(byId("import", HTMLElement), text.importing, {
       openFiles: (files, options) => app.history.openFiles(files, options),
-      addAll: (items, onProgress) => app.history.addAll(items, onProgress),
+      addAll: (items, onProgress) => app.change((history) => history.addAll(items, onProgress)),
       say: (sentence) => (this.#note.textContent = sentence),
       fail: (thrown) => app.showError(thrown),
       closed: (hadFocus) => hadFocus && byId("files", HTMLElement).focus({ preventScroll: true }),
@@ -90,7 +90,8 @@ class HistoryPanel {
       return;
     }
     const typed = this.#text.value;
-    await this.#app.history.add({ context: this.#fields.values(), text: typed.trim(), time: new Date() });
+    const item = { context: this.#fields.values(), text: typed.trim(), time: new Date() };
+    await this.#app.change((history) => history.add(item));
     if (this.#text.value === typed) {
       this.#text.value = "";
       this.#fields.clear();
@@ -136,7 +137,7 @@ class HistoryPanel {
   }
 
   async #addAll(items: readonly NewItem[]): Promise<void> {
-    const { added, skipped } = await this.#app.history.addAll(items);
+    const { added, skipped } = await this.#app.change((history) => history.addAll(items));
     this.#note.textContent = text.importing.added(added, skipped);
   }
 
@@ -249,7 +250,8 @@ class HistoryPanel {
     form.addEventListener("submit", (e) => {
       e.preventDefault();
       void this.#app.guard(async () => {
-        await this.#app.history.update(item.id, { context: fields.values(), text: area.value.trim() });
+        const patch = { context: fields.values(), text: area.value.trim() };
+        await this.#app.change((history) => history.update(item.id, patch));
         done();
       });
     });
@@ -261,16 +263,16 @@ class HistoryPanel {
 
   async #remove(item: Item, name: string): Promise<void> {
     const last = this.#app.items.length === 1;
-    await this.#app.history.remove(item.id);
+    await this.#app.change((history) => history.remove(item.id));
     this.#note.replaceChildren(
       ...text.deleted(h("bdi", {}, name)),
       button(
         text.undo,
         () => {
           void this.#app.guard(async () => {
-            await this.#app.history.add(item);
+            await this.#app.change((history) => history.add(item));
             this.#note.textContent = text.restored;
-            this.#refocus(this.#shelf.hidden === true);
+            this.#refocus(last);
           });
         },
         { class: "link" },
