@@ -23,8 +23,8 @@ type Row struct {
 	Foreign *metric.Interval
 	Same    *Matched
 	Cost    Cost
-	// Temperature and Steering are means over users.
-	Temperature, Steering float64
+	// Temperature, Steering and Share are means over users.
+	Temperature, Steering, Share float64
 }
 
 // Cost is what an entry cost, per user.
@@ -151,6 +151,7 @@ func (g collected) row(r *Runner, byUser bool) Row {
 		row.Skipped += c.Skipped
 		row.Temperature += c.Temperature / n
 		row.Steering += c.Steering / n
+		row.Share += c.Share / n
 		row.Cost.Seconds += c.Cost.Seconds / n
 		row.Cost.TrainSeconds += c.Cost.TrainSeconds / n
 		row.Cost.Steps += float64(c.Cost.Steps) / n

@@ -140,6 +140,7 @@ export const defaults = {
   },
   "datastore": {
     "share": 0.1,
+    "fit": true,
     "sharpness": 20,
     "boost": 1
   }
@@ -872,6 +873,12 @@ export interface Datastore {
   /** This is λ. It is below 1, because a datastore gives no probability to other tokens. */
   share: number;
   /**
+   * This replaces λ by the share at which the held-out items of Source are the most likely, if
+   * there are two or more. "evaluate" scores each of these items with a share that is fitted to
+   * the other ones, so that its loss is not too low.
+   */
+  fit?: boolean | undefined;
+  /**
    * This is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; with
    * large values only the closest ones count. Above 40 the weights may not be normal f32.
    */
@@ -1005,11 +1012,16 @@ export interface RememberResult {
    * limited.
    */
   left: number;
+  /** This is λ. Fitted is the number of held-out texts that it was fitted to; 0 if it was not. */
+  share: number;
+  fitted: number;
 }
 
 export const decodeRememberResult: Decoder<RememberResult> = /* @__PURE__ */ record<RememberResult>({
   entries: integer,
   left: integer,
+  share: number,
+  fitted: integer,
 });
 
 /** PersonalizeResult summarizes a run. */

@@ -73,7 +73,7 @@ func TestRunOutput(t *testing.T) {
 	train := r.calls(t, "personalize")
 	require.Len(t, train, 2)
 	require.Equal(t, "quill", train[0]["preset"])
-	require.Equal(t, map[string]any{"share": .1, "sharpness": 20., "boost": 1.}, train[0]["datastore"])
+	require.Equal(t, map[string]any{"share": .1, "fit": true, "sharpness": 20., "boost": 1.}, train[0]["datastore"])
 	require.Equal(t, "nextquill", train[1]["preset"])
 	require.Equal(t, "out/adapter", train[1]["expert"])
 	require.Equal(t, "out/nextquill", train[1]["out"])
@@ -90,7 +90,8 @@ func TestRunOutput(t *testing.T) {
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report.html"))
 	require.NoError(t, err)
-	requireLines(t, string(page), "test device", "frozen: the ContextSFT adapter", "4.016")
+	requireLines(t, string(page), "test device", "frozen: the ContextSFT adapter", "4.016",
+		"0.125, fitted to the 60 held-out texts")
 	require.True(t, r.engine.closed)
 }
 

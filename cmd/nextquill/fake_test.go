@@ -90,8 +90,12 @@ func (s *fakeEngine) Call(ctx context.Context, method string, params, result any
 			make([]byte, 2048)); err != nil {
 			return err
 		}
-		return answer(api.PersonalizeResult{Steps: 2, Tokens: 2000, Seconds: 2, Loss: 4, Heldout: 3.9, Stopped: "done",
-			Train: api.TextCounts{Texts: 160, Windows: 160}, Tested: api.TextCounts{Texts: 60, Windows: 60}})
+		r := api.PersonalizeResult{Steps: 2, Tokens: 2000, Seconds: 2, Loss: 4, Heldout: 3.9, Stopped: "done",
+			Train: api.TextCounts{Texts: 160, Windows: 160}, Tested: api.TextCounts{Texts: 60, Windows: 60}}
+		if seen["datastore"] != nil {
+			r.Remembered = &api.RememberResult{Entries: 900, Share: .125, Fitted: 60}
+		}
+		return answer(r)
 	case "load":
 		return answer(api.LoadResult{Seconds: 1, LiveBytes: 1 << 20})
 	case "write":

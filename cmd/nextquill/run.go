@@ -97,7 +97,7 @@ func (c runCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	r.Facts = c.facts(s, r.Trainings[len(r.Trainings)-1].Result, after)
+	r.Facts = c.facts(s, r.Trainings, after)
 	page := filepath.Join(a.Out, "report.html")
 	if err := writePage(ctx, page, r); err != nil {
 		return err
@@ -304,7 +304,8 @@ func (c runCmd) command(a *app) string {
 }
 
 // facts are the parameters of the run for the report.
-func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.InfoResult) []report.Facts {
+func (c runCmd) facts(s *experiment, trainings []report.Training, info api.InfoResult) []report.Facts {
+	counts, remembered := trainings[len(trainings)-1].Result, *trainings[0].Result.Remembered
 	options, _ := causal.Preset(comparedPreset)
 	set := api.DefaultDatastore()
 	model := s.Model
@@ -332,7 +333,7 @@ func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.Info
 			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
 		}},
 		{Title: "Datastore (Quill)", Items: []report.Fact{
-			{Name: "Share λ", Value: fmt.Sprint(set.Share)},
+			{Name: "Share λ", Value: shareFact(remembered)},
 			{Name: "Sharpness β", Value: fmt.Sprint(set.Sharpness)},
 			{Name: "Entries", Value: "the tokens of the training texts, and when scoring those of the text so far"},
 		}},
@@ -350,4 +351,13 @@ func (c runCmd) facts(s *experiment, counts api.PersonalizeResult, info api.Info
 			{Name: "GPU memory, maximum", Value: report.Bytes(info.PeakBytes)},
 		}},
 	}
+}
+
+// shareFact is the share of a datastore, and how it was chosen.
+func shareFact(r api.RememberResult) string {
+	if r.Fitted == 0 {
+		return fmt.Sprintf("%.3f, the default: too few held-out texts to fit it to", r.Share)
+	}
+	return fmt.Sprintf("%.3f, fitted to the %d held-out texts; each is tested with a share fitted to others", r.Share,
+		r.Fitted)
 }

@@ -8,6 +8,10 @@ package api
 type Datastore struct {
 	// Share is λ. It is below 1, because a datastore gives no probability to other tokens.
 	Share float64 `json:"share" range:"0 0.9"`
+	// Fit replaces λ by the share at which the held-out items of Source are the most likely, if
+	// there are two or more. "evaluate" scores each of these items with a share that is fitted to
+	// the other ones, so that its loss is not too low.
+	Fit bool `json:"fit,omitempty"`
 	// Sharpness is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; with
 	// large values only the closest ones count. Above 40 the weights may not be normal f32.
 	Sharpness float64 `json:"sharpness" range:"0.001 40"`
@@ -17,7 +21,9 @@ type Datastore struct {
 }
 
 // DefaultDatastore is the datastore of the preset "quill".
-func DefaultDatastore() Datastore { return Datastore{Share: .1, Sharpness: 20, Boost: 1} }
+func DefaultDatastore() Datastore {
+	return Datastore{Share: .1, Fit: true, Sharpness: 20, Boost: 1}
+}
 
 // DatastoreNone as Inference.Datastore uses no datastore.
 const DatastoreNone = "none"
@@ -40,4 +46,7 @@ type RememberResult struct {
 	// Left is the number of tokens of the oldest texts that are left out, because a datastore is
 	// limited.
 	Left int `json:"left"`
+	// Share is λ. Fitted is the number of held-out texts that it was fitted to; 0 if it was not.
+	Share  float64 `json:"share"`
+	Fitted int     `json:"fitted"`
 }

@@ -33,7 +33,7 @@ const (
 	StageWrite    = "write"    // the prompt is run, before the first token
 	StageExplain  = "explain"  // the text is scored
 	StageEmbed    = "embed"    // texts are encoded
-	StageRemember = "remember" // the datastore is made
+	StageRemember = "remember" // the datastore is made, and its share fitted
 	StageSteps    = "steps"    // bench: optimizer steps are timed
 	StageBases    = "bases"    // bench: base formats are timed
 	StageKernels  = "kernels"  // bench: kernels are timed

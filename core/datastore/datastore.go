@@ -67,6 +67,8 @@ type Datastore struct {
 	// Base is the Fingerprint of the base model's file. Adapter is the Digest of the adapter that
 	// the hidden states are of; "" is the base model alone.
 	Base, Adapter string
+	// Fitted is the TextsDigest of the texts that Share was fitted to; "" if it was not fitted.
+	Fitted string
 }
 
 // Digest is an FNV-1a hash of what an adapter computes: its modules, the scaling of their updates
@@ -79,6 +81,18 @@ func Digest(a *weights.Adapter) string {
 		fmt.Fprintf(h, "%s %d %d %g\n", path, p.In, p.Out, a.Scaling(path))
 		for _, v := range slices.Concat(p.A, p.B) {
 			h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
+// TextsDigest is an FNV-1a hash of texts, as their tokens, in hexadecimal.
+func TextsDigest(texts [][]int32) string {
+	h := fnv.New64a()
+	for _, tokens := range texts {
+		h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(tokens))))
+		for _, id := range tokens {
+			h.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
 		}
 	}
 	return strconv.FormatUint(h.Sum64(), 16)
@@ -129,7 +143,7 @@ func Write(ctx context.Context, store blob.Store, name string, d *Datastore) err
 		{Name: "tokens", Shape: []int{len(ids)}, Data: ids},
 	}, map[string]string{
 		"format": format, "share": number(d.Share), "sharpness": number(d.Sharpness),
-		"boost": number(d.Boost), "base": d.Base, "adapter": d.Adapter,
+		"boost": number(d.Boost), "base": d.Base, "adapter": d.Adapter, "fitted": d.Fitted,
 	})
 }
 
@@ -146,7 +160,8 @@ func Read(ctx context.Context, store blob.Store, name string, width, vocab int) 
 	if f.Metadata()["format"] != format {
 		return nil, bad(fault.Malformed, "format", "is not a datastore of this version")
 	}
-	d := &Datastore{Width: width, Base: f.Metadata()["base"], Adapter: f.Metadata()["adapter"]}
+	d := &Datastore{Width: width, Base: f.Metadata()["base"], Adapter: f.Metadata()["adapter"],
+		Fitted: f.Metadata()["fitted"]}
 	for _, v := range []struct {
 		name        string
 		to          *float64

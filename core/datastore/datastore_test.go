@@ -17,7 +17,7 @@ func TestRoundTrip(t *testing.T) {
 	d := New([]float32{3, 4, 0, 2, 0, 0, -1, 0}, []int32{7, 2, 5, 2}, 2)
 	require.Equal(t, []int32{2, 2, 7}, d.Tokens, "in the order of tokens, without a state of length 0")
 	require.Equal(t, []float32{0, 1, -1, 0, .6, .8}, d.Keys)
-	d.Share, d.Sharpness, d.Boost, d.Base, d.Adapter = .1, 20, 1, "def", "abc"
+	d.Share, d.Sharpness, d.Boost, d.Base, d.Adapter, d.Fitted = .1, 20, 1, "def", "abc", "123"
 	require.NoError(t, Write(ctx, store, "d", d))
 	got, err := Read(ctx, store, "d", 2, 8)
 	require.NoError(t, err)

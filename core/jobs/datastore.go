@@ -121,7 +121,8 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	p.Datastore = api.DatastoreNone
 	var r api.RememberResult
 	var samples []causal.Sample
-	skip := 0
+	var heldout dataset.Samples
+	skip, set := 0, api.Or(p.Set, api.DefaultDatastore())
 	prepare := func(d *dataset.Dataset, _ weights.Config) (n model.Needs, err error) {
 		s, err := d.Samples(ctx, env.Pause, 0, d.Train, p.NoHistory)
 		if err != nil {
@@ -131,7 +132,14 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 			return n, fault.New(fault.Missing, "remember", "items", "there are none that fit the prompt").
 				WithRemedy("add items, or shorten their contexts")
 		}
-		return model.Needs{Encode: encodeNeeds(samples)}, nil
+		if set.Fit {
+			if heldout, err = heldoutSamples(ctx, env, d, p.NoHistory); err != nil {
+				return n, err
+			}
+			n = fitNeeds(samples, heldout)
+		}
+		n.Encode = encodeNeeds(samples)
+		return n, nil
 	}
 	m, err := openInference(ctx, env, p.Inference, env.TrainedTemplate(ctx, p.Adapter, p.Template), prepare)
 	if err != nil {
@@ -142,10 +150,15 @@ func remember(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := rememberSamples(ctx, env, m.Model, samples, skip, api.Or(p.Set, api.DefaultDatastore()), digest)
+	d, err := rememberSamples(ctx, env, m.Model, samples, skip, set, digest)
 	if err != nil {
 		return nil, err
 	}
-	r.Entries = len(d.Tokens)
+	if set.Fit {
+		if r.Fitted, err = fitShare(ctx, env, m.Model, d, heldout); err != nil {
+			return nil, err
+		}
+	}
+	r.Entries, r.Share = len(d.Tokens), d.Share
 	return r, datastore.Write(ctx, env.Blobs, p.Out, d)
 }

@@ -59,7 +59,7 @@ func evaluate(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error) {
 		return nil, err
 	}
 	defer m.Free()
-	records, err := points.score(ctx, env, m, heldout.Samples, api.StageEvaluate)
+	records, err := points.score(ctx, env, m, heldout, api.StageEvaluate)
 	if err != nil {
 		return nil, err
 	}

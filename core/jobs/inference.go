@@ -16,6 +16,9 @@ type inference struct {
 	*engine.ModelRef
 	data      *dataset.Dataset
 	datastore *model.Datastore // or nil
+	// share and fitted are those of the datastore.
+	share  float64
+	fitted string
 }
 
 // Free removes from the device what belongs to the call.
@@ -43,8 +46,12 @@ func openInference(ctx context.Context, env *engine.Env, p api.Inference, templa
 	if err != nil {
 		return nil, err
 	}
-	if n.Datastore, err = openDatastore(ctx, env, p, cfg); err != nil {
+	store, err := openDatastore(ctx, env, p, cfg)
+	if err != nil {
 		return nil, err
+	}
+	if store != nil {
+		n.Entries = len(store.Tokens)
 	}
 	if err := env.CheckInference(ctx, p.Loading, p.Model, p.Adapter, n); err != nil {
 		return nil, err
@@ -59,9 +66,10 @@ func openInference(ctx context.Context, env *engine.Env, p api.Inference, templa
 		return nil, err
 	}
 	out := &inference{ModelRef: m, data: d}
-	if n.Datastore != nil {
-		if err = checkBase(n.Datastore, m.Model, p); err == nil {
-			out.datastore, err = m.NewDatastore(n.Datastore)
+	if store != nil {
+		if err = checkBase(store, m.Model, p); err == nil {
+			out.share, out.fitted = store.Share, store.Fitted
+			out.datastore, err = m.NewDatastore(store)
 		}
 	}
 	if err == nil {

@@ -215,6 +215,11 @@ func (j *personalizeJob) needs(ctx context.Context) (func(bool, int) []model.Nee
 			remember := steps
 			remember.Steps, remember.Encode = nil, encodeNeeds(samples)
 			out = append(out, remember)
+			if p.Datastore.Fit {
+				fit := fitNeeds(samples[:j.own], j.heldout)
+				fit.LoRA, fit.Train = steps.LoRA, steps.Train
+				out = append(out, fit)
+			}
 		}
 		return out
 	}, nil

@@ -7,6 +7,7 @@ import (
 
 	"nextquill/core/api"
 	"nextquill/core/causal"
+	"nextquill/core/dataset"
 	"nextquill/core/engine"
 	"nextquill/core/fault"
 	"nextquill/core/kernels"
@@ -49,34 +50,27 @@ func (s pointSpec) needs(samples []causal.Sample) model.Needs {
 	return n
 }
 
-// score runs samples forward and returns the records of each response token. A datastore is mixed
-// into the log-probabilities of the branch with history: those of the model as it is, and those at
-// points that do not steer, after their temperature.
-func (s pointSpec) score(ctx context.Context, env *engine.Env, m *inference, samples []causal.Sample,
+// score runs samples forward and returns the records of each response token, with those of the
+// datastore mixed in if there is one.
+func (s pointSpec) score(ctx context.Context, env *engine.Env, m *inference, samples dataset.Samples,
 	stage string) (train.Scores, error) {
-	limits := train.Fit(samples, s.dual, api.DefaultTokenBudget, len(samples))
+	n := len(samples.Samples)
+	limits := train.Fit(samples.Samples, s.dual, api.DefaultTokenBudget, n)
 	scorer, err := train.NewPointScorer(m.Model, limits, s.dual, s.points, m.datastore)
 	if err != nil {
 		return train.Scores{}, err
 	}
 	defer scorer.Free()
-	r, err := scorer.ScorePoints(ctx, samples, stageProgress(env, stage, len(samples)))
-	for i, recalled := range r.Recalled {
-		for t, p := range recalled {
-			if !(p >= 0 && p <= 1.0001) {
-				return r, fault.New(fault.NaN, "datastore", "", "gives a probability of %g", p).
-					WithRemedy("the datastore or the model is damaged: train again")
-			}
-			token := &r.Tokens[i][t]
-			token.LogpWith = m.datastore.Mixed(token.LogpWith, p)
-			for k := range s.points {
-				if point := &r.Points[i][t][k]; s.points[k].Steer == 1 {
-					point.Logp = m.datastore.Mixed(point.Logp, p)
-				}
-			}
-		}
+	r, err := scorer.ScorePoints(ctx, samples.Samples, stageProgress(env, stage, n))
+	if err != nil || m.datastore == nil {
+		return r, err
 	}
-	return r, err
+	shares, err := m.shares(samples, r)
+	if err != nil {
+		return r, err
+	}
+	mix(r, s.points, shares)
+	return r, nil
 }
 
 // results gathers the scores of a response, [tokens][points], by point.

@@ -59,6 +59,12 @@ func (j *personalizeJob) saveDatastore(ctx context.Context, digest string) error
 		return err
 	}
 	j.remembered = &api.RememberResult{Entries: len(d.Tokens), Left: left}
+	if p.Datastore.Fit {
+		if j.remembered.Fitted, err = fitShare(ctx, j.env, j.model.Model, d, j.heldout); err != nil {
+			return err
+		}
+	}
+	j.remembered.Share = d.Share
 	return datastore.Write(ctx, j.env.Blobs, name, d)
 }
 

@@ -15,6 +15,9 @@ type Cell struct {
 	// Steering is the strength s of z^0 + s·(z^h − z^0) with the lowest validation loss; 1 without
 	// steering. All losses of Texts and Validation are at that strength.
 	Steering float64 `json:"steering"`
+	// Share is that of the datastore which predicts the test texts, fitted to the validation texts;
+	// 0 without a datastore.
+	Share float64 `json:"share,omitempty"`
 	// Temperature has the lowest validation loss at that steering.
 	Temperature float64 `json:"temperature"`
 	// Temperatures are those of TextScore.Curve.

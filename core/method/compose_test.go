@@ -274,17 +274,17 @@ func TestDatastores(t *testing.T) {
 	o.Regime = method.Personal
 	_, err = m.Run(ctx, e, users[1], o, nil)
 	require.NoError(t, err)
-	require.Equal(t, api.DefaultDatastore(), *f.trained[len(f.trained)-1].Datastore)
-	require.Len(t, f.remembered, 1)
+	require.Len(t, f.remembered, 2)
+	require.Equal(t, "dir/personal/adapter/datastore.safetensors", f.remembered[1].Out)
 	require.Empty(t, f.scored[len(f.scored)-1].Datastore, "that in the folder of the adapter")
 
 	o.Foreign = users[0].History()
 	_, err = m.Run(ctx, e, users[1], o, nil)
 	require.NoError(t, err)
-	require.Len(t, f.remembered, 2)
-	require.Equal(t, "foreign-a0", f.remembered[1].items[0].ID)
-	require.Equal(t, "dir/personal/adapter", f.remembered[1].Adapter)
-	require.Equal(t, f.remembered[1].Out, f.scored[len(f.scored)-1].Datastore)
+	require.Len(t, f.remembered, 4)
+	require.Equal(t, "foreign-a0", f.remembered[3].items[0].ID)
+	require.Equal(t, "dir/personal/adapter", f.remembered[3].Adapter)
+	require.Equal(t, f.remembered[3].Out, f.scored[len(f.scored)-1].Datastore)
 	require.Empty(t, f.scored[len(f.scored)-2].Datastore, "validation has the own one")
 }
 

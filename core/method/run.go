@@ -27,6 +27,7 @@ type run struct {
 	adapter string // folder of the adapter, or ""
 	// datastore is that for each part, if it is not the one in the folder of the adapter.
 	datastore [2]string
+	share     float64 // of the datastore that was written last
 	// summary is a field with the summary of the history for each validation text and each test
 	// text; nil without one.
 	summary [2]*history.Field
@@ -57,7 +58,7 @@ func (m Method) Run(ctx context.Context, e Engine, u User, o Options, on func(Pr
 			return Cell{}, err
 		}
 	}
-	cell := Cell{Method: m.Name, User: u.ID, Regime: r.o.Regime, Adapter: r.adapter, Model: r.model}
+	cell := Cell{Method: m.Name, User: u.ID, Regime: r.o.Regime, Adapter: r.adapter, Model: r.model, Share: r.share}
 	if err := r.score(ctx, &cell); err != nil {
 		return cell, err
 	}

@@ -128,7 +128,7 @@ func (r *run) remember(ctx context.Context, p part) error {
 	return r.rememberIn(ctx, items, name)
 }
 
-// rememberIn writes a datastore of items.
+// rememberIn writes a datastore of items. Its share is fitted to the validation texts.
 func (r *run) rememberIn(ctx context.Context, items []history.Item, name string) error {
 	source, err := r.source(ctx, items, r.u.Validation)
 	if err != nil {
@@ -141,7 +141,10 @@ func (r *run) rememberIn(ctx context.Context, items []history.Item, name string)
 		},
 		NoHistory: r.NoHistory, Out: name,
 	}
-	return r.call(ctx, "remember", api.MethodRemember, params, nil)
+	var out api.RememberResult
+	err = r.call(ctx, "remember", api.MethodRemember, params, &out)
+	r.share = out.Share
+	return err
 }
 
 // never is a number of steps after which a run without early stopping tests its held-out texts. The
@@ -169,10 +172,6 @@ func (r *run) train(ctx context.Context, folder, from string, writers []string) 
 			Retrieval: r.retrieval(), Preset: phase.Preset, LoRA: r.o.LoRA, Training: training,
 			Out: r.folder(folder + "/" + phase.Out),
 		}
-		if phase.Datastore && folder == personal {
-			set := api.DefaultDatastore()
-			p.Datastore = &set
-		}
 		if phase.Expert != "" {
 			p.Expert = r.folder(folder + "/" + phase.Expert)
 		}
@@ -188,6 +187,13 @@ func (r *run) train(ctx context.Context, folder, from string, writers []string) 
 		r.cost.Trained += out.Tokens
 		r.cost.PeakBytes = max(r.cost.PeakBytes, out.PeakBytes)
 		r.adapter = p.Out
+		// Training has one validation text only. The share of a datastore is fitted to all of them,
+		// so another call writes it.
+		if phase.Datastore && folder == personal {
+			if err := r.rememberIn(ctx, r.u.Train, blob.Join(p.Out, datastore.FileName)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

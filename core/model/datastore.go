@@ -22,18 +22,12 @@ type Datastore struct {
 // NewDatastore uploads a datastore. Free releases it.
 func (m *Model) NewDatastore(d *datastore.Datastore) (*Datastore, error) {
 	n, hidden, vocab := len(d.Tokens), m.Config.HiddenSize, m.Config.VocabSize
-	if size, limit := int64(4*len(d.Keys)), bindingLimit(m.g.Info()); size > limit {
-		return nil, fault.New(fault.DeviceLimit, "datastore", "keys", "%d bytes", size).WithLimit("%d bytes", limit).
-			WithRemedy("train on fewer texts")
+	s, err := m.allocateDatastore(kernels.DatastoreSpec{
+		Keys: n, Sharpness: float32(d.Sharpness), Share: float32(d.Share), Boost: float32(d.Boost),
+	})
+	if err != nil {
+		return nil, err
 	}
-	s := &Datastore{m: m, spec: kernels.DatastoreSpec{
-		Keys: n, Sharpness: float32(d.Sharpness), Share: float32(d.Share),
-		Boost: float32(d.Boost),
-	}}
-	s.keys = s.tensor("datastore keys", n*hidden)
-	s.tokens = s.tensor("datastore tokens", kernels.RowStride(n))
-	s.offsets = s.tensor("datastore offsets", vocab+1)
-	s.unit = s.tensor("datastore unit", kernels.RowStride(hidden))
 	ids, offsets := make([]uint32, kernels.RowStride(n)), make([]uint32, vocab+1)
 	for i, id := range d.Tokens {
 		ids[i] = uint32(id)
@@ -54,19 +48,25 @@ func (m *Model) NewDatastore(d *datastore.Datastore) (*Datastore, error) {
 	return s, nil
 }
 
+// allocateDatastore is NewDatastore without the upload.
+func (m *Model) allocateDatastore(spec kernels.DatastoreSpec) (*Datastore, error) {
+	n, hidden := spec.Keys, m.Config.HiddenSize
+	if size, limit := 4*int64(n)*int64(hidden), bindingLimit(m.g.Info()); size > limit {
+		return nil, fault.New(fault.DeviceLimit, "datastore", "keys", "%d bytes", size).WithLimit("%d bytes", limit).
+			WithRemedy("train on fewer texts")
+	}
+	s := &Datastore{m: m, spec: spec}
+	s.keys = s.tensor("datastore keys", n*hidden)
+	s.tokens = s.tensor("datastore tokens", kernels.RowStride(n))
+	s.offsets = s.tensor("datastore offsets", m.Config.VocabSize+1)
+	s.unit = s.tensor("datastore unit", kernels.RowStride(hidden))
+	return s, nil
+}
+
 func (s *Datastore) tensor(name string, words int) *gpu.Tensor {
 	b := s.m.g.NewBuffer(name, int64(4*words), gpu.Storage)
 	s.bufs = append(s.bufs, b)
 	return gpu.Persistent(name, b, 0, int64(4*words))
-}
-
-// Mixed is the log-probability of a token with the datastore, given that of the model and the
-// probability that the datastore gives.
-func (s *Datastore) Mixed(logp float32, recalled float64) float32 {
-	share := float64(s.spec.Share)
-	a, b := math.Log1p(-share)+float64(logp), math.Log(share*recalled)
-	// e^a is 0 for a token that is very unlikely: add the logarithms.
-	return float32(max(a, b) + math.Log1p(math.Exp(-math.Abs(a-b))))
 }
 
 // Free destroys the datastore's memory.

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"nextquill/core/blob"
-	"nextquill/core/datastore"
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/weights"
@@ -33,8 +32,8 @@ type Needs struct {
 	Steps  []StepSpec
 	Decode *DecodeSpec
 	Encode int // tokens of an Encoder; 0 for none
-	// Datastore is used by Steps and Decode; nil for none.
-	Datastore *datastore.Datastore
+	// Entries are those of the datastore that Steps and Decode use; 0 for none.
+	Entries int
 }
 
 // Estimate returns the memory that a model needs on a device with these limits, in the phase that
@@ -106,8 +105,8 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 	out.Adapter = adapters() - (out.Optimizer - base.Optimizer)
 	steps := grown()
 	var datastore *Datastore
-	if n.Datastore != nil {
-		if datastore, err = m.NewDatastore(n.Datastore); err != nil {
+	if n.Entries > 0 {
+		if datastore, err = m.allocateDatastore(kernels.DatastoreSpec{Keys: n.Entries}); err != nil {
 			return out, err
 		}
 		free = append(free, datastore.Free)

@@ -27,7 +27,7 @@ from gorand import PCG
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 LATEST = 3
 DELTA, LAMBDA, EPSILON, ALPHA = 0.05, 0.9, 0.1, 0.1  # of the preset nextquill
-SHARE, SHARPNESS, BOOST = 0.1, 20, 1  # of the preset quill
+SHARPNESS, BOOST, MAX_SHARE = 20, 1, 0.9  # of the preset quill
 TEMPERATURES = [t / 20 for t in range(14, 29)]
 
 
@@ -123,12 +123,30 @@ def effect(predicted, y):
 
 
 class Datastore:
-    """The states and tokens of the training texts (core/datastore)."""
+    """The states and tokens of the training texts (core/datastore), with a share fitted to the validation texts."""
 
     @torch.no_grad()
-    def __init__(self, model, samples):
+    def __init__(self, model, samples, validation):
         self.keys = torch.cat([self.unit(states(model, s["with"], s["response"])) for s in samples])
         self.tokens = torch.cat([s["y"] for s in samples])
+        p, r = [], []
+        for s, predicted in zip(validation, predictions(model, validation, "with")):
+            h, z = predicted["with"]
+            p.append(ref.probability(z, s["y"]).double())
+            r.append(self.probability(h, s["y"]).double())
+        self.share = self.fit(torch.cat(p), torch.cat(r))
+
+    @staticmethod
+    def fit(p, r):
+        """The share at which the tokens are the most likely."""
+        slope = lambda share: ((r - p) / ((1 - share) * p + share * r)).sum().item()
+        low, high = 0.0, MAX_SHARE
+        if slope(low) <= 0:
+            return low
+        while high - low > 1e-4:
+            middle = (low + high) / 2
+            low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+        return low
 
     @staticmethod
     def unit(h):
@@ -154,7 +172,7 @@ def score(predicted, samples, side, preferred, datastore=None):
         def point(t):
             p = ref.probability(z / t, y)
             if datastore:
-                p = (1 - SHARE) * p + SHARE * recalled
+                p = (1 - datastore.share) * p + datastore.share * recalled
             return [-p.log().sum().item(), -p.log()[mark].sum().item(), p.sum().item()]
 
         row = {"tokens": len(y), "preference": int(mark.sum()), "curve": [point(t) for t in TEMPERATURES]}
@@ -170,6 +188,7 @@ def run(base, items, tok, a):
     items = items[-(a.train + a.validation + a.test) :]
     first_test = len(items) - a.test
     learnt = [sample(tok, items, i) for i in range(first_test - a.validation)]
+    validation = [sample(tok, items, i) for i in range(first_test - a.validation, first_test)]
     test = [sample(tok, items, i) for i in range(first_test, len(items))]
     predict = lambda model, *sides: list(predictions(model, test, *sides))
 
@@ -189,7 +208,9 @@ def run(base, items, tok, a):
     seconds = time.process_time() - began
     predicted = predict(model, "with", "without")
     yield "contextsft", score(predicted, test, "with", preferred), seconds
-    yield "quill", score(predicted, test, "with", preferred, Datastore(model, learnt)), seconds
+    datastore = Datastore(model, learnt, validation)
+    print(f"share {datastore.share:.4f}")
+    yield "quill", score(predicted, test, "with", preferred, datastore), seconds
     if "nextquill" in a.methods:
         began = time.process_time()
         marked = (effect(p, s["y"]) > DELTA for p, s in zip(predictions(model, learnt, "with", "without"), learnt))
