@@ -76,11 +76,15 @@ type Datastore struct {
 // adapter is renamed, as on export.
 func Digest(a *weights.Adapter) string {
 	h := fnv.New64a()
+	var word [4]byte
 	for _, path := range a.Paths() {
 		p := a.Pairs[path]
 		fmt.Fprintf(h, "%s %d %d %g\n", path, p.In, p.Out, a.Scaling(path))
-		for _, v := range slices.Concat(p.A, p.B) {
-			h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+		for _, factor := range [][]float32{p.A, p.B} {
+			for _, v := range factor {
+				binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
+				h.Write(word[:])
+			}
 		}
 	}
 	return strconv.FormatUint(h.Sum64(), 16)

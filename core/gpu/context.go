@@ -146,13 +146,21 @@ func (c *Context) Read(ctx context.Context, b Buffer, off int, dst []byte) error
 	return nil
 }
 
+// readPiece is the number of values that ReadF32 converts at a time. An adapter has millions.
+const readPiece = 1 << 20
+
 // ReadF32 flushes, waits, and returns n values of b from byte off on.
 func (c *Context) ReadF32(ctx context.Context, b Buffer, off, n int) ([]float32, error) {
-	raw := make([]byte, 4*n)
-	if err := c.Read(ctx, b, off, raw); err != nil {
-		return nil, err
+	values := make([]float32, n)
+	raw := make([]byte, 4*min(n, readPiece))
+	for done := 0; done == 0 || done < n; done += readPiece {
+		piece := values[done:min(n, done+readPiece)]
+		if err := c.Read(ctx, b, off+4*done, raw[:4*len(piece)]); err != nil {
+			return nil, err
+		}
+		decodeF32(piece, raw)
 	}
-	return BytesF32(raw), nil
+	return values, nil
 }
 
 // Load flushes and copies n bytes of a blob into b; see Device.Load.
@@ -271,8 +279,12 @@ func F32Bytes(values []float32) []byte {
 // BytesF32 decodes little-endian float32 values; it ignores an incomplete value at the end.
 func BytesF32(data []byte) []float32 {
 	values := make([]float32, len(data)/4)
+	decodeF32(values, data)
+	return values
+}
+
+func decodeF32(values []float32, data []byte) {
 	for i := range values {
 		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
 	}
-	return values
 }

@@ -15,6 +15,7 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
+	"nextquill/core/model"
 	"nextquill/core/train"
 )
 
@@ -129,17 +130,27 @@ func TestPersonalizeTrainsWholeTexts(t *testing.T) {
 	c, err := saved.Load(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "windows of 512 tokens", c.Run.Windows)
-	now := *c.Run
-	c.Run.Windows = ""                            // as earlier versions wrote it
-	require.NoError(t, saved.Delete(t.Context())) // both slots
-	require.NoError(t, saved.Save(t.Context(), c))
+	now, state := *c.Run, c.State
+	replace := func() {
+		other := train.Checkpoints{Store: j.store, Dir: p.Out} // it does not use the memory of state
+		require.NoError(t, other.Delete(t.Context()))          // both slots
+		require.NoError(t, other.Save(t.Context(), c, func(into []model.State) error {
+			for i, s := range state {
+				copy(into[i].Value, s.Value)
+				copy(into[i].Mean, s.Mean)
+				copy(into[i].Var, s.Var)
+			}
+			return nil
+		}))
+	}
+	c.Run.Windows = "" // as earlier versions wrote it
+	replace()
 	p.Resume = true
 	err = j.client.Call(t.Context(), "personalize", p, nil, nil)
 	require.ErrorIs(t, err, fault.Mismatch)
 	require.ErrorContains(t, err, `layout of long texts (saved "", now "windows of 512 tokens")`)
 	c.Run = &now
-	require.NoError(t, saved.Delete(t.Context()))
-	require.NoError(t, saved.Save(t.Context(), c))
+	replace()
 
 	var r api.PersonalizeResult
 	require.NoError(t, j.client.Call(t.Context(), "personalize", p, &r, nil))

@@ -98,6 +98,15 @@ func (p *Params) Count() int {
 	return n
 }
 
+// Counts are the numbers of values of the segments, with gaps.
+func (p *Params) Counts() []int {
+	var out []int
+	for _, s := range p.Segments {
+		out = append(out, s.Count)
+	}
+	return out
+}
+
 // Set writes the value of entry i.
 func (p *Params) Set(i int, value []float32) {
 	e := p.Entries[i]
@@ -150,24 +159,27 @@ type State struct {
 	Value, Mean, Var []byte
 }
 
-// ReadState reads the state of every segment from the device.
-func (p *Params) ReadState(ctx context.Context) ([]State, error) {
-	out := make([]State, len(p.Segments))
+// ReadState reads the state of every segment from the device into the slices of into, which have
+// the segment's size. A slice that is nil is not read.
+func (p *Params) ReadState(ctx context.Context, into []State) error {
 	for i, s := range p.Segments {
 		for _, part := range []struct {
 			b   gpu.Buffer
-			dst *[]byte
-		}{{s.Value, &out[i].Value}, {s.Mean, &out[i].Mean}, {s.Var, &out[i].Var}} {
-			*part.dst = make([]byte, 4*s.Count)
-			if err := p.g.Read(ctx, part.b, 0, *part.dst); err != nil {
-				return nil, err
+			dst []byte
+		}{{s.Value, into[i].Value}, {s.Mean, into[i].Mean}, {s.Var, into[i].Var}} {
+			if part.dst == nil {
+				continue
+			}
+			if err := p.g.Read(ctx, part.b, 0, part.dst); err != nil {
+				return err
 			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
-// WriteState writes what ReadState returned to the device.
+// WriteState queues a write of what ReadState has read. The device's context keeps the slices until
+// its next Flush.
 func (p *Params) WriteState(states []State) error {
 	if len(states) != len(p.Segments) {
 		return fault.New(fault.Mismatch, "checkpoint", "segments", "%d, the model has %d", len(states), len(p.Segments))

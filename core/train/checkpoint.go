@@ -22,99 +22,130 @@ type Checkpoint struct {
 	Best    float64 `json:"best"`
 	HasBest bool    `json:"has_best"`
 	Since   int     `json:"since"`
-	Counts  []int   `json:"counts"` // values per segment; encode sets it
+	Counts  []int   `json:"counts"` // values per segment
 
-	State      []model.State `json:"-"` // by segment
+	State      []model.State `json:"-"` // by segment, as parts of the file
 	BestValues [][]byte      `json:"-"` // parameters at Best as in State, by segment; nil without HasBest
 }
 
 const (
 	checkpointMagic = "NQCKPT2\n"
-	maxHeader       = 1 << 20 // bytes of JSON
+	maxHeader       = 1 << 16 // bytes of JSON
+	// maxStart is the largest size of what is before the values.
+	maxStart = len(checkpointMagic) + 4 + maxHeader
 )
 
 // checksums detects accidental damage: truncation and flipped bits. It does not authenticate.
 var checksums = crc64.MakeTable(crc64.ECMA)
 
-// encode returns the file: magic, header length (uint32), header JSON, values, CRC-64 of all that.
-// Numbers are little-endian. Per segment the values are: parameters, first moments, second moments,
-// best parameters if there are any; each float32.
-func (c *Checkpoint) encode() ([]byte, error) {
-	c.Counts = nil
-	values := 0
-	for _, s := range c.State {
-		c.Counts = append(c.Counts, len(s.Value)/4)
-		values += 4 * len(s.Value)
-	}
+// layOut appends the file to empty, which has no bytes but may have room for them: magic, header
+// length (uint32), header JSON, values, CRC-64 of all that. Numbers are little-endian. Per segment
+// the values are: parameters, first moments, second moments, best parameters if there are any; each
+// float32. c.State becomes parts of the file, which the caller fills before it calls seal.
+func (c *Checkpoint) layOut(empty []byte) ([]byte, error) {
 	header, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
 	}
-	// The file may have tens of megabytes; a buffer that grows would take several times that.
-	data := make([]byte, 0, len(checkpointMagic)+4+len(header)+values+crc64.Size)
-	data = append(data, checkpointMagic...)
-	data = binary.LittleEndian.AppendUint32(data, uint32(len(header)))
-	data = append(data, header...)
-	for i, s := range c.State {
-		parts := [][]byte{s.Value, s.Mean, s.Var}
+	file := empty
+	if room := c.room(); cap(file) < room {
+		file = make([]byte, 0, room)
+	}
+	file = append(file, checkpointMagic...)
+	file = binary.LittleEndian.AppendUint32(file, uint32(len(header)))
+	file = append(file, header...)
+	take := func(n int) []byte {
+		from := len(file)
+		file = file[:from+4*n]
+		return file[from:]
+	}
+	c.State = nil
+	for i, n := range c.Counts {
+		c.State = append(c.State, model.State{Value: take(n), Mean: take(n), Var: take(n)})
 		if c.HasBest {
-			parts = append(parts, c.BestValues[i])
-		}
-		for _, part := range parts {
-			data = append(data, part...)
+			copy(take(n), c.BestValues[i])
 		}
 	}
-	return binary.LittleEndian.AppendUint64(data, crc64.Checksum(data, checksums)), nil
+	return file[:len(file)+crc64.Size], nil
 }
 
-// decodeCheckpoint reads what encode wrote; the values are parts of data. The error is a fault of
-// kind Malformed about name.
-func decodeCheckpoint(name string, data []byte) (*Checkpoint, error) {
-	bad := func(format string, args ...any) error {
-		return fault.New(fault.Malformed, name, "", format, args...).
-			WithRemedy("delete it, or start the run without resuming")
+// seal writes the checksum to the end of a file.
+func seal(file []byte) {
+	body := len(file) - crc64.Size
+	binary.LittleEndian.PutUint64(file[body:], crc64.Checksum(file[:body], checksums))
+}
+
+// valueBytes is the size of the values in a file, with best parameters or without.
+func (c *Checkpoint) valueBytes(best bool) int {
+	size := 0
+	for _, n := range c.Counts {
+		size += 3 * 4 * n
+		if best {
+			size += 4 * n
+		}
 	}
-	if len(data) < len(checkpointMagic)+4+crc64.Size || string(data[:len(checkpointMagic)]) != checkpointMagic {
-		return nil, bad("not a checkpoint")
+	return size
+}
+
+// room is the size of the memory for a file: as if it had best parameters, which a run has only
+// after its first test.
+func (c *Checkpoint) room() int { return maxStart + c.valueBytes(true) + crc64.Size }
+
+func badCheckpoint(name, format string, args ...any) error {
+	return fault.New(fault.Malformed, name, "", format, args...).
+		WithRemedy("delete it, or start the run without resuming")
+}
+
+// decodeStart reads what is before the values from the first bytes of a file, at least maxStart of
+// them if the file is longer. It returns the number of bytes of that.
+func decodeStart(name string, start []byte) (c *Checkpoint, size int, err error) {
+	size = len(checkpointMagic) + 4
+	if len(start) < size || string(start[:len(checkpointMagic)]) != checkpointMagic {
+		return nil, 0, badCheckpoint(name, "not a checkpoint")
 	}
-	body, sum := data[:len(data)-crc64.Size], data[len(data)-crc64.Size:]
-	if crc64.Checksum(body, checksums) != binary.LittleEndian.Uint64(sum) {
-		return nil, bad("the checksum does not match: the file is truncated or altered")
+	n := binary.LittleEndian.Uint32(start[len(checkpointMagic):])
+	if n > maxHeader || int(n) > len(start)-size {
+		return nil, 0, badCheckpoint(name, "a header of %d bytes", n)
 	}
-	body = body[len(checkpointMagic):]
-	n := binary.LittleEndian.Uint32(body)
-	body = body[4:]
-	if n > maxHeader || int(n) > len(body) {
-		return nil, bad("a header of %d bytes", n)
+	c = &Checkpoint{}
+	if err := json.Unmarshal(start[size:size+int(n)], c); err != nil {
+		return nil, 0, badCheckpoint(name, "the header is not valid JSON: %v", err)
 	}
-	c := &Checkpoint{}
-	if err := json.Unmarshal(body[:n], c); err != nil {
-		return nil, bad("the header is not valid JSON: %v", err)
-	}
-	body = body[n:]
-	perValue := 4 * 3
-	if c.HasBest {
-		perValue = 4 * 4
-	}
-	total := 0
 	for _, k := range c.Counts {
 		if k < 0 || k > math.MaxInt32 {
-			return nil, bad("a segment of %d values", k)
+			return nil, 0, badCheckpoint(name, "a segment of %d values", k)
 		}
-		total += k
 	}
-	if total*perValue != len(body) || c.Step < 0 {
-		return nil, bad("%d bytes of values, the header says %d", len(body), total*perValue)
+	if c.Step < 0 {
+		return nil, 0, badCheckpoint(name, "step %d", c.Step)
 	}
-	take := func(k int) []byte {
-		v := body[:4*k]
-		body = body[4*k:]
+	return c, size + int(n), nil
+}
+
+// decodeCheckpoint reads a complete file; c.State is parts of it. The error is a fault of kind
+// Malformed about name.
+func decodeCheckpoint(name string, file []byte) (*Checkpoint, error) {
+	body := len(file) - crc64.Size
+	if body < 0 || crc64.Checksum(file[:body], checksums) != binary.LittleEndian.Uint64(file[body:]) {
+		return nil, badCheckpoint(name, "the checksum does not match: the file is truncated or altered")
+	}
+	c, start, err := decodeStart(name, file[:body])
+	if err != nil {
+		return nil, err
+	}
+	values, want := file[start:body], c.valueBytes(c.HasBest)
+	if len(values) != want {
+		return nil, badCheckpoint(name, "%d bytes of values, the header says %d", len(values), want)
+	}
+	take := func(n int) []byte {
+		v := values[:4*n]
+		values = values[4*n:]
 		return v
 	}
-	for _, k := range c.Counts {
-		c.State = append(c.State, model.State{Value: take(k), Mean: take(k), Var: take(k)})
+	for _, n := range c.Counts {
+		c.State = append(c.State, model.State{Value: take(n), Mean: take(n), Var: take(n)})
 		if c.HasBest {
-			c.BestValues = append(c.BestValues, bytes.Clone(take(k))) // kept when data is not needed any more
+			c.BestValues = append(c.BestValues, bytes.Clone(take(n))) // kept when file is not needed any more
 		}
 	}
 	return c, nil

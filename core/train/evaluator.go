@@ -61,15 +61,25 @@ func (e *evaluator) test(ctx context.Context, progress func(float64)) (loss floa
 		e.best.Since++
 		return loss, false, nil
 	}
-	states, err := e.params.ReadState(context.WithoutCancel(ctx))
-	if err != nil {
+	if err := e.readValues(context.WithoutCancel(ctx)); err != nil {
 		return loss, false, err
 	}
-	e.best = bestTest{Loss: loss, Found: true}
-	for _, s := range states {
-		e.best.Value = append(e.best.Value, s.Value)
-	}
+	e.best = bestTest{Loss: loss, Found: true, Value: e.best.Value}
 	return loss, true, nil
+}
+
+// readValues reads the parameters into the memory of the best ones so far.
+func (e *evaluator) readValues(ctx context.Context) error {
+	if e.best.Value == nil {
+		for _, s := range e.params.Segments {
+			e.best.Value = append(e.best.Value, make([]byte, 4*s.Count))
+		}
+	}
+	into := make([]model.State, len(e.best.Value))
+	for i := range into {
+		into[i].Value = e.best.Value[i]
+	}
+	return e.params.ReadState(ctx, into)
 }
 
 // exhausted reports whether the run stops early: the last Patience tests brought no better loss.

@@ -42,7 +42,7 @@ func (l *loop) prepare(ctx context.Context) error {
 	if s.Saving.Checkpoints.Store == nil || !s.Saving.Resume {
 		return nil
 	}
-	c, err := s.Saving.Checkpoints.Load(ctx)
+	c, err := l.setup.Saving.Checkpoints.Load(ctx)
 	if err != nil || c == nil {
 		return err
 	}
@@ -133,19 +133,16 @@ func (l *loop) save(ctx context.Context) error {
 	if err := l.progress.read(ctx, l.gradients, l.optimizer); err != nil {
 		return err
 	}
-	state, err := l.setup.Model.Params.ReadState(ctx)
-	if err != nil {
-		return err
-	}
 	p, best := l.progress, l.evaluator.best
 	c := &Checkpoint{
-		Step: p.done, Run: &l.identity, Tokens: p.tokens, Last: p.loss, State: state,
+		Step: p.done, Run: &l.identity, Tokens: p.tokens, Last: p.loss, Counts: l.setup.Model.Params.Counts(),
 		Best: best.Loss, HasBest: best.Found, Since: best.Since, BestValues: best.Value,
 	}
 	if math.IsNaN(c.Last) || math.IsInf(c.Last, 0) {
 		c.Last = 0 // JSON cannot represent it; the step was dropped
 	}
-	if err := l.setup.Saving.Checkpoints.Save(ctx, c); err != nil {
+	read := func(into []model.State) error { return l.setup.Model.Params.ReadState(ctx, into) }
+	if err := l.setup.Saving.Checkpoints.Save(ctx, c, read); err != nil {
 		return err
 	}
 	l.lastSaved = p.done
@@ -161,6 +158,9 @@ func (l *loop) restore(c *Checkpoint) error {
 		return err
 	}
 	if err := l.setup.Model.Params.WriteState(c.State); err != nil {
+		return err
+	}
+	if err := l.setup.GPU.Flush(); err != nil { // before the next checkpoint takes the memory of this one
 		return err
 	}
 	p := l.progress

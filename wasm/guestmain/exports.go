@@ -4,6 +4,7 @@ package guestmain
 
 import (
 	"context"
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -22,6 +23,7 @@ var guest struct {
 	// allocated keeps the memory that alloc returned from the garbage collector.
 	allocated map[unsafe.Pointer][]byte
 	lastToken uint32
+	heap      uint64 // bytes of the heap after the last collection between calls
 }
 
 // Serve sets the methods of the guest. The init function of the main package calls it, because a
@@ -112,5 +114,21 @@ func proceed() abi.State {
 	}
 	guest.running.cancel()
 	guest.running = nil
+	collect()
 	return abi.Done
+}
+
+// maxGarbage is by how many bytes the heap may grow from call to call before it is collected.
+const maxGarbage = 32 << 20
+
+// collect frees large buffers of the call that has ended, such as those of checkpoints. The next
+// call would allocate others before Go's runtime collects, because it lets the heap grow to twice
+// its size. WASM memory does not shrink.
+func collect() {
+	var m runtime.MemStats
+	if runtime.ReadMemStats(&m); m.HeapAlloc > guest.heap+maxGarbage {
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		guest.heap = m.HeapAlloc
+	}
 }
