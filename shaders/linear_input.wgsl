@@ -4,7 +4,8 @@
 // multiple of 4, and rows of W beyond the last are read as the last.
 //
 // Each invocation computes a TM×TN block, four steps of out at a time. Edges, WHOLE, ADD, TERMS and
-// QUADS are as in linear_forward.wgsl.
+// QUADS are as in linear_forward.wgsl. Sums are scalars: with vec4s, the compiler of SwiftShader
+// keeps every product in memory.
 //#include linear
 //#for t TERMS
 //#include weights
@@ -41,7 +42,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#for q TN/4
     let c{q} = min(col + {q}u, shape.in4 - 1u);
 //#for i TM
-    var s{i}_{q} = vec4<f32>(0.0);
+//#for j 4
+    var s{i}_{q*4+j} = 0.0;
+//#endfor
 //#endfor
 //#endfor
     //#include linear_input_terms
@@ -52,10 +55,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     for (var k = 0u; k < depth{t}; k++) {
 //#if QUADS
 //#for i LOADS
-        let own{i} = scale{t} * dy{t}[r{t}_{i} + k];
-//#for l 4
-        let p{l*LOADS+i} = quadBroadcast(own{i}, {l}u);
-//#endfor
+        let p{i} = scale{t} * dy{t}[r{t}_{i} + k];
+        let p{LOADS+i} = quadSwapX(p{i});
+        let p{2*LOADS+i} = quadSwapY(p{i});
+        let p{3*LOADS+i} = quadSwapDiagonal(p{i});
 //#endfor
 //#else
 //#for i TM
@@ -71,27 +74,35 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let q{e}_{q} = weights{t}(o{e}, c{q}, g{e});
 //#endfor
 //#for i TM
-        s{i}_{q} += p{i}.x * q0_{q} + p{i}.y * q1_{q} + p{i}.z * q2_{q} + p{i}.w * q3_{q};
+//#for j 4
+        s{i}_{q*4+j} += p{i}.x * q0_{q}[{j}] + p{i}.y * q1_{q}[{j}] + p{i}.z * q2_{q}[{j}] + p{i}.w * q3_{q}[{j}];
+//#endfor
 //#endfor
 //#endfor
     }
 //#endfor
+//#if QUADS
+    for (var part = 0u; part < 4u; part++) {
+        let i = row + (tile ^ part) % 4u * {LOADS}u;
+//#else
     for (var i = row; i < min(row + {TM}u, rows); i += {STORE}u) {
+//#endif
 //#for r STORE
         if (i + {r}u < rows) {
             let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
+            let v{q} = vec4<f32>(s{r}_{q*4}, s{r}_{q*4+1}, s{r}_{q*4+2}, s{r}_{q*4+3});
 //#if WHOLE
-            store(at + {q}u, s{r}_{q});
+            store(at + {q}u, v{q});
 //#else
-            if (col + {q}u < shape.in4) { store(at + {q}u, s{r}_{q}); }
+            if (col + {q}u < shape.in4) { store(at + {q}u, v{q}); }
 //#endif
 //#endfor
         }
 //#endfor
-//#for q TN/4
+//#for j TN
 //#for i TM-STORE
-        s{i}_{q} = s{i+STORE}_{q};
+        s{i}_{j} = s{i+STORE}_{j};
 //#endfor
 //#endfor
     }

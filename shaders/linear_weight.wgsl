@@ -4,6 +4,7 @@
 //
 // Each invocation computes a TM×TN block of dW (TM of out, TN of in) and adds two rows at a time,
 // always in order, so that sums repeat bit for bit. Edges and QUADS are as in linear_forward.wgsl.
+// Sums are scalars as in linear_input.wgsl.
 //#include linear
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
@@ -38,50 +39,57 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#for q TN/4
     let c{q} = min(col + {q}u, shape.in4 - 1u);
 //#for i TM
-    var s{i}_{q} = vec4<f32>(0.0);
+//#for j 4
+    var s{i}_{q*4+j} = 0.0;
+//#endfor
 //#endfor
 //#endfor
     for (var k = 0u; k < rows; k += 2u) {
         // The last row of an odd count is paired with itself, times 0.
         let next = min(k + 1u, rows - 1u);
         let paired = f32(next - k);
-//#if QUADS
 //#for p LOADS/4
-        let own{p} = dy[k * shape.stride4 + r{p}];
-        let after{p} = paired * dy[next * shape.stride4 + r{p}];
-//#for l 4
-        let p{l*LOADS/4+p} = quadBroadcast(own{p}, {l}u);
-        let n{l*LOADS/4+p} = quadBroadcast(after{p}, {l}u);
-//#endfor
-//#endfor
-//#else
-//#for p TM/4
         let p{p} = dy[k * shape.stride4 + r{p}];
         let n{p} = paired * dy[next * shape.stride4 + r{p}];
-//#endfor
+//#if QUADS
+        let p{LOADS/4+p} = quadSwapX(p{p});
+        let n{LOADS/4+p} = quadSwapX(n{p});
+        let p{LOADS/2+p} = quadSwapY(p{p});
+        let n{LOADS/2+p} = quadSwapY(n{p});
+        let p{LOADS/4*3+p} = quadSwapDiagonal(p{p});
+        let n{LOADS/4*3+p} = quadSwapDiagonal(n{p});
 //#endif
+//#endfor
 //#for q TN/4
         let q{q} = x[k * shape.in4 + c{q}];
         let t{q} = x[next * shape.in4 + c{q}];
 //#for p TM/4
 //#for e 4
-        s{p*4+e}_{q} += p{p}[{e}] * q{q} + n{p}[{e}] * t{q};
+//#for j 4
+        s{p*4+e}_{q*4+j} += p{p}[{e}] * q{q}[{j}] + n{p}[{e}] * t{q}[{j}];
+//#endfor
 //#endfor
 //#endfor
 //#endfor
     }
+//#if QUADS
+    for (var part = 0u; part < 4u; part++) {
+        let i = row * 4u + (tile ^ part) % 4u * {LOADS}u;
+//#else
     for (var i = row * 4u; i < min(row * 4u + {TM}u, shape.out); i += {STORE}u) {
+//#endif
 //#for r STORE
         if (i + {r}u < shape.out) {
             let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
-            if (col + {q}u < shape.in4) { store(at + {q}u, s{r}_{q}); }
+            let v{q} = vec4<f32>(s{r}_{q*4}, s{r}_{q*4+1}, s{r}_{q*4+2}, s{r}_{q*4+3});
+            if (col + {q}u < shape.in4) { store(at + {q}u, v{q}); }
 //#endfor
         }
 //#endfor
-//#for q TN/4
+//#for j TN
 //#for i TM-STORE
-        s{i}_{q} = s{i+STORE}_{q};
+        s{i}_{j} = s{i+STORE}_{j};
 //#endfor
 //#endfor
     }
