@@ -13,7 +13,7 @@ struct Shape {
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> sums: array<vec4<f32>>;
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let lanes = shape.features / 4u;
     if (id.x >= lanes) { return; }

@@ -4,8 +4,8 @@
 // multiple of 4, and rows of W beyond the last are read as the last.
 //
 // Each invocation computes a TM×TN block, four steps of out at a time. Edges, WHOLE, ADD, TERMS and
-// QUADS are as in linear_forward.wgsl. Sums are scalars: with vec4s, the compiler of SwiftShader
-// keeps every product in memory.
+// QUADS are as in linear_forward.wgsl. With QUADS, sums are scalars, because the compiler of
+// SwiftShader keeps every product of vec4s in memory.
 //#include linear
 //#for t TERMS
 //#include weights
@@ -42,9 +42,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#for q TN/4
     let c{q} = min(col + {q}u, shape.in4 - 1u);
 //#for i TM
+//#if QUADS
 //#for j 4
     var s{i}_{q*4+j} = 0.0;
 //#endfor
+//#else
+    var s{i}_{q} = vec4<f32>(0.0);
+//#endif
 //#endfor
 //#endfor
     //#include linear_input_terms
@@ -74,9 +78,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let q{e}_{q} = weights{t}(o{e}, c{q}, g{e});
 //#endfor
 //#for i TM
+//#if QUADS
 //#for j 4
         s{i}_{q*4+j} += p{i}.x * q0_{q}[{j}] + p{i}.y * q1_{q}[{j}] + p{i}.z * q2_{q}[{j}] + p{i}.w * q3_{q}[{j}];
 //#endfor
+//#else
+        s{i}_{q} += p{i}.x * q0_{q} + p{i}.y * q1_{q} + p{i}.z * q2_{q} + p{i}.w * q3_{q};
+//#endif
 //#endfor
 //#endfor
     }
@@ -91,7 +99,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         if (i + {r}u < rows) {
             let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
+//#if QUADS
             let v{q} = vec4<f32>(s{r}_{q*4}, s{r}_{q*4+1}, s{r}_{q*4+2}, s{r}_{q*4+3});
+//#else
+            let v{q} = s{r}_{q};
+//#endif
 //#if WHOLE
             store(at + {q}u, v{q});
 //#else
@@ -100,10 +112,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#endfor
         }
 //#endfor
+//#if QUADS
 //#for j TN
 //#for i TM-STORE
         s{i}_{j} = s{i+STORE}_{j};
 //#endfor
 //#endfor
+//#else
+//#for q TN/4
+//#for i TM-STORE
+        s{i}_{q} = s{i+STORE}_{q};
+//#endfor
+//#endfor
+//#endif
     }
 }

@@ -4,7 +4,7 @@
 //
 // Each invocation computes a TM×TN block of dW (TM of out, TN of in) and adds two rows at a time,
 // always in order, so that sums repeat bit for bit. Edges and QUADS are as in linear_forward.wgsl.
-// Sums are scalars as in linear_input.wgsl.
+// With QUADS, sums are scalars as in linear_input.wgsl.
 //#include linear
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
@@ -39,9 +39,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#for q TN/4
     let c{q} = min(col + {q}u, shape.in4 - 1u);
 //#for i TM
+//#if QUADS
 //#for j 4
     var s{i}_{q*4+j} = 0.0;
 //#endfor
+//#else
+    var s{i}_{q} = vec4<f32>(0.0);
+//#endif
 //#endfor
 //#endfor
     for (var k = 0u; k < rows; k += 2u) {
@@ -65,9 +69,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         let t{q} = x[next * shape.in4 + c{q}];
 //#for p TM/4
 //#for e 4
+//#if QUADS
 //#for j 4
         s{p*4+e}_{q*4+j} += p{p}[{e}] * q{q}[{j}] + n{p}[{e}] * t{q}[{j}];
 //#endfor
+//#else
+        s{p*4+e}_{q} += p{p}[{e}] * q{q} + n{p}[{e}] * t{q};
+//#endif
 //#endfor
 //#endfor
 //#endfor
@@ -82,15 +90,27 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         if (i + {r}u < shape.out) {
             let at = (i + {r}u) * shape.in4 + col;
 //#for q TN/4
+//#if QUADS
             let v{q} = vec4<f32>(s{r}_{q*4}, s{r}_{q*4+1}, s{r}_{q*4+2}, s{r}_{q*4+3});
+//#else
+            let v{q} = s{r}_{q};
+//#endif
             if (col + {q}u < shape.in4) { store(at + {q}u, v{q}); }
 //#endfor
         }
 //#endfor
+//#if QUADS
 //#for j TN
 //#for i TM-STORE
         s{i}_{j} = s{i+STORE}_{j};
 //#endfor
 //#endfor
+//#else
+//#for q TN/4
+//#for i TM-STORE
+        s{i}_{q} = s{i+STORE}_{q};
+//#endfor
+//#endfor
+//#endif
     }
 }

@@ -18,7 +18,7 @@ struct Shape {
 @group(0) @binding(4) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> dgain: array<vec4<f32>>;
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let lanes = (shape.features + 3u) / 4u;
     let width = lanes * shape.heads;

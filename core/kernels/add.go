@@ -29,6 +29,10 @@ func elementwise(file string, rows Rows, features int, access []gpu.Access, args
 	}
 }
 
+// columnLanes is the workgroup size of kernels with one invocation per vec4 of a row. There are few
+// of these, so small workgroups are needed to keep all cores of a CPU device busy.
+const columnLanes = 8
+
 // AddBias records y += bias in every row: y [rows, features], bias [features]; features is a
 // multiple of 4.
 func AddBias(rows Rows, features int, bias, y *gpu.Tensor) gpu.Dispatch {
@@ -43,7 +47,7 @@ func ColumnSums(rows Rows, features int, x, sums *gpu.Tensor) gpu.Dispatch {
 		if rows.Count(r) == 0 {
 			return [3]uint32{}
 		}
-		return linearGroups(features/4, 16)
+		return linearGroups(features/4, columnLanes)
 	}
 	return d
 }

@@ -57,7 +57,7 @@ func gainGrad(rows Rows, heads, features int, accumulate bool, x, rstd, dy, dgai
 			if rows.Count(r) == 0 && accumulate {
 				return [3]uint32{}
 			}
-			return linearGroups(vecs, 16)
+			return linearGroups(vecs, columnLanes)
 		},
 		Flops: func(r *gpu.Replay) float64 { return 3 * float64(rows.Count(r)*heads*features) },
 	}
