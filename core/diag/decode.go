@@ -16,6 +16,7 @@ import (
 type decodeRun struct {
 	with, without []int32 // prompts; without is nil for one branch
 	tokens, runs  int
+	check         func() error // called before each run; may be nil
 }
 
 // benchDecode answers "bench-decode".
@@ -64,6 +65,11 @@ func timeDecode(ctx context.Context, env *engine.Env, m *model.Model, r decodeRu
 	b.Dispatches = d.Dispatches()
 	var prompt, token []float64
 	for run := range r.runs + 1 {
+		if r.check != nil {
+			if err := r.check(); err != nil {
+				return b, err
+			}
+		}
 		begun := env.Now()
 		sampling := kernels.SampleParams{TopP: 1, RepetitionPenalty: 1}
 		if err := d.Start(ctx, r.with, r.without, sampling, 1, nil); err != nil {

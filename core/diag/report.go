@@ -47,16 +47,33 @@ func benchReport(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 		if err := env.Emit(event); err != nil {
 			return nil, err
 		}
-		if env.Now().Sub(j.begun).Seconds() > api.Or(j.request.Seconds, 480) {
-			j.report.Left = append(j.report.Left, p.name)
-			continue
+		err := j.inTime(0)
+		if err == nil {
+			err = p.run(ctx)
 		}
-		if err := p.run(ctx); err != nil {
+		if errors.Is(err, errLate) {
+			j.report.Left = append(j.report.Left, p.name)
+		} else if err != nil {
 			return nil, err
 		}
 	}
 	j.report.Seconds = env.Now().Sub(j.begun).Seconds()
 	return j.report, nil
+}
+
+// A part that has begun in time is given up if it takes longer than this afterwards: a slow device
+// needs minutes for a large model.
+const grace = time.Minute
+
+// errLate ends a part for which no time is left.
+var errLate = errors.New("diag: no time is left")
+
+// inTime returns errLate if the time of the report ended longer ago than grace.
+func (j *reportJob) inTime(grace time.Duration) error {
+	if (j.Now().Sub(j.begun) - grace).Seconds() > api.Or(j.request.Seconds, 480) {
+		return errLate
+	}
+	return nil
 }
 
 // part is a part of the report.
@@ -117,7 +134,8 @@ func tooSmall(err error) (string, error) {
 // timeModel measures steps and writing, each with a LoRA adapter of rank 8.
 func (j *reportJob) timeModel(ctx context.Context, b *api.ModelBench, o model.LoadOptions) error {
 	quiet := *j.Env
-	quiet.Emit = func(any) error { return nil } // progress is counted in parts
+	// Progress is counted in parts. A step emits before each of its turns.
+	quiet.Emit = func(any) error { return j.inTime(grace) }
 	bench := &benchJob{&quiet, api.BenchParams{
 		Loading: j.request.Loading, Model: j.request.Model, LoRA: api.LoRA{Rank: new(8), Alpha: new(16.)},
 		Prefix: 64, History: 256, Suffix: 32, Response: 96, Repeats: new(3), StepsOnly: true, Recompute: true,
@@ -142,7 +160,9 @@ func (j *reportJob) timeModel(ctx context.Context, b *api.ModelBench, o model.Lo
 	}
 	b.Steps = r.Steps
 	for _, dual := range []bool{false, true} {
-		d, err := timeDecode(ctx, j.Env, m, randomPrompts(m.Config.VocabSize, 128, dual))
+		run := randomPrompts(m.Config.VocabSize, 128, dual)
+		run.check = func() error { return j.inTime(grace) }
+		d, err := timeDecode(ctx, j.Env, m, run)
 		if err != nil {
 			return err
 		}
