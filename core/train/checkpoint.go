@@ -47,6 +47,10 @@ func (c *Checkpoint) layOut(empty []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(header) > maxHeader { // decodeStart would refuse it
+		return nil, fault.New(fault.TooLarge, "checkpoint", "header", "%d bytes", len(header)).
+			WithLimit("%d bytes", maxHeader).WithRemedy("train without checkpoints, or an adapter of fewer layers")
+	}
 	file := empty
 	if room := c.room(); cap(file) < room {
 		file = make([]byte, 0, room)
