@@ -4,8 +4,8 @@
 // multiple of 4, and rows of W beyond the last are read as the last.
 //
 // Each invocation computes a TM×TN block, four steps of out at a time. Edges, WHOLE, ADD, TERMS and
-// QUADS are as in linear_forward.wgsl. With QUADS, sums are scalars, because the compiler of
-// SwiftShader keeps every product of vec4s in memory.
+// QUADS are as in linear_forward.wgsl. With QUADS, sums are scalars: the compiler of SwiftShader
+// would write each intermediate vec4 product to memory.
 //#include linear
 //#for t TERMS
 //#include weights

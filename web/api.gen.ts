@@ -874,8 +874,9 @@ export interface Datastore {
   share: number;
   /**
    * This replaces λ by the share at which the held-out items of Source are the most likely, if
-   * there are two or more. "evaluate" scores each of these items with a share that is fitted to
-   * the other ones, so that its loss is not too low.
+   * there are two or more. If "evaluate" scores exactly these items, it scores each with a share
+   * that is fitted to others of them, so that the loss is not too low. Any other set of items, a
+   * subset included, is scored with λ.
    */
   fit?: boolean | undefined;
   /**

@@ -61,8 +61,8 @@ func benchReport(ctx context.Context, env *engine.Env, c *rpc.Call) (any, error)
 	return j.report, nil
 }
 
-// A part that has begun in time is given up if it takes longer than this afterwards: a slow device
-// needs minutes for a large model.
+// grace is how long a part that began in time may run past the time limit of the report. After that
+// it is given up, because a slow device needs minutes for a large model.
 const grace = time.Minute
 
 // errLate ends a part for which no time is left.

@@ -14,12 +14,13 @@ import (
 	"nextquill/core/train"
 )
 
-// minFitted is the number of texts that the share of a datastore is fitted to at least. With fewer,
-// none of them could be tested with a share that is fitted to others.
+// minFitted is the smallest number of texts to fit a share to. With fewer, none of them could be
+// tested with a share that is fitted to others.
 const minFitted = 2
 
-// fitShare sets the share of d to the one at which the held-out texts are the most likely under m,
-// as it is, and records them. It returns their number; 0 if there are too few, and d is unchanged.
+// fitShare sets d.Share to the value at which the held-out texts are the most likely under m, and
+// stores a digest of these texts in d.Fitted. It returns their number. If there are too few, it
+// returns 0 and does not change d.
 func fitShare(ctx context.Context, env *engine.Env, m *model.Model, d *datastore.Datastore,
 	heldout dataset.Samples) (int, error) {
 	texts := heldout.Texts()
@@ -54,8 +55,8 @@ func fitShare(ctx context.Context, env *engine.Env, m *model.Model, d *datastore
 	return len(texts), nil
 }
 
-// fitNeeds is the memory that fitShare needs with a datastore of samples; nothing if it does not
-// fit.
+// fitNeeds is the memory that fitShare needs with a datastore of samples; none if there are too few
+// held-out texts.
 func fitNeeds(samples []causal.Sample, heldout dataset.Samples) (n model.Needs) {
 	if len(heldout.Texts()) < minFitted {
 		return n

@@ -29,10 +29,9 @@ type LinearVariant struct {
 // cache. They take seconds to compile, so only large weights get them. Workgroups of 8 invocations,
 // one SIMD group, use few cores best.
 //
-// Quads are for SwiftShader, whose compiler keeps all sums in memory. What counts there is that the
-// machine code of the inner loop fits in the instruction cache: with 16×16, 16×4 or 8×8 results per
-// invocation, a training step takes 1.1 to 1.3 times as long as with 16×8, and 1.2 times if an
-// iteration has two steps of the depth.
+// Quads are for SwiftShader. The machine code of the inner loop must fit in the instruction cache
+// there: with 16×16, 16×4 or 8×8 results per invocation, a training step takes 1.1 to 1.25 times as
+// long as with 16×8, and 1.2 times if an iteration has two steps of the depth.
 var (
 	linearTiled    = LinearVariant{Tiled: true, Rows: 4, Columns: 4}
 	linearBlock32  = LinearVariant{Rows: 32, Columns: 32, Group: 8}

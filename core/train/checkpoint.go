@@ -49,7 +49,8 @@ func (c *Checkpoint) layOut(empty []byte) ([]byte, error) {
 	}
 	if len(header) > maxHeader { // decodeStart would refuse it
 		return nil, fault.New(fault.TooLarge, "checkpoint", "header", "%d bytes", len(header)).
-			WithLimit("%d bytes", maxHeader).WithRemedy("train without checkpoints, or an adapter of fewer layers")
+			WithLimit("%d bytes", maxHeader).
+			WithRemedy("train without checkpoints, or train an adapter with fewer layers")
 	}
 	file := empty
 	if room := c.room(); cap(file) < room {
@@ -91,8 +92,8 @@ func (c *Checkpoint) valueBytes(best bool) int {
 	return size
 }
 
-// room is the size of the memory for a file: as if it had best parameters, which a run has only
-// after its first test.
+// room is the size of the buffer for a file. It includes the best parameters, although a run has
+// none before its first test.
 func (c *Checkpoint) room() int { return maxStart + c.valueBytes(true) + crc64.Size }
 
 func badCheckpoint(name, format string, args ...any) error {
@@ -101,7 +102,7 @@ func badCheckpoint(name, format string, args ...any) error {
 }
 
 // decodeStart reads what is before the values from the first bytes of a file, at least maxStart of
-// them if the file is longer. It returns the number of bytes of that.
+// them if the file is longer. size is the number of bytes before the values.
 func decodeStart(name string, start []byte) (c *Checkpoint, size int, err error) {
 	size = len(checkpointMagic) + 4
 	if len(start) < size || string(start[:len(checkpointMagic)]) != checkpointMagic {
@@ -121,7 +122,7 @@ func decodeStart(name string, start []byte) (c *Checkpoint, size int, err error)
 		}
 	}
 	if c.Step < 0 {
-		return nil, 0, badCheckpoint(name, "step %d", c.Step)
+		return nil, 0, badCheckpoint(name, "the step is negative: %d", c.Step)
 	}
 	return c, size + int(n), nil
 }

@@ -33,8 +33,8 @@ func (s Checkpoints) files() [2]string {
 }
 
 // Save writes c, with the values that read stores in c.State. It replaces the file that does not
-// hold the newest valid checkpoint. It reads the files only to find that out, the first time. The
-// State of a checkpoint that Load returned before is not valid any more.
+// hold the newest valid checkpoint. Only the first call reads the files, to find the newest one.
+// The State of a checkpoint that Load returned before is not valid any more.
 func (s *Checkpoints) Save(ctx context.Context, c *Checkpoint, read func(into []model.State) error) error {
 	if !s.known {
 		if _, err := s.Load(ctx); err != nil {

@@ -118,12 +118,13 @@ func proceed() abi.State {
 	return abi.Done
 }
 
-// maxGarbage is by how many bytes the heap may grow from call to call before it is collected.
+// maxGarbage is the growth of the heap since the last collection between calls, in bytes, above
+// which the guest collects garbage.
 const maxGarbage = 32 << 20
 
-// collect frees large buffers of the call that has ended, such as those of checkpoints. The next
-// call would allocate others before Go's runtime collects, because it lets the heap grow to twice
-// its size. WASM memory does not shrink.
+// collect frees large buffers of the call that has ended, such as those of checkpoints. Otherwise
+// the next call allocates new buffers before Go's runtime frees the old ones, because the runtime
+// lets the heap double first. WASM memory does not shrink.
 func collect() {
 	var m runtime.MemStats
 	if runtime.ReadMemStats(&m); m.HeapAlloc > guest.heap+maxGarbage {
