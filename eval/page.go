@@ -221,8 +221,8 @@ func (c Comparison) history(own, controls []Row) report.Comparison {
 			"same model; for a method with a datastore, also without the datastore. The adapter is the writer’s in " +
 			"both. Due to the writer: the loss with another writer’s history (and datastore) minus the loss with " +
 			"the own, paired; where its interval has 0, the history helps by the kind of text and not by the " +
-			"writer. Steering is the strength s of z⁰ + s·(zʰ − z⁰) that validation texts prefer, T is their " +
-			"temperature, and λ the share of the datastore (means over users).",
+			"writer. Steering is the strength s of z⁰ + s·(zʰ − z⁰) and T the temperature " +
+			"with the lowest loss on validation texts; λ is the share of the datastore (means over users).",
 		Columns: []report.Measure{{Name: "own history", Digits: 3}, {Name: "another writer’s", Digits: 3},
 			{Name: "due to the writer", Digits: 3, Better: 1}, {Name: "steering", Digits: 2},
 			{Name: "T", Digits: 2}, {Name: "λ", Digits: 3}}}

@@ -875,8 +875,8 @@ export interface Datastore {
   /**
    * This replaces λ by the share at which the held-out items of Source are the most likely, if
    * there are two or more. If "evaluate" scores exactly these items, it scores each with a share
-   * that is fitted to others of them, so that the loss is not too low. Any other set of items, a
-   * subset included, is scored with λ.
+   * that is fitted without it, so that the loss is not too low. Any other set of items, a subset
+   * included, is scored with λ.
    */
   fit?: boolean | undefined;
   /**

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 )
@@ -93,6 +94,15 @@ func TestRunOutput(t *testing.T) {
 	requireLines(t, string(page), "test device", "frozen: the ContextSFT adapter", "4.016",
 		"0.125, fitted to the 60 held-out texts")
 	require.True(t, r.engine.closed)
+}
+
+func TestShareFact(t *testing.T) {
+	r := api.RememberResult{Share: .125, Fitted: 60}
+	require.Equal(t, "0.125, fitted to the 60 held-out texts; each is tested with a share fitted to others",
+		shareFact(r, false))
+	require.Equal(t, "0.125, fitted to the 60 texts that early stopping watches", shareFact(r, true))
+	r.Fitted = 0
+	require.Equal(t, "0.125, the default: too few texts to fit it to", shareFact(r, false))
 }
 
 func TestRunWithHistory(t *testing.T) {

@@ -333,7 +333,7 @@ func (c runCmd) facts(s *experiment, trainings []report.Training, info api.InfoR
 			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
 		}},
 		{Title: "Datastore (Quill)", Items: []report.Fact{
-			{Name: "Share λ", Value: shareFact(remembered)},
+			{Name: "Share λ", Value: shareFact(remembered, s.training.Patience > 0)},
 			{Name: "Sharpness β", Value: fmt.Sprint(set.Sharpness)},
 			{Name: "Entries", Value: "the tokens of the training texts, and when scoring those of the text so far"},
 		}},
@@ -353,10 +353,14 @@ func (c runCmd) facts(s *experiment, trainings []report.Training, info api.InfoR
 	}
 }
 
-// shareFact is the share of a datastore, and how it was chosen.
-func shareFact(r api.RememberResult) string {
+// shareFact is the share of a datastore, and how it was chosen. stopsEarly tells whether it was
+// fitted to the validation texts of early stopping instead of the held-out texts of the test.
+func shareFact(r api.RememberResult, stopsEarly bool) string {
 	if r.Fitted == 0 {
-		return fmt.Sprintf("%.3f, the default: too few held-out texts to fit it to", r.Share)
+		return fmt.Sprintf("%.3f, the default: too few texts to fit it to", r.Share)
+	}
+	if stopsEarly {
+		return fmt.Sprintf("%.3f, fitted to the %d texts that early stopping watches", r.Share, r.Fitted)
 	}
 	return fmt.Sprintf("%.3f, fitted to the %d held-out texts; each is tested with a share fitted to others", r.Share,
 		r.Fitted)

@@ -10,8 +10,8 @@ type Datastore struct {
 	Share float64 `json:"share" range:"0 0.9"`
 	// Fit replaces λ by the share at which the held-out items of Source are the most likely, if
 	// there are two or more. If "evaluate" scores exactly these items, it scores each with a share
-	// that is fitted to others of them, so that the loss is not too low. Any other set of items, a
-	// subset included, is scored with λ.
+	// that is fitted without it, so that the loss is not too low. Any other set of items, a subset
+	// included, is scored with λ.
 	Fit bool `json:"fit,omitempty"`
 	// Sharpness is β of the weights e^(β·(cos − 1)). Near 0 all entries have the same weight; with
 	// large values only the closest ones count. Above 40 the weights may not be normal f32.

@@ -68,7 +68,7 @@ const grace = time.Minute
 // errLate ends a part for which no time is left.
 var errLate = errors.New("diag: no time is left")
 
-// inTime returns errLate if the time of the report ended longer ago than grace.
+// inTime returns errLate if the report is past its time limit by more than grace.
 func (j *reportJob) inTime(grace time.Duration) error {
 	if (j.Now().Sub(j.begun) - grace).Seconds() > api.Or(j.request.Seconds, 480) {
 		return errLate
@@ -134,7 +134,8 @@ func tooSmall(err error) (string, error) {
 // timeModel measures steps and writing, each with a LoRA adapter of rank 8.
 func (j *reportJob) timeModel(ctx context.Context, b *api.ModelBench, o model.LoadOptions) error {
 	quiet := *j.Env
-	// Progress is counted in parts. A step emits before each of its turns.
+	// The report counts progress in parts, so events of a part are dropped. A step emits before
+	// each of its turns: the time limit is checked there.
 	quiet.Emit = func(any) error { return j.inTime(grace) }
 	bench := &benchJob{&quiet, api.BenchParams{
 		Loading: j.request.Loading, Model: j.request.Model, LoRA: api.LoRA{Rank: new(8), Alpha: new(16.)},

@@ -93,8 +93,8 @@ func ratiosOf(r train.Scores) ([][]float64, error) {
 	return out, nil
 }
 
-// shares returns the share of the datastore for each of the samples: that of the datastore, or, if
-// it was fitted to these texts, one that is fitted to the others of them.
+// shares returns the share of the datastore for each of the samples: that of the datastore or, if
+// that was fitted to exactly these texts, the one that CrossFit returns.
 func (i *inference) shares(s dataset.Samples, r train.Scores) ([]float64, error) {
 	ratios, err := ratiosOf(r) // which also checks r
 	if err != nil {

@@ -30,8 +30,9 @@ type LinearVariant struct {
 // one SIMD group, use few cores best.
 //
 // Quads are for SwiftShader. The machine code of the inner loop must fit in the instruction cache
-// there: with 16×16, 16×4 or 8×8 results per invocation, a training step takes 1.1 to 1.25 times as
-// long as with 16×8, and 1.2 times if an iteration has two steps of the depth.
+// there, so larger blocks are slower. Smaller ones are slower too: with 16×16, 16×4 or 8×8 results
+// per invocation, a training step takes 1.1 to 1.25 times as long as with 16×8. With two steps of
+// the depth per iteration, it takes 1.2 times as long.
 var (
 	linearTiled    = LinearVariant{Tiled: true, Rows: 4, Columns: 4}
 	linearBlock32  = LinearVariant{Rows: 32, Columns: 32, Group: 8}

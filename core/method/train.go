@@ -187,8 +187,8 @@ func (r *run) train(ctx context.Context, folder, from string, writers []string) 
 		r.cost.Trained += out.Tokens
 		r.cost.PeakBytes = max(r.cost.PeakBytes, out.PeakBytes)
 		r.adapter = p.Out
-		// Training has one validation text only. The share of a datastore is fitted to all of them,
-		// so another call writes it.
+		// The training call gets only one validation text, unless it stops early. The share is
+		// fitted to all validation texts, so a separate call writes the datastore.
 		if phase.Datastore && folder == personal {
 			if err := r.rememberIn(ctx, r.u.Train, blob.Join(p.Out, datastore.FileName)); err != nil {
 				return err

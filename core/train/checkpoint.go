@@ -38,10 +38,11 @@ const (
 // checksums detects accidental damage: truncation and flipped bits. It does not authenticate.
 var checksums = crc64.MakeTable(crc64.ECMA)
 
-// layOut appends the file to empty, which has no bytes but may have room for them: magic, header
-// length (uint32), header JSON, values, CRC-64 of all that. Numbers are little-endian. Per segment
-// the values are: parameters, first moments, second moments, best parameters if there are any; each
-// float32. c.State becomes parts of the file, which the caller fills before it calls seal.
+// layOut returns a file without values and checksum. It uses the memory of empty, a slice of length
+// 0, if its capacity suffices. The file has: magic, header length (uint32), header JSON, values,
+// CRC-64 of all that. Numbers are little-endian. Per segment the values are: parameters, first
+// moments, second moments, best parameters if there are any; each float32. c.State becomes parts of
+// the file, which the caller fills before it calls seal.
 func (c *Checkpoint) layOut(empty []byte) ([]byte, error) {
 	header, err := json.Marshal(c)
 	if err != nil {

@@ -3,11 +3,13 @@ package train
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"nextquill/core/blob"
+	"nextquill/core/fault"
 	"nextquill/core/gpu"
 	"nextquill/core/model"
 )
@@ -36,48 +38,38 @@ func readSample(into []model.State) error {
 	return nil
 }
 
-// TestTruncatedFileFallsBack truncates the newest file at every byte. Load returns the checkpoint
-// before it each time, and the newest one only at its full length.
-func TestTruncatedFileFallsBack(t *testing.T) {
+// TestDamagedFileFallsBack cuts the newest file at every byte, and flips a bit of every byte. Load
+// returns the checkpoint before it each time, and the newest one only if its file is intact.
+func TestDamagedFileFallsBack(t *testing.T) {
 	ctx := context.Background()
 	store := &blob.Mem{}
 	saved := Checkpoints{Store: store, Dir: "d"}
 	require.NoError(t, saved.Save(ctx, sampleCheckpoint(1), readSample))
 	require.NoError(t, saved.Save(ctx, sampleCheckpoint(2), readSample))
 	name := saved.files()[1]
-	data, err := blob.ReadAll(ctx, store, name, 1<<20)
+	intact, err := blob.ReadAll(ctx, store, name, 1<<20)
 	require.NoError(t, err)
-	for n := range data {
-		require.NoError(t, store.Write(ctx, name, data[:n]))
+	load := func(data []byte) *Checkpoint {
+		require.NoError(t, store.Write(ctx, name, data))
 		c, err := saved.Load(ctx)
 		require.NoError(t, err)
-		require.Equal(t, 1, c.Step, "cut at %d", n)
+		return c
 	}
-	require.NoError(t, store.Write(ctx, name, data))
-	c, err := saved.Load(ctx)
-	require.NoError(t, err)
-	require.Equal(t, sampleCheckpoint(2), c)
+	for i := range intact {
+		require.Equal(t, sampleCheckpoint(1), load(intact[:i]), "cut at %d", i)
+		altered := bytes.Clone(intact)
+		altered[i] ^= 1
+		require.Equal(t, sampleCheckpoint(1), load(altered), "byte %d", i)
+	}
+	require.Equal(t, sampleCheckpoint(2), load(intact))
 }
 
-// TestAlteredFileFallsBack flips a bit of every byte of the newest file. Load returns the
-// checkpoint before it each time.
-func TestAlteredFileFallsBack(t *testing.T) {
-	ctx := context.Background()
-	store := &blob.Mem{}
-	saved := Checkpoints{Store: store, Dir: "d"}
-	require.NoError(t, saved.Save(ctx, sampleCheckpoint(1), readSample))
-	require.NoError(t, saved.Save(ctx, sampleCheckpoint(2), readSample))
-	name := saved.files()[1]
-	data, err := blob.ReadAll(ctx, store, name, 1<<20)
-	require.NoError(t, err)
-	for i := range data {
-		altered := bytes.Clone(data)
-		altered[i] ^= 1
-		require.NoError(t, store.Write(ctx, name, altered))
-		c, err := saved.Load(ctx)
-		require.NoError(t, err)
-		require.Equal(t, sampleCheckpoint(1), c, "byte %d", i)
-	}
+// TestLargeHeader refuses to write a header that decodeStart would refuse to read.
+func TestLargeHeader(t *testing.T) {
+	c := sampleCheckpoint(1)
+	c.Run.Template = strings.Repeat("x", maxHeader)
+	saved := Checkpoints{Store: &blob.Mem{}, Dir: "d"}
+	require.ErrorIs(t, saved.Save(context.Background(), c, readSample), fault.TooLarge)
 }
 
 func TestFilesAlternate(t *testing.T) {
