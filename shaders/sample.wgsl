@@ -34,8 +34,8 @@ const THREADS: u32 = 256u;
 const LOWEST: f32 = -3.0e38;
 const FLOOR: f32 = -100.0;
 
-var<workgroup> low: array<vec4<f32>, 256>;
-var<workgroup> high: array<vec4<f32>, 256>;
+// A few numbers of each invocation, [8, THREADS].
+var<workgroup> shares: array<f32, 2048>;
 
 // pcg_hash (Jarzynski & Olano 2020).
 fn pcg(v: u32) -> u32 {
@@ -64,56 +64,12 @@ fn key_of(l: f32) -> u32 {
     return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
 }
 
-fn weight(key: u32, peak: f32) -> f32 {
-    let l = bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
-    return exp(clamp(l - peak, FLOOR, 0.0));
+// value_of is the inverse of key_of.
+fn value_of(key: u32) -> f32 {
+    return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
 }
 
-// low[0] and high[0] become the sums over all invocations.
-fn reduce(t: u32) {
-    workgroupBarrier();
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        if (t < half) {
-            low[t] += low[t + half];
-            high[t] += high[t + half];
-        }
-        workgroupBarrier();
-    }
-}
-
-// The largest key k such that at least want keys are ≥ k. With by_mass: such that the keys ≥ k have
-// at least the fraction want of the probability of the keys ≥ least.
-fn threshold(t: u32, least: u32, by_mass: bool, want: f32, peak: f32) -> u32 {
-    var prefix = 0u;
-    for (var shift = 30i; shift >= 0i; shift -= 3i) {
-        let digit = 1u << u32(shift);
-        // The first digit has two bits: the thresholds 4 to 7 do not exist.
-        let beyond = vec4<u32>(select(0u, 0xffffffffu, shift == 30i));
-        let first = vec4<u32>(least, max(vec3<u32>(least), prefix + vec3<u32>(1u, 2u, 3u) * digit));
-        let second = max(max(vec4<u32>(least), beyond), prefix + vec4<u32>(4u, 5u, 6u, 7u) * digit);
-        var a = vec4<f32>(0.0);
-        var b = vec4<f32>(0.0);
-        for (var i = t; i < shape.vocab; i += THREADS) {
-            let key = scratch[i];
-            var w = 1.0;
-            if (by_mass) { w = weight(key, peak); }
-            a += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= first);
-            b += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= second);
-        }
-        low[t] = a;
-        high[t] = b;
-        reduce(t);
-        a = low[0];
-        b = high[0];
-        // a.x is the mass of all keys ≥ least.
-        let enough = select(want, want * a.x, by_mass);
-        workgroupBarrier();
-        let reached = vec4<u32>(a >= vec4<f32>(enough)) * vec4<u32>(a > vec4<f32>(0.0));
-        let further = vec4<u32>(b >= vec4<f32>(enough)) * vec4<u32>(b > vec4<f32>(0.0));
-        prefix += digit * (reached.y + reached.z + reached.w + further.x + further.y + further.z + further.w);
-    }
-    return prefix;
-}
+fn weight(key: u32, peak: f32) -> f32 { return exp(clamp(value_of(key) - peak, FLOOR, 0.0)); }
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) t: u32) {
@@ -131,62 +87,109 @@ fn main(@builtin(local_invocation_index) t: u32) {
         if (l > best.x) { best = vec3<f32>(l, f32(i), best.z); }
         best.z = max(best.z, logits[i]);
     }
-    low[t] = vec4<f32>(best, 0.0);
+    shares[t] = best.x;
+    shares[THREADS + t] = best.y;
+    shares[2u * THREADS + t] = best.z;
     workgroupBarrier();
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         if (t < half) {
-            let mine = low[t];
-            let other = low[t + half];
-            let win = other.x > mine.x || (other.x == mine.x && other.y < mine.y);
-            low[t] = vec4<f32>(select(mine.xy, other.xy, win), max(mine.z, other.z), 0.0);
+            let other = vec3<f32>(shares[t + half], shares[THREADS + t + half], shares[2u * THREADS + t + half]);
+            if (other.x > best.x || (other.x == best.x && other.y < best.y)) {
+                best = vec3<f32>(other.xy, best.z);
+            }
+            best.z = max(best.z, other.z);
+            shares[t] = best.x;
+            shares[THREADS + t] = best.y;
+            shares[2u * THREADS + t] = best.z;
         }
         workgroupBarrier();
     }
-    let peak = low[0].x;
-    let largest = u32(low[0].y);
-    let peak_with = low[0].z;
+    let peak = shares[0];
+    let largest = u32(shares[THREADS]);
+    let peak_with = shares[2u * THREADS];
     workgroupBarrier();
 
-    var sum = 0.0;
-    for (var i = t; i < shape.vocab; i += THREADS) {
-        sum += exp(clamp(logits[i] - peak_with, FLOOR, 0.0));
+    // Three searches over the keys share this text, because it takes long to compile on CPU devices:
+    // 0 sums exp(z^h) in one pass, 1 cuts by top_k, and 2 by top_p. A cut is the largest key k such that
+    // the keys ≥ k are at least top_k, or have at least the fraction top_p of the probability of the keys
+    // ≥ least.
+    var log_sum = 0.0;
+    var least = 1u;
+    for (var search = 0u; search < 3u; search++) {
+        if (search == 1u && (greedy || top_k == 0u || top_k >= shape.vocab)) { continue; }
+        if (search == 2u && (greedy || top_p >= 1.0)) { continue; }
+        let lowest = select(least, 0u, search == 0u);
+        var prefix = 0u;
+        for (var shift = select(30i, 0i, search == 0u); shift >= 0i; shift -= 3i) {
+            let digit = 1u << u32(shift);
+            // The first digit has two bits: the thresholds 4 to 7 do not exist.
+            let beyond = vec4<u32>(select(0u, 0xffffffffu, shift == 30i));
+            let first = vec4<u32>(lowest, max(vec3<u32>(lowest), prefix + vec3<u32>(1u, 2u, 3u) * digit));
+            let second = max(max(vec4<u32>(lowest), beyond), prefix + vec4<u32>(4u, 5u, 6u, 7u) * digit);
+            var a = vec4<f32>(0.0);
+            var b = vec4<f32>(0.0);
+            for (var i = t; i < shape.vocab; i += THREADS) {
+                let key = scratch[i];
+                var w = 1.0;
+                if (search != 1u) {
+                    let l = select(value_of(key) - peak, logits[i] - peak_with, search == 0u);
+                    w = exp(clamp(l, FLOOR, 0.0));
+                }
+                a += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= first);
+                b += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= second);
+            }
+            for (var c = 0u; c < 4u; c++) {
+                shares[c * THREADS + t] = a[c];
+                shares[(c + 4u) * THREADS + t] = b[c];
+            }
+            workgroupBarrier();
+            for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+                if (t < half) {
+                    for (var c = t; c < 8u * THREADS; c += THREADS) { shares[c] += shares[c + half]; }
+                }
+                workgroupBarrier();
+            }
+            // shares[0] is the mass of all keys ≥ lowest.
+            let all = shares[0];
+            let enough = select(f32(top_k), top_p * all, search == 2u);
+            for (var c = 1u; c < 8u; c++) {
+                let mass = shares[c * THREADS];
+                if (mass >= enough && mass > 0.0) { prefix += digit; }
+            }
+            workgroupBarrier();
+            if (search == 0u) { log_sum = log(all); }
+        }
+        if (search != 0u) { least = prefix; }
     }
-    low[t] = vec4<f32>(sum, 0.0, 0.0, 0.0);
-    high[t] = vec4<f32>(0.0);
-    reduce(t);
-    let log_sum = log(low[0].x);
-    workgroupBarrier();
 
     var chosen = largest;
     var owner = 0u;
     if (!greedy) {
-        var least = 1u;
-        if (top_k > 0u && top_k < shape.vocab) { least = threshold(t, 1u, false, f32(top_k), peak); }
-        if (top_p < 1.0) { least = threshold(t, least, true, top_p, peak); }
         var mass = 0.0;
         for (var i = t; i < shape.vocab; i += THREADS) {
             if (scratch[i] >= least) { mass += weight(scratch[i], peak); }
         }
-        low[t] = vec4<f32>(mass, 0.0, 0.0, 0.0);
+        shares[t] = mass;
         workgroupBarrier();
         if (t == 0u) {
             var total = 0.0;
-            for (var j = 0u; j < THREADS; j++) { total += low[j].x; }
+            for (var j = 0u; j < THREADS; j++) { total += shares[j]; }
             let u = f32(pcg(pcg(dyn.position) ^ dyn.seed) >> 8u) * 5.9604644775390625e-8;
             let at = u * total;
             var before = 0.0;
-            var found = vec4<f32>(0.0);
+            var found = vec2<f32>(0.0);
             for (var j = 0u; j < THREADS; j++) {
                 // If rounding puts at beyond the total, the last invocation with mass is used.
-                if (low[j].x > 0.0 && before <= at) { found = vec4<f32>(f32(j), at - before, 0.0, 0.0); }
-                before += low[j].x;
+                if (shares[j] > 0.0 && before <= at) { found = vec2<f32>(f32(j), at - before); }
+                before += shares[j];
             }
-            high[0] = found;
+            shares[THREADS] = found.x;
+            shares[THREADS + 1u] = found.y;
         }
         workgroupBarrier();
-        owner = u32(high[0].x);
+        owner = u32(shares[THREADS]);
         if (t == owner) {
-            let at = high[0].y;
+            let at = shares[THREADS + 1u];
             var reached = 0.0;
             for (var i = t; i < shape.vocab; i += THREADS) {
                 if (scratch[i] < least) { continue; }

@@ -10,8 +10,8 @@
 //
 // Each workgroup computes one row and HEADS query heads of one key head. All of them turn the new
 // key for themselves, so that none reads the slot that the first of them writes. LANES invocations
-// divide the keys among them, each with its own online softmax. Then they scale their sums to the
-// common maximum and add them, CHUNK vec4s at a time, in a fixed order.
+// divide the earlier keys among them, each with its own online softmax. Then they scale their sums
+// to the common maximum and add them and the new value, CHUNK vec4s at a time, in a fixed order.
 //#include common
 struct Shape {
     heads: u32,
@@ -39,7 +39,8 @@ const HALF: u32 = {DIM/2}u;
 
 // The query heads, then the new key and the new value.
 var<workgroup> own: array<f32, {(HEADS+2)*DIM}>;
-var<workgroup> softmax: array<vec2<f32>, {LANES*HEADS}>;
+// (m, l) of each invocation, then those of the new key.
+var<workgroup> softmax: array<vec2<f32>, {(LANES+1)*HEADS}>;
 var<workgroup> parts: array<vec4<f32>, {LANES*CHUNK}>;
 
 fn own4(at: u32) -> vec4<f32> { return vec4<f32>(own[at], own[at + 1u], own[at + 2u], own[at + 3u]); }
@@ -86,18 +87,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
-    // The first invocation begins with the new key, the others with nothing.
-    let mine = lane == 0u;
+    // The new key by itself: its exponential relative to its own score is 1.
+    for (var h = lane; h < {HEADS}u; h += LANES) {
+        var s = 0.0;
+        for (var d = 0u; d < DIM; d++) { s += own[h * DIM + d] * own[{HEADS*DIM}u + d]; }
+        softmax[{LANES*HEADS}u + h] = vec2<f32>(s * shape.scale2, 1.0);
+    }
+
 //#for h HEADS
-    var m{h} = 0.0;
-    var l{h} = select(0.0, 1.0, mine);
+    var m{h} = MASKED;
+    var l{h} = 0.0;
 //#for c VECS
-    let q{h}_{c} = own4({h*DIM+c*4}u) * shape.scale2;
-    m{h} += dot(q{h}_{c}, own4({HEADS*DIM+c*4}u));
-    var o{h}_{c} = select(vec4<f32>(0.0), own4({(HEADS+1)*DIM+c*4}u), mine);
+    var q{h}_{c} = vec4<f32>(0.0);
+    var o{h}_{c} = vec4<f32>(0.0);
 //#endfor
-    m{h} = select(MASKED, m{h}, mine);
 //#endfor
+    // The queries move to registers in a loop that selects, not in unrolled loads: on CPU devices
+    // every load in the text takes long to compile.
+    for (var n = 0u; n < {HEADS*VECS}u; n++) {
+        let x = own4(n * 4u) * shape.scale2;
+//#for h HEADS
+//#for c VECS
+        q{h}_{c} = select(q{h}_{c}, x, n == {h*VECS+c}u);
+//#endfor
+//#endfor
+    }
     let range = vec4<u32>(words[row * 4u], words[row * 4u + 1u], words[row * 4u + 2u], words[row * 4u + 3u]);
     let before = range.y - range.x;
     let count = before + range.w - range.z - 1u;
@@ -136,9 +150,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // A loop, not unrolled text: CPU devices save all registers at each barrier in the text.
     for (var turn = 0u; turn < {HEADS*VECS/CHUNK}u; turn++) {
         let h = turn / {VECS/CHUNK}u;
-        var top = MASKED;
+        let fresh = softmax[{LANES*HEADS}u + h];
+        var top = fresh.x;
         for (var n = 0u; n < LANES; n++) { top = max(top, softmax[h * LANES + n].x); }
-        var sum = 0.0;
+        var sum = fresh.y * exp2(fresh.x - top);
         for (var n = 0u; n < LANES; n++) {
             let x = softmax[h * LANES + n];
             sum += x.y * exp2(x.x - top);
@@ -155,8 +170,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 //#endfor
         workgroupBarrier();
         if (lane < {CHUNK}u) {
-            var x = parts[lane];
-            for (var n = 1u; n < LANES; n++) { x += parts[n * {CHUNK}u + lane]; }
+            let at = turn % {VECS/CHUNK}u * {CHUNK}u + lane;
+            var x = own4({(HEADS+1)*DIM}u + at * 4u) * (exp2(fresh.x - top) / sum);
+            for (var n = 0u; n < LANES; n++) { x += parts[n * {CHUNK}u + lane]; }
             out[(row * shape.heads + head) * {VECS}u + turn * {CHUNK}u + lane] = x;
         }
         workgroupBarrier();

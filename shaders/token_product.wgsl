@@ -8,7 +8,7 @@
 // before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value q stays at its place n in the
 // word and is converted as q·256^n, which is exact; the sum of each place is divided by that
 // factor. Shifts by different numbers of bits would take longer: SSE has none, so SwiftShader
-// shifts lane by lane.
+// shifts lane by lane. REST: the row may have vec4s after its last complete block.
 //#let Q4 3
 //#if TEAM == 1
     var k = 0u;
@@ -69,10 +69,13 @@
 //#endfor
     }
 //#endif
+//#if REST
     for (; k < depth; k++) {
+//#endif
 //#else
     for (var k = part; k < depth; k += {TEAM}u) {
 //#endif
+//#if REST
 //#for i TM
         let p{i} = x[{i}u * stride4 + k];
 //#endfor
@@ -83,3 +86,4 @@
 //#endfor
 //#endfor
     }
+//#endif

@@ -20,6 +20,10 @@ type AttentionSpec struct {
 	Rows Rows
 	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most MaxHeadDim.
 	Heads, KVHeads, HeadDim int
+	// Once: the plan runs about once. With Capacity, the largest number of rows, AttentionForward
+	// chooses a kernel that compiles faster if the rows are few.
+	Once     bool
+	Capacity int
 	// Queries is the number of queries of AttentionKeyGrad, whose Rows are keys. Only the estimate
 	// of work uses it.
 	Queries Rows
@@ -27,6 +31,10 @@ type AttentionSpec struct {
 
 // MaxHeadDim is the largest AttentionSpec.HeadDim: the kernels hold a query in registers.
 const MaxHeadDim = 128
+
+// fewQueries is about the number of rows for which SwiftShader computes 30 layers of SmolLM2 in the
+// time that larger blocks take longer to compile: 2 seconds.
+const fewQueries = 256
 
 // Group is the number of query heads that share a key head.
 func (s AttentionSpec) Group() int { return s.Heads / s.KVHeads }
@@ -78,7 +86,11 @@ func (s AttentionSpec) shape() gpu.Shape {
 // becomes the log-sum-exp of the scaled scores, which the backward kernels need.
 func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
-	b := t.Attention.queryBlock(s, t.Attention.Forward)
+	streams := t.Attention.Forward
+	if s.Once && s.Capacity <= fewQueries {
+		streams = min(streams, s.Group())
+	}
+	b := t.Attention.queryBlock(s, streams)
 	return gpu.Dispatch{
 		Program: b.program("attention_forward", s,
 			gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.ReadStorage, gpu.WriteStorage, gpu.WriteStorage),

@@ -120,13 +120,7 @@ func (d *Decoder) recordLogits(p *pass, x *gpu.Tensor) {
 		x, _ = p.layerForward(i, x)
 	}
 	hs, _ := p.rmsNorm(p.m.norm, p.queries, x)
-	stride := d.stride()
-	p.chunks(func(c0, cols int, w *gpu.Tensor) {
-		p.plan.Add(kernels.LinearForward(p.m.tune, kernels.LinearSpec{
-			Rows: p.queries.rows, In: p.m.Config.HiddenSize, Out: cols, OutStride: stride,
-			Format: p.m.head.format,
-		}, hs, w, d.logits.Slice(int64(4*c0), d.logits.Bytes-int64(4*c0)), nil, nil))
-	})
+	d.recordHead(p, hs)
 	d.recordSample(p, hs)
 }
 

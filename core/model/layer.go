@@ -54,7 +54,9 @@ func (p *pass) layerForward(i int, x *gpu.Tensor) (*gpu.Tensor, *saved) {
 	s.uq = p.linear(l.q, s.rows, s.hq, s.rawQ)
 	s.q, s.rstdQ = p.headNorm(l.qNorm, s.rows, c.Heads, s.rawQ)
 	p.plan.Add(kernels.Rope(s.rows.rows, c.Heads, c.HeadDim, false, s.positions, p.m.rope, s.q))
-	p.plan.Add(kernels.AttentionForward(p.m.tune, p.attention(s.rows), s.q, keys, values, s.ranges, s.attn, s.stats))
+	attention := p.attention(s.rows)
+	attention.Once, attention.Capacity = p.cache != nil, p.tokens.capacity
+	p.plan.Add(kernels.AttentionForward(p.m.tune, attention, s.q, keys, values, s.ranges, s.attn, s.stats))
 	y := p.temp("o", s.rows, c.HiddenSize)
 	s.uo = p.linear(l.o, s.rows, s.attn, y)
 	s.mid = p.add(s.rows, s.xq, y)

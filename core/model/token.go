@@ -38,7 +38,7 @@ func (d *Decoder) recordToken() error {
 	rows := dim{kernels.FixedRows(branches), branches}
 	p := &tokenPass{
 		pass:  &pass{m: m, plan: d.token, in: d.tokenIn, cache: d.cache, tokens: rows, queries: rows},
-		form:  kernels.TokenForm{Rows: branches, Shared: m.tune.Linear.Tiled},
+		form:  d.form(),
 		words: d.words,
 	}
 	p.useAdapter()
@@ -52,14 +52,26 @@ func (d *Decoder) recordToken() error {
 		p.layer(i, &all)
 	}
 	hs := p.norm(m.norm, nil, &all)
-	for _, part := range m.head.parts {
-		p.plan.Add(kernels.TokenLinear(kernels.TokenLinearSpec{
-			TokenForm: p.form, In: m.Config.HiddenSize, Columns: []int{part.rows}, Stride: d.stride(),
-			Format: m.head.format,
-		}, hs, part.t, d.logits.Slice(int64(4*part.first), d.logits.Bytes-int64(4*part.first)), nil, nil, nil))
-	}
+	d.recordHead(p.pass, hs)
 	d.recordSample(p.pass, hs)
 	return d.token.Compile()
+}
+
+// form is that of a token in each branch.
+func (d *Decoder) form() kernels.TokenForm {
+	return kernels.TokenForm{Rows: d.branches(), Shared: d.m.tune.Linear.Tiled}
+}
+
+// recordHead records the logits of the hidden states hs, one in each branch. Prompts and tokens use
+// the same kernel: it is the fastest for few rows, and is compiled once.
+func (d *Decoder) recordHead(p *pass, hs *gpu.Tensor) {
+	head := d.m.head
+	for _, part := range head.parts {
+		p.plan.Add(kernels.TokenLinear(kernels.TokenLinearSpec{
+			TokenForm: d.form(), In: d.m.Config.HiddenSize, Columns: []int{part.rows}, Stride: d.stride(),
+			Format: head.format,
+		}, hs, part.t, d.logits.Slice(int64(4*part.first), d.logits.Bytes-int64(4*part.first)), nil, nil, nil))
+	}
 }
 
 // useAdapter sets the factors of the active adapter.

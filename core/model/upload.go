@@ -27,10 +27,12 @@ func newLoader(pieces []piece) *loader {
 		if !p.direct() {
 			l.rawBytes = max(l.rawBytes, int64(p.rawBytes))
 		}
-		if p.format != kernels.F32 {
+		if p.format != kernels.F32 && !p.repacked() {
 			l.stageBytes = max(l.stageBytes, int64(4*p.size))
 		}
-		l.partialsBytes = max(l.partialsBytes, int64(4*kernels.GradNormParts(p.size)))
+		if !p.repacked() {
+			l.partialsBytes = max(l.partialsBytes, int64(4*kernels.GradNormParts(p.size)))
+		}
 	}
 	return l
 }
@@ -63,7 +65,7 @@ func (m *Model) upload(ctx context.Context, pieces []piece) error {
 	return l.check(ctx, pieces)
 }
 
-// load loads one piece and computes its norm.
+// load loads one piece and computes its norm. The norm is not finite if a value is not.
 func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	g := l.m.g
 	b, off := p.to.Handle()
@@ -72,6 +74,7 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	plan := g.NewPlan("load weights")
 	defer plan.Free()
 	stage := func() *gpu.Tensor { return gpu.Persistent("unpacked weights", l.stage, 0, int64(4*p.size)) }
+	norm := gpu.Persistent("norm", l.norms, int64(normBytes*slot), 16)
 	switch {
 	case p.direct():
 		if err := g.Load(ctx, p.info.Blob, from, p.rawBytes, b, int(off)); err != nil {
@@ -92,8 +95,9 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 		raw := gpu.Persistent("raw weights", l.raw, 0, int64(p.rawBytes+3)&^3)
 		dtype, paired := string(p.info.DType), p.info.PairedRows
 		if p.repacked() {
-			plan.Add(kernels.RepackBlocks(dtype, p.rows, p.columns, paired, raw, p.to))
-			break
+			// The kernel checks the scales, so the norm of all values is not needed.
+			plan.Add(kernels.RepackBlocks(dtype, p.rows, p.columns, paired, raw, p.to, norm))
+			return l.run(ctx, plan)
 		}
 		to := p.to
 		if p.format != kernels.F32 {
@@ -116,8 +120,12 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	parts := kernels.GradNormParts(p.size)
 	partials := gpu.Persistent("partial norms", l.partials, 0, l.partialsBytes)
 	plan.Add(kernels.GradNorm(p.size, values, partials, 0))
-	norm := gpu.Persistent("norm", l.norms, int64(normBytes*slot), 16)
 	plan.Add(kernels.ClipScale(parts, 1, partials, norm))
+	return l.run(ctx, plan)
+}
+
+// run compiles and runs a plan.
+func (l *loader) run(ctx context.Context, plan *gpu.Plan) error {
 	if err := plan.Compile(); err != nil {
 		return err
 	}

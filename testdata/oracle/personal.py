@@ -1,11 +1,12 @@
-"""Repeats `nextquill eval` in PyTorch: python personal.py MODEL.gguf WRITERS.jsonl OUT.jsonl --fields genre,rating
+"""Repeats `nextquill eval` in PyTorch: python personal.py MODEL WRITERS.jsonl OUT.jsonl --fields genre,rating
 
 transformers and peft train and test methods on each writer. WRITERS.jsonl has {"user": …, "items": [{"text": …,
 "date": …, …}]} in each line. The flags are those of `nextquill eval`. So are the prompts, the order of the texts, the
 first values of the adapter, the optimizer and the datastore: the losses are equal, except for rounding. OUT.jsonl gets
 one line for each writer and method. Writers that it already has are skipped. personal_table.py makes a table of it.
 
-The model needs a chat template. A writer's texts must be distinct, and short enough for its context length.
+MODEL is a GGUF file, or a folder in Hugging Face form that may have model.gguf. A writer's texts must be distinct, and
+short enough for the model's context length.
 """
 
 import argparse
@@ -41,19 +42,26 @@ def read_writers(path, fields):
             yield writer["user"], [(context(it), it["text"]) for it in items]
 
 
-def sample(tok, items, i):
-    """The prompts and the response of a text, after the latest texts before it."""
-    blocks = "".join(f"{context}text: {text}\n\n" for context, text in items[max(0, i - LATEST) : i])
+def sample(tok, items, i, longest):
+    """The prompts and the response of a text, after the latest texts before it that fit into longest tokens."""
     context, text = items[i]
+    ids = lambda text: tok.encode(text, add_special_tokens=False)
+    none = "None\n\n"
 
     def prompt(history):
+        if not tok.chat_template:
+            parts = ["History:\n", history, f"Now:\n{context}text:"]
+            return [tok.bos_token_id] + [t for part in parts for t in ids(part)]
         request = "Write my next text, in my own words and style. Answer with the text alone.\n\n" + context + "text:"
         said = "Texts that I have written, each with what it was for:\n\n" + history + request
         return tok.apply_chat_template([{"role": "user", "content": said}], add_generation_prompt=True, return_dict=False)
 
-    response = tok.encode(text, add_special_tokens=False) + [tok.eos_token_id]
-    none = "None\n\n"
-    return {"with": prompt(blocks or none), "without": prompt(none), "response": response, "y": torch.tensor(response)}
+    blocks = [f"{context}text: {text}\n\n" for context, text in items[max(0, i - LATEST) : i]]
+    while len(prompt("".join(blocks))) > longest:
+        blocks.pop(0)
+    response = ids(text if tok.chat_template else " " + text) + [tok.eos_token_id]
+    with_history = prompt("".join(blocks) or none)
+    return {"with": with_history, "without": prompt(none), "response": response, "y": torch.tensor(response)}
 
 
 def states(model, prompt, response):
@@ -187,9 +195,9 @@ def run(base, items, tok, a):
     """Yields (method, scores of the test texts, seconds of training) for a writer."""
     items = items[-(a.train + a.validation + a.test) :]
     first_test = len(items) - a.test
-    learnt = [sample(tok, items, i) for i in range(first_test - a.validation)]
-    validation = [sample(tok, items, i) for i in range(first_test - a.validation, first_test)]
-    test = [sample(tok, items, i) for i in range(first_test, len(items))]
+    samples = [sample(tok, items, i, base.config.max_position_embeddings * 3 // 4) for i in range(len(items))]
+    learnt = samples[: first_test - a.validation]
+    validation, test = samples[len(learnt) : first_test], samples[first_test:]
     predict = lambda model, *sides: list(predictions(model, test, *sides))
 
     predicted = predict(base, "with", "without")
@@ -237,7 +245,8 @@ def main():
     a = p.parse_args()
     logging.disable_progress_bar()
     base = ref.load_base(a.model, torch.float32).requires_grad_(False)
-    tok = AutoTokenizer.from_pretrained(os.path.dirname(a.model), gguf_file=os.path.basename(a.model))
+    folder, gguf = os.path.split(a.model) if a.model.endswith(".gguf") else (a.model, None)
+    tok = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
     done = set()
     if os.path.exists(a.out):
         with open(a.out) as f:
