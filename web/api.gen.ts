@@ -450,6 +450,8 @@ export interface DeviceInfo {
   subgroups: boolean;
   subgroup_min_size: number;
   timestamp_query: boolean;
+  /** CompilesInBackground: pipelines compile while other commands run. */
+  compiles_in_background: boolean;
 }
 
 /** ErrorInfo is an error in JSON. Package rpc converts errors to it and back. */

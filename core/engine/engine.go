@@ -7,6 +7,7 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
+	"nextquill/core/model"
 	"nextquill/core/rpc"
 )
 
@@ -37,6 +38,15 @@ type Env struct {
 	// Emit hands the caller an event: a struct whose JSON has a field "event". An error means that
 	// the caller is gone, and ends the method.
 	Emit func(event any) error
+	// decode and decodeWith are those of Decodes.
+	decode     *model.DecodeSpec
+	decodeWith string
+}
+
+// Decodes announces that the call will generate text with the adapter in a folder, or with none
+// ("") and without a datastore. If it loads the model first, kernels compile meanwhile.
+func (env *Env) Decodes(spec *model.DecodeSpec, adapter string) {
+	env.decode, env.decodeWith = spec, adapter
 }
 
 // Env returns the engine for a call whose events go to emit.

@@ -129,7 +129,20 @@ func (env *Env) load(ctx context.Context, dir string, o model.LoadOptions) (*mod
 	if err := env.Emit(api.StageEvent{Event: api.EventStage, Stage: api.StageLoad}); err != nil {
 		return nil, err
 	}
-	return model.Load(ctx, env.GPU, tune, env.Blobs, dir, o)
+	return model.LoadAfter(ctx, env.GPU, tune, env.Blobs, dir, o, func(m *model.Model) error {
+		if env.decode == nil || !env.GPU.Info().CompilesInBackground {
+			return nil
+		}
+		var a *model.Adapter
+		if env.decodeWith != "" {
+			var err error
+			if a, err = addAdapter(ctx, env.Blobs, m, env.decodeWith); err != nil {
+				return err
+			}
+			defer m.RemoveAdapter(a)
+		}
+		return m.CompileAhead(*env.decode, a)
+	})
 }
 
 // Tokenizer reads the tokenizer of the model in dir, once for a resident model.

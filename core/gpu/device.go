@@ -61,6 +61,8 @@ type Info struct {
 	Subgroups              bool  `json:"subgroups"`
 	SubgroupMinSize        int   `json:"subgroup_min_size"`
 	TimestampQuery         bool  `json:"timestamp_query"`
+	// CompilesInBackground: pipelines compile while other commands run.
+	CompilesInBackground bool `json:"compiles_in_background"`
 }
 
 // Required limits: WebGPU's defaults, which every conformant device offers.

@@ -56,6 +56,9 @@ func openInference(ctx context.Context, env *engine.Env, p api.Inference, templa
 	if err := env.CheckInference(ctx, p.Loading, p.Model, p.Adapter, n); err != nil {
 		return nil, err
 	}
+	if n.Decode != nil {
+		env.Decodes(n.Decode, p.Adapter)
+	}
 	if p.Keep {
 		if err := env.KeepBetween(ctx, p.Loading, p.Model); err != nil {
 			return nil, err

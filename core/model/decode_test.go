@@ -227,3 +227,50 @@ func logp(logits []float32, id int) float64 {
 	}
 	return float64(logits[id]) - math.Log(sum)
 }
+
+// Kernels that were compiled ahead are those of the decoder, with an adapter and without one, and
+// asking for them before the weights are loaded changes nothing else.
+func TestCompileAhead(t *testing.T) {
+	ctx := context.Background()
+	store := blob.FromFS(os.DirFS(oracle))
+	for _, adapter := range []string{"", "adapters/plain/adapter"} {
+		g := nativetest.Open(t, store)
+		tune := kernels.DefaultTune(g.Info())
+		spec := model.DecodeSpec{MaxPrompt: 5, MaxNew: 3, Dual: adapter != ""}
+		add := func(m *model.Model) (a *model.Adapter) {
+			if adapter == "" {
+				return nil
+			}
+			read, err := weights.ReadAdapter(ctx, store, adapter)
+			require.NoError(t, err)
+			a, err = m.AddAdapter(read, false)
+			require.NoError(t, err)
+			return a
+		}
+		var live int64
+		m, err := model.LoadAfter(ctx, g, &tune, store, "models/gqa", model.LoadOptions{}, func(m *model.Model) error {
+			a := add(m)
+			before := g.LiveBytes()
+			require.NoError(t, m.CompileAhead(spec, a))
+			require.Equal(t, before, g.LiveBytes())
+			require.Nil(t, m.Active())
+			if a != nil {
+				m.RemoveAdapter(a)
+			}
+			live = g.LiveBytes()
+			return nil
+		})
+		require.NoError(t, err)
+		require.Less(t, g.LiveBytes(), live, "what loading needs is freed")
+		m.Use(add(m))
+		g.OnCompile = func(int, int) error {
+			t.Error("a kernel was not compiled ahead")
+			return nil
+		}
+		d, err := m.NewDecoder(spec)
+		require.NoError(t, err)
+		require.NoError(t, d.Start(ctx, []int32{1, 2, 3}, []int32{1, 3}, greedy, 0, nil))
+		d.Free()
+		m.Free()
+	}
+}

@@ -78,6 +78,21 @@ func (m *Model) NewDecoder(spec DecodeSpec) (*Decoder, error) {
 	return d, nil
 }
 
+// CompileAhead asks the device for the kernels of a decoder with the adapter a, which may be nil.
+// On a device with gpu.Info.CompilesInBackground they compile while the weights load. spec has no
+// datastore.
+func (m *Model) CompileAhead(spec DecodeSpec, a *Adapter) error {
+	told, active := m.g.OnCompile, m.adapter
+	m.g.OnCompile = nil // nothing waits for them yet
+	m.Use(a)
+	defer func() { m.g.OnCompile = told; m.Use(active) }()
+	d, err := m.NewDecoder(spec)
+	if err == nil {
+		d.Free()
+	}
+	return err
+}
+
 func (d *Decoder) branches() int {
 	if d.Spec.Dual {
 		return 2

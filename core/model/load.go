@@ -29,13 +29,23 @@ type LoadOptions struct {
 func Load(
 	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
 ) (*Model, error) {
+	return LoadAfter(ctx, g, tune, store, path, o, func(*Model) error { return nil })
+}
+
+// LoadAfter is Load that calls first when the tensors of the model exist, but not their values.
+func LoadAfter(
+	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
+	first func(*Model) error,
+) (*Model, error) {
 	m, source, pieces, err := prepare(ctx, g, tune, store, path, o)
 	if err != nil {
 		return nil, err
 	}
 	if o.Random != nil {
-		err = m.fillRandom(ctx, pieces)
-	} else if err = m.upload(ctx, pieces); err == nil {
+		if err = first(m); err == nil {
+			err = m.fillRandom(ctx, pieces)
+		}
+	} else if err = m.upload(ctx, pieces, first); err == nil {
 		m.Fingerprint, err = source.Fingerprint(ctx)
 	}
 	if err != nil {

@@ -44,60 +44,83 @@ func loadingBytes(pieces []piece) int64 {
 }
 
 // upload loads pieces from storage to the device. Each is read by its range of the file and then
-// converted by kernels: copied, repacked, or unpacked to f32 and quantized.
-func (m *Model) upload(ctx context.Context, pieces []piece) error {
+// converted by kernels: copied, repacked, or unpacked to f32 and quantized. It calls first after it
+// has asked for these kernels, so that the device compiles them before those of first.
+func (m *Model) upload(ctx context.Context, pieces []piece, first func(*Model) error) error {
 	l := newLoader(pieces)
 	l.m = m
 	l.raw = m.g.NewBuffer("raw weights", l.rawBytes, gpu.Storage)
 	l.stage = m.g.NewBuffer("unpacked weights", l.stageBytes, gpu.Storage)
 	l.partials = m.g.NewBuffer("partial norms", l.partialsBytes, gpu.Storage)
 	l.norms = m.g.NewBuffer("norms of weights", l.normsBytes, gpu.Storage)
+	plans := make([]*gpu.Plan, len(pieces))
 	defer func() {
+		for _, plan := range plans {
+			if plan != nil {
+				plan.Free()
+			}
+		}
 		for _, b := range []gpu.Buffer{l.raw, l.stage, l.partials, l.norms} {
 			m.g.Free(b)
 		}
 	}()
 	for i, p := range pieces {
-		if err := l.load(ctx, p, i); err != nil {
+		plans[i] = l.plan(p, i)
+		if err := plans[i].Compile(); err != nil {
+			return err
+		}
+	}
+	if err := first(m); err != nil {
+		return err
+	}
+	for i, p := range pieces {
+		if err := l.read(ctx, p); err != nil {
+			return err
+		}
+		if err := plans[i].Run(ctx, &gpu.Replay{}, nil); err != nil {
 			return err
 		}
 	}
 	return l.check(ctx, pieces)
 }
 
-// load loads one piece and computes its norm. The norm is not finite if a value is not.
-func (l *loader) load(ctx context.Context, p piece, slot int) error {
+// reordered tells whether the host reorders the values: those of a bias with a few thousand.
+func (p piece) reordered() bool { return p.info.PairedRows > 0 && len(p.info.Shape) < 2 }
+
+// read reads a piece from storage: to its place if no kernel converts it, else to raw.
+func (l *loader) read(ctx context.Context, p piece) error {
 	g := l.m.g
 	b, off := p.to.Handle()
 	elements, bytes := p.info.DType.Block()
 	from := p.info.Begin + int64(p.first)*int64(p.columns)/int64(elements)*int64(bytes)
-	plan := g.NewPlan("load weights")
-	defer plan.Free()
-	stage := func() *gpu.Tensor { return gpu.Persistent("unpacked weights", l.stage, 0, int64(4*p.size)) }
-	norm := gpu.Persistent("norm", l.norms, int64(normBytes*slot), 16)
 	switch {
 	case p.direct():
-		if err := g.Load(ctx, p.info.Blob, from, p.rawBytes, b, int(off)); err != nil {
-			return err
-		}
-	case p.info.PairedRows > 0 && len(p.info.Shape) < 2:
-		// A bias of a few thousand values: the host reorders it.
+		return g.Load(ctx, p.info.Blob, from, p.rawBytes, b, int(off))
+	case p.reordered():
 		values := make([]float32, p.size)
 		if err := p.file.ReadF32At(ctx, p.info, values, 0); err != nil {
 			return err
 		}
 		g.WriteF32(b, off, values)
-	default:
-		// The last word may be partial; the device pads it.
-		if err := g.Load(ctx, p.info.Blob, from, p.rawBytes, l.raw, 0); err != nil {
-			return err
-		}
+		return nil
+	}
+	// The last word may be partial; the device pads it.
+	return g.Load(ctx, p.info.Blob, from, p.rawBytes, l.raw, 0)
+}
+
+// plan records what converts a piece after read, and computes its norm. The norm is not finite if
+// a value is not.
+func (l *loader) plan(p piece, slot int) *gpu.Plan {
+	plan := l.m.g.NewPlan("load weights")
+	stage := func() *gpu.Tensor { return gpu.Persistent("unpacked weights", l.stage, 0, int64(4*p.size)) }
+	norm := gpu.Persistent("norm", l.norms, int64(normBytes*slot), 16)
+	if !p.direct() && !p.reordered() {
 		raw := gpu.Persistent("raw weights", l.raw, 0, int64(p.rawBytes+3)&^3)
 		dtype, paired := string(p.info.DType), p.info.PairedRows
 		if p.repacked() {
 			// The kernel checks the scales, so the norm of all values is not needed.
 			plan.Add(kernels.RepackBlocks(dtype, p.rows, p.columns, paired, raw, p.to, norm))
-			return l.run(ctx, plan)
+			return plan
 		}
 		to := p.to
 		if p.format != kernels.F32 {
@@ -121,15 +144,7 @@ func (l *loader) load(ctx context.Context, p piece, slot int) error {
 	partials := gpu.Persistent("partial norms", l.partials, 0, l.partialsBytes)
 	plan.Add(kernels.GradNorm(p.size, values, partials, 0))
 	plan.Add(kernels.ClipScale(parts, 1, partials, norm))
-	return l.run(ctx, plan)
-}
-
-// run compiles and runs a plan.
-func (l *loader) run(ctx context.Context, plan *gpu.Plan) error {
-	if err := plan.Compile(); err != nil {
-		return err
-	}
-	return plan.Run(ctx, &gpu.Replay{}, nil)
+	return plan
 }
 
 // check returns a fault that names the tensor when weights are NaN or infinite. Without it they

@@ -82,6 +82,7 @@ function infoOf(adapter: GPUAdapter, device: GPUDevice): DeviceInfo {
     subgroups: features.has("subgroups"),
     subgroup_min_size: features.has("subgroups") ? info.subgroupMinSize : 0,
     timestamp_query: features.has("timestamp-query"),
+    compiles_in_background: true, // createComputePipelineAsync
   };
 }
 

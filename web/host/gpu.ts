@@ -1,9 +1,8 @@
 // Runs the guest's command batches on WebGPU.
 //
 // A batch runs when it is submitted, up to the first dispatch whose pipeline is still compiling.
-// The rest waits in a queue. Pipelines compile in the background, many at a time. WebGPU reports
-// some errors later; they are stored and thrown by the next operation that waits (wait, read,
-// load).
+// The rest waits in a queue. Pipelines compile in the background. WebGPU reports some errors later;
+// they are stored and thrown by the next operation that waits (wait, read, load).
 
 import { Access, type DeviceInfo } from "../api.gen.js";
 import { cancelled, describe, Fault } from "../fault.js";
@@ -71,17 +70,24 @@ export class Device {
   #queue: Queued[] = [];
   #unfinished: Promise<void>[] = []; // for each batch that the GPU has not done, the oldest first
   #pump: Promise<void> | undefined; // works through #queue
-  #scopes: Promise<void>[] = []; // pending error scopes and compilations
+  #scopes: Promise<void>[] = []; // pending error scopes
   #fault: Fault | undefined; // the first error that was not thrown yet
   #lost: Fault | undefined;
   #staging: GPUBuffer | undefined;
 
   #closed = false;
 
+  // SwiftShader compiles one pipeline at a time, in no particular order. So few are begun at once,
+  // and the ones that the guest asks for first, which it needs first, are ready first.
+  readonly #compilesAtOnce: number;
+  #compiling = 0;
+  #turns: (() => void)[] = []; // begin the compilations that wait
+
   /** `onLost` is called when the device is lost, but not for close(). */
   constructor(device: GPUDevice, info: DeviceInfo, onLost: (why: Fault) => void = () => {}) {
     this.#device = device;
     this.info = info;
+    this.#compilesAtOnce = info.cpu ? 2 : Infinity;
     void device.lost.then((loss) => {
       this.#lost = new Fault("device-lost", {
         where: info.name,
@@ -409,11 +415,8 @@ export class Device {
     });
     const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
     const scope = device.popErrorScope();
-    const made = device.createComputePipelineAsync({
-      label,
-      layout: pipelineLayout,
-      compute: { module, entryPoint: "main" },
-    });
+    const compute = { module, entryPoint: "main" };
+    const made = this.#inTurn(() => device.createComputePipelineAsync({ label, layout: pipelineLayout, compute }));
     const pipeline: Pipeline = { name: c.name, layout, gpu: undefined, compiled: undefined };
     this.#pipelines.set(c.pipeline, pipeline);
     const finish = async (): Promise<void> => {
@@ -428,7 +431,19 @@ export class Device {
       pipeline.compiled = undefined;
     };
     pipeline.compiled = finish();
-    this.#scopes.push(pipeline.compiled); // report a failure even if nothing uses the pipeline
+  }
+
+  // Calls compile when fewer than #compilesAtOnce compilations are running.
+  async #inTurn(compile: () => Promise<GPUComputePipeline>): Promise<GPUComputePipeline> {
+    if (this.#compiling < this.#compilesAtOnce) this.#compiling++;
+    else await new Promise<void>((resolve) => this.#turns.push(resolve));
+    try {
+      return await compile();
+    } finally {
+      const next = this.#turns.shift();
+      if (next === undefined) this.#compiling--;
+      else next();
+    }
   }
 
   #createBindGroup(c: Of<"createBindGroup">): void {
