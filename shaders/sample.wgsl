@@ -109,10 +109,10 @@ fn main(@builtin(local_invocation_index) t: u32) {
     let peak_with = shares[2u * THREADS];
     workgroupBarrier();
 
-    // Three searches over the keys share this text, because it takes long to compile on CPU
-    // devices: 0 sums exp(z^h) in one pass, 1 cuts by top_k, and 2 by top_p. A cut is the largest
-    // key k such that the keys ≥ k are at least top_k, or have at least the fraction top_p of the
-    // probability of the keys ≥ least.
+    // Three searches share this code, because CPU devices compile it slowly. Search 0 sums
+    // exp(z^h), search 1 finds the cut of top_k, and search 2 the cut of top_p. A cut is the
+    // largest key k such that at least top_k keys are ≥ k, or such that the keys ≥ k have at least
+    // the fraction top_p of the probability of the keys ≥ least.
     var log_sum = 0.0;
     var least = 1u;
     for (var search = 0u; search < 3u; search++) {

@@ -87,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
-    // The new key by itself: its exponential relative to its own score is 1.
+    // The new key starts its own softmax: the maximum is its score, and the sum is 1.
     for (var h = lane; h < {HEADS}u; h += LANES) {
         var s = 0.0;
         for (var d = 0u; d < DIM; d++) { s += own[h * DIM + d] * own[{HEADS*DIM}u + d]; }

@@ -38,13 +38,13 @@ type Env struct {
 	// Emit hands the caller an event: a struct whose JSON has a field "event". An error means that
 	// the caller is gone, and ends the method.
 	Emit func(event any) error
-	// decode and decodeWith are those of Decodes.
+	// decode and decodeWith are the arguments of Decodes.
 	decode     *model.DecodeSpec
 	decodeWith string
 }
 
-// Decodes announces that the call will generate text with the adapter in a folder, or with none
-// ("") and without a datastore. If it loads the model first, kernels compile meanwhile.
+// Decodes announces that the call will generate text. adapter is a folder, or "" for none. If the
+// call loads the model first, kernels compile meanwhile, except those of a datastore.
 func (env *Env) Decodes(spec *model.DecodeSpec, adapter string) {
 	env.decode, env.decodeWith = spec, adapter
 }

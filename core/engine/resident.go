@@ -95,7 +95,7 @@ func (env *Env) KeepModel(ctx context.Context, l api.Loading, dir string, adapte
 		}
 		r.adapters[dir] = a
 	}
-	return env.GPU.Wait(ctx) // a device that refuses reports it here instead of in the next call
+	return env.GPU.Fence(ctx) // a device that refuses reports it here instead of in the next call
 }
 
 // KeepBetween makes the model in dir resident, so that the next call need not load it. A call that
@@ -129,20 +129,34 @@ func (env *Env) load(ctx context.Context, dir string, o model.LoadOptions) (*mod
 	if err := env.Emit(api.StageEvent{Event: api.EventStage, Stage: api.StageLoad}); err != nil {
 		return nil, err
 	}
-	return model.LoadAfter(ctx, env.GPU, tune, env.Blobs, dir, o, func(m *model.Model) error {
-		if env.decode == nil || !env.GPU.Info().CompilesInBackground {
+	ahead := env.decode != nil && env.GPU.Info().CompilesInBackground
+	m, err := model.LoadAfter(ctx, env.GPU, tune, env.Blobs, dir, o, func(m *model.Model) error {
+		if !ahead {
 			return nil
 		}
-		var a *model.Adapter
-		if env.decodeWith != "" {
-			var err error
-			if a, err = addAdapter(ctx, env.Blobs, m, env.decodeWith); err != nil {
-				return err
-			}
-			defer m.RemoveAdapter(a)
-		}
-		return m.CompileAhead(*env.decode, a)
+		return env.compileAhead(ctx, m)
 	})
+	if err == nil && ahead {
+		// Kernels may still be compiling. Nothing reports how many.
+		err = env.Emit(api.ProgressEvent{Event: api.EventProgress, Stage: api.StageCompile, Total: 1})
+		if err != nil {
+			m.Free()
+		}
+	}
+	return m, err
+}
+
+// compileAhead asks the device for the kernels of the decoder that Decodes has announced.
+func (env *Env) compileAhead(ctx context.Context, m *model.Model) error {
+	var a *model.Adapter
+	if env.decodeWith != "" {
+		var err error
+		if a, err = addAdapter(ctx, env.Blobs, m, env.decodeWith); err != nil {
+			return err
+		}
+		defer m.RemoveAdapter(a)
+	}
+	return m.CompileAhead(*env.decode, a)
 }
 
 // Tokenizer reads the tokenizer of the model in dir, once for a resident model.

@@ -171,8 +171,20 @@ func (c *Context) Load(ctx context.Context, blob string, src int64, n int, b Buf
 	return c.dev.Load(ctx, blob, src, n, b, dst)
 }
 
-// Wait flushes and returns when the device has finished all work.
+// Wait flushes and returns when the device has run all commands and compiled all pipelines.
 func (c *Context) Wait(ctx context.Context) error {
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	if err := c.dev.Wait(ctx, 0); err != nil {
+		return err
+	}
+	return c.Fence(ctx)
+}
+
+// Fence flushes and returns when the device has run all commands. Pipelines that no command uses
+// may still be compiling.
+func (c *Context) Fence(ctx context.Context) error {
 	fence := c.shape(Shape{})
 	defer c.releaseShape(Shape{})
 	var word [4]byte

@@ -20,8 +20,8 @@ type AttentionSpec struct {
 	Rows Rows
 	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most MaxHeadDim.
 	Heads, KVHeads, HeadDim int
-	// Once: the plan runs about once. With Capacity, the largest number of rows, AttentionForward
-	// chooses a kernel that compiles faster if the rows are few.
+	// Once: compile time matters more than run time. AttentionForward then uses smaller blocks if
+	// Capacity, the largest number of rows, is small.
 	Once     bool
 	Capacity int
 	// Queries is the number of queries of AttentionKeyGrad, whose Rows are keys. Only the estimate
@@ -32,8 +32,8 @@ type AttentionSpec struct {
 // MaxHeadDim is the largest AttentionSpec.HeadDim: the kernels hold a query in registers.
 const MaxHeadDim = 128
 
-// fewQueries is about the number of rows for which SwiftShader computes 30 layers of SmolLM2 in the
-// time that larger blocks take longer to compile: 2 seconds.
+// fewQueries: up to about this many rows, smaller blocks save more compile time than they cost in
+// run time (2 s, for the 30 layers of SmolLM2 on SwiftShader).
 const fewQueries = 256
 
 // Group is the number of query heads that share a key head.

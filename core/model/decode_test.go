@@ -228,8 +228,8 @@ func logp(logits []float32, id int) float64 {
 	return float64(logits[id]) - math.Log(sum)
 }
 
-// Kernels that were compiled ahead are those of the decoder, with an adapter and without one, and
-// asking for them before the weights are loaded changes nothing else.
+// CompileAhead compiles all kernels of the decoder, with an adapter and without one, and changes
+// nothing else.
 func TestCompileAhead(t *testing.T) {
 	ctx := context.Background()
 	store := blob.FromFS(os.DirFS(oracle))

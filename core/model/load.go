@@ -32,7 +32,8 @@ func Load(
 	return LoadAfter(ctx, g, tune, store, path, o, func(*Model) error { return nil })
 }
 
-// LoadAfter is Load that calls first when the tensors of the model exist, but not their values.
+// LoadAfter is Load with a callback. It calls first after it has allocated the tensors, and before
+// it reads their values.
 func LoadAfter(
 	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
 	first func(*Model) error,

@@ -44,8 +44,8 @@ func loadingBytes(pieces []piece) int64 {
 }
 
 // upload loads pieces from storage to the device. Each is read by its range of the file and then
-// converted by kernels: copied, repacked, or unpacked to f32 and quantized. It calls first after it
-// has asked for these kernels, so that the device compiles them before those of first.
+// converted by kernels: copied, repacked, or unpacked to f32 and quantized. first is called after
+// these kernels were requested, so they compile before the kernels that first requests.
 func (m *Model) upload(ctx context.Context, pieces []piece, first func(*Model) error) error {
 	l := newLoader(pieces)
 	l.m = m
@@ -84,7 +84,8 @@ func (m *Model) upload(ctx context.Context, pieces []piece, first func(*Model) e
 	return l.check(ctx, pieces)
 }
 
-// reordered tells whether the host reorders the values: those of a bias with a few thousand.
+// reordered reports whether the host reorders the values. This applies to biases, which have a few
+// thousand values.
 func (p piece) reordered() bool { return p.info.PairedRows > 0 && len(p.info.Shape) < 2 }
 
 // read reads a piece from storage: to its place if no kernel converts it, else to raw.

@@ -71,14 +71,15 @@ export class Device {
   #unfinished: Promise<void>[] = []; // for each batch that the GPU has not done, the oldest first
   #pump: Promise<void> | undefined; // works through #queue
   #scopes: Promise<void>[] = []; // pending error scopes
+  readonly #compilations = new Set<Promise<void>>(); // pending
   #fault: Fault | undefined; // the first error that was not thrown yet
   #lost: Fault | undefined;
   #staging: GPUBuffer | undefined;
 
   #closed = false;
 
-  // SwiftShader compiles one pipeline at a time, in no particular order. So few are begun at once,
-  // and the ones that the guest asks for first, which it needs first, are ready first.
+  // SwiftShader compiles one pipeline at a time, in arbitrary order. Only two are started at once,
+  // so pipelines become ready in the order requested.
   readonly #compilesAtOnce: number;
   #compiling = 0;
   #turns: (() => void)[] = []; // begin the compilations that wait
@@ -121,11 +122,15 @@ export class Device {
     else this.#pump = this.#work(blocked.until, { bytes: blocked.rest, executed });
   }
 
-  /** Waits until at most `most` of the submitted batches are not finished. */
+  /**
+   * Waits until at most `most` of the submitted batches are not finished, and if it is 0, until no
+   * pipeline compiles.
+   */
   async wait(most: number, stop: AbortSignal): Promise<void> {
     while (this.#unfinished.length > most) {
       await unlessAborted(awaitGPU(this.#device.queue, this.#unfinished[0]!), stop);
     }
+    if (most === 0) await unlessAborted(Promise.all(this.#compilations), stop);
     const fault = this.#lost ?? this.#fault;
     this.#fault = undefined;
     if (fault !== undefined) throw fault;
@@ -415,26 +420,34 @@ export class Device {
     });
     const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
     const scope = device.popErrorScope();
-    const compute = { module, entryPoint: "main" };
-    const made = this.#inTurn(() => device.createComputePipelineAsync({ label, layout: pipelineLayout, compute }));
     const pipeline: Pipeline = { name: c.name, layout, gpu: undefined, compiled: undefined };
     this.#pipelines.set(c.pipeline, pipeline);
+    const wanted = (): boolean => this.#pipelines.get(c.pipeline) === pipeline;
+    const compute = { module, entryPoint: "main" };
+    const made = this.#inTurn(async () =>
+      wanted() ? await device.createComputePipelineAsync({ label, layout: pipelineLayout, compute }) : undefined,
+    );
     const finish = async (): Promise<void> => {
       try {
         const [error, gpu] = await Promise.all([scope, made]);
         if (error !== null) throw error;
         pipeline.gpu = gpu;
       } catch (thrown) {
-        if (this.#pipelines.get(c.pipeline) === pipeline) this.#pipelines.delete(c.pipeline);
-        this.#keep(this.#refused(`kernel ${c.name}`, await compilationErrors(module, c.wgsl, thrown)));
+        if (wanted()) {
+          this.#pipelines.delete(c.pipeline);
+          this.#keep(this.#refused(`kernel ${c.name}`, await compilationErrors(module, c.wgsl, thrown)));
+        }
       }
       pipeline.compiled = undefined;
     };
-    pipeline.compiled = finish();
+    const compiled = finish();
+    pipeline.compiled = compiled;
+    this.#compilations.add(compiled);
+    void compiled.then(() => this.#compilations.delete(compiled));
   }
 
   // Calls compile when fewer than #compilesAtOnce compilations are running.
-  async #inTurn(compile: () => Promise<GPUComputePipeline>): Promise<GPUComputePipeline> {
+  async #inTurn<T>(compile: () => Promise<T>): Promise<T> {
     if (this.#compiling < this.#compilesAtOnce) this.#compiling++;
     else await new Promise<void>((resolve) => this.#turns.push(resolve));
     try {

@@ -115,7 +115,14 @@ func repackBlocksCase(c *Case) {
 	f := kernels.ExactFormat(dtype)
 	packed := c.Garbage("packed", rows*f.RowBytes(width)/4)
 	if c.Flag("infinite") {
-		raw[0] |= 0x7c00
+		switch first := &raw[0]; c.Size("infinite") {
+		case 1: // the scale
+			*first |= 0x7c00
+		case 2: // the minimum in the file
+			*first |= 0x7c00 << 16
+		case 3: // −8 times the scale, which is finite
+			*first = *first&^0xffff | 0x7000
+		}
 		norm.Host[0] = math.Float32frombits(0x7fc00000)
 	}
 	c.Record(kernels.RepackBlocks(dtype, rows, width, paired, c.Words("raw", raw), packed.GPU, norm.GPU),
