@@ -130,7 +130,10 @@ export class Device {
     while (this.#unfinished.length > most) {
       await unlessAborted(awaitGPU(this.#device.queue, this.#unfinished[0]!), stop);
     }
-    if (most === 0) await unlessAborted(Promise.all(this.#compilations), stop);
+    if (most === 0) {
+      const compiled = Promise.all(this.#compilations).then(() => {});
+      await unlessAborted(compiled, stop);
+    }
     const fault = this.#lost ?? this.#fault;
     this.#fault = undefined;
     if (fault !== undefined) throw fault;
