@@ -16,7 +16,7 @@ type Memory struct {
 	Optimizer   int64 // gradients and AdamW's moments
 	Activations int64 // of the steps at their token budgets, with their inputs
 	Cache       int64 // KV cache and scratch of the decoder
-	Loading     int64 // staging buffers and what CompileAhead needs, only while loading
+	Loading     int64 // staging buffers, only while loading
 }
 
 // Peak is the most memory in use at once.
@@ -130,9 +130,6 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 		}
 		free = append(free, d.Free)
 		out.Cache = cache()
-		if g.Info().CompilesInBackground {
-			out.Loading += out.Adapter + out.Cache // CompileAhead
-		}
 	}
 	if n.Encode > 0 {
 		encoder := grown()

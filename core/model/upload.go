@@ -49,28 +49,17 @@ func loadingBytes(pieces []piece) int64 {
 func (m *Model) upload(ctx context.Context, pieces []piece, first func(*Model) error) error {
 	l := newLoader(pieces)
 	l.m = m
-	l.raw = m.g.NewBuffer("raw weights", l.rawBytes, gpu.Storage)
-	l.stage = m.g.NewBuffer("unpacked weights", l.stageBytes, gpu.Storage)
-	l.partials = m.g.NewBuffer("partial norms", l.partialsBytes, gpu.Storage)
-	l.norms = m.g.NewBuffer("norms of weights", l.normsBytes, gpu.Storage)
-	plans := make([]*gpu.Plan, len(pieces))
-	defer func() {
-		for _, plan := range plans {
-			if plan != nil {
-				plan.Free()
-			}
-		}
-		for _, b := range []gpu.Buffer{l.raw, l.stage, l.partials, l.norms} {
-			m.g.Free(b)
-		}
-	}()
-	for i, p := range pieces {
-		plans[i] = l.plan(p, i)
-		if err := plans[i].Compile(); err != nil {
-			return err
-		}
+	_, free, err := l.prepare(pieces)
+	free() // first and loading do not need their memory at the same time
+	if err != nil {
+		return err
 	}
 	if err := first(m); err != nil {
+		return err
+	}
+	plans, free, err := l.prepare(pieces)
+	defer free()
+	if err != nil {
 		return err
 	}
 	for i, p := range pieces {
@@ -82,6 +71,31 @@ func (m *Model) upload(ctx context.Context, pieces []piece, first func(*Model) e
 		}
 	}
 	return l.check(ctx, pieces)
+}
+
+// prepare allocates the loader's memory and compiles a plan for each piece. free releases both.
+func (l *loader) prepare(pieces []piece) (plans []*gpu.Plan, free func(), err error) {
+	g := l.m.g
+	l.raw = g.NewBuffer("raw weights", l.rawBytes, gpu.Storage)
+	l.stage = g.NewBuffer("unpacked weights", l.stageBytes, gpu.Storage)
+	l.partials = g.NewBuffer("partial norms", l.partialsBytes, gpu.Storage)
+	l.norms = g.NewBuffer("norms of weights", l.normsBytes, gpu.Storage)
+	free = func() {
+		for _, plan := range plans {
+			plan.Free()
+		}
+		for _, b := range []gpu.Buffer{l.raw, l.stage, l.partials, l.norms} {
+			g.Free(b)
+		}
+	}
+	for i, p := range pieces {
+		plan := l.plan(p, i)
+		plans = append(plans, plan)
+		if err := plan.Compile(); err != nil {
+			return plans, free, err
+		}
+	}
+	return plans, free, nil
 }
 
 // reordered reports whether the host reorders the values. This applies to biases, which have a few
