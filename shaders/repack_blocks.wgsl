@@ -2,9 +2,9 @@
 // that hold exactly the same values: Q8_0 and, with FIFTH, Q5_0 become Q8; Q4_0 and, with MINIMUM,
 // Q4_1 become Q4 (Q4_0 with the minimum −8·d). unpack_blocks.wgsl describes the blocks of the file.
 //
-// raw (raw.wgsl) is [rows·blocks · BLOCK bytes], out is u32. Each invocation writes one block. norm
-// becomes NaN if a scale is not finite; otherwise it stays as it is. All values of a block with
-// finite scales are finite.
+// raw (raw.wgsl) is [rows·blocks · BLOCK bytes], out is u32. Each invocation writes one block.
+// invalid becomes NaN if a scale is not finite; otherwise it stays as it is. All values of a block
+// with finite scales are finite.
 //#include common
 //#include raw
 struct Shape {
@@ -14,7 +14,7 @@ struct Shape {
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(3) var<storage, read_write> out: array<u32>;
-@group(0) @binding(4) var<storage, read_write> norm: atomic<u32>;
+@group(0) @binding(4) var<storage, read_write> invalid: atomic<u32>;
 
 //#let VALUES 4+4*BYTES
 //#include blocks
@@ -23,13 +23,13 @@ const QUANTS: u32 = {QUANTS}u; // offset of the quants in a block
 
 fn word(at: u32) -> u32 { return pair(at) | (pair(at + 2u) << 16u); }
 
-// check reports a scale in binary16 that is not finite.
-fn check(scale: u32) {
-    if ((scale & 0x7c00u) == 0x7c00u) { atomicStore(&norm, 0x7fc00000u); }
+// check_finite reports a scale in binary16 that is not finite.
+fn check_finite(scale: u32) {
+    if ((scale & 0x7c00u) == 0x7c00u) { atomicStore(&invalid, 0x7fc00000u); }
 }
 
 // eight returns −8·d: it adds 3 to the exponent of −d. If binary16 cannot hold that, the result is
-// an infinity, which check reports.
+// an infinity, which check_finite reports.
 fn eight(d: u32) -> u32 {
     let sign = (d & 0x8000u) ^ 0x8000u;
     let magnitude = d & 0x7fffu;
@@ -50,7 +50,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let block = (stored(row, shape.paired) * shape.blocks + n) * BLOCK;
     let at = first_value(row, n, shape.blocks);
     let d = pair(block);
-    check(d);
+    check_finite(d);
 //#if BYTES
     put_scales(row, n, shape.blocks, bitcast<u32>(binary16(block)));
     for (var k = 0u; k < 8u; k++) {
@@ -70,7 +70,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 //#else
     let minimum = eight(d);
 //#endif
-    check(minimum);
+    check_finite(minimum);
     put_scales(row, n, shape.blocks, d | (minimum << 16u));
     for (var k = 0u; k < 4u; k++) { out[at + k] = word(block + QUANTS + 4u * k); }
 //#endif

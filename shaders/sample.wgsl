@@ -34,8 +34,8 @@ const THREADS: u32 = 256u;
 const LOWEST: f32 = -3.0e38;
 const FLOOR: f32 = -100.0;
 
-// A few numbers of each invocation, [8, THREADS].
-var<workgroup> shares: array<f32, 2048>;
+// Partial results of the invocations, [8, THREADS].
+var<workgroup> partials: array<f32, 2048>;
 
 // pcg_hash (Jarzynski & Olano 2020).
 fn pcg(v: u32) -> u32 {
@@ -69,7 +69,7 @@ fn value_of(key: u32) -> f32 {
     return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
 }
 
-fn weight(key: u32, peak: f32) -> f32 { return exp(clamp(value_of(key) - peak, FLOOR, 0.0)); }
+fn bounded_exp(l: f32) -> f32 { return exp(clamp(l, FLOOR, 0.0)); }
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) t: u32) {
@@ -87,32 +87,33 @@ fn main(@builtin(local_invocation_index) t: u32) {
         if (l > best.x) { best = vec3<f32>(l, f32(i), best.z); }
         best.z = max(best.z, logits[i]);
     }
-    shares[t] = best.x;
-    shares[THREADS + t] = best.y;
-    shares[2u * THREADS + t] = best.z;
+    partials[t] = best.x;
+    partials[THREADS + t] = best.y;
+    partials[2u * THREADS + t] = best.z;
     workgroupBarrier();
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         if (t < half) {
-            let other = vec3<f32>(shares[t + half], shares[THREADS + t + half], shares[2u * THREADS + t + half]);
+            let other = vec3<f32>(partials[t + half], partials[THREADS + t + half], partials[2u * THREADS + t + half]);
             if (other.x > best.x || (other.x == best.x && other.y < best.y)) {
                 best = vec3<f32>(other.xy, best.z);
             }
             best.z = max(best.z, other.z);
-            shares[t] = best.x;
-            shares[THREADS + t] = best.y;
-            shares[2u * THREADS + t] = best.z;
+            partials[t] = best.x;
+            partials[THREADS + t] = best.y;
+            partials[2u * THREADS + t] = best.z;
         }
         workgroupBarrier();
     }
-    let peak = shares[0];
-    let largest = u32(shares[THREADS]);
-    let peak_with = shares[2u * THREADS];
+    let peak = partials[0];
+    let largest = u32(partials[THREADS]);
+    let peak_with = partials[2u * THREADS];
     workgroupBarrier();
 
-    // Three searches share this code, because CPU devices compile it slowly. Search 0 sums
-    // exp(z^h), search 1 finds the cut of top_k, and search 2 the cut of top_p. A cut is the
-    // largest key k such that at least top_k keys are ≥ k, or such that the keys ≥ k have at least
-    // the fraction top_p of the probability of the keys ≥ least.
+    // Three searches share this code, because CPU devices compile it slowly. Search 0 runs once and
+    // uses only the sum over all keys, of exp(z^h − max z^h). Search 1 finds the cut of top_k, and
+    // search 2 the cut of top_p. A cut is the largest key k such that at least top_k keys are ≥ k,
+    // or such that the keys ≥ k have at least the fraction top_p of the probability of the keys
+    // ≥ least.
     var log_sum = 0.0;
     var least = 1u;
     for (var search = 0u; search < 3u; search++) {
@@ -133,27 +134,27 @@ fn main(@builtin(local_invocation_index) t: u32) {
                 var w = 1.0;
                 if (search != 1u) {
                     let l = select(value_of(key) - peak, logits[i] - peak_with, search == 0u);
-                    w = exp(clamp(l, FLOOR, 0.0));
+                    w = bounded_exp(l);
                 }
                 a += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= first);
                 b += select(vec4<f32>(0.0), vec4<f32>(w), vec4<u32>(key) >= second);
             }
             for (var c = 0u; c < 4u; c++) {
-                shares[c * THREADS + t] = a[c];
-                shares[(c + 4u) * THREADS + t] = b[c];
+                partials[c * THREADS + t] = a[c];
+                partials[(c + 4u) * THREADS + t] = b[c];
             }
             workgroupBarrier();
             for (var half = THREADS / 2u; half > 0u; half /= 2u) {
                 if (t < half) {
-                    for (var c = t; c < 8u * THREADS; c += THREADS) { shares[c] += shares[c + half]; }
+                    for (var c = t; c < 8u * THREADS; c += THREADS) { partials[c] += partials[c + half]; }
                 }
                 workgroupBarrier();
             }
-            // shares[0] is the mass of all keys ≥ lowest.
-            let all = shares[0];
+            // partials[0] is the mass of all keys ≥ lowest.
+            let all = partials[0];
             let enough = select(f32(top_k), top_p * all, search == 2u);
             for (var c = 1u; c < 8u; c++) {
-                let mass = shares[c * THREADS];
+                let mass = partials[c * THREADS];
                 if (mass >= enough && mass > 0.0) { prefix += digit; }
             }
             workgroupBarrier();
@@ -167,34 +168,34 @@ fn main(@builtin(local_invocation_index) t: u32) {
     if (!greedy) {
         var mass = 0.0;
         for (var i = t; i < shape.vocab; i += THREADS) {
-            if (scratch[i] >= least) { mass += weight(scratch[i], peak); }
+            if (scratch[i] >= least) { mass += bounded_exp(value_of(scratch[i]) - peak); }
         }
-        shares[t] = mass;
+        partials[t] = mass;
         workgroupBarrier();
         if (t == 0u) {
             var total = 0.0;
-            for (var j = 0u; j < THREADS; j++) { total += shares[j]; }
+            for (var j = 0u; j < THREADS; j++) { total += partials[j]; }
             let u = f32(pcg(pcg(dyn.position) ^ dyn.seed) >> 8u) * 5.9604644775390625e-8;
             let at = u * total;
             var before = 0.0;
             var found = vec2<f32>(0.0);
             for (var j = 0u; j < THREADS; j++) {
                 // If rounding puts at beyond the total, the last invocation with mass is used.
-                if (shares[j] > 0.0 && before <= at) { found = vec2<f32>(f32(j), at - before); }
-                before += shares[j];
+                if (partials[j] > 0.0 && before <= at) { found = vec2<f32>(f32(j), at - before); }
+                before += partials[j];
             }
-            shares[THREADS] = found.x;
-            shares[THREADS + 1u] = found.y;
+            partials[THREADS] = found.x;
+            partials[THREADS + 1u] = found.y;
         }
         workgroupBarrier();
-        owner = u32(shares[THREADS]);
+        owner = u32(partials[THREADS]);
         if (t == owner) {
-            let at = shares[THREADS + 1u];
+            let at = partials[THREADS + 1u];
             var reached = 0.0;
             for (var i = t; i < shape.vocab; i += THREADS) {
                 if (scratch[i] < least) { continue; }
                 chosen = i;
-                reached += weight(scratch[i], peak);
+                reached += bounded_exp(value_of(scratch[i]) - peak);
                 if (reached > at) { break; }
             }
         }

@@ -39,8 +39,8 @@ const HALF: u32 = {DIM/2}u;
 
 // The query heads, then the new key and the new value.
 var<workgroup> own: array<f32, {(HEADS+2)*DIM}>;
-// (m, l) of each invocation, then those of the new key.
-var<workgroup> softmax: array<vec2<f32>, {(LANES+1)*HEADS}>;
+var<workgroup> softmax: array<vec2<f32>, {LANES*HEADS}>;
+var<workgroup> new_score: array<f32, {HEADS}>;
 var<workgroup> parts: array<vec4<f32>, {LANES*CHUNK}>;
 
 fn own4(at: u32) -> vec4<f32> { return vec4<f32>(own[at], own[at + 1u], own[at + 2u], own[at + 3u]); }
@@ -87,23 +87,28 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
-    // The new key starts its own softmax: the maximum is its score, and the sum is 1.
+    // The score of the new key.
     for (var h = lane; h < {HEADS}u; h += LANES) {
         var s = 0.0;
         for (var d = 0u; d < DIM; d++) { s += own[h * DIM + d] * own[{HEADS*DIM}u + d]; }
-        softmax[{LANES*HEADS}u + h] = vec2<f32>(s * shape.scale2, 1.0);
+        new_score[h] = s * shape.scale2;
     }
 
 //#for h HEADS
     var m{h} = MASKED;
     var l{h} = 0.0;
 //#for c VECS
-    var q{h}_{c} = vec4<f32>(0.0);
     var o{h}_{c} = vec4<f32>(0.0);
+//#if SHARED
+    let q{h}_{c} = own4({h*DIM+c*4}u) * shape.scale2;
+//#else
+    var q{h}_{c} = vec4<f32>(0.0);
+//#endif
 //#endfor
 //#endfor
-    // The queries move to registers in a loop that selects, not in unrolled loads: on CPU devices
-    // every load in the text takes long to compile.
+//#if SHARED == 0
+    // A loop with selects moves the queries to registers. Unrolled loads compile slowly on CPU
+    // devices.
     for (var n = 0u; n < {HEADS*VECS}u; n++) {
         let x = own4(n * 4u) * shape.scale2;
 //#for h HEADS
@@ -112,6 +117,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 //#endfor
 //#endfor
     }
+//#endif
     let range = vec4<u32>(words[row * 4u], words[row * 4u + 1u], words[row * 4u + 2u], words[row * 4u + 3u]);
     let before = range.y - range.x;
     let count = before + range.w - range.z - 1u;
@@ -150,10 +156,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // A loop, not unrolled text: CPU devices save all registers at each barrier in the text.
     for (var turn = 0u; turn < {HEADS*VECS/CHUNK}u; turn++) {
         let h = turn / {VECS/CHUNK}u;
-        let fresh = softmax[{LANES*HEADS}u + h];
-        var top = fresh.x;
+        var top = new_score[h];
         for (var n = 0u; n < LANES; n++) { top = max(top, softmax[h * LANES + n].x); }
-        var sum = fresh.y * exp2(fresh.x - top);
+        let new_weight = exp2(new_score[h] - top);
+        var sum = new_weight;
         for (var n = 0u; n < LANES; n++) {
             let x = softmax[h * LANES + n];
             sum += x.y * exp2(x.x - top);
@@ -171,7 +177,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
         if (lane < {CHUNK}u) {
             let at = turn % {VECS/CHUNK}u * {CHUNK}u + lane;
-            var x = own4({(HEADS+1)*DIM}u + at * 4u) * (exp2(fresh.x - top) / sum);
+            var x = own4({(HEADS+1)*DIM}u + at * 4u) * (new_weight / sum);
             for (var n = 0u; n < LANES; n++) { x += parts[n * {CHUNK}u + lane]; }
             out[(row * shape.heads + head) * {VECS}u + turn * {CHUNK}u + lane] = x;
         }

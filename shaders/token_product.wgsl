@@ -8,7 +8,8 @@
 // before they are scaled: Σ x·(d·q + m) = d·Σ x·q + m·Σ x. A value q stays at its place n in the
 // word and is converted as q·256^n, which is exact; the sum of each place is divided by that
 // factor. Shifts by different numbers of bits would take longer: SSE has none, so SwiftShader
-// shifts lane by lane. REST: the row may have vec4s after its last complete block.
+// shifts lane by lane. REST: the loop over single vec4s is needed, for all of a
+// row or for what follows its complete blocks.
 //#let Q4 3
 //#if TEAM == 1
     var k = 0u;

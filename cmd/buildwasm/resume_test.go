@@ -49,8 +49,8 @@ func TestPageResumes(t *testing.T) {
 	p.until(`shown("#train-start")`)
 	began = time.Now()
 	p.do(`document.querySelector("#train-start").click()`)
-	// The steps before the reload are drawn one after the other. The new ones alone would be 10 at
-	// the end, and not 20.
+	// The page redraws the 10 earlier steps one by one. Without them the curve would end with 10
+	// points.
 	points := `document.querySelector("#charts path")?.getAttribute("d").match(/[ML]/g).length`
 	p.until(points + " >= 10")
 	p.untilFor(3*time.Minute, `/Done in/.test(document.querySelector("#train-stage").textContent)`)

@@ -38,14 +38,15 @@ type Env struct {
 	// Emit hands the caller an event: a struct whose JSON has a field "event". An error means that
 	// the caller is gone, and ends the method.
 	Emit func(event any) error
-	// decode and decodeWith are the arguments of Decodes.
+	// decode and decodeWith are the arguments of ExpectDecode.
 	decode     *model.DecodeSpec
 	decodeWith string
 }
 
-// Decodes announces that the call will generate text. adapter is a folder, or "" for none. If the
-// call loads the model first, kernels compile meanwhile, except those of a datastore.
-func (env *Env) Decodes(spec *model.DecodeSpec, adapter string) {
+// ExpectDecode announces that the call will generate text. adapter is a folder, or "" for none. If
+// the call then loads the model on a device with CompilesInBackground, the kernels of the decoder
+// compile while the weights load. Those of a datastore do not.
+func (env *Env) ExpectDecode(spec *model.DecodeSpec, adapter string) {
 	env.decode, env.decodeWith = spec, adapter
 }
 

@@ -129,24 +129,27 @@ func (env *Env) load(ctx context.Context, dir string, o model.LoadOptions) (*mod
 	if err := env.Emit(api.StageEvent{Event: api.EventStage, Stage: api.StageLoad}); err != nil {
 		return nil, err
 	}
-	ahead := env.decode != nil && env.GPU.Info().CompilesInBackground
-	m, err := model.LoadAfter(ctx, env.GPU, tune, env.Blobs, dir, o, func(m *model.Model) error {
-		if !ahead {
-			return nil
-		}
+	if env.decode == nil || !env.GPU.Info().CompilesInBackground {
+		return model.Load(ctx, env.GPU, tune, env.Blobs, dir, o)
+	}
+	m, err := model.LoadWith(ctx, env.GPU, tune, env.Blobs, dir, o, func(m *model.Model) error {
 		return env.compileAhead(ctx, m)
 	})
-	if err == nil && ahead {
-		// Kernels may still be compiling. Nothing reports how many.
-		err = env.Emit(api.ProgressEvent{Event: api.EventProgress, Stage: api.StageCompile, Total: 1})
-		if err != nil {
-			m.Free()
-		}
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	// Kernels may still be compiling. The device does not report how many, so the event says 0 of
+	// 1.
+	err = env.Emit(api.ProgressEvent{Event: api.EventProgress, Stage: api.StageCompile, Total: 1})
+	if err != nil {
+		m.Free()
+		return nil, err
+	}
+	return m, nil
 }
 
-// compileAhead asks the device for the kernels of the decoder that Decodes has announced.
+// compileAhead requests the kernels of the decoder that ExpectDecode has announced. They depend on
+// the ranks and the layers of the adapter, so it is on the device meanwhile.
 func (env *Env) compileAhead(ctx context.Context, m *model.Model) error {
 	var a *model.Adapter
 	if env.decodeWith != "" {

@@ -24,6 +24,7 @@ type tuneCache struct {
 }
 
 // Tune returns the kernel variants for the device. They are read from TuneBlob, or measured now.
+// CPU devices are not measured: they compile one variant in the time of a complete measurement.
 func (env *Env) Tune(ctx context.Context) (*kernels.Tune, error) {
 	c := &env.tunes
 	name := env.GPU.Info().Name
@@ -38,6 +39,9 @@ func (env *Env) Tune(ctx context.Context) (*kernels.Tune, error) {
 			c.save(ctx, env.Blobs)
 		}
 		return &t, nil
+	}
+	if env.GPU.Info().CPU {
+		return new(kernels.DefaultTune(env.GPU.Info())), nil
 	}
 	if err := env.Emit(api.StageEvent{Event: api.EventStage, Stage: api.StageTune}); err != nil {
 		return nil, err

@@ -173,13 +173,11 @@ func (c *Context) Load(ctx context.Context, blob string, src int64, n int, b Buf
 
 // Wait flushes and returns when the device has run all commands and compiled all pipelines.
 func (c *Context) Wait(ctx context.Context) error {
-	if err := c.Flush(); err != nil {
+	// Fence comes first: its read updates the pacer, and dev.Wait does not.
+	if err := c.Fence(ctx); err != nil {
 		return err
 	}
-	if err := c.dev.Wait(ctx, 0); err != nil {
-		return err
-	}
-	return c.Fence(ctx)
+	return c.dev.Wait(ctx, 0)
 }
 
 // Fence flushes and returns when the device has run all commands. Pipelines that no command uses

@@ -32,7 +32,7 @@ type Device interface {
 	// Submit queues a batch. The device does not keep b or its data.
 	Submit(b *Batch) error
 	// Wait returns when at most unfinished of the submitted batches are not finished. With 0 it
-	// also waits until no pipeline compiles.
+	// also waits until all pipelines have compiled.
 	Wait(ctx context.Context, unfinished int) error
 	// Read waits for all submitted work and copies len(dst) bytes from buf[off:] into dst. off and
 	// len(dst) are multiples of 4.

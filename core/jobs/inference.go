@@ -57,7 +57,7 @@ func openInference(ctx context.Context, env *engine.Env, p api.Inference, templa
 		return nil, err
 	}
 	if n.Decode != nil {
-		env.Decodes(n.Decode, p.Adapter)
+		env.ExpectDecode(n.Decode, p.Adapter)
 	}
 	if p.Keep {
 		if err := env.KeepBetween(ctx, p.Loading, p.Model); err != nil {

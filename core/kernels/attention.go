@@ -20,10 +20,9 @@ type AttentionSpec struct {
 	Rows Rows
 	// Heads is a multiple of KVHeads; HeadDim is a multiple of 4, at most MaxHeadDim.
 	Heads, KVHeads, HeadDim int
-	// Once: compile time matters more than run time. AttentionForward then uses smaller blocks if
-	// Capacity, the largest number of rows, is small.
-	Once     bool
-	Capacity int
+	// Small: AttentionForward uses smaller blocks. On CPU devices they compile faster and run
+	// slower; the results are equal to the bit.
+	Small bool
 	// Queries is the number of queries of AttentionKeyGrad, whose Rows are keys. Only the estimate
 	// of work uses it.
 	Queries Rows
@@ -31,10 +30,6 @@ type AttentionSpec struct {
 
 // MaxHeadDim is the largest AttentionSpec.HeadDim: the kernels hold a query in registers.
 const MaxHeadDim = 128
-
-// fewQueries: up to about this many rows, smaller blocks save more compile time than they cost in
-// run time (2 s, for the 30 layers of SmolLM2 on SwiftShader).
-const fewQueries = 256
 
 // Group is the number of query heads that share a key head.
 func (s AttentionSpec) Group() int { return s.Heads / s.KVHeads }
@@ -87,7 +82,7 @@ func (s AttentionSpec) shape() gpu.Shape {
 func AttentionForward(t *Tune, s AttentionSpec, q, k, v, ranges, out, stats *gpu.Tensor) gpu.Dispatch {
 	s.check()
 	streams := t.Attention.Forward
-	if s.Once && s.Capacity <= fewQueries {
+	if s.Small {
 		streams = min(streams, s.Group())
 	}
 	b := t.Attention.queryBlock(s, streams)

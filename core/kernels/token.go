@@ -179,10 +179,13 @@ func TokenLinear(s TokenLinearSpec, x, w, y, bias, params, v *gpu.Tensor) gpu.Di
 	if s.Gated {
 		file = "token_swiglu"
 	}
+	// CPU devices sum Q8 and Q4 block by block. Other formats, GPUs and what remains of a row take
+	// the loop over single vec4s.
+	blocks := !s.Shared && (s.Format == Q8 || s.Format == Q4)
 	p := s.Format.program(file, wgsl.Values{
 		"TM": s.Rows, "SHARED": wgsl.Bool(s.Shared), "HALF": 0, "BIAS": wgsl.Bool(bias != nil),
 		"LOW": wgsl.Bool(total > 0), "FIRST": wgsl.Bool(s.First.Rank > 0), "UNIFORM": uniform,
-		"REST": wgsl.Bool(s.Shared || s.Format != Q8 && s.Format != Q4 || s.In%blockValues != 0),
+		"REST": wgsl.Bool(!blocks || s.In%blockValues != 0),
 	}, a.access...)
 	shape := gpu.Shape{0: uint32(s.In / 4), uint32((s.In + total) / 4), 3: flag(s.Add)}
 	tiles, out := 0, 0

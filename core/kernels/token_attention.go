@@ -52,7 +52,7 @@ func TokenAttention(s TokenAttentionSpec, qkv, words, table, keys, values, out, 
 	scale := 1 / math.Sqrt(float64(s.HeadDim)) * math.Log2E
 	p := program("token_attention", wgsl.Values{
 		"VECS": s.HeadDim / 4, "HEADS": slice, "LANES": max(8, s.Lanes), "CHUNK": largestDivisor(s.HeadDim/4, 8),
-		"NORM": wgsl.Bool(gains != nil),
+		"NORM": wgsl.Bool(gains != nil), "SHARED": wgsl.Bool(s.Shared),
 	}, a.access...)
 	shape := gpu.Shape{
 		uint32(s.Heads), uint32(s.KVHeads), gpu.F(float32(scale)), gpu.F(s.Eps), uint32(s.KeyGain),

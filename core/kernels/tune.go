@@ -55,14 +55,10 @@ const (
 
 // MeasureTune measures variants of the matrix product on the device of g, and reading by shader-f16
 // where the device has it. It takes about a second and returns the fastest; all other choices are
-// those of DefaultTune. On CPU devices it measures nothing: compiling one variant takes longer than
-// the budget there. The last bits of results may depend on the variant, so a host must keep a
+// those of DefaultTune. The last bits of results may depend on the variant, so a host must keep a
 // measured Tune for as long as runs have to repeat exactly.
 func MeasureTune(ctx context.Context, g *gpu.Context) (Tune, error) {
 	tune := DefaultTune(g.Info())
-	if g.Info().CPU {
-		return tune, ctx.Err()
-	}
 	start := time.Now()
 	best, err := matmulSpeed(ctx, g, &tune, F32, linearForward, 1024, 256, 256)
 	if err != nil {

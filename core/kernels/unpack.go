@@ -99,9 +99,9 @@ func UnpackBlocks(dtype string, rows, width, paired int, raw, out *gpu.Tensor) g
 
 // RepackBlocks records converting blocks of a GGUF file to those of ExactFormat(dtype), Q8 or Q4,
 // which hold the same values. raw and paired are as for UnpackBlocks; out has the layout of the
-// format for [rows, width]. norm [1] becomes NaN if a scale is not finite; otherwise it stays as it
-// is.
-func RepackBlocks(dtype string, rows, width, paired int, raw, out, norm *gpu.Tensor) gpu.Dispatch {
+// format for [rows, width]. invalid [1] becomes NaN if a scale is not finite; otherwise it stays as
+// it is.
+func RepackBlocks(dtype string, rows, width, paired int, raw, out, invalid *gpu.Tensor) gpu.Dispatch {
 	layout := repackLayouts[dtype]
 	if layout == nil {
 		panic("kernels: repack blocks: no type " + dtype)
@@ -111,7 +111,7 @@ func RepackBlocks(dtype string, rows, width, paired int, raw, out, norm *gpu.Ten
 		Program: program("repack_blocks", withBlock(dtype, layout), gpu.ReadStorage, gpu.WriteStorage,
 			gpu.WriteStorage),
 		Shape:  gpu.Shape{uint32(rows), uint32(blocks), uint32(paired)},
-		Args:   []*gpu.Tensor{raw, out, norm},
+		Args:   []*gpu.Tensor{raw, out, invalid},
 		Groups: func(*gpu.Replay) [3]uint32 { return linearGroups(rows*blocks, 64) },
 		Flops:  func(*gpu.Replay) float64 { return float64(rows * width) },
 	}

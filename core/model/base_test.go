@@ -153,7 +153,7 @@ func TestAutoIsExact(t *testing.T) {
 				m.Free()
 			}
 			require.Equal(t, states["f32"], states["auto"])
-			// The head of a decoder sums quantized values in another order.
+			// The kernel of the logits sums a block before it scales it.
 			require.InDeltaSlice(t, logits["f32"], logits["auto"], 2e-6)
 			require.Less(t, bytes["auto"], bytes["f32"]*3/4)
 		})

@@ -248,7 +248,7 @@ func TestCompileAhead(t *testing.T) {
 			return a
 		}
 		var live int64
-		m, err := model.LoadAfter(ctx, g, &tune, store, "models/gqa", model.LoadOptions{}, func(m *model.Model) error {
+		m, err := model.LoadWith(ctx, g, &tune, store, "models/gqa", model.LoadOptions{}, func(m *model.Model) error {
 			a := add(m)
 			before := g.LiveBytes()
 			require.NoError(t, m.CompileAhead(spec, a))

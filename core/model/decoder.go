@@ -78,9 +78,8 @@ func (m *Model) NewDecoder(spec DecodeSpec) (*Decoder, error) {
 	return d, nil
 }
 
-// CompileAhead asks the device for the kernels of a decoder with the adapter a, which may be nil.
-// On a device with gpu.Info.CompilesInBackground they compile while the weights load. spec has no
-// datastore.
+// CompileAhead requests the kernels of a decoder with the adapter a, which may be nil. It allocates
+// the memory of the decoder and frees it again. spec.Datastore must be nil.
 func (m *Model) CompileAhead(spec DecodeSpec, a *Adapter) error {
 	told, active := m.g.OnCompile, m.adapter
 	m.g.OnCompile = nil // nothing waits for them yet

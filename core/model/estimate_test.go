@@ -34,8 +34,6 @@ func TestEstimateIsThePeak(t *testing.T) {
 		o    model.LoadOptions
 		n    model.Needs
 	}{
-		{"q4 writes, compiled ahead", model.LoadOptions{Base: "q4"},
-			model.Needs{Decode: &model.DecodeSpec{MaxPrompt: 50, MaxNew: 50}}},
 		{"f32", model.LoadOptions{Base: "f32"}, model.Needs{LoRA: lora, Steps: []model.StepSpec{train}}},
 		{"f16", model.LoadOptions{Base: "f16"}, model.Needs{LoRA: lora, Steps: []model.StepSpec{train}}},
 		{"q8", model.LoadOptions{Base: "q8"}, model.Needs{LoRA: lora, Steps: []model.StepSpec{recompute}}},
@@ -45,16 +43,14 @@ func TestEstimateIsThePeak(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := nativetest.Open(t, blobs)
-			info := g.Info()
-			info.CompilesInBackground = c.name == "q4 writes, compiled ahead"
-			want, err := model.Estimate(ctx, info, blobs, "m", c.o, c.n)
+			want, err := model.Estimate(ctx, g.Info(), blobs, "m", c.o, c.n)
 			require.NoError(t, err)
-			tune := kernels.DefaultTune(info)
-			m, err := model.LoadAfter(ctx, g, &tune, blobs, "m", c.o, func(m *model.Model) error {
-				if !info.CompilesInBackground {
+			tune := kernels.DefaultTune(g.Info())
+			m, err := model.LoadWith(ctx, g, &tune, blobs, "m", c.o, func(m *model.Model) error {
+				if c.n.Decode == nil {
 					return nil
 				}
-				return m.CompileAhead(*c.n.Decode, nil)
+				return m.CompileAhead(*c.n.Decode, nil) // needs no further memory
 			})
 			require.NoError(t, err)
 			defer m.Free()

@@ -29,24 +29,31 @@ type LoadOptions struct {
 func Load(
 	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
 ) (*Model, error) {
-	return LoadAfter(ctx, g, tune, store, path, o, func(*Model) error { return nil })
+	return LoadWith(ctx, g, tune, store, path, o, nil)
 }
 
-// LoadAfter is Load with a callback. It calls first after it has allocated the tensors, and before
-// it reads their values.
-func LoadAfter(
+// LoadWith is Load with a callback. beforeRead, if it is not nil, is called once the tensors exist
+// and the kernels that load them are requested. No value has been read then.
+func LoadWith(
 	ctx context.Context, g *gpu.Context, tune *kernels.Tune, store blob.Store, path string, o LoadOptions,
-	first func(*Model) error,
+	beforeRead func(*Model) error,
 ) (*Model, error) {
 	m, source, pieces, err := prepare(ctx, g, tune, store, path, o)
 	if err != nil {
 		return nil, err
 	}
-	if o.Random != nil {
-		if err = first(m); err == nil {
-			err = m.fillRandom(ctx, pieces)
+	if beforeRead != nil {
+		if err = m.requestLoading(pieces); err == nil {
+			err = beforeRead(m)
 		}
-	} else if err = m.upload(ctx, pieces, first); err == nil {
+	}
+	if err != nil {
+		m.Free()
+		return nil, err
+	}
+	if o.Random != nil {
+		err = m.fillRandom(ctx, pieces)
+	} else if err = m.upload(ctx, pieces); err == nil {
 		m.Fingerprint, err = source.Fingerprint(ctx)
 	}
 	if err != nil {

@@ -43,59 +43,60 @@ func loadingBytes(pieces []piece) int64 {
 	return l.rawBytes + l.stageBytes + l.partialsBytes + l.normsBytes
 }
 
-// upload loads pieces from storage to the device. Each is read by its range of the file and then
-// converted by kernels: copied, repacked, or unpacked to f32 and quantized. first is called after
-// these kernels were requested, so they compile before the kernels that first requests.
-func (m *Model) upload(ctx context.Context, pieces []piece, first func(*Model) error) error {
-	l := newLoader(pieces)
+// allocate creates the buffers of a loader. free destroys them.
+func (l *loader) allocate(m *Model) (free func()) {
 	l.m = m
-	_, free, err := l.prepare(pieces)
-	free() // first and loading do not need their memory at the same time
-	if err != nil {
-		return err
+	l.raw = m.g.NewBuffer("raw weights", l.rawBytes, gpu.Storage)
+	l.stage = m.g.NewBuffer("unpacked weights", l.stageBytes, gpu.Storage)
+	l.partials = m.g.NewBuffer("partial norms", l.partialsBytes, gpu.Storage)
+	l.norms = m.g.NewBuffer("norms of weights", l.normsBytes, gpu.Storage)
+	return func() {
+		for _, b := range []gpu.Buffer{l.raw, l.stage, l.partials, l.norms} {
+			m.g.Free(b)
+		}
 	}
-	if err := first(m); err != nil {
-		return err
-	}
-	plans, free, err := l.prepare(pieces)
-	defer free()
-	if err != nil {
-		return err
-	}
+}
+
+// requestLoading asks the device for the kernels of upload, so that they compile before others. It
+// keeps no memory.
+func (m *Model) requestLoading(pieces []piece) error {
+	l := newLoader(pieces)
+	defer l.allocate(m)()
 	for i, p := range pieces {
-		if err := l.read(ctx, p); err != nil {
+		plan := l.plan(p, i)
+		err := plan.Compile()
+		plan.Free()
+		if err != nil {
 			return err
 		}
-		if err := plans[i].Run(ctx, &gpu.Replay{}, nil); err != nil {
+	}
+	return nil
+}
+
+// upload loads pieces from storage to the device. Each is read by its range of the file and then
+// converted by kernels: copied, repacked, or unpacked to f32 and quantized.
+func (m *Model) upload(ctx context.Context, pieces []piece) error {
+	l := newLoader(pieces)
+	defer l.allocate(m)()
+	for i, p := range pieces {
+		if err := l.load(ctx, p, i); err != nil {
 			return err
 		}
 	}
 	return l.check(ctx, pieces)
 }
 
-// prepare allocates the loader's memory and compiles a plan for each piece. free releases both.
-func (l *loader) prepare(pieces []piece) (plans []*gpu.Plan, free func(), err error) {
-	g := l.m.g
-	l.raw = g.NewBuffer("raw weights", l.rawBytes, gpu.Storage)
-	l.stage = g.NewBuffer("unpacked weights", l.stageBytes, gpu.Storage)
-	l.partials = g.NewBuffer("partial norms", l.partialsBytes, gpu.Storage)
-	l.norms = g.NewBuffer("norms of weights", l.normsBytes, gpu.Storage)
-	free = func() {
-		for _, plan := range plans {
-			plan.Free()
-		}
-		for _, b := range []gpu.Buffer{l.raw, l.stage, l.partials, l.norms} {
-			g.Free(b)
-		}
+// load reads one piece, converts it and computes its norm.
+func (l *loader) load(ctx context.Context, p piece, slot int) error {
+	if err := l.read(ctx, p); err != nil {
+		return err
 	}
-	for i, p := range pieces {
-		plan := l.plan(p, i)
-		plans = append(plans, plan)
-		if err := plan.Compile(); err != nil {
-			return plans, free, err
-		}
+	plan := l.plan(p, slot)
+	defer plan.Free()
+	if err := plan.Compile(); err != nil {
+		return err
 	}
-	return plans, free, nil
+	return plan.Run(ctx, &gpu.Replay{}, nil)
 }
 
 // reordered reports whether the host reorders the values. This applies to biases, which have a few
@@ -123,8 +124,8 @@ func (l *loader) read(ctx context.Context, p piece) error {
 	return g.Load(ctx, p.info.Blob, from, p.rawBytes, l.raw, 0)
 }
 
-// plan records what converts a piece after read, and computes its norm. The norm is not finite if
-// a value is not.
+// plan records the kernels that convert a piece and check it. Its norm becomes NaN or infinite if a
+// value is not finite; the norm of a repacked piece is otherwise 0.
 func (l *loader) plan(p piece, slot int) *gpu.Plan {
 	plan := l.m.g.NewPlan("load weights")
 	stage := func() *gpu.Tensor { return gpu.Persistent("unpacked weights", l.stage, 0, int64(4*p.size)) }

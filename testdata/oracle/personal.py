@@ -5,7 +5,7 @@ transformers and peft train and test methods on each writer. WRITERS.jsonl has {
 first values of the adapter, the optimizer and the datastore: the losses are equal, except for rounding. OUT.jsonl gets
 one line for each writer and method. Writers that it already has are skipped. personal_table.py makes a table of it.
 
-MODEL is a GGUF file, or a folder in Hugging Face form that may have model.gguf. A writer's texts must be distinct, and
+MODEL is a GGUF file, or a Hugging Face folder, whose weights may be in model.gguf. A writer's texts must be distinct, and
 short enough for the model's context length.
 """
 
@@ -43,7 +43,7 @@ def read_writers(path, fields):
 
 
 def sample(tok, items, i, longest):
-    """The prompts and the response of a text, after the latest texts before it that fit into longest tokens."""
+    """The prompts and the response of a text. The history has the latest texts that fit in a prompt of longest tokens."""
     context, text = items[i]
     ids = lambda text: tok.encode(text, add_special_tokens=False)
     none = "None\n\n"
@@ -195,7 +195,9 @@ def run(base, items, tok, a):
     """Yields (method, scores of the test texts, seconds of training) for a writer."""
     items = items[-(a.train + a.validation + a.test) :]
     first_test = len(items) - a.test
-    samples = [sample(tok, items, i, base.config.max_position_embeddings * 3 // 4) for i in range(len(items))]
+    positions = base.config.max_position_embeddings
+    longest = positions - positions // 4  # of core/dataset/dataset.go
+    samples = [sample(tok, items, i, longest) for i in range(len(items))]
     learnt = samples[: first_test - a.validation]
     validation, test = samples[len(learnt) : first_test], samples[first_test:]
     predict = lambda model, *sides: list(predictions(model, test, *sides))

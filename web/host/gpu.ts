@@ -78,11 +78,11 @@ export class Device {
 
   #closed = false;
 
-  // SwiftShader compiles one pipeline at a time, in arbitrary order. Only two are started at once,
-  // so pipelines become ready in the order requested.
+  // SwiftShader compiles one of the started pipelines at a time, in arbitrary order. On CPU devices
+  // only two are started at once, so that they become ready about in the order requested.
   readonly #compilesAtOnce: number;
   #compiling = 0;
-  #turns: (() => void)[] = []; // begin the compilations that wait
+  #waiting: (() => void)[] = []; // start functions of waiting compilations
 
   /** `onLost` is called when the device is lost, but not for close(). */
   constructor(device: GPUDevice, info: DeviceInfo, onLost: (why: Fault) => void = () => {}) {
@@ -123,8 +123,8 @@ export class Device {
   }
 
   /**
-   * Waits until at most `most` of the submitted batches are not finished, and if it is 0, until no
-   * pipeline compiles.
+   * Waits until at most `most` of the submitted batches are not finished, and if it is 0, until all
+   * pipelines have compiled.
    */
   async wait(most: number, stop: AbortSignal): Promise<void> {
     while (this.#unfinished.length > most) {
@@ -449,14 +449,14 @@ export class Device {
     void compiled.then(() => this.#compilations.delete(compiled));
   }
 
-  // Calls compile when fewer than #compilesAtOnce compilations are running.
+  // Runs compile when fewer than #compilesAtOnce compilations are running.
   async #inTurn<T>(compile: () => Promise<T>): Promise<T> {
     if (this.#compiling < this.#compilesAtOnce) this.#compiling++;
-    else await new Promise<void>((resolve) => this.#turns.push(resolve));
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await compile();
     } finally {
-      const next = this.#turns.shift();
+      const next = this.#waiting.shift();
       if (next === undefined) this.#compiling--;
       else next();
     }

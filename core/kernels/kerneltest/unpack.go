@@ -111,7 +111,7 @@ func repackBlocksCase(c *Case) {
 	dtype, out := blockTypes[c.Size("type")], c.Garbage("out", rows*width)
 	raw, values := c.fileBlocks(dtype, rows, width, paired)
 	copy(out.Host, values)
-	norm := c.Values("norm", []float32{0})
+	invalid := c.Values("invalid", []float32{0})
 	f := kernels.ExactFormat(dtype)
 	packed := c.Garbage("packed", rows*f.RowBytes(width)/4)
 	if c.Flag("infinite") {
@@ -123,11 +123,11 @@ func repackBlocksCase(c *Case) {
 		case 3: // −8 times the scale, which is finite
 			*first = *first&^0xffff | 0x7000
 		}
-		norm.Host[0] = math.Float32frombits(0x7fc00000)
+		invalid.Host[0] = math.Float32frombits(0x7fc00000)
 	}
-	c.Record(kernels.RepackBlocks(dtype, rows, width, paired, c.Words("raw", raw), packed.GPU, norm.GPU),
+	c.Record(kernels.RepackBlocks(dtype, rows, width, paired, c.Words("raw", raw), packed.GPU, invalid.GPU),
 		kernels.Dequantise(f, rows, width, packed.GPU, out.GPU))
-	c.ExpectBits(norm)
+	c.ExpectBits(invalid)
 	if !c.Flag("infinite") {
 		c.Expect(out, 0)
 	}
