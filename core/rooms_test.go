@@ -53,8 +53,9 @@ var layers = []struct{ name, imports string }{
 	{"kernels/kerneltest", "gpu kernels weights/gguf"},
 
 	// The model on the device.
-	{"model", "blob causal datastore fault gpu kernels weights"},
-	{"train", "blob causal fault gpu kernels model"},
+	{"params", "fault gpu weights"},
+	{"model", "blob causal datastore fault gpu kernels params weights"},
+	{"train", "blob causal fault gpu kernels model params"},
 	{"generate", "fault kernels model tokenizer"},
 
 	// The interface to the outside.

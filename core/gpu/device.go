@@ -66,6 +66,15 @@ type Info struct {
 	CompilesInBackground bool `json:"compiles_in_background"`
 }
 
+// LargestTensor is the size of the largest tensor in one binding, in bytes.
+func (i Info) LargestTensor() int64 { return min(i.MaxBindingSize, i.MaxBufferSize) }
+
+// OffsetAlign divides the offsets of bindings, in bytes: WebGPU's default limit.
+const OffsetAlign = 256
+
+// Align rounds a size in bytes up to a multiple of OffsetAlign.
+func Align(bytes int64) int64 { return (bytes + OffsetAlign - 1) &^ (OffsetAlign - 1) }
+
 // Required limits: WebGPU's defaults, which every conformant device offers.
 const (
 	RequiredBindingSize    = 128 << 20

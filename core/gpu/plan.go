@@ -22,11 +22,11 @@ type Tensor struct {
 	slot        int
 }
 
-// Persistent describes a range of an existing buffer, in bytes. off is a multiple of 256, WebGPU's
-// largest offset alignment.
+// Persistent describes a range of an existing buffer, in bytes. off is a multiple of
+// OffsetAlign.
 func Persistent(name string, b Buffer, off, bytes int64) *Tensor {
-	if off%256 != 0 {
-		panic(fmt.Sprintf("gpu: %s: offset %d is no multiple of 256", name, off))
+	if off%OffsetAlign != 0 {
+		panic(fmt.Sprintf("gpu: %s: offset %d is no multiple of %d", name, off, OffsetAlign))
 	}
 	return &Tensor{Name: name, Bytes: max(4, bytes), buffer: b, offset: off}
 }
@@ -35,7 +35,7 @@ func Persistent(name string, b Buffer, off, bytes int64) *Tensor {
 // is compiled.
 func (t *Tensor) Handle() (Buffer, int64) { return t.buffer, t.offset }
 
-// Slice is a range of a persistent tensor, in bytes. off is a multiple of 256.
+// Slice is a range of a persistent tensor, in bytes. off is a multiple of OffsetAlign.
 func (t *Tensor) Slice(off, bytes int64) *Tensor {
 	if t.temp || off < 0 || off+bytes > t.Bytes {
 		panic(fmt.Sprintf("gpu: no slice %d+%d of %s (%d bytes)", off, bytes, t.Name, t.Bytes))

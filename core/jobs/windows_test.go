@@ -15,7 +15,8 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-	"nextquill/core/model"
+
+	"nextquill/core/params"
 	"nextquill/core/train"
 )
 
@@ -134,7 +135,7 @@ func TestPersonalizeTrainsWholeTexts(t *testing.T) {
 	replace := func() {
 		other := train.Checkpoints{Store: j.store, Dir: p.Out} // it does not use the memory of state
 		require.NoError(t, other.Delete(t.Context()))          // both slots
-		require.NoError(t, other.Save(t.Context(), c, func(into []model.State) error {
+		require.NoError(t, other.Save(t.Context(), c, func(into []params.State) error {
 			for i, s := range state {
 				copy(into[i].Value, s.Value)
 				copy(into[i].Mean, s.Mean)

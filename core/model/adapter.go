@@ -6,6 +6,7 @@ import (
 
 	"nextquill/core/fault"
 	"nextquill/core/kernels"
+	"nextquill/core/params"
 	"nextquill/core/weights"
 )
 
@@ -15,7 +16,7 @@ type Adapter struct {
 	shape  weights.Adapter // rank, alpha and targets, without pairs
 	paths  []string        // entries 2i and 2i+1 of params are A and B of paths[i]
 	pairs  []*loraPair
-	params *Params
+	params *params.Packed
 	trains bool
 }
 
@@ -50,19 +51,19 @@ func (m *Model) newAdapter(shape weights.Adapter, chosen []*linear, trains bool)
 		return nil, fault.New(fault.Unsupported, "adapter", "", "all weights of the model train").
 			WithRemedy("load the model without full fine-tuning")
 	}
-	var entries []Param
+	var entries []params.Entry
 	a := &Adapter{shape: shape, trains: trains}
 	for _, l := range chosen {
 		// The rank is padded to a multiple of 4. The padding is zero in A and B, so its gradients
 		// are zero and it stays zero.
 		padded := kernels.RowStride(shape.RankOf(l.path))
 		entries = append(entries,
-			Param{Name: peftKey(l.path, "lora_A"), Rows: padded, Columns: l.in},
-			Param{Name: peftKey(l.path, "lora_B"), Rows: l.out, Columns: padded})
+			params.Entry{Name: peftKey(l.path, "lora_A"), Rows: padded, Columns: l.in},
+			params.Entry{Name: peftKey(l.path, "lora_B"), Rows: l.out, Columns: padded})
 		a.paths = append(a.paths, l.path)
 	}
 	var err error
-	if a.params, err = newParams(m.g, entries, trains); err != nil {
+	if a.params, err = params.New(m.g, entries, trains); err != nil {
 		return nil, err
 	}
 	for i, path := range a.paths {

@@ -3,6 +3,7 @@ package model
 import (
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
+	"nextquill/core/params"
 	"nextquill/core/weights"
 )
 
@@ -13,19 +14,19 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 	values, grads := map[string]*gpu.Tensor{}, map[string]*gpu.Tensor{}
 	m.formats = map[kernels.Format]bool{}
 	if m.full {
-		entries := make([]Param, len(shapes))
+		entries := make([]params.Entry, len(shapes))
 		for i, s := range shapes {
-			entries[i] = Param{Name: s.Name, Rows: s.Shape[0], Columns: 1}
+			entries[i] = params.Entry{Name: s.Name, Rows: s.Shape[0], Columns: 1}
 			if len(s.Shape) == 2 {
 				entries[i].Columns = s.Shape[1]
 			}
 		}
-		params, err := newParams(m.g, entries, true)
+		packed, err := params.New(m.g, entries, true)
 		if err != nil {
 			return nil, err
 		}
-		m.Params = params
-		for _, e := range params.Entries {
+		m.Params = packed
+		for _, e := range packed.Entries {
 			values[e.Name], grads[e.Name] = e.Value, e.Grad
 		}
 	}
@@ -62,7 +63,7 @@ func (m *Model) allocate(file *weights.File, o LoadOptions) ([]piece, error) {
 		}
 		matrices[s.Name] = w
 		m.formats[w.format] = true
-		pieces = append(pieces, w.pieces(file, info, bindingLimit(m.g.Info()))...)
+		pieces = append(pieces, w.pieces(file, info, m.g.Info().LargestTensor())...)
 	}
 	m.assemble(matrices, values, grads)
 	table := kernels.RopeTable(m.Config.RopeFrequencies(), m.Config.MaxPositions)

@@ -51,7 +51,7 @@ func (m *Model) NewDatastore(d *datastore.Datastore) (*Datastore, error) {
 // allocateDatastore is NewDatastore without the upload.
 func (m *Model) allocateDatastore(spec kernels.DatastoreSpec) (*Datastore, error) {
 	n, hidden := spec.Keys, m.Config.HiddenSize
-	if size, limit := 4*int64(n)*int64(hidden), bindingLimit(m.g.Info()); size > limit {
+	if size, limit := 4*int64(n)*int64(hidden), m.g.Info().LargestTensor(); size > limit {
 		return nil, fault.New(fault.DeviceLimit, "datastore", "keys", "%d bytes", size).WithLimit("%d bytes", limit).
 			WithRemedy("train on fewer texts")
 	}

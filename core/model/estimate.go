@@ -51,7 +51,7 @@ func Estimate(
 	}
 	base := Memory{Base: g.LiveBytes(), Loading: loadingBytes(pieces)}
 	if m.full {
-		base.Optimizer = m.Params.trainingBytes()
+		base.Optimizer = m.Params.TrainingBytes()
 		base.Base -= base.Optimizer
 	}
 	most := base
@@ -91,7 +91,7 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 		return out, err
 	}
 	if a := m.Active(); a != nil {
-		out.Optimizer += a.params.trainingBytes()
+		out.Optimizer += a.params.TrainingBytes()
 		free = append(free, func() { m.RemoveAdapter(a) })
 	}
 	if n.Frozen != nil {
@@ -141,14 +141,4 @@ func (n Needs) record(g *gpu.Context, m *Model, base Memory) (Memory, error) {
 		out.Activations += encoder()
 	}
 	return out, nil
-}
-
-// trainingBytes is the memory of gradients and moments.
-func (p *Params) trainingBytes() (bytes int64) {
-	for _, s := range p.Segments {
-		if s.Grad != 0 {
-			bytes += 3 * 4 * int64(s.Count)
-		}
-	}
-	return bytes
 }

@@ -35,9 +35,9 @@ func (m *Model) joint(format func(weights.TensorShape) kernels.Format) map[strin
 			for _, part := range parts {
 				name := weights.LayerPath(i, part)
 				same = same && formats[name] == formats[first]
-				bytes += aligned(sizes[name])
+				bytes += gpu.Align(sizes[name])
 			}
-			if !same || bytes > bindingLimit(m.g.Info()) {
+			if !same || bytes > m.g.Info().LargestTensor() {
 				continue
 			}
 			whole := m.newTensor(first+" and others", bytes)
@@ -45,15 +45,12 @@ func (m *Model) joint(format func(weights.TensorShape) kernels.Format) map[strin
 			for _, part := range parts {
 				name := weights.LayerPath(i, part)
 				out[name] = whole.Slice(at, sizes[name])
-				at += aligned(sizes[name])
+				at += gpu.Align(sizes[name])
 			}
 		}
 	}
 	return out
 }
-
-// aligned rounds a size up to WebGPU's offset alignment.
-func aligned(bytes int64) int64 { return (bytes + paramAlign - 1) &^ (paramAlign - 1) }
 
 // span is the range of one buffer that holds all of tensors, in order, and their first bytes in it.
 // It is nil if they are in different buffers, not in order, or too far apart for a binding of limit

@@ -27,13 +27,10 @@ type part struct {
 // alignment in every format and for every rank.
 const partAlign = 64
 
-// bindingLimit is the largest tensor in bytes.
-func bindingLimit(info gpu.Info) int64 { return min(info.MaxBindingSize, info.MaxBufferSize) }
-
 // newMatrix creates the buffers of a matrix; its parts start at multiples of align rows.
 func (m *Model) newMatrix(name string, rows, columns, align int, f kernels.Format) (*matrix, error) {
 	w := &matrix{name: name, rows: rows, columns: columns, format: f}
-	limit, rowBytes := bindingLimit(m.g.Info()), int64(f.RowBytes(columns))
+	limit, rowBytes := m.g.Info().LargestTensor(), int64(f.RowBytes(columns))
 	most := rows
 	if int64(rows)*rowBytes > limit {
 		if most = int(limit/rowBytes) / align * align; most == 0 {

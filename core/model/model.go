@@ -5,7 +5,6 @@
 //	Model    the weights and the adapters on the device
 //	Step     one compiled forward (and backward) pass over a micro-batch
 //	Decoder  generates tokens with a KV cache
-//	Params   the tensors that train, in flat buffers
 //	Estimate the device memory of all this, before anything is loaded
 //
 // LoRA is a reparameterization of linear layers: the passes ask a layer for its product, and only
@@ -17,6 +16,7 @@ import (
 
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
+	"nextquill/core/params"
 	"nextquill/core/weights"
 )
 
@@ -27,7 +27,7 @@ type Model struct {
 	// a file.
 	Fingerprint string
 	// Params are the tensors that train: LoRA factors or all weights; nil when nothing trains.
-	Params *Params
+	Params *params.Packed
 
 	g        *gpu.Context
 	tune     *kernels.Tune

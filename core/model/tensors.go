@@ -24,7 +24,7 @@ func (m *Model) Gradients(ctx context.Context) ([]weights.Tensor, error) {
 		}
 		return out, nil
 	}
-	return m.Params.named(values), nil
+	return m.Params.Named(values), nil
 }
 
 // Weights reads all weights as named tensors. The model must have been loaded with Full.
@@ -33,18 +33,5 @@ func (m *Model) Weights(ctx context.Context) ([]weights.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.Params.named(values), nil
-}
-
-// named adds names and shapes to values by entry.
-func (p *Params) named(values [][]float32) []weights.Tensor {
-	var out []weights.Tensor
-	for i, e := range p.Entries {
-		shape := []int{e.Rows, e.Columns}
-		if e.Columns == 1 {
-			shape = []int{e.Rows}
-		}
-		out = append(out, weights.Tensor{Name: e.Name, Shape: shape, Data: values[i]})
-	}
-	return out
+	return m.Params.Named(values), nil
 }

@@ -114,7 +114,7 @@ type joined struct {
 // layer's matrices are split into parts, have different formats, or did not fit into one buffer; or
 // the adapter is in several buffers, or has too large ranks.
 func (p *tokenPass) join(l *layer) (j joined, ok bool) {
-	limit := bindingLimit(p.m.g.Info())
+	limit := p.m.g.Info().LargestTensor()
 	for _, x := range l.linears() {
 		if len(x.w.parts) > 1 || x.lora != nil && p.params == nil {
 			return j, false

@@ -17,8 +17,8 @@ type loader struct {
 	partialsBytes, normsBytes   int64
 }
 
-// normBytes is the size of the slot for a piece's norm: WebGPU's offset alignment.
-const normBytes = 256
+// normBytes is the size of the slot for a piece's norm.
+const normBytes = gpu.OffsetAlign
 
 // newLoader returns the sizes of a loader for these pieces; it allocates nothing.
 func newLoader(pieces []piece) *loader {

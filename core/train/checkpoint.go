@@ -8,7 +8,7 @@ import (
 	"math"
 
 	"nextquill/core/fault"
-	"nextquill/core/model"
+	"nextquill/core/params"
 )
 
 // Checkpoint is the state of a run after a step: what a later process needs to continue with the
@@ -24,8 +24,8 @@ type Checkpoint struct {
 	Since   int     `json:"since"`
 	Counts  []int   `json:"counts"` // values per segment
 
-	State      []model.State `json:"-"` // by segment, as parts of the file
-	BestValues [][]byte      `json:"-"` // parameters at Best as in State, by segment; nil without HasBest
+	State      []params.State `json:"-"` // by segment, as parts of the file
+	BestValues [][]byte       `json:"-"` // parameters at Best as in State, by segment; nil without HasBest
 }
 
 const (
@@ -67,7 +67,7 @@ func (c *Checkpoint) layOut(empty []byte) ([]byte, error) {
 	}
 	c.State = nil
 	for i, n := range c.Counts {
-		c.State = append(c.State, model.State{Value: take(n), Mean: take(n), Var: take(n)})
+		c.State = append(c.State, params.State{Value: take(n), Mean: take(n), Var: take(n)})
 		if c.HasBest {
 			copy(take(n), c.BestValues[i])
 		}
@@ -149,7 +149,7 @@ func decodeCheckpoint(name string, file []byte) (*Checkpoint, error) {
 		return v
 	}
 	for _, n := range c.Counts {
-		c.State = append(c.State, model.State{Value: take(n), Mean: take(n), Var: take(n)})
+		c.State = append(c.State, params.State{Value: take(n), Mean: take(n), Var: take(n)})
 		if c.HasBest {
 			c.BestValues = append(c.BestValues, bytes.Clone(take(n))) // kept when file is not needed any more
 		}

@@ -11,7 +11,7 @@ import (
 	"nextquill/core/blob"
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
-	"nextquill/core/model"
+	"nextquill/core/params"
 )
 
 func sampleCheckpoint(step int) *Checkpoint {
@@ -24,12 +24,12 @@ func sampleCheckpoint(step int) *Checkpoint {
 
 func values(v ...float32) []byte { return gpu.F32Bytes(v) }
 
-func sampleState() []model.State {
-	return []model.State{{Value: values(1, 2, 3), Mean: values(4, 5, 6), Var: values(7, 8, 9)}}
+func sampleState() []params.State {
+	return []params.State{{Value: values(1, 2, 3), Mean: values(4, 5, 6), Var: values(7, 8, 9)}}
 }
 
 // readSample stores the values of a sample checkpoint.
-func readSample(into []model.State) error {
+func readSample(into []params.State) error {
 	for i, s := range sampleState() {
 		copy(into[i].Value, s.Value)
 		copy(into[i].Mean, s.Mean)

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"nextquill/core/blob"
-	"nextquill/core/model"
+	"nextquill/core/params"
 )
 
 // Checkpoints is the two files in a folder that checkpoints are written to in turn. A kill during a
@@ -35,7 +35,7 @@ func (s Checkpoints) files() [2]string {
 // Save writes c, with the values that read stores in c.State. It replaces the file that does not
 // hold the newest valid checkpoint. Only the first call reads the files, to find the newest one.
 // The State of a checkpoint that Load returned before is not valid any more.
-func (s *Checkpoints) Save(ctx context.Context, c *Checkpoint, read func(into []model.State) error) error {
+func (s *Checkpoints) Save(ctx context.Context, c *Checkpoint, read func(into []params.State) error) error {
 	if !s.known {
 		if _, err := s.Load(ctx); err != nil {
 			return err

@@ -6,7 +6,7 @@ import (
 
 	"nextquill/core/causal"
 	"nextquill/core/gpu"
-	"nextquill/core/model"
+	"nextquill/core/params"
 )
 
 // bestTest is the best held-out test of a run.
@@ -14,7 +14,7 @@ type bestTest struct {
 	Loss  float64 // nats per token; valid when Found
 	Found bool
 	Since int      // tests since then
-	Value [][]byte // the parameters at that test, by segment, as in model.State
+	Value [][]byte // the parameters at that test, by segment, as in params.State
 }
 
 // evaluator measures the loss on held-out samples, keeps the best parameters and decides when to
@@ -22,7 +22,7 @@ type bestTest struct {
 type evaluator struct {
 	scorer   *Scorer // nil without held-out samples
 	samples  []causal.Sample
-	params   *model.Params
+	params   *params.Packed
 	every    int // steps between tests
 	steps    int // of the run: the last one is always tested
 	patience int
@@ -75,7 +75,7 @@ func (e *evaluator) readValues(ctx context.Context) error {
 			e.best.Value = append(e.best.Value, make([]byte, 4*s.Count))
 		}
 	}
-	into := make([]model.State, len(e.best.Value))
+	into := make([]params.State, len(e.best.Value))
 	for i := range into {
 		into[i].Value = e.best.Value[i]
 	}

@@ -7,6 +7,7 @@ import (
 
 	"nextquill/core/fault"
 	"nextquill/core/model"
+	"nextquill/core/params"
 )
 
 // loop is the state of a run.
@@ -141,7 +142,7 @@ func (l *loop) save(ctx context.Context) error {
 	if math.IsNaN(c.Last) || math.IsInf(c.Last, 0) {
 		c.Last = 0 // JSON cannot represent it; the step was dropped
 	}
-	read := func(into []model.State) error { return l.setup.Model.Params.ReadState(ctx, into) }
+	read := func(into []params.State) error { return l.setup.Model.Params.ReadState(ctx, into) }
 	if err := l.setup.Saving.Checkpoints.Save(ctx, c, read); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"nextquill/core/gpu"
 	"nextquill/core/kernels"
 	"nextquill/core/model"
+	"nextquill/core/params"
 )
 
 // AdamW holds the constants of the optimizer (Loshchilov & Hutter 2019).
@@ -25,7 +26,7 @@ type Optimizer struct {
 	adamw    AdamW
 	schedule Schedule
 	g        *gpu.Context
-	params   *model.Params
+	params   *params.Packed
 	plan     *gpu.Plan
 	norm     gpu.Buffer // of the update that runs
 	ring     gpu.Buffer // the norm records of the last model.SumSlots updates
@@ -34,24 +35,24 @@ type Optimizer struct {
 // normBytes is the size of a norm record on the device.
 const normBytes = 16
 
-// NewOptimizer compiles the update of params. Free releases it.
-func NewOptimizer(g *gpu.Context, params *model.Params, adamw AdamW, schedule Schedule) (*Optimizer, error) {
-	o := &Optimizer{adamw: adamw, schedule: schedule, g: g, params: params, plan: g.NewPlan("update")}
+// NewOptimizer compiles the update of packed. Free releases it.
+func NewOptimizer(g *gpu.Context, packed *params.Packed, adamw AdamW, schedule Schedule) (*Optimizer, error) {
+	o := &Optimizer{adamw: adamw, schedule: schedule, g: g, params: packed, plan: g.NewPlan("update")}
 	o.norm = g.NewBuffer("gradient norm", normBytes, gpu.Storage)
 	o.ring = g.NewBuffer("norm ring", normBytes*model.SumSlots, gpu.Storage)
 	norm := gpu.Persistent("gradient norm", o.norm, 0, normBytes)
 	parts := 0
-	for _, s := range params.Segments {
+	for _, s := range packed.Segments {
 		parts += kernels.GradNormParts(s.Count)
 	}
 	partials := o.plan.Temp("partials", int64(4*parts))
 	at := 0
-	for _, s := range params.Segments {
+	for _, s := range packed.Segments {
 		o.plan.Add(kernels.GradNorm(s.Count, s.GradT, partials, at))
 		at += kernels.GradNormParts(s.Count)
 	}
 	o.plan.Add(kernels.ClipScale(parts, float32(adamw.Clip), partials, norm))
-	for _, s := range params.Segments {
+	for _, s := range packed.Segments {
 		o.plan.Add(kernels.AdamW(s.Count, float32(adamw.Beta1), float32(adamw.Beta2), float32(adamw.Epsilon),
 			float32(adamw.WeightDecay), s.GradT, norm, s.MeanT, s.VarT, s.ValueT))
 	}

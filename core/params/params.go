@@ -1,4 +1,6 @@
-package model
+// Package params keeps tensors that train, or those of a frozen adapter, in flat buffers on the
+// device.
+package params
 
 import (
 	"context"
@@ -6,22 +8,22 @@ import (
 
 	"nextquill/core/fault"
 	"nextquill/core/gpu"
+	"nextquill/core/weights"
 )
 
-// Params are the tensors that train, or those of a frozen adapter, packed into flat buffers. So
+// Packed are the tensors that train, or those of a frozen adapter, packed into flat buffers. So
 // clipping and AdamW take one dispatch per segment instead of one per tensor, and a checkpoint is a
 // few copies.
 //
-// Every tensor starts at a multiple of 256 bytes, WebGPU's binding alignment. The gaps stay zero:
-// their gradient is zero.
-type Params struct {
+// Every tensor starts at a multiple of gpu.OffsetAlign. The gaps stay zero: their gradient is zero.
+type Packed struct {
 	g        *gpu.Context
-	Entries  []Param
+	Entries  []Entry
 	Segments []Segment
 }
 
-// Param is one tensor of shape [Rows, Columns], as stored on the device.
-type Param struct {
+// Entry is one tensor of shape [Rows, Columns], as stored on the device.
+type Entry struct {
 	Name    string // HF name, or PEFT key of a LoRA factor
 	Rows    int
 	Columns int
@@ -38,13 +40,12 @@ type Segment struct {
 	ValueT, GradT, MeanT, VarT *gpu.Tensor
 }
 
-const paramAlign = 256
-
-// newParams allocates tensors of these names and shapes. Their order is that of checkpoints.
-// Without train they have values only: no gradients and no moments.
-func newParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
-	p := &Params{g: g, Entries: shapes}
-	limit := int(bindingLimit(g.Info()))
+// New allocates tensors of these names and shapes. Their order is that of checkpoints. Without
+// train they have values only: no gradients and no moments. The error is a fault of kind
+// DeviceLimit when the device cannot hold a tensor.
+func New(g *gpu.Context, entries []Entry, train bool) (*Packed, error) {
+	p := &Packed{g: g, Entries: entries}
+	limit := int(g.Info().LargestTensor())
 	used := 0
 	var sizes []int
 	for i := range p.Entries {
@@ -59,7 +60,7 @@ func newParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 			used = 0
 		}
 		e.Segment, e.Offset = len(sizes)-1, used
-		used = (used + bytes + paramAlign - 1) &^ (paramAlign - 1)
+		used = int(gpu.Align(int64(used + bytes)))
 		sizes[e.Segment] = used
 	}
 	for i, size := range sizes {
@@ -90,7 +91,7 @@ func newParams(g *gpu.Context, shapes []Param, train bool) (*Params, error) {
 }
 
 // Count is the number of values, without gaps.
-func (p *Params) Count() int {
+func (p *Packed) Count() int {
 	n := 0
 	for _, e := range p.Entries {
 		n += e.Rows * e.Columns
@@ -99,7 +100,7 @@ func (p *Params) Count() int {
 }
 
 // Counts are the numbers of values of the segments, with gaps.
-func (p *Params) Counts() []int {
+func (p *Packed) Counts() []int {
 	var out []int
 	for _, s := range p.Segments {
 		out = append(out, s.Count)
@@ -108,16 +109,16 @@ func (p *Params) Counts() []int {
 }
 
 // Set writes the value of entry i.
-func (p *Params) Set(i int, value []float32) {
+func (p *Packed) Set(i int, value []float32) {
 	e := p.Entries[i]
 	if len(value) != e.Rows*e.Columns {
-		panic(fmt.Sprintf("model: %s takes %d values, got %d", e.Name, e.Rows*e.Columns, len(value)))
+		panic(fmt.Sprintf("params: %s takes %d values, got %d", e.Name, e.Rows*e.Columns, len(value)))
 	}
 	p.g.WriteF32(p.Segments[e.Segment].Value, int64(e.Offset), value)
 }
 
 // ResetOptimizer zeroes the gradients and AdamW's moments.
-func (p *Params) ResetOptimizer() {
+func (p *Packed) ResetOptimizer() {
 	for _, s := range p.Segments {
 		size := int64(4 * s.Count)
 		p.g.Clear(s.Grad, 0, size)
@@ -127,16 +128,16 @@ func (p *Params) ResetOptimizer() {
 }
 
 // ReadValues returns all values, by entry.
-func (p *Params) ReadValues(ctx context.Context) ([][]float32, error) {
+func (p *Packed) ReadValues(ctx context.Context) ([][]float32, error) {
 	return p.readAll(ctx, func(s Segment) gpu.Buffer { return s.Value })
 }
 
 // ReadGrads returns all gradients, by entry.
-func (p *Params) ReadGrads(ctx context.Context) ([][]float32, error) {
+func (p *Packed) ReadGrads(ctx context.Context) ([][]float32, error) {
 	return p.readAll(ctx, func(s Segment) gpu.Buffer { return s.Grad })
 }
 
-func (p *Params) readAll(ctx context.Context, which func(Segment) gpu.Buffer) ([][]float32, error) {
+func (p *Packed) readAll(ctx context.Context, which func(Segment) gpu.Buffer) ([][]float32, error) {
 	flat := make([][]float32, len(p.Segments))
 	for i, s := range p.Segments {
 		v, err := p.g.ReadF32(ctx, which(s), 0, s.Count)
@@ -161,7 +162,7 @@ type State struct {
 
 // ReadState reads the state of every segment from the device into the slices of into, which have
 // the segment's size. A slice that is nil is not read.
-func (p *Params) ReadState(ctx context.Context, into []State) error {
+func (p *Packed) ReadState(ctx context.Context, into []State) error {
 	for i, s := range p.Segments {
 		for _, part := range []struct {
 			b   gpu.Buffer
@@ -180,7 +181,7 @@ func (p *Params) ReadState(ctx context.Context, into []State) error {
 
 // WriteState queues a write of what ReadState has read. The device's context keeps the slices until
 // its next Flush.
-func (p *Params) WriteState(states []State) error {
+func (p *Packed) WriteState(states []State) error {
 	if len(states) != len(p.Segments) {
 		return fault.New(fault.Mismatch, "checkpoint", "segments", "%d, the model has %d", len(states), len(p.Segments))
 	}
@@ -197,8 +198,31 @@ func (p *Params) WriteState(states []State) error {
 	return nil
 }
 
+// TrainingBytes is the memory of gradients and moments.
+func (p *Packed) TrainingBytes() (bytes int64) {
+	for _, s := range p.Segments {
+		if s.Grad != 0 {
+			bytes += 3 * 4 * int64(s.Count)
+		}
+	}
+	return bytes
+}
+
+// Named adds names and shapes to values by entry.
+func (p *Packed) Named(values [][]float32) []weights.Tensor {
+	var out []weights.Tensor
+	for i, e := range p.Entries {
+		shape := []int{e.Rows, e.Columns}
+		if e.Columns == 1 {
+			shape = []int{e.Rows}
+		}
+		out = append(out, weights.Tensor{Name: e.Name, Shape: shape, Data: values[i]})
+	}
+	return out
+}
+
 // Free destroys the buffers.
-func (p *Params) Free() {
+func (p *Packed) Free() {
 	for _, s := range p.Segments {
 		for _, b := range []gpu.Buffer{s.Value, s.Grad, s.Mean, s.Var} {
 			if b != 0 {
