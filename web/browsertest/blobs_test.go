@@ -74,7 +74,7 @@ func (b *hostPage) storedBlobs(t *testing.T) {
 	require.Equal(t, []string{name, "other"}, names)
 	require.ErrorIs(t, b.CallHarness(t.Context(), nil, "read", "new"), fault.Missing)
 	require.ErrorIs(t, b.CallHarness(t.Context(), nil, "write", "../up", ""), fault.OutOfRange)
-	require.Empty(t, b.TakeMessages())
+	b.requireQuiet(t)
 }
 
 // killed ends the worker at twenty moments while it replaces a blob. Each time the old or the new

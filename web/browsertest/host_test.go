@@ -206,6 +206,12 @@ func (b *hostPage) requireNothingLeft(t *testing.T) {
 	var left api.ReleaseResult
 	require.NoError(t, b.Call(context.Background(), "release", nil, &left, nil))
 	require.Empty(t, left.Leaked)
+	b.requireQuiet(t)
+}
+
+// requireQuiet checks that the browser has printed no message that the tests do not expect.
+func (b *hostPage) requireQuiet(t *testing.T) {
+	t.Helper()
 	said := slices.DeleteFunc(
 		b.TakeMessages(),
 		func(line string) bool {
