@@ -134,8 +134,8 @@ func tooSmall(err error) (string, error) {
 // timeModel measures steps and writing, each with a LoRA adapter of rank 8.
 func (j *reportJob) timeModel(ctx context.Context, b *api.ModelBench, o model.LoadOptions) error {
 	quiet := *j.Env
-	// The report counts progress in parts, so events of a part are dropped. A step emits before
-	// each of its turns: the time limit is checked there.
+	// The report counts progress in parts, so events of a part are dropped. There is one before
+	// each step: the time limit is checked there.
 	quiet.Emit = func(any) error { return j.inTime(grace) }
 	bench := &benchJob{&quiet, api.BenchParams{
 		Loading: j.request.Loading, Model: j.request.Model, LoRA: api.LoRA{Rank: new(8), Alpha: new(16.)},

@@ -56,11 +56,12 @@ func (j *benchJob) steps(ctx context.Context, m *model.Model, r *api.BenchResult
 	repeats := j.repeats()
 	// The first turn compiles the shaders and is not counted.
 	for turn := range repeats + 1 {
-		event := api.StageEvent{Event: api.EventStage, Stage: api.StageSteps, Done: turn, Total: repeats + 1}
-		if err := j.Emit(event); err != nil {
-			return err
-		}
-		for _, s := range steps {
+		for i, s := range steps {
+			event := api.StageEvent{Event: api.EventStage, Stage: api.StageSteps,
+				Done: turn*len(steps) + i, Total: (repeats + 1) * len(steps)}
+			if err := j.Emit(event); err != nil {
+				return err
+			}
 			if err := s.run(ctx, j.Env, turn); err != nil {
 				return err
 			}
