@@ -1,5 +1,5 @@
-// Package params keeps tensors that train, or those of a frozen adapter, in flat buffers on the
-// device.
+// Package params keeps trainable tensors, or the tensors of a frozen adapter, in flat buffers on
+// the device.
 package params
 
 import (
@@ -11,8 +11,8 @@ import (
 	"nextquill/core/weights"
 )
 
-// Packed are the tensors that train, or those of a frozen adapter, packed into flat buffers. So
-// clipping and AdamW take one dispatch per segment instead of one per tensor, and a checkpoint is a
+// Packed holds trainable tensors, or the tensors of a frozen adapter, in flat buffers. Clipping and
+// AdamW therefore need one dispatch per segment instead of one per tensor, and a checkpoint is a
 // few copies.
 //
 // Every tensor starts at a multiple of gpu.OffsetAlign. The gaps stay zero: their gradient is zero.
@@ -154,7 +154,7 @@ func (p *Packed) readAll(ctx context.Context, which func(Segment) gpu.Buffer) ([
 }
 
 // State is the part of a segment that a checkpoint keeps: values and AdamW's first and second
-// moments, each as the bytes of float32s in little-endian order. They may have tens of megabytes,
+// moments, each as the bytes of float32s in little-endian order. They can be tens of megabytes,
 // and no code computes with them, so they are not decoded.
 type State struct {
 	Value, Mean, Var []byte
@@ -179,8 +179,8 @@ func (p *Packed) ReadState(ctx context.Context, into []State) error {
 	return nil
 }
 
-// WriteState queues a write of what ReadState has read. The device's context keeps the slices until
-// its next Flush.
+// WriteState queues a write of complete states, with all three slices of every segment. The
+// device's context keeps the slices until its next Flush.
 func (p *Packed) WriteState(states []State) error {
 	if len(states) != len(p.Segments) {
 		return fault.New(fault.Mismatch, "checkpoint", "segments", "%d, the model has %d", len(states), len(p.Segments))
