@@ -69,7 +69,8 @@ type Info struct {
 // LargestTensor is the size of the largest tensor in one binding, in bytes.
 func (i Info) LargestTensor() int64 { return min(i.MaxBindingSize, i.MaxBufferSize) }
 
-// OffsetAlign divides the offsets of bindings, in bytes: WebGPU's default limit.
+// OffsetAlign divides the offsets of bindings, in bytes: WebGPU's default for
+// minStorageBufferOffsetAlignment.
 const OffsetAlign = 256
 
 // Align rounds a size in bytes up to a multiple of OffsetAlign.

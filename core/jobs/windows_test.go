@@ -15,7 +15,6 @@ import (
 	"nextquill/core/api"
 	"nextquill/core/blob"
 	"nextquill/core/fault"
-
 	"nextquill/core/params"
 	"nextquill/core/train"
 )

@@ -45,7 +45,8 @@ type Segment struct {
 // DeviceLimit when the device cannot hold a tensor.
 func New(g *gpu.Context, entries []Entry, train bool) (*Packed, error) {
 	p := &Packed{g: g, Entries: entries}
-	limit := int(g.Info().LargestTensor())
+	// Sizes of segments are rounded up, so the limit is rounded down.
+	limit := int(g.Info().LargestTensor()) &^ (gpu.OffsetAlign - 1)
 	used := 0
 	var sizes []int
 	for i := range p.Entries {

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// small is a device whose largest tensor has 1024 bytes.
-func small() *gpu.Context {
+// device is a device whose largest tensor has this number of bytes.
+func device(largest int64) *gpu.Context {
 	return gpu.NewContext(gpu.Dry{Limits: gpu.Info{
-		Name: "small", MaxStorageBuffers: 8, MaxBindingSize: 2048, MaxBufferSize: 1024,
+		Name: "small", MaxStorageBuffers: 8, MaxBindingSize: 2 * largest, MaxBufferSize: largest,
 	}})
 }
 
@@ -23,7 +23,7 @@ func TestLayout(t *testing.T) {
 		{Name: "a", Rows: 5, Columns: 2}, {Name: "b", Rows: 150, Columns: 1},
 		{Name: "c", Rows: 100, Columns: 1}, {Name: "d", Rows: 1, Columns: 1},
 	}
-	p, err := params.New(small(), entries, true)
+	p, err := params.New(device(1024), entries, true)
 	require.NoError(t, err)
 	defer p.Free()
 	var places [][2]int
@@ -39,7 +39,7 @@ func TestLayout(t *testing.T) {
 
 // TestFrozen allocates values only.
 func TestFrozen(t *testing.T) {
-	p, err := params.New(small(), []params.Entry{{Name: "a", Rows: 4, Columns: 4}}, false)
+	p, err := params.New(device(1024), []params.Entry{{Name: "a", Rows: 4, Columns: 4}}, false)
 	require.NoError(t, err)
 	defer p.Free()
 	require.Nil(t, p.Entries[0].Grad)
@@ -48,7 +48,20 @@ func TestFrozen(t *testing.T) {
 
 // TestTooLarge names the tensor that the device cannot hold.
 func TestTooLarge(t *testing.T) {
-	_, err := params.New(small(), []params.Entry{{Name: "wide", Rows: 257, Columns: 1}}, true)
+	_, err := params.New(device(1024), []params.Entry{{Name: "wide", Rows: 257, Columns: 1}}, true)
 	require.ErrorIs(t, err, fault.DeviceLimit)
 	require.ErrorContains(t, err, "wide")
+}
+
+// TestUnevenLimit has a limit that is no multiple of the alignment, as many browsers do. No segment
+// exceeds it after rounding.
+func TestUnevenLimit(t *testing.T) {
+	entries := []params.Entry{{Name: "a", Rows: 100, Columns: 1}, {Name: "b", Rows: 125, Columns: 1}}
+	p, err := params.New(device(1020), entries, false)
+	require.NoError(t, err)
+	defer p.Free()
+	for _, n := range p.Counts() {
+		require.LessOrEqual(t, 4*n, 1020)
+	}
+	require.Len(t, p.Segments, 2)
 }
