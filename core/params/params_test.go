@@ -53,8 +53,8 @@ func TestTooLarge(t *testing.T) {
 	require.ErrorContains(t, err, "wide")
 }
 
-// TestUnevenLimit has a limit that is no multiple of the alignment, as many browsers do. No segment
-// exceeds it after rounding.
+// TestUnevenLimit uses a limit that is not a multiple of the alignment. Many browsers have such
+// limits. No segment exceeds the limit after its size is rounded up.
 func TestUnevenLimit(t *testing.T) {
 	entries := []params.Entry{{Name: "a", Rows: 100, Columns: 1}, {Name: "b", Rows: 125, Columns: 1}}
 	p, err := params.New(device(1020), entries, false)
