@@ -6,7 +6,7 @@ import "nextquill/core/api"
 // cores with the embedded model.
 var (
 	defaultLoRA     = api.LoRA{Rank: new(8), Alpha: new(16.)}
-	defaultTraining = api.Training{Epochs: new(3.), BatchSize: new(8), LR: new(1e-3), Decay: api.DecayCosine}
+	defaultTraining = api.Training{Epochs: new(3.), LR: new(1e-3), Decay: api.DecayCosine}
 )
 
 // demo has the other parameters of `nextquill run`. The subjects were chosen before any model had

@@ -338,6 +338,14 @@ func (c evalCmd) command(a *app) string {
 	return strings.Join(args, " ")
 }
 
+// batchFact is the batch size, or how it depends on the writer.
+func batchFact(t api.Training) string {
+	if t.BatchSize != nil {
+		return fmt.Sprint(*t.BatchSize)
+	}
+	return "a twentieth of the writer's training texts, between 2 and 8"
+}
+
 func (c evalCmd) facts(j *job, r *eval.Runner) []report.Facts {
 	o := r.Options
 	texts := []report.Fact{{Name: "Writers", Value: fmt.Sprint(len(r.Users))},
@@ -351,7 +359,7 @@ func (c evalCmd) facts(j *job, r *eval.Runner) []report.Facts {
 	return []report.Facts{{Title: "Texts", Items: texts},
 		{Title: "Training", Items: []report.Fact{
 			{Name: "Epochs", Value: fmt.Sprint(*o.Training.Epochs)},
-			{Name: "Texts per step", Value: fmt.Sprint(*o.Training.BatchSize)},
+			{Name: "Texts per step", Value: batchFact(o.Training)},
 			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", *o.Training.LR, o.Training.Decay)},
 			{Name: "LoRA rank, alpha", Value: fmt.Sprintf("%d, %g", *o.LoRA.Rank, *o.LoRA.Alpha)},
 			{Name: "Seed", Value: fmt.Sprint(o.Training.Seed)}}},

@@ -320,6 +320,7 @@ func (c runCmd) facts(s *experiment, trainings []report.Training, info api.InfoR
 	if file, err := os.Stat(filepath.Join(s.Out, api.AdapterFolder, "adapter_model.safetensors")); err == nil {
 		adapter.Items = append(adapter.Items, report.Fact{Name: "Size", Value: report.Bytes(file.Size())})
 	}
+	batch := api.Or(s.training.BatchSize, api.DefaultBatchSize(counts.Train.Windows))
 	return []report.Facts{
 		{Title: "Texts", Items: []report.Fact{
 			{Name: "Training texts", Value: textsFact("the newest", counts.Train)},
@@ -328,7 +329,7 @@ func (c runCmd) facts(s *experiment, trainings []report.Training, info api.InfoR
 		}},
 		{Title: "Learning", Items: []report.Fact{
 			{Name: "Epochs", Value: fmt.Sprint(*s.training.Epochs)},
-			{Name: "Texts per step", Value: fmt.Sprint(*s.training.BatchSize)},
+			{Name: "Texts per step", Value: fmt.Sprint(batch)},
 			{Name: "Learning rate", Value: fmt.Sprintf("%g, %s", *s.training.LR, s.training.Decay)},
 			{Name: "Seed", Value: fmt.Sprint(s.training.Seed)},
 		}},

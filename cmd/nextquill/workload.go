@@ -26,10 +26,9 @@ func fullWorkload() workload {
 }
 
 // smallWorkload is for a large model on a processor. It covers every stage in well under an hour.
-// Steps have two texts, because a pass over so few texts would otherwise have too few steps.
 func smallWorkload() workload {
 	e := workload{24, 16, defaultTraining, 2, 48}
-	e.training.Epochs, e.training.BatchSize = new(1.), new(2)
+	e.training.Epochs = new(1.)
 	return e
 }
 

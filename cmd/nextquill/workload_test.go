@@ -44,7 +44,8 @@ func TestWorkloadFor(t *testing.T) {
 	require.Less(t, smallWorkload().maxItems, fullWorkload().maxItems)
 
 	// Flags take precedence over the defaults.
-	d := trainingFlags{optimizerFlags: optimizerFlags{Epochs: new(2.)}}.trainingFrom(smallWorkload().training)
+	flags := trainingFlags{optimizerFlags: optimizerFlags{Epochs: new(2.), BatchSize: new(3)}}
+	d := flags.trainingFrom(smallWorkload().training)
 	require.InDelta(t, 2, *d.Epochs, 0)
-	require.Equal(t, 2, *d.BatchSize)
+	require.Equal(t, 3, *d.BatchSize)
 }

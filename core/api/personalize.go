@@ -18,7 +18,7 @@ const DefaultTokenBudget = 4096
 // comment.
 type Training struct {
 	Epochs      *float64 `json:"epochs,omitempty" range:"1e-6 1e4"`        // 3
-	BatchSize   *int     `json:"batch_size,omitempty" range:"1 4096"`      // windows of a step, 8; see TextCounts
+	BatchSize   *int     `json:"batch_size,omitempty" range:"1 4096"`      // windows of a step, DefaultBatchSize
 	LR          *float64 `json:"lr,omitempty" range:"0 10"`                // 1e-3
 	Warmup      *float64 `json:"warmup,omitempty" range:"0 1"`             // share of the steps, 0.1
 	Decay       string   `json:"decay,omitempty"`                          // one of the Decay constants, DecayCosine
@@ -45,6 +45,12 @@ const (
 	DecayLinear   = "linear"
 	DecayConstant = "constant"
 )
+
+// DefaultBatchSize is the number of windows of a step if Training.BatchSize is not set, for a
+// number of training windows (TextCounts.Windows): a twentieth of them, between 2 and 8. With few
+// texts, a pass over them then has more steps with the same computation, and the loss is lower
+// (docs/evaluation.md).
+func DefaultBatchSize(windows int) int { return max(2, min(8, windows/20)) }
 
 // MaxWriters bounds PersonalizeParams.Writers.
 const MaxWriters = 10_000

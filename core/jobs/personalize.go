@@ -111,7 +111,7 @@ func (j *personalizeJob) prepare(ctx context.Context) (err error) {
 		return fault.New(fault.Unsupported, "personalize", "datastore", "cannot be combined with full fine-tuning").
 			WithRemedy("train an adapter, or leave the datastore out")
 	}
-	j.config = trainConfig(p.Training, j.objective)
+	j.config = trainConfig(p.Training, j.objective, len(j.samples.Samples))
 	if err := j.config.Check(); err != nil {
 		return err
 	}
@@ -139,12 +139,12 @@ func objective(p *api.PersonalizeParams) (causal.Options, error) {
 	return o, o.Check("objective")
 }
 
-// trainConfig fills in the defaults of the training settings.
-func trainConfig(t api.Training, o causal.Options) train.Config {
+// trainConfig fills in the defaults of the training settings, for a number of samples.
+func trainConfig(t api.Training, o causal.Options, samples int) train.Config {
 	c := train.Config{
 		Objective:   o,
 		Epochs:      api.Or(t.Epochs, 3),
-		BatchSize:   api.Or(t.BatchSize, 8),
+		BatchSize:   api.Or(t.BatchSize, api.DefaultBatchSize(samples)),
 		LR:          api.Or(t.LR, 1e-3),
 		Warmup:      api.Or(t.Warmup, .1),
 		Decay:       cmp.Or(t.Decay, api.DecayCosine),

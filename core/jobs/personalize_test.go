@@ -96,6 +96,17 @@ func small(preset, out string) api.PersonalizeParams {
 	}
 }
 
+// TestDefaultBatchSize checks the number of steps of one pass over six texts.
+func TestDefaultBatchSize(t *testing.T) {
+	j, ctx := newJob(t), context.Background()
+	p := small("contextsft", "out")
+	p.Training.Epochs, p.Training.BatchSize = new(1.), nil
+	var r api.PersonalizeResult
+	require.NoError(t, j.client.Call(ctx, "personalize", p, &r, nil))
+	require.Equal(t, 6, r.Train.Windows)
+	require.Equal(t, 3, r.Steps)
+}
+
 // TestPersonalizeEndToEnd trains both phases of the paper's method on the sample writer. The
 // adapters that it writes give the held-out loss that it reported.
 func TestPersonalizeEndToEnd(t *testing.T) {
