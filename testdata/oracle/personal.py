@@ -3,48 +3,53 @@
 transformers and peft train and test methods on each writer. WRITERS.jsonl has {"user": …, "items": [{"text": …,
 "date": …, …}]} in each line. The flags are those of `nextquill eval`. So are the prompts, the order of the texts, the
 first values of the adapter, the optimizer and the datastore: the losses are equal, except for rounding. OUT.jsonl gets
-one line for each writer and method. Writers that it already has are skipped. personal_table.py makes a table of it.
+one line for each writer and method. Writers that it already has are skipped. personal_table.py makes a table of it. With
+--keep FOLDER, the adapters and datastores of ContextSFT and Quill are kept for personal_authors.py.
 
 MODEL is a GGUF file, or a Hugging Face folder, whose weights may be in model.gguf. A writer's texts must be distinct, and
 short enough for the model's context length.
 """
 
 import argparse
-import functools
+import copy
+import itertools
 import json
-import math
 import os
 import sys
 import time
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from transformers import AutoTokenizer
 from transformers.utils import logging
 
+import personal_rank as rank
 import reference as ref
-from gorand import PCG
+from personal_train import DELTA, PRESETS, adapter, effect, states, train
 
-LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 LATEST = 3
-DELTA, LAMBDA, EPSILON, ALPHA = 0.05, 0.9, 0.1, 0.1  # of the preset nextquill
 SHARPNESS, BOOST, MAX_SHARE = 20, 1, 0.9  # of the preset quill
+STEERING = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2]  # of the method cos
+METHODS = ["retrieval", "retrieval-dense", "cos"] + [name for name in PRESETS if name != "contextsft"]
 TEMPERATURES = [t / 20 for t in range(14, 29)]
 
 
 def read_writers(path, fields):
-    """Yields (name, texts in the order of time), each text as (context lines, text)."""
+    """Yields (name, texts in the order of time), each text as (context lines, context values, text)."""
     with open(path, encoding="utf-8") as f:
         for line in f:
             writer = json.loads(line)
-            items = sorted(writer["items"], key=lambda it: it.get("date", ""))
-            context = lambda it: "".join(f"{name}: {it[name]}\n" for name in fields if it.get(name))
-            yield writer["user"], [(context(it), it["text"]) for it in items]
+            items = []
+            for it in sorted(writer["items"], key=lambda it: it.get("date", "")):
+                context = [(name, it[name]) for name in fields if it.get(name)]
+                lines = "".join(f"{name}: {value}\n" for name, value in context)
+                items.append((lines, "\n".join(value for _, value in context), it["text"]))
+            yield writer["user"], items
 
 
-def sample(tok, items, i, longest):
-    """The prompts and the response of a text. The history has the latest texts that fit in a prompt of longest tokens."""
-    context, text = items[i]
+def sample(tok, items, i, longest, select=rank.latest):
+    """The prompts and the response of a text. The history has the selected texts that fit in a prompt of longest tokens."""
+    context, _, text = items[i]
     ids = lambda text: tok.encode(text, add_special_tokens=False)
     none = "None\n\n"
 
@@ -56,65 +61,13 @@ def sample(tok, items, i, longest):
         said = "Texts that I have written, each with what it was for:\n\n" + history + request
         return tok.apply_chat_template([{"role": "user", "content": said}], add_generation_prompt=True, return_dict=False)
 
-    blocks = [f"{context}text: {text}\n\n" for context, text in items[max(0, i - LATEST) : i]]
+    chosen = (items[j] for j in select(items, i, LATEST))
+    blocks = [f"{context}text: {text}\n\n" for context, _, text in chosen]
     while len(prompt("".join(blocks))) > longest:
         blocks.pop(0)
     response = ids(text if tok.chat_template else " " + text) + [tok.eos_token_id]
     with_history = prompt("".join(blocks) or none)
     return {"with": with_history, "without": prompt(none), "response": response, "y": torch.tensor(response)}
-
-
-def states(model, prompt, response):
-    """The final hidden states [T, hidden] that predict the response."""
-    llama = model.get_base_model() if isinstance(model, PeftModel) else model
-    ids = torch.tensor([prompt + response[:-1]])
-    return llama.model(input_ids=ids, use_cache=False).last_hidden_state[0, len(prompt) - 1 :]
-
-
-def logits(model, s, side):
-    return model.get_output_embeddings()(states(model, s[side], s["response"]))
-
-
-def adapter(base, rank, seed):
-    """A new adapter with the first values of core/model/lora.go."""
-    model = get_peft_model(base, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=LINEARS, task_type="CAUSAL_LM"))
-    weights = [p for name, p in model.named_parameters() if ".lora_A." in name]
-    drawn = uniform(sum(w.numel() for w in weights), seed).split([w.numel() for w in weights])
-    for w, values in zip(weights, drawn):
-        w.data.copy_((values / math.sqrt(w.shape[1])).reshape(w.shape))
-    return model
-
-
-@functools.cache
-def uniform(n, seed):
-    rng = PCG(seed, 0x10A)
-    return torch.tensor([2 * rng.float64() - 1 for _ in range(n)], dtype=torch.float64)
-
-
-def train(base, samples, side, a, omega=None):
-    """Trains an adapter: by the likelihood of the responses, or with omega by the objective of the preset nextquill."""
-    model = adapter(base, a.rank, a.seed)
-    params = list(ref.trainable(model).values())
-    optimizer = torch.optim.AdamW(params, lr=0.0, weight_decay=0.0)
-    per_epoch = math.ceil(len(samples) / a.batch_size)
-    steps = a.epochs * per_epoch
-    rate = {"lr": a.lr, "steps": steps, "warmup": math.ceil(0.1 * steps)}
-    for step in range(steps):
-        epoch, at = divmod(step, per_epoch)
-        batch = PCG(a.seed, epoch).permutation(len(samples))[at * a.batch_size : (at + 1) * a.batch_size]
-        divisor = len(batch) if omega else sum(len(samples[i]["y"]) for i in batch)
-        optimizer.zero_grad()
-        for i in batch:
-            s = samples[i]
-            z = logits(model, s, side)
-            ce = ref.cross_entropy(z, s["y"])
-            if omega:
-                ce = omega[i] * (ce + ALPHA * ref.cross_entropy(z - logits(model, s, "without"), s["y"]))
-            (ce.sum() / divisor).backward()
-        torch.nn.utils.clip_grad_norm_(params, 1.0)
-        optimizer.param_groups[0]["lr"] = ref.learning_rate(rate, step)
-        optimizer.step()
-    return model
 
 
 @torch.no_grad()
@@ -125,24 +78,24 @@ def predictions(model, samples, *sides):
         yield {side: (h[side], model.get_output_embeddings()(h[side])) for side in sides}
 
 
-def effect(predicted, y):
-    """p(with history) - p(without) of each token."""
-    return ref.probability(predicted["with"][1], y) - ref.probability(predicted["without"][1], y)
-
-
 class Datastore:
     """The states and tokens of the training texts (core/datastore), with a share fitted to the validation texts."""
 
+    def __init__(self, keys, tokens, share):
+        self.keys, self.tokens, self.share = keys, tokens, share
+
+    @classmethod
     @torch.no_grad()
-    def __init__(self, model, samples, validation):
-        self.keys = torch.cat([self.unit(states(model, s["with"], s["response"])) for s in samples])
-        self.tokens = torch.cat([s["y"] for s in samples])
+    def of(cls, model, samples, validation):
+        keys = torch.cat([cls.unit(states(model, s["with"], s["response"])) for s in samples])
+        self = cls(keys, torch.cat([s["y"] for s in samples]), 0)
         p, r = [], []
         for s, predicted in zip(validation, predictions(model, validation, "with")):
             h, z = predicted["with"]
             p.append(ref.probability(z, s["y"]).double())
             r.append(self.probability(h, s["y"]).double())
         self.share = self.fit(torch.cat(p), torch.cat(r))
+        return self
 
     @staticmethod
     def fit(p, r):
@@ -191,74 +144,182 @@ def score(predicted, samples, side, preferred, datastore=None):
     return out
 
 
-def run(base, items, tok, a):
-    """Yields (method, scores of the test texts, seconds of training) for a writer."""
+def split(base, items, tok, a, select=rank.latest):
+    """The samples of a writer's newest texts: for training, validation and testing."""
     items = items[-(a.train + a.validation + a.test) :]
     first_test = len(items) - a.test
     positions = base.config.max_position_embeddings
     longest = positions - positions // 4  # of core/dataset/dataset.go
-    samples = [sample(tok, items, i, longest) for i in range(len(items))]
+    samples = [sample(tok, items, i, longest, select) for i in range(len(items))]
     learnt = samples[: first_test - a.validation]
-    validation, test = samples[len(learnt) : first_test], samples[first_test:]
-    predict = lambda model, *sides: list(predictions(model, test, *sides))
+    return learnt, samples[len(learnt) : first_test], samples[first_test:]
 
-    predicted = predict(base, "with", "without")
-    preferred = [effect(p, s["y"]) > DELTA for p, s in zip(predicted, test)]
-    yield "base", score(predicted, test, "without", preferred), 0
-    yield "latestk", score(predicted, test, "with", preferred), 0
-    if "sft" in a.methods:
+
+def steered(model, validation, test):
+    """The predictions of context steering, with the strength that the validation texts prefer, in the place of "with"."""
+
+    def mixed(predicted, s):
+        (h, z), (_, without) = predicted["with"], predicted["without"]
+        return {**predicted, "with": (h, without + s * (z - without))}
+
+    held = list(predictions(model, validation, "with", "without"))
+    loss = lambda s: sum(ref.cross_entropy(mixed(p, s)["with"][1], v["y"]).sum() for p, v in zip(held, validation))
+    strength = min(STEERING, key=loss)
+    print(f"steering {strength}")
+    return [mixed(p, strength) for p in predictions(model, test, "with", "without")]
+
+
+class Run:
+    """The methods on one writer. Each function yields (method, scores of the test texts, seconds of training)."""
+
+    def __init__(self, base, tok, user, items, a):
+        self.base, self.tok, self.user, self.items, self.a = base, tok, user, items, a
+        self.learnt, self.validation, self.test = split(base, items, tok, a)
+        self.predicted = self.predict(base)
+        self.preferred = [effect(p, s["y"]) > DELTA for p, s in zip(self.predicted, self.test)]
+
+    def predict(self, model):
+        return list(predictions(model, self.test, "with", "without"))
+
+    def score(self, predicted, side="with", datastore=None):
+        return score(predicted, self.test, side, self.preferred, datastore)
+
+    def fit(self, preset, base=None, **more):
+        """The trained model and the seconds of the training."""
         began = time.process_time()
-        model = train(base, learnt, "without", a)
-        seconds = time.process_time() - began
-        yield "sft", score(predict(model, "without"), test, "without", preferred), seconds
+        model = train(base or self.base, self.learnt, PRESETS[preset], self.a, **more)
+        return model, time.process_time() - began
+
+    def untrained(self):
+        yield "base", self.score(self.predicted, "without"), 0
+        yield "latestk", self.score(self.predicted), 0
+        for method, select in ("retrieval", rank.bm25), ("retrieval-dense", rank.Dense(self.base, self.tok)):
+            if method in self.a.methods:
+                test = split(self.base, self.items, self.tok, self.a, select)[2]
+                predicted = predictions(self.base, test, "with", "without")
+                yield method, score(list(predicted), test, "with", self.preferred), 0
+        if "cos" in self.a.methods:
+            yield "cos", self.score(steered(self.base, self.validation, self.test)), 0
+
+    def with_datastore(self, model, datastore, seconds, regime=""):
+        """ContextSFT and Quill, which adds a datastore to the same model."""
+        predicted = self.predict(model)
+        yield "contextsft" + regime, self.score(predicted), seconds
+        print(f"share {datastore.share:.4f}")
+        yield "quill" + regime, self.score(predicted, datastore=datastore), seconds
+
+    def remember(self, model):
+        return Datastore.of(model, self.learnt, self.validation)
+
+    def context(self):
+        """The model of ContextSFT, its datastore, and the seconds of the training. What is kept is not trained again."""
+        path = os.path.join(self.a.keep or "", self.user + ".pt")
+        if self.a.keep and os.path.exists(path):
+            kept = torch.load(path, weights_only=True)
+            model = adapter(self.base, self.a.rank, self.a.seed)
+            set_peft_model_state_dict(model, kept["adapter"])
+            return model, Datastore(**kept["datastore"]), kept["seconds"]
+        model, seconds = self.fit("contextsft")
+        datastore = self.remember(model)
+        if self.a.keep:
+            kept = {"adapter": get_peft_model_state_dict(model), "datastore": vars(datastore), "seconds": seconds}
+            torch.save(kept, path)
+        return model, datastore, seconds
+
+    def trained(self):
+        model, datastore, seconds = self.context()
+        yield from self.with_datastore(model, datastore, seconds)
+        expert = [effect(p, s["y"]) for p, s in zip(predictions(model, self.learnt, "with", "without"), self.learnt)]
         model.unload()
+        for method in self.a.methods:
+            if method in PRESETS:
+                model, more = self.fit(method, expert=expert)
+                side = PRESETS[method].side
+                yield method, self.score(self.predict(model), side), more + (seconds if PRESETS[method].expert else 0)
+                model.unload()
 
-    began = time.process_time()
-    model = train(base, learnt, "with", a)
-    seconds = time.process_time() - began
-    predicted = predict(model, "with", "without")
-    yield "contextsft", score(predicted, test, "with", preferred), seconds
-    datastore = Datastore(model, learnt, validation)
-    print(f"share {datastore.share:.4f}")
-    yield "quill", score(predicted, test, "with", preferred, datastore), seconds
-    if "nextquill" in a.methods:
-        began = time.process_time()
-        marked = (effect(p, s["y"]) > DELTA for p, s in zip(predictions(model, learnt, "with", "without"), learnt))
-        omega = [torch.where(m, LAMBDA, EPSILON) for m in marked]
+    def pooled(self, adapters, task):
+        """The regimes, and OPPU, from what was trained on many writers: adapters by method, and a merged model."""
+        for method, start in adapters.items():
+            model = adapter(self.base, self.a.rank, self.a.seed)
+            set_peft_model_state_dict(model, start)
+            if method == "contextsft":
+                yield from self.with_datastore(model, self.remember(model), 0, " (pooled)")
+                model.unload()
+                model, seconds = self.fit(method, start=start)
+                yield from self.with_datastore(model, self.remember(model), seconds, " (pooled, then personal)")
+            else:
+                yield method + " (pooled)", self.score(self.predict(model), PRESETS[method].side), 0
+            model.unload()
+        if task:
+            model, seconds = self.fit("contextsft", base=task)
+            yield "oppu", self.score(self.predict(model)), seconds
+            model.unload()
+
+
+def shared(base, tok, writers, a):
+    """Adapters that are trained on all writers, by method, and a model with the merged adapter of other writers."""
+    learnt = lambda writers: [s for _, items in writers for s in split(base, items, tok, a)[0]]
+    adapters, expert, task = {}, None, None
+    for method in a.pooled:
+        model = train(base, learnt(writers), PRESETS[method], a, expert)
+        adapters[method] = {name: value.clone() for name, value in get_peft_model_state_dict(model).items()}
+        if method == "contextsft":
+            everyone = learnt(writers)
+            expert = [effect(p, s["y"]) for p, s in zip(predictions(model, everyone, "with", "without"), everyone)]
         model.unload()
-        model = train(base, learnt, "with", a, omega)
-        seconds += time.process_time() - began
-        yield "nextquill", score(predict(model, "with", "without"), test, "with", preferred), seconds
-    model.unload()
+        print(f"{method} is trained on all writers", flush=True)
+    if a.others:
+        copied = copy.deepcopy(base)
+        model = train(copied, learnt(read_writers(a.others, a.fields)), PRESETS["contextsft"], a)
+        task = model.merge_and_unload().requires_grad_(False)
+        print("OPPU's task adapter is trained", flush=True)
+    return adapters, task
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(description):
+    """Of the arguments that say what is read and how it is trained."""
+    p = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model")
     p.add_argument("writers")
     p.add_argument("out")
+    p.add_argument("--keep", help="folder for adapters and datastores, which exists")
     p.add_argument("--fields", type=lambda s: s.split(","), default=[])
-    p.add_argument("--methods", type=lambda s: s.split(","), default=["sft", "nextquill"], help="beside the others")
+    names = lambda s: [name for name in s.split(",") if name]
+    p.add_argument("--methods", type=names, default=["sft", "nextquill"], help="beside the others: " + ", ".join(METHODS))
+    p.add_argument("--pooled", type=names, default=[], help="presets to train on all writers, contextsft first")
+    p.add_argument("--others", help="file like WRITERS with other writers, for the task adapter of OPPU")
     texts = {"users": 0, "train": 160, "validation": 10, "test": 20}
-    training = {"epochs": 3, "batch-size": 8, "rank": 8, "seed": 1}
+    training = {"epochs": 3, "batch-size": 0, "rank": 8, "seed": 1}
     for name, value in {**texts, **training}.items():
         p.add_argument("--" + name, type=int, default=value)
     p.add_argument("--lr", type=float, default=1e-3)
-    a = p.parse_args()
+    return p
+
+
+def load(a):
+    """The model, its tokenizer and the writers."""
     logging.disable_progress_bar()
     base = ref.load_base(a.model, torch.float32).requires_grad_(False)
     folder, gguf = os.path.split(a.model) if a.model.endswith(".gguf") else (a.model, None)
     tok = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
+    return base, tok, list(read_writers(a.writers, a.fields))[: a.users or None]
+
+
+def main():
+    a = parser(__doc__).parse_args()
+    base, tok, writers = load(a)
     done = set()
     if os.path.exists(a.out):
         with open(a.out) as f:
             done = {json.loads(line)["user"] for line in f}
-    writers = list(read_writers(a.writers, a.fields))
-    for user, items in writers[: a.users or None]:
+    adapters, task = shared(base, tok, writers, a)
+    for user, items in writers:
         if user in done:
             continue
         rows = []
-        for method, texts, seconds in run(base, items, tok, a):
+        run = Run(base, tok, user, items, a)
+        for method, texts, seconds in itertools.chain(run.untrained(), run.trained(), run.pooled(adapters, task)):
             rows.append({"user": user, "method": method, "texts": texts, "train_seconds": round(seconds, 1)})
             tokens = sum(t["tokens"] for t in texts)
             loss = sum(t["loss"] for t in texts) / tokens
