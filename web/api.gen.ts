@@ -900,7 +900,7 @@ export interface Datastore {
 export interface Training {
   /** 3 */
   epochs?: number | undefined;
-  /** windows of a step, DefaultBatchSize */
+  /** windows per step, DefaultBatchSize */
   batch_size?: number | undefined;
   /** 1e-3 */
   lr?: number | undefined;

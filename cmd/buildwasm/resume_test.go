@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,12 +20,14 @@ func TestPageResumes(t *testing.T) {
 	p.openChromium()
 	p.visit("/some/folder/")
 	p.until(`document.documentElement.dataset.settled === "true"`)
-	for i := range 6 {
-		p.do(`fill("#add textarea", "Tea number %d."); document.querySelector("#add").requestSubmit()`, i)
+	for i := range 4 {
+		text := fmt.Sprintf("Tea number %d", i) + strings.Repeat(", and another cup", 4)
+		p.do(`fill("#add textarea", %q); document.querySelector("#add").requestSubmit()`, text)
 		p.until(fmt.Sprintf(`document.querySelector("#count").textContent.startsWith("%d text")`, i+1))
 	}
 	began := time.Now()
-	p.do(`fill("#epochs", "20"); document.querySelector("#train-start").click()`)
+	// 10 epochs of 4 texts are 20 steps, because a step has 2 texts by default.
+	p.do(`fill("#epochs", "10"); document.querySelector("#train-start").click()`)
 	p.untilFor(time.Minute, `shown("#train-pause") && /%/.test(document.querySelector("#train-stage").textContent)`)
 
 	second := p

@@ -343,7 +343,7 @@ func batchFact(t api.Training) string {
 	if t.BatchSize != nil {
 		return fmt.Sprint(*t.BatchSize)
 	}
-	return "a twentieth of the writer's training texts, between 2 and 8"
+	return "a twentieth of the training texts, at least 2, at most 8"
 }
 
 func (c evalCmd) facts(j *job, r *eval.Runner) []report.Facts {

@@ -18,7 +18,7 @@ const DefaultTokenBudget = 4096
 // comment.
 type Training struct {
 	Epochs      *float64 `json:"epochs,omitempty" range:"1e-6 1e4"`        // 3
-	BatchSize   *int     `json:"batch_size,omitempty" range:"1 4096"`      // windows of a step, DefaultBatchSize
+	BatchSize   *int     `json:"batch_size,omitempty" range:"1 4096"`      // windows per step, DefaultBatchSize
 	LR          *float64 `json:"lr,omitempty" range:"0 10"`                // 1e-3
 	Warmup      *float64 `json:"warmup,omitempty" range:"0 1"`             // share of the steps, 0.1
 	Decay       string   `json:"decay,omitempty"`                          // one of the Decay constants, DecayCosine
@@ -46,10 +46,10 @@ const (
 	DecayConstant = "constant"
 )
 
-// DefaultBatchSize is the number of windows of a step if Training.BatchSize is not set, for a
-// number of training windows (TextCounts.Windows): a twentieth of them, between 2 and 8. With few
-// texts, a pass over them then has more steps with the same computation, and the loss is lower
-// (docs/evaluation.md).
+// DefaultBatchSize returns the batch size that is used if Training.BatchSize is not set. It is a
+// twentieth of the number of training windows (TextCounts.Windows), rounded down, but at least 2
+// and at most 8. With few texts, a small batch gives more steps than a batch of 8 with the same
+// computation, and a lower loss (docs/evaluation.md).
 func DefaultBatchSize(windows int) int { return max(2, min(8, windows/20)) }
 
 // MaxWriters bounds PersonalizeParams.Writers.

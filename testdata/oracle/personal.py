@@ -1,10 +1,12 @@
 """Repeats `nextquill eval` in PyTorch: python personal.py MODEL WRITERS.jsonl OUT.jsonl --fields genre,rating
 
 transformers and peft train and test methods on each writer. WRITERS.jsonl has {"user": …, "items": [{"text": …,
-"date": …, …}]} in each line. The flags are those of `nextquill eval`. So are the prompts, the order of the texts, the
-first values of the adapter, the optimizer and the datastore: the losses are equal, except for rounding. OUT.jsonl gets
-one line for each writer and method. Writers that it already has are skipped. personal_table.py makes a table of it. With
---keep FOLDER, the adapters and datastores of ContextSFT and Quill are kept for personal_authors.py.
+"date": …, …}]} in each line. The prompts, the order of the texts, the first values of the adapter, the optimizer and
+the datastore are those of `nextquill eval`, so the losses are equal, except for rounding. Flags with the same name have
+the same meaning. OUT.jsonl gets one line for each writer and method. Writers that it already has are skipped.
+personal_table.py makes a table of it. With --keep FOLDER, the adapters and datastores of ContextSFT and Quill are kept
+for later runs, and for personal_authors.py and personal_drafts.py. --pooled adds regimes that train on all writers,
+and --others adds OPPU.
 
 MODEL is a GGUF file, or a Hugging Face folder, whose weights may be in model.gguf. A writer's texts must be distinct, and
 short enough for the model's context length.
@@ -156,7 +158,7 @@ def split(base, items, tok, a, select=rank.latest):
 
 
 def steered(model, validation, test):
-    """The predictions of context steering, with the strength that the validation texts prefer, in the place of "with"."""
+    """Returns the test predictions with context steering, at the strength with the lowest validation loss."""
 
     def mixed(predicted, s):
         (h, z), (_, without) = predicted["with"], predicted["without"]
@@ -212,7 +214,7 @@ class Run:
         return Datastore.of(model, self.learnt, self.validation)
 
     def context(self):
-        """The model of ContextSFT, its datastore, and the seconds of the training. What is kept is not trained again."""
+        """The model of ContextSFT, its datastore, and the seconds of the training. A kept adapter is not trained again."""
         path = os.path.join(self.a.keep or "", self.user + ".pt")
         if self.a.keep and os.path.exists(path):
             kept = torch.load(path, weights_only=True)
@@ -239,7 +241,7 @@ class Run:
                 model.unload()
 
     def pooled(self, adapters, task):
-        """The regimes, and OPPU, from what was trained on many writers: adapters by method, and a merged model."""
+        """The regimes pooled and pooled-personal, and OPPU. task is a model with the merged adapter of other writers."""
         for method, start in adapters.items():
             model = adapter(self.base, self.a.rank, self.a.seed)
             set_peft_model_state_dict(model, start)
@@ -278,12 +280,12 @@ def shared(base, tok, writers, a):
 
 
 def parser(description):
-    """Of the arguments that say what is read and how it is trained."""
+    """Returns the argument parser that the programs personal*.py share."""
     p = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model")
     p.add_argument("writers")
     p.add_argument("out")
-    p.add_argument("--keep", help="folder for adapters and datastores, which exists")
+    p.add_argument("--keep", help="existing folder for the adapters and datastores")
     p.add_argument("--fields", type=lambda s: s.split(","), default=[])
     names = lambda s: [name for name in s.split(",") if name]
     p.add_argument("--methods", type=names, default=["sft", "nextquill"], help="beside the others: " + ", ".join(METHODS))

@@ -15,7 +15,7 @@ def words(text):
 
 
 def best(scores, k):
-    """The k highest in the order of time. Among equal scores, later ones come first."""
+    """The indices of the k highest scores, in the order of time. Of equal scores, the later one is preferred."""
     return sorted(sorted(range(len(scores)), key=lambda i: (-scores[i], -i))[:k])
 
 
@@ -24,7 +24,7 @@ def latest(items, i, k):
 
 
 def bm25(items, i, k):
-    """By the words of the text's context."""
+    """The k earlier texts with the highest BM25 score for the words of the text's context."""
     documents = [Counter(words(values + "\n" + text)) for _, values, text in items[:i]]
     lengths = [sum(d.values()) for d in documents]
     average = max(1, sum(lengths) / max(1, i))
@@ -38,7 +38,7 @@ def bm25(items, i, k):
 
 
 class Dense:
-    """By the dot product of mean hidden states, in the manner of Contriever, with the model itself as the encoder."""
+    """Ranks by the dot product of mean hidden states, as Contriever does, with the model itself as the encoder."""
 
     def __init__(self, model, tok):
         self.model, self.tok, self.vectors = model, tok, {}

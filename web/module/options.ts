@@ -49,7 +49,7 @@ export interface LoRAOptions {
 export interface TrainingOptions {
   /** The learning rate; 1e-3 by default. */
   lr?: number;
-  /** Texts per step; by default a twentieth of the texts to learn, between 2 and 8. */
+  /** Texts per step; by default a twentieth of the training texts, at least 2, at most 8. */
   batchSize?: number;
   /** The seed of the adapter and of the order of the texts; 1 by default. */
   seed?: number;
