@@ -58,7 +58,7 @@ func settings() []kong.Option {
 		kong.Vars{
 			"version": "nextquill " + api.Version, "presets": strings.Join(causal.Presets(), ", "),
 			"maxItems": strconv.Itoa(demo.maxItems), "maxHeldout": strconv.Itoa(demo.maxHeldout),
-			"epochs": fmt.Sprint(*defaultTraining.Epochs), "lr": fmt.Sprint(*defaultTraining.LR),
+			"epochs": fmt.Sprint(*defaultTraining.Epochs), "lr": fmt.Sprint(*defaultTraining.LR), "batch": batchRule,
 			"decay": defaultTraining.Decay, "rank": fmt.Sprint(*defaultLoRA.Rank),
 			"methods": strings.Join(defaultMethods, ","), "allMethods": strings.Join(method.Names(), ", "),
 		},
@@ -101,7 +101,7 @@ func (p promptFlags) retrieval() api.Retrieval {
 // optimizerFlags set the training parameters; nil means the default (defaults.go).
 type optimizerFlags struct {
 	Epochs    *float64 `group:"training" api:"Training.Epochs" placeholder:"N" help:"Passes over the texts (${epochs})."`
-	BatchSize *int     `group:"training" api:"Training.BatchSize" placeholder:"N" help:"Texts per step (a twentieth of the training texts, at least 2, at most 8)."`
+	BatchSize *int     `group:"training" api:"Training.BatchSize" placeholder:"N" help:"Texts per step (${batch})."`
 	LR        *float64 `group:"training" api:"Training.LR" placeholder:"X" name:"lr" help:"Peak learning rate (${lr})."`
 	Decay     string   `group:"training" enum:"cosine,linear,constant," default:"" placeholder:"NAME" help:"Learning rate schedule: cosine, linear or constant (${decay})."`
 	Rank      *int     `group:"training" api:"LoRA.Rank" placeholder:"N" help:"Rank of the LoRA adapter (${rank})."`

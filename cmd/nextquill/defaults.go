@@ -9,6 +9,9 @@ var (
 	defaultTraining = api.Training{Epochs: new(3.), LR: new(1e-3), Decay: api.DecayCosine}
 )
 
+// batchRule says what api.DefaultBatchSize computes.
+const batchRule = "a twentieth of the training texts, at least 2, at most 8"
+
 // demo has the other parameters of `nextquill run`. The subjects were chosen before any model had
 // written about them.
 var demo = struct {

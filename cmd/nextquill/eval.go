@@ -338,12 +338,12 @@ func (c evalCmd) command(a *app) string {
 	return strings.Join(args, " ")
 }
 
-// batchFact is the batch size, or how it depends on the writer.
+// batchFact is the batch size, or the rule for it if it is not set.
 func batchFact(t api.Training) string {
 	if t.BatchSize != nil {
 		return fmt.Sprint(*t.BatchSize)
 	}
-	return "a twentieth of the training texts, at least 2, at most 8"
+	return batchRule
 }
 
 func (c evalCmd) facts(j *job, r *eval.Runner) []report.Facts {
