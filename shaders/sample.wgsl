@@ -1,6 +1,7 @@
 // Draws the next token from one row of logits over the complete vocabulary.
 //   l = z^h + s · (z^h − z^0)                 with DUAL: context steering by s, in logits
-//   l = l / p if l > 0 else l · p             repetition penalty p, for ids with seen[id] = 1
+//   l = l / p if l > 0 else l · p             repetition penalty p, for ids with bit 0 of seen[id]
+//   l = −10^30                                in slot 0, for ids with bit 1 of seen[id]
 //   l = l / temperature
 //   keep l ≥ the top_k-th largest l           (all equal l are kept, as in transformers)
 //   keep the fewest largest l whose probability reaches top_p (all equal l are kept)
@@ -32,6 +33,7 @@ struct Shape {
 
 const THREADS: u32 = 256u;
 const LOWEST: f32 = -3.0e38;
+const NEVER: f32 = -1.0e30; // a logit without probability, finite after a division
 const FLOOR: f32 = -100.0;
 
 // Partial results of the invocations, [8, THREADS].
@@ -50,7 +52,8 @@ fn steered(i: u32) -> f32 {
 //#if DUAL
     l += bitcast<f32>(params[4]) * (l - logits[shape.stride + i]);
 //#endif
-    if (seen[i] != 0u) {
+    if ((seen[i] & 2u) != 0u && dyn.slot == 0u) { return NEVER; }
+    if ((seen[i] & 1u) != 0u) {
         let penalty = bitcast<f32>(params[3]);
         l = select(l * penalty, l / penalty, l > 0.0);
     }
@@ -206,6 +209,6 @@ fn main(@builtin(local_invocation_index) t: u32) {
         out[slot + 1u] = bitcast<u32>(logits[chosen] - peak_with - log_sum);
         out[slot + 2u] = bitcast<u32>(steered(chosen));
         next[0] = chosen;
-        seen[chosen] = 1u;
+        seen[chosen] |= 1u;
     }
 }

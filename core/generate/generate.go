@@ -17,7 +17,7 @@ import (
 // Options control sampling and when a text ends.
 type Options struct {
 	Sampling  kernels.SampleParams
-	Ends      []int32 // tokens that end the text
+	Ends      []int32 // tokens that end the text; the first token is none of them
 	Seed      uint32
 	MaxTokens int
 	// Datastore, if not nil, is mixed into the distribution of every token, after steering.
@@ -84,7 +84,7 @@ func Stream(
 		return Result{}, err
 	}
 	spec := DecodeSpec(with, without, o.MaxTokens, o.Sampling.Steer != 0)
-	spec.Datastore = o.Datastore
+	spec.Datastore, spec.Ends = o.Datastore, o.Ends
 	d, err := m.NewDecoder(*spec)
 	if err != nil {
 		return Result{}, err

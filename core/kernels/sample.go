@@ -32,6 +32,12 @@ func (p SampleParams) Words() [SampleParamWords]uint32 {
 		gpu.F(p.Steer)}
 }
 
+// Bits of the input seen of Sample.
+const (
+	Seen     = 1
+	NotFirst = 2
+)
+
 // SampledToken is one row of the output of Sample.
 type SampledToken struct {
 	ID uint32
@@ -52,9 +58,10 @@ func DecodeSampled(row [SampledWords]uint32) SampledToken {
 
 // Sample records drawing one token from logits [1, stride] over vocab ids, or with dual [2,
 // stride]: with history, then without. params [SampleParamWords] is SampleParams.Words; seen
-// [vocab] u32 is 1 for ids that occur in the context; scratch [vocab] u32 is temporary memory. It
-// writes row Dyn.Slot of out [slots, SampledWords], writes the id to next [1] u32, and marks it in
-// seen. The draw depends only on Seed and Position of Dyn.
+// [vocab] u32 has the bit Seen for ids that occur in the context, and NotFirst for ids that are not
+// drawn in slot 0; scratch [vocab] u32 is temporary memory. It writes row Dyn.Slot of out [slots,
+// SampledWords], writes the id to next [1] u32, and marks it as seen. The draw depends only on
+// Seed, Position and Slot of Dyn.
 func Sample(vocab, stride int, dual bool, logits, params, seen, scratch, out, next *gpu.Tensor) gpu.Dispatch {
 	return gpu.Dispatch{
 		Program: program("sample", wgsl.Values{"DUAL": wgsl.Bool(dual)},

@@ -35,7 +35,10 @@ func (d *Decoder) Start(
 	d.place(packed, s)
 	seen := make([]uint32, c.VocabSize)
 	for _, id := range with {
-		seen[id] = 1
+		seen[id] = kernels.Seen
+	}
+	for _, id := range d.Spec.Ends {
+		seen[id] |= kernels.NotFirst
 	}
 	d.put(d.seen, seen)
 	words := sampling.Words()

@@ -3,11 +3,13 @@
 package model_test
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -104,6 +106,46 @@ func TestGreedyMatchesTransformers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEndsAreNotFirst checks that the first token is the likeliest that is no end token, and that
+// later tokens may be end tokens.
+func TestEndsAreNotFirst(t *testing.T) {
+	ctx := context.Background()
+	store := blob.FromFS(os.DirFS(oracle))
+	g := nativetest.Open(t, store)
+	m := load(t, g, store, "gqa")
+	defer m.Free()
+	write := func(ends ...int32) (tokens []int32, logits []float32) {
+		d, err := m.NewDecoder(model.DecodeSpec{MaxPrompt: 4, MaxNew: 3, Ends: ends})
+		require.NoError(t, err)
+		defer d.Free()
+		require.NoError(t, d.Start(ctx, []int32{1, 2, 3, 4}, nil, greedy, 0, nil))
+		rows, err := d.Logits(ctx)
+		require.NoError(t, err)
+		for d.Count() < 3 {
+			require.NoError(t, d.Next(ctx, 0))
+		}
+		sampled, err := d.Sampled(ctx, 0)
+		require.NoError(t, err)
+		for _, s := range sampled {
+			tokens = append(tokens, int32(s.ID))
+		}
+		return tokens, rows[0]
+	}
+	free, logits := write()
+	order := make([]int32, len(logits))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(logits[b], logits[a]) })
+	require.Equal(t, order[0], free[0])
+
+	barred, _ := write(order[0], order[1])
+	require.Equal(t, order[2], barred[0])
+	require.NotEqual(t, free[0], free[1])
+	later, _ := write(free[1])
+	require.Equal(t, free, later)
 }
 
 // TestCacheEqualsPacked generates with both branches in a cache and compares each

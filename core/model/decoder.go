@@ -16,6 +16,8 @@ type DecodeSpec struct {
 	Dual bool
 	// Datastore, if not nil, is mixed into the logits of the branch with history.
 	Datastore *Datastore
+	// Ends are tokens that are never sampled first, so that no text is empty.
+	Ends []int32
 }
 
 // Decoder generates tokens one by one with a KV cache. The sampled token stays on the device and

@@ -49,7 +49,11 @@ def write(model, prompt, end, datastore, n):
         out = model.get_base_model().model(input_ids=ids, past_key_values=cache, use_cache=True)
         h, cache = out.last_hidden_state[:, -1], out.past_key_values
         z = model.get_output_embeddings()(h)
-        ids = draw(remembered(datastore, h, z) if datastore else z, seen)
+        if datastore:
+            z = remembered(datastore, h, z)
+        if not texts[0] and len(open_texts) == n:
+            z[:, end] = -torch.inf  # no text is empty
+        ids = draw(z, seen)
         seen.scatter_(1, ids, True)
         for i in list(open_texts):
             open_texts.discard(i) if ids[i].item() == end else texts[i].append(ids[i].item())

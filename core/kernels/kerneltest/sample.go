@@ -10,7 +10,7 @@ import (
 
 // SampleRef is Sample on the CPU, by sorting. without is nil with one branch. The caller marks the
 // id as seen.
-func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []float32,
+func SampleRef(p kernels.SampleParams, dyn kernels.Dyn, with, without []float32,
 	seen []uint32) kernels.SampledToken {
 	vocab := len(with)
 	logits, ids := make([]float32, vocab), make([]int, vocab)
@@ -19,9 +19,12 @@ func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []fl
 		if without != nil {
 			l += p.Steer * (l - without[i])
 		}
-		if seen[i] != 0 && l > 0 {
+		switch marked := seen[i]&kernels.Seen != 0; {
+		case seen[i]&kernels.NotFirst != 0 && dyn.Slot == 0:
+			l = -1e30
+		case marked && l > 0:
 			l /= p.RepetitionPenalty
-		} else if seen[i] != 0 {
+		case marked:
 			l *= p.RepetitionPenalty
 		}
 		logits[i], ids[i] = l, i
@@ -29,7 +32,7 @@ func SampleRef(p kernels.SampleParams, seed, position uint32, with, without []fl
 	slices.SortStableFunc(ids, func(a, b int) int { return cmp.Compare(logits[b], logits[a]) })
 	chosen := ids[0]
 	if p.Temperature > 0 {
-		chosen = drawRef(p, seed, position, logits, ids)
+		chosen = drawRef(p, dyn.Seed, dyn.Position, logits, ids)
 	}
 	peak, sum := peakAndSum(with)
 	return kernels.SampledToken{
@@ -92,6 +95,9 @@ func sampleCase(c *Case) {
 	}
 	const slots = 3
 	c.Dyn.Seed, c.Dyn.Position, c.Dyn.Slot = uint32(c.Size("seed")), 77, 1
+	if c.Flag("first") {
+		c.Dyn.Slot = 0
+	}
 	values := make([]float32, 2*stride)
 	for i := range values {
 		// Coarse values, so that many of them are equal.
@@ -99,7 +105,7 @@ func sampleCase(c *Case) {
 	}
 	mask := make([]uint32, vocab)
 	for i := range mask {
-		mask[i] = uint32(c.rng.IntN(2))
+		mask[i] = uint32(c.rng.IntN(4))
 	}
 	logits, next := c.Values("logits", values), c.Garbage("next", 1)
 	out := c.Random("out", slots*kernels.SampledWords)
@@ -112,13 +118,13 @@ func sampleCase(c *Case) {
 	if dual {
 		without = values[stride : stride+vocab]
 	}
-	want := SampleRef(p, c.Dyn.Seed, c.Dyn.Position, values[:vocab], without, mask)
-	mask[want.ID] = 1
+	want := SampleRef(p, c.Dyn, values[:vocab], without, mask)
+	mask[want.ID] |= kernels.Seen
 	marked := make([]float32, vocab)
 	for i, m := range mask {
 		marked[i] = math.Float32frombits(m)
 	}
-	row := out.Host[kernels.SampledWords:]
+	row := out.Host[kernels.SampledWords*c.Dyn.Slot:]
 	row[0], row[1], row[2] = math.Float32frombits(want.ID), want.LogP, want.Logit
 	next.Host[0] = math.Float32frombits(want.ID)
 	c.Expect(next, 0) // ids and marks are words: compare bits

@@ -25,7 +25,9 @@ func TestSampleDrawsWhatSortingDraws(t *testing.T) {
 	for seed := range 100 {
 		spec := kerneltest.CaseSpec{
 			Kernel: "sample",
-			Sizes:  map[string]int{"vocab": 40 + 17*seed, "top_k": seed % 7 * 5, "seed": seed, "dual": seed % 2},
+			Sizes: map[string]int{
+				"vocab": 40 + 17*seed, "top_k": seed % 7 * 5, "seed": seed, "dual": seed % 2, "first": seed % 3 % 2,
+			},
 			Params: map[string]float32{
 				"temperature": .5 + float32(seed%5), "top_p": []float32{1, .95, .5, .05}[seed%4],
 				"penalty": 1 + float32(seed%3)/10, "steer": float32(seed%4) / 2,
@@ -50,7 +52,8 @@ func TestSampleRefDistribution(t *testing.T) {
 	counts := make([]float64, len(logits))
 	p := kernels.SampleParams{Temperature: 1, TopP: 1, RepetitionPenalty: 1}
 	for position := range draws {
-		counts[kerneltest.SampleRef(p, 5, uint32(position), logits, nil, make([]uint32, len(logits))).ID]++
+		dyn := kernels.Dyn{Seed: 5, Position: uint32(position)}
+		counts[kerneltest.SampleRef(p, dyn, logits, nil, make([]uint32, len(logits))).ID]++
 	}
 	var chi2 float64
 	for i, l := range logits {
@@ -70,7 +73,7 @@ func TestSampleRefKeepsTheNucleus(t *testing.T) {
 		ids := map[uint32]bool{}
 		p.Temperature, p.RepetitionPenalty = 1, 1
 		for seed := range 400 {
-			ids[kerneltest.SampleRef(p, uint32(seed), 0, logits, nil, make([]uint32, 4)).ID] = true
+			ids[kerneltest.SampleRef(p, kernels.Dyn{Seed: uint32(seed)}, logits, nil, make([]uint32, 4)).ID] = true
 		}
 		return ids
 	}
