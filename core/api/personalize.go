@@ -49,7 +49,7 @@ const (
 // DefaultBatchSize returns the batch size that is used if Training.BatchSize is not set. It is a
 // twentieth of the number of training windows (TextCounts.Windows), rounded down, but at least 2
 // and at most 8. With few texts, a small batch gives more steps than a batch of 8 with the same
-// computation, and a lower loss (docs/evaluation.md).
+// computation, and a lower loss (docs/results.md).
 func DefaultBatchSize(windows int) int { return max(2, min(8, windows/20)) }
 
 // MaxWriters bounds PersonalizeParams.Writers.

@@ -1,12 +1,12 @@
 """Repeats `nextquill eval` in PyTorch: python personal.py MODEL WRITERS.jsonl OUT.jsonl --fields genre,rating
 
 transformers and peft train and test methods on each writer. WRITERS.jsonl has {"user": …, "items": [{"text": …,
-"date": …, …}]} in each line. The prompts, the order of the texts, the first values of the adapter, the optimizer and
-the datastore are those of `nextquill eval`, so the losses are equal, except for rounding. Flags with the same name have
-the same meaning. OUT.jsonl gets one line for each writer and method. Writers that it already has are skipped.
-personal_table.py makes a table of it. With --keep FOLDER, the adapters and datastores of ContextSFT and Quill are kept
-for later runs, and for personal_authors.py and personal_drafts.py. --pooled adds regimes that train on all writers,
-and --others adds OPPU.
+"date": …, …}]} in each line, or one text in each line, as `go run ./cmd/evalwriters` writes it. The prompts, the order
+of the texts, the first values of the adapter, the optimizer and the datastore are those of `nextquill eval`, so the
+losses are equal, except for rounding. Flags with the same name have the same meaning. OUT.jsonl gets one line for each
+writer and method. Writers that it already has are skipped. personal_table.py makes a table of it. With --keep FOLDER,
+the adapters and datastores of ContextSFT and Quill are kept for later runs, and for personal_authors.py and
+personal_drafts.py. --pooled adds regimes that train on all writers, and --others adds OPPU.
 
 MODEL is a GGUF file, or a Hugging Face folder, whose weights may be in model.gguf. A writer's texts must be distinct, and
 short enough for the model's context length.
@@ -38,15 +38,18 @@ TEMPERATURES = [t / 20 for t in range(14, 29)]
 
 def read_writers(path, fields):
     """Yields (name, texts in the order of time), each text as (context lines, context values, text)."""
+    writers = {}
     with open(path, encoding="utf-8") as f:
-        for line in f:
-            writer = json.loads(line)
-            items = []
-            for it in sorted(writer["items"], key=lambda it: it.get("date", "")):
-                context = [(name, it[name]) for name in fields if it.get(name)]
-                lines = "".join(f"{name}: {value}\n" for name, value in context)
-                items.append((lines, "\n".join(value for _, value in context), it["text"]))
-            yield writer["user"], items
+        for row in map(json.loads, f):
+            writers.setdefault(row["user"], []).extend(row.get("items", [row]))
+    for user, texts in writers.items():
+        items = []
+        for it in sorted(texts, key=lambda it: it.get("date", it.get("time", ""))):
+            facts = it.get("context", it)
+            context = [(name, facts[name]) for name in fields if facts.get(name)]
+            lines = "".join(f"{name}: {value}\n" for name, value in context)
+            items.append((lines, "\n".join(value for _, value in context), it["text"]))
+        yield user, items
 
 
 def sample(tok, items, i, longest, select=rank.latest):

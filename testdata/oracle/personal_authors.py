@@ -49,8 +49,9 @@ def identify(model, group, tests, keep):
 
 
 def interval(values):
-    """The mean over writers of [writer][text], with a 95 % bootstrap interval over the writers."""
-    means = np.array([np.mean(v) for v in values])
+    """The mean of [writer][text], with a 95 % bootstrap interval: over the writers from ten on, else over the texts."""
+    units = values if len(values) >= 10 else [[text] for texts in values for text in texts]
+    means = np.array([np.mean(unit) for unit in units])
     drawn = means[np.random.default_rng(0).integers(len(means), size=(10000, len(means)))].mean(1)
     return "%+.3f (%+.3f to %+.3f)" % (means.mean(), *np.percentile(drawn, [2.5, 97.5]))
 
