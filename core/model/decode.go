@@ -38,7 +38,10 @@ func (d *Decoder) Start(
 		seen[id] = kernels.Seen
 	}
 	for _, id := range d.Spec.Ends {
-		seen[id] |= kernels.NotFirst
+		// A tokenizer can have more tokens than the model.
+		if int(id) < c.VocabSize {
+			seen[id] |= kernels.NotFirst
+		}
 	}
 	d.put(d.seen, seen)
 	words := sampling.Words()

@@ -141,7 +141,7 @@ func TestEndsAreNotFirst(t *testing.T) {
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(logits[b], logits[a]) })
 	require.Equal(t, order[0], free[0])
 
-	barred, _ := write(order[0], order[1])
+	barred, _ := write(order[0], order[1], 1<<20) // the last one is not a token of the model
 	require.Equal(t, order[2], barred[0])
 	require.NotEqual(t, free[0], free[1])
 	later, _ := write(free[1])
