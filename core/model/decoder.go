@@ -8,7 +8,7 @@ import (
 	"nextquill/core/kernels"
 )
 
-// DecodeSpec is the size of a decoder.
+// DecodeSpec is the size of a decoder, and what restricts or changes its predictions.
 type DecodeSpec struct {
 	MaxPrompt int // packed tokens of a prompt, both branches
 	MaxNew    int // tokens to generate

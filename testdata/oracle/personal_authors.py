@@ -16,6 +16,7 @@ from peft import set_peft_model_state_dict
 
 import personal
 import reference as ref
+from personal_table import units
 
 METHODS = ["contextsft", "quill"]
 
@@ -50,8 +51,7 @@ def identify(model, group, tests, keep):
 
 def interval(values):
     """The mean of [writer][text], with a 95 % bootstrap interval: over the writers from ten on, else over the texts."""
-    units = values if len(values) >= 10 else [[text] for texts in values for text in texts]
-    means = np.array([np.mean(unit) for unit in units])
+    means = np.array([np.mean(unit) for unit in units(values)])
     drawn = means[np.random.default_rng(0).integers(len(means), size=(10000, len(means)))].mean(1)
     return "%+.3f (%+.3f to %+.3f)" % (means.mean(), *np.percentile(drawn, [2.5, 97.5]))
 

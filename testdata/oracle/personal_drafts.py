@@ -45,13 +45,13 @@ def write(model, prompt, end, datastore, n):
     seen = torch.zeros(n, model.config.vocab_size, dtype=torch.bool).scatter(1, ids, True)
     cache, texts = None, [[] for _ in range(n)]
     open_texts = set(range(n))
-    for _ in range(MAX_TOKENS):
+    for step in range(MAX_TOKENS):
         out = model.get_base_model().model(input_ids=ids, past_key_values=cache, use_cache=True)
         h, cache = out.last_hidden_state[:, -1], out.past_key_values
         z = model.get_output_embeddings()(h)
         if datastore:
             z = remembered(datastore, h, z)
-        if not texts[0] and len(open_texts) == n:
+        if step == 0:
             z[:, end] = -torch.inf  # no text is empty
         ids = draw(z, seen)
         seen.scatter_(1, ids, True)
