@@ -13,7 +13,7 @@ import (
 )
 
 // slow is a device that takes perGroup for each workgroup, in a queue like that of a real device.
-// Its tests run on the clock of testing/synctest, so other load on the machine does not change them.
+// Its tests run on the clock of testing/synctest: other load on the machine does not change them.
 type slow struct {
 	gpu.Dry
 	perGroup time.Duration
